@@ -1,0 +1,93 @@
+/// One way in which an instance misbehaves, for the requests that the rule's conditions name.
+package struct FaultRule: Sendable, Equatable {
+    /// What goes wrong. "Applied" says whether the system takes the request over as it would without the fault.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// Applied; the answer comes late.
+        case latency
+        /// Not applied; an answer with the rule's status, headers and body.
+        case status
+        /// Not applied; the connection is closed without an answer.
+        case dropBefore = "drop_before"
+        /// Applied; the connection is closed without an answer.
+        case dropAfter = "drop_after"
+        /// Not applied; no answer until the time is over, then the connection is closed.
+        case hangBefore = "hang_before"
+        /// Applied; no answer until the time is over, then the connection is closed.
+        case hangAfter = "hang_after"
+        /// Applied; 200 with a body that is no JSON.
+        case garbage
+        /// Applied; the announced length is more than what is sent before the connection is closed.
+        case truncated
+        /// Applied; 200 with JSON of another shape than the document's.
+        case wrongType = "wrong_type"
+        /// 200 with the failure that the document puts inside a 200: helpdesk `error` and vg `success: false` are not applied,
+        /// fin is applied but its user attributes are refused. voicebot documents none: a message without a conversation, not applied.
+        case errorInside = "error_in_200"
+        /// Applied; the body comes in pieces over the rule's latency.
+        case slowBody = "slow_body"
+        /// Applied; 200 with a JSON body of `bytes` bytes.
+        case hugeBody = "huge_body"
+        /// Applied, but the system holds and answers `value` instead of the status word that was asked for.
+        case drift
+        /// Not applied; 307 to `location`.
+        case redirect
+
+        /// Whether the system sees the request at all.
+        func reachesSystem(of kind: RemoteKind) -> Bool {
+            switch self {
+            case .status, .dropBefore, .hangBefore, .redirect: false
+            case .errorInside: kind == .fin
+            default: true
+            }
+        }
+
+        var hangs: Bool { self == .hangBefore || self == .hangAfter }
+    }
+
+    package var kind: Kind
+    /// How many requests the rule hits before it is used up; nil means until it is cleared.
+    package var times: Int?
+    /// How many matching requests pass before the first one is hit.
+    package var skip = 0
+    package var probability = 1.0
+    package var pathContains: String?
+    package var method: String?
+    /// A conversation id; for vg also `agent/conversation`.
+    package var conversation: String?
+    /// A delay before the answer, for every kind; for `slow_body` how long the body takes, for hangs when the connection is closed.
+    package var latencyMilliseconds: Int?
+    /// `status`: 200…599.
+    package var status = 500
+    package var headers: [String: String] = [:]
+    /// `status`: JSON, or a string that is sent as it is; nil gives the system's own error shape.
+    package var body: SandboxJSON?
+    /// `status`: adds `Retry-After` in seconds.
+    package var retryAfterSeconds: Int?
+    /// `status`: adds `Retry-After` as the HTTP-date that many seconds from now.
+    package var retryAfterDateSeconds: Int?
+    /// `status`: adds `X-RateLimit-Remaining: 0` and `X-RateLimit-Reset` in Unix seconds, that many seconds from now.
+    package var rateLimitResetSeconds: Int?
+    /// `huge_body`.
+    package var bytes = 64 * 1024 * 1024
+    /// `drift`.
+    package var value: String?
+    /// `drift`: whether the system holds the other word, too, or only answers it.
+    package var isStored = true
+    /// `redirect`.
+    package var location = "http://127.0.0.1:9/"
+    /// Drops: the connection is reset (RST) instead of closed (FIN).
+    package var resets = false
+
+    package init(_ kind: Kind, times: Int? = nil, latencyMilliseconds: Int? = nil) {
+        self.kind = kind
+        self.times = times
+        self.latencyMilliseconds = latencyMilliseconds
+    }
+
+    /// Nothing waits longer than this, whatever a rule says.
+    static let maximumWaitMilliseconds = 120_000
+
+    var waitMilliseconds: Int {
+        min(latencyMilliseconds ?? (kind.hangs ? Self.maximumWaitMilliseconds : 0), Self.maximumWaitMilliseconds)
+    }
+}

@@ -1,0 +1,76 @@
+/// A conversation as the Fin Agent API holds it.
+struct FinConversation: Sendable {
+    struct Message: Sendable {
+        let author: String
+        let timestamp: String
+        let body: String
+        let receivedAt: SandboxInstant
+        let attachments: Int
+    }
+
+    /// Messages beyond this many per conversation are counted, not kept; the request record has their bodies.
+    static let maximumKeptMessages = 200
+
+    /// From here on the remembered timestamps are looked through for those whose window has passed.
+    private static let timestampsBeforeCleaning = 256
+
+    let id: String
+    var userID: String
+    var status: String
+    var reason: String?
+    private(set) var messages: [Message] = []
+    private(set) var messageCount = 0
+    private(set) var deduplicatedCount = 0
+    private var timestamps: [String: SandboxInstant] = [:]
+
+    init(id: String, userID: String, status: String) {
+        self.id = id
+        self.userID = userID
+        self.status = status
+    }
+
+    /// Stores a message unless one with the same timestamp came within the window before it (S2 `message.timestamp`).
+    ///
+    /// The exact key is not documented (README section 3.6): here it is the conversation and the timestamp's text, to the character.
+    mutating func receive(_ message: Message, windowMilliseconds: Int) -> Bool {
+        if let first = timestamps[message.timestamp], message.receivedAt.milliseconds - first.milliseconds < windowMilliseconds {
+            deduplicatedCount += 1
+            return false
+        }
+        if timestamps.count >= Self.timestampsBeforeCleaning {
+            timestamps = timestamps.filter { message.receivedAt.milliseconds - $0.value.milliseconds < windowMilliseconds }
+        }
+        timestamps[message.timestamp] = message.receivedAt
+        messageCount += 1
+        if messages.count < Self.maximumKeptMessages { messages.append(message) }
+        return true
+    }
+
+    /// Keeps what Fin itself said.
+    mutating func say(_ message: Message) {
+        messageCount += 1
+        if messages.count < Self.maximumKeptMessages { messages.append(message) }
+    }
+
+    var state: SandboxJSON {
+        [
+            "conversation_id": .string(id),
+            "user_id": .string(userID),
+            "status": .string(status),
+            "reason": .optional(reason),
+            "message_count": .integer(messageCount),
+            "deduplicated": .integer(deduplicatedCount),
+            "messages": .array(
+                messages.map {
+                    [
+                        "author": .string($0.author),
+                        "timestamp": .string($0.timestamp),
+                        "body": .string($0.body),
+                        "attachments": .integer($0.attachments),
+                        "received_at": .string($0.receivedAt.iso8601),
+                    ]
+                }
+            ),
+        ]
+    }
+}

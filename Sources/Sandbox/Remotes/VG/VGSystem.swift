@@ -1,0 +1,119 @@
+/// VoiceGlow / Convocore (S4; README section 5).
+///
+/// A PATCH and a GET by id work on the live conversation; the list is a mirror that can be made to lag (option `stale_changes`).
+struct VGSystem: RemoteSystem {
+    private(set) var conversations: [ConversationKey: VGConversation] = [:]
+    private(set) var mirror = VGMirror()
+    var listOrder: VGListOrder?
+
+    static func conversation(of call: RemoteCall) -> ConversationKey? {
+        guard call.segments.count == 4, call.segments[0] == "agents", call.segments[2] == "convos" else { return nil }
+        return ConversationKey(agent: call.segments[1], conversation: call.segments[3])
+    }
+
+    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+        guard (3...4).contains(call.segments.count), call.segments[0] == "agents", call.segments[2] == "convos" else {
+            throw .notFound("no such path")
+        }
+        guard !context.options.deleted.contains(call.segments[1]) else { throw .notFound("agent \(call.segments[1]) not found") }
+        guard let key = Self.conversation(of: call) else {
+            guard call.method == "GET" else { throw .methodNotAllowed(call.method, allow: "GET") }
+            return try list(agent: call.segments[1], call: call, context: context)
+        }
+        guard !key.isNamed(in: context.options.deleted) else { throw .notFound("conversation \(key.conversation) not found") }
+        switch call.method {
+        case "PATCH": return try update(key, call: call, context: context)
+        case "GET":
+            guard let conversation = conversations[key] else { throw .notFound("conversation \(key.conversation) not found") }
+            return RemoteAnswer(body: Self.envelope(conversation.document, message: "Conversation found"), outcome: .read)
+        default: throw .methodNotAllowed(call.method, allow: "GET, PATCH")
+        }
+    }
+
+    private mutating func update(_ key: ConversationKey, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+        let body = try call.requireObject()
+        let shape = context.options.acceptCompleted ? VGDocument.lenientUpdate : VGDocument.update
+        let violations = shape.violations(of: body)
+        guard violations.isEmpty, let changes = body["conversation"]?.object else {
+            throw RemoteRefusal(status: 400, violations: violations)
+        }
+        if conversations[key] == nil {
+            guard context.options.autoCreate else { throw .notFound("conversation \(key.conversation) not found") }
+            try SystemLimits.check(conversations.count)
+        }
+        let conversation = change(key, with: changes, context: context)
+        let events = context.options.echoesWrites ? [Self.updated(conversation, now: context.now)] : []
+        return RemoteAnswer(body: Self.envelope(conversation.document, message: "Conversation updated"), outcome: .applied, events: events)
+    }
+
+    static func envelope(_ data: SandboxJSON, message: String) -> SandboxJSON {
+        ["success": true, "message": .string(message), "data": data]
+    }
+
+    private mutating func change(_ key: ConversationKey, with changes: [String: SandboxJSON], context: RemoteContext) -> VGConversation {
+        let previous = conversations[key]
+        var conversation = previous ?? VGConversation(id: key.conversation, agent: key.agent ?? "", now: context.now)
+        let isChanged = conversation.apply(changes, now: context.now)
+        if isChanged || previous == nil {
+            conversations[key] = conversation
+            mirror.record(key, previous: previous)
+        }
+        return conversation
+    }
+
+    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
+        let (key, fields) = try Self.readControl(description)
+        let previous = conversations[key]
+        var conversation = VGConversation(id: key.conversation, agent: key.agent ?? "", now: context.now)
+        _ = conversation.apply(fields, now: context.now)
+        if let lastModified = fields["lastModified"]?.integer { conversation.lastModified = lastModified }
+        conversations[key] = conversation
+        mirror.record(key, previous: previous)
+    }
+
+    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
+        let (key, fields) = try Self.readControl(description)
+        guard conversations[key] != nil else { throw ControlRefusal("conversation \(key.text) does not exist") }
+        return [Self.updated(change(key, with: fields, context: context), now: context.now)]
+    }
+
+    /// README section 5: `createdAt` is in milliseconds; the workspace secret is added when the event is sent.
+    private static func updated(_ conversation: VGConversation, now: SandboxInstant) -> WebhookEvent {
+        var payload = conversation.document.object ?? [:]
+        payload["agentId"] = .string(conversation.agent)
+        payload["createdAt"] = .integer(now.milliseconds)
+        let name = "conversation_updated"
+        return WebhookEvent(name: name, conversation: conversation.id, body: ["type": .string(name), "payload": .object(payload)])
+    }
+
+    private static func readControl(_ description: SandboxJSON) throws(ControlRefusal) -> (ConversationKey, [String: SandboxJSON]) {
+        let fields = try VGDocument.act.requireControl(description)
+        guard let id = fields["conversation"]?.string, let agent = fields["agent"]?.string else {
+            throw ControlRefusal("conversation and agent are required")
+        }
+        return (ConversationKey(agent: agent, conversation: id), fields)
+    }
+
+    mutating func overrideWord(of key: ConversationKey, with word: String) {
+        guard var conversation = conversations[key] else { return }
+        mirror.record(key, previous: conversation)
+        conversation.state = word
+        conversations[key] = conversation
+    }
+
+    static func replaceWord(in body: inout SandboxJSON, with word: String) {
+        body.replace(["data", "state"], with: .string(word))
+    }
+
+    var state: [SandboxJSON] {
+        conversations.sorted { $0.key.text < $1.key.text }.map(\.value.stateDocument)
+    }
+
+    /// A conversation by `agent/conversation`, or by the conversation's id alone when only one agent has it.
+    func state(of conversation: String) -> SandboxJSON? {
+        let found = conversations.filter { $0.key.matches(conversation) }
+        return found.count == 1 ? found.first?.value.stateDocument : nil
+    }
+
+    var conversationCount: Int { conversations.count }
+}

@@ -1,0 +1,116 @@
+/// The Voicebot Studio chat Client API (S3; README section 4).
+///
+/// Error bodies, limits and the query of the list are not documented; the list has Laravel's shape, so Laravel's error shape is assumed.
+struct VoicebotSystem: RemoteSystem {
+    private(set) var conversations: [Int: VoicebotConversation] = [:]
+    /// The ids in ascending order, for the list.
+    private(set) var identifiers: [Int] = []
+
+    static func conversation(of call: RemoteCall) -> ConversationKey? {
+        guard call.segments.count == 2, call.segments[0] == "conversations" else { return nil }
+        return ConversationKey(agent: nil, conversation: call.segments[1])
+    }
+
+    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+        guard call.segments.first == "conversations", call.segments.count <= 2 else { throw .notFound("no such path") }
+        if call.segments.count == 1 {
+            guard call.method == "GET" else { throw .methodNotAllowed(call.method, allow: "GET") }
+            return try list(call, context: context)
+        }
+        guard let id = Self.identifier(call.segments[1]), !context.options.deleted.contains(String(id)) else {
+            throw .notFound("no conversation \(call.segments[1])")
+        }
+        switch call.method {
+        case "PATCH": return try update(id, call: call, context: context)
+        case "GET":
+            guard let conversation = conversations[id] else { throw .notFound("no conversation \(id)") }
+            return RemoteAnswer(body: ["data": conversation.document(users: context.options.users)], outcome: .read)
+        default: throw .methodNotAllowed(call.method, allow: "GET, PATCH")
+        }
+    }
+
+    /// S3: the id in the path is an integer. `007` and `+7` are none.
+    private static func identifier(_ text: String) -> Int? {
+        guard let id = Int(text), id >= 0, String(id) == text else { return nil }
+        return id
+    }
+
+    private mutating func update(_ id: Int, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+        if conversations[id] == nil {
+            guard context.options.autoCreate else { throw .notFound("no conversation \(id)") }
+            try SystemLimits.check(conversations.count)
+        }
+        let body = try call.requireObject()
+        var violations = VoicebotDocument.update.violations(of: body)
+        if let user = body["user_id"]?.integer, !context.options.users.isEmpty, context.options.users[String(user)] == nil {
+            violations.append(Violation(field: "user_id", code: .notAllowed, message: "user_id names no user of this workspace"))
+        }
+        guard violations.isEmpty, case .object(let fields) = body else { throw RemoteRefusal(status: 422, violations: violations) }
+        var conversation = conversations[id] ?? VoicebotConversation(id: id, createdAt: context.now)
+        conversation.apply(fields)
+        store(conversation)
+        let document = conversation.document(users: context.options.users)
+        // S3 describes the bare object, the vendor's other pages show it under `data` (README section 4): both must be read.
+        let events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
+        return RemoteAnswer(body: context.options.envelope ? ["data": document] : document, outcome: .applied, events: events)
+    }
+
+    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
+        let (id, fields) = try Self.readControl(description)
+        var conversation = VoicebotConversation(id: id, createdAt: context.now)
+        conversation.apply(fields)
+        store(conversation)
+    }
+
+    private mutating func store(_ conversation: VoicebotConversation) {
+        guard conversations.updateValue(conversation, forKey: conversation.id) == nil else { return }
+        var low = 0
+        var high = identifiers.count
+        while low < high {
+            let middle = (low + high) / 2
+            if identifiers[middle] > conversation.id { high = middle } else { low = middle + 1 }
+        }
+        identifiers.insert(conversation.id, at: low)
+    }
+
+    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
+        let (id, fields) = try Self.readControl(description)
+        guard var conversation = conversations[id] else { throw ControlRefusal("conversation \(id) does not exist") }
+        conversation.apply(fields)
+        conversations[id] = conversation
+        return [Self.updated(conversation, document: conversation.document(users: context.options.users))]
+    }
+
+    /// Event names and payload are not documented (README section 4): a client may take the hook as a hint only.
+    private static func updated(_ conversation: VoicebotConversation, document: SandboxJSON) -> WebhookEvent {
+        let name = "conversation.updated"
+        return WebhookEvent(name: name, conversation: String(conversation.id), body: ["event": .string(name), "data": document])
+    }
+
+    private static func readControl(_ description: SandboxJSON) throws(ControlRefusal) -> (Int, [String: SandboxJSON]) {
+        let fields = try VoicebotDocument.act.requireControl(description)
+        guard let text = fields["conversation"]?.string, let id = identifier(text) else {
+            throw ControlRefusal("conversation must be an integer in a string")
+        }
+        return (id, fields)
+    }
+
+    mutating func overrideWord(of key: ConversationKey, with word: String) {
+        guard let id = Self.identifier(key.conversation) else { return }
+        conversations[id]?.status = word
+    }
+
+    static func replaceWord(in body: inout SandboxJSON, with word: String) {
+        body.replace(body["data"] == nil ? ["status"] : ["data", "status"], with: .string(word))
+    }
+
+    var state: [SandboxJSON] {
+        identifiers.compactMap { conversations[$0]?.state }
+    }
+
+    func state(of conversation: String) -> SandboxJSON? {
+        Self.identifier(conversation).flatMap { conversations[$0]?.state }
+    }
+
+    var conversationCount: Int { conversations.count }
+}

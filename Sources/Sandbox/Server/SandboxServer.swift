@@ -1,0 +1,124 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+
+/// The four remote systems, simulated in this process and reached over HTTP.
+///
+/// ```swift
+/// let sandbox = try await SandboxServer.start()
+/// let url = sandbox.url(of: "vg")            // http://127.0.0.1:PORT/vg
+/// try sandbox.world.setFaults([FaultRule(.dropAfter, times: 1)], on: "vg")
+/// …
+/// await sandbox.stop()
+/// ```
+package final class SandboxServer: Sendable {
+    /// State, request record, faults and options, without HTTP.
+    package let world: SandboxWorld
+    package let port: Int
+    private let host: String
+    private let group: MultiThreadedEventLoopGroup
+    private let serving: Task<Void, Never>
+    private let webhooks: WebhookSender
+
+    private init(
+        world: SandboxWorld,
+        host: String,
+        port: Int,
+        group: MultiThreadedEventLoopGroup,
+        serving: Task<Void, Never>,
+        webhooks: WebhookSender
+    ) {
+        self.world = world
+        self.host = host
+        self.port = port
+        self.group = group
+        self.serving = serving
+        self.webhooks = webhooks
+    }
+
+    /// Starts listening; returns when connections are accepted.
+    package static func start(_ configuration: SandboxConfiguration = SandboxConfiguration()) async throws -> SandboxServer {
+        let recorder = try configuration.recordFile.map { try RecordFile(path: $0) }
+        let world = SandboxWorld(
+            token: configuration.token,
+            recordLimit: configuration.recordLimit,
+            seed: configuration.seed,
+            recorder: recorder
+        )
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
+        let webhooks = WebhookSender(group: group)
+        let (ports, announcement) = AsyncThrowingStream.makeStream(of: Int.self)
+        let server = makeServer(configuration, world: world, webhooks: webhooks, group: group, announcement: announcement)
+        let serving = Task {
+            do {
+                try await server.run()
+                announcement.finish()
+            } catch {
+                announcement.finish(throwing: error)
+            }
+        }
+        do {
+            for try await port in ports {
+                return SandboxServer(
+                    world: world,
+                    host: configuration.host,
+                    port: port,
+                    group: group,
+                    serving: serving,
+                    webhooks: webhooks
+                )
+            }
+            throw CancellationError()
+        } catch {
+            serving.cancel()
+            await webhooks.stop()
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func makeServer(
+        _ configuration: SandboxConfiguration,
+        world: SandboxWorld,
+        webhooks: WebhookSender,
+        group: MultiThreadedEventLoopGroup,
+        announcement: AsyncThrowingStream<Int, any Error>.Continuation
+    ) -> Server<HTTP1Channel> {
+        let connections = ConnectionTable()
+        let control = ControlInterface(world: world, webhooks: webhooks)
+        let responder = SandboxResponder(world: world, control: control, connections: connections, webhooks: webhooks)
+        let channel = HTTP1Channel(
+            responder: { request, writer, channel in
+                try await responder.respond(to: request, writer: writer, channel: channel)
+            },
+            configuration: .init(additionalChannelHandlers: [ConnectionWatcher(table: connections)])
+        )
+        return Server(
+            childChannelSetup: channel,
+            configuration: ServerConfiguration(address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
+            onServerRunning: { channel in announcement.yield(channel.localAddress?.port ?? configuration.port) },
+            eventLoopGroup: group,
+            logger: Logger(label: "sandbox", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+    }
+
+    /// `http://127.0.0.1:PORT`
+    package var url: String {
+        host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+    }
+
+    /// The url that a configuration gives for an instance: `helpdesk`, `fin`, `voicebot`, `vg`, or one with a suffix such as `vg-eu`.
+    package func url(of instance: String) -> String {
+        "\(url)/\(RemoteKind.pathSegment(of: instance))"
+    }
+
+    /// Closes every connection, those that hang included, and returns when nothing runs any more.
+    package func stop() async {
+        serving.cancel()
+        await serving.value
+        await webhooks.stop()
+        await world.recorder?.flush()
+        try? await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,8 @@
+/// Something a remote system tells its webhook: the documented body, before it is signed.
+///
+/// vg's workspace secret is part of the body (README section 1, fact 9) and is added when the event is sent.
+package struct WebhookEvent: Sendable, Equatable {
+    package let name: String
+    package let conversation: String
+    package let body: SandboxJSON
+}

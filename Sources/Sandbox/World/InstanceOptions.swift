@@ -1,0 +1,53 @@
+/// How one instance behaves where its document leaves the choice to the system, and what a test wants it to know.
+package struct InstanceOptions: Sendable, Equatable {
+    /// A token bucket that holds one second's worth of requests, at least one.
+    package struct RateLimit: Sendable, Equatable {
+        package var perSecond: Double
+        /// The value of `Retry-After` in seconds; nil sends none.
+        package var retryAfterSeconds: Int?
+
+        package init(perSecond: Double, retryAfterSeconds: Int? = nil) {
+            self.perSecond = perSecond
+            self.retryAfterSeconds = retryAfterSeconds
+        }
+    }
+
+    /// The bearer token of this instance, when it is not the sandbox's own.
+    package var token: String?
+    /// Requests beyond this rate are answered 429.
+    package var rateLimit: RateLimit?
+    /// Requests that find this many others in flight are answered 429.
+    package var concurrencyLimit: Int?
+    /// Ids (for vg also agents, or `agent/conversation`) that are answered "not there".
+    package var deleted: Set<String> = []
+    /// voicebot, vg: a PATCH creates what it does not find.
+    package var autoCreate = true
+    /// voicebot, vg: a PATCH that is applied makes the system send its webhook, as an act does. Whether the vendors' systems do is
+    /// not documented (README section 1, fact 8); a client must not start a ping-pong over it.
+    package var echoesWrites = false
+    /// helpdesk: an error body is the RFC 7807 problem itself instead of `{"error": problem}`.
+    package var bareProblems = false
+    /// helpdesk: assignee id → alias shown.
+    package var agents: [String: String] = [:]
+    /// voicebot: the answer to a PATCH is `{"data": conversation}` instead of the bare conversation.
+    package var envelope = false
+    /// voicebot: user id → name. When not empty, another `user_id` is refused.
+    package var users: [String: String] = [:]
+    /// vg: `completed` is taken although the enum does not list it.
+    package var acceptCompleted = true
+    /// vg: the list shows things as they were this many changes ago.
+    package var staleChanges = 0
+    /// vg: the list is ordered by `lastModified` instead of `ts`.
+    package var listsByLastModified = false
+    /// fin: the status that a reply is answered with.
+    package var finStatus = "awaiting_user_reply"
+    package var finStatusByConversation: [String: String] = [:]
+    /// fin: a message is answered with a `fin_replied` event, when a webhook is set.
+    package var finReplies = true
+    /// fin: user attributes that the workspace does not have.
+    package var unknownAttributes: Set<String> = []
+    /// fin: S2 says five minutes; a test can make them shorter.
+    package var dedupeWindowMilliseconds = 300_000
+
+    package init() {}
+}

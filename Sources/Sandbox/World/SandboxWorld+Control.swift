@@ -1,0 +1,139 @@
+/// Direct access for tests and benchmarks in the same process: the same as the control calls, without HTTP.
+extension SandboxWorld {
+    /// Changes one instance; creates it when it was not used yet.
+    private func change<Result: Sendable>(
+        _ name: String,
+        _ body: (inout RemoteInstance, RemoteContext) throws(ControlRefusal) -> Result
+    ) throws(ControlRefusal) -> Result {
+        guard let (_, canonical) = RemoteKind.resolve(name) else { throw ControlRefusal("\(name) is no instance name") }
+        return try withState { state throws(ControlRefusal) in
+            guard prepare(canonical, in: &state), var instance = state.instances[canonical] else {
+                throw ControlRefusal("more than \(Self.maximumInstances) instances")
+            }
+            // Taken out while it is changed, so that its state is not copied.
+            state.instances[canonical] = nil
+            defer { state.instances[canonical] = instance }
+            state.actCount += 1
+            let context = instance.context(now: .now(), sequence: -state.actCount)
+            return try body(&instance, context)
+        }
+    }
+
+    package func setFaults(_ rules: [FaultRule], on instance: String) throws(ControlRefusal) {
+        try change(instance) { instance, _ throws(ControlRefusal) in instance.faults.replace(with: rules) }
+    }
+
+    package func addFaults(_ rules: [FaultRule], on instance: String) throws(ControlRefusal) {
+        try change(instance) { instance, _ throws(ControlRefusal) in instance.faults.append(rules) }
+    }
+
+    package func faults(on instance: String) throws(ControlRefusal) -> SandboxJSON {
+        try change(instance) { instance, _ throws(ControlRefusal) in instance.faults.description }
+    }
+
+    package func setOptions(on instance: String, _ change: (inout InstanceOptions) -> Void) throws(ControlRefusal) {
+        try self.change(instance) { instance, _ throws(ControlRefusal) in change(&instance.options) }
+    }
+
+    /// Takes over the options that a control call names; returns what is in force.
+    package func mergeOptions(_ description: SandboxJSON, on instance: String) throws(ControlRefusal) -> SandboxJSON {
+        try change(instance) { instance, _ throws(ControlRefusal) in
+            try instance.options.merge(description)
+            return instance.options.description
+        }
+    }
+
+    package func setWebhook(_ target: WebhookTarget?, on instance: String) throws(ControlRefusal) {
+        try change(instance) { instance, _ throws(ControlRefusal) in instance.webhook = target }
+    }
+
+    /// Creates conversations, all of them or none past the first that is wrong.
+    package func seed(_ descriptions: [SandboxJSON], on instance: String) throws(ControlRefusal) {
+        try change(instance) { instance, context throws(ControlRefusal) in
+            for description in descriptions { try instance.system.seed(description, context: context) }
+        }
+    }
+
+    /// Lets somebody inside a system do something; returns the events and where they go.
+    func act(
+        _ description: SandboxJSON,
+        on instance: String
+    ) throws(ControlRefusal) -> (events: [WebhookEvent], target: WebhookTarget?, kind: RemoteKind) {
+        try change(instance) { instance, context throws(ControlRefusal) in
+            (try instance.system.act(description, context: context), instance.webhook, instance.kind)
+        }
+    }
+
+    /// Every conversation as that system holds it, in a stable order; empty for an instance that was not used.
+    package func state(of instance: String) -> [SandboxJSON] {
+        read(instance) { $0.system.state } ?? []
+    }
+
+    /// One conversation as that system holds it.
+    package func state(of instance: String, conversation: String) -> SandboxJSON? {
+        read(instance) { $0.system.state(of: conversation) } ?? nil
+    }
+
+    private func read<Result: Sendable>(_ name: String, _ body: (RemoteInstance) -> Result) -> Result? {
+        guard let (_, canonical) = RemoteKind.resolve(name) else { return nil }
+        return withState { state in state.instances[canonical].map(body) }
+    }
+
+    /// Requests in the order of arrival, those still in flight included.
+    package func requests(
+        instance: String? = nil,
+        conversation: String? = nil,
+        after sequence: Int = 0,
+        limit: Int = .max
+    ) -> [RequestRecord] {
+        let canonical = instance.map { RemoteKind.resolve($0)?.instance ?? $0 }
+        return withState { state in
+            state.journal.select(instance: canonical, conversation: conversation, after: sequence, limit: limit)
+        }
+    }
+
+    package func clearRequests() {
+        withState { state in
+            state.clearCounts()
+            for name in state.instances.keys { state.instances[name]?.tally.clear() }
+        }
+    }
+
+    /// Forgets everything but the token.
+    package func reset() {
+        withState { state in
+            state.clearCounts()
+            for name in state.instances.keys { state.instances[name]?.reset(seed: instanceSeed(name)) }
+        }
+    }
+
+    /// Counts per instance.
+    package func summary() -> SandboxJSON {
+        withState { state in
+            let instances = state.instances.mapValues { instance -> SandboxJSON in
+                var members = instance.tally.summary
+                members["kind"] = .string(instance.kind.rawValue)
+                members["conversations"] = .integer(instance.system.conversationCount)
+                return .object(members)
+            }
+            return [
+                "recorded": .integer(state.journal.count),
+                "not_recorded": .integer(state.journal.notRecorded),
+                "last_sequence": .integer(state.journal.lastSequence),
+                "unrouted": .integer(state.unrouted),
+                "last_unrouted_path": .optional(state.lastUnroutedPath),
+                "oversized": .integer(state.oversized),
+                "instances": .object(instances),
+            ]
+        }
+    }
+}
+
+extension SandboxWorld.State {
+    fileprivate mutating func clearCounts() {
+        journal.clear()
+        unrouted = 0
+        lastUnroutedPath = nil
+        oversized = 0
+    }
+}

@@ -1,0 +1,60 @@
+/// How a call ended: the seven classes of design section 6.4 and the interruption that is none of them.
+package enum OutcomeClass: String, CaseIterable, Sendable, Codable {
+    /// The remote acknowledged: the base moves.
+    case delivered
+    /// Failed in a way that time may heal: counts as an attempt, comes back after a backoff.
+    case retry
+    /// The remote asked for patience: the whole remote waits, no attempt is used.
+    case throttled
+    /// The credential, the certificate or the name is wrong: the remote stops until somebody mends it, no attempt is used.
+    case park
+    /// The object is not there any more: the link is tombstoned.
+    case gone
+    /// The remote refuses this very call: a person has to look.
+    case dead
+    /// We stopped ourselves (shutdown, lost lease): no attempt.
+    case interrupted
+}
+
+/// Whether a call that was not acknowledged changed the remote all the same.
+package enum CallFate: Sendable {
+    /// It did not: refused before or instead of being applied.
+    case notApplied
+    /// Nobody knows: the connection broke or the time ran out after the call was sent.
+    case unknown
+}
+
+/// The result of one try, classified.
+package struct DeliveryOutcome: Equatable, Sendable {
+    package var outcome: OutcomeClass
+    package var fate: CallFate
+    package var httpStatus: Int?
+    /// One line that says what went wrong, bounded, without personal values; nil when delivered.
+    package var error: String?
+    /// The moment before which the remote does not want to be called again.
+    package var notBefore: Instant?
+    /// What the answer says about the remote's present state, by field name.
+    package var observed: Fields
+    /// Fields whose answered value differs from the one sent.
+    package var drift: [String]
+    /// Parts of an accepted call that the remote did not take (Fin's `errors.*`).
+    package var partialErrors: [String]
+    /// Bounded beginning of an answer that was no acknowledgement.
+    package var responseExcerpt: String?
+
+    package init(
+        _ outcome: OutcomeClass, fate: CallFate = .notApplied, httpStatus: Int? = nil, error: String? = nil,
+        notBefore: Instant? = nil, observed: Fields = [:], drift: [String] = [], partialErrors: [String] = [],
+        responseExcerpt: String? = nil
+    ) {
+        self.outcome = outcome
+        self.fate = fate
+        self.httpStatus = httpStatus
+        self.error = error
+        self.notBefore = notBefore
+        self.observed = observed
+        self.drift = drift
+        self.partialErrors = partialErrors
+        self.responseExcerpt = responseExcerpt
+    }
+}

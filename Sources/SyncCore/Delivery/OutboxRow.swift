@@ -1,0 +1,165 @@
+/// The states of an outbox row (contract, design section 7.1).
+package enum OutboxState: String, CaseIterable, Sendable, Codable {
+    /// Waits for its moment (`due_at`).
+    case pending
+    /// Claimed: under a lease, in flight or about to be.
+    case sending
+    /// Acknowledged by the remote.
+    case delivered
+    /// Replaced by a newer row before it was delivered; `superseded_by` names that one.
+    case superseded
+    /// Waits for a person or a condition, with the reason in `last_error`.
+    case held
+    /// Given up or refused: needs a person, can be replayed.
+    case dead
+    /// Sent, fate unknown, repeating it may duplicate: needs a person.
+    case uncertain
+    /// Dropped with a reason, never sent again.
+    case discarded
+
+    /// Whether nothing will change about the row by itself any more.
+    package var isFinished: Bool {
+        switch self {
+        case .delivered, .superseded, .discarded, .dead, .uncertain: true
+        case .pending, .sending, .held: false
+        }
+    }
+}
+
+/// Whether a row carries the state of a conversation or an event.
+package enum PayloadKind: String, Sendable, Codable {
+    /// Absolute state: repeating it is harmless, a newer one replaces it.
+    case state
+    /// An event (a user's message): never merged, never repeated after the remote may have forgotten it.
+    case message
+}
+
+/// The delivery state of one outbox row: a machine over values. Its owner persists what it says.
+///
+/// | state     | event                         | next                                                            |
+/// |-----------|-------------------------------|-----------------------------------------------------------------|
+/// | pending   | claimed                       | sending                                                         |
+/// | sending   | delivered                     | delivered                                                       |
+/// | sending   | retry                         | pending later; dead when out of attempts or too old             |
+/// | sending   | retry, message, fate unknown  | pending within the dedupe window; then uncertain                |
+/// | sending   | throttled, park, interrupted  | pending, no attempt counted                                     |
+/// | sending   | gone, dead                    | dead                                                            |
+/// | pending, held, dead | superseded by a newer state | superseded                                              |
+/// | pending, held, dead, uncertain | discarded  | discarded                                                       |
+/// | held, dead, uncertain, discarded | replayed | pending with a fresh count                                      |
+///
+/// Invariants: only `sending` rows have a lease. A message is never superseded. `attempts` counts outcomes `retry`, `dead`, `gone`
+/// and `delivered` only. A message in doubt is never sent later than ``messageWindow`` after its first doubtful send.
+package struct OutboxRow: Equatable, Sendable {
+    package var payload: PayloadKind
+    package var state: OutboxState
+    /// Tries that count against ``RetryPolicy/maximumAttempts``.
+    package var attempts: Int
+    package var dueAt: Instant
+    package var createdAt: Instant
+    /// When the first send began whose fate is unknown; nil when every try so far is known not to have been applied.
+    package var inDoubtSince: Instant?
+
+    /// Fin forgets a message's timestamp after five minutes (remotes document "Reply to Fin", `message.timestamp`).
+    package static let messageWindow = Span.minutes(5)
+
+    package init(
+        payload: PayloadKind, state: OutboxState = .pending, attempts: Int = 0, dueAt: Instant, createdAt: Instant,
+        inDoubtSince: Instant? = nil
+    ) {
+        self.payload = payload
+        self.state = state
+        self.attempts = attempts
+        self.dueAt = dueAt
+        self.createdAt = createdAt
+        self.inDoubtSince = inDoubtSince
+    }
+
+    /// Whether a message may be sent now, or has waited out the window in which a repetition is recognised.
+    ///
+    /// `timeout` is how long the send may take: it has to arrive within the window.
+    package func mayBeSent(now: Instant, timeout: Span) -> Bool {
+        guard payload == .message, let inDoubtSince else { return true }
+        return now >= inDoubtSince && now + timeout < inDoubtSince + OutboxRow.messageWindow
+    }
+
+    /// Takes in how a try ended.
+    /// - Parameters:
+    ///   - startedAt: when that try began.
+    ///   - now: the moment the outcome is recorded.
+    /// - Returns: the reason when the row was given up (`dead` or `uncertain`), nil otherwise.
+    package mutating func finish(
+        _ outcome: DeliveryOutcome, startedAt: Instant, now: Instant, policy: RetryPolicy, timeout: Span,
+        using random: inout some RandomNumberGenerator
+    ) -> String? {
+        precondition(state == .sending, "only a claimed row can finish")
+        if outcome.fate == .unknown, inDoubtSince == nil { inDoubtSince = startedAt }
+        switch outcome.outcome {
+        case .delivered:
+            attempts += 1
+            state = .delivered
+            inDoubtSince = nil
+            return nil
+        case .gone, .dead:
+            attempts += 1
+            state = .dead
+            return outcome.error
+        case .throttled:
+            return putBack(until: now, notBefore: outcome.notBefore, now: now, timeout: timeout)
+        case .park, .interrupted:
+            return putBack(until: now, notBefore: nil, now: now, timeout: timeout)
+        case .retry:
+            attempts += 1
+            return retry(notBefore: outcome.notBefore, error: outcome.error, now: now, policy: policy, timeout: timeout, using: &random)
+        }
+    }
+
+    private mutating func retry(
+        notBefore: Instant?, error: String?, now: Instant, policy: RetryPolicy, timeout: Span,
+        using random: inout some RandomNumberGenerator
+    ) -> String? {
+        let cause = error.map { ": \($0)" } ?? ""
+        if attempts >= policy.maximumAttempts {
+            return giveUp("gave up after \(attempts) attempts\(cause)")
+        }
+        let next = now + policy.pause(afterFailures: attempts, using: &random)
+        if max(next, notBefore ?? next) - createdAt > policy.maximumAge {
+            return giveUp("gave up after \(policy.maximumAge)\(cause)")
+        }
+        return putBack(until: next, notBefore: notBefore, now: now, timeout: timeout)
+    }
+
+    private mutating func giveUp(_ reason: String) -> String {
+        state = payload == .message && inDoubtSince != nil ? .uncertain : .dead
+        return reason
+    }
+
+    /// Back to pending; a message in doubt comes back inside its window or not at all. The remote's own wish is never undercut:
+    /// where it reaches past the window, ``mayBeSent(now:timeout:)`` will say no.
+    private mutating func putBack(until next: Instant, notBefore: Instant?, now: Instant, timeout: Span) -> String? {
+        var moment = next
+        if payload == .message, let inDoubtSince {
+            let last = inDoubtSince + OutboxRow.messageWindow - timeout - .seconds(1)
+            guard now < last, notBefore ?? now < last else {
+                state = .uncertain
+                return OutboxRow.uncertainReason
+            }
+            moment = min(moment, last)
+        }
+        state = .pending
+        dueAt = max(moment, notBefore ?? moment)
+        return nil
+    }
+
+    /// Why a row becomes `uncertain`.
+    package static let uncertainReason =
+        "sent, but nobody knows whether it arrived, and a repetition would no longer be recognised as one"
+}
+
+extension OutboxRow {
+    /// A claimed message that may not be repeated any more (see ``mayBeSent(now:timeout:)``).
+    package mutating func expire() {
+        precondition(state == .sending && payload == .message, "only a claimed message can run out of its window")
+        state = .uncertain
+    }
+}

@@ -1,0 +1,119 @@
+/// Everything that planning one conversation for one remote depends on.
+package struct LinkSnapshot: Sendable {
+    package var conversationID: String
+    package var remote: String
+    package var link: Link
+    /// The parsed row, or why it cannot be read.
+    package var conversation: Result<Conversation, Refusal>
+    package var knowledge: RemoteKnowledge
+    /// The row that already stands for this conversation at this remote, if any.
+    package var standing: StandingRow?
+
+    package init(
+        conversationID: String, remote: String, link: Link, conversation: Result<Conversation, Refusal>,
+        knowledge: RemoteKnowledge, standing: StandingRow? = nil
+    ) {
+        self.conversationID = conversationID
+        self.remote = remote
+        self.link = link
+        self.conversation = conversation
+        self.knowledge = knowledge
+        self.standing = standing
+    }
+}
+
+/// A message that has not been planned yet, with what the call needs besides it.
+package struct MessageSnapshot: Sendable {
+    package var remote: String
+    package var message: Result<Message, Refusal>
+    package var user: User?
+
+    package init(remote: String, message: Result<Message, Refusal>, user: User?) {
+        self.remote = remote
+        self.message = message
+        self.user = user
+    }
+}
+
+/// The newest state row of a conversation at a remote that is neither acknowledged nor replaced: pending, held or dead.
+package struct StandingRow: Equatable, Sendable {
+    package var id: Int64
+    package var state: OutboxState
+    package var path: String
+    package var body: String
+    package var error: String?
+
+    package init(id: Int64, state: OutboxState, path: String, body: String, error: String?) {
+        self.id = id
+        self.state = state
+        self.path = path
+        self.body = body
+        self.error = error
+    }
+}
+
+/// A call worked out for the outbox.
+package struct PlannedCall: Equatable, Sendable {
+    package var call: OutboundCall
+    /// Field by field what changes; nil for messages.
+    package var delta: Delta?
+    package var omissions: [Omission]
+
+    package init(call: OutboundCall, delta: Delta?, omissions: [Omission] = []) {
+        self.call = call
+        self.delta = delta
+        self.omissions = omissions
+    }
+}
+
+/// What planning found out about one conversation at one remote, or about one message.
+package enum PlanDecision: Equatable, Sendable {
+    /// The remote knows everything already.
+    case upToDate(omissions: [Omission])
+    case send(PlannedCall)
+    /// It cannot be sent: the call as far as it could be worked out, and why not.
+    case refuse(OutboundCall, Refusal)
+}
+
+/// What has to happen to the outbox, given a decision and the row that stands already.
+package enum OutboxChange: Equatable, Sendable {
+    case none
+    /// Write a new pending row; it replaces the standing one.
+    case insert(PlannedCall)
+    /// Write a new dead row with the reason; it replaces the standing one.
+    case insertRefused(OutboundCall, Refusal)
+    /// The standing row has become pointless.
+    case discardStanding(reason: String)
+
+    /// - A row that would say the same as the standing one is not written again, whatever became of that one.
+    /// - A standing row that nothing wants any more is discarded; that its fields may have arrived all the same is the business of
+    ///   ``RemoteKnowledge/inDoubt``.
+    package init(_ decision: PlanDecision, standing: StandingRow?) {
+        switch (decision, standing) {
+        case (.upToDate, nil):
+            self = .none
+        case (.upToDate, _?):
+            self = .discardStanding(reason: "not needed any more: the remote already has what is wanted")
+        case (.send(let planned), let standing?)
+        where standing.path == planned.call.path && standing.body == planned.call.body.text && !standing.wasRefused:
+            self = .none
+        case (.send(let planned), _):
+            self = .insert(planned)
+        case (.refuse(_, let refusal), let standing?) where standing.state == .dead && standing.error == refusal.text:
+            self = .none
+        case (.refuse(let call, let refusal), _):
+            self = .insertRefused(call, refusal)
+        }
+    }
+}
+
+extension StandingRow {
+    /// Whether planning refused the row, so that it was never sent.
+    package var wasRefused: Bool { state == .dead && error?.hasPrefix(Refusal.prefix) == true }
+}
+
+extension Refusal {
+    package static let prefix = "not sendable: "
+    /// The text for `outbox.last_error`.
+    package var text: String { Refusal.prefix + reason }
+}

@@ -1,0 +1,111 @@
+/// Why a run starts. The words stand in `runs.cause` and in the log.
+package enum RunCause: String, CaseIterable, Sendable {
+    case startup
+    /// The interval is over.
+    case interval
+    /// The database was written by somebody else.
+    case change
+    /// A row falls due again, or a remote that waited opens.
+    case retry
+    /// `convosync sync`, or a reload.
+    case request
+}
+
+/// Decides when runs start: a machine over events, with one alarm.
+///
+/// | state    | event             | next                                                         |
+/// |----------|-------------------|--------------------------------------------------------------|
+/// | idle     | alarm             | running, when something is due; else the alarm is set again  |
+/// | idle     | databaseChanged   | idle, due after the debounce (counted from the first change) |
+/// | idle     | requested         | running                                                      |
+/// | running  | databaseChanged, requested | running, and another run follows at once            |
+/// | running  | runEnded          | idle                                                         |
+/// | any      | stop              | stopped: no further run                                      |
+///
+/// Invariants: at most one run at a time; a change that arrives during a run is never lost; the alarm is never further away than the
+/// interval, so a clock that steps costs one interval at most.
+package struct RunSchedule: Equatable, Sendable {
+    package enum Action: Equatable, Sendable {
+        case startRun(RunCause)
+        /// Replaces the alarm that was set before.
+        case setAlarm(Instant)
+        case stopped
+    }
+
+    private let interval: Span
+    private let debounce: Span
+    private var nextInterval: Instant
+    private var changeDue: Instant?
+    private var retryDue: Instant?
+    private var pendingRequest: RunCause?
+    private var isRunning = false
+    private var isStopping = false
+    private var failuresInARow = 0
+
+    package init(interval: Span, debounce: Span, now: Instant) {
+        self.interval = interval
+        self.debounce = debounce
+        nextInterval = now + interval
+        pendingRequest = .startup
+    }
+
+    /// To be called once at the beginning.
+    package mutating func start(now: Instant) -> [Action] { proceed(now: now) }
+
+    package mutating func alarm(now: Instant) -> [Action] { proceed(now: now) }
+
+    package mutating func databaseChanged(now: Instant) -> [Action] {
+        if changeDue == nil { changeDue = now + debounce }
+        return proceed(now: now)
+    }
+
+    package mutating func requested(now: Instant) -> [Action] {
+        pendingRequest = pendingRequest ?? .request
+        return proceed(now: now)
+    }
+
+    /// - Parameters:
+    ///   - nextDue: when the next row falls due or a remote opens; nil when nothing waits.
+    ///   - hasFailed: the run could not do its work; the next one waits a second, after further failures up to a minute.
+    package mutating func runEnded(nextDue: Instant?, hasFailed: Bool, now: Instant) -> [Action] {
+        precondition(isRunning, "a run ended that was not started")
+        isRunning = false
+        failuresInARow = hasFailed ? failuresInARow + 1 : 0
+        let earliest = hasFailed ? now + min(.seconds(1) * (Int64(1) << min(failuresInARow - 1, 10)), .minutes(1)) : now
+        retryDue = nextDue.map { max($0, earliest) }
+        if hasFailed {
+            retryDue = min(retryDue ?? earliest, earliest)
+            changeDue = nil
+        }
+        nextInterval = now + interval
+        return proceed(now: now)
+    }
+
+    package mutating func stop() -> [Action] {
+        isStopping = true
+        return isRunning ? [] : [.stopped]
+    }
+
+    private mutating func proceed(now: Instant) -> [Action] {
+        if isStopping { return isRunning ? [] : [.stopped] }
+        guard !isRunning else { return [] }
+        // A clock that stepped back would put everything out of reach.
+        nextInterval = min(nextInterval, now + interval)
+        if let changeDue { self.changeDue = min(changeDue, now + debounce) }
+        guard let cause = dueCause(now: now) else {
+            return [.setAlarm([nextInterval, changeDue, retryDue].compactMap { $0 }.min() ?? nextInterval)]
+        }
+        isRunning = true
+        pendingRequest = nil
+        changeDue = nil
+        retryDue = nil
+        return [.startRun(cause)]
+    }
+
+    private func dueCause(now: Instant) -> RunCause? {
+        if let pendingRequest { return pendingRequest }
+        if let changeDue, now >= changeDue { return .change }
+        if let retryDue, now >= retryDue { return .retry }
+        return now >= nextInterval ? .interval : nil
+    }
+}

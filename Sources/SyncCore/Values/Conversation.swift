@@ -1,0 +1,127 @@
+/// The local word for where a conversation stands; the helpdesk vocabulary is the local one
+/// (remotes document "Update Conversation", field `status`).
+package enum LocalStatus: String, CaseIterable, Sendable, Codable {
+    /// Actively going on with the end user.
+    case open
+    /// Resolved by Fin.
+    case resolved
+    /// Finished, archived.
+    case closed
+    /// Ended by the end user or an agent.
+    case ended
+
+    /// `resolved`, `closed` and `ended` all mean that nobody has to do anything any more.
+    package var isFinished: Bool { self != .open }
+}
+
+/// Who has to answer, derived from `conversations.assignee_id`.
+package enum Owner: String, CaseIterable, Sendable, Codable {
+    /// One of the configured agent ids of the AI.
+    case ai
+    /// NULL: a person must pick it up.
+    case none
+    /// Anyone else.
+    case human
+
+    package init(assigneeID: String?, ai: Set<String>) {
+        self =
+            switch assigneeID {
+            case nil: .none
+            case let id? where ai.contains(id): .ai
+            case _?: .human
+            }
+    }
+}
+
+/// One row of `conversations` with its user, parsed. Optionals are SQL NULLs.
+package struct Conversation: Equatable, Sendable {
+    package var id: String
+    package var title: String?
+    /// NULL makes no statement about tags; an empty array says that there are none.
+    package var tags: [String]?
+    /// NULL makes no statement about attributes.
+    package var attributes: JSONObject?
+    package var status: LocalStatus
+    package var assigneeID: String?
+    package var lastUserReadAt: String?
+    package var user: User?
+    package var createdAt: String
+    package var updatedAt: String
+
+    package init(
+        id: String, title: String? = nil, tags: [String]? = [], attributes: JSONObject? = [:], status: LocalStatus = .open,
+        assigneeID: String? = nil, lastUserReadAt: String? = nil, user: User? = nil,
+        createdAt: String = "2026-01-01T00:00:00.000Z", updatedAt: String = "2026-01-01T00:00:00.000Z"
+    ) {
+        self.id = id
+        self.title = title
+        self.tags = tags
+        self.attributes = attributes
+        self.status = status
+        self.assigneeID = assigneeID
+        self.lastUserReadAt = lastUserReadAt
+        self.user = user
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
+}
+
+/// One row of `users`: the end user of a conversation.
+package struct User: Equatable, Sendable {
+    package var id: String
+    package var name: String?
+    package var email: String?
+    package var photoURL: String?
+    package var userType: String?
+    package var attributes: JSONObject?
+
+    package init(
+        id: String, name: String? = nil, email: String? = nil, photoURL: String? = nil, userType: String? = "end_user",
+        attributes: JSONObject? = [:]
+    ) {
+        self.id = id
+        self.name = name
+        self.email = email
+        self.photoURL = photoURL
+        self.userType = userType
+        self.attributes = attributes
+    }
+}
+
+/// One row of `messages`.
+package struct Message: Equatable, Sendable {
+    package var id: String
+    package var conversationID: String
+    package var body: String?
+    /// As stored, to the character: Fin dedupes by it.
+    package var createdAt: String
+    package var attachments: [JSONValue]
+
+    package init(id: String, conversationID: String, body: String?, createdAt: String, attachments: [JSONValue] = []) {
+        self.id = id
+        self.conversationID = conversationID
+        self.body = body
+        self.createdAt = createdAt
+        self.attachments = attachments
+    }
+}
+
+/// "This conversation is that object over there": one row of `links`, or the local id where a remote needs no link.
+package struct Link: Equatable, Sendable {
+    package var remoteID: String
+    package var agentID: String?
+
+    package init(remoteID: String, agentID: String? = nil) {
+        self.remoteID = remoteID
+        self.agentID = agentID
+    }
+}
+
+/// Something local cannot be sent as it is: what is wrong, where, and what to do about it. Holds no personal values.
+package struct Refusal: Error, Equatable, Sendable {
+    package var reason: String
+
+    package init(_ reason: String) {
+        self.reason = reason
+    }
+}

@@ -1,0 +1,101 @@
+import FoundationEssentials
+
+/// A moment of wall-clock time in whole milliseconds since 1970-01-01T00:00:00Z.
+///
+/// Wall time is what the outbox stores, so that a schedule survives a restart. Only the edge reads the clock; everything in this
+/// module is told what time it is.
+package struct Instant: Hashable, Comparable, Sendable {
+    package var milliseconds: Int64
+
+    package init(milliseconds: Int64) {
+        self.milliseconds = milliseconds
+    }
+
+    package static func < (left: Instant, right: Instant) -> Bool { left.milliseconds < right.milliseconds }
+
+    package static func + (instant: Instant, span: Span) -> Instant {
+        Instant(milliseconds: instant.milliseconds.addingReportingOverflow(span.milliseconds).partialValue)
+    }
+
+    package static func - (instant: Instant, span: Span) -> Instant {
+        Instant(milliseconds: instant.milliseconds - span.milliseconds)
+    }
+
+    package static func - (left: Instant, right: Instant) -> Span {
+        Span(milliseconds: left.milliseconds - right.milliseconds)
+    }
+
+    /// `2026-01-31T09:30:00.000Z`: ISO 8601, UTC, always three digits of fraction, so that texts sort as the moments do.
+    package var iso8601: String {
+        Date(timeIntervalSince1970: Double(milliseconds) / 1000)
+            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+
+    /// Reads ISO 8601 with or without a fraction; nil for anything else.
+    package init?(iso8601 text: String) {
+        let date =
+            (try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text))
+            ?? (try? Date.ISO8601FormatStyle().parse(text))
+        guard let date else { return nil }
+        self.init(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
+    }
+}
+
+/// A length of time in whole milliseconds.
+package struct Span: Hashable, Comparable, Sendable {
+    package var milliseconds: Int64
+
+    package init(milliseconds: Int64) {
+        self.milliseconds = milliseconds
+    }
+
+    package static let zero = Span(milliseconds: 0)
+    package static func milliseconds(_ value: Int64) -> Span { Span(milliseconds: value) }
+    package static func seconds(_ value: Int64) -> Span { Span(milliseconds: value * 1000) }
+    package static func minutes(_ value: Int64) -> Span { .seconds(value * 60) }
+    package static func hours(_ value: Int64) -> Span { .minutes(value * 60) }
+    package static func days(_ value: Int64) -> Span { .hours(value * 24) }
+
+    package static func < (left: Span, right: Span) -> Bool { left.milliseconds < right.milliseconds }
+    package static func + (left: Span, right: Span) -> Span { Span(milliseconds: left.milliseconds + right.milliseconds) }
+    package static func * (span: Span, factor: Int64) -> Span { Span(milliseconds: span.milliseconds * factor) }
+
+    package var seconds: Double { Double(milliseconds) / 1000 }
+}
+
+/// Spans are written in the configuration as a number with a unit: `250ms`, `30s`, `5m`, `12h`, `3d`, also joined: `1h30m`.
+extension Span: CustomStringConvertible {
+    private static let units: [(name: String, milliseconds: Int64)] = [
+        ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+    ]
+
+    /// Reads the notation above; nil when a unit is missing or unknown, for negative values and for an empty text.
+    package init?(_ text: some StringProtocol) {
+        var rest = Substring(text)
+        var total: Int64 = 0
+        guard !rest.isEmpty else { return nil }
+        while !rest.isEmpty {
+            let digits = rest.prefix { $0.isASCII && $0.isNumber }
+            guard let count = Int64(digits) else { return nil }
+            rest = rest.dropFirst(digits.count)
+            let letters = rest.prefix { $0.isASCII && $0.isLetter }
+            guard let unit = Span.units.first(where: { $0.name == letters }) else { return nil }
+            rest = rest.dropFirst(letters.count)
+            let (product, overflow) = count.multipliedReportingOverflow(by: unit.milliseconds)
+            guard !overflow, total <= Int64.max / 4 - product / 2, product < Int64.max / 4 else { return nil }
+            total += product
+        }
+        self.init(milliseconds: total)
+    }
+
+    package var description: String {
+        guard milliseconds > 0 else { return "0s" }
+        var rest = milliseconds
+        var parts = ""
+        for unit in Span.units where rest >= unit.milliseconds {
+            parts += "\(rest / unit.milliseconds)\(unit.name)"
+            rest %= unit.milliseconds
+        }
+        return parts
+    }
+}

@@ -1,0 +1,93 @@
+import SyncCore
+import SyncHTTP
+import SyncRemotes
+import SyncStore
+
+/// The whole configuration, valid and with every default filled in.
+package struct Configuration: Sendable, Equatable {
+    package struct Schedule: Sendable, Equatable {
+        /// A run starts at least this often.
+        package var interval = Span.seconds(60)
+        /// How long a change of the database waits for further ones.
+        package var debounce = Span.milliseconds(100)
+        /// How long a run waits for a remote that acknowledges nothing before it goes on without it.
+        package var stall = Span.seconds(10)
+        /// How long a stop waits for calls in flight.
+        package var shutdownTimeout = Span.seconds(20)
+    }
+
+    package struct Log: Sendable, Equatable {
+        package var format = LogFormat.logfmt
+        package var level = LogLevel.info
+        /// Whether acknowledged calls are logged, too, or failures only.
+        package var deliveries = DeliveryLogging.all
+    }
+
+    package enum DeliveryLogging: String, CaseIterable, Sendable {
+        case all, failures
+    }
+
+    package var databasePath: String
+    package var schedule = Schedule()
+    package var log = Log()
+    package var retry = RetryPolicy()
+    /// Agent ids that mean "the AI answers".
+    package var aiAssignees: Set<String> = ["agent_fin"]
+    /// Sorted by name.
+    package var remotes: [RemoteConfiguration] = []
+
+    package var enabledRemotes: [RemoteConfiguration] { remotes.filter(\.isEnabled) }
+}
+
+/// Where a token comes from; never from the configuration file itself.
+package enum CredentialSource: Sendable, Equatable {
+    /// A file that holds the token and nothing else.
+    case file(path: String)
+    /// A systemd credential, `$CREDENTIALS_DIRECTORY/NAME`.
+    case systemd(name: String)
+    case environment(variable: String)
+}
+
+package struct RemoteConfiguration: Sendable, Equatable {
+    package var profile: RemoteProfile
+    /// Without a trailing slash.
+    package var url: String
+    package var credential: CredentialSource
+    package var isEnabled: Bool
+    package var gate: RemoteGate.Settings
+    package var limits: HTTPLimits
+    package var classifier: OutcomeClassifier
+
+    package var name: String { profile.name }
+    package var kind: RemoteKind { profile.kind }
+
+    /// As the store's queries see it.
+    package var participation: RemoteParticipation {
+        RemoteParticipation(
+            name: name, kind: kind.rawValue, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
+            receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: kind == .vg ? profile.agentID : nil,
+            fingerprint: profile.fingerprint)
+    }
+
+    /// How long a claim holds: longer than a call can take, twice, plus the time for a commit on a busy disk.
+    package var leaseDuration: Span { limits.totalTimeout * 2 + .seconds(30) }
+}
+
+/// Everything that is wrong with a configuration, at once.
+package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
+    package var problems: [Problem]
+
+    package struct Problem: Sendable, Equatable, CustomStringConvertible {
+        /// Dotted path of the key, empty for the file as a whole.
+        package var path: String
+        package var line: Int?
+        package var message: String
+
+        package var description: String {
+            let place = line.map { "line \($0): " } ?? ""
+            return path.isEmpty ? "\(place)\(message)" : "\(place)\(path): \(message)"
+        }
+    }
+
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}

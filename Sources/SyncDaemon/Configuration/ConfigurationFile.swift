@@ -1,0 +1,113 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+import TOMLKit
+
+/// Reads the configuration file: parses it, checks every key, and reports everything that is wrong in one go.
+package enum ConfigurationFile {
+    /// - Throws: ``ConfigurationError`` with all problems.
+    package static func load(path: String) throws(ConfigurationError) -> Configuration {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
+            throw ConfigurationError(problems: [
+                .init(path: "", line: nil, message: "the configuration file \(path) \(reason); name another one with --config")
+            ])
+        }
+        guard let source = String(bytes: bytes, encoding: .utf8) else {
+            throw ConfigurationError(problems: [.init(path: "", line: nil, message: "\(path) is not UTF-8 text")])
+        }
+        return try parse(source, directory: (path as NSString).deletingLastPathComponent)
+    }
+
+    /// - Parameter directory: what relative paths in the text are relative to.
+    package static func parse(_ source: String, directory: String) throws(ConfigurationError) -> Configuration {
+        let root = try members(of: source)
+        let problems = ProblemList(lines: KeyLines(source))
+        let reader = ConfigurationReader(directory: directory, problems: problems)
+        let configuration = reader.read(root)
+        guard problems.problems.isEmpty, let configuration else {
+            throw ConfigurationError(problems: problems.problems.sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) })
+        }
+        return configuration
+    }
+
+    private static func members(of source: String) throws(ConfigurationError) -> JSONObject {
+        do {
+            let table = try TOMLTable(string: source)
+            return try JSONValue(text: table.convert(to: .json)).objectValue ?? [:]
+        } catch let error as TOMLParseError {
+            throw ConfigurationError(problems: [
+                .init(path: "", line: Int(error.source.begin.line), message: "no valid TOML: \(error.description)")
+            ])
+        } catch {
+            throw ConfigurationError(problems: [.init(path: "", line: nil, message: "no valid TOML")])
+        }
+    }
+}
+
+/// Walks the tables of the file. Returns nil where too much is missing to build a configuration; then there are problems, too.
+struct ConfigurationReader {
+    let directory: String
+    let problems: ProblemList
+
+    func read(_ members: JSONObject) -> Configuration? {
+        var root = TableReader(path: "", members: members, problems: problems)
+        var database = root.table("database")
+        let path = database.string("path")
+        if path == nil, !database.has("path") { problems.add("database.path", "is missing: the path of the SQLite file") }
+        database.finish()
+        var configuration = Configuration(databasePath: resolve(path ?? ""))
+        configuration.schedule = schedule(root.table("schedule"))
+        configuration.log = log(root.table("log"))
+        configuration.retry = retry(root.table("retry"))
+        var assignees = root.table("assignees")
+        if let ids = assignees.strings("ai") { configuration.aiAssignees = Set(ids) }
+        assignees.finish()
+        var remotes = root.table("remotes")
+        for name in remotes.keys {
+            let reader = RemoteReader(directory: directory, aiAssignees: configuration.aiAssignees)
+            if let remote = reader.read(name: name, remotes.table(name)) { configuration.remotes.append(remote) }
+        }
+        root.finish()
+        return configuration
+    }
+
+    private func resolve(_ path: String) -> String { ConfigurationReader.resolve(path, in: directory) }
+
+    static func resolve(_ path: String, in directory: String) -> String {
+        path.hasPrefix("/") || directory.isEmpty ? path : "\(directory)/\(path)"
+    }
+
+    private func schedule(_ table: TableReader) -> Configuration.Schedule {
+        var table = table
+        var schedule = Configuration.Schedule()
+        if let interval = table.span("interval", atLeast: .seconds(1)) { schedule.interval = interval }
+        if let debounce = table.span("debounce") { schedule.debounce = debounce }
+        if let stall = table.span("stall", atLeast: .milliseconds(100)) { schedule.stall = stall }
+        if let timeout = table.span("shutdown_timeout") { schedule.shutdownTimeout = timeout }
+        table.finish()
+        return schedule
+    }
+
+    private func log(_ table: TableReader) -> Configuration.Log {
+        var table = table
+        var log = Configuration.Log()
+        if let format = table.word("format", as: LogFormat.self) { log.format = format }
+        if let level = table.word("level", as: LogLevel.self) { log.level = level }
+        if let deliveries = table.word("deliveries", as: Configuration.DeliveryLogging.self) { log.deliveries = deliveries }
+        table.finish()
+        return log
+    }
+
+    private func retry(_ table: TableReader) -> RetryPolicy {
+        var table = table
+        var policy = RetryPolicy()
+        if let base = table.span("base", atLeast: .milliseconds(1)) { policy.base = base }
+        if let cap = table.span("cap", atLeast: .milliseconds(1)) { policy.cap = cap }
+        if let attempts = table.integer("max_attempts", in: 1...10_000) { policy.maximumAttempts = attempts }
+        if let age = table.span("max_age", atLeast: .seconds(1)) { policy.maximumAge = age }
+        if policy.cap < policy.base { problems.add("retry.cap", "\(policy.cap) is shorter than retry.base, \(policy.base)") }
+        table.finish()
+        return policy
+    }
+}

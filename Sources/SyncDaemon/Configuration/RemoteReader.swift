@@ -1,0 +1,128 @@
+import SyncCore
+import SyncHTTP
+import SyncRemotes
+
+/// Reads one `[remotes.NAME]` table with the tables below it.
+struct RemoteReader {
+    let directory: String
+    let aiAssignees: Set<String>
+
+    func read(name: String, _ table: TableReader) -> RemoteConfiguration? {
+        var table = table
+        guard let kind = kind(name: name, &table) else { return nil }
+        let url = url(&table)
+        let credential = credential(&table)
+        let isEnabled = table.bool("enabled") ?? true
+        let gate = gate(&table)
+        let limits = limits(&table, concurrency: gate.concurrency)
+        let classifier = OutcomeClassifier(overrides: outcomes(table.table("outcomes")))
+        let profile = profile(name: name, kind: kind, &table)
+        table.finish()
+        guard let url, let credential else { return nil }
+        return RemoteConfiguration(
+            profile: profile, url: url, credential: credential, isEnabled: isEnabled, gate: gate, limits: limits,
+            classifier: classifier)
+    }
+
+    private func kind(name: String, _ table: inout TableReader) -> RemoteKind? {
+        if table.has("kind") { return table.word("kind", as: RemoteKind.self) }
+        // A remote named after its kind needs no more words.
+        if let kind = RemoteKind(rawValue: name) {
+            _ = table.value("kind")
+            return kind
+        }
+        table.problems.add(table.dotted("kind"), "is missing, one of \(RemoteKind.allCases.map(\.rawValue).joined(separator: ", "))")
+        return nil
+    }
+
+    private func url(_ table: inout TableReader) -> String? {
+        guard let text = table.string("url") else {
+            if !table.has("url") { table.problems.add(table.dotted("url"), "is missing: where the API is, such as \"https://api.example.com\"") }
+            return nil
+        }
+        switch RemoteURL.check(text) {
+        case .success(let url): return url
+        case .failure(let problem):
+            table.problems.add(table.dotted("url"), problem.reason)
+            return nil
+        }
+    }
+
+    private func credential(_ table: inout TableReader) -> CredentialSource? {
+        if table.has("token") {
+            _ = table.value("token")
+            table.problems.add(
+                table.dotted("token"), "a token does not belong into this file; put it into a file of its own and name that with token_file")
+        }
+        let sources: [CredentialSource] = [
+            table.string("token_file").map { .file(path: ConfigurationReader.resolve($0, in: directory)) },
+            table.string("token_credential").map { .systemd(name: $0) },
+            table.string("token_env").map { .environment(variable: $0) },
+        ].compactMap { $0 }
+        switch sources.count {
+        case 1: return sources[0]
+        case 0 where !table.has("token"):
+            table.problems.add(table.path, "names no token: one of token_file, token_credential, token_env is needed")
+        case 2...:
+            table.problems.add(table.path, "names more than one token: only one of token_file, token_credential, token_env may be given")
+        default: break
+        }
+        return nil
+    }
+
+    private func gate(_ table: inout TableReader) -> RemoteGate.Settings {
+        var settings = RemoteGate.Settings()
+        if let concurrency = table.integer("concurrency", in: 1...256) { settings.concurrency = concurrency }
+        if let text = table.string("rate"), text != "unlimited" {
+            settings.rate = RateLimit(text)
+            if settings.rate == nil {
+                table.problems.add(table.dotted("rate"), "\"\(text)\" is no rate; write \"10/s\", \"600/min\", \"1500/h\" or \"unlimited\"")
+            }
+        }
+        if let interval = table.span("probe_interval", atLeast: .seconds(1)) { settings.probeInterval = interval }
+        var breaker = table.table("breaker")
+        if let sample = breaker.integer("min_sample", in: 1...100_000) { settings.breaker.minimumSample = sample }
+        if let share = breaker.integer("failure_percent", in: 1...100) { settings.breaker.failureShare = share }
+        if let window = breaker.span("window", atLeast: .seconds(1)) { settings.breaker.window = window }
+        if let pause = breaker.span("pause", atLeast: .milliseconds(10)) { settings.breaker.pause = pause }
+        if let longest = breaker.span("max_pause", atLeast: .milliseconds(10)) { settings.breaker.longestPause = longest }
+        if settings.breaker.longestPause < settings.breaker.pause {
+            table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause)")
+        }
+        breaker.finish()
+        return settings
+    }
+
+    private func limits(_ table: inout TableReader, concurrency: Int) -> HTTPLimits {
+        var limits = HTTPLimits(connections: concurrency)
+        var timeouts = table.table("timeouts")
+        if let connect = timeouts.span("connect", atLeast: .milliseconds(10)) { limits.connectTimeout = connect }
+        if let read = timeouts.span("read", atLeast: .milliseconds(10)) { limits.readTimeout = read }
+        if let total = timeouts.span("total", atLeast: .milliseconds(10)) { limits.totalTimeout = total }
+        if limits.totalTimeout >= OutboxRow.messageWindow {
+            table.problems.add(timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow), in which Fin recognises a repetition")
+        }
+        timeouts.finish()
+        if let size = table.byteSize("max_response_size") { limits.maximumResponseSize = size }
+        return limits
+    }
+
+    private func outcomes(_ table: TableReader) -> [Int: OutcomeClass] {
+        var table = table
+        var overrides: [Int: OutcomeClass] = [:]
+        for outcome in [OutcomeClass.delivered, .retry, .throttled, .park, .gone, .dead] {
+            for code in table.integers(outcome.rawValue) ?? [] {
+                let path = table.dotted(outcome.rawValue)
+                if !(300...599).contains(code) {
+                    table.problems.add(path, "\(code) cannot be put into a class; allowed are status codes from 300 to 599")
+                } else if let other = overrides[code] {
+                    table.problems.add(path, "\(code) stands under \(other.rawValue), too")
+                } else {
+                    overrides[code] = outcome
+                }
+            }
+        }
+        table.finish()
+        return overrides
+    }
+}

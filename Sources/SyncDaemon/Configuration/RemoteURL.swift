@@ -1,0 +1,30 @@
+import Foundation
+import SyncCore
+
+/// Checks the base URL of a remote.
+enum RemoteURL {
+    /// The URL without trailing slashes, or what is wrong with it.
+    static func check(_ text: String) -> Result<String, Refusal> {
+        guard let components = URLComponents(string: text), let scheme = components.scheme?.lowercased() else {
+            return .failure(Refusal("is no URL"))
+        }
+        guard ["http", "https"].contains(scheme) else { return .failure(Refusal("has to begin with https:// or http://")) }
+        guard let host = components.host, !host.isEmpty else { return .failure(Refusal("names no host")) }
+        if components.user != nil || components.password != nil {
+            return .failure(Refusal("must not hold a user name or password; the token has a place of its own"))
+        }
+        if components.query != nil || components.fragment != nil {
+            return .failure(Refusal("must not have a query or a fragment: paths are appended to it"))
+        }
+        var url = text
+        while url.hasSuffix("/") { url.removeLast() }
+        return .success(url)
+    }
+
+    /// Whether the token would travel unencrypted over a network.
+    static func sendsTokenInClear(_ url: String) -> Bool {
+        guard let components = URLComponents(string: url), components.scheme?.lowercased() == "http" else { return false }
+        let host = components.host ?? ""
+        return !(host == "localhost" || host.hasPrefix("127.") || host == "::1" || host == "[::1]")
+    }
+}

@@ -1,0 +1,176 @@
+import SyncCore
+
+/// Collects problems while a configuration is read.
+final class ProblemList {
+    private let lines: KeyLines
+    private(set) var problems: [ConfigurationError.Problem] = []
+
+    init(lines: KeyLines) {
+        self.lines = lines
+    }
+
+    func add(_ path: String, _ message: String) {
+        problems.append(ConfigurationError.Problem(path: path, line: lines[path], message: message))
+    }
+}
+
+/// Reads one table key by key: reports wrong types with the dotted path, and at the end every key that nobody asked for.
+///
+/// TOMLKit only parses; it reports a wrong type as a missing key, so types are checked here.
+struct TableReader {
+    let path: String
+    private let members: JSONObject
+    private var known: Set<String> = []
+    let problems: ProblemList
+
+    init(path: String, members: JSONObject, problems: ProblemList) {
+        self.path = path
+        self.members = members
+        self.problems = problems
+    }
+
+    var keys: [String] { members.keys.sorted() }
+
+    func dotted(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    func has(_ key: String) -> Bool { members[key] != nil }
+
+    mutating func value(_ key: String) -> JSONValue? {
+        known.insert(key)
+        return members[key]
+    }
+
+    mutating func string(_ key: String) -> String? {
+        guard let value = value(key) else { return nil }
+        guard let string = value.stringValue else { return wrongType(key, value, expected: "a string") }
+        return string
+    }
+
+    mutating func bool(_ key: String) -> Bool? {
+        guard let value = value(key) else { return nil }
+        guard let bool = value.boolValue else { return wrongType(key, value, expected: "true or false") }
+        return bool
+    }
+
+    mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+        guard let value = value(key) else { return nil }
+        guard let integer = value.integerValue.flatMap({ Int(exactly: $0) }) else {
+            return wrongType(key, value, expected: "a whole number")
+        }
+        guard range.contains(integer) else {
+            problems.add(dotted(key), "\(integer) is out of range, allowed: \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return integer
+    }
+
+    mutating func span(_ key: String, atLeast minimum: Span = .zero) -> Span? {
+        guard let value = value(key) else { return nil }
+        guard let span = value.stringValue.flatMap({ Span($0) }) else {
+            return wrongType(key, value, expected: "a duration with a unit, such as \"30s\", \"5m\" or \"1h30m\"")
+        }
+        guard span >= minimum else {
+            problems.add(dotted(key), "\(span) is too short, at least \(minimum) is needed")
+            return nil
+        }
+        return span
+    }
+
+    mutating func byteSize(_ key: String) -> Int? {
+        guard let value = value(key) else { return nil }
+        guard let size = value.stringValue.flatMap(ByteSize.parse), size > 0 else {
+            return wrongType(key, value, expected: "a size with a unit, such as \"512KiB\" or \"4MiB\"")
+        }
+        return size
+    }
+
+    mutating func strings(_ key: String) -> [String]? {
+        guard let value = value(key) else { return nil }
+        guard let array = value.arrayValue, case let strings = array.compactMap(\.stringValue), strings.count == array.count else {
+            return wrongType(key, value, expected: "an array of strings")
+        }
+        return strings
+    }
+
+    mutating func integers(_ key: String) -> [Int]? {
+        guard let value = value(key) else { return nil }
+        guard let array = value.arrayValue, case let numbers = array.compactMap({ $0.integerValue.flatMap { Int(exactly: $0) } }),
+            numbers.count == array.count
+        else { return wrongType(key, value, expected: "an array of whole numbers") }
+        return numbers
+    }
+
+    /// One of a few words.
+    mutating func word<Word: RawRepresentable & CaseIterable>(_ key: String, as type: Word.Type) -> Word? where Word.RawValue == String {
+        guard let text = string(key) else { return nil }
+        if let word = Word(rawValue: text) { return word }
+        let allowed = Word.allCases.map(\.rawValue)
+        problems.add(dotted(key), "\"\(text)\" is none of \(allowed.joined(separator: ", "))\(Spelling.hint(text, among: allowed))")
+        return nil
+    }
+
+    /// An absent table reads like an empty one.
+    mutating func table(_ key: String) -> TableReader {
+        let value = value(key)
+        if let value, value.objectValue == nil { let _: Int? = wrongType(key, value, expected: "a table") }
+        return TableReader(path: dotted(key), members: value?.objectValue ?? [:], problems: problems)
+    }
+
+    /// Reports the keys that were never asked for.
+    func finish() {
+        for key in keys where !known.contains(key) {
+            problems.add(dotted(key), "unknown key\(Spelling.hint(key, among: known.sorted()))")
+        }
+    }
+
+    private func wrongType<Value>(_ key: String, _ value: JSONValue, expected: String) -> Value? {
+        problems.add(dotted(key), "expected \(expected), found \(TableReader.shown(value))")
+        return nil
+    }
+
+    /// Short strings and numbers as they are: enough to find the place. Nothing long, it may be a token in the wrong place.
+    private static func shown(_ value: JSONValue) -> String {
+        switch value {
+        case .string(let text) where text.count <= 16: "\"\(text)\""
+        case .integer(let number): "\(number)"
+        case .bool(let bool): "\(bool)"
+        default: "a \(value.typeName)"
+        }
+    }
+}
+
+/// "Did you mean": the nearest known word within two edits.
+enum Spelling {
+    static func hint(_ text: String, among candidates: [String]) -> String {
+        let nearest = candidates.map { ($0, distance(text, $0)) }.min { $0.1 < $1.1 }
+        guard let nearest, nearest.1 <= 2, nearest.1 < text.count else { return "" }
+        return "; did you mean \"\(nearest.0)\"?"
+    }
+
+    /// Levenshtein distance.
+    static func distance(_ left: String, _ right: String) -> Int {
+        let right = Array(right)
+        var row = Array(0...right.count)
+        for (i, character) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for j in right.indices {
+                let substitution = diagonal + (character == right[j] ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(substitution, row[j] + 1, diagonal + 1)
+            }
+        }
+        return row[right.count]
+    }
+}
+
+/// Sizes: `B`, `KiB`, `MiB`, `GiB`.
+enum ByteSize {
+    static func parse(_ text: String) -> Int? {
+        let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
+        guard let (name, factor) = units.first(where: { text.hasSuffix($0.0) }), let count = Int(text.dropLast(name.count)),
+            count >= 0, count < Int.max / factor
+        else { return nil }
+        return count * factor
+    }
+}

@@ -1,0 +1,68 @@
+import SyncCore
+import SyncHTTP
+import SyncRemotes
+import SyncStore
+
+/// Makes one call of a remote and says how the row stands afterwards. Holds no state.
+struct Courier: Sendable {
+    let remote: RemoteConfiguration
+    let adapter: any RemoteAdapter
+    let transport: any HTTPTransport
+    let retry: RetryPolicy
+    let random: RandomSource
+    let now: @Sendable () -> Instant
+
+    /// The name and version that calls carry as `User-Agent`.
+    static let userAgent = "convosync/\(ProgramVersion.current)"
+
+    func deliver(_ claimed: ClaimedRow, credential: Credential) async -> FinishedCall {
+        let startedAt = now()
+        let outcome: DeliveryOutcome
+        do throws(TransportFailure) {
+            let reply = try await transport.send(httpCall(claimed, credential))
+            let reader = ReplyReader(adapter: adapter, classifier: remote.classifier)
+            outcome = reader.read(
+                reply, delta: claimed.delta, redaction: redaction(claimed, credential, isNeeded: reply), now: now())
+        } catch {
+            outcome = remote.classifier.classify(error)
+        }
+        return finish(claimed, outcome, startedAt: startedAt)
+    }
+
+    private func httpCall(_ claimed: ClaimedRow, _ credential: Credential) -> HTTPCall {
+        HTTPCall(
+            method: claimed.method, url: remote.url + claimed.path,
+            headers: [
+                ("Authorization", "Bearer \(credential.token)"), ("Content-Type", "application/json"), ("Accept", "application/json"),
+                ("User-Agent", Courier.userAgent), ("Idempotency-Key", claimed.idempotencyKey),
+            ] + adapter.headers,
+            body: claimed.body)
+    }
+
+    /// Answers of acknowledged calls are quoted only where they report partial errors.
+    private func redaction(_ claimed: ClaimedRow, _ credential: Credential, isNeeded reply: HTTPReply) -> Redaction {
+        let mayBeQuoted = reply.status != 200 || claimed.delta == nil || reply.body.count < 4096
+        let body = mayBeQuoted ? (try? JSONValue(text: claimed.body)) : nil
+        return Redaction(credential: credential.token, body: body ?? .null)
+    }
+
+    private func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, startedAt: Instant) -> FinishedCall {
+        let finishedAt = now()
+        var row = claimed.row
+        var stream = random.stream
+        let reason = row.finish(
+            outcome, startedAt: startedAt, now: finishedAt, policy: retry, timeout: remote.limits.totalTimeout, using: &stream)
+        return FinishedCall(
+            claimed: claimed, row: row, startedAt: startedAt, finishedAt: finishedAt, outcome: outcome,
+            error: reason ?? outcome.error, acknowledgement: acknowledgement(claimed, outcome))
+    }
+
+    private func acknowledgement(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome) -> FinishedCall.Acknowledgement? {
+        guard outcome.outcome == .delivered else { return nil }
+        let knowledge = claimed.knowledge
+        return FinishedCall.Acknowledgement(
+            base: claimed.delta.map { adapter.base(knowledge.base, acknowledging: $0) } ?? knowledge.base,
+            inDoubt: knowledge.inDoubt.subtracting(claimed.delta?.fields.keys.map { $0 } ?? []),
+            seen: knowledge.seen.merging(outcome.observed) { _, reported in reported })
+    }
+}

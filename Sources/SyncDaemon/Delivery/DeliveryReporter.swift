@@ -1,0 +1,101 @@
+import Synchronization
+import SyncCore
+import SyncRemotes
+import SyncStore
+
+/// Writes the log events of planning and delivery (docs/log-events.md).
+package final class DeliveryReporter: Sendable {
+    private let log: EventLog
+    /// Remote and field of omissions that were reported already: once is enough, `explain` and `plan` show the rest.
+    private let reportedOmissions = Mutex<Set<String>>([])
+
+    package init(log: EventLog) {
+        self.log = log
+    }
+
+    func report(_ call: FinishedCall, remote: RemoteConfiguration) {
+        let claimed = call.claimed
+        if let outcome = call.outcome {
+            log.write(
+                event("delivery.attempted", level(of: outcome), claimed)
+                    .with("operation", claimed.operation)
+                    .with("attempt", claimed.earlierTries + 1)
+                    .with("outcome", outcome.outcome.rawValue)
+                    .with("status", outcome.httpStatus)
+                    .with("duration_ms", (call.finishedAt - call.startedAt).milliseconds)
+                    .with("error", outcome.error)
+                    .with("partial", outcome.partialErrors.isEmpty ? nil : outcome.partialErrors.joined(separator: "; "))
+                    .with("retry_at", call.row.state == .pending ? call.row.dueAt.iso8601 : nil))
+            if !outcome.drift.isEmpty {
+                log.write(event("drift.detected", .warning, claimed).with("fields", outcome.drift.joined(separator: ",")))
+            }
+        }
+        switch call.row.state {
+        case .dead:
+            log.write(event("delivery.dead", .error, claimed).with("error", call.error).with("hint", hint(call, remote)))
+        case .uncertain:
+            log.write(
+                event("delivery.uncertain", .error, claimed).with("error", call.error)
+                    .with("hint", "look there, then: convosync outbox retry \(claimed.id) --accept-duplicate, or outbox discard \(claimed.id)"))
+        default: break
+        }
+    }
+
+    private func hint(_ call: FinishedCall, _ remote: RemoteConfiguration) -> String {
+        call.outcome?.outcome == .gone
+            ? "nothing more is sent for this link; write its row in the table links again to bring it back"
+            : "convosync outbox show \(call.claimed.id); convosync outbox retry \(call.claimed.id)"
+    }
+
+    private func level(of outcome: DeliveryOutcome) -> LogLevel {
+        switch outcome.outcome {
+        case .delivered: outcome.partialErrors.isEmpty ? .info : .warning
+        case .interrupted: .info
+        default: .warning
+        }
+    }
+
+    private func event(_ name: String, _ level: LogLevel, _ claimed: ClaimedRow) -> LogEvent {
+        LogEvent(name, level: level).with("remote", claimed.remote).with("conversation", claimed.conversationID)
+            .with("outbox", claimed.id)
+    }
+
+    func reportFenced(_ id: Int64, remote: RemoteConfiguration) {
+        log.write(
+            LogEvent("delivery.fenced", level: .warning).with("remote", remote.name).with("outbox", id)
+                .with("error", "the lease ran out before the outcome was recorded; the row is sent again with the same key"))
+    }
+
+    func report(_ change: RemoteGate.Change, remote: RemoteConfiguration) {
+        switch change {
+        case .parked(let reason):
+            log.write(
+                LogEvent("remote.parked", level: .error).with("remote", remote.name).with("reason", reason)
+                    .with("hint", "correct the credential or url of remotes.\(remote.name); a probe goes out from time to time"))
+        case .resumed:
+            log.write(LogEvent("remote.resumed", level: .notice).with("remote", remote.name))
+        case .throttled(let until):
+            log.write(LogEvent("remote.throttled", level: .warning).with("remote", remote.name).with("until", until.iso8601))
+        case .breaker(let transition):
+            log.write(
+                LogEvent("breaker.\(transition.rawValue)", level: transition == .opened ? .error : .notice).with("remote", remote.name))
+        }
+    }
+
+    func report(_ batch: PlanBatch) {
+        for refused in batch.refused {
+            log.write(
+                LogEvent("delivery.dead", level: .error).with("remote", refused.remote).with("conversation", refused.conversationID)
+                    .with("outbox", refused.outboxID).with("error", refused.reason)
+                    .with("hint", "correct it, then: convosync outbox retry \(refused.outboxID)"))
+        }
+        for omitted in batch.omissions {
+            let isNew = reportedOmissions.withLock { $0.insert("\(omitted.remote)\u{0}\(omitted.omission.field)").inserted }
+            guard isNew else { continue }
+            log.write(
+                LogEvent("projection.omitted", level: .warning).with("remote", omitted.remote)
+                    .with("conversation", omitted.conversationID).with("field", omitted.omission.field)
+                    .with("reason", omitted.omission.reason))
+        }
+    }
+}

@@ -1,0 +1,306 @@
+import SyncCore
+import SyncHTTP
+import SyncRemotes
+import SyncStore
+
+/// Delivers the due rows of one remote: claims ahead, calls as many at once as its gate admits, and hands outcomes to the commit
+/// queue in groups. Lanes know nothing of each other, so a remote that fails or dawdles delays nobody else.
+package actor Lane {
+    /// Outcomes wait for company this long before they are committed, unless nothing else is in flight.
+    private static let linger = Span.milliseconds(20)
+    /// Outcomes that wait for their commit at most; a crash repeats the calls of these and of those in flight.
+    private static let uncommittedLimit = 256
+    /// A hold that ends sooner than this is waited out; for a longer one the claimed rows are put back.
+    private static let shortHold = Span.seconds(2)
+
+    package nonisolated let remote: RemoteConfiguration
+    private let courier: Courier
+    private let commits: CommitQueue
+    private let reporter: DeliveryReporter
+    /// Called when a conversation can be planned whose planning waited for a call of this lane.
+    private let onPlanningFreed: @Sendable () -> Void
+    private let now: @Sendable () -> Instant
+
+    private var gate: RemoteGate
+    private var credential: Credential
+    private var buffer: [ClaimedRow] = []
+    private var finished: [FinishedCall] = []
+    private var committing: [FinishedCall] = []
+    private var claimSize: Int
+    /// False once a claim brought fewer rows than it asked for; true again when something new may be due.
+    private var mayHaveDue = false
+    private var isExchanging = false
+    /// How many rows the exchange on its way asked for.
+    private var askedFor = 0
+    private var gateChanged = false
+    private var timerAt: Instant?
+    private var isActive = false
+    private var isStopping = false
+    private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    private var counts = RunCounts()
+    private var failure: StoreError?
+    private(set) package var lastProgress: Instant
+
+    init(
+        remote: RemoteConfiguration, courier: Courier, credential: Credential, stored: RemoteGate.Stored, commits: CommitQueue,
+        reporter: DeliveryReporter, onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
+    ) {
+        self.remote = remote
+        self.courier = courier
+        self.credential = credential
+        self.commits = commits
+        self.reporter = reporter
+        self.onPlanningFreed = onPlanningFreed
+        self.now = now
+        gate = RemoteGate(remote.gate, stored: stored, now: now())
+        // Messages are not claimed ahead: a crash would leave them in doubt although they were never sent.
+        claimSize = remote.gate.concurrency * (remote.kind.receivesMessages ? 1 : 2)
+        lastProgress = now()
+    }
+
+    private enum Event: Sendable {
+        case finished(FinishedCall)
+        case exchanged(Result<ExchangeReply, any Error>)
+        case timer
+    }
+
+    /// Looks for due rows and delivers them, in the background. Does nothing but look again when it is at it already.
+    package func start() {
+        mayHaveDue = true
+        refreshCredential()
+        guard !isActive, !isStopping else { return }
+        isActive = true
+        lastProgress = now()
+        Task { await deliverAll() }
+    }
+
+    /// Returns when nothing is in flight and nothing that could be sent is left.
+    package func waitUntilIdle() async {
+        guard isActive else { return }
+        await withCheckedContinuation { idleWaiters.append($0) }
+    }
+
+    /// No new calls from now on. Calls in flight go on.
+    package func stop() {
+        isStopping = true
+    }
+
+    /// What happened since the last time this was asked.
+    package func takeCounts() -> RunCounts {
+        defer { counts = RunCounts() }
+        return counts
+    }
+
+    /// The error that ended the last round early, if any; asking clears it.
+    package func takeFailure() -> StoreError? {
+        defer { failure = nil }
+        return failure
+    }
+
+    /// When the gate opens, or nil while it is paused; now when it is open.
+    package func opensAt() -> Instant? { gate.opensAt(now: now()) }
+
+    package var isBusy: Bool { isActive }
+    package var inFlight: Int { gate.inFlight }
+
+    private func deliverAll() async {
+        await withTaskGroup(of: Event.self) { group in
+            while true {
+                let hold = admit(&group)
+                if isStopping || hold == .long { putBackBuffer() }
+                exchangeIfNeeded(&group, isHeld: isStopping || hold != .none)
+                if case .short(let until) = hold { startTimer(&group, until: until) }
+                if isDone(hold) { break }
+                guard let event = await group.next() else { break }
+                handle(event)
+                if failure != nil { break }
+            }
+            group.cancelAll()
+        }
+        isActive = false
+        timerAt = nil
+        for waiter in idleWaiters { waiter.resume() }
+        idleWaiters = []
+    }
+
+    // MARK: Admission
+
+    private enum Hold: Equatable {
+        case none
+        case short(until: Instant)
+        case long
+    }
+
+    /// Starts calls for buffered rows as long as the gate admits them.
+    private func admit(_ group: inout TaskGroup<Event>) -> Hold {
+        while !isStopping, finished.count + committing.count < Lane.uncommittedLimit {
+            guard let claimed = buffer.first else {
+                // Nothing to send: a closed gate is no reason to claim.
+                guard let opensAt = gate.opensAt(now: now()) else { return .long }
+                return opensAt > now() ? hold(until: opensAt) : .none
+            }
+            let (admission, change) = gate.admit(now: now())
+            report(change)
+            switch admission {
+            case .admitted:
+                buffer.removeFirst()
+                if let unsent = unsendable(claimed) {
+                    _ = gate.finished(DeliveryOutcome(.interrupted), now: now())
+                    finished.append(unsent)
+                } else {
+                    let (courier, credential) = (courier, credential)
+                    group.addTask { .finished(await courier.deliver(claimed, credential: credential)) }
+                }
+            case .wait(let until): return hold(until: until)
+            case .paused: return .long
+            case .full: return .none
+            }
+        }
+        return .none
+    }
+
+    private func hold(until: Instant) -> Hold {
+        until - now() > Lane.shortHold ? .long : .short(until: until)
+    }
+
+    /// A claimed row that must not be sent: its lease is short, or it is a message whose window is over.
+    private func unsendable(_ claimed: ClaimedRow) -> FinishedCall? {
+        let moment = now()
+        var row = claimed.row
+        if !row.mayBeSent(now: moment, timeout: remote.limits.totalTimeout) {
+            row.expire()
+            return FinishedCall(
+                claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: OutboxRow.uncertainReason)
+        }
+        guard claimed.leaseUntil - moment < remote.limits.totalTimeout + .seconds(5) else { return nil }
+        return putBack(claimed, at: moment)
+    }
+
+    private func putBackBuffer() {
+        let moment = now()
+        finished += buffer.map { putBack($0, at: moment) }
+        buffer = []
+    }
+
+    private func putBack(_ claimed: ClaimedRow, at moment: Instant) -> FinishedCall {
+        var row = claimed.row
+        row.state = .pending
+        return FinishedCall(claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: nil)
+    }
+
+    // MARK: Committing and claiming
+
+    private func isDone(_ hold: Hold) -> Bool {
+        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && !gateChanged
+            && (!mayHaveDue || isStopping || hold == .long)
+    }
+
+    /// Starts an exchange when rows are wanted, or when enough outcomes wait, or when they have waited long enough.
+    private func exchangeIfNeeded(_ group: inout TaskGroup<Event>, isHeld: Bool) {
+        guard !isExchanging else { return }
+        // A remote that is only being probed gets one row, not a buffer full.
+        let size = gate.concurrency == 1 ? 1 : claimSize
+        let claim = isHeld || isStopping || buffer.count > size / 2 ? 0 : size
+        if mayHaveDue, claim > 0 { return exchange(&group, claim: claim) }
+        guard let oldest = finished.first else {
+            if gateChanged, gate.inFlight == 0 { exchange(&group, claim: 0) }
+            return
+        }
+        let deadline = oldest.finishedAt + Lane.linger
+        if finished.count >= Lane.uncommittedLimit / 2 || gate.inFlight == 0 || gateChanged || now() >= deadline {
+            exchange(&group, claim: claim)
+        } else {
+            startTimer(&group, until: deadline)
+        }
+    }
+
+    private func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
+        isExchanging = true
+        askedFor = claim
+        committing = finished
+        finished = []
+        let request = ExchangeRequest(
+            remote: remote.name, finished: committing, claim: claim, leaseDuration: remote.leaseDuration,
+            gate: gateChanged ? gate.stored : nil)
+        gateChanged = false
+        let commits = commits
+        group.addTask {
+            do {
+                return .exchanged(.success(try await commits.exchange(request)))
+            } catch {
+                return .exchanged(.failure(error))
+            }
+        }
+    }
+
+    private func startTimer(_ group: inout TaskGroup<Event>, until: Instant) {
+        if let timerAt, timerAt <= until { return }
+        timerAt = until
+        let span = max((until - now()).milliseconds, 1)
+        group.addTask {
+            try? await Task.sleep(for: .milliseconds(span))
+            return .timer
+        }
+    }
+
+    // MARK: Events
+
+    private func handle(_ event: Event) {
+        switch event {
+        case .timer:
+            timerAt = nil
+        case .finished(let call):
+            let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
+            for change in gate.finished(outcome, now: now()) { report(change) }
+            if outcome.outcome == .delivered { lastProgress = now() }
+            finished.append(call)
+        case .exchanged(.success(let reply)):
+            isExchanging = false
+            take(reply)
+        case .exchanged(.failure(let error)):
+            isExchanging = false
+            failure = (error as? StoreError) ?? .sqlite(code: 1, detail: "\(error)")
+        }
+    }
+
+    private func take(_ reply: ExchangeReply) {
+        for call in committing where !reply.fenced.contains(call.claimed.id) {
+            count(call)
+            reporter.report(call, remote: remote)
+        }
+        for id in reply.fenced { reporter.reportFenced(id, remote: remote) }
+        if reply.isPaused != (gate.pausedAt != nil) {
+            if reply.isPaused { gate.pause(now: now()) } else { gate.resume(now: now()) }
+        }
+        if reply.hasFreedPlanning { onPlanningFreed() }
+        if askedFor > 0 {
+            mayHaveDue = reply.claimed.count == askedFor
+            // Claim further ahead while there is plenty.
+            if mayHaveDue, askedFor == claimSize, !remote.kind.receivesMessages { claimSize = min(claimSize * 2, 512) }
+        }
+        committing = []
+        buffer += reply.claimed
+    }
+
+    private func count(_ call: FinishedCall) {
+        switch call.row.state {
+        case .delivered: counts.delivered += 1
+        case .pending: counts.putBack += call.outcome == nil ? 0 : 1
+        case .dead, .uncertain: counts.dead += 1
+        default: break
+        }
+    }
+
+    private func report(_ change: RemoteGate.Change?) {
+        guard let change else { return }
+        gateChanged = true
+        reporter.report(change, remote: remote)
+    }
+
+    /// While parked: somebody may have put a new token in place.
+    private func refreshCredential() {
+        guard gate.parkedAt != nil, let fresh = try? remote.credential.read(), fresh != credential else { return }
+        credential = fresh
+        gate.credentialChanged(now: now())
+    }
+}

@@ -1,0 +1,27 @@
+import SyncCore
+import SyncRemotes
+import SyncStore
+
+/// Puts the remotes' adapters behind the closures that the store plans with.
+package struct Planner: Sendable {
+    private let adapters: [String: any RemoteAdapter]
+    private let remotes: [RemoteParticipation]
+    private let random: RandomSource
+
+    package init(configuration: Configuration, random: RandomSource) {
+        adapters = Dictionary(
+            uniqueKeysWithValues: configuration.remotes.map { ($0.name, $0.kind.adapter($0.profile)) })
+        remotes = configuration.remotes.map(\.participation)
+        self.random = random
+    }
+
+    package func context(runID: Int64, now: Instant) -> PlanContext {
+        let adapters = adapters
+        let random = random
+        return PlanContext(
+            remotes: remotes, runID: runID, now: now,
+            decide: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) },
+            decideMessage: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) },
+            newIdempotencyKey: { random.uuid() })
+    }
+}

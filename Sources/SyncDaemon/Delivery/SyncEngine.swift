@@ -1,0 +1,229 @@
+import SyncCore
+import SyncHTTP
+import SyncRemotes
+import SyncStore
+
+/// Carries out runs: ingest → plan → deliver → end-of-run push. One run at a time; lanes may outlive the run that started them.
+package actor SyncEngine {
+    /// What a run found and did, and when the next one is due by itself.
+    package struct Summary: Sendable {
+        package var runID: Int64
+        package var counts: RunCounts
+        package var nextDue: Instant?
+        package var error: String?
+    }
+
+    /// What the engine is made of; built by ``SyncEngine/open(_:access:)`` or by tests.
+    package struct Parts: Sendable {
+        package var store: Store
+        package var log: EventLog
+        package var random: RandomSource
+        package var now: @Sendable () -> Instant
+        package var makeTransport: @Sendable (HTTPLimits) -> any HTTPTransport
+
+        package init(
+            store: Store, log: EventLog, random: RandomSource = RandomSource(), now: @escaping @Sendable () -> Instant = SystemClock.now,
+            makeTransport: @escaping @Sendable (HTTPLimits) -> any HTTPTransport = { NetworkTransport($0) }
+        ) {
+            self.store = store
+            self.log = log
+            self.random = random
+            self.now = now
+            self.makeTransport = makeTransport
+        }
+    }
+
+    package nonisolated let configuration: Configuration
+    private let parts: Parts
+    private let processID: Int64
+    private let commits: CommitQueue
+    private let reporter: DeliveryReporter
+    private let planner: Planner
+    private let lanes: [Lane]
+    private let transports: [any HTTPTransport]
+    private var isStopping = false
+    private var repairedAt: Instant?
+
+    /// - Parameters:
+    ///   - patience: how long an unusable database is waited for while outcomes have to be written.
+    ///   - onWork: called when there is something to plan that no change of the file announces.
+    /// - Throws: a ``Refusal`` for a credential that cannot be read, `StoreError` for the database.
+    package init(
+        _ configuration: Configuration, _ parts: Parts, patience: Span, onWork: @escaping @Sendable () -> Void = {}
+    ) async throws {
+        self.configuration = configuration
+        self.parts = parts
+        let now = parts.now()
+        processID = try await parts.store.register(ProcessIdentity.current(), now: now)
+        let commits = CommitQueue(store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now)
+        let reporter = DeliveryReporter(log: parts.log)
+        _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
+        let stored = try await parts.store.storedRemotes()
+        var transports: [any HTTPTransport] = []
+        lanes = try configuration.enabledRemotes.map { remote in
+            let transport = parts.makeTransport(remote.limits)
+            transports.append(transport)
+            let courier = Courier(
+                remote: remote, adapter: remote.kind.adapter(remote.profile), transport: transport, retry: configuration.retry,
+                random: parts.random, now: parts.now)
+            return Lane(
+                remote: remote, courier: courier, credential: try remote.credential.read(),
+                stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, onPlanningFreed: onWork, now: parts.now)
+        }
+        self.transports = transports
+        self.commits = commits
+        self.reporter = reporter
+        planner = Planner(configuration: configuration, random: parts.random)
+    }
+
+    /// One run. Failures of remotes are no errors; only the database can stop a run.
+    package func run(cause: String) async -> Summary {
+        let startedAt = parts.now()
+        var summary = Summary(runID: 0, counts: RunCounts())
+        do {
+            summary.runID = try await parts.store.beginRun(cause: cause, processID: processID, now: startedAt)
+            parts.log.write(LogEvent("run.started", level: .debug).with("run", summary.runID).with("cause", cause))
+            try await carryOut(&summary)
+        } catch {
+            summary.error = "\(error)"
+        }
+        await collect(&summary)
+        if summary.runID != 0 {
+            do {
+                try await parts.store.endRun(summary.runID, summary.counts, error: summary.error, now: parts.now())
+            } catch {
+                summary.error = summary.error ?? "\(error)"
+            }
+        }
+        report(summary, cause: cause, startedAt: startedAt)
+        return summary
+    }
+
+    private func carryOut(_ summary: inout Summary) async throws {
+        try await recover()
+        let participations = configuration.remotes.map(\.participation)
+        for name in try await parts.store.dropStrayFeed(participations) {
+            parts.log.write(
+                LogEvent("link.unknown_remote", level: .warning).with("remote", name)
+                    .with("hint", "rows in links or assignees name a remote that is not configured or not enabled"))
+        }
+        // Messages first, then the state of linked remotes, then the helpdesk.
+        try await repeatedly(&summary) { store, context throws(StoreError) in try await store.planMessages(context) }
+        let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
+        for lane in messageLanes { await lane.start() }
+        await LaneBarrier.wait(for: messageLanes, stall: configuration.schedule.stall, now: parts.now)
+        try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &summary)
+        try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &summary)
+        if let failure = await laneFailure() { throw failure }
+    }
+
+    /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
+    private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ summary: inout Summary) async throws {
+        for lane in lanes { await lane.start() }
+        let participations = lanes.map(\.remote.participation)
+        var fed = 0
+        repeat {
+            fed = try await parts.store.feedReplan(participations, now: parts.now())
+            try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
+                try await store.planStates(stage, context)
+            }
+        } while fed > 0 && !isStopping
+        for lane in lanes { await lane.start() }
+        await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
+    }
+
+    private func repeatedly(
+        _ summary: inout Summary, started lanes: [Lane] = [],
+        _ plan: @Sendable (Store, PlanContext) async throws(StoreError) -> PlanBatch
+    ) async throws {
+        while !isStopping {
+            let batch = try await plan(parts.store, planner.context(runID: summary.runID, now: parts.now()))
+            summary.counts.examined += batch.examined
+            summary.counts.planned += batch.planned + batch.refused.count
+            summary.counts.dead += batch.refused.count
+            reporter.report(batch)
+            if batch.planned > 0 { for lane in lanes { await lane.start() } }
+            if batch.examined == 0 { return }
+        }
+    }
+
+    /// Puts back what a process left behind that ended without recording its outcomes.
+    private func recover() async throws {
+        let recovered = try await parts.store.recover(now: parts.now()) { ProcessIdentity.isGone($0) }
+        if recovered > 0 {
+            parts.log.write(LogEvent("outbox.recovered", level: .warning).with("rows", recovered))
+        }
+        // Looks at every pending row, so not on every run.
+        let now = parts.now()
+        if let repairedAt, now >= repairedAt, now - repairedAt < .hours(1) { return }
+        repairedAt = now
+        try await parts.store.repair(now: now, farthestDue: max(configuration.retry.maximumAge, .days(1)))
+    }
+
+    private func laneFailure() async -> StoreError? {
+        var first: StoreError?
+        for lane in lanes {
+            if let failure = await lane.takeFailure() { first = first ?? failure }
+        }
+        return first
+    }
+
+    private func collect(_ summary: inout Summary) async {
+        for lane in lanes {
+            let counts = await lane.takeCounts()
+            summary.counts.delivered += counts.delivered
+            summary.counts.putBack += counts.putBack
+            summary.counts.dead += counts.dead
+        }
+        summary.nextDue = await nextDue()
+    }
+
+    /// When the next row falls due or the next gate opens for rows that wait; nil when nothing waits.
+    private func nextDue() async -> Instant? {
+        let now = parts.now()
+        if isStopping { return nil }
+        if (try? await parts.store.feedIsEmpty()) == false { return now }
+        var earliest: Instant?
+        for lane in lanes {
+            guard let opensAt = await lane.opensAt() else { continue }
+            // Rows that were due and could not be claimed wait for an event, not for a moment; hence "after now".
+            var due = try? await parts.store.nextDue(lane.remote.name, after: now - .milliseconds(500))
+            if opensAt > now, (try? await parts.store.hasPending(lane.remote.name)) == true { due = min(due ?? opensAt, opensAt) }
+            if let due {
+                let moment = max(due, opensAt, now + .milliseconds(20))
+                earliest = min(earliest ?? moment, moment)
+            }
+        }
+        return earliest
+    }
+
+    private func report(_ summary: Summary, cause: String, startedAt: Instant) {
+        let counts = summary.counts
+        // A run that found nothing to do is of no interest.
+        let isQuiet = counts == RunCounts() && summary.error == nil
+        parts.log.write(
+            LogEvent("run.finished", level: summary.error != nil ? .error : isQuiet ? .debug : .info)
+                .with("run", summary.runID).with("cause", cause)
+                .with("examined", counts.examined).with("planned", counts.planned).with("delivered", counts.delivered)
+                .with("put_back", counts.putBack).with("dead", counts.dead)
+                .with("duration_ms", (parts.now() - startedAt).milliseconds).with("error", summary.error))
+    }
+
+    // MARK: Stopping
+
+    /// No new calls; calls in flight may end within the bound, then they are cut off and stay due.
+    package func stop(within bound: Span) async {
+        isStopping = true
+        for lane in lanes { await lane.stop() }
+        await LaneBarrier.wait(for: lanes, limit: bound, now: parts.now)
+        await commits.limitPatience(to: .seconds(2))
+        for transport in transports { await transport.shutdown() }
+        await LaneBarrier.wait(for: lanes, limit: .seconds(5), now: parts.now)
+    }
+
+    package func inFlight() async -> Int {
+        var sum = 0
+        for lane in lanes { sum += await lane.inFlight }
+        return sum
+    }
+}

@@ -1,0 +1,43 @@
+import SyncCore
+
+/// Renders events as logfmt or JSON lines.
+enum LogLine {
+    static func render(_ event: LogEvent, at time: Instant, as format: LogFormat) -> String {
+        switch format {
+        case .logfmt: logfmt(event, at: time)
+        case .json: json(event, at: time)
+        }
+    }
+
+    private static func logfmt(_ event: LogEvent, at time: Instant) -> String {
+        var line = "ts=\(time.iso8601) level=\(event.level.rawValue) event=\(event.name)"
+        for (key, value) in event.fields {
+            line += " \(key)="
+            switch value {
+            case .text(let text): line += quoted(text)
+            case .number(let number): line += "\(number)"
+            case .flag(let flag): line += "\(flag)"
+            }
+        }
+        return line
+    }
+
+    /// Bare where that is unambiguous, a JSON string otherwise.
+    private static func quoted(_ text: String) -> String {
+        let isBare = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "\\") }
+        return isBare ? text : JSONValue.string(text).text
+    }
+
+    private static func json(_ event: LogEvent, at time: Instant) -> String {
+        var line = "{\"ts\":\"\(time.iso8601)\",\"level\":\"\(event.level.rawValue)\",\"event\":\"\(event.name)\""
+        for (key, value) in event.fields {
+            line += ",\"\(key)\":"
+            switch value {
+            case .text(let text): line += JSONValue.string(text).text
+            case .number(let number): line += "\(number)"
+            case .flag(let flag): line += "\(flag)"
+            }
+        }
+        return line + "}"
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import SyncCore
+import SyncHTTP
+import SyncStore
+import UnixSignals
+
+/// The long-running service: scheduler, engine and signals put together.
+///
+/// SIGTERM and SIGINT stop it within `schedule.shutdown_timeout`; SIGHUP reads the configuration anew.
+package actor Daemon {
+    private let configurationPath: String
+    private let log: EventLog
+    private let store: Store
+    private let now: @Sendable () -> Instant
+    private var configuration: Configuration
+    private var engine: SyncEngine
+    private var scheduler: Scheduler
+    private let wake: WakeUp
+
+    /// Lets an engine that was made before its scheduler ask for a run.
+    private actor WakeUp {
+        private var scheduler: Scheduler?
+        func attach(_ scheduler: Scheduler) { self.scheduler = scheduler }
+        nonisolated func callAsFunction() { Task { await forward() } }
+        private func forward() async { await scheduler?.request() }
+    }
+
+    /// - Throws: `StoreError`, or a ``Refusal`` for a credential.
+    package init(configurationPath: String, configuration: Configuration, log: EventLog) async throws {
+        self.configurationPath = configurationPath
+        self.configuration = configuration
+        self.log = log
+        now = SystemClock.now
+        wake = WakeUp()
+        store = try Store(path: configuration.databasePath, access: .migrating)
+        (engine, scheduler) = try await Daemon.assemble(configuration, store: store, log: log, wake: wake, now: now)
+    }
+
+    private static func assemble(
+        _ configuration: Configuration, store: Store, log: EventLog, wake: WakeUp, now: @escaping @Sendable () -> Instant
+    ) async throws -> (SyncEngine, Scheduler) {
+        let engine = try await SyncEngine(
+            configuration, .init(store: store, log: log, now: now), patience: .days(36_500), onWork: { wake() })
+        let scheduler = Scheduler(configuration.schedule, store: store, now: now) { await engine.run(cause: $0.rawValue) }
+        return (engine, scheduler)
+    }
+
+    /// Runs until a signal ends it.
+    package func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        log.write(
+            LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
+                .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)
+                .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
+        await startScheduler()
+        log.write(LogEvent("service.ready", level: .notice))
+        let stateLines = Task { await writeStateLines() }
+        for await signal in signals {
+            if signal == .sighup {
+                await reload()
+            } else {
+                await stop(because: signal == .sigterm ? "SIGTERM" : "SIGINT")
+                break
+            }
+        }
+        stateLines.cancel()
+        log.write(LogEvent("service.stopped", level: .notice))
+    }
+
+    private func startScheduler() async {
+        await wake.attach(scheduler)
+        if await !scheduler.start() {
+            log.write(
+                LogEvent("watch.unavailable", level: .warning).with("path", store.path)
+                    .with("hint", "changes are found at the next interval (schedule.interval); check fs.inotify.max_user_instances"))
+        }
+    }
+
+    private func stop(because reason: String) async {
+        log.write(
+            LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await engine.inFlight()))
+        async let schedulerStopped: Void = scheduler.stop()
+        await engine.stop(within: configuration.schedule.shutdownTimeout)
+        await schedulerStopped
+    }
+
+    /// An invalid file changes nothing. A valid one takes effect when the calls in flight have ended.
+    private func reload() async {
+        do {
+            let fresh = try ConfigurationFile.load(path: configurationPath)
+            guard fresh.databasePath == configuration.databasePath else {
+                throw Refusal("database.path has changed; that takes a restart")
+            }
+            // Built before the old one is stopped: a credential that cannot be read leaves everything as it is.
+            let (freshEngine, freshScheduler) = try await Daemon.assemble(fresh, store: store, log: log, wake: wake, now: now)
+            await scheduler.stop()
+            await engine.stop(within: configuration.schedule.shutdownTimeout)
+            (configuration, engine, scheduler) = (fresh, freshEngine, freshScheduler)
+            log.configure(fresh.log)
+            log.write(
+                LogEvent("config.reloaded", level: .notice).with("config", configurationPath)
+                    .with("remotes", fresh.enabledRemotes.map(\.name).joined(separator: ",")))
+            await startScheduler()
+        } catch let error as ConfigurationError {
+            for problem in error.problems { reject(problem.description) }
+        } catch let refusal as Refusal {
+            reject(refusal.reason)
+        } catch {
+            reject("\(error)")
+        }
+    }
+
+    private func reject(_ reason: String) {
+        log.write(
+            LogEvent("config.rejected", level: .error).with("config", configurationPath).with("error", reason)
+                .with("hint", "the configuration in force stays as it is"))
+    }
+
+    // MARK: State lines
+
+    /// One line per remote every minute: what an alarm can be built on.
+    private func writeStateLines() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(60))
+            guard !Task.isCancelled, let status = try? await store.status(of: configuration.enabledRemotes.map(\.name)) else { continue }
+            for remote in status.remotes { log.write(StateLine.event(remote, now: now())) }
+        }
+    }
+}
+
+/// The `state` event.
+enum StateLine {
+    static func event(_ remote: RemoteStatus, now: Instant) -> LogEvent {
+        let oldest = remote.oldestPendingAt.flatMap(Instant.init(iso8601:)).map { max((now - $0).milliseconds / 1000, 0) }
+        return LogEvent("state").with("remote", remote.name).with("oldest_pending_s", oldest ?? 0)
+            .with("pending", remote.pending).with("in_flight", remote.inFlight).with("retrying", remote.retrying)
+            .with("held", remote.held).with("dead", remote.dead).with("uncertain", remote.uncertain)
+            .with("breaker", remote.gate.breakerOpenUntil == nil ? "closed" : "open").with("parked", remote.gate.parkedAt != nil)
+            .with("paused", remote.gate.pausedAt != nil).with("last_success", remote.lastSuccessAt)
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+import SyncStore
+
+/// What `convosync check` looks at. Finds everything in one go and sends nothing.
+package struct Inspection: Sendable {
+    package struct Finding: Sendable, Equatable {
+        package enum Severity: String, Sendable {
+            case ok, warning, problem
+        }
+
+        package enum Area: String, Sendable {
+            case configuration, credentials, database
+        }
+
+        package var severity: Severity
+        package var area: Area
+        package var text: String
+    }
+
+    /// From this SQLite version on, two processes that write and checkpoint at the same moment cannot damage the WAL any more.
+    private static let soundLibrary = [3, 51, 3]
+
+    private let configurationPath: String
+
+    package init(configurationPath: String) {
+        self.configurationPath = configurationPath
+    }
+
+    package func findings() async -> [Finding] {
+        let configuration: Configuration
+        do {
+            configuration = try ConfigurationFile.load(path: configurationPath)
+        } catch {
+            return error.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description) }
+        }
+        var findings = [
+            Finding(
+                severity: .ok, area: .configuration,
+                text: "\(configurationPath), \(configuration.enabledRemotes.count) of \(configuration.remotes.count) remotes enabled")
+        ]
+        if configuration.enabledRemotes.isEmpty {
+            findings.append(Finding(severity: .warning, area: .configuration, text: "no remote is enabled: nothing will be sent"))
+        }
+        for remote in configuration.enabledRemotes { findings += check(remote) }
+        return findings + (await checkDatabase(configuration))
+    }
+
+    private func check(_ remote: RemoteConfiguration) -> [Finding] {
+        var findings: [Finding] = []
+        if RemoteURL.sendsTokenInClear(remote.url) {
+            findings.append(
+                Finding(
+                    severity: .warning, area: .configuration,
+                    text: "remotes.\(remote.name).url is http: the token travels unencrypted; use https outside of this machine"))
+        }
+        do {
+            _ = try remote.credential.read()
+            findings.append(Finding(severity: .ok, area: .credentials, text: "remotes.\(remote.name) has a token"))
+        } catch {
+            findings.append(Finding(severity: .problem, area: .credentials, text: "remotes.\(remote.name).\(error.reason)"))
+        }
+        if case .file(let path) = remote.credential, Inspection.isReadableByAll(path) {
+            findings.append(
+                Finding(severity: .warning, area: .credentials, text: "\(path) can be read by every user; chmod 0640 keeps the token private"))
+        }
+        return findings
+    }
+
+    private static func isReadableByAll(_ path: String) -> Bool {
+        let permissions = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int
+        return (permissions ?? 0) & 0o004 != 0
+    }
+
+    private func checkDatabase(_ configuration: Configuration) async -> [Finding] {
+        let path = configuration.databasePath
+        var findings: [Finding] = []
+        let version = Store.libraryVersion
+        if version.split(separator: ".").compactMap({ Int($0) }).lexicographicallyPrecedes(Inspection.soundLibrary) {
+            findings.append(
+                Finding(
+                    severity: .ok, area: .database,
+                    text: "SQLite \(version); before 3.51.3 do not run checkpoints of your own on the file while convosync runs"))
+        }
+        guard FileManager.default.fileExists(atPath: path) else {
+            let directory = (path as NSString).deletingLastPathComponent
+            guard FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) else {
+                return findings + [
+                    Finding(severity: .problem, area: .database, text: "\(path) does not exist and its directory is missing or cannot be written")
+                ]
+            }
+            return findings + [
+                Finding(severity: .warning, area: .database, text: "\(path) does not exist yet; `convosync migrate` or the service creates it")
+            ]
+        }
+        do {
+            let store = try Store(path: path, access: .existing)
+            let durability = try await store.durability()
+            findings.append(
+                Finding(
+                    severity: durability.synchronous == 2 && durability.journalMode == "wal" ? .ok : .problem, area: .database,
+                    text: "\(path), journal_mode=\(durability.journalMode) synchronous=\(durability.synchronous)"))
+            findings += try await checkLinks(configuration, store)
+        } catch {
+            findings.append(Finding(severity: .problem, area: .database, text: "\(error)"))
+        }
+        return findings
+    }
+
+    private func checkLinks(_ configuration: Configuration, _ store: Store) async throws -> [Finding] {
+        var findings: [Finding] = []
+        for remote in configuration.enabledRemotes where remote.kind.needsLink {
+            let links = try await store.linkCensus(of: remote.name)
+            if remote.kind == .voicebot, links.notInteger > 0 {
+                findings.append(
+                    Finding(
+                        severity: .warning, area: .database,
+                        text: "\(links.notInteger) rows of links for \(remote.name) have a remote_id that is no integer; they cannot be sent"))
+            }
+            if remote.kind == .vg, remote.profile.agentID == nil, links.withoutAgent > 0 {
+                findings.append(
+                    Finding(
+                        severity: .warning, area: .database,
+                        text: "\(links.withoutAgent) rows of links for \(remote.name) name no agent_id and the configuration gives none; they cannot be sent"))
+            }
+        }
+        let unknown = try await store.linkedRemotes().subtracting(configuration.remotes.map(\.name)).sorted()
+        if !unknown.isEmpty {
+            findings.append(
+                Finding(
+                    severity: .warning, area: .database,
+                    text: "links name remotes that are not configured: \(unknown.joined(separator: ", "))"))
+        }
+        return findings
+    }
+}

@@ -1,0 +1,89 @@
+import SyncCore
+import SyncStore
+import UnixSignals
+
+/// `convosync sync`: one run, or as many as it takes to work through retries, then the end. Safe beside a running daemon: claims are
+/// leases in the database.
+package struct OneShot: Sendable {
+    package struct Outcome: Sendable, Equatable {
+        package var runs = 0
+        package var counts = RunCounts()
+        /// Rows that wait for another try.
+        package var waiting = 0
+        package var held = 0
+        package var nextDue: Instant?
+        package var error: String?
+    }
+
+    /// How long an unusable database is waited for.
+    private static let patience = Span.seconds(15)
+
+    private let configuration: Configuration
+    private let log: EventLog
+    private let now = SystemClock.now
+
+    package init(configuration: Configuration, log: EventLog) {
+        self.configuration = configuration
+        self.log = log
+    }
+
+    /// - Parameter progress: called about twice a second with a line for people.
+    /// - Throws: `StoreError` when the database cannot be used at all, a ``Refusal`` for a credential.
+    package func run(drain: Span?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
+        let store = try Store(path: configuration.databasePath, access: .migrating)
+        let engine = try await SyncEngine(configuration, .init(store: store, log: log, now: now), patience: OneShot.patience)
+        let interrupted = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+                await engine.stop(within: configuration.schedule.shutdownTimeout)
+                return
+            }
+        }
+        let shown = Task { await show(progress, store: store) }
+        var outcome = await runs(engine, store: store, until: drain.map { now() + $0 })
+        shown.cancel()
+        interrupted.cancel()
+        await engine.stop(within: .zero)
+        let remainder = try await store.remainder(of: configuration.enabledRemotes.map(\.name))
+        outcome.waiting = remainder.waiting
+        outcome.held = remainder.held
+        return outcome
+    }
+
+    private func runs(_ engine: SyncEngine, store: Store, until deadline: Instant?) async -> Outcome {
+        var outcome = Outcome()
+        while true {
+            let summary = await engine.run(cause: RunCause.request.rawValue)
+            outcome.runs += 1
+            outcome.counts.add(summary.counts)
+            outcome.nextDue = summary.nextDue
+            outcome.error = summary.error
+            guard summary.error == nil, let deadline, let next = summary.nextDue, next < deadline else { return outcome }
+            try? await Task.sleep(for: .milliseconds(max((next - now()).milliseconds, 1)))
+        }
+    }
+
+    private func show(_ progress: @Sendable (String) -> Void, store: Store) async {
+        let startedAt = now()
+        var first: Int?
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(500))
+            guard !Task.isCancelled, let left = try? await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting else { return }
+            let before = max(first ?? left, left)
+            first = before
+            let seconds = max((now() - startedAt).seconds, 0.001)
+            let rate = Double(before - left) / seconds
+            let remaining = rate > 0.5 ? ", about \(Int(Double(left) / rate) + 1) s left" : ""
+            progress("\(left) waiting, \(Int(rate)) calls/s\(remaining)")
+        }
+    }
+}
+
+extension RunCounts {
+    fileprivate mutating func add(_ other: RunCounts) {
+        examined += other.examined
+        planned += other.planned
+        delivered += other.delivered
+        putBack += other.putBack
+        dead += other.dead
+    }
+}

@@ -1,0 +1,109 @@
+import SyncCore
+
+/// Intercom's Fin Agent API: `POST {url}/fin/reply` for what a user wrote (remotes document "Reply to Fin").
+///
+/// Fin has no status to write: conversation state is never sent there.
+struct FinAdapter: RemoteAdapter {
+    static let maximumAttachments = 10
+    static let maximumAttributes = 10
+    /// The version whose documents this adapter follows.
+    static let standardVersion = "2.14"
+
+    let profile: RemoteProfile
+
+    var headers: [(name: String, value: String)] { [("Intercom-Version", profile.apiVersion ?? FinAdapter.standardVersion)] }
+
+    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
+        Projection(fields: [:])
+    }
+
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        throw Refusal("Fin takes messages, no conversation state")
+    }
+
+    /// `errors` in a 200 is a partial success: the message was taken, some attributes were not. Nothing to retry.
+    func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
+        var outcome = classified
+        outcome.observed["status"] = body["status"]
+        for owner in ["user", "conversation"] {
+            for (name, message) in (body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
+                outcome.partialErrors.append("\(owner) attribute \(name): \(message.stringValue ?? message.text)")
+            }
+        }
+        return outcome
+    }
+}
+
+extension RemoteAdapter {
+    /// Plans the call for one message. Only `fin` takes messages.
+    package func plan(_ snapshot: MessageSnapshot) -> PlanDecision {
+        do throws(Refusal) {
+            let call = try FinAdapter(profile: profile).reply(to: try snapshot.message.get(), by: snapshot.user)
+            return .send(PlannedCall(call: call, delta: nil))
+        } catch {
+            let call = OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: [:])
+            return .refuse(call, error)
+        }
+    }
+}
+
+extension FinAdapter {
+    /// `message.timestamp` is the stored text to the character: Fin recognises a repetition by it.
+    func reply(to message: Message, by user: User?) throws(Refusal) -> OutboundCall {
+        guard let user else {
+            throw Refusal(
+                "conversation \"\(message.conversationID)\" has no user, and Fin requires user.id; "
+                    + "set conversations.user_id, then replay the row with `convosync outbox retry`")
+        }
+        guard message.body != nil || !message.attachments.isEmpty else {
+            throw Refusal("message \"\(message.id)\" has neither a body nor an attachment")
+        }
+        var userObject: JSONObject = ["id": .string(user.id)]
+        userObject["name"] = user.name.map(JSONValue.string)
+        userObject["email"] = user.email.map(JSONValue.string)
+        let attributes = try selectedAttributes(of: user)
+        if !attributes.isEmpty { userObject["attributes"] = .object(attributes) }
+        var body: JSONObject = [
+            "conversation_id": .string(message.conversationID),
+            "message": [
+                "author": "user", "body": .string(message.body ?? ""), "timestamp": .string(message.createdAt),
+            ],
+            "user": .object(userObject),
+        ]
+        if !message.attachments.isEmpty {
+            try check(message.attachments, of: message.id)
+            body["attachments"] = .array(message.attachments)
+        }
+        return OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: .object(body))
+    }
+
+    private func selectedAttributes(of user: User) throws(Refusal) -> JSONObject {
+        var attributes = user.attributes ?? [:]
+        if let selection = profile.userAttributes { attributes = attributes.filter { selection.contains($0.key) } }
+        guard attributes.count <= FinAdapter.maximumAttributes else {
+            throw Refusal(
+                "user \"\(user.id)\" has \(attributes.count) attributes and Fin takes at most \(FinAdapter.maximumAttributes); "
+                    + "choose some with remotes.\(profile.name).user_attributes")
+        }
+        return attributes
+    }
+
+    private func check(_ attachments: [JSONValue], of messageID: String) throws(Refusal) {
+        guard attachments.count <= FinAdapter.maximumAttachments else {
+            throw Refusal(
+                "message \"\(messageID)\" has \(attachments.count) attachments and Fin takes at most \(FinAdapter.maximumAttachments)")
+        }
+        for (index, attachment) in attachments.enumerated() {
+            let required =
+                switch attachment["type"]?.stringValue {
+                case "url": ["url"]
+                case "file": ["name", "content_type", "data"]
+                default:
+                    throw Refusal("attachment \(index) of message \"\(messageID)\" needs a type, \"url\" or \"file\"")
+                }
+            for name in required where attachment[name]?.stringValue == nil {
+                throw Refusal("attachment \(index) of message \"\(messageID)\" needs \"\(name)\" as a string")
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import SyncCore
+
+/// The customer's helpdesk: `POST {url}/update_conversation` (remotes document "Update Conversation", version 0.0.1).
+///
+/// Members of `user` are fields of their own (`user.name`), so that a changed e-mail address sends `user.id` and `user.email` only.
+struct HelpdeskAdapter: RemoteAdapter {
+    let profile: RemoteProfile
+
+    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
+        var fields: Fields = [
+            "title": .nullable(conversation.title),
+            "assignee_id": .nullable(conversation.assigneeID),
+            "last_user_read_at": .nullable(conversation.lastUserReadAt),
+        ]
+        fields["tags"] = conversation.tags.map { .array($0.map(JSONValue.string)) }
+        fields["attributes"] = conversation.attributes.map(JSONValue.object)
+        let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees))
+        fields["status"] = profile.statusMap.word(for: state, over: nil).map(JSONValue.string)
+        if let user = conversation.user {
+            fields["user.id"] = .string(user.id)
+            // name, email and photo_url are no nullable strings in the document: NULL says nothing.
+            fields["user.name"] = user.name.map(JSONValue.string)
+            fields["user.email"] = user.email.map(JSONValue.string)
+            fields["user.photo_url"] = user.photoURL.map(JSONValue.string)
+            fields["user.user_type"] = user.userType.map(JSONValue.string)
+            fields["user.attributes"] = user.attributes.map(JSONValue.object) ?? .null
+        }
+        return Projection(fields: fields)
+    }
+
+    /// Another user is sent whole: what was acknowledged about the one before says nothing about this one.
+    func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
+        let base = forgettingOtherUser(knowledge.base, than: wanted["user.id"])
+        return Delta(wanted: wanted, base: base, inDoubt: knowledge.inDoubt)
+    }
+
+    func base(_ base: Fields, acknowledging delta: Delta) -> Fields {
+        forgettingOtherUser(base, than: delta.fields["user.id"]).merging(delta.fields) { _, acknowledged in acknowledged }
+    }
+
+    private func forgettingOtherUser(_ base: Fields, than userID: JSONValue?) -> Fields {
+        guard let userID, base["user.id"] != userID else { return base }
+        return base.filter { !$0.key.hasPrefix("user.") }
+    }
+
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        var body: JSONObject = ["conversation_id": .string(conversationID)]
+        var user: JSONObject = [:]
+        for (name, value) in delta.fields {
+            if name.hasPrefix("user.") {
+                user[String(name.dropFirst(5))] = value
+            } else {
+                body[name] = value
+            }
+        }
+        if !user.isEmpty { body["user"] = .object(user) }
+        return OutboundCall(
+            operation: "update_conversation", method: "POST", path: profile.path("update_conversation"), body: .object(body))
+    }
+
+    /// A 200 may carry `error`, an RFC 7807 problem: that is a failure, of the class that its `status` says.
+    func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
+        var outcome = classified
+        if let error = body["error"], error != .null {
+            let status = error["status"]?.integerValue.flatMap { Int(exactly: $0) }
+            let classed = status.map { OutcomeClassifier.standard($0, hasRetryAfter: false) } ?? .retry
+            outcome.outcome = classed == .delivered || classed == .throttled ? .retry : classed
+            outcome.error = "HTTP \(classified.httpStatus ?? 200) with an error: \(ErrorText.explanation(body) ?? "without explanation")"
+            return outcome
+        }
+        guard let data = body["data"] else { return outcome }
+        outcome.observed["status"] = data["status"]
+        if let sent = delta?.fields {
+            for name in ["status", "title"] {
+                if let wanted = sent[name], let answered = data[name], answered != wanted { outcome.drift.append(name) }
+            }
+            if let wanted = sent["tags"]?.arrayValue, let answered = data["tags"]?.arrayValue, Set(wanted) != Set(answered) {
+                outcome.drift.append("tags")
+            }
+        }
+        return outcome
+    }
+}

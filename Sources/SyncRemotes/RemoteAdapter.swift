@@ -1,0 +1,75 @@
+import SyncCore
+
+/// What a kind of remote has to know: which fields it takes, how a call looks, what an answer means. Pure on values.
+package protocol RemoteAdapter: Sendable {
+    var profile: RemoteProfile { get }
+
+    /// The conversation as this remote should hold it.
+    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection
+
+    /// What the remote does not know yet. Overridden where a field is not simply replaced.
+    func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta
+
+    /// The call that brings a delta across. Throws a ``Refusal`` when the link does not allow one.
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall
+
+    /// The base after the remote acknowledged a delta. Overridden where a field is not simply replaced.
+    func base(_ base: Fields, acknowledging delta: Delta) -> Fields
+
+    /// Reads an answer that HTTP calls a success. `classified` holds the status code already.
+    func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome
+
+    /// Headers besides the ones that every call carries.
+    var headers: [(name: String, value: String)] { get }
+}
+
+extension RemoteAdapter {
+    package func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
+        Delta(wanted: wanted, base: knowledge.base, inDoubt: knowledge.inDoubt)
+    }
+
+    package func base(_ base: Fields, acknowledging delta: Delta) -> Fields {
+        base.merging(delta.fields) { _, acknowledged in acknowledged }
+    }
+
+    package var headers: [(name: String, value: String)] { [] }
+}
+
+extension RemoteKind {
+    package func adapter(_ profile: RemoteProfile) -> any RemoteAdapter {
+        switch self {
+        case .helpdesk: HelpdeskAdapter(profile: profile)
+        case .fin: FinAdapter(profile: profile)
+        case .voicebot: VoicebotAdapter(profile: profile)
+        case .vg: VGAdapter(profile: profile)
+        }
+    }
+}
+
+extension RemoteAdapter {
+    /// Plans one conversation: projection, delta against the base, call.
+    package func plan(_ snapshot: LinkSnapshot) -> PlanDecision {
+        let conversation: Conversation
+        switch snapshot.conversation {
+        case .success(let parsed): conversation = parsed
+        case .failure(let refusal): return .refuse(placeholder(for: snapshot), refusal)
+        }
+        let projection = project(conversation, knowing: snapshot.knowledge)
+        let delta = delta(wanted: projection.fields, knowing: snapshot.knowledge)
+        guard !delta.isEmpty else { return .upToDate(omissions: projection.omissions) }
+        do {
+            let call = try call(for: delta, conversationID: snapshot.conversationID, link: snapshot.link)
+            return .send(PlannedCall(call: call, delta: delta, omissions: projection.omissions))
+        } catch {
+            return .refuse(placeholder(for: snapshot), error)
+        }
+    }
+
+    /// What a refused row shows as its call: the operation, without values.
+    private func placeholder(for snapshot: LinkSnapshot) -> OutboundCall {
+        let operation = profile.paths.keys.sorted().first ?? profile.kind.rawValue
+        return OutboundCall(
+            operation: operation, method: profile.kind == .helpdesk || profile.kind == .fin ? "POST" : "PATCH",
+            path: profile.paths[operation] ?? "/", body: [:])
+    }
+}

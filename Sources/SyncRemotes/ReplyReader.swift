@@ -1,0 +1,90 @@
+import FoundationEssentials
+import SyncCore
+
+/// Turns a raw answer into a delivery outcome: classification by status code, then the remote's own reading of the body.
+package struct ReplyReader: Sendable {
+    package var adapter: any RemoteAdapter
+    package var classifier: OutcomeClassifier
+
+    package init(adapter: any RemoteAdapter, classifier: OutcomeClassifier) {
+        self.adapter = adapter
+        self.classifier = classifier
+    }
+
+    /// - Parameters:
+    ///   - reply: what the transport received.
+    ///   - delta: what was sent, nil for messages.
+    ///   - redaction: what must not reach any error text.
+    package func read(_ reply: HTTPReply, delta: Delta?, redaction: Redaction, now: Instant) -> DeliveryOutcome {
+        var outcome = classifier.classify(reply, now: now)
+        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation, or that the URL is wrong.
+        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
+        let body = try? JSONValue(bytes: Data(reply.body))
+        if outcome.outcome == .delivered, (200...299).contains(reply.status) {
+            outcome = readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta)
+        } else if outcome.outcome != .delivered {
+            let explanation = body.flatMap(ErrorText.explanation)
+            outcome.error = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
+        }
+        if outcome.outcome != .delivered {
+            outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
+            outcome.responseExcerpt = redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self)).bounded(to: 500)
+        }
+        outcome.partialErrors = outcome.partialErrors.map { redaction.apply(to: $0).bounded(to: 400) }
+        return outcome
+    }
+
+    private func readSuccess(_ body: JSONValue?, of outcome: DeliveryOutcome, isEmpty: Bool, delta: Delta?) -> DeliveryOutcome {
+        if outcome.httpStatus == 204, isEmpty { return outcome }
+        guard let body, body.objectValue != nil else {
+            var invalid = outcome
+            invalid.outcome = .dead
+            invalid.fate = .unknown
+            invalid.error = "HTTP \(outcome.httpStatus ?? 200) with a body that is \(body.map { "a JSON \($0.typeName)" } ?? "no JSON"), not a JSON object"
+            return invalid
+        }
+        return adapter.read(body, of: outcome, delta: delta)
+    }
+}
+
+/// Error bodies in the shapes that the four documents and their vendors' pages show.
+enum ErrorText {
+    /// One line out of an error body, or nil where none of the known shapes is found.
+    static func explanation(_ body: JSONValue) -> String? {
+        if let problem = body["error"]?.objectValue { return explanation(.object(problem)) }
+        var parts: [String] = []
+        for name in ["code", "title", "detail", "message"] {
+            if let text = body[name]?.stringValue, !parts.contains(text) { parts.append(text) }
+        }
+        if let error = body["error"]?.stringValue { parts.append(error) }
+        switch body["errors"] ?? body["issues"] {
+        case .array(let entries)?:
+            parts += entries.prefix(5).map(entry)
+        case .object(let fields)?:
+            parts += fields.sorted { $0.key < $1.key }.prefix(5).map { "\($0.key): \(strings(in: $0.value))" }
+        default: break
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    private static func entry(_ entry: JSONValue) -> String {
+        let field = entry["field"]?.stringValue.map { " (\($0))" } ?? ""
+        return [entry["code"]?.stringValue, entry["message"]?.stringValue].compactMap { $0 }.joined(separator: ": ") + field
+    }
+
+    private static func strings(in value: JSONValue) -> String {
+        switch value {
+        case .string(let text): text
+        case .array(let values): values.prefix(3).map(strings).joined(separator: ", ")
+        default: value.text
+        }
+    }
+}
+
+extension String {
+    /// At most so many characters, on one line.
+    func bounded(to limit: Int) -> String {
+        let line = String(map { $0.isNewline || $0 == "\t" ? " " : $0 })
+        return line.count <= limit ? line : line.prefix(limit - 1) + "…"
+    }
+}

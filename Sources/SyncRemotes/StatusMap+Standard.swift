@@ -1,0 +1,37 @@
+import SyncCore
+
+extension StatusMap {
+    /// The outbound words by default (design section 5).
+    package static func standard(for kind: RemoteKind) -> StatusMap {
+        switch kind {
+        case .helpdesk:
+            StatusMap { .word($0.status.rawValue) }
+        case .fin:
+            StatusMap { _ in .noStatement }
+        case .voicebot:
+            StatusMap { state in
+                if state.status.isFinished { return .word("done") }
+                return .word(state.owner == .none ? "to-do" : "in-progress")
+            }
+        case .vg:
+            StatusMap(neverOver: ["ai-chatting": ["human-chatting", "requested_chat"]]) { state in
+                if state.status.isFinished { return .word("ended_chat") }
+                return switch state.owner {
+                case .ai: .word("ai-chatting")
+                case .none: .word("requested_chat")
+                case .human: .word("human-chatting")
+                }
+            }
+        }
+    }
+
+    /// The words that a kind's document allows, plus vg's `completed`, which its example sends although its schema does not list it.
+    package static func documentedWords(for kind: RemoteKind) -> [String] {
+        switch kind {
+        case .helpdesk: LocalStatus.allCases.map(\.rawValue)
+        case .fin: []
+        case .voicebot: ["to-do", "in-progress", "done"]
+        case .vg: ["requested_chat", "human-chatting", "ai-chatting", "ended_chat", "completed"]
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import SyncCore
+
+/// The fields of a vg conversation (remotes document "Updates an existing conversation", request body `conversation`).
+package enum VGFields {
+    /// The JSON type that the document shows for a field.
+    package enum FieldType: String, Sendable {
+        case string, number, boolean, strings, array, object
+        /// The document says `<unknown>`: any type is sent as it is.
+        case any
+    }
+
+    /// Every documented field with its type.
+    package static let documented: [String: FieldType] = {
+        var types: [String: FieldType] = [:]
+        for name in strings.split(whereSeparator: \.isWhitespace) { types[String(name)] = .string }
+        for name in numbers.split(whereSeparator: \.isWhitespace) { types[String(name)] = .number }
+        for name in booleans.split(whereSeparator: \.isWhitespace) { types[String(name)] = .boolean }
+        for name in arrays.split(whereSeparator: \.isWhitespace) { types[String(name)] = .array }
+        for name in objects.split(whereSeparator: \.isWhitespace) { types[String(name)] = .object }
+        types["tags"] = .strings
+        types["origin"] = .any
+        types["capturedVariables"] = .any
+        return types
+    }()
+
+    private static let strings = """
+        userEmail userName userPhone userAddress userCompany userWebsite notes userProfilePic ID userID campaignId userImage
+        socialHandle userOs userBrowser whatsappPhoneNumberId whatsappBusinessNumber whatsappDisplayPhoneNumber
+        whatsappBusinessAccountId userPlatform state chatAssignedTo lang endReason notifyToUserId summary requestedTeamKey
+        delegatedBy note funnelSummary title lastMessage
+        """
+    private static let numbers = """
+        messagesNum interactionsNum ts convoTimeSeconds firstMessageTS lastMessageTS lastModified sessionsNum ratingFrom5
+        totalUserInteractions averageLatency delegatedAt lastViewed leadScore funnelLastEvaluated
+        """
+    private static let booleans = "isFollowingBusiness socialVerified isTyping isBlocked isTest funnelNotificationSent"
+    private static let arrays = "handoffHistory campaignCalls sessions metrics funnelStepsMatched funnelScoreHistory"
+    private static let objects = "vapi nodesInfo voice detailedCost funnelExtractedData"
+
+    /// What is sent unless the configuration says otherwise. `state` comes from the status map.
+    package static let standardMap: [String: LocalSource] = {
+        var map: [String: LocalSource] = [:]
+        for (field, source) in [("title", "title"), ("tags", "tags"), ("userEmail", "user.email"), ("userName", "user.name")] {
+            map[field] = LocalSource(source)
+        }
+        return map
+    }()
+
+    /// A local value in the documented type; nil when it is none of that type.
+    static func fitted(_ value: JSONValue, from source: LocalSource, as type: FieldType) -> JSONValue? {
+        switch (type, value) {
+        case (.any, _), (.string, .string), (.number, .integer), (.number, .decimal), (.boolean, .bool), (.array, .array),
+            (.object, .object):
+            return value
+        case (.strings, .array(let values)):
+            return values.allSatisfy { $0.stringValue != nil } ? value : nil
+        case (.number, .string(let text)) where source.isTime:
+            // Times are Unix seconds in all of the vendor's examples.
+            return Instant(iso8601: text).map { .integer($0.milliseconds / 1000) }
+        default:
+            return nil
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import SyncCore
+
+/// Voicebot Studio: `PATCH {url}/conversations/{id}` with `status` and `user_id` (remotes document "Update conversation by ID").
+struct VoicebotAdapter: RemoteAdapter {
+    let profile: RemoteProfile
+
+    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
+        var projection = Projection(fields: [:])
+        let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
+        let known = (knowledge.seen["status"] ?? knowledge.base["status"])?.stringValue
+        projection.fields["status"] = profile.statusMap.word(for: LocalState(conversation.status, owner), over: known)
+            .map(JSONValue.string)
+        switch (owner, knowledge.remoteAssigneeID) {
+        case (.human, let id?):
+            if let number = Int64(id) {
+                projection.fields["user_id"] = .integer(number)
+            } else {
+                projection.omissions.append(
+                    Omission(
+                        field: "user_id",
+                        reason: "assignees.remote_user_id for assignee \"\(conversation.assigneeID ?? "")\" is no integer; "
+                            + "voicebot's user ids are integers"))
+            }
+        case (.human, nil):
+            projection.omissions.append(
+                Omission(
+                    field: "user_id",
+                    reason: "assignee \"\(conversation.assigneeID ?? "")\" has no row for remote \"\(profile.name)\" in the table assignees"))
+        case (.ai, _), (.none, _):
+            // Somebody over there may have picked the conversation up: only an assignment that we made ourselves is taken back.
+            if let ours = knowledge.base["user_id"] {
+                projection.fields["user_id"] = ours == .null && !knowledge.inDoubt.contains("user_id") ? ours : .null
+            } else if knowledge.inDoubt.contains("user_id") {
+                projection.fields["user_id"] = .null
+            }
+        }
+        return projection
+    }
+
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        guard let id = Int64(link.remoteID), String(id) == link.remoteID else {
+            throw Refusal(
+                "links.remote_id \"\(link.remoteID)\" is no integer, and voicebot's conversation ids are; "
+                    + "correct the row of conversation \"\(conversationID)\" in the table links")
+        }
+        return OutboundCall(
+            operation: "update_conversation", method: "PATCH",
+            path: profile.path("update_conversation", ["id": link.remoteID]), body: .object(delta.fields))
+    }
+
+    /// The answer is the conversation, bare as the document shows it, or under `data` as the vendor's other calls show it.
+    func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
+        var outcome = classified
+        let conversation = body["data"]?.objectValue ?? body.objectValue ?? [:]
+        outcome.observed["status"] = conversation["status"]
+        if let user = conversation["user"] { outcome.observed["user_id"] = user["id"] ?? .null }
+        for (name, wanted) in delta?.fields ?? [:] {
+            if let answered = outcome.observed[name], answered != wanted { outcome.drift.append(name) }
+        }
+        outcome.drift.sort()
+        return outcome
+    }
+}

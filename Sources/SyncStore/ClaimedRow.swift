@@ -1,0 +1,94 @@
+import GRDB
+import SyncCore
+
+/// An outbox row under a lease, with what its delivery needs.
+package struct ClaimedRow: Sendable {
+    package var id: Int64
+    package var conversationID: String
+    package var remote: String
+    package var operation: String
+    package var method: String
+    package var path: String
+    /// JSON text, sent to the character as it was stored.
+    package var body: String
+    package var idempotencyKey: String
+    /// The delivery state; always `sending` here.
+    package var row: OutboxRow
+    /// The fields that the call carries; nil for messages.
+    package var delta: Delta?
+    /// Tries before this one, whether they counted or not.
+    package var earlierTries: Int
+    package var lease: Int64
+    package var leaseUntil: Instant
+    /// What was known about the link when the row was claimed; it cannot change while the row is in flight.
+    package var knowledge: RemoteKnowledge
+}
+
+/// How a claimed row ended, for the store.
+package struct FinishedCall: Sendable {
+    /// What the acknowledgement leaves in `link_state`.
+    package struct Acknowledgement: Sendable {
+        package var base: Fields
+        package var inDoubt: Set<String>
+        package var seen: Fields
+
+        package init(base: Fields, inDoubt: Set<String>, seen: Fields) {
+            self.base = base
+            self.inDoubt = inDoubt
+            self.seen = seen
+        }
+    }
+
+    package var claimed: ClaimedRow
+    /// The row's state after the outcome.
+    package var row: OutboxRow
+    package var startedAt: Instant
+    package var finishedAt: Instant
+    /// Nil when the call was never made (the lease ran short, the window of a message was over).
+    package var outcome: DeliveryOutcome?
+    package var error: String?
+    package var acknowledgement: Acknowledgement?
+
+    package init(
+        claimed: ClaimedRow, row: OutboxRow, startedAt: Instant, finishedAt: Instant, outcome: DeliveryOutcome?, error: String?,
+        acknowledgement: Acknowledgement? = nil
+    ) {
+        self.claimed = claimed
+        self.row = row
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.outcome = outcome
+        self.error = error
+        self.acknowledgement = acknowledgement
+    }
+}
+
+/// What one remote's lane wants from the next commit.
+package struct ExchangeRequest: Sendable {
+    package var remote: String
+    package var finished: [FinishedCall]
+    /// How many due rows to claim; 0 for none.
+    package var claim: Int
+    package var leaseDuration: Span
+    /// The gate as it should be stored; nil when nothing about it changed.
+    package var gate: RemoteGate.Stored?
+
+    package init(remote: String, finished: [FinishedCall], claim: Int, leaseDuration: Span, gate: RemoteGate.Stored?) {
+        self.remote = remote
+        self.finished = finished
+        self.claim = claim
+        self.leaseDuration = leaseDuration
+        self.gate = gate
+    }
+}
+
+/// What the commit answered.
+package struct ExchangeReply: Sendable {
+    package var claimed: [ClaimedRow] = []
+    /// Rows whose lease was lost: their outcome was not recorded.
+    package var fenced: [Int64] = []
+    /// Set by `convosync pause`, cleared by `convosync resume`.
+    package var isPaused = false
+    /// Conversations whose planning waited for one of the recorded calls can be planned now.
+    package var hasFreedPlanning = false
+}

@@ -1,0 +1,190 @@
+import GRDB
+import SyncCore
+
+extension Store {
+    /// Records outcomes and claims due rows for several remotes in one commit.
+    ///
+    /// A claim is a lease with a fencing value: every change of a claimed row names the value it holds, so a process that lost its
+    /// lease changes nothing. The fencing value is unique in the file: process id in the upper half, a counter in the lower one.
+    package func exchange(
+        _ requests: [ExchangeRequest], processID: Int64, leaseCounter: Int64, now: Instant
+    ) async throws(StoreError) -> [ExchangeReply] {
+        try await write { db in
+            var counter = leaseCounter
+            return try requests.map { request in
+                var reply = ExchangeReply()
+                for finished in request.finished {
+                    guard try Store.record(finished, db) else {
+                        reply.fenced.append(finished.claimed.id)
+                        continue
+                    }
+                    if try Store.freePlanning(finished.claimed, db) { reply.hasFreedPlanning = true }
+                }
+                try Store.recordHealth(request, db)
+                if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
+                reply.isPaused =
+                    try String.fetchOne(
+                        db.cachedStatement(sql: "SELECT paused_at FROM remotes WHERE name = ?"), arguments: [request.remote]) != nil
+                if request.claim > 0, !reply.isPaused {
+                    counter += 1
+                    reply.claimed = try Store.claim(request, lease: processID << 32 | counter, now: now, db)
+                }
+                return reply
+            }
+        }
+    }
+
+    // MARK: Claiming
+
+    private static func claim(_ request: ExchangeRequest, lease: Int64, now: Instant, _ db: Database) throws -> [ClaimedRow] {
+        let leaseUntil = now + request.leaseDuration
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT o.id, o.conversation_id, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts,
+                    o.due_at, coalesce(o.replayed_at, o.created_at), o.in_doubt_since, o.delta, s.base, s.in_doubt, s.seen,
+                    (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id)
+                FROM outbox o
+                LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
+                WHERE o.remote = ? AND o.state = 'pending' AND o.due_at <= ?
+                    AND NOT EXISTS (
+                        SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
+                            AND e.state = 'sending')
+                    AND NOT EXISTS (
+                        SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
+                            AND e.state IN ('pending', 'held') AND e.id < o.id)
+                ORDER BY o.due_at, o.id LIMIT ?
+                """)
+        let rows = try Row.fetchAll(select, arguments: [request.remote, now.iso8601, request.claim])
+        let update = try db.cachedStatement(
+            sql: "UPDATE outbox SET state = 'sending', lease = ?, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'pending'")
+        return try rows.map { row in
+            let claimed = ClaimedRow(row, remote: request.remote, lease: lease, leaseUntil: leaseUntil, now: now)
+            try update.execute(arguments: [lease, leaseUntil.iso8601, now.iso8601, claimed.id])
+            return claimed
+        }
+    }
+
+    // MARK: Recording
+
+    /// False when the lease was lost in the meantime.
+    private static func record(_ finished: FinishedCall, _ db: Database) throws -> Bool {
+        let row = finished.row
+        let time = finished.finishedAt.iso8601
+        guard finished.outcome != nil || row.state != .pending else { return try release(finished, db) }
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET state = ?, attempts = ?, due_at = ?, in_doubt_since = ?, last_http_status = ?,
+                    last_error = ?, lease = NULL, lease_until = NULL, updated_at = ?, finished_at = ?
+                WHERE id = ? AND state = 'sending' AND lease = ?
+                """
+        ).execute(arguments: [
+            row.state.rawValue, row.attempts, row.dueAt.iso8601, row.inDoubtSince?.iso8601, finished.outcome?.httpStatus,
+            finished.error, time, row.state.isFinished ? time : nil, finished.claimed.id, finished.claimed.lease,
+        ])
+        guard db.changesCount == 1 else { return false }
+        if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
+        try recordLinkState(finished, db)
+        return true
+    }
+
+    /// Claimed and not sent after all: as if it had never been claimed.
+    private static func release(_ finished: FinishedCall, _ db: Database) throws -> Bool {
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, updated_at = ?
+                WHERE id = ? AND state = 'sending' AND lease = ?
+                """
+        ).execute(arguments: [finished.finishedAt.iso8601, finished.claimed.id, finished.claimed.lease])
+        return db.changesCount == 1
+    }
+
+    /// Planning of a conversation waits while a call for it is in flight. True when it did.
+    private static func freePlanning(_ claimed: ClaimedRow, _ db: Database) throws -> Bool {
+        try db.cachedStatement(
+            sql: "UPDATE change_feed SET deferred = 0 WHERE conversation_id = ? AND remote = ? AND deferred = 1"
+        ).execute(arguments: [claimed.conversationID, claimed.remote])
+        return db.changesCount > 0
+    }
+
+    private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ db: Database) throws {
+        let notes = outcome.partialErrors + outcome.drift.map { "answered another value for \($0)" }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO outbox_attempts
+                    (outbox_id, attempt, started_at, finished_at, outcome, http_status, error, response_excerpt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            finished.claimed.id, finished.claimed.earlierTries + 1, finished.startedAt.iso8601, finished.finishedAt.iso8601,
+            outcome.outcome.rawValue, outcome.httpStatus, outcome.error ?? (notes.isEmpty ? nil : notes.joined(separator: "; ")),
+            outcome.responseExcerpt,
+        ])
+    }
+
+    private static func recordLinkState(_ finished: FinishedCall, _ db: Database) throws {
+        let claimed = finished.claimed
+        // Only the object that the row was planned for: the link may point elsewhere by now.
+        let target =
+            "conversation_id = ? AND remote = ? AND (target_id, coalesce(target_agent, '')) = "
+            + "(SELECT target_id, coalesce(target_agent, '') FROM outbox WHERE id = ?)"
+        if let acknowledgement = finished.acknowledgement {
+            try db.cachedStatement(
+                sql: "UPDATE link_state SET base = ?, in_doubt = ?, seen = ?, acknowledged_at = ? WHERE \(target)"
+            ).execute(arguments: [
+                JSONValue.object(acknowledgement.base).text, JSONValue.column(acknowledgement.inDoubt),
+                JSONValue.object(acknowledgement.seen).text, finished.finishedAt.iso8601, claimed.conversationID, claimed.remote,
+                claimed.id,
+            ])
+        } else if finished.outcome?.fate == .unknown, let delta = claimed.delta {
+            let inDoubt = claimed.knowledge.inDoubt.union(delta.fields.keys)
+            try db.cachedStatement(sql: "UPDATE link_state SET in_doubt = ? WHERE \(target)")
+                .execute(arguments: [JSONValue.column(inDoubt), claimed.conversationID, claimed.remote, claimed.id])
+        } else if finished.outcome?.outcome == .gone {
+            try db.cachedStatement(sql: "UPDATE link_state SET gone_at = ? WHERE \(target)")
+                .execute(arguments: [finished.finishedAt.iso8601, claimed.conversationID, claimed.remote, claimed.id])
+        }
+    }
+
+    /// When the remote last acknowledged something, and how it last failed.
+    private static func recordHealth(_ request: ExchangeRequest, _ db: Database) throws {
+        if let success = request.finished.last(where: { $0.outcome?.outcome == .delivered }) {
+            try db.cachedStatement(sql: "UPDATE remotes SET last_success_at = ? WHERE name = ?")
+                .execute(arguments: [success.finishedAt.iso8601, request.remote])
+        }
+        if let failure = request.finished.last(where: { $0.outcome?.error != nil }) {
+            try db.cachedStatement(sql: "UPDATE remotes SET last_failure_at = ?, last_error = ? WHERE name = ?")
+                .execute(arguments: [failure.finishedAt.iso8601, failure.outcome?.error, request.remote])
+        }
+    }
+
+    static func storeGate(_ gate: RemoteGate.Stored, of remote: String, _ db: Database) throws {
+        // paused_at belongs to the command line and is not written here.
+        try db.cachedStatement(
+            sql: """
+                UPDATE remotes SET parked_at = ?, park_reason = ?, throttled_until = ?, breaker_open_until = ?, breaker_openings = ?
+                WHERE name = ?
+                """
+        ).execute(arguments: [
+            gate.parkedAt?.iso8601, gate.parkReason, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
+            gate.breakerOpenings, remote,
+        ])
+    }
+}
+
+extension ClaimedRow {
+    fileprivate init(_ row: Row, remote: String, lease: Int64, leaseUntil: Instant, now: Instant) {
+        let delta: String? = row[12]
+        self.init(
+            id: row[0], conversationID: row[1], remote: remote, operation: row[2], method: row[3], path: row[4], body: row[5],
+            idempotencyKey: row[6],
+            row: OutboxRow(
+                payload: PayloadKind(rawValue: row[7]) ?? .state, state: .sending, attempts: row[8],
+                dueAt: Instant.column(row[9]) ?? now, createdAt: Instant.column(row[10]) ?? now,
+                inDoubtSince: Instant.column(row[11])),
+            delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
+            earlierTries: row[16] ?? 0, lease: lease, leaseUntil: leaseUntil,
+            knowledge: RemoteKnowledge(
+                base: JSONValue.object(column: row[13]), inDoubt: JSONValue.strings(column: row[14]),
+                seen: JSONValue.object(column: row[15])))
+    }
+}

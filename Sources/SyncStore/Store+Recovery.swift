@@ -1,0 +1,114 @@
+import GRDB
+import SyncCore
+
+/// Identifies a process for as long as the machine runs: a process id alone is used again.
+package struct ProcessIdentity: Sendable, Equatable {
+    package var bootID: String
+    package var pidNamespace: String
+    package var pid: Int64
+    /// Start time in clock ticks since boot.
+    package var startedTicks: Int64
+
+    package init(bootID: String, pidNamespace: String, pid: Int64, startedTicks: Int64) {
+        self.bootID = bootID
+        self.pidNamespace = pidNamespace
+        self.pid = pid
+        self.startedTicks = startedTicks
+    }
+}
+
+extension Store {
+    /// Enters a process that is about to claim rows. Returns the upper half of its fencing values.
+    package func register(_ process: ProcessIdentity, now: Instant) async throws(StoreError) -> Int64 {
+        try await write { db in
+            try db.execute(
+                sql: "INSERT INTO processes (boot_id, pid_namespace, pid, started_ticks, started_at) VALUES (?, ?, ?, ?, ?)",
+                arguments: [process.bootID, process.pidNamespace, process.pid, process.startedTicks, now.iso8601])
+            let id = db.lastInsertedRowID
+            // Only the newest entries can still be running.
+            try db.execute(sql: "DELETE FROM processes WHERE id < ? - 1000", arguments: [id])
+            return id
+        }
+    }
+
+    /// Puts back what a process claimed and never finished: when its lease has run out, or at once when it is known to be gone.
+    ///
+    /// Nobody knows whether these calls arrived. So a message is in doubt from its claim on, and the fields of a state row are in
+    /// doubt until they are acknowledged.
+    /// - Parameter isGone: true for a process that certainly does not run any more.
+    /// - Returns: how many rows were put back.
+    package func recover(
+        now: Instant, isGone: @escaping @Sendable (ProcessIdentity) -> Bool
+    ) async throws(StoreError) -> Int {
+        try await write { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, s.in_doubt,
+                        p.boot_id, p.pid_namespace, p.pid, p.started_ticks,
+                        (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id)
+                    FROM outbox o
+                    LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
+                    LEFT JOIN processes p ON p.id = o.lease >> 32
+                    WHERE o.state = 'sending'
+                    """)
+            var recovered = 0
+            for row in rows {
+                let leaseUntil: String = row[6] ?? ""
+                guard leaseUntil <= now.iso8601 || Store.owner(of: row).map(isGone) == true else { continue }
+                try Store.putBack(row, now: now, db)
+                recovered += 1
+            }
+            return recovered
+        }
+    }
+
+    private static func owner(of row: Row) -> ProcessIdentity? {
+        guard let bootID: String = row[8] else { return nil }
+        return ProcessIdentity(bootID: bootID, pidNamespace: row[9], pid: row[10], startedTicks: row[11])
+    }
+
+    private static func putBack(_ row: Row, now: Instant, _ db: Database) throws {
+        let id: Int64 = row[0]
+        let claimedAt: String = row[5]
+        let tries: Int = row[12] ?? 0
+        try db.execute(
+            sql: """
+                UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, updated_at = ?,
+                    in_doubt_since = CASE payload WHEN 'message' THEN coalesce(in_doubt_since, ?) END
+                WHERE id = ?
+                """,
+            arguments: [now.iso8601, claimedAt, id])
+        try db.execute(
+            sql: """
+                INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, error)
+                VALUES (?, ?, ?, ?, 'interrupted', 'the process ended before an answer was recorded')
+                """,
+            arguments: [id, tries + 1, claimedAt, now.iso8601])
+        let payload: String = row[3]
+        if payload == PayloadKind.state.rawValue {
+            let fields = JSONValue.strings(column: row[7]).union(JSONValue.object(column: row[4]).keys)
+            try db.execute(
+                sql: "UPDATE link_state SET in_doubt = ? WHERE conversation_id = ? AND remote = ?",
+                arguments: [JSONValue.column(fields), row[1] as String, row[2] as String])
+        }
+        try db.execute(
+            sql: "UPDATE change_feed SET deferred = 0 WHERE conversation_id = ? AND remote = ?",
+            arguments: [row[1] as String, row[2] as String])
+    }
+
+    /// Brings moments that a stepped clock has put out of reach back to now, and frees feed entries whose call is not in flight.
+    package func repair(now: Instant, farthestDue: Span) async throws(StoreError) {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE outbox SET due_at = ?, updated_at = ? WHERE state = 'pending' AND due_at > ?",
+                arguments: [now.iso8601, now.iso8601, (now + farthestDue).iso8601])
+            try db.execute(
+                sql: """
+                    UPDATE change_feed SET deferred = 0 WHERE deferred = 1 AND NOT EXISTS (
+                        SELECT 1 FROM outbox o WHERE o.conversation_id = change_feed.conversation_id
+                            AND o.remote = change_feed.remote AND o.state = 'sending')
+                    """)
+        }
+    }
+}

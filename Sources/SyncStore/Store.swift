@@ -1,0 +1,134 @@
+import Foundation
+import GRDB
+import Migrations
+import SyncCore
+
+/// The database: the application's tables and the daemon's own, in one file.
+///
+/// One connection on a queue of its own. WAL with `synchronous=FULL`: what was committed survives a power cut (with NORMAL, the
+/// commits since the last checkpoint do not). Writers take the lock at once (`BEGIN IMMEDIATE`), so that a transaction never fails
+/// halfway because the application wrote in between.
+package final class Store: Sendable {
+    /// How a command uses the database.
+    package enum Access: Sendable {
+        /// Creates the file and brings the schema up to date.
+        case migrating
+        /// Reads and writes an existing, current schema.
+        case existing
+        /// Reads only.
+        case reading
+    }
+
+    /// How long a statement waits for the application's write lock before it gives up.
+    package static let busyTimeout = Span.seconds(5)
+
+    let queue: DatabaseQueue
+    package let path: String
+
+    package init(path: String, access: Access) throws(StoreError) {
+        self.path = path
+        if access != .migrating, !FileManager.default.fileExists(atPath: path) { throw .missing(path: path) }
+        var configuration = Configuration()
+        configuration.label = "convosync.store"
+        configuration.readonly = access == .reading
+        configuration.busyMode = .timeout(Store.busyTimeout.seconds)
+        // The application decides whether it enforces its foreign keys; ours are few and kept by the code.
+        configuration.foreignKeysEnabled = false
+        configuration.maximumReaderCount = 1
+        configuration.prepareDatabase { db in
+            guard access != .reading else { return }
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            try db.execute(sql: "PRAGMA temp_store = MEMORY")
+        }
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+        try prepareSchema(access)
+    }
+
+    private func prepareSchema(_ access: Access) throws(StoreError) {
+        let migrator = Store.migrator
+        do {
+            let (applied, unknown) = try queue.read { db in
+                let identifiers = try migrator.appliedIdentifiers(db)
+                return (identifiers, identifiers.filter { !migrator.migrations.contains($0) })
+            }
+            guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
+            let missing = migrator.migrations.filter { !applied.contains($0) }
+            guard !missing.isEmpty else { return }
+            guard access == .migrating else { throw StoreError.olderSchema(missing: missing) }
+            try migrator.migrate(queue)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    /// Migrations are applied in one transaction each. Foreign keys are not checked over the whole file: the application may keep
+    /// rows that violate them, and that is its business.
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()
+        for (identifier, sql) in EmbeddedMigrations.all {
+            migrator.registerMigration(identifier) { db in try db.execute(sql: sql) }
+        }
+        return migrator
+    }
+
+    /// The migrations that the file has, in order.
+    package func appliedMigrations() async throws(StoreError) -> [String] {
+        try await read { db in try Store.migrator.appliedMigrations(db) }
+    }
+
+    /// The version of the SQLite library in use, `3.40.1`.
+    package static var libraryVersion: String {
+        (try? DatabaseQueue().read { db in try String.fetchOne(db, sql: "SELECT sqlite_version()") }) ?? "unknown"
+    }
+
+    /// One write transaction.
+    func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {
+        do {
+            return try await queue.write(updates)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    /// One read transaction: keep it short, a long one keeps the WAL from being reset.
+    func read<Value: Sendable>(_ value: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {
+        do {
+            return try await queue.read(value)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    /// Changes whenever another connection has committed; our own commits do not count.
+    package func dataVersion() async throws(StoreError) -> Int64 {
+        try await unisolated { db in try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
+    }
+
+    /// What `PRAGMA synchronous` and `PRAGMA journal_mode` say is in force.
+    package func durability() async throws(StoreError) -> (synchronous: Int, journalMode: String) {
+        try await unisolated { db in
+            (try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1, try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? "")
+        }
+    }
+
+    /// Access to the connection outside of any transaction: `PRAGMA data_version` sees no change inside of one.
+    private func unisolated<Value: Sendable>(
+        _ value: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await queue.writeWithoutTransaction(value)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    /// Closes the connection; the store must not be used afterwards.
+    package func close() throws {
+        try queue.close()
+    }
+}

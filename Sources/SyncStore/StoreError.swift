@@ -1,0 +1,70 @@
+import GRDB
+
+/// What keeps the database from doing its work. Each case says what to do about it in ``description``.
+package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file is not there and this command does not create it.
+    case missing(path: String)
+    /// The file or its directory cannot be opened or written.
+    case cannotOpen(path: String, detail: String)
+    /// Another process holds the write lock longer than the busy timeout.
+    case locked
+    /// No space left, or a quota.
+    case full
+    case readOnly(path: String)
+    /// Not a database, or damaged.
+    case damaged(path: String, detail: String)
+    /// The schema was written by a newer program.
+    case newerSchema(applied: [String])
+    /// The schema is older than the program and this command does not change it.
+    case olderSchema(missing: [String])
+    /// Anything else that SQLite says.
+    case sqlite(code: Int, detail: String)
+
+    package var description: String {
+        switch self {
+        case .missing(let path):
+            "there is no database at \(path); `convosync migrate` creates it, or correct database.path"
+        case .cannotOpen(let path, let detail):
+            "cannot open the database at \(path): \(detail); check that the directory exists and that this user may write it"
+        case .locked:
+            "the database is locked: another process keeps a write transaction open; end it and try again"
+        case .full:
+            "the disk or quota of the database is full: make room; nothing that was acknowledged is lost"
+        case .readOnly(let path):
+            "the database at \(path) is read-only for this user: its file, its directory and the -wal file have to be writable"
+        case .damaged(let path, let detail):
+            "\(path) is no sound SQLite database: \(detail); restore it from a backup"
+        case .newerSchema(let applied):
+            "the database was migrated by a newer convosync (unknown here: \(applied.joined(separator: ", "))); use that version"
+        case .olderSchema(let missing):
+            "the database lacks migrations (\(missing.joined(separator: ", "))); `convosync migrate` brings it up to date"
+        case .sqlite(let code, let detail):
+            "SQLite error \(code): \(detail)"
+        }
+    }
+
+    /// Whether trying again later may succeed without anybody doing anything here.
+    package var isTransient: Bool {
+        switch self {
+        case .locked, .full, .readOnly: true
+        case .sqlite(let code, _): code & 0xFF == 10
+        default: false
+        }
+    }
+
+    init(_ error: any Error, path: String) {
+        guard let error = error as? DatabaseError else {
+            self = (error as? StoreError) ?? .sqlite(code: 1, detail: "\(error)")
+            return
+        }
+        let detail = error.message ?? "no detail"
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked
+        case .SQLITE_FULL: self = .full
+        case .SQLITE_READONLY: self = .readOnly(path: path)
+        case .SQLITE_NOTADB, .SQLITE_CORRUPT: self = .damaged(path: path, detail: detail)
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: self = .cannotOpen(path: path, detail: detail)
+        default: self = .sqlite(code: Int(error.extendedResultCode.rawValue), detail: detail)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import SyncCore
+import SyncDaemon
+import SyncStore
+
+/// Options that every command has.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The configuration file (default: $CONVOSYNC_CONFIG, or /etc/convosync/convosync.toml).", valueName: "path"))
+    var config: String?
+
+    var path: String {
+        config ?? ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? "/etc/convosync/convosync.toml"
+    }
+
+    func load() throws(ConfigurationError) -> Configuration { try ConfigurationFile.load(path: path) }
+}
+
+/// The option of commands whose output programs read.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+}
+
+/// The documented exit codes (design section 7.2; the numbers are those of sysexits.h).
+extension ExitCode {
+    static let rowsBecameDead = ExitCode(65)
+    static let databaseUnavailable = ExitCode(69)
+    static let internalError = ExitCode(70)
+    static let workStillWaits = ExitCode(75)
+    static let configurationWrong = ExitCode(78)
+}
+
+/// Turns errors into a text on standard error and an exit code.
+func reportingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+        return try await body()
+    } catch let error as ConfigurationError {
+        Terminal.printError(error.problems.map { "convosync: configuration: \($0)" }.joined(separator: "\n"))
+        throw ExitCode.configurationWrong
+    } catch let error as StoreError {
+        Terminal.printError("convosync: \(error)")
+        throw ExitCode.databaseUnavailable
+    } catch let refusal as Refusal {
+        Terminal.printError("convosync: configuration: \(refusal.reason)")
+        throw ExitCode.configurationWrong
+    } catch let code as ExitCode {
+        throw code
+    } catch let error as ValidationError {
+        throw error
+    } catch {
+        Terminal.printError("convosync: internal error: \(error)")
+        throw ExitCode.internalError
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import SyncDaemon
+
+/// The command line.
+@main
+struct Convosync: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convosync",
+        abstract: "Keeps conversations in step between a local SQLite file, a helpdesk, Fin, Voicebot Studio and VoiceGlow.",
+        discussion: """
+            Exit codes: 0 done, 64 usage, 65 a row became dead, 69 database unavailable, 70 internal error, \
+            75 work still waits, 78 configuration wrong.
+            """,
+        version: ProgramVersion.current,
+        subcommands: [
+            Run.self, Sync.self, Plan.self, Status.self, Outbox.self, Pause.self, Resume.self, Check.self, Migrate.self, Map.self,
+        ])
+
+    @OptionGroup var options: ConfigurationOptions
+
+    static func main() async {
+        await main(ArgumentOrder.moveConfigurationBehindCommand(Array(CommandLine.arguments.dropFirst())))
+    }
+}
+
+/// `--config` is understood before the command as well as after it; the parser knows it after the command only.
+enum ArgumentOrder {
+    static func moveConfigurationBehindCommand(_ arguments: [String]) -> [String] {
+        var rest = arguments[...]
+        var moved: [String] = []
+        while let first = rest.first {
+            if first == "--config", rest.count >= 2 {
+                moved += rest.prefix(2)
+                rest = rest.dropFirst(2)
+            } else if first.hasPrefix("--config=") {
+                moved.append(first)
+                rest = rest.dropFirst()
+            } else {
+                break
+            }
+        }
+        // Without a command there is nothing to move it behind.
+        guard let command = rest.first, !command.hasPrefix("-") else { return arguments }
+        let end = rest.firstIndex(of: "--") ?? rest.endIndex
+        return Array(rest[..<end]) + moved + Array(rest[end...])
+    }
+}

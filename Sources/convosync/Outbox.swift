@@ -1,0 +1,114 @@
+import ArgumentParser
+import SyncCore
+import SyncDaemon
+import SyncStore
+
+struct Outbox: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look at outbox rows and steer them.",
+        subcommands: [OutboxList.self, OutboxShow.self, OutboxRetry.self, OutboxDiscard.self, OutboxRelease.self])
+}
+
+/// The filters that all outbox commands share.
+struct FilterOptions: ParsableArguments {
+    @Option(help: "Only this remote.")
+    var remote: String?
+
+    @Option(help: "Only this conversation.")
+    var conversation: String?
+
+    @Option(help: ArgumentHelp("Only this state; may be given more than once.", valueName: OutboxState.allCases.map(\.rawValue).joined(separator: "|")))
+    var state: [String] = []
+
+    @Option(help: ArgumentHelp("Only rows written since then: a moment in ISO 8601, or an age such as 2h.", valueName: "time"))
+    var since: String?
+
+    @Option(help: ArgumentHelp("Only rows whose last error contains this text.", valueName: "text"))
+    var error: String?
+
+    @Option(help: ArgumentHelp("At most so many rows.", valueName: "number"))
+    var limit: Int?
+
+    func filter(ids: [Int64]) throws -> OutboxFilter {
+        var filter = OutboxFilter()
+        filter.ids = ids
+        filter.remote = remote
+        filter.conversation = conversation
+        filter.error = error
+        filter.limit = limit
+        filter.states = try state.map { text in
+            guard let state = OutboxState(rawValue: text) else {
+                throw ValidationError(
+                    "--state takes one of \(OutboxState.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(text)\"")
+            }
+            return state
+        }
+        if let since {
+            let age = Span(since).map { SystemClock.now() - $0 }
+            guard let moment = Instant(iso8601: since) ?? age else {
+                throw ValidationError("--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since)\"")
+            }
+            filter.since = moment
+        }
+        if let limit, limit < 1 { throw ValidationError("--limit takes a number of 1 or more") }
+        return filter
+    }
+}
+
+struct OutboxList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List rows, newest first.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var filters: FilterOptions
+    @Argument(help: "Only these rows.") var ids: [Int64] = []
+
+    func run() async throws {
+        var filter = try filters.filter(ids: ids)
+        try await reportingErrors {
+            let store = try Store(path: try options.load().databasePath, access: .reading)
+            // Enough for a person; a program gets what it asks for.
+            let isBounded = filter.limit == nil && !output.json
+            if isBounded { filter.limit = 51 }
+            let rows = try await store.outbox(filter)
+            if output.json {
+                print(JSONValue.object(["rows": .array(rows.map { OutboxView.json($0) })]).text)
+            } else {
+                print(OutboxView.table(isBounded ? Array(rows.prefix(50)) : rows))
+                if isBounded, rows.count > 50 { print("… more; see --limit") }
+            }
+        }
+    }
+}
+
+struct OutboxShow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show rows with their history.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @Argument(help: "The rows.") var ids: [Int64]
+
+    func run() async throws {
+        try await reportingErrors {
+            let store = try Store(path: try options.load().databasePath, access: .reading)
+            var filter = OutboxFilter()
+            filter.ids = ids
+            let rows = try await store.outbox(filter)
+            var shown: [JSONValue] = []
+            for row in rows.sorted(by: { $0.id < $1.id }) {
+                let attempts = try await store.attempts(of: row.id)
+                let absorbed = try await store.absorbed(by: row.id)
+                if output.json {
+                    shown.append(OutboxView.json(row, attempts: attempts, absorbed: absorbed))
+                } else {
+                    print(OutboxView.text(row, attempts, absorbed))
+                }
+            }
+            if output.json { print(JSONValue.object(["rows": .array(shown)]).text) }
+            let missing = Set(ids).subtracting(rows.map(\.id)).sorted()
+            if !missing.isEmpty {
+                throw ValidationError("there is no row \(missing.map(String.init).joined(separator: ", ")) in the outbox")
+            }
+        }
+    }
+}

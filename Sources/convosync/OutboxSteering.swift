@@ -1,0 +1,93 @@
+import ArgumentParser
+import SyncCore
+import SyncDaemon
+import SyncStore
+
+/// What the three steering commands share.
+struct SteeringOptions: ParsableArguments {
+    @OptionGroup var filters: FilterOptions
+    @Argument(help: "The rows; or none, with at least one filter.") var ids: [Int64] = []
+    @Flag(help: "Only show what would happen.") var dryRun = false
+    @Flag(help: "Do not ask.") var yes = false
+}
+
+extension OutboxAction {
+    /// More rows than this are confirmed on a terminal.
+    private static let handful = 5
+
+    func run(
+        _ steering: SteeringOptions, _ options: ConfigurationOptions, _ output: OutputOptions, acceptDuplicate: Bool = false
+    ) async throws {
+        let filter = try steering.filters.filter(ids: steering.ids)
+        guard !filter.selectsEverything else {
+            throw ValidationError("name rows, or narrow them with --remote, --state, --conversation, --since or --error")
+        }
+        try await reportingErrors {
+            let store = try Store(path: try options.load().databasePath, access: .existing)
+            let now = SystemClock.now()
+            var result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
+            let isConfirmed = steering.dryRun || steering.yes || output.json || confirm(result.affected.count)
+            if !steering.dryRun, isConfirmed {
+                result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, now: now)
+            }
+            show(result, steering.dryRun, isConfirmed, output)
+        }
+    }
+
+    private func confirm(_ count: Int) -> Bool {
+        guard count > OutboxAction.handful, Terminal.outputIsTerminal else { return true }
+        print("\(rawValue) \(count) rows? [y/N] ", terminator: "")
+        return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+    }
+
+    private func show(_ result: SteeringResult, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions) {
+        if output.json {
+            print(
+                JSONValue.object([
+                    "action": .string(rawValue), "dry_run": .bool(isDryRun),
+                    "affected": .array(result.affected.map { .integer($0) }),
+                    "skipped": .array(result.skipped.map { ["id": .integer($0.id), "reason": .string($0.reason)] }),
+                ]).text)
+            return
+        }
+        let verb = isDryRun || !isConfirmed ? "would \(rawValue)" : rawValue == "retry" ? "retried" : "\(rawValue)ed".replacing("eed", with: "ed")
+        print("\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")" + list(result.affected))
+        for skipped in result.skipped { print("skipped \(skipped.id): it \(skipped.reason)") }
+    }
+
+    private func list(_ ids: [Int64]) -> String {
+        ids.isEmpty ? "" : ": " + ids.prefix(20).map(String.init).joined(separator: ", ") + (ids.count > 20 ? ", …" : "")
+    }
+}
+
+struct OutboxRetry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry", abstract: "Send rows again: dead and discarded ones with a fresh count, waiting ones now.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var steering: SteeringOptions
+    @Flag(help: "Also rows of unknown fate: the remote may get a message twice.") var acceptDuplicate = false
+
+    func run() async throws { try await OutboxAction.retry.run(steering, options, output, acceptDuplicate: acceptDuplicate) }
+}
+
+struct OutboxDiscard: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "discard", abstract: "Never send rows.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var steering: SteeringOptions
+
+    func run() async throws { try await OutboxAction.discard.run(steering, options, output) }
+}
+
+struct OutboxRelease: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "release", abstract: "Let held rows go.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var steering: SteeringOptions
+
+    func run() async throws { try await OutboxAction.release.run(steering, options, output) }
+}

@@ -1,0 +1,76 @@
+import SyncCore
+import SyncStore
+
+/// Outbox rows for people and for programs.
+enum OutboxView {
+    static func table(_ rows: [OutboxListing]) -> String {
+        guard !rows.isEmpty else { return "no rows" }
+        var table = TextTable(header: ["ID", "STATE", "REMOTE", "CONVERSATION", "FIELDS", "ATTEMPTS", "HTTP", "CREATED", "DUE", "ERROR"])
+        table.rows = rows.map { row in
+            [
+                .init("\(row.id)"), .init(row.state, colour(row.state)), .init(row.remote), .init(row.conversationID),
+                .init(row.delta?.objectValue?.keys.sorted().joined(separator: ",") ?? row.payload), .number(row.attempts),
+                .init(row.lastHTTPStatus.map { "\($0)" } ?? "-"), .init(row.createdAt),
+                .init(row.state == OutboxState.pending.rawValue ? row.dueAt : "-"), .init(row.lastError ?? ""),
+            ]
+        }
+        return table.text
+    }
+
+    static func colour(_ state: String) -> Terminal.Colour? {
+        switch OutboxState(rawValue: state) {
+        case .delivered: .green
+        case .dead, .uncertain: .red
+        case .held, .pending, .sending: .yellow
+        default: .dim
+        }
+    }
+
+    static func json(_ row: OutboxListing, attempts: [AttemptListing]? = nil, absorbed: [Int64]? = nil) -> JSONValue {
+        var object: JSONObject = [
+            "id": .integer(row.id), "run_id": row.runID.map { .integer($0) } ?? .null,
+            "conversation_id": .string(row.conversationID), "remote": .string(row.remote), "payload": .string(row.payload),
+            "operation": .string(row.operation), "method": .string(row.method), "path": .string(row.path),
+            "idempotency_key": .string(row.idempotencyKey), "state": .string(row.state), "attempts": .integer(Int64(row.attempts)),
+            "due_at": .string(row.dueAt), "last_http_status": row.lastHTTPStatus.map { .integer(Int64($0)) } ?? .null,
+            "last_error": .nullable(row.lastError), "superseded_by": row.supersededBy.map { .integer($0) } ?? .null,
+            "created_at": .string(row.createdAt), "updated_at": .string(row.updatedAt), "finished_at": .nullable(row.finishedAt),
+            "fields": row.delta ?? .null, "message_id": .nullable(row.messageID),
+        ]
+        if let attempts {
+            object["attempt_history"] = .array(
+                attempts.map { attempt in
+                    [
+                        "attempt": .integer(Int64(attempt.attempt)), "started_at": .string(attempt.startedAt),
+                        "finished_at": .string(attempt.finishedAt), "outcome": .string(attempt.outcome),
+                        "http_status": attempt.httpStatus.map { .integer(Int64($0)) } ?? .null, "error": .nullable(attempt.error),
+                        "response_excerpt": .nullable(attempt.responseExcerpt),
+                    ]
+                })
+            object["body"] = (try? JSONValue(text: row.body)) ?? .string(row.body)
+        }
+        if let absorbed { object["absorbed"] = .array(absorbed.map { .integer($0) }) }
+        return .object(object)
+    }
+
+    static func text(_ row: OutboxListing, _ attempts: [AttemptListing], _ absorbed: [Int64]) -> String {
+        var lines = [Terminal.paint("outbox \(row.id)  \(row.remote)  \(row.conversationID)  \(row.method) \(row.path)", .bold)]
+        lines.append("  state       \(Terminal.paint(row.state, colour(row.state)))\(row.lastError.map { ": \($0)" } ?? "")")
+        lines.append("  written     \(row.createdAt) by run \(row.runID.map { "\($0)" } ?? "-")")
+        if row.state == OutboxState.pending.rawValue { lines.append("  due         \(row.dueAt)") }
+        if let finishedAt = row.finishedAt { lines.append("  finished    \(finishedAt)") }
+        lines.append("  key         \(row.idempotencyKey)")
+        if let successor = row.supersededBy { lines.append("  replaced by \(successor)") }
+        if !absorbed.isEmpty { lines.append("  replaces    \(absorbed.map(String.init).joined(separator: ", "))") }
+        for (field, change) in (row.delta?.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
+            lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
+        }
+        if attempts.isEmpty { lines.append("  never tried") }
+        for attempt in attempts {
+            let status = attempt.httpStatus.map { " HTTP \($0)" } ?? ""
+            lines.append("  try \(attempt.attempt)       \(attempt.startedAt)  \(attempt.outcome)\(status)\(attempt.error.map { "  \($0)" } ?? "")")
+            if let excerpt = attempt.responseExcerpt, !excerpt.isEmpty { lines.append("              answered: \(excerpt)") }
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import SyncCore
+import SyncDaemon
+import SyncStore
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what waits, per remote. Works whether the service runs or not.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await reportingErrors {
+            let configuration = try options.load()
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            let status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+            let now = SystemClock.now()
+            print(output.json ? StatusView.json(status, now: now).text : StatusView.text(status, now: now))
+        }
+    }
+}
+
+/// `status` for people and for programs.
+enum StatusView {
+    static func json(_ status: StoreStatus, now: Instant) -> JSONValue {
+        var remotes: JSONObject = [:]
+        for remote in status.remotes {
+            remotes[remote.name] = [
+                "oldest_pending_age_s": age(remote, now: now).map { .integer($0) } ?? .null,
+                "oldest_pending_at": .nullable(remote.oldestPendingAt), "pending": .integer(Int64(remote.pending)),
+                "in_flight": .integer(Int64(remote.inFlight)), "retrying": .integer(Int64(remote.retrying)),
+                "held": .integer(Int64(remote.held)), "dead": .integer(Int64(remote.dead)),
+                "uncertain": .integer(Int64(remote.uncertain)), "breaker": .string(breaker(remote, now: now)),
+                "breaker_open_until": .nullable(remote.gate.breakerOpenUntil?.iso8601),
+                "parked_at": .nullable(remote.gate.parkedAt?.iso8601), "park_reason": .nullable(remote.gate.parkReason),
+                "paused_at": .nullable(remote.gate.pausedAt?.iso8601),
+                "throttled_until": .nullable(throttle(remote, now: now)?.iso8601), "last_success_at": .nullable(remote.lastSuccessAt),
+                "last_failure_at": .nullable(remote.lastFailureAt), "last_error": .nullable(remote.lastError),
+            ]
+        }
+        return [
+            "remotes": .object(remotes), "unplanned": .integer(Int64(status.unplanned)), "last_run": status.lastRun.map(json) ?? .null,
+        ]
+    }
+
+    private static func json(_ run: StoredRun) -> JSONValue {
+        [
+            "id": .integer(run.id), "cause": .string(run.cause), "started_at": .string(run.startedAt),
+            "finished_at": .nullable(run.finishedAt), "examined": .integer(Int64(run.counts.examined)),
+            "planned": .integer(Int64(run.counts.planned)), "delivered": .integer(Int64(run.counts.delivered)),
+            "put_back": .integer(Int64(run.counts.putBack)), "dead": .integer(Int64(run.counts.dead)), "error": .nullable(run.error),
+        ]
+    }
+
+    static func text(_ status: StoreStatus, now: Instant) -> String {
+        var table = TextTable(header: [
+            "REMOTE", "OLDEST", "PENDING", "IN FLIGHT", "RETRYING", "HELD", "DEAD", "UNCERTAIN", "LAST SUCCESS", "STATE",
+        ])
+        for remote in status.remotes {
+            let (state, colour) = state(remote, now: now)
+            table.rows.append([
+                .init(remote.name), .init(age(remote, now: now).map { Span.seconds($0).description } ?? "-"), .number(remote.pending),
+                .number(remote.inFlight), .number(remote.retrying, highlight: .yellow), .number(remote.held, highlight: .yellow),
+                .number(remote.dead, highlight: .red), .number(remote.uncertain, highlight: .red), .init(remote.lastSuccessAt ?? "never"),
+                .init(state, colour),
+            ])
+        }
+        var lines = [table.text]
+        if status.unplanned > 0 { lines.append("\(status.unplanned) changes not planned yet") }
+        if let run = status.lastRun {
+            let counts = run.counts
+            lines.append(
+                "last run \(run.id) (\(run.cause)) at \(run.startedAt): \(counts.examined) examined, \(counts.planned) planned, "
+                    + "\(counts.delivered) delivered, \(counts.putBack) put back, \(counts.dead) dead"
+                    + (run.error.map { "; \($0)" } ?? run.finishedAt == nil ? "; not finished" : ""))
+        } else {
+            lines.append("no run yet")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func state(_ remote: RemoteStatus, now: Instant) -> (String, Terminal.Colour?) {
+        if let pausedAt = remote.gate.pausedAt { return ("paused since \(pausedAt.iso8601)", .yellow) }
+        if let parkedAt = remote.gate.parkedAt {
+            return ("parked since \(parkedAt.iso8601): \(remote.gate.parkReason ?? "refused")", .red)
+        }
+        if let until = throttle(remote, now: now) { return ("throttled until \(until.iso8601)", .yellow) }
+        if breaker(remote, now: now) == "open" {
+            return ("breaker open: \(remote.lastError ?? "too many failures")", .red)
+        }
+        if remote.retrying > 0, let error = remote.lastError { return ("retrying: \(error)", .yellow) }
+        return ("ok", .green)
+    }
+
+    private static func breaker(_ remote: RemoteStatus, now: Instant) -> String {
+        remote.gate.breakerOpenUntil == nil ? "closed" : "open"
+    }
+
+    private static func throttle(_ remote: RemoteStatus, now: Instant) -> Instant? {
+        remote.gate.throttledUntil.flatMap { $0 > now ? $0 : nil }
+    }
+
+    /// Seconds since the oldest row that waits was written.
+    private static func age(_ remote: RemoteStatus, now: Instant) -> Int64? {
+        remote.oldestPendingAt.flatMap(Instant.init(iso8601:)).map { max((now - $0).milliseconds / 1000, 0) }
+    }
+}

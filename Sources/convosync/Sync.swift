@@ -1,0 +1,56 @@
+import ArgumentParser
+import SyncCore
+import SyncDaemon
+import SyncStore
+
+struct Sync: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Do one run now, then exit.",
+        discussion: "Exits with 65 when a row became dead, with 75 when work still waits for another try.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: ArgumentHelp("Go on through retries for up to that long.", valueName: "seconds"))
+    var drain: Double?
+
+    func validate() throws {
+        if let drain, !(0...86_400_000).contains(drain) { throw ValidationError("--drain takes a number of seconds, 0 or more") }
+    }
+
+    func run() async throws {
+        let outcome = try await reportingErrors { () async throws -> OneShot.Outcome in
+            let configuration = try options.load()
+            // The log goes to standard output; with --json that belongs to the result.
+            let toStandardError: @Sendable (String) -> Void = { Terminal.printError($0) }
+            let log = EventLog(configuration.log, output: output.json ? toStandardError : EventLog.standardOutput)
+            let span = drain.map { Span(milliseconds: Int64($0 * 1000)) }
+            return try await OneShot(configuration: configuration, log: log).run(drain: span) { Terminal.showProgress($0) }
+        }
+        if Terminal.errorIsTerminal { Terminal.showProgress("") }
+        if output.json { print(outcome.json.text) } else { print(outcome.text) }
+        if outcome.error != nil { throw ExitCode.databaseUnavailable }
+        if outcome.counts.dead > 0 { throw ExitCode.rowsBecameDead }
+        if outcome.waiting > 0 { throw ExitCode.workStillWaits }
+    }
+}
+
+extension OneShot.Outcome {
+    var json: JSONValue {
+        [
+            "runs": .integer(Int64(runs)), "examined": .integer(Int64(counts.examined)), "planned": .integer(Int64(counts.planned)),
+            "delivered": .integer(Int64(counts.delivered)), "put_back": .integer(Int64(counts.putBack)),
+            "dead": .integer(Int64(counts.dead)), "waiting": .integer(Int64(waiting)), "held": .integer(Int64(held)),
+            "next_due": .nullable(nextDue?.iso8601), "error": .nullable(error),
+        ]
+    }
+
+    var text: String {
+        var parts = ["\(counts.delivered) delivered", "\(counts.planned) planned", "\(counts.examined) examined"]
+        if counts.putBack > 0 { parts.append("\(counts.putBack) tries put back") }
+        if counts.dead > 0 { parts.append("\(counts.dead) need a person (convosync outbox list --state dead)") }
+        if held > 0 { parts.append("\(held) held") }
+        if waiting > 0 { parts.append("\(waiting) waiting\(nextDue.map { ", next at \($0.iso8601)" } ?? "")") }
+        if let error { parts.append("stopped by an error: \(error)") }
+        return parts.joined(separator: ", ")
+    }
+}

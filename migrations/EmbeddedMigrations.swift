@@ -1,0 +1,13 @@
+/// The schema's history as it is embedded in the program: every `NNNN_name.sql` of this folder, in order.
+///
+/// In the generated names a leading digit has become `_`. Package.swift lists the files for embedding and this list names them; a test compares both with the folder.
+package enum EmbeddedMigrations {
+    /// Identifier (the file's name without ending) and SQL text.
+    package static var all: [(identifier: String, sql: String)] {
+        [
+            ("0001_application", PackageResources._001_application_sql),
+            ("0002_outbox", PackageResources._002_outbox_sql),
+            ("0003_change_feed", PackageResources._003_change_feed_sql),
+        ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
+    }
+}

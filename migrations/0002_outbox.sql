@@ -88,7 +88,7 @@ CREATE TABLE link_state (
     target_id        TEXT NOT NULL,
     target_agent     TEXT,
     base             TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(base)),
-    in_doubt         TEXT CHECK (json_valid(in_doubt)),
+    in_doubt         TEXT CHECK (in_doubt IS NULL OR json_valid(in_doubt)),
     seen             TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(seen)),
     acknowledged_at  TEXT,
     -- The remote says that the object is gone; nothing is sent until the link row is written again.

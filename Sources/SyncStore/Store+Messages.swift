@@ -40,11 +40,12 @@ extension Store {
         _ db: Database, _ messageID: String, conversationID: String, for remote: RemoteParticipation, _ context: PlanContext,
         into batch: inout PlanBatch
     ) throws {
-        guard let snapshot = try messageSnapshot(db, messageID, remote: remote.name) else { return }
+        guard var snapshot = try messageSnapshot(db, messageID, remote: remote.name) else { return }
         try db.cachedStatement(sql: "INSERT OR IGNORE INTO planned_messages (message_id, remote) VALUES (?, ?)")
             .execute(arguments: [messageID, remote.name])
         // Planned before: the application wrote the same message again.
         guard db.changesCount == 1 else { return }
+        snapshot.takenTimestamps = try takenTimestamps(db, conversationID, remote.name, now: context.now)
         var row = NewOutboxRow(
             conversationID: conversationID, remote: remote.name, payload: .message,
             call: OutboundCall(operation: "", method: "", path: "", body: [:]), state: .pending, messageID: messageID,
@@ -64,6 +65,21 @@ extension Store {
         case .upToDate:
             break
         }
+    }
+
+    /// Of messages that are not over, or were planned within twice the time that Fin remembers a timestamp.
+    private static func takenTimestamps(
+        _ db: Database, _ conversationID: String, _ remote: String, now: Instant
+    ) throws -> Set<String> {
+        try String.fetchSet(
+            db.cachedStatement(
+                sql: """
+                    SELECT json_extract(body, '$.message.timestamp') FROM outbox
+                    WHERE conversation_id = ? AND remote = ? AND payload = 'message'
+                        AND (state IN ('pending', 'sending', 'held') OR updated_at > ?)
+                        AND json_extract(body, '$.message.timestamp') IS NOT NULL
+                    """),
+            arguments: [conversationID, remote, (now - OutboxRow.messageWindow * 2).iso8601])
     }
 
     /// Nil where the message or its conversation does not exist any more.

@@ -73,7 +73,7 @@ enum StatusView {
             lines.append(
                 "last run \(run.id) (\(run.cause)) at \(run.startedAt): \(counts.examined) examined, \(counts.planned) planned, "
                     + "\(counts.delivered) delivered, \(counts.putBack) put back, \(counts.dead) dead"
-                    + (run.error.map { "; \($0)" } ?? run.finishedAt == nil ? "; not finished" : ""))
+                    + (run.error.map { "; \($0)" } ?? (run.finishedAt == nil ? "; not finished" : "")))
         } else {
             lines.append("no run yet")
         }

@@ -27,11 +27,15 @@ package struct MessageSnapshot: Sendable {
     package var remote: String
     package var message: Result<Message, Refusal>
     package var user: User?
+    /// Timestamps that recent messages of the conversation were planned with. A second message with one of these would be taken
+    /// for a repetition of the first.
+    package var takenTimestamps: Set<String>
 
-    package init(remote: String, message: Result<Message, Refusal>, user: User?) {
+    package init(remote: String, message: Result<Message, Refusal>, user: User?, takenTimestamps: Set<String> = []) {
         self.remote = remote
         self.message = message
         self.user = user
+        self.takenTimestamps = takenTimestamps
     }
 }
 

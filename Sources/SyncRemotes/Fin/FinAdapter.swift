@@ -38,7 +38,8 @@ extension RemoteAdapter {
     /// Plans the call for one message. Only `fin` takes messages.
     package func plan(_ snapshot: MessageSnapshot) -> PlanDecision {
         do throws(Refusal) {
-            let call = try FinAdapter(profile: profile).reply(to: try snapshot.message.get(), by: snapshot.user)
+            let call = try FinAdapter(profile: profile).reply(
+                to: try snapshot.message.get(), by: snapshot.user, takenTimestamps: snapshot.takenTimestamps)
             return .send(PlannedCall(call: call, delta: nil))
         } catch {
             let call = OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: [:])
@@ -48,8 +49,9 @@ extension RemoteAdapter {
 }
 
 extension FinAdapter {
-    /// `message.timestamp` is the stored text to the character: Fin recognises a repetition by it.
-    func reply(to message: Message, by user: User?) throws(Refusal) -> OutboundCall {
+    /// `message.timestamp` is the stored text to the character: Fin recognises a repetition by it. Two messages of a conversation
+    /// that were stored within the same millisecond must not be taken for one: the second is moved on by a millisecond.
+    func reply(to message: Message, by user: User?, takenTimestamps: Set<String> = []) throws(Refusal) -> OutboundCall {
         guard let user else {
             throw Refusal(
                 "conversation \"\(message.conversationID)\" has no user, and Fin requires user.id; "
@@ -66,7 +68,7 @@ extension FinAdapter {
         var body: JSONObject = [
             "conversation_id": .string(message.conversationID),
             "message": [
-                "author": "user", "body": .string(message.body ?? ""), "timestamp": .string(message.createdAt),
+                "author": "user", "body": .string(message.body ?? ""), "timestamp": .string(FinAdapter.free(message.createdAt, among: takenTimestamps)),
             ],
             "user": .object(userObject),
         ]
@@ -75,6 +77,12 @@ extension FinAdapter {
             body["attachments"] = .array(message.attachments)
         }
         return OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: .object(body))
+    }
+
+    private static func free(_ timestamp: String, among taken: Set<String>) -> String {
+        guard taken.contains(timestamp), var moment = Instant(iso8601: timestamp) else { return timestamp }
+        repeat { moment = moment + .milliseconds(1) } while taken.contains(moment.iso8601)
+        return moment.iso8601
     }
 
     private func selectedAttributes(of user: User) throws(Refusal) -> JSONObject {

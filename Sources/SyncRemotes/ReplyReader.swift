@@ -40,7 +40,8 @@ package struct ReplyReader: Sendable {
             var invalid = outcome
             invalid.outcome = .dead
             invalid.fate = .unknown
-            invalid.error = "HTTP \(outcome.httpStatus ?? 200) with a body that is \(body.map { "a JSON \($0.typeName)" } ?? "no JSON"), not a JSON object"
+            invalid.error =
+                "HTTP \(outcome.httpStatus ?? 200) with a body that is \(body.map { "a JSON \($0.typeName)" } ?? "no JSON"), not a JSON object"
             return invalid
         }
         return adapter.read(body, of: outcome, delta: delta)

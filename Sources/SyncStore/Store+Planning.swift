@@ -87,7 +87,8 @@ extension Store {
         try await read { db in
             try Bool.fetchOne(
                 db,
-                sql: "SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred = 0) AND NOT EXISTS (SELECT 1 FROM message_feed WHERE remote = '')"
+                sql:
+                    "SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred = 0) AND NOT EXISTS (SELECT 1 FROM message_feed WHERE remote = '')"
             ) ?? true
         }
     }

@@ -59,7 +59,8 @@ extension Store {
         try await read { db in
             let source =
                 everything
-                ? (remote.needsLink ? "SELECT conversation_id AS id FROM links WHERE remote = ?1" : "SELECT id FROM conversations WHERE ?1 <> ''")
+                ? (remote.needsLink
+                    ? "SELECT conversation_id AS id FROM links WHERE remote = ?1" : "SELECT id FROM conversations WHERE ?1 <> ''")
                 : """
                 SELECT conversation_id AS id FROM change_feed WHERE remote IN ('', ?1)
                 UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'pending' AND payload = 'state'

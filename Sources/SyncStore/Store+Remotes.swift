@@ -50,7 +50,10 @@ extension Store {
                     let cursor = try String.fetchOne(
                         db, sql: "SELECT replan_cursor FROM remotes WHERE name = ?", arguments: [remote.name])
                 else { continue }
-                let source = remote.needsLink ? "SELECT conversation_id AS id FROM links WHERE remote = ?2 AND conversation_id > ?1" : "SELECT id FROM conversations WHERE id > ?1 AND ?2 <> ''"
+                let source =
+                    remote.needsLink
+                    ? "SELECT conversation_id AS id FROM links WHERE remote = ?2 AND conversation_id > ?1"
+                    : "SELECT id FROM conversations WHERE id > ?1 AND ?2 <> ''"
                 let page = try String.fetchAll(
                     db, sql: "\(source) ORDER BY id LIMIT \(pageSize)", arguments: [cursor, remote.name])
                 for id in page {

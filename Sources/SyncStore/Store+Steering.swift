@@ -79,7 +79,8 @@ extension Store {
         switch action {
         case .discard:
             try db.execute(
-                sql: "UPDATE outbox SET state = 'discarded', last_error = 'discarded by hand', updated_at = ?, finished_at = ? WHERE id = ?",
+                sql:
+                    "UPDATE outbox SET state = 'discarded', last_error = 'discarded by hand', updated_at = ?, finished_at = ? WHERE id = ?",
                 arguments: [time, time, id])
         case .release:
             try db.execute(
@@ -109,7 +110,8 @@ extension Store {
             return
         }
         try db.execute(
-            sql: "UPDATE outbox SET state = 'discarded', last_error = 'planned again by hand', updated_at = ?, finished_at = ? WHERE id = ?",
+            sql:
+                "UPDATE outbox SET state = 'discarded', last_error = 'planned again by hand', updated_at = ?, finished_at = ? WHERE id = ?",
             arguments: [time, time, id])
         if isState {
             try db.execute(

@@ -48,7 +48,10 @@ enum MapView {
                 "kind": .string(remote.kind.rawValue),
                 "outbound": .array(
                     LocalState.all.map { state in
-                        ["status": .string(state.status.rawValue), "owner": .string(state.owner.rawValue), "word": .string(map[state].text)]
+                        [
+                            "status": .string(state.status.rawValue), "owner": .string(state.owner.rawValue),
+                            "word": .string(map[state].text),
+                        ]
                     }),
                 "never_over": .object(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) }),
                 "ambiguous": .array(map.ambiguous.keys.sorted().map(JSONValue.string)),

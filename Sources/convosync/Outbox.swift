@@ -17,7 +17,9 @@ struct FilterOptions: ParsableArguments {
     @Option(help: "Only this conversation.")
     var conversation: String?
 
-    @Option(help: ArgumentHelp("Only this state; may be given more than once.", valueName: OutboxState.allCases.map(\.rawValue).joined(separator: "|")))
+    @Option(
+        help: ArgumentHelp(
+            "Only this state; may be given more than once.", valueName: OutboxState.allCases.map(\.rawValue).joined(separator: "|")))
     var state: [String] = []
 
     @Option(help: ArgumentHelp("Only rows written since then: a moment in ISO 8601, or an age such as 2h.", valueName: "time"))

@@ -50,7 +50,8 @@ extension OutboxAction {
                 ]).text)
             return
         }
-        let verb = isDryRun || !isConfirmed ? "would \(rawValue)" : rawValue == "retry" ? "retried" : "\(rawValue)ed".replacing("eed", with: "ed")
+        let verb =
+            isDryRun || !isConfirmed ? "would \(rawValue)" : rawValue == "retry" ? "retried" : "\(rawValue)ed".replacing("eed", with: "ed")
         print("\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")" + list(result.affected))
         for skipped in result.skipped { print("skipped \(skipped.id): it \(skipped.reason)") }
     }

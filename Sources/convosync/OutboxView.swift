@@ -68,7 +68,8 @@ enum OutboxView {
         if attempts.isEmpty { lines.append("  never tried") }
         for attempt in attempts {
             let status = attempt.httpStatus.map { " HTTP \($0)" } ?? ""
-            lines.append("  try \(attempt.attempt)       \(attempt.startedAt)  \(attempt.outcome)\(status)\(attempt.error.map { "  \($0)" } ?? "")")
+            lines.append(
+                "  try \(attempt.attempt)       \(attempt.startedAt)  \(attempt.outcome)\(status)\(attempt.error.map { "  \($0)" } ?? "")")
             if let excerpt = attempt.responseExcerpt, !excerpt.isEmpty { lines.append("              answered: \(excerpt)") }
         }
         return lines.joined(separator: "\n")

@@ -96,7 +96,9 @@ final class PlanView: @unchecked Sendable {
         case .refuse(_, let refusal):
             return Terminal.paint("\(item.remote)  \(item.conversationID)  cannot be sent: \(refusal.reason)", .red)
         case .send(let planned):
-            var lines = [Terminal.paint("\(item.remote)  \(item.conversationID)  \(planned.call.method) \(planned.call.path)\(source)", .bold)]
+            var lines = [
+                Terminal.paint("\(item.remote)  \(item.conversationID)  \(planned.call.method) \(planned.call.path)\(source)", .bold)
+            ]
             if let delta = planned.delta {
                 lines += delta.fields.sorted { $0.key < $1.key }.map { name, value in
                     let before = item.base[name].map { Terminal.paint(shown($0), .red) } ?? Terminal.paint("(never sent)", .dim)

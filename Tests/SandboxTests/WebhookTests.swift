@@ -19,7 +19,7 @@ struct WebhookTests {
             }
             try client.sandbox.world.seed([["conversation": "17"]], on: "voicebot")
             try client.sandbox.world.seed([["agent": "a1", "conversation": "c1"]], on: "vg")
-            _ = try await client.call("POST", "/_control/voicebot/act", ["conversation": "17", "status": "done"])
+            try client.sandbox.act(["conversation": "17", "status": "done"], on: "voicebot")
             _ = try await client.call("POST", "/_control/vg/act", ["agent": "a1", "conversation": "c1", "state": "human-chatting"])
             let escalation: SandboxJSON = ["conversation": "c1", "status": "escalated", "reason": "Routed to team"]
             _ = try await client.call("POST", "/_control/fin/act", escalation)

@@ -113,6 +113,12 @@ package final class SandboxServer: Sendable {
         "\(url)/\(RemoteKind.pathSegment(of: instance))"
     }
 
+    /// Lets somebody inside a system do something, as the control call `act` does; its events go to the instance's webhook.
+    package func act(_ description: SandboxJSON, on instance: String) throws(ControlRefusal) {
+        let (events, target, kind) = try world.act(description, on: instance)
+        if let target { webhooks.enqueue(events, to: target, kind: kind) }
+    }
+
     /// Closes every connection, those that hang included, and returns when nothing runs any more.
     package func stop() async {
         serving.cancel()

@@ -17,7 +17,8 @@ extension CredentialSource {
         case .systemd(let name):
             guard let directory = environment["CREDENTIALS_DIRECTORY"] else {
                 throw Refusal(
-                    "token_credential \(name): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with LoadCredential=\(name):…")
+                    "token_credential \(name): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with LoadCredential=\(name):…"
+                )
             }
             return try CredentialSource.read(file: "\(directory)/\(name)", named: "token_credential \(name)")
         case .environment(let variable):

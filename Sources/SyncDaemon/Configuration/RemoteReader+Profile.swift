@@ -79,7 +79,9 @@ extension RemoteReader {
         let allowed = StatusMap.documentedWords(for: kind)
         guard !allowed.contains(word) else { return }
         table.problems.add(
-            path, "\"\(word)\" is no status of \(kind.rawValue); allowed: \(allowed.joined(separator: ", ")), none\(Spelling.hint(word, among: allowed))")
+            path,
+            "\"\(word)\" is no status of \(kind.rawValue); allowed: \(allowed.joined(separator: ", ")), none\(Spelling.hint(word, among: allowed))"
+        )
     }
 
     private func fieldMap(_ kind: RemoteKind, _ table: inout TableReader) -> [String: LocalSource]? {

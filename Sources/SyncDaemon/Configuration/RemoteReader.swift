@@ -37,7 +37,9 @@ struct RemoteReader {
 
     private func url(_ table: inout TableReader) -> String? {
         guard let text = table.string("url") else {
-            if !table.has("url") { table.problems.add(table.dotted("url"), "is missing: where the API is, such as \"https://api.example.com\"") }
+            if !table.has("url") {
+                table.problems.add(table.dotted("url"), "is missing: where the API is, such as \"https://api.example.com\"")
+            }
             return nil
         }
         switch RemoteURL.check(text) {
@@ -52,7 +54,8 @@ struct RemoteReader {
         if table.has("token") {
             _ = table.value("token")
             table.problems.add(
-                table.dotted("token"), "a token does not belong into this file; put it into a file of its own and name that with token_file")
+                table.dotted("token"), "a token does not belong into this file; put it into a file of its own and name that with token_file"
+            )
         }
         let sources: [CredentialSource] = [
             table.string("token_file").map { .file(path: ConfigurationReader.resolve($0, in: directory)) },
@@ -100,7 +103,8 @@ struct RemoteReader {
         if let read = timeouts.span("read", atLeast: .milliseconds(10)) { limits.readTimeout = read }
         if let total = timeouts.span("total", atLeast: .milliseconds(10)) { limits.totalTimeout = total }
         if limits.totalTimeout >= OutboxRow.messageWindow {
-            table.problems.add(timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow), in which Fin recognises a repetition")
+            table.problems.add(
+                timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow), in which Fin recognises a repetition")
         }
         timeouts.finish()
         if let size = table.byteSize("max_response_size") { limits.maximumResponseSize = size }

@@ -1,7 +1,7 @@
-import Synchronization
 import SyncCore
 import SyncRemotes
 import SyncStore
+import Synchronization
 
 /// Writes the log events of planning and delivery (docs/log-events.md).
 package final class DeliveryReporter: Sendable {
@@ -36,7 +36,9 @@ package final class DeliveryReporter: Sendable {
         case .uncertain:
             log.write(
                 event("delivery.uncertain", .error, claimed).with("error", call.error)
-                    .with("hint", "look there, then: convosync outbox retry \(claimed.id) --accept-duplicate, or outbox discard \(claimed.id)"))
+                    .with(
+                        "hint", "look there, then: convosync outbox retry \(claimed.id) --accept-duplicate, or outbox discard \(claimed.id)"
+                    ))
         default: break
         }
     }

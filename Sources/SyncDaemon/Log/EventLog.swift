@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 import SyncCore
+import Synchronization
 
 package enum LogLevel: String, CaseIterable, Sendable, Comparable {
     case debug, info, notice, warning, error

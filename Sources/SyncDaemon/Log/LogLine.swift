@@ -24,7 +24,11 @@ enum LogLine {
 
     /// Bare where that is unambiguous, a JSON string otherwise.
     private static func quoted(_ text: String) -> String {
-        let isBare = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "\\") }
+        let isBare =
+            !text.isEmpty
+            && text.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "\\")
+            }
         return isBare ? text : JSONValue.string(text).text
     }
 

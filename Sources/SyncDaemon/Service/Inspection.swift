@@ -63,7 +63,8 @@ package struct Inspection: Sendable {
         }
         if case .file(let path) = remote.credential, Inspection.isReadableByAll(path) {
             findings.append(
-                Finding(severity: .warning, area: .credentials, text: "\(path) can be read by every user; chmod 0640 keeps the token private"))
+                Finding(
+                    severity: .warning, area: .credentials, text: "\(path) can be read by every user; chmod 0640 keeps the token private"))
         }
         return findings
     }
@@ -87,11 +88,14 @@ package struct Inspection: Sendable {
             let directory = (path as NSString).deletingLastPathComponent
             guard FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) else {
                 return findings + [
-                    Finding(severity: .problem, area: .database, text: "\(path) does not exist and its directory is missing or cannot be written")
+                    Finding(
+                        severity: .problem, area: .database,
+                        text: "\(path) does not exist and its directory is missing or cannot be written")
                 ]
             }
             return findings + [
-                Finding(severity: .warning, area: .database, text: "\(path) does not exist yet; `convosync migrate` or the service creates it")
+                Finding(
+                    severity: .warning, area: .database, text: "\(path) does not exist yet; `convosync migrate` or the service creates it")
             ]
         }
         do {
@@ -116,13 +120,17 @@ package struct Inspection: Sendable {
                 findings.append(
                     Finding(
                         severity: .warning, area: .database,
-                        text: "\(links.notInteger) rows of links for \(remote.name) have a remote_id that is no integer; they cannot be sent"))
+                        text:
+                            "\(links.notInteger) rows of links for \(remote.name) have a remote_id that is no integer; they cannot be sent")
+                )
             }
             if remote.kind == .vg, remote.profile.agentID == nil, links.withoutAgent > 0 {
                 findings.append(
                     Finding(
                         severity: .warning, area: .database,
-                        text: "\(links.withoutAgent) rows of links for \(remote.name) name no agent_id and the configuration gives none; they cannot be sent"))
+                        text:
+                            "\(links.withoutAgent) rows of links for \(remote.name) name no agent_id and the configuration gives none; they cannot be sent"
+                    ))
             }
         }
         let unknown = try await store.linkedRemotes().subtracting(configuration.remotes.map(\.name)).sorted()

@@ -67,7 +67,9 @@ package struct OneShot: Sendable {
         var first: Int?
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(500))
-            guard !Task.isCancelled, let left = try? await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting else { return }
+            guard !Task.isCancelled, let left = try? await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting else {
+                return
+            }
             let before = max(first ?? left, left)
             first = before
             let seconds = max((now() - startedAt).seconds, 0.001)

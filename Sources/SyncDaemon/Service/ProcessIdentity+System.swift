@@ -5,7 +5,8 @@ extension ProcessIdentity {
     /// This process, as /proc describes it.
     package static func current() -> ProcessIdentity {
         ProcessIdentity(
-            bootID: systemBootID, pidNamespace: systemPIDNamespace, pid: Int64(getpid()), startedTicks: startedTicks(of: Int64(getpid())) ?? 0)
+            bootID: systemBootID, pidNamespace: systemPIDNamespace, pid: Int64(getpid()),
+            startedTicks: startedTicks(of: Int64(getpid())) ?? 0)
     }
 
     /// True only for a process of this machine and this pid namespace that certainly does not run any more. From inside another

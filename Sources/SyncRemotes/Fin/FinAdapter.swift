@@ -68,7 +68,8 @@ extension FinAdapter {
         var body: JSONObject = [
             "conversation_id": .string(message.conversationID),
             "message": [
-                "author": "user", "body": .string(message.body ?? ""), "timestamp": .string(FinAdapter.free(message.createdAt, among: takenTimestamps)),
+                "author": "user", "body": .string(message.body ?? ""),
+                "timestamp": .string(FinAdapter.free(message.createdAt, among: takenTimestamps)),
             ],
             "user": .object(userObject),
         ]

@@ -25,7 +25,8 @@ struct VoicebotAdapter: RemoteAdapter {
             projection.omissions.append(
                 Omission(
                     field: "user_id",
-                    reason: "assignee \"\(conversation.assigneeID ?? "")\" has no row for remote \"\(profile.name)\" in the table assignees"))
+                    reason: "assignee \"\(conversation.assigneeID ?? "")\" has no row for remote \"\(profile.name)\" in the table assignees"
+                ))
         case (.ai, _), (.none, _):
             // Somebody over there may have picked the conversation up: only an assignment that we made ourselves is taken back.
             if let ours = knowledge.base["user_id"] {

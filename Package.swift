@@ -73,6 +73,12 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // Runs the program and the sandbox against each other and shows what happens: `make demo`.
+        .executableTarget(
+            name: "convosync-demo",
+            dependencies: ["Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
         .target(
             name: "Sandbox",
             dependencies: [
@@ -91,6 +97,33 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "SyncCoreTests", dependencies: ["SyncCore"], swiftSettings: strict),
+        .testTarget(
+            name: "SyncRemotesTests",
+            dependencies: ["SyncRemotes", "SyncCore"],
+            resources: [.copy("Golden")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SyncStoreTests",
+            dependencies: ["SyncStore", "SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SyncHTTPTests",
+            dependencies: ["SyncHTTP", "SyncCore", "Sandbox"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SyncDaemonTests",
+            dependencies: ["SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox"],
+            swiftSettings: strict
+        ),
+        // The whole program as a process, against the sandbox over loopback.
+        .testTarget(
+            name: "ProcessTests",
+            dependencies: ["convosync", "Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "SandboxTests",
             dependencies: [

@@ -27,7 +27,8 @@ package struct Instant: Hashable, Comparable, Sendable {
 
     /// `2026-01-31T09:30:00.000Z`: ISO 8601, UTC, always three digits of fraction, so that texts sort as the moments do.
     package var iso8601: String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000)
+        // The style cuts off behind the third digit; a little more than the exact value keeps binary rounding from losing one.
+        Date(timeIntervalSince1970: Double(milliseconds) / 1000 + 0.0004)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 

@@ -29,7 +29,7 @@ extension JSONValue: Codable {
             self = .null
         } else if let bool = try? container.decode(Bool.self) {
             self = .bool(bool)
-        } else if let integer = try? container.decode(Int64.self) {
+        } else if let integer = try JSONValue.integer(in: container) {
             self = .integer(integer)
         } else if let object = try? container.decode(JSONObject.self) {
             self = .object(object)
@@ -38,6 +38,14 @@ extension JSONValue: Codable {
         } else {
             self = .decimal(try container.decode(Decimal.self))
         }
+    }
+
+    /// The decoder takes `12345678901234567.89` for an integer, too: it compares as `Double`. So from 15 digits on the exact decimal
+    /// value has the last word.
+    private static func integer(in container: any SingleValueDecodingContainer) throws -> Int64? {
+        guard let integer = try? container.decode(Int64.self) else { return nil }
+        if integer.magnitude < 1_000_000_000_000_000 { return integer }
+        return try container.decode(Decimal.self) == Decimal(integer) ? integer : nil
     }
 
     package func encode(to encoder: any Encoder) throws {

@@ -1,0 +1,217 @@
+import SyncCore
+import Testing
+
+@Suite struct RemoteGateTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    private func gate(
+        concurrency: Int = 2, rate: RateLimit? = nil, stored: RemoteGate.Stored = .init(), minimumSample: Int = 10
+    ) -> RemoteGate {
+        RemoteGate(
+            .init(concurrency: concurrency, rate: rate, breaker: .init(minimumSample: minimumSample)), stored: stored, now: start)
+    }
+
+    @Test func `no more calls than slots`() {
+        var gate = gate()
+        #expect(gate.admit(now: start).0 == .admitted)
+        #expect(gate.admit(now: start).0 == .admitted)
+        #expect(gate.admit(now: start).0 == .full)
+        _ = gate.finished(DeliveryOutcome(.delivered), now: start)
+        #expect(gate.admit(now: start).0 == .admitted)
+    }
+
+    @Test func `a 429 with Retry-After holds the remote until then`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        let changes = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(30)), now: start)
+        #expect(changes == [.throttled(until: start + .seconds(30))])
+        #expect(gate.admit(now: start + .seconds(29)).0 == .wait(until: start + .seconds(30)))
+        #expect(gate.admit(now: start + .seconds(30)).0 == .admitted)
+    }
+
+    @Test func `a 429 without Retry-After pauses the remote, longer each time in a row`() {
+        var gate = gate()
+        var now = start
+        var pauses: [Int64] = []
+        for _ in 0..<8 {
+            guard case .admitted = gate.admit(now: now).0 else { break }
+            _ = gate.finished(DeliveryOutcome(.throttled), now: now)
+            let until = gate.opensAt(now: now) ?? now
+            pauses.append((until - now).milliseconds / 1000)
+            now = until
+        }
+        #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60])
+    }
+
+    @Test func `an earlier throttle never shortens a later one`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(60)), now: start)
+        #expect(gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(5)), now: start).isEmpty)
+        #expect(gate.opensAt(now: start) == start + .seconds(60))
+    }
+
+    @Test func `a refused credential parks with one report, and single probes find out when it is accepted again`() {
+        var gate = gate(concurrency: 4)
+        _ = gate.admit(now: start)
+        _ = gate.admit(now: start)
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start) == [.parked(reason: "HTTP 401")])
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start).isEmpty)
+        guard case .wait(let probe) = gate.admit(now: start).0 else { return #expect(Bool(false), "parked means waiting") }
+        #expect(gate.admit(now: probe).0 == .admitted)
+        #expect(gate.admit(now: probe).0 == .full, "one probe at a time")
+        #expect(gate.finished(DeliveryOutcome(.delivered), now: probe) == [.resumed])
+        #expect(gate.concurrency == 4)
+    }
+
+    @Test func `a new credential is tried at once`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.park), now: start)
+        gate.credentialChanged(now: start)
+        #expect(gate.admit(now: start).0 == .admitted)
+    }
+
+    @Test func `a start is a reload: what was parked is probed at once, what was paused stays so`() {
+        var parked = gate(stored: .init(parkedAt: start, parkReason: "HTTP 401"))
+        #expect(parked.admit(now: start).0 == .admitted)
+        #expect(parked.admit(now: start).0 == .full)
+        var paused = gate(stored: .init(pausedAt: start))
+        #expect(paused.admit(now: start + .days(9)).0 == .paused)
+        #expect(paused.opensAt(now: start) == nil)
+        paused.resume(now: start)
+        #expect(paused.admit(now: start).0 == .admitted)
+    }
+
+    @Test func `the breaker survives a restart`() {
+        var gate = gate(stored: .init(breakerOpenUntil: start + .seconds(20), breakerOpenings: 3))
+        #expect(gate.admit(now: start).0 == .wait(until: start + .seconds(20)))
+        #expect(gate.stored.breakerOpenings == 3)
+    }
+
+    @Test func `the rate is kept`() {
+        var gate = gate(concurrency: 1000, rate: RateLimit(calls: 10, period: .seconds(1)))
+        var now = start
+        var admitted = 0
+        while now < start + .seconds(10) {
+            switch gate.admit(now: now).0 {
+            case .admitted:
+                admitted += 1
+                _ = gate.finished(DeliveryOutcome(.delivered), now: now)
+            case .wait(let until): now = until
+            default: return #expect(Bool(false), "the gate can only be open or waiting")
+            }
+        }
+        // The bucket holds a second's worth at the beginning.
+        #expect((100...110).contains(admitted))
+    }
+
+    /// Random calls, ends and clock steps: never more in flight than allowed, never a dead end.
+    @Test(arguments: [UInt64(71), 72, 73, 74])
+    func `random lives keep the invariants`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var gate = gate(concurrency: 5, rate: RateLimit(calls: 50, period: .seconds(1)))
+        var now = start
+        var inFlight = 0
+        for step in 0..<20_000 {
+            now = now + Span(milliseconds: .random(in: -200...400, using: &random))
+            if Bool.random(using: &random) {
+                if case .admitted = gate.admit(now: now).0 { inFlight += 1 }
+            } else if inFlight > 0 {
+                inFlight -= 1
+                let outcome = OutcomeClass.allCases.randomElement(using: &random) ?? .retry
+                _ = gate.finished(DeliveryOutcome(outcome), now: now)
+            }
+            #expect(gate.inFlight == inFlight && inFlight <= 5, "seed \(seed), step \(step)")
+        }
+        while inFlight > 0 {
+            inFlight -= 1
+            _ = gate.finished(DeliveryOutcome(.delivered), now: now)
+        }
+        // Whatever happened: it opens by itself, and a call that is answered puts everything right.
+        var tries = 0
+        while tries < 100 {
+            tries += 1
+            switch gate.admit(now: now).0 {
+            case .admitted:
+                _ = gate.finished(DeliveryOutcome(.delivered), now: now)
+                if gate.parkedAt == nil, gate.breaker.state == .closed { return }
+            case .wait(let until): now = until
+            default: now = now + .seconds(1)
+            }
+        }
+        #expect(Bool(false), "the gate did not open again, seed \(seed)")
+    }
+}
+
+@Suite struct CircuitBreakerTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    @Test func `a few failures prove nothing`() {
+        var breaker = CircuitBreaker(now: start)
+        for _ in 0..<9 { #expect(breaker.finished(failed: true, now: start) == nil) }
+        #expect(breaker.finished(failed: true, now: start) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(15)))
+    }
+
+    @Test func `below the share it stays closed`() {
+        var breaker = CircuitBreaker(now: start)
+        for index in 0..<300 { #expect(breaker.finished(failed: index % 3 == 0, now: start) == nil) }
+    }
+
+    @Test func `old failures are forgotten with their window`() {
+        var breaker = CircuitBreaker(now: start)
+        for _ in 0..<9 { _ = breaker.finished(failed: true, now: start) }
+        #expect(breaker.finished(failed: true, now: start + .seconds(61)) == nil)
+    }
+
+    @Test func `half-open lets one probe through, and its fate decides`() {
+        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10), longestPause: .seconds(30)), now: start)
+        #expect(breaker.finished(failed: true, now: start) == .opened)
+        #expect(breaker.admit(now: start + .seconds(9)).admitted == false)
+        #expect(breaker.admit(now: start + .seconds(10)) == (true, .halfOpen))
+        #expect(breaker.admit(now: start + .seconds(10)).admitted == false)
+        #expect(breaker.finished(failed: true, now: start + .seconds(10)) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(30)), "twice the pause")
+        _ = breaker.admit(now: start + .seconds(30))
+        #expect(breaker.finished(failed: true, now: start + .seconds(30)) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(60)), "at most the longest pause")
+        _ = breaker.admit(now: start + .seconds(60))
+        #expect(breaker.finished(failed: false, now: start + .seconds(60)) == .closed)
+        #expect(breaker.openings == 0)
+    }
+}
+
+@Suite struct RateLimitTests {
+    @Test(arguments: [
+        ("10/s", 10, Span.seconds(1)), ("600/min", 600, .minutes(1)), ("600/m", 600, .minutes(1)), ("1500/h", 1500, .hours(1)),
+    ])
+    func `a rate is calls per period`(text: String, calls: Int, period: Span) {
+        #expect(RateLimit(text) == RateLimit(calls: calls, period: period))
+    }
+
+    @Test(arguments: ["", "10", "0/s", "-1/s", "10/d", "1.5/s", "10/s/s"])
+    func `everything else is none`(text: String) {
+        #expect(RateLimit(text) == nil)
+    }
+
+    @Test func `a clock that steps back does not stop the bucket`() {
+        let start = Instant(milliseconds: 1_700_000_000_000)
+        var bucket = TokenBucket(RateLimit(calls: 1, period: .seconds(1)), now: start)
+        #expect(bucket.take(now: start) == nil)
+        #expect(bucket.take(now: start - .hours(5)) == start - .hours(5) + .seconds(1))
+        #expect(bucket.take(now: start - .hours(5) + .seconds(1)) == nil)
+    }
+
+    @Test func `a slow rate is exact over days`() {
+        let start = Instant(milliseconds: 1_700_000_000_000)
+        var bucket = TokenBucket(RateLimit(calls: 7, period: .hours(1)), now: start)
+        var now = start
+        var taken = 0
+        while now < start + .days(7) {
+            if let later = bucket.take(now: now) { now = later } else { taken += 1 }
+        }
+        #expect((7 * 24 * 7...7 * 24 * 7 + 1).contains(taken))
+    }
+}

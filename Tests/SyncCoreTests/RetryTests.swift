@@ -1,0 +1,119 @@
+import SyncCore
+import Testing
+
+@Suite struct RetryPolicyTests {
+    private let policy = RetryPolicy(base: .seconds(2), cap: .minutes(15))
+
+    @Test func `the ceiling doubles from the base up to the cap`() {
+        #expect(
+            (1...12).map { policy.ceiling(afterFailures: $0).milliseconds / 1000 } == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900])
+    }
+
+    @Test func `very many failures do not overflow`() {
+        #expect(RetryPolicy(base: .days(300), cap: .days(400)).ceiling(afterFailures: Int.max) == .days(400))
+    }
+
+    @Test func `the pause is spread over the whole range`() {
+        var random = SeededGenerator(seed: 4)
+        let pauses = (0..<4000).map { _ in policy.pause(afterFailures: 4, using: &random).milliseconds }
+        #expect(pauses.allSatisfy { (0...16_000).contains($0) })
+        // Full jitter: all four quarters are hit about equally.
+        for quarter in 0..<4 {
+            let hits = pauses.count { $0 / 4001 == quarter }
+            #expect((800...1200).contains(hits), "quarter \(quarter) was hit \(hits) times")
+        }
+    }
+}
+
+@Suite struct RetryHintsTests {
+    /// Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110.
+    private let date = Instant(milliseconds: 784_111_777_000)
+
+    @Test(arguments: ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
+    func `the three forms of HTTP-date are one moment`(text: String) {
+        #expect(HTTPDate.parse(text) == date)
+    }
+
+    @Test(arguments: [
+        "", "soon", "Sun, 06 Nov 1994 08:49 GMT", "Sun, 06 Abc 1994 08:49:37 GMT", "Sun, 66 Nov 1994 08:49:37 GMT", "06 Nov 1994",
+    ])
+    func `what is no HTTP-date is none`(text: String) {
+        #expect(HTTPDate.parse(text) == nil)
+    }
+
+    @Test func `leap days are counted`() {
+        #expect(HTTPDate.parse("Thu, 29 Feb 2024 00:00:00 GMT")?.iso8601 == "2024-02-29T00:00:00.000Z")
+        #expect(HTTPDate.parse("Fri, 01 Mar 2024 00:00:00 GMT")?.iso8601 == "2024-03-01T00:00:00.000Z")
+        #expect(HTTPDate.parse("Tue, 31 Dec 2069 23:59:59 GMT")?.iso8601 == "2069-12-31T23:59:59.000Z")
+    }
+
+    @Test(arguments: [("120", 120_000), (" 3 ", 3000), ("0.5", 500), ("Sun, 06 Nov 1994 08:50:37 GMT", 60_000)])
+    func `Retry-After counts from now, as seconds or as a date`(value: String, milliseconds: Int64) {
+        let moment = RetryHints.notBefore(headers: ["retry-after": value], now: date, cap: .days(1))
+        #expect(moment == date + .milliseconds(milliseconds))
+    }
+
+    @Test(arguments: ["-5", "soon", "0", "Sun, 06 Nov 1994 08:49:36 GMT"])
+    func `a past or senseless wish is none`(value: String) {
+        #expect(RetryHints.notBefore(headers: ["retry-after": value], now: date, cap: .days(1)) == nil)
+    }
+
+    @Test func `a wish beyond the cap is cut to it`() {
+        #expect(RetryHints.notBefore(headers: ["retry-after": "999999"], now: date, cap: .hours(1)) == date + .hours(1))
+    }
+
+    @Test func `an exhausted quota holds until its reset`() {
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let used = ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000030"]
+        let left = ["x-ratelimit-remaining": "5", "x-ratelimit-reset": "1700000030"]
+        let relative = ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"]
+        #expect(RetryHints.notBefore(headers: used, now: now, cap: .days(1)) == now + .seconds(30))
+        #expect(RetryHints.notBefore(headers: left, now: now, cap: .days(1)) == nil)
+        #expect(RetryHints.notBefore(headers: relative, now: now, cap: .days(1)) == now + .seconds(12))
+        #expect(RetryHints.notBefore(headers: used.merging(["retry-after": "90"]) { $1 }, now: now, cap: .days(1)) == now + .seconds(90))
+    }
+}
+
+@Suite struct OutcomeClassifierTests {
+    private let now = Instant(milliseconds: 1_000_000)
+
+    @Test(arguments: [
+        (200, OutcomeClass.delivered), (204, .delivered), (301, .park), (307, .park), (400, .dead), (401, .park), (403, .park),
+        (404, .gone), (405, .dead), (408, .retry), (409, .dead), (422, .dead), (425, .retry), (429, .throttled), (500, .retry),
+        (501, .retry), (502, .retry), (503, .retry), (504, .retry),
+    ])
+    func `every status code has its class`(status: Int, expected: OutcomeClass) {
+        #expect(OutcomeClassifier().classify(HTTPReply(status: status), now: now).outcome == expected)
+    }
+
+    @Test func `a 503 that says when to come back throttles`() {
+        let outcome = OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": "7"]), now: now)
+        #expect(outcome.outcome == .throttled)
+        #expect(outcome.notBefore == now + .seconds(7))
+    }
+
+    @Test func `the configuration can put a code into another class`() {
+        let classifier = OutcomeClassifier(overrides: [409: .delivered, 500: .dead])
+        #expect(classifier.classify(HTTPReply(status: 409), now: now).outcome == .delivered)
+        #expect(classifier.classify(HTTPReply(status: 500), now: now).outcome == .dead)
+    }
+
+    @Test func `a gateway that gave up waiting leaves the fate open`() {
+        #expect(
+            [500, 502, 503, 504].map { OutcomeClassifier().classify(HTTPReply(status: $0), now: now).fate } == [
+                .notApplied, .unknown, .notApplied, .unknown,
+            ])
+    }
+
+    @Test(arguments: [
+        (TransportFailure.Kind.connectionRefused, OutcomeClass.retry, CallFate.notApplied), (.connectTimeout, .retry, .notApplied),
+        (.nameResolution, .park, .notApplied), (.tls, .park, .notApplied), (.connectionClosed, .retry, .unknown),
+        (.timeout, .retry, .unknown), (.responseTooLarge, .retry, .unknown), (.invalidResponse, .retry, .unknown),
+        (.cancelled, .interrupted, .unknown), (.other, .retry, .unknown),
+    ])
+    func `every failure has its class and its fate`(kind: TransportFailure.Kind, outcome: OutcomeClass, fate: CallFate) {
+        let classified = OutcomeClassifier().classify(TransportFailure(kind, detail: "x"))
+        #expect(classified.outcome == outcome)
+        #expect(classified.fate == fate)
+    }
+}

@@ -1,0 +1,87 @@
+import SyncCore
+import Testing
+
+@Suite struct SpanTests {
+    @Test(arguments: [
+        ("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("12h", 43_200_000), ("3d", 259_200_000), ("1h30m", 5_400_000),
+        ("0s", 0),
+    ])
+    func `a number with a unit is a duration`(text: String, milliseconds: Int64) {
+        #expect(Span(text) == .milliseconds(milliseconds))
+    }
+
+    @Test(arguments: ["", "30", "s", "-5s", "1.5s", "5 s", "5x", "999999999999999999999s", "9999999999999d"])
+    func `everything else is none`(text: String) {
+        #expect(Span(text) == nil)
+    }
+
+    @Test(arguments: ["250ms", "30s", "5m", "1h30m", "3d", "1d2h3m4s5ms"])
+    func `a duration prints as it is written`(text: String) {
+        #expect(Span(text)?.description == text)
+    }
+}
+
+@Suite struct InstantTests {
+    @Test func `a moment prints in UTC with three digits and comes back`() throws {
+        let moment = Instant(milliseconds: 1_737_712_880_007)
+        #expect(moment.iso8601 == "2025-01-24T10:01:20.007Z")
+        #expect(Instant(iso8601: moment.iso8601) == moment)
+        #expect(Instant(iso8601: "2025-01-24T10:01:20Z") == Instant(milliseconds: 1_737_712_880_000))
+    }
+
+    @Test func `texts sort as the moments do`() {
+        var random = SeededGenerator(seed: 11)
+        let moments = (0..<2000).map { _ in Instant(milliseconds: .random(in: 0...4_000_000_000_000, using: &random)) }
+        #expect(moments.sorted().map(\.iso8601) == moments.map(\.iso8601).sorted())
+        #expect(moments.allSatisfy { Instant(iso8601: $0.iso8601) == $0 })
+    }
+
+    @Test(arguments: ["", "yesterday", "2025-01-24", "2025-13-24T10:01:20Z"])
+    func `what is no moment is refused`(text: String) {
+        #expect(Instant(iso8601: text) == nil)
+    }
+}
+
+@Suite struct JSONValueTests {
+    @Test(arguments: [
+        "null", "true", "17", "-9223372036854775808", "0.1", "1234567890.12345678", #""ü\u0000""#, "[1,[],{}]", #"{"a":null,"b":[true]}"#,
+    ])
+    func `a value survives the way to text and back`(text: String) throws {
+        let value = try JSONValue(text: text)
+        #expect(try JSONValue(text: value.text) == value)
+    }
+
+    @Test func `numbers are kept to the digit`() throws {
+        #expect(
+            try JSONValue(text: #"{"n":0.1,"i":9007199254740993,"d":12345678901234567.89}"#).text
+                == #"{"d":12345678901234567.89,"i":9007199254740993,"n":0.1}"#)
+    }
+
+    @Test func `true is no number and 1 is no boolean`() throws {
+        #expect(try JSONValue(text: "[true,1,1.0]") == .array([.bool(true), .integer(1), .integer(1)]))
+    }
+
+    @Test func `null and absent are two things`() throws {
+        let object = try JSONValue(text: #"{"a":null}"#)
+        #expect(object["a"] == .null)
+        #expect(object["b"] == nil)
+    }
+
+    @Test(arguments: ["", "{", "[1", "nul", "\"", "{\"a\":}"])
+    func `what is no JSON is refused`(text: String) {
+        #expect(throws: JSONTextError.self) { try JSONValue(text: text) }
+    }
+
+    @Test func `slashes stay as they are and members are sorted`() throws {
+        #expect(try JSONValue(text: #"{"b":"a/b","a":1}"#).text == #"{"a":1,"b":"a/b"}"#)
+    }
+}
+
+@Suite struct OwnerTests {
+    @Test func `nobody, the AI and a person are told apart by the assignee`() {
+        #expect(Owner(assigneeID: nil, ai: ["agent_fin"]) == .none)
+        #expect(Owner(assigneeID: "agent_fin", ai: ["agent_fin"]) == .ai)
+        #expect(Owner(assigneeID: "jane", ai: ["agent_fin"]) == .human)
+        #expect(Owner(assigneeID: "agent_fin", ai: []) == .human)
+    }
+}

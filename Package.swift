@@ -115,7 +115,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SyncDaemonTests",
-            dependencies: ["SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox"],
+            dependencies: [
+                "SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict
         ),
         // The whole program as a process, against the sandbox over loopback.

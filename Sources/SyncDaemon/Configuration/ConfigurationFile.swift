@@ -31,6 +31,13 @@ package enum ConfigurationFile {
         return configuration
     }
 
+    /// Every key that a configuration with these tables can have, as dotted paths.
+    static func knownKeys(_ source: String) throws(ConfigurationError) -> Set<String> {
+        let problems = ProblemList(lines: KeyLines(source))
+        _ = ConfigurationReader(directory: "", problems: problems).read(try members(of: source))
+        return problems.askedFor
+    }
+
     private static func members(of source: String) throws(ConfigurationError) -> JSONObject {
         do {
             let table = try TOMLTable(string: source)

@@ -4,6 +4,8 @@ import SyncCore
 final class ProblemList {
     private let lines: KeyLines
     private(set) var problems: [ConfigurationError.Problem] = []
+    /// Dotted paths of all keys that were asked for, present or not.
+    private(set) var askedFor: Set<String> = []
 
     init(lines: KeyLines) {
         self.lines = lines
@@ -11,6 +13,10 @@ final class ProblemList {
 
     func add(_ path: String, _ message: String) {
         problems.append(ConfigurationError.Problem(path: path, line: lines[path], message: message))
+    }
+
+    func noteQuestion(_ path: String) {
+        askedFor.insert(path)
     }
 }
 
@@ -37,6 +43,7 @@ struct TableReader {
 
     mutating func value(_ key: String) -> JSONValue? {
         known.insert(key)
+        problems.noteQuestion(dotted(key))
         return members[key]
     }
 

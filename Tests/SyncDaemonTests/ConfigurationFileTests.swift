@@ -1,0 +1,210 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+import Testing
+
+@testable import SyncDaemon
+
+@Suite struct ConfigurationFileTests {
+    /// The smallest text that configures all four kinds.
+    static let minimal = """
+        [database]
+        path = "convosync.db"
+        [remotes.helpdesk]
+        url = "https://helpdesk.example.com/api/fin"
+        token_file = "helpdesk.token"
+        [remotes.fin]
+        url = "https://api.intercom.io"
+        token_env = "FIN_TOKEN"
+        [remotes.voicebot]
+        url = "https://tenant.example.com/third-party/v1/"
+        token_credential = "voicebot"
+        [remotes.vg]
+        url = "https://vg.example.com"
+        token_file = "/etc/convosync/vg.token"
+        """
+
+    private func problems(_ text: String) -> [ConfigurationError.Problem] {
+        do {
+            _ = try ConfigurationFile.parse(text, directory: "/etc/convosync")
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    @Test func `a few lines are enough, the rest has defaults`() throws {
+        let configuration = try ConfigurationFile.parse(Self.minimal, directory: "/etc/convosync")
+        #expect(configuration.databasePath == "/etc/convosync/convosync.db")
+        #expect(configuration.remotes.map(\.name) == ["fin", "helpdesk", "vg", "voicebot"])
+        #expect(configuration.remotes.map(\.kind) == [.fin, .helpdesk, .vg, .voicebot])
+        #expect(configuration.remotes[3].url == "https://tenant.example.com/third-party/v1", "no slash at the end")
+        #expect(configuration.remotes[1].credential == .file(path: "/etc/convosync/helpdesk.token"))
+        #expect(configuration.remotes[3].credential == .systemd(name: "voicebot"))
+        #expect(configuration.retry == RetryPolicy())
+        #expect(configuration.aiAssignees == ["agent_fin"])
+    }
+
+    private var exampleURL: URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("config/convosync.toml")
+    }
+
+    @Test func `the example file says the defaults`() throws {
+        let example = try String(contentsOf: exampleURL, encoding: .utf8)
+        let shown = try ConfigurationFile.parse(example, directory: "/etc/convosync")
+        let plain = try ConfigurationFile.parse(
+            """
+            [database]
+            path = "/var/lib/convosync/convosync.db"
+            [remotes.helpdesk]
+            url = "https://helpdesk.example.com/api/fin"
+            token_file = "/etc/convosync/helpdesk.token"
+            [remotes.fin]
+            url = "https://api.intercom.io"
+            token_file = "/etc/convosync/fin.token"
+            api_version = "2.14"
+            [remotes.voicebot]
+            url = "https://tenant.example.com/third-party/v1"
+            token_file = "/etc/convosync/voicebot.token"
+            [remotes.vg]
+            url = "https://vg.example.com"
+            token_file = "/etc/convosync/vg.token"
+            agent_id = "agent-1"
+            """, directory: "/etc/convosync")
+        #expect(shown == plain)
+    }
+
+    @Test func `the example file shows every key`() throws {
+        let example = try String(contentsOf: exampleURL, encoding: .utf8)
+        let shown = Set(
+            example.split(separator: "\n").flatMap { line in
+                line.split { " {,=#[]".contains($0) }.map(String.init)
+            })
+        for path in try ConfigurationFile.knownKeys(example) {
+            let key = String(path.split(separator: ".").last ?? "")
+            let isShown = shown.contains(key) || example.contains(".\(key)]") || example.contains("[\(key)]")
+            #expect(
+                isShown || ["token", "fields", "status", "outcomes", "breaker", "paths", "remotes"].contains(key), "\(path) is not shown")
+        }
+    }
+
+    @Test func `everything that is wrong is reported in one go, with path and line`() {
+        let found = problems(
+            """
+            [database]
+            pth = "x.db"
+            [schedule]
+            interval = 30
+            [retry]
+            base = "10m"
+            cap = "1m"
+            max_attempts = 0
+            [remotes.vg]
+            url = "ftp://vg.example.com"
+            token = "secret-secret-secret"
+            concurency = 4
+            [remotes.vg.status]
+            ended = "ended-chat"
+            [remotes.other]
+            url = "https://other.example.com"
+            """)
+        let lines = found.map(\.description)
+        let expected = [
+            "line 1: database.path: is missing", "line 2: database.pth: unknown key; did you mean \"path\"?",
+            "line 4: schedule.interval: expected a duration", "line 7: retry.cap: 1m is shorter",
+            "line 8: retry.max_attempts: 0 is out of range",
+            "line 10: remotes.vg.url: has to begin with https://", "line 11: remotes.vg.token: a token does not belong",
+            "line 12: remotes.vg.concurency: unknown key; did you mean \"concurrency\"?",
+            "line 14: remotes.vg.status.ended: \"ended-chat\" is no status of vg", "line 15: remotes.other.kind: is missing",
+        ]
+        for text in expected { #expect(lines.contains { $0.hasPrefix(text) }, "\(text) — in \(lines)") }
+        #expect(!lines.joined().contains("secret-secret"), "a token is never repeated")
+    }
+
+    @Test(arguments: [
+        ("rate = \"fast\"", "rate"), ("token_env = \"B\"", "more than one token"), ("timeouts = { total = \"6m\" }", "timeouts.total"),
+        ("outcomes = { dead = [500], retry = [500] }", "stands under"), ("outcomes = { dead = [200] }", "300 to 599"),
+        ("agent_id = \"a\"", "has no meaning"), ("api_version = \"2.14\"", "has no meaning"),
+        ("fields = { title = \"title\" }", "has no meaning"),
+        ("paths = { update_conversation = \"x/{id}\" }", "slash"), ("paths = { update_conversation = \"/c\" }", "{id}"),
+        ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "no status of voicebot"),
+        ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
+        ("enabled = \"yes\"", "true or false"),
+    ])
+    func `a wrong value is named with what is allowed`(line: String, expected: String) {
+        let found = problems(
+            """
+            database = { path = "x.db" }
+            [remotes.voicebot]
+            url = "https://tenant.example.com"
+            token_env = "A"
+            """.replacing(
+                "token_env = \"A\"", with: line.hasPrefix("token_env") ? "token_file = \"a\"\n\(line)" : "token_env = \"A\"\n\(line)"))
+        #expect(found.count == 1, "\(found)")
+        #expect(found.first?.description.contains(expected) == true, "\(found)")
+    }
+
+    @Test(arguments: [
+        ("leadScore = \"attributes.lead_score\"", nil), ("leadscore = \"title\"", "did you mean \"leadScore\""),
+        ("state = \"status\"", "status map"), ("title = \"name\"", "no local value"), ("title = \"none\"", nil),
+    ])
+    func `vg fields are checked against the document`(line: String, expected: String?) {
+        let found = problems(
+            "database = { path = \"x\" }\n[remotes.vg]\nurl = \"https://vg.example.com\"\ntoken_env = \"A\"\n[remotes.vg.fields]\n\(line)")
+        #expect(found.isEmpty == (expected == nil), "\(found)")
+        if let expected { #expect(found.first?.description.contains(expected) == true, "\(found)") }
+    }
+
+    @Test func `status words and guards can be overridden`() throws {
+        let configuration = try ConfigurationFile.parse(
+            Self.minimal + """
+
+                [remotes.vg.status]
+                ended = "completed"
+                open = { none = "none" }
+                never_over = { ai-chatting = [] }
+                """, directory: "/")
+        let map = try #require(configuration.remotes.first { $0.name == "vg" }).profile.statusMap
+        #expect(map[LocalState(.ended, .ai)] == .word("completed"))
+        #expect(map[LocalState(.closed, .ai)] == .word("ended_chat"))
+        #expect(map[LocalState(.open, .none)] == .noStatement)
+        #expect(map.word(for: LocalState(.open, .ai), over: "human-chatting") == "ai-chatting")
+    }
+
+    @Test func `what is no TOML is reported with its line`() {
+        let found = problems("[database]\npath = \"x.db\"\n[schedule\n")
+        #expect(found.count == 1)
+        #expect(found.first?.line == 3)
+    }
+
+    @Test func `a lease is longer than two calls can take`() throws {
+        for remote in try ConfigurationFile.parse(Self.minimal, directory: "/").remotes {
+            #expect(remote.leaseDuration > remote.limits.totalTimeout * 2)
+        }
+    }
+}
+
+@Suite struct CredentialTests {
+    @Test func `a token is read without the line break at its end`() throws {
+        let credential = try CredentialSource.environment(variable: "T").read(environment: ["T": " abc.DEF-1\n"])
+        #expect(credential.token == "abc.DEF-1")
+        #expect("\(credential)" == "[token]", "it does not print itself")
+    }
+
+    @Test(arguments: ["", " \n", "two words", "line\nbreak", "ümlaut"])
+    func `what cannot be a token is refused without repeating it`(value: String) throws {
+        let refusal = try #require(throws: Refusal.self) {
+            try CredentialSource.environment(variable: "T").read(environment: ["T": value])
+        }
+        #expect(refusal.reason.hasPrefix("token_env T: "))
+        #expect(value.isEmpty || value == " \n" || !refusal.reason.contains(value))
+    }
+
+    @Test func `what is missing is named`() throws {
+        let file = try #require(throws: Refusal.self) { try CredentialSource.file(path: "/nonexistent/token").read(environment: [:]) }
+        #expect(file.reason == "token_file /nonexistent/token: the file does not exist")
+        let systemd = try #require(throws: Refusal.self) { try CredentialSource.systemd(name: "vg").read(environment: [:]) }
+        #expect(systemd.reason.contains("CREDENTIALS_DIRECTORY"))
+    }
+}

@@ -1,0 +1,68 @@
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncDaemon
+
+@Suite struct LogTests {
+    private let event = LogEvent("delivery.attempted", level: .warning)
+        .with("remote", "vg").with("outbox", 12).with("error", "HTTP 500: \"oops\" = bad\n").with("missing", nil as String?)
+        .with("parked", true)
+
+    @Test func `logfmt quotes what is not plain`() {
+        let line = LogLine.render(event, at: Instant(milliseconds: 0), as: .logfmt)
+        #expect(
+            line
+                == #"ts=1970-01-01T00:00:00.000Z level=warning event=delivery.attempted remote=vg outbox=12 error="HTTP 500: \"oops\" = bad\n" parked=true"#
+        )
+    }
+
+    @Test func `JSON lines are JSON`() throws {
+        let line = LogLine.render(event, at: Instant(milliseconds: 0), as: .json)
+        #expect(
+            try JSONValue(text: line) == [
+                "ts": "1970-01-01T00:00:00.000Z", "level": "warning", "event": "delivery.attempted", "remote": "vg", "outbox": 12,
+                "error": "HTTP 500: \"oops\" = bad\n", "parked": true,
+            ])
+    }
+
+    @Test(arguments: ["a\nlevel=error event=forged", "\u{1B}[31m", "a b", "=", ""])
+    func `a value cannot forge a line or a field`(value: String) {
+        let line = LogLine.render(LogEvent("x").with("v", value), at: Instant(milliseconds: 0), as: .logfmt)
+        #expect(!line.contains("\n") && !line.contains("\u{1B}"))
+        #expect(line.contains("v=\""))
+    }
+
+    @Test func `levels and the wish for failures only are kept`() {
+        let lines = Mutex<[String]>([])
+        var settings = Configuration.Log()
+        settings.deliveries = .failures
+        let log = EventLog(
+            settings, hasPriorityPrefix: false, now: { Instant(milliseconds: 0) }, output: { line in lines.withLock { $0.append(line) } })
+        log.write(LogEvent("delivery.attempted", level: .info))
+        log.write(LogEvent("delivery.attempted", level: .warning))
+        log.write(LogEvent("run.finished", level: .debug))
+        log.write(LogEvent("run.finished", level: .info))
+        #expect(lines.withLock { $0.count } == 2)
+    }
+
+    @Test func `under systemd a line begins with its priority`() {
+        let lines = Mutex<[String]>([])
+        let log = EventLog(
+            .init(), hasPriorityPrefix: true, now: { Instant(milliseconds: 0) }, output: { line in lines.withLock { $0.append(line) } })
+        log.write(LogEvent("delivery.dead", level: .error))
+        #expect(lines.withLock { $0.first?.hasPrefix("<3>ts=") } == true)
+    }
+}
+
+@Suite struct RandomSourceTests {
+    @Test func `a UUID is one, of version 4`() {
+        let uuids = (0..<1000).map { _ in RandomSource().uuid() }
+        #expect(Set(uuids).count == 1000)
+        for uuid in uuids {
+            #expect(uuid.count == 36)
+            let characters = Array(uuid)
+            #expect(characters[14] == "4" && "89ab".contains(characters[19]))
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+import Testing
+
+/// The golden files: `Golden/KIND/requests/NAME.json` and `Golden/KIND/responses/NAME.json`, one case each.
+///
+/// A member that is not known is an error: a misspelt one would make its case check less than it says.
+enum Golden {
+    enum Part: String {
+        case requests, responses
+    }
+
+    struct Broken: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private static func folder(_ kind: RemoteKind, _ part: Part) -> URL {
+        Bundle.module.bundleURL.appending(path: "Golden/\(kind.rawValue)/\(part.rawValue)")
+    }
+
+    /// The names of the cases; empty where the folder is missing, which a test of its own would notice.
+    static func names(_ kind: RemoteKind, _ part: Part) -> [String] {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder(kind, part).path)) ?? []
+        return entries.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+    }
+
+    static func object(_ kind: RemoteKind, _ part: Part, _ name: String, members: Set<String>) throws -> JSONObject {
+        let data = try Data(contentsOf: folder(kind, part).appending(path: "\(name).json"))
+        guard let object = try JSONValue(bytes: data).objectValue else { throw Broken(description: "\(name) is no JSON object") }
+        try check(object, "\(name)", members)
+        return object
+    }
+
+    static func check(_ object: JSONObject, _ place: String, _ members: Set<String>) throws {
+        let unknown = Set(object.keys).subtracting(members)
+        if !unknown.isEmpty { throw Broken(description: "\(place) has unknown members: \(unknown.sorted())") }
+    }
+
+    static func strings(_ value: JSONValue?) -> [String] {
+        (value?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+
+    /// `known_issue` in a file marks a case that the sources do not keep yet; it fails as soon as they do.
+    static func withPossibleIssue(_ object: JSONObject, _ body: () throws -> Void) throws {
+        if let issue = object["known_issue"]?.stringValue {
+            withKnownIssue(Comment(rawValue: issue)) { try body() }
+        } else {
+            try body()
+        }
+    }
+}
+
+// MARK: Values of the files
+
+extension RemoteProfile {
+    /// Reads `profile` with the names of the configuration file.
+    init(golden value: JSONValue?, kind: RemoteKind) throws {
+        let object = value?.objectValue ?? [:]
+        try Golden.check(
+            object, "profile", ["name", "ai", "agent_id", "api_version", "user_attributes", "paths", "status", "never_over", "fields"])
+        self.init(
+            name: object["name"]?.stringValue ?? kind.rawValue, kind: kind, agentID: object["agent_id"]?.stringValue,
+            apiVersion: object["api_version"]?.stringValue,
+            paths: (object["paths"]?.objectValue ?? [:]).compactMapValues(\.stringValue),
+            userAttributes: object["user_attributes"].map { Golden.strings($0) },
+            aiAssignees: Set(object["ai"].map { Golden.strings($0) } ?? ["agent_fin"]))
+        var overrides: [StatusOverride] = []
+        for (cell, word) in object["status"]?.objectValue ?? [:] {
+            let parts = cell.split(separator: ".").map(String.init)
+            guard let status = parts.first.flatMap(LocalStatus.init(rawValue:)), let word = word.stringValue else {
+                throw Golden.Broken(description: "profile.status.\(cell)")
+            }
+            overrides.append(StatusOverride(status: status, owner: parts.count > 1 ? Owner(rawValue: parts[1]) : nil, word: word))
+        }
+        statusMap = statusMap.overridden(by: overrides)
+        if let guards = object["never_over"]?.objectValue { statusMap.neverOver = guards.mapValues { Set(Golden.strings($0)) } }
+        for (field, text) in object["fields"]?.objectValue ?? [:] {
+            guard let text = text.stringValue, text == "none" || LocalSource(text) != nil else {
+                throw Golden.Broken(description: "profile.fields.\(field)")
+            }
+            fieldMap[field] = LocalSource(text)
+        }
+    }
+}
+
+extension Conversation {
+    /// Reads `conversation` with the names of the columns; a member that is missing has the column's default.
+    init(golden value: JSONValue?) throws {
+        let object = value?.objectValue ?? [:]
+        try Golden.check(
+            object, "conversation",
+            [
+                "id", "title", "tags", "attributes", "status", "assignee_id", "last_user_read_at", "user", "created_at", "updated_at",
+            ])
+        guard let status = LocalStatus(rawValue: object["status"]?.stringValue ?? "open") else {
+            throw Golden.Broken(description: "conversation.status")
+        }
+        self.init(
+            id: object["id"]?.stringValue ?? "conv_456", title: object["title"]?.stringValue,
+            tags: object["tags"].map { $0.arrayValue?.compactMap(\.stringValue) } ?? [],
+            attributes: object["attributes"].map(\.objectValue) ?? [:], status: status, assigneeID: object["assignee_id"]?.stringValue,
+            lastUserReadAt: object["last_user_read_at"]?.stringValue, user: try User(golden: object["user"]))
+        if let createdAt = object["created_at"]?.stringValue { self.createdAt = createdAt }
+        if let updatedAt = object["updated_at"]?.stringValue { self.updatedAt = updatedAt }
+    }
+}
+
+extension User {
+    init?(golden value: JSONValue?) throws {
+        guard let object = value?.objectValue else { return nil }
+        try Golden.check(object, "user", ["id", "name", "email", "photo_url", "user_type", "attributes"])
+        self.init(
+            id: object["id"]?.stringValue ?? "", name: object["name"]?.stringValue, email: object["email"]?.stringValue,
+            photoURL: object["photo_url"]?.stringValue, userType: object["user_type"].map(\.stringValue) ?? "end_user",
+            attributes: object["attributes"].map(\.objectValue) ?? [:])
+    }
+}

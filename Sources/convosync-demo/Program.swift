@@ -1,0 +1,57 @@
+import Foundation
+
+/// The `convosync` program beside this one.
+final class Program {
+    let logPath: String
+    private let configuration: URL
+    private let executable: URL
+    private var daemon: Process?
+
+    init(configuration: URL, logPath: String) {
+        self.configuration = configuration
+        self.logPath = logPath
+        let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        executable = own.deletingLastPathComponent().appendingPathComponent("convosync")
+    }
+
+    /// Runs a command to its end and returns what it prints.
+    func command(_ arguments: String...) throws -> String {
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = arguments + ["--config", configuration.path]
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
+    }
+
+    func startDaemon() throws {
+        guard FileManager.default.createFile(atPath: logPath, contents: nil), let log = FileHandle(forWritingAtPath: logPath) else {
+            throw DemoFailure(description: "cannot write \(logPath)")
+        }
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = ["run", "--config", configuration.path]
+        process.standardOutput = log
+        try process.run()
+        daemon = process
+        print("$ convosync run   (log: \(logPath))")
+    }
+
+    /// SIGTERM, and the exit code that follows.
+    func stopDaemon() async throws -> Int32 {
+        guard let daemon else { return 0 }
+        daemon.terminate()
+        for _ in 0..<300 where daemon.isRunning { try await Task.sleep(for: .milliseconds(100)) }
+        guard !daemon.isRunning else { throw DemoFailure(description: "the daemon does not stop") }
+        self.daemon = nil
+        return daemon.terminationStatus
+    }
+
+    func kill() {
+        guard let daemon, daemon.isRunning else { return }
+        Foundation.kill(daemon.processIdentifier, SIGKILL)
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Sandbox
+
+/// The demo's directory with configuration, database, program and remotes.
+struct Stage {
+    let directory: URL
+    let sandbox: SandboxServer
+    let program: Program
+    let application: Application
+
+    init(sandbox: SandboxServer) throws {
+        self.sandbox = sandbox
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-demo-\(getpid())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let token = directory.appendingPathComponent("token")
+        try Data("sandbox-token\n".utf8).write(to: token)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: token.path)
+        let configuration = directory.appendingPathComponent("convosync.toml")
+        try Data(Stage.configuration(sandbox).utf8).write(to: configuration)
+        program = Program(configuration: configuration, logPath: directory.appendingPathComponent("daemon.log").path)
+        _ = try program.command("migrate")
+        application = try Application(path: directory.appendingPathComponent("convosync.db").path)
+    }
+
+    private static func configuration(_ sandbox: SandboxServer) -> String {
+        """
+        [database]
+        path = "convosync.db"
+
+        [retry]
+        base = "200ms"
+        cap = "2s"
+
+        [remotes.helpdesk]
+        url = "\(sandbox.url(of: "helpdesk"))"
+        token_file = "token"
+
+        [remotes.fin]
+        url = "\(sandbox.url(of: "fin"))"
+        token_file = "token"
+
+        [remotes.voicebot]
+        url = "\(sandbox.url(of: "voicebot"))"
+        token_file = "token"
+        breaker = { pause = "500ms", max_pause = "1s" }
+
+        [remotes.vg]
+        url = "\(sandbox.url(of: "vg"))"
+        token_file = "token"
+        agent_id = "agent-1"
+
+        [remotes.vg.fields]
+        leadScore = "attributes.lead_score"
+
+        """
+    }
+
+    /// Waits until nothing waits any more, at the given remote or at all of them.
+    func settle(except remote: String? = nil) async throws {
+        for _ in 0..<600 {
+            try await Task.sleep(for: .milliseconds(100))
+            if try application.isSettled(except: remote) { return }
+        }
+        throw DemoFailure(description: "the outbox did not settle within a minute; see \(program.logPath)")
+    }
+
+    /// How many calls every remote has seen.
+    func tally() {
+        let requests = sandbox.world.requests()
+        for remote in ["fin", "voicebot", "vg", "helpdesk"] {
+            let own = requests.filter { $0.instance == remote }
+            let applied = own.count { $0.status == 200 }
+            print("  \(remote.padding(toLength: 10, withPad: " ", startingAt: 0)) \(own.count) calls so far, \(applied) acknowledged")
+        }
+    }
+}

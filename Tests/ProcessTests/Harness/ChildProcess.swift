@@ -1,0 +1,99 @@
+import Foundation
+
+/// A child of this process with its two output pipes, started with an empty signal mask and default signal actions.
+///
+/// `Foundation.Process` would hand down the mask of whichever Dispatch thread starts it, and those block every signal.
+struct ChildProcess: Sendable {
+    let pid: pid_t
+    let output: Int32
+    let errorOutput: Int32
+
+    static func start(_ path: String, _ arguments: [String], environment: [String: String]) throws -> ChildProcess {
+        let output = try pipe()
+        let errorOutput = try pipe()
+        defer {
+            close(output.write)
+            close(errorOutput.write)
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errorOutput.write, STDERR_FILENO)
+        // The sandbox's sockets must not live on in a child.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        setSignals(&attributes)
+        var pid: pid_t = 0
+        let argumentTexts = ([path] + arguments).map { strdup($0) }
+        let environmentTexts = environment.map { strdup("\($0.key)=\($0.value)") }
+        defer { for text in argumentTexts + environmentTexts { free(text) } }
+        let code = posix_spawn(&pid, path, &actions, &attributes, argumentTexts + [nil], environmentTexts + [nil])
+        guard code == 0 else {
+            close(output.read)
+            close(errorOutput.read)
+            throw HarnessError("cannot start \(path): error \(code)")
+        }
+        return ChildProcess(pid: pid, output: output.read, errorOutput: errorOutput.read)
+    }
+
+    private static func setSignals(_ attributes: inout posix_spawnattr_t) {
+        var none = sigset_t()
+        sigemptyset(&none)
+        var standard = sigset_t()
+        sigemptyset(&standard)
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGCHLD] { sigaddset(&standard, signal) }
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &standard)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
+    }
+
+    private static func pipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw HarnessError("no pipe: error \(errno)") }
+        return (ends[0], ends[1])
+    }
+
+    /// Reads both pipes until the child closes them. Blocks: for a thread of its own.
+    func readOutput(_ take: (_ isError: Bool, _ bytes: ArraySlice<UInt8>) -> Void) {
+        var open = [pollfd(fd: output, events: Int16(POLLIN), revents: 0), pollfd(fd: errorOutput, events: Int16(POLLIN), revents: 0)]
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while !open.isEmpty {
+            guard poll(&open, nfds_t(open.count), -1) > 0 else { continue }
+            for entry in open where entry.revents != 0 {
+                let count = read(entry.fd, &buffer, buffer.count)
+                if count > 0 {
+                    take(entry.fd == errorOutput, buffer[..<count])
+                } else {
+                    close(entry.fd)
+                    open.removeAll { $0.fd == entry.fd }
+                }
+            }
+        }
+    }
+
+    /// Returns when the child has ended, and leaves it to be collected. Blocks.
+    func waitForEnd() {
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+    }
+
+    /// The exit code, or 128 and the signal's number, as a shell says it.
+    func collect() -> Int32 {
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+    }
+}
+
+/// The harness itself, not the program, could not do its work.
+struct HarnessError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,49 @@
+/// The configuration file of a scenario: tables of keys with TOML values. Everything retries quickly unless a test says otherwise.
+struct ScenarioConfiguration: Sendable {
+    /// Table name → key → TOML value.
+    private var tables: [String: [String: String]] = [:]
+    /// Put in as it is, at the end.
+    var rest = ""
+
+    static let remotes = ["helpdesk", "fin", "voicebot", "vg"]
+
+    /// - Parameter url: of a remote.
+    init(url: (String) -> String) {
+        self["database", "path"] = "\"convosync.db\""
+        // Changes must be noticed by themselves, not found by the interval.
+        self["schedule", "interval"] = "\"60s\""
+        self["schedule", "debounce"] = "\"20ms\""
+        self["schedule", "stall"] = "\"400ms\""
+        self["schedule", "shutdown_timeout"] = "\"3s\""
+        self["log", "format"] = "\"json\""
+        self["log", "level"] = "\"debug\""
+        self["retry", "base"] = "\"100ms\""
+        self["retry", "cap"] = "\"300ms\""
+        self["retry", "max_attempts"] = "1000"
+        for remote in Self.remotes {
+            self["remotes.\(remote)", "url"] = "\"\(url(remote))\""
+            self["remotes.\(remote)", "token_file"] = "\"token\""
+            self["remotes.\(remote)", "timeouts"] = "{ connect = \"2s\", read = \"5s\", total = \"8s\" }"
+            self["remotes.\(remote).breaker", "pause"] = "\"200ms\""
+            self["remotes.\(remote).breaker", "max_pause"] = "\"400ms\""
+        }
+        self["remotes.vg", "agent_id"] = "\"a1\""
+    }
+
+    /// The value of a key as TOML text; nil takes the key away.
+    subscript(_ table: String, _ key: String) -> String? {
+        get { tables[table]?[key] }
+        set { tables[table, default: [:]][key] = newValue }
+    }
+
+    /// Takes a table away with all tables below it.
+    mutating func remove(_ table: String) {
+        tables = tables.filter { $0.key != table && !$0.key.hasPrefix("\(table).") }
+    }
+
+    var text: String {
+        tables.sorted { $0.key < $1.key }.map { name, keys in
+            "[\(name)]\n" + keys.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
+        }.joined(separator: "\n") + rest
+    }
+}

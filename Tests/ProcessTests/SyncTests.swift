@@ -1,0 +1,154 @@
+import GRDB
+import Sandbox
+import Testing
+
+/// `convosync sync`: what is sent, in which order, and how it ends.
+@Suite(.serialized) struct SyncTests {
+    @Test func `the first sync sends whole projections to all four, a second one sends nothing`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...3)
+            try await scenario.addMessage("m1", to: "c1")
+            let first = try await scenario.sync()
+            #expect(first["delivered"]?.integer == 10)
+            #expect(try await scenario.differences() == [])
+            let helpdesk = try #require(scenario.world.requests(instance: "helpdesk", conversation: "c1").first)
+            #expect(
+                helpdesk.fieldNames == [
+                    "conversation_id", "title", "tags", "attributes", "status", "assignee_id", "last_user_read_at", "user",
+                ])
+            let vg = try #require(scenario.world.requests(instance: "vg", conversation: "v1").first)
+            #expect(vg.fieldNames == ["state", "title", "tags", "userEmail", "userName"])
+            #expect(vg.path == "/vg/agents/a1/convos/v1")
+            let voicebot = try #require(scenario.world.requests(instance: "voicebot", conversation: "1").first)
+            #expect(voicebot.bodyJSON == ["status": "in-progress"])
+            #expect(scenario.world.requests(instance: "fin").count == 1)
+            scenario.world.clearRequests()
+            let second = try await scenario.sync()
+            #expect(second["delivered"] == 0)
+            #expect(second["planned"] == 0)
+            #expect(scenario.requestCount() == 0)
+        }
+    }
+
+    @Test func `one changed field sends that field and one call per remote`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try await scenario.sync()
+            scenario.world.clearRequests()
+            try await scenario.setTitle("changed", of: "c1")
+            try await scenario.sync()
+            #expect(scenario.world.requests(instance: "helpdesk").map(\.bodyJSON) == [["conversation_id": "c1", "title": "changed"]])
+            #expect(scenario.world.requests(instance: "vg").map(\.bodyJSON) == [["conversation": ["title": "changed"]]])
+            #expect(scenario.requestCount("voicebot") == 0)
+            scenario.world.clearRequests()
+            try await scenario.write("UPDATE users SET email = 'new@example.com' WHERE id = 'u2'")
+            try await scenario.sync()
+            let expected: SandboxJSON = ["conversation_id": "c2", "user": ["email": "new@example.com"]]
+            #expect(scenario.world.requests(instance: "helpdesk").map(\.bodyJSON) == [expected])
+            #expect(scenario.world.requests(instance: "vg").map(\.bodyJSON) == [["conversation": ["userEmail": "new@example.com"]]])
+        }
+    }
+
+    @Test func `a run calls fin first, then voicebot and vg, then the helpdesk`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...5)
+            for number in 1...5 { try await scenario.addMessage("m\(number)", to: "c\(number)") }
+            try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 50)], on: "vg")
+            try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 50)], on: "fin")
+            try await scenario.sync()
+            let requests = scenario.world.requests()
+            let order: [RemoteKind: Int] = [.fin: 0, .voicebot: 1, .vg: 1, .helpdesk: 2]
+            let stages = requests.map { order[$0.kind] ?? 3 }
+            #expect(stages.count == 20)
+            #expect(stages == stages.sorted())
+            let helpdeskBegan = try #require(requests.first { $0.kind == .helpdesk }).arrivedAt
+            let patchesEnded = requests.filter { order[$0.kind] == 1 }.compactMap(\.finishedAt).max()
+            #expect(try #require(patchesEnded) <= helpdeskBegan)
+        }
+    }
+
+    @Test func `a sync whose work is done exits with 0, one whose remote is down with 75 and the rows stay due`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
+            let waiting = try await scenario.sync(expecting: 75)
+            #expect(waiting["waiting"] == 1)
+            #expect(waiting["next_due"]?.string != nil)
+            #expect(scenario.requestCount("helpdesk") == 1)
+            try scenario.world.setFaults([], on: "vg")
+            let done = try await scenario.sync("--drain", "20")
+            #expect(done["waiting"] == 0)
+            #expect(try await scenario.differences() == [])
+        }
+    }
+
+    @Test func `a drain goes on through retries until everything is acknowledged`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...4)
+            try scenario.world.setFaults([FaultRule(.status, times: 6)], on: "vg")
+            let outcome = try await scenario.sync("--drain", "25")
+            #expect(outcome["runs"]?.integer ?? 0 > 1)
+            #expect(outcome["waiting"] == 0)
+            #expect(try await scenario.differences() == [])
+        }
+    }
+
+    @Test func `a row that becomes dead ends the sync with 65 and does not hold up the others`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...3)
+            var rule = FaultRule(.status)
+            rule.status = 422
+            rule.conversation = "v2"
+            try scenario.world.setFaults([rule], on: "vg")
+            let outcome = try await scenario.sync(expecting: 65)
+            #expect(outcome["dead"] == 1)
+            #expect(try await scenario.texts("SELECT conversation_id FROM outbox WHERE state = 'dead'") == ["c2"])
+            #expect(scenario.world.state(of: "vg").count == 2)
+            #expect(scenario.world.state(of: "helpdesk").count == 3)
+        }
+    }
+
+    @Test func `a remote that answers 404 for a link tombstones that link only`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try scenario.world.setOptions(on: "voicebot") { $0.deleted = ["1"] }
+            try await scenario.sync(expecting: 65)
+            #expect(scenario.world.state(of: "voicebot").count == 1)
+            scenario.world.clearRequests()
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            try await scenario.sync()
+            #expect(scenario.world.requests(instance: "voicebot").map(\.conversation) == ["2"])
+            #expect(scenario.requestCount("helpdesk") == 2)
+        }
+    }
+
+    @Test func `a database that cannot be opened ends commands with 69`() async throws {
+        try await withScenario { scenario in
+            try scenario.configure { $0["database", "path"] = "\"/does/not/exist/convosync.db\"" }
+            for command in ["sync", "status", "plan", "migrate", "run"] {
+                let result = try await scenario.run(command)
+                #expect(result.exitCode == 69, "\(command): \(result.errorOutput)")
+                #expect(result.errorOutput.contains("/does/not/exist/convosync.db"), "\(command)")
+            }
+            #expect(try await scenario.run("check").exitCode == 69)
+            try scenario.write("this is no database, but it is long enough to be taken for a page of one", to: "other.db")
+            try scenario.configure { $0["database", "path"] = "\"other.db\"" }
+            #expect(try await scenario.run("sync").exitCode == 69)
+        }
+    }
+
+    @Test func `a deleted conversation takes its unsent rows with it and nothing is deleted at a remote`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
+            try await scenario.sync(expecting: 75)
+            try await scenario.write("DELETE FROM links WHERE conversation_id = 'c1'")
+            try await scenario.write("DELETE FROM conversations WHERE id = 'c1'")
+            try scenario.world.setFaults([], on: "vg")
+            try await scenario.sync("--drain", "20")
+            #expect(scenario.world.state(of: "vg").compactMap { $0["ID"]?.string } == ["v2"])
+            #expect(scenario.world.state(of: "helpdesk").count == 2)
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE conversation_id = 'c1' AND state = 'discarded'") >= 1)
+        }
+    }
+}

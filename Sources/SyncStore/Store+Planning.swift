@@ -41,6 +41,13 @@ package struct PlanBatch: Sendable, Equatable {
         package var reason: String
     }
 
+    package struct Superseded: Sendable, Equatable {
+        package var outboxID: Int64
+        package var conversationID: String
+        package var remote: String
+        package var supersededBy: Int64
+    }
+
     package struct OmittedField: Sendable, Equatable {
         package var conversationID: String
         package var remote: String
@@ -50,7 +57,7 @@ package struct PlanBatch: Sendable, Equatable {
     /// Entries of the feed that were worked off; 0 means that nothing is left.
     package var examined = 0
     package var planned = 0
-    package var superseded = 0
+    package var superseded: [Superseded] = []
     package var refused: [Refused] = []
     package var omissions: [OmittedField] = []
 }
@@ -198,16 +205,23 @@ extension Store {
         ).insert(db, context)
     }
 
-    private static func supersede(_ db: Database, _ snapshot: LinkSnapshot, by id: Int64, _ context: PlanContext) throws -> Int {
-        guard snapshot.standing != nil else { return 0 }
+    private static func supersede(
+        _ db: Database, _ snapshot: LinkSnapshot, by id: Int64, _ context: PlanContext
+    ) throws -> [PlanBatch.Superseded] {
+        guard snapshot.standing != nil else { return [] }
         let now = context.now.iso8601
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET state = 'superseded', superseded_by = ?, updated_at = ?, finished_at = ?
-                WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead') AND id <> ?
-                """
-        ).execute(arguments: [id, now, now, snapshot.conversationID, snapshot.remote, id])
-        return db.changesCount
+        return try Int64.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    UPDATE outbox SET state = 'superseded', superseded_by = ?, updated_at = ?, finished_at = ?
+                    WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead') AND id <> ?
+                    RETURNING id
+                    """),
+            arguments: [id, now, now, snapshot.conversationID, snapshot.remote, id]
+        ).map {
+            PlanBatch.Superseded(
+                outboxID: $0, conversationID: snapshot.conversationID, remote: snapshot.remote, supersededBy: id)
+        }
     }
 
     private static func deltaColumn(_ delta: Delta, base: Fields) -> String {

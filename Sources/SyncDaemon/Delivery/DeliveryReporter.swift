@@ -85,6 +85,11 @@ package final class DeliveryReporter: Sendable {
     }
 
     func report(_ batch: PlanBatch) {
+        for superseded in batch.superseded {
+            log.write(
+                LogEvent("delivery.superseded").with("remote", superseded.remote).with("conversation", superseded.conversationID)
+                    .with("outbox", superseded.outboxID).with("superseded_by", superseded.supersededBy))
+        }
         for refused in batch.refused {
             log.write(
                 LogEvent("delivery.dead", level: .error).with("remote", refused.remote).with("conversation", refused.conversationID)

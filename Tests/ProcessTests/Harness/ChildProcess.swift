@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A child of this process with its two output pipes, started with an empty signal mask and default signal actions.
 ///
@@ -8,7 +9,14 @@ struct ChildProcess: Sendable {
     let output: Int32
     let errorOutput: Int32
 
+    /// One start at a time: a pipe that another start opens meanwhile would be inherited unnoticed.
+    private static let starting = Mutex<Void>(())
+
     static func start(_ path: String, _ arguments: [String], environment: [String: String]) throws -> ChildProcess {
+        try starting.withLock { _ in try spawn(path, arguments, environment: environment) }
+    }
+
+    private static func spawn(_ path: String, _ arguments: [String], environment: [String: String]) throws -> ChildProcess {
         let output = try pipe()
         let errorOutput = try pipe()
         defer {
@@ -21,8 +29,10 @@ struct ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errorOutput.write, STDERR_FILENO)
-        // The sandbox's sockets must not live on in a child.
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        // The sandbox's sockets and other children's pipes must not live on in this child.
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+            if let descriptor = Int32(name), descriptor > STDERR_FILENO { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -53,7 +63,7 @@ struct ChildProcess: Sendable {
 
     private static func pipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw HarnessError("no pipe: error \(errno)") }
+        guard Glibc.pipe(&ends) == 0 else { throw HarnessError("no pipe: error \(errno)") }
         return (ends[0], ends[1])
     }
 

@@ -1,0 +1,106 @@
+import Sandbox
+import Testing
+
+/// People interfere: pause and resume, outbox retry and discard.
+@Suite(.serialized) struct SteeringTests {
+    @Test func `pause stops deliveries of a running daemon to one remote, resume lets them go on`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            let daemon = try await scenario.startDaemon()
+            #expect(try await scenario.remainingDifferences() == [])
+            #expect(try await scenario.run("pause", "vg").exitCode == 0)
+            let before = scenario.requestCount("vg")
+            try await scenario.setTitle("while paused", of: "c1")
+            try await scenario.request("helpdesk", containing: "while paused")
+            #expect(scenario.requestCount("vg") == before)
+            #expect(try await scenario.run("status", "--json").json["remotes"]?["vg"]?["paused_at"]?.string != nil)
+            #expect(try await scenario.run("resume", "vg").exitCode == 0)
+            try await scenario.request("vg", containing: "while paused", within: .seconds(10))
+            #expect(try await scenario.run("status", "--json").json["remotes"]?["vg"]?["paused_at"] == .null)
+            #expect(!daemon.hasEnded)
+        }
+    }
+
+    @Test func `a pause survives a restart and holds a sync as well`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            #expect(try await scenario.run("pause", "vg").exitCode == 0)
+            let outcome = try await scenario.sync(expecting: 75)
+            #expect(outcome["waiting"] == 2)
+            #expect(scenario.requestCount("vg") == 0)
+            #expect(scenario.requestCount("helpdesk") == 2)
+            #expect(try await scenario.run("resume", "vg").exitCode == 0)
+            try await scenario.sync("--drain", "10")
+            #expect(try await scenario.differences() == [])
+        }
+    }
+
+    @Test func `a discarded row is never sent, and the next change sends what is still wanted`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try await scenario.sync()
+            try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
+            try await scenario.setTitle("discarded", of: "c1")
+            try await scenario.sync(expecting: 75)
+            let id = try await scenario.number("SELECT id FROM outbox WHERE state = 'pending'")
+            let preview = try await scenario.run("outbox", "discard", "\(id)", "--dry-run", "--json").json
+            #expect(preview == ["action": "discard", "dry_run": true, "affected": [.integer(id)], "skipped": []])
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'pending'") == 1)
+            #expect(try await scenario.run("outbox", "discard", "\(id)").exitCode == 0)
+            try scenario.world.setFaults([], on: "vg")
+            scenario.world.clearRequests()
+            try await scenario.sync()
+            #expect(scenario.requestCount("vg") == 0)
+            try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+            try await scenario.sync()
+            let expected: SandboxJSON = ["conversation": ["title": "discarded", "state": "ended_chat"]]
+            #expect(scenario.world.requests(instance: "vg").map(\.bodyJSON) == [expected])
+        }
+    }
+
+    @Test func `outbox retry replays dead rows with a fresh count, in a running daemon at once`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...3)
+            var rule = FaultRule(.status)
+            rule.status = 422
+            try scenario.world.setFaults([rule], on: "vg")
+            let daemon = try await scenario.startDaemon()
+            #expect(try await eventually { try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 3 })
+            try scenario.world.setFaults([], on: "vg")
+            let retried = try await scenario.run("outbox", "retry", "--state", "dead", "--remote", "vg", "--json").json
+            #expect(retried["affected"]?.array?.count == 3)
+            #expect(retried["skipped"] == [])
+            #expect(try await scenario.remainingDifferences() == [])
+            #expect(!daemon.hasEnded)
+        }
+    }
+
+    @Test func `what an action does not apply to is skipped with the reason`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            let result = try await scenario.run("outbox", "discard", "1", "2", "--json").json
+            #expect(result["affected"] == [])
+            #expect(result["skipped"]?.array?.map { $0["reason"]?.string } == ["is delivered", "is delivered"])
+        }
+    }
+
+    @Test func `a newer change absorbs an older one that waits, and names its successor`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
+            try await scenario.setTitle("first", of: "c1")
+            try await scenario.sync(expecting: 75)
+            try await scenario.setTitle("second", of: "c1")
+            try await scenario.sync(expecting: 75)
+            try scenario.world.setFaults([], on: "vg")
+            scenario.world.clearRequests()
+            try await scenario.sync("--drain", "20")
+            #expect(scenario.world.requests(instance: "vg").map(\.bodyJSON) == [["conversation": ["title": "second"]]])
+            let successors = try await scenario.texts(
+                "SELECT n.state FROM outbox o JOIN outbox n ON n.id = o.superseded_by WHERE o.state = 'superseded' AND o.remote = 'vg'")
+            #expect(successors == ["delivered"])
+        }
+    }
+}

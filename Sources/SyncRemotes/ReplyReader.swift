@@ -14,8 +14,10 @@ package struct ReplyReader: Sendable {
     /// - Parameters:
     ///   - reply: what the transport received.
     ///   - delta: what was sent, nil for messages.
-    ///   - redaction: what must not reach any error text.
-    package func read(_ reply: HTTPReply, delta: Delta?, redaction: Redaction, now: Instant) -> DeliveryOutcome {
+    ///   - redaction: what must not reach any error text; worked out only when there is one.
+    package func read(
+        _ reply: HTTPReply, delta: Delta?, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
+    ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
         // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation, or that the URL is wrong.
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
@@ -26,6 +28,8 @@ package struct ReplyReader: Sendable {
             let explanation = body.flatMap(ErrorText.explanation)
             outcome.error = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
         }
+        guard outcome.outcome != .delivered || !outcome.partialErrors.isEmpty else { return outcome }
+        let redaction = makeRedaction()
         if outcome.outcome != .delivered {
             outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
             outcome.responseExcerpt = redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self)).bounded(to: 500)

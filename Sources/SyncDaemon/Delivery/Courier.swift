@@ -22,7 +22,7 @@ struct Courier: Sendable {
             let reply = try await transport.send(httpCall(claimed, credential))
             let reader = ReplyReader(adapter: adapter, classifier: remote.classifier)
             outcome = reader.read(
-                reply, delta: claimed.delta, redaction: redaction(claimed, credential, isNeeded: reply), now: now())
+                reply, delta: claimed.delta, redaction: redaction(claimed, credential), now: now())
         } catch {
             outcome = remote.classifier.classify(error)
         }
@@ -39,11 +39,8 @@ struct Courier: Sendable {
             body: claimed.body)
     }
 
-    /// Answers of acknowledged calls are quoted only where they report partial errors.
-    private func redaction(_ claimed: ClaimedRow, _ credential: Credential, isNeeded reply: HTTPReply) -> Redaction {
-        let mayBeQuoted = reply.status != 200 || claimed.delta == nil || reply.body.count < 4096
-        let body = mayBeQuoted ? (try? JSONValue(text: claimed.body)) : nil
-        return Redaction(credential: credential.token, body: body ?? .null)
+    private func redaction(_ claimed: ClaimedRow, _ credential: Credential) -> Redaction {
+        Redaction(credential: credential.token, body: (try? JSONValue(text: claimed.body)) ?? .null)
     }
 
     private func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, startedAt: Instant) -> FinishedCall {

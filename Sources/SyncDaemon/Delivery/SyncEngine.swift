@@ -120,14 +120,12 @@ package actor SyncEngine {
     /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
     private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ summary: inout Summary) async throws {
         for lane in lanes { await lane.start() }
+        // All of it is fed first: feeding page by page between plans would look at the same conversations again.
         let participations = lanes.map(\.remote.participation)
-        var fed = 0
-        repeat {
-            fed = try await parts.store.feedReplan(participations, now: parts.now())
-            try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
-                try await store.planStates(stage, context)
-            }
-        } while fed > 0 && !isStopping
+        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
+        try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
+            try await store.planStates(stage, context)
+        }
         for lane in lanes { await lane.start() }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
     }

@@ -1,67 +1,6 @@
 import GRDB
 import SyncCore
 
-/// What planning needs from outside: who takes part, how to decide, and the edge's clock and randomness.
-package struct PlanContext: Sendable {
-    package var remotes: [RemoteParticipation]
-    package var runID: Int64
-    package var now: Instant
-    package var decide: @Sendable (LinkSnapshot) -> PlanDecision
-    package var decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
-    package var newIdempotencyKey: @Sendable () -> String
-
-    package init(
-        remotes: [RemoteParticipation], runID: Int64, now: Instant, decide: @escaping @Sendable (LinkSnapshot) -> PlanDecision,
-        decideMessage: @escaping @Sendable (MessageSnapshot) -> PlanDecision,
-        newIdempotencyKey: @escaping @Sendable () -> String
-    ) {
-        self.remotes = remotes
-        self.runID = runID
-        self.now = now
-        self.decide = decide
-        self.decideMessage = decideMessage
-        self.newIdempotencyKey = newIdempotencyKey
-    }
-}
-
-/// The two moments of a run at which conversations are planned.
-package enum PlanStage: Sendable {
-    /// Remotes with links: voicebot and vg.
-    case linked
-    /// The helpdesk, after the others have answered.
-    case endOfRun
-}
-
-/// What one batch of planning did.
-package struct PlanBatch: Sendable, Equatable {
-    package struct Refused: Sendable, Equatable {
-        package var outboxID: Int64
-        package var conversationID: String
-        package var remote: String
-        package var reason: String
-    }
-
-    package struct Superseded: Sendable, Equatable {
-        package var outboxID: Int64
-        package var conversationID: String
-        package var remote: String
-        package var supersededBy: Int64
-    }
-
-    package struct OmittedField: Sendable, Equatable {
-        package var conversationID: String
-        package var remote: String
-        package var omission: Omission
-    }
-
-    /// Entries of the feed that were worked off; 0 means that nothing is left.
-    package var examined = 0
-    package var planned = 0
-    package var superseded: [Superseded] = []
-    package var refused: [Refused] = []
-    package var omissions: [OmittedField] = []
-}
-
 extension Store {
     /// Conversations looked at in one transaction.
     package static let planBatchSize = 500
@@ -243,34 +182,5 @@ extension PlanDecision {
         case .send(let planned): planned.omissions
         case .refuse: nil
         }
-    }
-}
-
-/// A row about to be written.
-struct NewOutboxRow {
-    var conversationID: String
-    var remote: String
-    var payload: PayloadKind
-    var call: OutboundCall
-    var state: OutboxState
-    var delta: String?
-    var messageID: String?
-    var link: Link
-    var error: String?
-
-    func insert(_ db: Database, _ context: PlanContext) throws -> Int64 {
-        let now = context.now.iso8601
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body, delta, message_id,
-                    target_id, target_agent, idempotency_key, state, due_at, last_error, created_at, updated_at, finished_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            context.runID, conversationID, remote, payload.rawValue, call.operation, call.method, call.path, call.body.text, delta,
-            messageID, link.remoteID, link.agentID, context.newIdempotencyKey(), state.rawValue, now, error, now, now,
-            state.isFinished ? now : nil,
-        ])
-        return db.lastInsertedRowID
     }
 }

@@ -3,11 +3,11 @@ import FoundationEssentials
 import Sandbox
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// `write(2)`, which inside the command means the command's own function.

@@ -3,11 +3,11 @@ import HummingbirdCore
 import NIOCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The faults that happen on the connection. What they mean is said at ``FaultRule/Kind``.

@@ -40,6 +40,8 @@ package actor Lane {
     private var counts = RunCounts()
     private var failure: StoreError?
     private(set) package var lastProgress: Instant
+    /// Rows delivered since the lane exists.
+    private(set) package var delivered = 0
 
     init(
         remote: RemoteConfiguration, courier: Courier, credential: Credential, stored: RemoteGate.Stored, commits: CommitQueue,
@@ -284,7 +286,9 @@ package actor Lane {
 
     private func count(_ call: FinishedCall) {
         switch call.row.state {
-        case .delivered: counts.delivered += 1
+        case .delivered:
+            counts.delivered += 1
+            delivered += 1
         case .pending: counts.putBack += call.outcome == nil ? 0 : 1
         case .dead, .uncertain: counts.dead += 1
         default: break

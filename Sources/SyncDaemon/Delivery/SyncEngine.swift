@@ -219,6 +219,13 @@ package actor SyncEngine {
         await LaneBarrier.wait(for: lanes, limit: .seconds(5), now: parts.now)
     }
 
+    /// Rows delivered since the engine exists.
+    package func delivered() async -> Int {
+        var sum = 0
+        for lane in lanes { sum += await lane.delivered }
+        return sum
+    }
+
     package func inFlight() async -> Int {
         var sum = 0
         for lane in lanes { sum += await lane.inFlight }

@@ -38,7 +38,7 @@ package struct OneShot: Sendable {
                 return
             }
         }
-        let shown = Task { await show(progress, store: store) }
+        let shown = Task { await show(progress, store: store, engine: engine) }
         var outcome = await runs(engine, store: store, until: drain.map { now() + $0 })
         shown.cancel()
         interrupted.cancel()
@@ -62,20 +62,20 @@ package struct OneShot: Sendable {
         }
     }
 
-    private func show(_ progress: @Sendable (String) -> Void, store: Store) async {
-        let startedAt = now()
-        var first: Int?
+    /// Rate over the last few seconds, and how long the rest takes at that rate.
+    private func show(_ progress: @Sendable (String) -> Void, store: Store, engine: SyncEngine) async {
+        var samples: [(at: Instant, delivered: Int)] = [(now(), 0)]
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(500))
             guard !Task.isCancelled, let left = try? await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting else {
                 return
             }
-            let before = max(first ?? left, left)
-            first = before
-            let seconds = max((now() - startedAt).seconds, 0.001)
-            let rate = Double(before - left) / seconds
-            let remaining = rate > 0.5 ? ", about \(Int(Double(left) / rate) + 1) s left" : ""
-            progress("\(left) waiting, \(Int(rate)) calls/s\(remaining)")
+            let delivered = await engine.delivered()
+            samples.append((now(), delivered))
+            if samples.count > 10 { samples.removeFirst() }
+            let rate = Double(delivered - samples[0].delivered) / max((now() - samples[0].at).seconds, 0.001)
+            let remaining = rate >= 1 ? ", about \(Int(Double(left) / rate) + 1) s left" : ""
+            progress("\(delivered) delivered, \(left) waiting, \(Int(rate)) calls/s\(remaining)")
         }
     }
 }

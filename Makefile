@@ -48,6 +48,10 @@ release: dependencies
 	strip dist/convosync
 	@ldd dist/convosync
 
+bench: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync-benchmark
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-benchmark"
+
 install:
 	install -D -m 0755 dist/convosync $(DESTDIR)$(PREFIX)/bin/convosync
 	install -D -m 0644 systemd/convosync.service $(DESTDIR)$(PREFIX)/lib/systemd/system/convosync.service

@@ -96,6 +96,13 @@ let package = Package(
             dependencies: ["Sandbox", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "convosync-benchmark",
+            dependencies: ["SyncDaemon", "SyncStore", "SyncHTTP", "SyncCore", "Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "Benchmarks",
+            exclude: ["README.md"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "SyncCoreTests", dependencies: ["SyncCore"], swiftSettings: strict),
         .testTarget(
             name: "SyncRemotesTests",

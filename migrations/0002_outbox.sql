@@ -88,6 +88,7 @@ CREATE TABLE link_state (
     target_id        TEXT NOT NULL,
     target_agent     TEXT,
     base             TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(base)),
+    -- {"field": value}: sent with an unknown fate; sent again whatever the base says.
     in_doubt         TEXT CHECK (in_doubt IS NULL OR json_valid(in_doubt)),
     seen             TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(seen)),
     acknowledged_at  TEXT,

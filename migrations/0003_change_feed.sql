@@ -19,7 +19,7 @@ CREATE TABLE message_feed (
     sequence         INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id       TEXT NOT NULL,
     conversation_id  TEXT NOT NULL,
-    -- '' stands for every fin remote; a name for one that is configured but disabled at the moment.
+    -- '' stands for every fin remote; a name for one that is configured but disabled at the moment; '-' waits for the conversation.
     remote           TEXT NOT NULL DEFAULT '',
     UNIQUE (message_id, remote)
 ) STRICT;
@@ -38,6 +38,8 @@ CREATE TRIGGER conversations_inserted AFTER INSERT ON conversations
 BEGIN
     INSERT INTO change_feed (conversation_id, changed_at) VALUES (NEW.id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
         ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
+    -- Messages that were committed before their conversation.
+    UPDATE message_feed SET remote = '' WHERE conversation_id = NEW.id AND remote = '-';
 END;
 
 CREATE TRIGGER conversations_updated AFTER UPDATE ON conversations
@@ -57,7 +59,7 @@ BEGIN
     UPDATE outbox
         SET state = 'discarded', last_error = 'the conversation was deleted', superseded_by = NULL,
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE conversation_id = OLD.id AND state IN ('pending', 'held');
+        WHERE conversation_id = OLD.id AND state IN ('pending', 'held', 'dead', 'uncertain');
     DELETE FROM links WHERE conversation_id = OLD.id;
     DELETE FROM messages WHERE conversation_id = OLD.id;
     DELETE FROM message_feed WHERE conversation_id = OLD.id;
@@ -67,6 +69,11 @@ END;
 
 CREATE TRIGGER links_inserted AFTER INSERT ON links
 BEGIN
+    UPDATE outbox
+        SET state = 'discarded', last_error = 'the link was written again', superseded_by = NULL,
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE conversation_id = NEW.conversation_id AND remote = NEW.remote AND state = 'dead' AND EXISTS (
+            SELECT 1 FROM link_state s WHERE s.conversation_id = NEW.conversation_id AND s.remote = NEW.remote AND s.gone_at IS NOT NULL);
     UPDATE link_state SET gone_at = NULL WHERE conversation_id = NEW.conversation_id AND remote = NEW.remote;
     INSERT INTO change_feed (conversation_id, remote, changed_at)
         VALUES (NEW.conversation_id, NEW.remote, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
@@ -75,10 +82,26 @@ END;
 
 CREATE TRIGGER links_updated AFTER UPDATE ON links
 BEGIN
+    UPDATE outbox
+        SET state = 'discarded', last_error = 'the link was written again', superseded_by = NULL,
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE conversation_id = NEW.conversation_id AND remote = NEW.remote AND state = 'dead' AND EXISTS (
+            SELECT 1 FROM link_state s WHERE s.conversation_id = NEW.conversation_id AND s.remote = NEW.remote AND s.gone_at IS NOT NULL);
     UPDATE link_state SET gone_at = NULL WHERE conversation_id = NEW.conversation_id AND remote = NEW.remote;
     INSERT INTO change_feed (conversation_id, remote, changed_at)
         VALUES (NEW.conversation_id, NEW.remote, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
         ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
+END;
+
+-- What waits for the old object must not reach it any more; the new one is told everything.
+CREATE TRIGGER links_repointed AFTER UPDATE OF remote_id, agent_id ON links
+WHEN OLD.remote_id IS NOT NEW.remote_id OR OLD.agent_id IS NOT NEW.agent_id
+BEGIN
+    UPDATE outbox
+        SET state = 'discarded', last_error = 'the link points elsewhere now', superseded_by = NULL,
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote AND state IN ('pending', 'held', 'dead', 'uncertain');
+    DELETE FROM link_state WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote;
 END;
 
 CREATE TRIGGER links_deleted AFTER DELETE ON links
@@ -86,7 +109,7 @@ BEGIN
     UPDATE outbox
         SET state = 'discarded', last_error = 'the link was deleted', superseded_by = NULL,
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote AND state IN ('pending', 'held');
+        WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote AND state IN ('pending', 'held', 'dead', 'uncertain');
     DELETE FROM change_feed WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote;
     DELETE FROM link_state WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote;
 END;
@@ -97,7 +120,7 @@ BEGIN
     UPDATE outbox
         SET state = 'discarded', last_error = 'the link was moved', superseded_by = NULL,
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote AND state IN ('pending', 'held');
+        WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote AND state IN ('pending', 'held', 'dead', 'uncertain');
     DELETE FROM change_feed WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote;
     DELETE FROM link_state WHERE conversation_id = OLD.conversation_id AND remote = OLD.remote;
 END;
@@ -144,7 +167,7 @@ BEGIN
     UPDATE outbox
         SET state = 'discarded', last_error = 'the message was deleted', superseded_by = NULL,
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE message_id = OLD.id AND state IN ('pending', 'held');
+        WHERE message_id = OLD.id AND state IN ('pending', 'held', 'dead', 'uncertain');
     DELETE FROM message_feed WHERE message_id = OLD.id;
     DELETE FROM planned_messages WHERE message_id = OLD.id;
 END;

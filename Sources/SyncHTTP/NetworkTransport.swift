@@ -34,9 +34,9 @@ package final class NetworkTransport: HTTPTransport {
         for header in call.headers { request.headers.add(name: header.name, value: header.value) }
         request.body = .bytes(ByteBuffer(string: call.body))
         do {
-            let response = try await client.execute(
-                request, deadline: .now() + .milliseconds(limits.totalTimeout.milliseconds))
-            let body = try await response.body.collect(upTo: limits.maximumResponseSize)
+            let deadline = NIODeadline.now() + .milliseconds(limits.totalTimeout.milliseconds)
+            let response = try await client.execute(request, deadline: deadline)
+            let body = try await collect(response.body, until: deadline)
             var headers: [String: String] = [:]
             for header in response.headers {
                 let name = header.name.lowercased()
@@ -46,6 +46,20 @@ package final class NetworkTransport: HTTPTransport {
         } catch {
             throw NetworkTransport.failure(error)
         }
+    }
+
+    /// The library's deadline ends with the head of the answer. A body that dribbles in is cut off here: at the first piece after the
+    /// deadline, which comes within the read timeout, or that time-out ends the call.
+    private func collect(_ body: HTTPClientResponse.Body, until deadline: NIODeadline) async throws -> ByteBuffer {
+        var collected = ByteBuffer()
+        for try await piece in body {
+            guard NIODeadline.now() < deadline else { throw HTTPClientError.deadlineExceeded }
+            guard collected.readableBytes + piece.readableBytes <= limits.maximumResponseSize else {
+                throw NIOTooManyBytesError(maxBytes: limits.maximumResponseSize)
+            }
+            collected.writeImmutableBuffer(piece)
+        }
+        return collected
     }
 
     package func shutdown() async {

@@ -2,9 +2,12 @@ import SyncCore
 
 /// Strings that must not appear in logs, errors or status output: the credential, and what a call says about people.
 ///
-/// A remote may repeat in an error what it was sent; this takes it out again.
+/// A remote may repeat in an error what it was sent, whole, in part or in other letters; this takes it out again. What looks like an
+/// e-mail address or a telephone number goes in any case: a remote may know people that the call did not name.
 package struct Redaction: Sendable {
     private let secrets: [String]
+    /// The single words of the secrets, in lower case.
+    private let words: Set<String>
 
     /// Members whose values say nothing about anybody and are needed to understand an error.
     private static let harmless: Set<String> = [
@@ -16,20 +19,66 @@ package struct Redaction: Sendable {
     ///   - credential: the remote's token.
     ///   - body: the call's body; every string in it counts as personal, except the values of a few technical members.
     package init(credential: String?, body: JSONValue) {
-        var found: Set<String> = []
-        Redaction.collect(body, into: &found)
+        var strings: Set<String> = []
+        Redaction.collect(body, into: &strings)
+        // Two letters may be a name; inside of longer words they are not.
+        let short = strings.filter { $0.count < 3 }
+        var found = strings.subtracting(short)
         if let credential, !credential.isEmpty { found.insert(credential) }
         // Longest first, so that a string which contains another one goes as a whole.
         secrets = found.sorted { $0.count > $1.count }
+        words = Set(found.flatMap(Redaction.words).map { $0.lowercased() }).union(short.map { $0.lowercased() })
+            .subtracting(Redaction.technicalWords)
     }
 
     package func apply(to text: String) -> String {
-        secrets.reduce(text) { $0.contains($1) ? $0.replacing($1, with: "[redacted]") : $0 }
+        let withoutSecrets = secrets.reduce(text) { $0.contains($1) ? $0.replacing($1, with: Redaction.mark) : $0 }
+        return Redaction.pieces(of: withoutSecrets).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
+    }
+
+    private static let mark = "[redacted]"
+
+    /// What error texts are made of, even where a title or message says it, too.
+    private static let technicalWords: Set<String> = [
+        "user", "users", "message", "messages", "status", "state", "conversation", "attribute", "attributes", "timestamp", "email",
+        "name", "title", "tags", "body", "author", "type", "open", "resolved", "closed", "ended", "error", "invalid", "unknown",
+        "required", "field", "must", "with", "this", "that", "http",
+    ]
+
+    /// Words shorter than this say little and are part of every error text.
+    private static let shortestWord = 4
+
+    private func isPersonal(_ piece: Substring) -> Bool {
+        if piece.contains("@") { return true }
+        if piece.utf8.count(where: { (0x30...0x39).contains($0) }) >= 7, piece.allSatisfy({ !$0.isLetter }) { return true }
+        return words.contains(piece.lowercased()) || Redaction.words(in: String(piece)).contains { words.contains($0.lowercased()) }
+    }
+
+    private static func words(in text: String) -> [Substring] {
+        text.split { !$0.isLetter && !$0.isNumber }.filter { $0.count >= shortestWord }
+    }
+
+    /// The text cut between words and what separates them; e-mail addresses and telephone numbers stay in one piece.
+    private static func pieces(of text: String) -> [Substring] {
+        var pieces: [Substring] = []
+        var rest = text[...]
+        while let first = rest.first {
+            let isWord = belongsToWord(first)
+            let piece = rest.prefix { belongsToWord($0) == isWord }
+            pieces.append(piece)
+            rest = rest.dropFirst(piece.count)
+        }
+        return pieces
+    }
+
+    private static func belongsToWord(_ character: Character) -> Bool {
+        character.isLetter || character.isNumber || "@._+-[]".contains(character)
     }
 
     private static func collect(_ value: JSONValue, into found: inout Set<String>) {
         switch value {
-        case .string(let text) where text.count >= 3: found.insert(text)
+        case .string(let text) where text.count >= 2: found.insert(text)
+        case .integer(let number) where number.magnitude >= 1000: found.insert(String(number))
         case .array(let values): values.forEach { collect($0, into: &found) }
         case .object(let members):
             for (name, member) in members where !harmless.contains(name) { collect(member, into: &found) }

@@ -35,6 +35,23 @@ extension RemoteAdapter {
     package var headers: [(name: String, value: String)] { [] }
 }
 
+extension RemoteAdapter {
+    /// The word to send for a local state, minding the words that it must not replace.
+    ///
+    /// While a call that carried the field is in doubt, the remote holds either the word known before or the one attempted. Where
+    /// one of them forbids the wanted word, the attempted one is said again: its acknowledgement makes certain what is there, and
+    /// the conversation is planned anew.
+    func statusWord(for state: LocalState, field: String, knowing knowledge: RemoteKnowledge) -> JSONValue? {
+        let known = (knowledge.seen[field] ?? knowledge.base[field])?.stringValue
+        guard knowledge.inDoubt.contains(field), let attempted = knowledge.attempted[field] else {
+            return profile.statusMap.word(for: state, over: known).map(JSONValue.string)
+        }
+        guard let word = profile.statusMap.word(for: state, over: nil) else { return nil }
+        let isAllowed = [known, attempted.stringValue].allSatisfy { profile.statusMap.word(for: state, over: $0) == word }
+        return isAllowed ? .string(word) : attempted
+    }
+}
+
 extension RemoteKind {
     package func adapter(_ profile: RemoteProfile) -> any RemoteAdapter {
         switch self {

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import SyncCore
 
 /// Turns a raw answer into a delivery outcome: classification by status code, then the remote's own reading of the body.
@@ -19,20 +18,22 @@ package struct ReplyReader: Sendable {
         _ reply: HTTPReply, delta: Delta?, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
     ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
-        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation, or that the URL is wrong.
-        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
-        let body = try? JSONValue(bytes: Data(reply.body))
+        let body = try? JSONValue(bytes: reply.body)
         if outcome.outcome == .delivered, (200...299).contains(reply.status) {
             outcome = readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta)
         } else if outcome.outcome != .delivered {
             let explanation = body.flatMap(ErrorText.explanation)
             outcome.error = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
         }
+        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation, or that the URL is wrong.
+        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         guard outcome.outcome != .delivered || !outcome.partialErrors.isEmpty else { return outcome }
         let redaction = makeRedaction()
         if outcome.outcome != .delivered {
             outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
-            outcome.responseExcerpt = redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self)).bounded(to: 500)
+            // Written anew, JSON has no escapes behind which a name could hide.
+            let excerpt = body?.text ?? String(decoding: reply.body.prefix(2048), as: UTF8.self)
+            outcome.responseExcerpt = redaction.apply(to: String(excerpt.prefix(2048))).bounded(to: 500)
         }
         outcome.partialErrors = outcome.partialErrors.map { redaction.apply(to: $0).bounded(to: 400) }
         return outcome

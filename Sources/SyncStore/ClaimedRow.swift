@@ -29,10 +29,11 @@ package struct FinishedCall: Sendable {
     /// What the acknowledgement leaves in `link_state`.
     package struct Acknowledgement: Sendable {
         package var base: Fields
-        package var inDoubt: Set<String>
+        /// Fields that stay in doubt, with what was attempted.
+        package var inDoubt: Fields
         package var seen: Fields
 
-        package init(base: Fields, inDoubt: Set<String>, seen: Fields) {
+        package init(base: Fields, inDoubt: Fields, seen: Fields) {
             self.base = base
             self.inDoubt = inDoubt
             self.seen = seen

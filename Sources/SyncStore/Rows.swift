@@ -35,15 +35,9 @@ extension JSONValue {
         return (try? JSONValue(text: text))?.objectValue ?? [:]
     }
 
-    /// A column that holds a JSON array of strings.
-    static func strings(column text: String?) -> Set<String> {
-        guard let text, text != "[]" else { return [] }
-        return Set((try? JSONValue(text: text))?.arrayValue?.compactMap(\.stringValue) ?? [])
-    }
-
-    /// Sorted, or nil when empty.
-    static func column(_ strings: Set<String>) -> String? {
-        strings.isEmpty ? nil : JSONValue.array(strings.sorted().map(JSONValue.string)).text
+    /// NULL for an empty object.
+    static func column(_ object: JSONObject) -> String? {
+        object.isEmpty ? nil : JSONValue.object(object).text
     }
 }
 
@@ -89,7 +83,7 @@ extension User {
         guard let id: String = row[offset] else { return nil }
         let hasRow: String? = row[15]
         guard hasRow != nil else {
-            self.init(id: id, userType: "end_user", attributes: nil)
+            self.init(id: id, userType: nil, attributes: nil, hasRow: false)
             return
         }
         self.init(

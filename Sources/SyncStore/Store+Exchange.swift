@@ -18,6 +18,7 @@ extension Store {
                         reply.fenced.append(finished.claimed.id)
                         continue
                     }
+                    try Store.replanSettled(finished, db)
                     if try Store.freePlanning(finished.claimed, db) { reply.hasFreedPlanning = true }
                 }
                 try Store.recordHealth(request, db)
@@ -36,6 +37,9 @@ extension Store {
 
     // MARK: Claiming
 
+    /// A row younger than this is sent although a newer state waits to be planned already.
+    private static let freshness = Span.seconds(2)
+
     private static func claim(_ request: ExchangeRequest, lease: Int64, now: Instant, _ db: Database) throws -> [ClaimedRow] {
         let leaseUntil = now + request.leaseDuration
         let select = try db.cachedStatement(
@@ -52,9 +56,14 @@ extension Store {
                     AND NOT EXISTS (
                         SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
                             AND e.state IN ('pending', 'held') AND e.id < o.id)
+                    -- A newer state waits to be planned and will replace the row. Rows written just now go out: a conversation that
+                    -- changes all the time must not be starved.
+                    AND (o.payload = 'message' OR o.created_at >= ? OR NOT EXISTS (
+                        SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
+                            AND f.deferred = 0))
                 ORDER BY o.due_at, o.id LIMIT ?
                 """)
-        let rows = try Row.fetchAll(select, arguments: [request.remote, now.iso8601, request.claim])
+        let rows = try Row.fetchAll(select, arguments: [request.remote, now.iso8601, (now - freshness).iso8601, request.claim])
         let update = try db.cachedStatement(
             sql: "UPDATE outbox SET state = 'sending', lease = ?, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'pending'")
         return try rows.map { row in
@@ -84,6 +93,7 @@ extension Store {
         guard db.changesCount == 1 else { return false }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
         try recordLinkState(finished, db)
+        if row.state == .pending { try discardOrphan(finished.claimed.id, now: time, db) }
         return true
     }
 
@@ -98,12 +108,36 @@ extension Store {
         return db.changesCount == 1
     }
 
+    /// While fields were in doubt, the guards of the status map may have held a word back: now that they are certain, it is looked at
+    /// again. (Deferred, to be freed like what waited for the call.)
+    private static func replanSettled(_ finished: FinishedCall, _ db: Database) throws {
+        guard finished.acknowledgement != nil, !finished.claimed.knowledge.inDoubt.isEmpty else { return }
+        try deferPlanning(db, finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt)
+    }
+
     /// Planning of a conversation waits while a call for it is in flight. True when it did.
     private static func freePlanning(_ claimed: ClaimedRow, _ db: Database) throws -> Bool {
         try db.cachedStatement(
             sql: "UPDATE change_feed SET deferred = 0 WHERE conversation_id = ? AND remote = ? AND deferred = 1"
         ).execute(arguments: [claimed.conversationID, claimed.remote])
         return db.changesCount > 0
+    }
+
+    /// What came back to line although its conversation, link or message was deleted while it was in flight, or although the link
+    /// points elsewhere by now, is not sent again.
+    static func discardOrphan(_ id: Int64, now: String, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET state = 'discarded', finished_at = ?1, updated_at = ?1,
+                    last_error = 'its conversation, link or message was deleted or points elsewhere now'
+                WHERE id = ?2 AND state = 'pending' AND (
+                    NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = conversation_id)
+                    OR (payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message_id))
+                    OR (payload = 'state' AND NOT EXISTS (
+                        SELECT 1 FROM link_state s WHERE s.conversation_id = outbox.conversation_id AND s.remote = outbox.remote
+                            AND s.target_id = outbox.target_id AND s.target_agent IS outbox.target_agent)))
+                """
+        ).execute(arguments: [now, id])
     }
 
     private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ db: Database) throws {
@@ -136,7 +170,7 @@ extension Store {
                 claimed.id,
             ])
         } else if finished.outcome?.fate == .unknown, let delta = claimed.delta {
-            let inDoubt = claimed.knowledge.inDoubt.union(delta.fields.keys)
+            let inDoubt = claimed.knowledge.attempted.merging(delta.fields) { $1 }
             try db.cachedStatement(sql: "UPDATE link_state SET in_doubt = ? WHERE \(target)")
                 .execute(arguments: [JSONValue.column(inDoubt), claimed.conversationID, claimed.remote, claimed.id])
         } else if finished.outcome?.outcome == .gone {
@@ -174,6 +208,7 @@ extension Store {
 extension ClaimedRow {
     fileprivate init(_ row: Row, remote: String, lease: Int64, leaseUntil: Instant, now: Instant) {
         let delta: String? = row[12]
+        let attempted = JSONValue.object(column: row[14])
         self.init(
             id: row[0], conversationID: row[1], remote: remote, operation: row[2], method: row[3], path: row[4], body: row[5],
             idempotencyKey: row[6],
@@ -184,7 +219,7 @@ extension ClaimedRow {
             delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
             earlierTries: row[16] ?? 0, lease: lease, leaseUntil: leaseUntil,
             knowledge: RemoteKnowledge(
-                base: JSONValue.object(column: row[13]), inDoubt: JSONValue.strings(column: row[14]),
+                base: JSONValue.object(column: row[13]), inDoubt: Set(attempted.keys), attempted: attempted,
                 seen: JSONValue.object(column: row[15])))
     }
 }

@@ -44,7 +44,8 @@ extension Store {
             let gone: String? = row[5]
             guard gone == nil else { return nil }
             knowledge.base = JSONValue.object(column: row[2])
-            knowledge.inDoubt = JSONValue.strings(column: row[3])
+            knowledge.attempted = JSONValue.object(column: row[3])
+            knowledge.inDoubt = Set(knowledge.attempted.keys)
             knowledge.seen = JSONValue.object(column: row[4])
         } else if storing {
             try db.cachedStatement(

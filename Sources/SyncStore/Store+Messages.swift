@@ -21,6 +21,11 @@ extension Store {
             for entry in entries {
                 let messageID: String = entry[1]
                 let remote: String = entry[3]
+                if try Store.waitsForConversation(db, messageID, conversationID: entry[2]) {
+                    try db.cachedStatement(sql: "UPDATE message_feed SET remote = '-' WHERE sequence = ?")
+                        .execute(arguments: [entry[0] as Int64])
+                    continue
+                }
                 for receiver in receivers where remote.isEmpty || receiver.name == remote {
                     if receiver.isEnabled {
                         try Store.planMessage(db, messageID, conversationID: entry[2], for: receiver, context, into: &batch)
@@ -34,6 +39,16 @@ extension Store {
             }
             return batch
         }
+    }
+
+    /// A message that was committed before its conversation waits for it; a trigger brings it back.
+    private static func waitsForConversation(_ db: Database, _ messageID: String, conversationID: String) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM messages WHERE id = ?) AND NOT EXISTS (SELECT 1 FROM conversations WHERE id = ?)
+                    """),
+            arguments: [messageID, conversationID]) ?? false
     }
 
     private static func planMessage(

@@ -85,9 +85,11 @@ extension Store {
                 VALUES (?, ?, ?, ?, 'interrupted', 'the process ended before an answer was recorded')
                 """,
             arguments: [id, tries + 1, claimedAt, now.iso8601])
+        try discardOrphan(id, now: now.iso8601, db)
         let payload: String = row[3]
         if payload == PayloadKind.state.rawValue {
-            let fields = JSONValue.strings(column: row[7]).union(JSONValue.object(column: row[4]).keys)
+            let sent = JSONValue.object(column: row[4]).compactMapValues { $0["to"] }
+            let fields = JSONValue.object(column: row[7]).merging(sent) { $1 }
             try db.execute(
                 sql: "UPDATE link_state SET in_doubt = ? WHERE conversation_id = ? AND remote = ?",
                 arguments: [JSONValue.column(fields), row[1] as String, row[2] as String])

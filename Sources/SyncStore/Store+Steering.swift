@@ -100,8 +100,9 @@ extension Store {
         try db.execute(
             sql: "UPDATE link_state SET gone_at = NULL WHERE conversation_id = ? AND remote = ?",
             arguments: [row[4] as String, row[5] as String])
-        // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has overtaken.
-        guard wasRefused || (isState && hasSuccessor) else {
+        // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has overtaken, or that was dropped: it may be out of date.
+        let wasDropped = row[1] == OutboxState.discarded.rawValue
+        guard wasRefused || (isState && (hasSuccessor || wasDropped)) else {
             try db.execute(
                 sql: """
                     UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?, in_doubt_since = NULL, replayed_at = ?,

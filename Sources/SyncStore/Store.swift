@@ -24,6 +24,8 @@ package final class Store: Sendable {
 
     let queue: DatabaseQueue
     package let path: String
+    /// Device and inode of the file that was opened.
+    private let fileIdentity: [UInt64]?
 
     package init(path: String, access: Access) throws(StoreError) {
         self.path = path
@@ -46,7 +48,16 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error, path: path)
         }
+        fileIdentity = Store.identity(of: path)
         try prepareSchema(access)
+    }
+
+    /// False when the file was deleted or another one put in its place: what is written now would be lost.
+    package var isInPlace: Bool { Store.identity(of: path) == fileIdentity }
+
+    private static func identity(of path: String) -> [UInt64]? {
+        var status = stat()
+        return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
     }
 
     private func prepareSchema(_ access: Access) throws(StoreError) {

@@ -8,6 +8,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotOpen(path: String, detail: String)
     /// Another process holds the write lock longer than the busy timeout.
     case locked
+    /// The file at the path is not the one that was opened any more.
+    case replaced(path: String)
     /// No space left, or a quota.
     case full
     case readOnly(path: String)
@@ -28,6 +30,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
             "cannot open the database at \(path): \(detail); check that the directory exists and that this user may write it"
         case .locked:
             "the database is locked: another process keeps a write transaction open; end it and try again"
+        case .replaced(let path):
+            "\(path) was deleted or replaced while it was open: restart convosync to use the new file"
         case .full:
             "the disk or quota of the database is full: make room; nothing that was acknowledged is lost"
         case .readOnly(let path):
@@ -61,6 +65,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked
         case .SQLITE_FULL: self = .full
+        // The shared-memory file beside the WAL cannot grow: the same, said differently.
+        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: self = .full
         case .SQLITE_READONLY: self = .readOnly(path: path)
         case .SQLITE_NOTADB, .SQLITE_CORRUPT: self = .damaged(path: path, detail: detail)
         case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: self = .cannotOpen(path: path, detail: detail)

@@ -3,13 +3,13 @@ import Testing
 
 @Suite struct DeltaTests {
     @Test func `only what differs from the base is sent`() {
-        let delta = Delta(wanted: ["a": 1, "b": nil, "c": "x"], base: ["a": 1, "b": 2, "d": 4])
-        #expect(delta.fields == ["b": nil, "c": "x"])
+        let delta = Delta(wanted: ["a": 1, "b": .null, "c": "x"], base: ["a": 1, "b": 2, "d": 4])
+        #expect(delta.fields == ["b": .null, "c": "x"])
     }
 
     @Test func `null is a value: it is sent once and then known`() {
-        #expect(Delta(wanted: ["a": nil], base: [:]).fields == ["a": nil])
-        #expect(Delta(wanted: ["a": nil], base: ["a": nil]).isEmpty)
+        #expect(Delta(wanted: ["a": .null], base: [:]).fields == ["a": .null])
+        #expect(Delta(wanted: ["a": .null], base: ["a": .null]).isEmpty)
     }
 
     @Test func `what is wanted no more is no statement`() {

@@ -43,7 +43,7 @@ package enum PayloadKind: String, Sendable, Codable {
 /// | sending   | retry                         | pending later; dead when out of attempts or too old             |
 /// | sending   | retry, message, fate unknown  | pending within the dedupe window; then uncertain                |
 /// | sending   | throttled, park, interrupted  | pending, no attempt counted                                     |
-/// | sending   | gone, dead                    | dead                                                            |
+/// | sending   | gone, dead                    | dead; a message of unknown fate: uncertain                      |
 /// | pending, held, dead | superseded by a newer state | superseded                                              |
 /// | pending, held, dead, uncertain | discarded  | discarded                                                       |
 /// | held, dead, uncertain, discarded | replayed | pending with a fresh count                                      |
@@ -102,7 +102,8 @@ package struct OutboxRow: Equatable, Sendable {
             return nil
         case .gone, .dead:
             attempts += 1
-            state = .dead
+            // An answer that cannot be read says nothing about whether the message was taken.
+            state = payload == .message && outcome.fate == .unknown ? .uncertain : .dead
             return outcome.error
         case .throttled:
             return putBack(until: now, notBefore: outcome.notBefore, now: now, timeout: timeout)

@@ -1,5 +1,8 @@
 /// What an answer's headers say about when to come back.
 package enum RetryHints {
+    /// The year 9999: what lies behind it is cut off before anything is multiplied.
+    static let farthestSecond: Int64 = 253_402_300_799
+
     /// The later of `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP-date) and, where the quota is used up,
     /// `X-RateLimit-Reset` (Intercom: Unix seconds). Nil when nothing usable is said; moments in the past count as nothing.
     ///
@@ -10,7 +13,8 @@ package enum RetryHints {
         let remaining = headers["x-ratelimit-remaining"].flatMap { Int64($0.trimmed) }
         if remaining ?? 0 <= 0, let reset = headers["x-ratelimit-reset"].flatMap({ Int64($0.trimmed) }) {
             // Some servers count seconds from now instead of from 1970: a small number cannot be a date.
-            candidates.append(reset < 1_000_000_000 ? now + .seconds(max(reset, 0)) : Instant(milliseconds: reset * 1000))
+            let seconds = min(max(reset, 0), RetryHints.farthestSecond)
+            candidates.append(seconds < 1_000_000_000 ? now + .seconds(seconds) : Instant(milliseconds: seconds * 1000))
         }
         guard let latest = candidates.max(), latest > now else { return nil }
         return min(latest, now + cap)
@@ -49,7 +53,7 @@ package enum HTTPDate {
 
     private static func instant(year: Int64?, month: Int, day: Int64?, time: String) -> Instant? {
         let parts = time.split(separator: ":").map { Int64($0) ?? -1 }
-        guard let year, let day, (1...31).contains(day), parts.count == 3 else { return nil }
+        guard let year, (1...9999).contains(year), let day, (1...31).contains(day), parts.count == 3 else { return nil }
         guard (0...23).contains(parts[0]), (0...59).contains(parts[1]), (0...60).contains(parts[2]) else { return nil }
         // Days since 1970 of a proleptic Gregorian date, counted in years that begin in March.
         let shiftedYear = month < 2 ? year - 1 : year

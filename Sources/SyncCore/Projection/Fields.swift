@@ -31,14 +31,19 @@ package struct RemoteKnowledge: Equatable, Sendable {
     package var base: Fields
     /// Fields whose base is in doubt: a call that carried them was sent and nobody knows what became of it.
     package var inDoubt: Set<String>
+    /// What the calls in doubt carried, as far as it is known.
+    package var attempted: Fields
     /// Per field the last value that the remote itself reported.
     package var seen: Fields
     /// The id of the conversation's assignee at this remote, from the table `assignees`.
     package var remoteAssigneeID: String?
 
-    package init(base: Fields = [:], inDoubt: Set<String> = [], seen: Fields = [:], remoteAssigneeID: String? = nil) {
+    package init(
+        base: Fields = [:], inDoubt: Set<String> = [], attempted: Fields = [:], seen: Fields = [:], remoteAssigneeID: String? = nil
+    ) {
         self.base = base
         self.inDoubt = inDoubt
+        self.attempted = attempted
         self.seen = seen
         self.remoteAssigneeID = remoteAssigneeID
     }

@@ -74,12 +74,15 @@ package struct User: Equatable, Sendable {
     package var photoURL: String?
     package var userType: String?
     package var attributes: JSONObject?
+    /// False for a `conversations.user_id` that no row of `users` explains.
+    package var hasRow: Bool
 
     package init(
         id: String, name: String? = nil, email: String? = nil, photoURL: String? = nil, userType: String? = "end_user",
-        attributes: JSONObject? = [:]
+        attributes: JSONObject? = [:], hasRow: Bool = true
     ) {
         self.id = id
+        self.hasRow = hasRow
         self.name = name
         self.email = email
         self.photoURL = photoURL

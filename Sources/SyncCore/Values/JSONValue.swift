@@ -20,74 +20,31 @@ package enum JSONValue: Hashable, Sendable {
     case object(JSONObject)
 }
 
-extension JSONValue: Codable {
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let string = try? container.decode(String.self) {
-            self = .string(string)
-        } else if container.decodeNil() {
-            self = .null
-        } else if let bool = try? container.decode(Bool.self) {
-            self = .bool(bool)
-        } else if let integer = try JSONValue.integer(in: container) {
-            self = .integer(integer)
-        } else if let object = try? container.decode(JSONObject.self) {
-            self = .object(object)
-        } else if let array = try? container.decode([JSONValue].self) {
-            self = .array(array)
-        } else {
-            self = .decimal(try container.decode(Decimal.self))
-        }
-    }
-
-    /// The decoder takes `12345678901234567.89` for an integer, too: it compares as `Double`. So from 15 digits on the exact decimal
-    /// value has the last word.
-    private static func integer(in container: any SingleValueDecodingContainer) throws -> Int64? {
-        guard let integer = try? container.decode(Int64.self) else { return nil }
-        if integer.magnitude < 1_000_000_000_000_000 { return integer }
-        return try container.decode(Decimal.self) == Decimal(integer) ? integer : nil
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .bool(let bool): try container.encode(bool)
-        case .integer(let integer): try container.encode(integer)
-        case .decimal(let decimal): try container.encode(decimal)
-        case .string(let string): try container.encode(string)
-        case .array(let array): try container.encode(array)
-        case .object(let object): try container.encode(object)
-        }
-    }
-}
-
 extension JSONValue {
     /// Parses a JSON text.
     /// - Throws: ``JSONTextError`` when the text is no JSON.
-    package init(text: some StringProtocol) throws(JSONTextError) {
-        try self.init(bytes: Data(text.utf8))
+    package init(text: String) throws(JSONTextError) {
+        var text = text
+        let result = text.withUTF8 { bytes in
+            Result { () throws(JSONTextError) in try JSONReader.read(bytes) }
+        }
+        self = try result.get()
     }
 
     /// Parses UTF-8 encoded JSON.
     /// - Throws: ``JSONTextError`` when the bytes are no JSON.
-    package init(bytes: Data) throws(JSONTextError) {
-        do {
-            self = try JSONDecoder().decode(JSONValue.self, from: bytes)
-        } catch {
-            throw JSONTextError()
+    package init(bytes: some Collection<UInt8>) throws(JSONTextError) {
+        let result = Array(bytes).withUnsafeBufferPointer { bytes in
+            Result { () throws(JSONTextError) in try JSONReader.read(bytes) }
         }
+        self = try result.get()
     }
 
     /// The value as JSON text with sorted member names: equal values have equal texts.
     package var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            return String(decoding: try encoder.encode(self), as: UTF8.self)
-        } catch {
-            preconditionFailure("every JSONValue can be encoded: it holds no NaN and no infinity")
-        }
+        var text = ""
+        JSONWriter.write(self, to: &text)
+        return text
     }
 
     package var stringValue: String? {
@@ -142,8 +99,10 @@ package struct JSONTextError: Error, Equatable {
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
-    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    // Not by nil: `condition ? value : nil` would then quietly mean `.null` instead of "absent".
+
     package init(stringLiteral value: String) { self = .string(value) }
     package init(integerLiteral value: Int64) { self = .integer(value) }
     package init(booleanLiteral value: Bool) { self = .bool(value) }
@@ -151,5 +110,4 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     package init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(JSONObject(elements, uniquingKeysWith: { _, last in last }))
     }
-    package init(nilLiteral: ()) { self = .null }
 }

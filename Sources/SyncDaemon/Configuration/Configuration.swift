@@ -11,7 +11,7 @@ package struct Configuration: Sendable, Equatable {
         /// How long a change of the database waits for further ones.
         package var debounce = Span.milliseconds(100)
         /// How long a run waits for a remote that acknowledges nothing before it goes on without it.
-        package var stall = Span.seconds(10)
+        package var stall = Span.seconds(2)
         /// How long a stop waits for calls in flight.
         package var shutdownTimeout = Span.seconds(20)
     }

@@ -59,7 +59,8 @@ struct Courier: Sendable {
         let knowledge = claimed.knowledge
         return FinishedCall.Acknowledgement(
             base: claimed.delta.map { adapter.base(knowledge.base, acknowledging: $0) } ?? knowledge.base,
-            inDoubt: knowledge.inDoubt.subtracting(claimed.delta?.fields.keys.map { $0 } ?? []),
-            seen: knowledge.seen.merging(outcome.observed) { _, reported in reported })
+            inDoubt: knowledge.attempted.filter { claimed.delta?.fields[$0.key] == nil },
+            // What was acknowledged is newer than what was reported before.
+            seen: knowledge.seen.filter { claimed.delta?.fields[$0.key] == nil }.merging(outcome.observed) { _, reported in reported })
     }
 }

@@ -36,7 +36,15 @@ package actor Lane {
     private var timerAt: Instant?
     private var isActive = false
     private var isStopping = false
+    /// The store has to be asked whether the remote was paused or resumed.
+    private var mayBeSteered = false
+    /// Counts the starts; calls carry the number under which they went out.
+    private var round = 0
+    private var roundsInFlight: [Int: Int] = [:]
+    private var sleeper: CheckedContinuation<Void, Never>?
+    private var isWoken = false
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    private var triedWaiters: [(round: Int, continuation: CheckedContinuation<Void, Never>)] = []
     private var counts = RunCounts()
     private var failure: StoreError?
     private(set) package var lastProgress: Instant
@@ -61,30 +69,63 @@ package actor Lane {
     }
 
     private enum Event: Sendable {
-        case finished(FinishedCall)
+        case finished(FinishedCall, round: Int)
         case exchanged(Result<ExchangeReply, any Error>)
         case timer
+        case woken
     }
 
-    /// Looks for due rows and delivers them, in the background. Does nothing but look again when it is at it already.
+    /// Looks for due rows and delivers them, in the background; when it is at it already, it looks again at once.
     package func start() {
         mayHaveDue = true
+        mayBeSteered = true
+        round += 1
         refreshCredential()
+        wake()
         guard !isActive, !isStopping else { return }
         isActive = true
         lastProgress = now()
         Task { await deliverAll() }
     }
 
-    /// Returns when nothing is in flight and nothing that could be sent is left.
+    /// Returns when nothing that could be sent is left, and nothing is in flight.
     package func waitUntilIdle() async {
         guard isActive else { return }
         await withCheckedContinuation { idleWaiters.append($0) }
     }
 
+    /// Returns when everything that was due at the last ``start()`` has been tried. Calls that hang since earlier are not waited for.
+    package func waitUntilTried() async {
+        guard isActive, !hasTried(round) else { return }
+        await withCheckedContinuation { triedWaiters.append((round, $0)) }
+    }
+
+    private func hasTried(_ round: Int) -> Bool {
+        !mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !roundsInFlight.keys.contains { $0 >= round }
+    }
+
     /// No new calls from now on. Calls in flight go on.
     package func stop() {
         isStopping = true
+        wake()
+    }
+
+    /// Ends the wait for the next event, also one that is about to begin.
+    private func wake() {
+        guard let sleeper else {
+            isWoken = true
+            return
+        }
+        self.sleeper = nil
+        sleeper.resume()
+    }
+
+    private func sleepUntilWoken() async {
+        if isWoken || !isActive {
+            isWoken = false
+            return
+        }
+        await withCheckedContinuation { sleeper = $0 }
     }
 
     /// What happened since the last time this was asked.
@@ -107,22 +148,44 @@ package actor Lane {
 
     private func deliverAll() async {
         await withTaskGroup(of: Event.self) { group in
+            watchForWakes(&group)
             while true {
                 let hold = admit(&group)
                 if isStopping || hold == .long { putBackBuffer() }
                 exchangeIfNeeded(&group, isHeld: isStopping || hold != .none)
                 if case .short(let until) = hold { startTimer(&group, until: until) }
+                resumeTriedWaiters(hold)
                 if isDone(hold) { break }
                 guard let event = await group.next() else { break }
+                if case .woken = event { watchForWakes(&group) }
                 handle(event)
                 if failure != nil { break }
             }
+            // From here on a start begins anew.
+            isActive = false
+            wake()
             group.cancelAll()
         }
-        isActive = false
         timerAt = nil
-        for waiter in idleWaiters { waiter.resume() }
+        for waiter in idleWaiters + triedWaiters.map(\.continuation) { waiter.resume() }
         idleWaiters = []
+        triedWaiters = []
+    }
+
+    private func watchForWakes(_ group: inout TaskGroup<Event>) {
+        group.addTask {
+            await self.sleepUntilWoken()
+            return .woken
+        }
+    }
+
+    /// A remote that is on hold has nothing to be tried.
+    private func resumeTriedWaiters(_ hold: Hold) {
+        guard !triedWaiters.isEmpty else { return }
+        let isHeld = hold == .long && !isExchanging && finished.isEmpty
+        let done = triedWaiters.filter { isHeld || hasTried($0.round) }
+        triedWaiters.removeAll { isHeld || hasTried($0.round) }
+        for waiter in done { waiter.continuation.resume() }
     }
 
     // MARK: Admission
@@ -150,8 +213,9 @@ package actor Lane {
                     _ = gate.finished(DeliveryOutcome(.interrupted), now: now())
                     finished.append(unsent)
                 } else {
-                    let (courier, credential) = (courier, credential)
-                    group.addTask { .finished(await courier.deliver(claimed, credential: credential)) }
+                    let (courier, credential, round) = (courier, credential, round)
+                    roundsInFlight[round, default: 0] += 1
+                    group.addTask { .finished(await courier.deliver(claimed, credential: credential), round: round) }
                 }
             case .wait(let until): return hold(until: until)
             case .paused: return .long
@@ -193,7 +257,7 @@ package actor Lane {
     // MARK: Committing and claiming
 
     private func isDone(_ hold: Hold) -> Bool {
-        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && !gateChanged
+        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && !gateChanged && (!mayBeSteered || isStopping)
             && (!mayHaveDue || isStopping || hold == .long)
     }
 
@@ -203,7 +267,7 @@ package actor Lane {
         // A remote that is only being probed gets one row, not a buffer full.
         let size = gate.concurrency == 1 ? 1 : claimSize
         let claim = isHeld || isStopping || buffer.count > size / 2 ? 0 : size
-        if mayHaveDue, claim > 0 { return exchange(&group, claim: claim) }
+        if (mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
         guard let oldest = finished.first else {
             if gateChanged, gate.inFlight == 0 { exchange(&group, claim: 0) }
             return
@@ -219,6 +283,7 @@ package actor Lane {
     private func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
         isExchanging = true
         askedFor = claim
+        mayBeSteered = false
         committing = finished
         finished = []
         let request = ExchangeRequest(
@@ -251,7 +316,10 @@ package actor Lane {
         switch event {
         case .timer:
             timerAt = nil
-        case .finished(let call):
+        case .woken:
+            break
+        case .finished(let call, let round):
+            roundsInFlight[round] = roundsInFlight[round].flatMap { $0 > 1 ? $0 - 1 : nil }
             let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
             for change in gate.finished(outcome, now: now()) { report(change) }
             if outcome.outcome == .delivered { lastProgress = now() }

@@ -3,12 +3,12 @@ import Synchronization
 
 /// Waits for lanes, but never for one that gets nowhere.
 enum LaneBarrier {
-    /// Returns when all lanes are idle, or when no call was acknowledged for the length of `stall`.
+    /// Returns when all lanes have tried what was due, or when no call was acknowledged for the length of `stall`.
     ///
     /// Lanes that make progress are waited for at most six stalls: a slow remote, too, must not hold up the run.
     static func wait(for lanes: [Lane], stall: Span, now: @escaping @Sendable () -> Instant) async {
         let startedAt = now()
-        await first(of: lanes) { isOver in
+        await first({ for lane in lanes { await lane.waitUntilTried() } }) { isOver in
             while !isOver() {
                 var latest = startedAt
                 for lane in lanes where await lane.isBusy { latest = max(latest, await lane.lastProgress) }
@@ -23,22 +23,23 @@ enum LaneBarrier {
     /// Returns when all lanes are idle, or after `limit`.
     static func wait(for lanes: [Lane], limit: Span, now: @escaping @Sendable () -> Instant) async {
         let deadline = now() + limit
-        await first(of: lanes) { isOver in
+        await first({ for lane in lanes { await lane.waitUntilIdle() } }) { isOver in
             while !isOver(), now() < deadline {
                 try? await Task.sleep(for: .milliseconds(min(max((deadline - now()).milliseconds, 1), 200)))
             }
         }
     }
 
-    /// The lanes being idle, or the other condition, whichever comes first. The one that loses ends by itself.
+    /// The one or the other, whichever comes first. The one that loses ends by itself.
     private static func first(
-        of lanes: [Lane], _ condition: @escaping @Sendable (_ isOver: @escaping @Sendable () -> Bool) async -> Void
+        _ wanted: @escaping @Sendable () async -> Void,
+        _ condition: @escaping @Sendable (_ isOver: @escaping @Sendable () -> Bool) async -> Void
     ) async {
         let once = Once()
         await withCheckedContinuation { continuation in
             once.arm(continuation)
             Task {
-                for lane in lanes { await lane.waitUntilIdle() }
+                await wanted()
                 once.resume()
             }
             Task {

@@ -47,10 +47,12 @@ package actor SyncEngine {
     /// - Parameters:
     ///   - patience: how long an unusable database is waited for while outcomes have to be written.
     ///   - onWork: called when there is something to plan that no change of the file announces.
-    /// - Throws: a ``Refusal`` for a credential that cannot be read, `StoreError` for the database.
+    /// - Throws: a ``ConfigurationError`` for credentials that cannot be read, `StoreError` for the database.
     package init(
         _ configuration: Configuration, _ parts: Parts, patience: Span, onWork: @escaping @Sendable () -> Void = {}
     ) async throws {
+        // First of all: nothing has to be taken back when one is missing.
+        let credentials = try SyncEngine.credentials(of: configuration)
         self.configuration = configuration
         self.parts = parts
         let now = parts.now()
@@ -60,20 +62,36 @@ package actor SyncEngine {
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
         let stored = try await parts.store.storedRemotes()
         var transports: [any HTTPTransport] = []
-        lanes = try configuration.enabledRemotes.map { remote in
+        lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
             transports.append(transport)
             let courier = Courier(
                 remote: remote, adapter: remote.kind.adapter(remote.profile), transport: transport, retry: configuration.retry,
                 random: parts.random, now: parts.now)
             return Lane(
-                remote: remote, courier: courier, credential: try remote.credential.read(),
+                remote: remote, courier: courier, credential: credentials[remote.name] ?? Credential(token: ""),
                 stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, onPlanningFreed: onWork, now: parts.now)
         }
         self.transports = transports
         self.commits = commits
         self.reporter = reporter
         planner = Planner(configuration: configuration, random: parts.random)
+    }
+
+    /// The tokens of all enabled remotes by name.
+    /// - Throws: a ``ConfigurationError`` that names every one that cannot be read.
+    private static func credentials(of configuration: Configuration) throws(ConfigurationError) -> [String: Credential] {
+        var credentials: [String: Credential] = [:]
+        var problems: [ConfigurationError.Problem] = []
+        for remote in configuration.enabledRemotes {
+            do {
+                credentials[remote.name] = try remote.credential.read()
+            } catch {
+                problems.append(.init(path: "remotes.\(remote.name)", line: nil, message: error.reason))
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        return credentials
     }
 
     /// One run. Failures of remotes are no errors; only the database can stop a run.
@@ -100,6 +118,7 @@ package actor SyncEngine {
     }
 
     private func carryOut(_ summary: inout Summary) async throws {
+        guard parts.store.isInPlace else { throw StoreError.replaced(path: parts.store.path) }
         try await recover()
         let participations = configuration.remotes.map(\.participation)
         for name in try await parts.store.dropStrayFeed(participations) {
@@ -119,7 +138,6 @@ package actor SyncEngine {
 
     /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
     private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ summary: inout Summary) async throws {
-        for lane in lanes { await lane.start() }
         // All of it is fed first: feeding page by page between plans would look at the same conversations again.
         let participations = lanes.map(\.remote.participation)
         while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}

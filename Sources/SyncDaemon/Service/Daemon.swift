@@ -25,7 +25,7 @@ package actor Daemon {
         private func forward() async { await scheduler?.request() }
     }
 
-    /// - Throws: `StoreError`, or a ``Refusal`` for a credential.
+    /// - Throws: `StoreError`, or a ``ConfigurationError`` for credentials.
     package init(configurationPath: String, configuration: Configuration, log: EventLog) async throws {
         self.configurationPath = configurationPath
         self.configuration = configuration
@@ -80,6 +80,11 @@ package actor Daemon {
     private func stop(because reason: String) async {
         log.write(
             LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await engine.inFlight()))
+        await stopWork()
+    }
+
+    /// The run in progress ends with the calls it waits for, so both are told at once.
+    private func stopWork() async {
         async let schedulerStopped: Void = scheduler.stop()
         await engine.stop(within: configuration.schedule.shutdownTimeout)
         await schedulerStopped
@@ -94,8 +99,7 @@ package actor Daemon {
             }
             // Built before the old one is stopped: a credential that cannot be read leaves everything as it is.
             let (freshEngine, freshScheduler) = try await Daemon.assemble(fresh, store: store, log: log, wake: wake, now: now)
-            await scheduler.stop()
-            await engine.stop(within: configuration.schedule.shutdownTimeout)
+            await stopWork()
             (configuration, engine, scheduler) = (fresh, freshEngine, freshScheduler)
             log.configure(fresh.log)
             log.write(

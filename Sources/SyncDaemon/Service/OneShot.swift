@@ -15,6 +15,8 @@ package struct OneShot: Sendable {
         package var error: String?
     }
 
+    /// An application that writes all the time must not keep `sync` from ending.
+    private static let maximumFollowUps = 5
     /// How long an unusable database is waited for.
     private static let patience = Span.seconds(15)
 
@@ -28,7 +30,7 @@ package struct OneShot: Sendable {
     }
 
     /// - Parameter progress: called about twice a second with a line for people.
-    /// - Throws: `StoreError` when the database cannot be used at all, a ``Refusal`` for a credential.
+    /// - Throws: `StoreError` when the database cannot be used at all, a ``ConfigurationError`` for credentials.
     package func run(drain: Span?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let store = try Store(path: configuration.databasePath, access: .migrating)
         let engine = try await SyncEngine(configuration, .init(store: store, log: log, now: now), patience: OneShot.patience)
@@ -57,7 +59,10 @@ package struct OneShot: Sendable {
             outcome.counts.add(summary.counts)
             outcome.nextDue = summary.nextDue
             outcome.error = summary.error
-            guard summary.error == nil, let deadline, let next = summary.nextDue, next < deadline else { return outcome }
+            guard summary.error == nil else { return outcome }
+            // What could not be planned because a call for it was in flight belongs to this run.
+            if outcome.runs < OneShot.maximumFollowUps, (try? await store.feedIsEmpty()) == false { continue }
+            guard let deadline, let next = summary.nextDue, next < deadline else { return outcome }
             try? await Task.sleep(for: .milliseconds(max((next - now()).milliseconds, 1)))
         }
     }

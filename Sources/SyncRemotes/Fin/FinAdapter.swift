@@ -110,6 +110,15 @@ extension FinAdapter {
                 default:
                     throw Refusal("attachment \(index) of message \"\(messageID)\" needs a type, \"url\" or \"file\"")
                 }
+            let documented: Set<String> = ["type", "url", "name", "content_type", "data"]
+            for (name, value) in (attachment.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
+                guard documented.contains(name) else {
+                    throw Refusal("attachment \(index) of message \"\(messageID)\" has a member \"\(name)\" that Fin does not know")
+                }
+                guard value.stringValue != nil else {
+                    throw Refusal("\"\(name)\" of attachment \(index) of message \"\(messageID)\" is no string")
+                }
+            }
             for name in required where attachment[name]?.stringValue == nil {
                 throw Refusal("attachment \(index) of message \"\(messageID)\" needs \"\(name)\" as a string")
             }

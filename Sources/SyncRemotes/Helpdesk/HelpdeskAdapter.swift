@@ -15,7 +15,7 @@ struct HelpdeskAdapter: RemoteAdapter {
         fields["tags"] = conversation.tags.map { .array($0.map(JSONValue.string)) }
         fields["attributes"] = conversation.attributes.map(JSONValue.object)
         let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees))
-        fields["status"] = profile.statusMap.word(for: state, over: nil).map(JSONValue.string)
+        fields["status"] = statusWord(for: state, field: "status", knowing: knowledge)
         if let user = conversation.user {
             fields["user.id"] = .string(user.id)
             // name, email and photo_url are no nullable strings in the document: NULL says nothing.
@@ -23,23 +23,29 @@ struct HelpdeskAdapter: RemoteAdapter {
             fields["user.email"] = user.email.map(JSONValue.string)
             fields["user.photo_url"] = user.photoURL.map(JSONValue.string)
             fields["user.user_type"] = user.userType.map(JSONValue.string)
-            fields["user.attributes"] = user.attributes.map(JSONValue.object) ?? .null
+            // Without a row in users nothing but the id is known.
+            if user.hasRow { fields["user.attributes"] = user.attributes.map(JSONValue.object) ?? .null }
         }
         return Projection(fields: fields)
     }
 
     /// Another user is sent whole: what was acknowledged about the one before says nothing about this one.
     func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
-        let base = forgettingOtherUser(knowledge.base, than: wanted["user.id"])
-        return Delta(wanted: wanted, base: base, inDoubt: knowledge.inDoubt)
+        // While a switch is in doubt, nobody knows whose members the remote holds.
+        let base = forgettingOtherUser(knowledge.base, than: knowledge.inDoubt.contains("user.id") ? nil : wanted["user.id"])
+        var delta = Delta(wanted: wanted, base: base, inDoubt: knowledge.inDoubt)
+        // The id says whose member it is that changes.
+        if delta.fields.keys.contains(where: { $0.hasPrefix("user.") }) { delta.fields["user.id"] = wanted["user.id"] }
+        return delta
     }
 
     func base(_ base: Fields, acknowledging delta: Delta) -> Fields {
-        forgettingOtherUser(base, than: delta.fields["user.id"]).merging(delta.fields) { _, acknowledged in acknowledged }
+        forgettingOtherUser(base, than: delta.fields["user.id"] ?? base["user.id"]).merging(delta.fields) { _, acknowledged in acknowledged
+        }
     }
 
     private func forgettingOtherUser(_ base: Fields, than userID: JSONValue?) -> Fields {
-        guard let userID, base["user.id"] != userID else { return base }
+        guard base["user.id"] != userID else { return base }
         return base.filter { !$0.key.hasPrefix("user.") }
     }
 
@@ -64,7 +70,7 @@ struct HelpdeskAdapter: RemoteAdapter {
         if let error = body["error"], error != .null {
             let status = error["status"]?.integerValue.flatMap { Int(exactly: $0) }
             let classed = status.map { OutcomeClassifier.standard($0, hasRetryAfter: false) } ?? .retry
-            outcome.outcome = classed == .delivered || classed == .throttled ? .retry : classed
+            outcome.outcome = classed == .delivered ? .retry : classed
             outcome.error = "HTTP \(classified.httpStatus ?? 200) with an error: \(ErrorText.explanation(body) ?? "without explanation")"
             return outcome
         }

@@ -10,9 +10,7 @@ struct VGAdapter: RemoteAdapter {
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
         var projection = Projection(fields: [:])
         let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
-        let known = (knowledge.seen["state"] ?? knowledge.base["state"])?.stringValue
-        projection.fields["state"] = profile.statusMap.word(for: LocalState(conversation.status, owner), over: known)
-            .map(JSONValue.string)
+        projection.fields["state"] = statusWord(for: LocalState(conversation.status, owner), field: "state", knowing: knowledge)
         for (field, source) in profile.fieldMap {
             // The document shows no nulls: NULL says nothing.
             guard let value = source.value(in: conversation), value != .null else { continue }

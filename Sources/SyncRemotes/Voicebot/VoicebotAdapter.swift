@@ -7,9 +7,7 @@ struct VoicebotAdapter: RemoteAdapter {
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
         var projection = Projection(fields: [:])
         let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
-        let known = (knowledge.seen["status"] ?? knowledge.base["status"])?.stringValue
-        projection.fields["status"] = profile.statusMap.word(for: LocalState(conversation.status, owner), over: known)
-            .map(JSONValue.string)
+        projection.fields["status"] = statusWord(for: LocalState(conversation.status, owner), field: "status", knowing: knowledge)
         switch (owner, knowledge.remoteAssigneeID) {
         case (.human, let id?):
             if let number = Int64(id) {
@@ -22,20 +20,23 @@ struct VoicebotAdapter: RemoteAdapter {
                             + "voicebot's user ids are integers"))
             }
         case (.human, nil):
+            projection.fields["user_id"] = unassignment(knowing: knowledge)
             projection.omissions.append(
                 Omission(
                     field: "user_id",
                     reason: "assignee \"\(conversation.assigneeID ?? "")\" has no row for remote \"\(profile.name)\" in the table assignees"
                 ))
         case (.ai, _), (.none, _):
-            // Somebody over there may have picked the conversation up: only an assignment that we made ourselves is taken back.
-            if let ours = knowledge.base["user_id"] {
-                projection.fields["user_id"] = ours == .null && !knowledge.inDoubt.contains("user_id") ? ours : .null
-            } else if knowledge.inDoubt.contains("user_id") {
-                projection.fields["user_id"] = .null
-            }
+            projection.fields["user_id"] = unassignment(knowing: knowledge)
         }
         return projection
+    }
+
+    /// Somebody over there may have picked the conversation up: only an assignment that we made, or may have made, is taken back.
+    private func unassignment(knowing knowledge: RemoteKnowledge) -> JSONValue? {
+        if knowledge.inDoubt.contains("user_id") { return .null }
+        guard let ours = knowledge.base["user_id"], knowledge.seen["user_id"] ?? ours == ours else { return nil }
+        return .null
     }
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {

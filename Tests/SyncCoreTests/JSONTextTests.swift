@@ -1,0 +1,132 @@
+import FoundationEssentials
+import SyncCore
+import Testing
+
+@Suite struct JSONTextTests {
+    @Test(arguments: [
+        "", " ", "{", "}", "[1,]", "[,1]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "nul", "truex", "01", "-", "1.", ".5", "1e", "+1", "\"",
+        "\"\n\"",
+        "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "[1] 2", "'a'", "NaN", "Infinity", "{\"a\":}", "\u{FEFF}1",
+    ])
+    func `what is no JSON is refused`(text: String) {
+        #expect(throws: JSONTextError.self) { try JSONValue(text: text) }
+    }
+
+    @Test func `invalid UTF-8 is refused`() {
+        #expect(throws: JSONTextError.self) { try JSONValue(bytes: [0x22, 0xFF, 0x22]) }
+        #expect(throws: JSONTextError.self) { try JSONValue(bytes: [0x22, 0x5C, 0x6E, 0xC3, 0x22]) }
+    }
+
+    @Test func `escapes are read`() throws {
+        #expect(try JSONValue(text: #""\"\\\/\b\f\n\r\t\u00e9\ud83d\uDE00é""#) == "\"\\/\u{8}\u{C}\n\r\té😀é")
+    }
+
+    @Test func `white space is allowed where the grammar has it`() throws {
+        #expect(try JSONValue(text: " \n{ \"a\" :\t[ 1 , 2 ] , \"b\":{ } }\r\n") == ["a": [1, 2], "b": [:]])
+    }
+
+    @Test func `nesting is bounded`() throws {
+        let deep = String(repeating: "[", count: 256) + String(repeating: "]", count: 256)
+        #expect(try JSONValue(text: deep).arrayValue?.count == 1)
+        #expect(throws: JSONTextError.self) { try JSONValue(text: "[\(deep)]") }
+    }
+
+    @Test(arguments: [
+        ("1.0", "1"), ("1e3", "1000"), ("-0", "0"), ("0.10", "0.1"), ("123456789012345678901234567890", "123456789012345678901234567890"),
+    ])
+    func `a number has one form`(text: String, written: String) throws {
+        #expect(try JSONValue(text: text).text == written)
+    }
+
+    /// Foundation's reader and writer are the reference: texts written by either are read alike by both.
+    @Test(arguments: [UInt64(41), 42, 43])
+    func `random values are read as Foundation reads them`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<1500 {
+            let value = Self.value(depth: 4, using: &random)
+            let object: JSONValue = ["v": value]
+            let ours = object.text
+            let reference = try JSONDecoder().decode([String: Reference].self, from: Data(ours.utf8))
+            #expect(reference["v"]?.value == value, "seed \(seed): \(ours)")
+            let encoder = JSONEncoder()
+            let theirs = String(decoding: try encoder.encode(["v": Reference(value: value)]), as: UTF8.self)
+            #expect(try JSONValue(text: theirs) == object, "seed \(seed): \(theirs)")
+        }
+    }
+
+    /// Random bytes and random damage never crash the reader.
+    @Test(arguments: [UInt64(51), 52])
+    func `damaged texts are refused or read, never fatal`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var read = 0
+        for _ in 0..<20_000 {
+            var bytes = Array(Self.value(depth: 3, using: &random).text.utf8)
+            for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
+                bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            if (try? JSONValue(bytes: bytes)) != nil { read += 1 }
+        }
+        #expect(read > 1000, "undamaged texts are among them")
+    }
+
+    private static func value(depth: Int, using random: inout SeededGenerator) -> JSONValue {
+        switch Int.random(in: 0..<(depth > 0 ? 7 : 5), using: &random) {
+        case 0: return .null
+        case 1: return .bool(Bool.random(using: &random))
+        case 2: return .integer(Int64.random(in: -999_999_999_999...999_999_999_999, using: &random))
+        case 3: return .decimal(Decimal(Int.random(in: 1...99_999, using: &random) * 10 + 1) / 1000)
+        case 4: return .string(string(using: &random))
+        case 5: return .array((0..<Int.random(in: 0...4, using: &random)).map { _ in value(depth: depth - 1, using: &random) })
+        default:
+            var object: JSONObject = [:]
+            for _ in 0..<Int.random(in: 0...4, using: &random) { object[string(using: &random)] = value(depth: depth - 1, using: &random) }
+            return .object(object)
+        }
+    }
+
+    private static func string(using random: inout SeededGenerator) -> String {
+        let alphabet: [Character] = ["a", "Z", " ", "\"", "\\", "/", "\n", "\u{1}", "é", "返", "😀", "\u{7F}", "\u{2028}"]
+        return String((0..<Int.random(in: 0...8, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "x" })
+    }
+}
+
+/// Foundation's way to the same value.
+private struct Reference: Codable {
+    var value: JSONValue
+
+    init(value: JSONValue) {
+        self.value = value
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let string = try? container.decode(String.self) {
+            value = .string(string)
+        } else if container.decodeNil() {
+            value = .null
+        } else if let bool = try? container.decode(Bool.self) {
+            value = .bool(bool)
+        } else if let integer = try? container.decode(Int64.self) {
+            value = .integer(integer)
+        } else if let object = try? container.decode([String: Reference].self) {
+            value = .object(object.mapValues(\.value))
+        } else if let array = try? container.decode([Reference].self) {
+            value = .array(array.map(\.value))
+        } else {
+            value = .decimal(try container.decode(Decimal.self))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch value {
+        case .null: try container.encodeNil()
+        case .bool(let bool): try container.encode(bool)
+        case .integer(let integer): try container.encode(integer)
+        case .decimal(let decimal): try container.encode(decimal)
+        case .string(let string): try container.encode(string)
+        case .array(let array): try container.encode(array.map(Reference.init))
+        case .object(let object): try container.encode(object.mapValues(Reference.init))
+        }
+    }
+}

@@ -53,7 +53,8 @@ BEGIN
 END;
 
 -- BEFORE, and links and messages by hand instead of ON DELETE CASCADE: INSERT OR REPLACE on conversations deletes the old row
--- behind the scenes, and a cascade would take links and messages with it.
+-- behind the scenes, and a cascade would take links and messages with it. (With PRAGMA recursive_triggers = ON, which is off by
+-- default, it does so all the same.)
 CREATE TRIGGER conversations_deleted BEFORE DELETE ON conversations
 BEGIN
     UPDATE outbox
@@ -138,6 +139,13 @@ WHEN OLD.name IS NOT NEW.name OR OLD.email IS NOT NEW.email OR OLD.photo_url IS 
 BEGIN
     INSERT INTO change_feed (conversation_id, changed_at)
         SELECT id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM conversations WHERE user_id = NEW.id
+        ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
+END;
+
+CREATE TRIGGER users_deleted AFTER DELETE ON users
+BEGIN
+    INSERT INTO change_feed (conversation_id, changed_at)
+        SELECT id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM conversations WHERE user_id = OLD.id
         ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
 END;
 

@@ -27,7 +27,8 @@ package struct Redaction: Sendable {
         if let credential, !credential.isEmpty { found.insert(credential) }
         // Longest first, so that a string which contains another one goes as a whole.
         secrets = found.sorted { $0.count > $1.count }
-        words = Set(found.flatMap(Redaction.words).map { $0.lowercased() }).union(short.map { $0.lowercased() })
+        // Ids are taken out whole: "user_123456" must not make every "user" vanish.
+        words = Set(found.filter { !$0.contains("_") }.flatMap(Redaction.words).map { $0.lowercased() }).union(short.map { $0.lowercased() })
             .subtracting(Redaction.technicalWords)
     }
 

@@ -83,7 +83,7 @@ extension Store {
     }
 
     /// Of messages that are not over, or were planned within twice the time that Fin remembers a timestamp.
-    private static func takenTimestamps(
+    static func takenTimestamps(
         _ db: Database, _ conversationID: String, _ remote: String, now: Instant
     ) throws -> Set<String> {
         try String.fetchSet(

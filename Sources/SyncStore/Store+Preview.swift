@@ -110,10 +110,15 @@ extension Store {
                         SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = ?1)
                     ORDER BY f.sequence
                     """, arguments: [remote.name])
+            var shown: [String: Set<String>] = [:]
             var items: [PlanPreview] = try ids.compactMap { row in
-                guard let snapshot = try Store.messageSnapshot(db, row[0], remote: remote.name) else { return nil }
+                guard var snapshot = try Store.messageSnapshot(db, row[0], remote: remote.name) else { return nil }
+                snapshot.takenTimestamps = try Store.takenTimestamps(db, row[1], remote.name, now: context.now)
+                    .union(shown[row[1], default: []])
+                let decision = context.decideMessage(snapshot)
+                if let timestamp = decision.timestamp { shown[row[1], default: []].insert(timestamp) }
                 return PlanPreview(
-                    conversationID: row[1], remote: remote.name, source: .new, decision: context.decideMessage(snapshot), base: [:])
+                    conversationID: row[1], remote: remote.name, source: .new, decision: decision, base: [:])
             }
             let waiting = try Row.fetchAll(
                 db,
@@ -131,5 +136,13 @@ extension Store {
             }
             return items
         }
+    }
+}
+
+extension PlanDecision {
+    /// The timestamp that a planned message carries.
+    fileprivate var timestamp: String? {
+        guard case .send(let planned) = self else { return nil }
+        return planned.call.body["message"]?["timestamp"]?.stringValue
     }
 }

@@ -12,6 +12,14 @@ package struct RunCounts: Sendable, Equatable {
     package var dead = 0
 
     package init() {}
+
+    package mutating func add(_ other: RunCounts) {
+        examined += other.examined
+        planned += other.planned
+        delivered += other.delivered
+        putBack += other.putBack
+        dead += other.dead
+    }
 }
 
 extension Store {

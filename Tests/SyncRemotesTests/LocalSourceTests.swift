@@ -23,7 +23,7 @@ import Testing
     @Test func `every source that the notation names is one`() {
         let names = LocalSource.notation.split(separator: ",").map { $0.drop { $0 == " " } }
         #expect(names.count == 16)
-        for name in names { #expect(LocalSource(name.replacing("KEY", with: "plan")) != nil, "\(name)") }
+        for name in names { #expect(LocalSource(String(name).replacing("KEY", with: "plan")) != nil, "\(name)") }
     }
 
     @Test func `the standard fields of vg are documented ones with a source`() {

@@ -38,13 +38,14 @@ package actor Lane {
     private var isStopping = false
     /// The store has to be asked whether the remote was paused or resumed.
     private var mayBeSteered = false
-    /// Counts the starts; calls carry the number under which they went out.
-    private var round = 0
-    private var roundsInFlight: [Int: Int] = [:]
+    /// The run that last started the lane, and how many calls are in flight by the run under which they went out.
+    private var run: Int64 = 0
+    private var inFlightByRun: [Int64: Int] = [:]
     private var sleeper: CheckedContinuation<Void, Never>?
     private var isWoken = false
+    private var isEnding = false
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
-    private var triedWaiters: [(round: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    private var triedWaiters: [(run: Int64, continuation: CheckedContinuation<Void, Never>)] = []
     private var counts = RunCounts()
     private var failure: StoreError?
     private(set) package var lastProgress: Instant
@@ -69,17 +70,17 @@ package actor Lane {
     }
 
     private enum Event: Sendable {
-        case finished(FinishedCall, round: Int)
+        case finished(FinishedCall, run: Int64)
         case exchanged(Result<ExchangeReply, any Error>)
         case timer
         case woken
     }
 
     /// Looks for due rows and delivers them, in the background; when it is at it already, it looks again at once.
-    package func start() {
+    package func start(run: Int64) {
         mayHaveDue = true
         mayBeSteered = true
-        round += 1
+        self.run = run
         refreshCredential()
         wake()
         guard !isActive, !isStopping else { return }
@@ -94,14 +95,15 @@ package actor Lane {
         await withCheckedContinuation { idleWaiters.append($0) }
     }
 
-    /// Returns when everything that was due at the last ``start()`` has been tried. Calls that hang since earlier are not waited for.
+    /// Returns when everything that was due at the last ``start(run:)`` has been tried. Calls that hang since earlier runs are not
+    /// waited for.
     package func waitUntilTried() async {
-        guard isActive, !hasTried(round) else { return }
-        await withCheckedContinuation { triedWaiters.append((round, $0)) }
+        guard isActive, !hasTried(run) else { return }
+        await withCheckedContinuation { triedWaiters.append((run, $0)) }
     }
 
-    private func hasTried(_ round: Int) -> Bool {
-        !mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !roundsInFlight.keys.contains { $0 >= round }
+    private func hasTried(_ run: Int64) -> Bool {
+        !mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !inFlightByRun.keys.contains { $0 >= run }
     }
 
     /// No new calls from now on. Calls in flight go on.
@@ -121,7 +123,7 @@ package actor Lane {
     }
 
     private func sleepUntilWoken() async {
-        if isWoken || !isActive {
+        if isWoken || isEnding {
             isWoken = false
             return
         }
@@ -147,9 +149,19 @@ package actor Lane {
     package var inFlight: Int { gate.inFlight }
 
     private func deliverAll() async {
+        // A start that came while the last round was being wound up begins another one.
+        repeat { await deliverRound() } while mayBeSteered && !isStopping && failure == nil
+        isActive = false
+        for waiter in idleWaiters + triedWaiters.map(\.continuation) { waiter.resume() }
+        idleWaiters = []
+        triedWaiters = []
+    }
+
+    private func deliverRound() async {
+        isEnding = false
         await withTaskGroup(of: Event.self) { group in
             watchForWakes(&group)
-            while true {
+            while failure == nil {
                 let hold = admit(&group)
                 if isStopping || hold == .long { putBackBuffer() }
                 exchangeIfNeeded(&group, isHeld: isStopping || hold != .none)
@@ -159,17 +171,19 @@ package actor Lane {
                 guard let event = await group.next() else { break }
                 if case .woken = event { watchForWakes(&group) }
                 handle(event)
-                if failure != nil { break }
             }
-            // From here on a start begins anew.
-            isActive = false
+            isEnding = true
             wake()
             group.cancelAll()
+            // After a failure calls may still be out: their slots become free, their rows come back when the lease ends.
+            for await event in group where failure != nil { handle(event) }
         }
         timerAt = nil
-        for waiter in idleWaiters + triedWaiters.map(\.continuation) { waiter.resume() }
-        idleWaiters = []
-        triedWaiters = []
+        if failure != nil {
+            buffer = []
+            finished = []
+            committing = []
+        }
     }
 
     private func watchForWakes(_ group: inout TaskGroup<Event>) {
@@ -183,8 +197,8 @@ package actor Lane {
     private func resumeTriedWaiters(_ hold: Hold) {
         guard !triedWaiters.isEmpty else { return }
         let isHeld = hold == .long && !isExchanging && finished.isEmpty
-        let done = triedWaiters.filter { isHeld || hasTried($0.round) }
-        triedWaiters.removeAll { isHeld || hasTried($0.round) }
+        let done = triedWaiters.filter { isHeld || hasTried($0.run) }
+        triedWaiters.removeAll { isHeld || hasTried($0.run) }
         for waiter in done { waiter.continuation.resume() }
     }
 
@@ -213,9 +227,9 @@ package actor Lane {
                     _ = gate.finished(DeliveryOutcome(.interrupted), now: now())
                     finished.append(unsent)
                 } else {
-                    let (courier, credential, round) = (courier, credential, round)
-                    roundsInFlight[round, default: 0] += 1
-                    group.addTask { .finished(await courier.deliver(claimed, credential: credential), round: round) }
+                    let (courier, credential, run) = (courier, credential, run)
+                    inFlightByRun[run, default: 0] += 1
+                    group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run) }
                 }
             case .wait(let until): return hold(until: until)
             case .paused: return .long
@@ -318,8 +332,8 @@ package actor Lane {
             timerAt = nil
         case .woken:
             break
-        case .finished(let call, let round):
-            roundsInFlight[round] = roundsInFlight[round].flatMap { $0 > 1 ? $0 - 1 : nil }
+        case .finished(let call, let run):
+            inFlightByRun[run] = inFlightByRun[run].flatMap { $0 > 1 ? $0 - 1 : nil }
             let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
             for change in gate.finished(outcome, now: now()) { report(change) }
             if outcome.outcome == .delivered { lastProgress = now() }

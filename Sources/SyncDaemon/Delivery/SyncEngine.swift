@@ -129,7 +129,7 @@ package actor SyncEngine {
         // Messages first, then the state of linked remotes, then the helpdesk.
         try await repeatedly(&summary) { store, context throws(StoreError) in try await store.planMessages(context) }
         let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
-        for lane in messageLanes { await lane.start() }
+        for lane in messageLanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: messageLanes, stall: configuration.schedule.stall, now: parts.now)
         try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &summary)
         try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &summary)
@@ -144,7 +144,7 @@ package actor SyncEngine {
         try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
             try await store.planStates(stage, context)
         }
-        for lane in lanes { await lane.start() }
+        for lane in lanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
     }
 
@@ -158,7 +158,7 @@ package actor SyncEngine {
             summary.counts.planned += batch.planned + batch.refused.count
             summary.counts.dead += batch.refused.count
             reporter.report(batch)
-            if batch.planned > 0 { for lane in lanes { await lane.start() } }
+            if batch.planned > 0 { for lane in lanes { await lane.start(run: summary.runID) } }
             if batch.examined == 0 { return }
         }
     }
@@ -185,17 +185,18 @@ package actor SyncEngine {
     }
 
     private func collect(_ summary: inout Summary) async {
-        for lane in lanes {
-            let counts = await lane.takeCounts()
-            summary.counts.delivered += counts.delivered
-            summary.counts.putBack += counts.putBack
-            summary.counts.dead += counts.dead
-        }
+        summary.counts.add(await takeCounts())
         summary.nextDue = await nextDue()
     }
 
+    private func takeCounts() async -> RunCounts {
+        var sum = RunCounts()
+        for lane in lanes { sum.add(await lane.takeCounts()) }
+        return sum
+    }
+
     /// When the next row falls due or the next gate opens for rows that wait; nil when nothing waits.
-    private func nextDue() async -> Instant? {
+    package func nextDue() async -> Instant? {
         let now = parts.now()
         if isStopping { return nil }
         if (try? await parts.store.feedIsEmpty()) == false { return now }
@@ -235,6 +236,13 @@ package actor SyncEngine {
         await commits.limitPatience(to: .seconds(2))
         for transport in transports { await transport.shutdown() }
         await LaneBarrier.wait(for: lanes, limit: .seconds(5), now: parts.now)
+    }
+
+    /// Waits until all lanes are idle: every due row has been tried, every call has ended.
+    /// - Returns: what happened since the run was counted.
+    package func finishCalls() async -> RunCounts {
+        for lane in lanes { await lane.waitUntilIdle() }
+        return await takeCounts()
     }
 
     /// Rows delivered since the engine exists.

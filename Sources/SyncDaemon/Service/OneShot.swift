@@ -57,12 +57,14 @@ package struct OneShot: Sendable {
             let summary = await engine.run(cause: RunCause.request.rawValue)
             outcome.runs += 1
             outcome.counts.add(summary.counts)
-            outcome.nextDue = summary.nextDue
+            // The run went on without calls that hang; the command waits for their end.
+            outcome.counts.add(await engine.finishCalls())
+            outcome.nextDue = await engine.nextDue()
             outcome.error = summary.error
             guard summary.error == nil else { return outcome }
             // What could not be planned because a call for it was in flight belongs to this run.
             if outcome.runs < OneShot.maximumFollowUps, (try? await store.feedIsEmpty()) == false { continue }
-            guard let deadline, let next = summary.nextDue, next < deadline else { return outcome }
+            guard let deadline, let next = outcome.nextDue, next < deadline else { return outcome }
             try? await Task.sleep(for: .milliseconds(max((next - now()).milliseconds, 1)))
         }
     }
@@ -82,15 +84,5 @@ package struct OneShot: Sendable {
             let remaining = rate >= 1 ? ", about \(Int(Double(left) / rate) + 1) s left" : ""
             progress("\(delivered) delivered, \(left) waiting, \(Int(rate)) calls/s\(remaining)")
         }
-    }
-}
-
-extension RunCounts {
-    fileprivate mutating func add(_ other: RunCounts) {
-        examined += other.examined
-        planned += other.planned
-        delivered += other.delivered
-        putBack += other.putBack
-        dead += other.dead
     }
 }

@@ -60,6 +60,9 @@ extension FinAdapter {
         guard message.body != nil || !message.attachments.isEmpty else {
             throw Refusal("message \"\(message.id)\" has neither a body nor an attachment")
         }
+        guard Instant(iso8601: message.createdAt) != nil else {
+            throw Refusal("messages.created_at of \"\(message.id)\" is no moment in ISO 8601, such as 2026-01-31T09:30:00.000Z")
+        }
         var userObject: JSONObject = ["id": .string(user.id)]
         userObject["name"] = user.name.map(JSONValue.string)
         userObject["email"] = user.email.map(JSONValue.string)

@@ -1,0 +1,168 @@
+import Foundation
+import GRDB
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncStore
+
+/// A database in a temporary folder, the store on it, and a second connection that writes as the application does.
+final class Bench: Sendable {
+    /// Every test starts here; nothing reads the clock.
+    static let start = Instant(milliseconds: 1_772_366_400_000)
+
+    let folder: URL
+    let path: String
+    let store: Store
+    let application: DatabaseQueue
+    let remotes: [RemoteParticipation]
+    private let keys = Mutex(0)
+    private let claims = Mutex<Int64>(0)
+
+    init(_ remotes: [RemoteParticipation] = [.voicebot, .vg, .helpdesk, .fin], foreignKeys: Bool = true) throws {
+        folder = try Bench.temporaryFolder()
+        path = folder.appending(path: "convosync.db").path
+        store = try Store(path: path, access: .migrating)
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = foreignKeys
+        configuration.busyMode = .timeout(5)
+        application = try DatabaseQueue(path: path, configuration: configuration)
+        self.remotes = remotes
+    }
+
+    deinit {
+        // Closing is left to the connections: one of them may still be at work.
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    static func temporaryFolder() throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "convosync-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    // MARK: The application's side
+
+    func write(_ sql: String, _ arguments: StatementArguments = StatementArguments()) throws {
+        try application.writeWithoutTransaction { db in try db.execute(sql: sql, arguments: arguments) }
+    }
+
+    /// One row per line, columns joined by `|`, NULL as `-`.
+    func lines(_ sql: String) throws -> [String] {
+        try application.read { db in
+            try Row.fetchAll(db, sql: sql).map { row in
+                row.databaseValues.map { $0.isNull ? "-" : String.fromDatabaseValue($0) ?? "\($0)" }.joined(separator: "|")
+            }
+        }
+    }
+
+    /// Conversations with links to all remotes that need one.
+    func addConversations(_ ids: String...) throws {
+        for id in ids {
+            try write("INSERT INTO conversations (id) VALUES (?)", [id])
+            for remote in remotes where remote.needsLink {
+                try write("INSERT INTO links (conversation_id, remote, remote_id) VALUES (?, ?, ?)", [id, remote.name, "r-\(id)"])
+            }
+        }
+    }
+
+    func addMessage(_ id: String, of conversation: String, at time: String = "2026-03-01T11:00:00.000Z") throws {
+        try write(
+            "INSERT INTO messages (id, conversation_id, author, body, created_at) VALUES (?, ?, 'user', ?, ?)",
+            [id, conversation, "text of \(id)", time])
+    }
+
+    /// Who is on the feed: `conversation|remote|deferred`.
+    func feed() throws -> [String] {
+        try lines("SELECT conversation_id, remote, deferred FROM change_feed ORDER BY 1, 2")
+    }
+
+    func clearFeed() throws {
+        try write("DELETE FROM change_feed; DELETE FROM message_feed")
+    }
+
+    /// All outbox rows: `id|conversation|remote|state`.
+    func outbox(_ condition: String = "1") throws -> [String] {
+        try lines("SELECT id, conversation_id, remote, state FROM outbox WHERE \(condition) ORDER BY id")
+    }
+
+    // MARK: The daemon's side
+
+    func context(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil) -> PlanContext {
+        PlanContext(
+            remotes: remotes ?? self.remotes, runID: 1, now: now, decide: Scripted.decide, decideMessage: Scripted.decideMessage,
+            newIdempotencyKey: { [weak self] in self?.newKey() ?? "key" })
+    }
+
+    private func newKey() -> String {
+        keys.withLock { counter in
+            counter += 1
+            return "key-\(counter)"
+        }
+    }
+
+    /// Plans everything that is on the feeds: messages, linked remotes, helpdesk.
+    func plan(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil) async throws {
+        let context = context(now: now, remotes: remotes)
+        while try await store.planMessages(context).examined > 0 {}
+        while try await store.planStates(.linked, context).examined > 0 {}
+        while try await store.planStates(.endOfRun, context).examined > 0 {}
+    }
+
+    func exchange(
+        _ remote: String, finished: [FinishedCall] = [], claim: Int = 0, now: Instant = Bench.start, process: Int64 = 1
+    ) async throws -> ExchangeReply {
+        let counter = claims.withLock { counter in
+            counter += 1
+            return counter
+        }
+        let request = ExchangeRequest(remote: remote, finished: finished, claim: claim, leaseDuration: .seconds(60), gate: nil)
+        let replies = try await store.exchange([request], processID: process, leaseCounter: counter, now: now)
+        return try #require(replies.first)
+    }
+
+    func claim(_ remote: String, _ count: Int = 10, now: Instant = Bench.start, process: Int64 = 1) async throws -> [ClaimedRow] {
+        try await exchange(remote, claim: count, now: now, process: process).claimed
+    }
+
+    /// Ends a call as the deliverer does; an acknowledgement replaces the sent fields in the base.
+    func finished(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, now: Instant = Bench.start) -> FinishedCall {
+        var row = claimed.row
+        var random = SystemRandomNumberGenerator()
+        let policy = RetryPolicy(base: .zero, cap: .zero)
+        let reason = row.finish(outcome, startedAt: now, now: now, policy: policy, timeout: .seconds(10), using: &random)
+        var acknowledgement: FinishedCall.Acknowledgement?
+        if outcome.outcome == .delivered {
+            let sent = claimed.delta?.fields ?? [:]
+            acknowledgement = FinishedCall.Acknowledgement(
+                base: claimed.knowledge.base.merging(sent) { _, new in new },
+                inDoubt: claimed.knowledge.attempted.filter { sent[$0.key] == nil },
+                seen: claimed.knowledge.seen.merging(outcome.observed) { _, new in new })
+        }
+        return FinishedCall(
+            claimed: claimed, row: row, startedAt: now, finishedAt: now, outcome: outcome, error: reason ?? outcome.error,
+            acknowledgement: acknowledgement)
+    }
+
+    @discardableResult
+    func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, now: Instant = Bench.start) async throws -> ExchangeReply {
+        try await exchange(claimed.remote, finished: [finished(claimed, outcome, now: now)], now: now)
+    }
+
+    /// Plans and delivers everything that is due until nothing is left.
+    func converge(now: Instant = Bench.start) async throws {
+        try await plan(now: now)
+        for remote in remotes {
+            while let claimed = try await claim(remote.name, 1, now: now).first {
+                try await finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: now)
+            }
+        }
+    }
+
+    /// Exactly one claimed row, or a failed test.
+    func claimOne(_ remote: String, now: Instant = Bench.start, process: Int64 = 1) async throws -> ClaimedRow {
+        let claimed = try await claim(remote, now: now, process: process)
+        try #require(claimed.count == 1)
+        return try #require(claimed.first)
+    }
+}

@@ -1,0 +1,128 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Which writes of the application a run will look at, and which cost nothing.
+@Suite struct ChangeFeedTests {
+    /// c1 with user u1 and assignee agent_jane, c2 with neither; both linked; the feeds are empty.
+    private func bench() throws -> Bench {
+        let bench = try Bench()
+        try bench.write("INSERT INTO users (id, name) VALUES ('u1', 'Jane'), ('u2', 'Max')")
+        try bench.addConversations("c1", "c2")
+        try bench.write("UPDATE conversations SET user_id = 'u1', assignee_id = 'agent_jane' WHERE id = 'c1'")
+        try bench.write("INSERT INTO assignees VALUES ('agent_jane', 'voicebot', '7')")
+        try bench.addMessage("m0", of: "c1")
+        try bench.clearFeed()
+        return bench
+    }
+
+    @Test(arguments: [
+        "title = 'x'", "tags = '[\"a\"]'", "attributes = '{\"a\":1}'", "status = 'ended'", "assignee_id = NULL",
+        "last_user_read_at = '2026-03-01T12:00:00Z'", "user_id = 'u2'", "created_at = '2026-03-01T12:00:00Z'",
+        "updated_at = '2026-03-01T12:00:00Z'",
+    ])
+    func `a changed column feeds its conversation for every remote`(_ assignment: String) throws {
+        let bench = try bench()
+        try bench.write("UPDATE conversations SET \(assignment) WHERE id = 'c1'")
+        #expect(try bench.feed() == ["c1||0"])
+    }
+
+    @Test(arguments: [
+        "UPDATE conversations SET title = title, status = status, tags = tags, user_id = user_id",
+        "UPDATE conversations SET title = NULL WHERE title IS NULL",
+        "UPDATE users SET name = name, attributes = attributes",
+        "UPDATE users SET name = 'Maximilian' WHERE id = 'u2'",
+        "INSERT INTO users (id) VALUES ('u3')",
+        "INSERT INTO assignees VALUES ('agent_nobody', 'voicebot', '9')",
+        "INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'agent'), ('m2', 'c1', 'fin')",
+    ])
+    func `a write that changes nothing for a conversation feeds nothing`(_ sql: String) throws {
+        let bench = try bench()
+        try bench.write(sql)
+        #expect(try bench.feed().isEmpty)
+        #expect(try bench.lines("SELECT * FROM message_feed").isEmpty)
+    }
+
+    @Test(arguments: ["name = 'Janet'", "email = 'j@example.com'", "photo_url = 'x'", "user_type = NULL", "attributes = '{\"a\":1}'"])
+    func `a changed user feeds its conversations only`(_ assignment: String) throws {
+        let bench = try bench()
+        try bench.write("UPDATE users SET \(assignment) WHERE id = 'u1'")
+        #expect(try bench.feed() == ["c1||0"])
+    }
+
+    @Test func `a user that is written after its conversation feeds it`() throws {
+        let bench = try Bench(foreignKeys: false)
+        try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try bench.clearFeed()
+        try bench.write("INSERT INTO users (id) VALUES ('u1')")
+        #expect(try bench.feed() == ["c1||0"])
+    }
+
+    @Test(arguments: [
+        "INSERT INTO assignees VALUES ('agent_jane', 'vg', '9')",
+        "UPDATE assignees SET remote = 'vg'",
+        "INSERT OR REPLACE INTO assignees VALUES ('agent_jane', 'vg', '9')",
+    ])
+    func `an entry of the id map feeds the assignee's conversations for its remote`(_ sql: String) throws {
+        let bench = try bench()
+        try bench.write(sql)
+        #expect(try bench.feed() == ["c1|vg|0"])
+    }
+
+    @Test(arguments: [
+        "UPDATE links SET remote_id = 'other' WHERE conversation_id = 'c2' AND remote = 'vg'",
+        "UPDATE links SET agent_id = 'a' WHERE conversation_id = 'c2' AND remote = 'vg'",
+        "UPDATE links SET remote_id = remote_id WHERE conversation_id = 'c2' AND remote = 'vg'",
+        "INSERT OR REPLACE INTO links VALUES ('c2', 'vg', 'r-c2', NULL)",
+    ])
+    func `a link that is written feeds its conversation for its remote`(_ sql: String) throws {
+        let bench = try bench()
+        try bench.write(sql)
+        #expect(try bench.feed() == ["c2|vg|0"])
+    }
+
+    @Test func `a new conversation is fed, however often it changes, once`() throws {
+        let bench = try bench()
+        try bench.write("INSERT INTO conversations (id) VALUES ('c3')")
+        for status in ["closed", "open", "ended"] { try bench.write("UPDATE conversations SET status = ? WHERE id = 'c3'", [status]) }
+        #expect(try bench.feed() == ["c3||0"])
+    }
+
+    @Test func `an upsert feeds as an update does`() throws {
+        let bench = try bench()
+        let upsert = "INSERT INTO conversations (id, title) VALUES ('c2', 'x') ON CONFLICT (id) DO UPDATE SET title = excluded.title"
+        try bench.write(upsert)
+        #expect(try bench.feed() == ["c2||0"])
+        try bench.clearFeed()
+        try bench.write(upsert)
+        #expect(try bench.feed().isEmpty)
+    }
+
+    @Test func `a change that is rolled back is not on the feed`() throws {
+        let bench = try bench()
+        try bench.write("BEGIN; UPDATE conversations SET status = 'ended'; ROLLBACK")
+        #expect(try bench.feed().isEmpty)
+    }
+
+    @Test func `messages by users are fed in the order in which they were written`() throws {
+        let bench = try bench()
+        try bench.addMessage("m9", of: "c2", at: "2026-03-01T12:00:00Z")
+        try bench.addMessage("m1", of: "c1", at: "2020-03-01T12:00:00Z")
+        #expect(try bench.lines("SELECT message_id, conversation_id, remote FROM message_feed ORDER BY sequence") == ["m9|c2|", "m1|c1|"])
+        #expect(try bench.feed().isEmpty)
+    }
+
+    @Test func `a message that is written again is on the feed once`() throws {
+        let bench = try bench()
+        for _ in 0..<3 { try bench.write("INSERT OR REPLACE INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'user')") }
+        #expect(try bench.lines("SELECT message_id FROM message_feed") == ["m1"])
+    }
+
+    @Test func `a change wakes an entry that waits for a call in flight`() throws {
+        let bench = try bench()
+        try bench.write("INSERT INTO change_feed VALUES ('c1', 'vg', '2026-03-01T12:00:00Z', 1)")
+        try bench.write("UPDATE links SET agent_id = 'x' WHERE conversation_id = 'c1' AND remote = 'vg'")
+        #expect(try bench.feed() == ["c1|vg|0"])
+    }
+}

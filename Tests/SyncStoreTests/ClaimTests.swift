@@ -1,0 +1,151 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Claiming: one call in flight per conversation and remote, messages first in first out, nothing before its moment.
+@Suite struct ClaimTests {
+    private func messages(_ ids: String..., conversation: String = "c1") throws -> Bench {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u1')")
+        for id in ids { try bench.addMessage(id, of: conversation) }
+        return bench
+    }
+
+    private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
+
+    @Test func `a claimed row carries what its delivery needs`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        try bench.write(
+            "UPDATE link_state SET base = ?, in_doubt = ?, seen = ?",
+            ["{\"title\":\"x\"}", "{\"status\":\"closed\"}", "{\"status\":\"open\"}"])
+        let claimed = try await bench.claimOne("vg", process: 5)
+        #expect(claimed.conversationID == "c1")
+        #expect(claimed.remote == "vg")
+        #expect([claimed.operation, claimed.method, claimed.path] == ["update", "PATCH", "/vg/agent9/r-c1"])
+        #expect(claimed.body == "{\"status\":\"open\",\"title\":null}")
+        #expect(claimed.idempotencyKey == "key-1")
+        #expect(claimed.delta == Delta(fields: ["status": "open", "title": .null]))
+        let knowledge = RemoteKnowledge(
+            base: ["title": "x"], inDoubt: ["status"], attempted: ["status": "closed"], seen: ["status": "open"])
+        #expect(claimed.knowledge == knowledge)
+        #expect(claimed.row == OutboxRow(payload: .state, state: .sending, dueAt: Bench.start, createdAt: Bench.start))
+        #expect(claimed.lease >> 32 == 5, "the upper half of a fencing value names its process")
+        #expect(claimed.leaseUntil == Bench.start + .seconds(60))
+        #expect(claimed.earlierTries == 0)
+        #expect(
+            try bench.lines("SELECT state, lease, lease_until FROM outbox")
+                == ["sending|\(claimed.lease)|\(claimed.leaseUntil.iso8601)"])
+    }
+
+    @Test func `two claims of one process have different fencing values`() async throws {
+        let bench = try messages("m1")
+        try await bench.plan()
+        let first = try await bench.claimOne("fin")
+        try await bench.finish(first, DeliveryOutcome(.interrupted))
+        #expect(try await bench.claimOne("fin").lease != first.lease)
+    }
+
+    @Test func `one call is in flight per conversation and remote, others go on`() async throws {
+        let bench = try messages("m1", "m2")
+        try bench.addMessage("m3", of: "c2")
+        try await bench.plan()
+        #expect(try await bench.claim("fin").map(\.id) == [1, 3])
+        #expect(try await bench.claim("fin").isEmpty)
+    }
+
+    @Test func `messages go first in, first out, also when the first one fails`() async throws {
+        let bench = try messages("m1", "m2")
+        try await bench.plan()
+        let first = try await bench.claimOne("fin")
+        try await bench.finish(first, DeliveryOutcome(.retry, error: "HTTP 500", notBefore: Bench.start + .minutes(2)))
+        #expect(try await bench.claim("fin").isEmpty, "the second must not overtake the first")
+        #expect(try await bench.claim("fin", now: Bench.start + .minutes(2)).map(\.id) == [1])
+    }
+
+    @Test func `a held message blocks its conversation and no other`() async throws {
+        let bench = try messages("m1", "m2")
+        try bench.addMessage("m3", of: "c2")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = 'held' WHERE id = 1")
+        #expect(try await bench.claim("fin").map(\.id) == [3])
+    }
+
+    @Test(arguments: ["dead", "uncertain", "discarded", "delivered", "superseded"])
+    func `a message that is over blocks nothing`(_ state: String) async throws {
+        let bench = try messages("m1", "m2")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = ? WHERE id = 1", [state])
+        #expect(try await bench.claim("fin").map(\.id) == [2])
+    }
+
+    @Test func `what fell due first is claimed first`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1", "c2", "c3", "c4")
+        try await bench.plan()
+        for (id, seconds) in [(1, 30), (2, 10), (3, 20), (4, 10)] as [(Int, Int64)] {
+            try bench.write("UPDATE outbox SET due_at = ? WHERE id = ?", [(Bench.start + .seconds(seconds)).iso8601, id])
+        }
+        #expect(try await bench.claim("vg", now: Bench.start + .seconds(9)).isEmpty)
+        #expect(try await bench.claim("vg", 1, now: Bench.start + .seconds(10)).map(\.id) == [2])
+        #expect(try await bench.claim("vg", 2, now: Bench.start + .hours(1)).map(\.id) == [4, 3])
+        #expect(try await bench.claim("vg", 2, now: Bench.start + .hours(1)).map(\.id) == [1])
+    }
+
+    @Test func `a state that is about to be replaced is not claimed, unless it was written just now`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1", "c2")
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+        #expect(try await bench.claim("vg", now: Bench.start + .minutes(1)).map(\.conversationID) == ["c2"])
+        // A conversation that changes all the time must not be starved.
+        #expect(try await bench.claim("vg", now: Bench.start + .seconds(1)).map(\.conversationID) == ["c1"])
+    }
+
+    @Test func `a message is claimed although its conversation waits to be planned`() async throws {
+        let bench = try messages("m1")
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        #expect(try await bench.claim("fin", now: Bench.start + .minutes(1)).count == 1)
+    }
+
+    @Test func `a claim takes rows of its remote only`() async throws {
+        let bench = try Bench([.voicebot, .vg])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        #expect(try await bench.claim("vg").map(\.remote) == ["vg"])
+        #expect(try bench.lines("SELECT remote FROM outbox WHERE state = 'pending'") == ["voicebot"])
+    }
+
+    @Test func `a paused remote is claimed nothing until it is resumed, also after a restart`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        try await bench.store.enterRemotes(bench.remotes)
+        #expect(try await bench.store.setPaused(true, remote: "vg", now: Bench.start))
+        #expect(try await bench.store.setPaused(true, remote: "vg", now: Bench.start + .hours(1)))
+        let reply = try await bench.exchange("vg", claim: 10)
+        #expect(reply.isPaused)
+        #expect(reply.claimed.isEmpty)
+        let restarted = try Store(path: bench.path, access: .existing)
+        #expect(try await restarted.storedRemotes()["vg"]?.gate.pausedAt == Bench.start, "the first pause counts")
+        #expect(try await restarted.setPaused(false, remote: "vg", now: Bench.start))
+        #expect(try await bench.claim("vg").count == 1)
+        #expect(try await restarted.setPaused(true, remote: "nobody", now: Bench.start) == false)
+    }
+
+    @Test func `the next due moment and what waits are found`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1", "c2")
+        #expect(try await bench.store.hasPending("vg") == false)
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET due_at = ? WHERE id = 2", [(Bench.start + .minutes(5)).iso8601])
+        #expect(try await bench.store.nextDue("vg", after: Bench.start) == Bench.start + .minutes(5))
+        #expect(try await bench.store.nextDue("vg", after: Bench.start - .seconds(1)) == Bench.start)
+        #expect(try await bench.store.nextDue("vg", after: Bench.start + .minutes(5)) == nil)
+        #expect(try await bench.store.hasPending("vg"))
+        #expect(try await bench.store.hasPending("voicebot") == false)
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import GRDB
+import Migrations
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// The embedded schema is the one in `migrations/`.
+@Suite struct MigrationTests {
+    private static let migrationsFolder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "migrations").resolvingSymlinksInPath()
+
+    private func files() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: Self.migrationsFolder.path).filter { $0.hasSuffix(".sql") }.sorted()
+    }
+
+    @Test func `the program embeds exactly the files of the folder, in their order`() throws {
+        #expect(EmbeddedMigrations.all.map { "\($0.identifier).sql" } == (try files()))
+    }
+
+    @Test func `the embedded texts are the files to the byte`() throws {
+        for (identifier, sql) in EmbeddedMigrations.all {
+            let file = try Data(contentsOf: Self.migrationsFolder.appending(path: "\(identifier).sql"))
+            #expect(Data(sql.utf8) == file, "\(identifier)")
+        }
+    }
+
+    @Test func `the package embeds every file of the folder`() throws {
+        let root = Self.migrationsFolder.deletingLastPathComponent()
+        let package = try String(contentsOf: root.appending(path: "Package.swift"), encoding: .utf8)
+        for file in try files() { #expect(package.contains(".embedInCode(\"\(file)\")"), "\(file)") }
+    }
+
+    @Test func `the files are numbered without gaps`() throws {
+        for (index, file) in try files().enumerated() {
+            #expect(Int(file.prefix(4)) == index + 1, "\(file)")
+            #expect(file.dropFirst(4).first == "_")
+        }
+    }
+
+    @Test func `all migrations are applied, and only once`() async throws {
+        let bench = try Bench()
+        #expect(try await bench.store.appliedMigrations() == EmbeddedMigrations.all.map(\.identifier))
+        try bench.addConversations("c1")
+        let again = try Store(path: bench.path, access: .migrating)
+        #expect(try await again.appliedMigrations() == EmbeddedMigrations.all.map(\.identifier))
+        #expect(try bench.lines("SELECT id FROM conversations") == ["c1"])
+    }
+
+    @Test func `every table is strict`() throws {
+        let bench = try Bench()
+        let loose = try bench.lines(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'")
+        #expect(loose == ["grdb_migrations"])
+        let tables = try bench.lines("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 1")
+        #expect(Int(tables.first ?? "") ?? 0 >= 12)
+    }
+
+    @Test func `triggers and checks use functions that every client has`() throws {
+        let bench = try Bench()
+        for sql in try bench.lines("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'grdb_migrations'") {
+            #expect(!sql.lowercased().contains("jsonb"), "not in SQLite 3.40")
+            #expect(!sql.lowercased().contains("subsec"), "NULL in SQLite 3.40")
+        }
+        // A connection that nobody prepared can write every application table.
+        try bench.addConversations("c1")
+        try bench.addMessage("m1", of: "c1")
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'; DELETE FROM conversations")
+        #expect(try bench.lines("SELECT count(*) FROM links") == ["0"])
+    }
+
+    @Test func `a conversation needs nothing but an id`() throws {
+        let bench = try Bench()
+        try bench.write("INSERT INTO conversations(id) VALUES('c1')")
+        let row = try bench.lines("SELECT title, tags, attributes, status, assignee_id, last_user_read_at, user_id FROM conversations")
+        #expect(row == ["-|[]|{}|open|-|-|-"])
+        let times = try bench.lines("SELECT created_at FROM conversations UNION ALL SELECT updated_at FROM conversations")
+        for time in times {
+            let moment = try #require(Instant(iso8601: time))
+            #expect(moment.iso8601 == time, "ISO 8601 in UTC with milliseconds")
+        }
+    }
+
+    @Test func `users, links, messages and the id map have their defaults`() throws {
+        let bench = try Bench()
+        try bench.write("INSERT INTO users (id) VALUES ('u1')")
+        #expect(try bench.lines("SELECT * FROM users") == ["u1|-|-|-|end_user|{}"])
+        try bench.addConversations("c1")
+        #expect(try bench.lines("SELECT agent_id FROM links WHERE remote = 'vg'") == ["-"])
+        try bench.write("INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'fin')")
+        #expect(try bench.lines("SELECT body, attachments FROM messages") == ["-|[]"])
+        try bench.write("INSERT INTO assignees VALUES ('agent_jane', 'voicebot', '77')")
+        #expect(try bench.lines("SELECT * FROM assignees") == ["agent_jane|voicebot|77"])
+    }
+}

@@ -1,0 +1,158 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Recording outcomes: the base moves on acknowledgement only, and only under a valid lease.
+@Suite struct OutcomeTests {
+    private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
+
+    /// One pending row of c1 for vg.
+    private func bench() async throws -> Bench {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.store.enterRemotes(bench.remotes)
+        try await bench.plan()
+        return bench
+    }
+
+    private func linkState(_ bench: Bench) throws -> [String] {
+        try bench.lines("SELECT base, in_doubt, seen, acknowledged_at IS NULL, gone_at IS NULL FROM link_state")
+    }
+
+    @Test func `an acknowledgement moves the base and keeps what was reported`() async throws {
+        let bench = try await bench()
+        var outcome = ok
+        outcome.observed = ["status": "completed"]
+        try await bench.finish(try await bench.claimOne("vg"), outcome)
+        #expect(try linkState(bench) == ["{\"status\":\"open\",\"title\":null}|-|{\"status\":\"completed\"}|0|1"])
+        #expect(
+            try bench.lines("SELECT state, attempts, lease, finished_at, last_http_status FROM outbox")
+                == ["delivered|1|-|\(Bench.start.iso8601)|200"])
+        #expect(try await bench.store.storedRemotes()["vg"]?.lastSuccessAt == Bench.start.iso8601)
+    }
+
+    @Test(arguments: [OutcomeClass.retry, .throttled, .park, .dead, .interrupted])
+    func `anything but an acknowledgement leaves the base alone`(_ outcome: OutcomeClass) async throws {
+        let bench = try await bench()
+        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(outcome, httpStatus: 500, error: "no"))
+        #expect(try linkState(bench) == ["{}|-|{}|1|1"])
+        #expect(try bench.lines("SELECT state, lease FROM outbox") == [outcome == .dead ? "dead|-" : "pending|-"])
+    }
+
+    @Test(arguments: [(OutcomeClass.retry, 1), (.dead, 1), (.throttled, 0), (.park, 0), (.interrupted, 0)])
+    func `only real tries count as attempts`(_ outcome: OutcomeClass, _ attempts: Int) async throws {
+        let bench = try await bench()
+        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(outcome, error: "no"))
+        #expect(try bench.lines("SELECT attempts FROM outbox") == ["\(attempts)"])
+        #expect(try await bench.store.attempts(of: 1).map(\.outcome) == [outcome.rawValue])
+    }
+
+    @Test func `tries are numbered from one, whether they counted or not`() async throws {
+        let bench = try await bench()
+        for (index, outcome) in [OutcomeClass.throttled, .retry, .interrupted, .delivered].enumerated() {
+            let claimed = try await bench.claimOne("vg", now: Bench.start + .hours(1))
+            #expect(claimed.earlierTries == index)
+            #expect(claimed.idempotencyKey == "key-1", "the same key on each attempt")
+            var result = DeliveryOutcome(outcome, httpStatus: 500 + index, error: outcome == .delivered ? nil : "e\(index)")
+            result.responseExcerpt = "x\(index)"
+            try await bench.finish(claimed, result, now: Bench.start + .hours(1))
+        }
+        let attempts = try await bench.store.attempts(of: 1)
+        #expect(attempts.map(\.attempt) == [1, 2, 3, 4])
+        #expect(attempts.map(\.outcome) == ["throttled", "retry", "interrupted", "delivered"])
+        #expect(attempts.map(\.httpStatus) == [500, 501, 502, 503])
+        #expect(attempts.map(\.error) == ["e0", "e1", "e2", nil])
+        #expect(attempts.map(\.responseExcerpt) == ["x0", "x1", "x2", "x3"])
+    }
+
+    @Test func `partial errors and drift of an acknowledged call are kept with the attempt`() async throws {
+        let bench = try await bench()
+        var outcome = ok
+        outcome.partialErrors = ["user attribute plan: unknown"]
+        outcome.drift = ["title"]
+        try await bench.finish(try await bench.claimOne("vg"), outcome)
+        #expect(try await bench.store.attempts(of: 1).map(\.error) == ["user attribute plan: unknown; answered another value for title"])
+    }
+
+    @Test func `a finish under a lost lease changes nothing`() async throws {
+        let bench = try await bench()
+        let stale = try await bench.claimOne("vg", process: 1)
+        _ = try await bench.store.recover(now: Bench.start + .minutes(2), isGone: { _ in false })
+        let claimed = try await bench.claimOne("vg", now: Bench.start + .minutes(2), process: 2)
+        let before = try bench.lines("SELECT * FROM outbox") + linkState(bench) + (try bench.lines("SELECT * FROM outbox_attempts"))
+        let reply = try await bench.finish(stale, ok, now: Bench.start + .minutes(2))
+        #expect(reply.fenced == [1])
+        #expect(try bench.lines("SELECT * FROM outbox") + linkState(bench) + (try bench.lines("SELECT * FROM outbox_attempts")) == before)
+        #expect(try await bench.finish(claimed, ok, now: Bench.start + .minutes(2)).fenced.isEmpty)
+        #expect(try await bench.finish(claimed, ok, now: Bench.start + .minutes(2)).fenced == [1], "twice is once too often")
+    }
+
+    @Test func `a released claim is as if it had never been`() async throws {
+        let bench = try await bench()
+        let claimed = try await bench.claimOne("vg")
+        var row = claimed.row
+        row.state = .pending
+        let released = FinishedCall(
+            claimed: claimed, row: row, startedAt: Bench.start, finishedAt: Bench.start, outcome: nil, error: nil)
+        #expect(try await bench.exchange("vg", finished: [released]).fenced.isEmpty)
+        #expect(
+            try bench.lines("SELECT state, attempts, due_at, lease, lease_until, last_error FROM outbox")
+                == ["pending|0|\(Bench.start.iso8601)|-|-|-"])
+        #expect(try await bench.store.attempts(of: 1).isEmpty)
+        #expect(try await bench.exchange("vg", finished: [released]).fenced == [1])
+    }
+
+    @Test func `a gone object is not planned for until its link is written again`() async throws {
+        let bench = try await bench()
+        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
+        #expect(try linkState(bench) == ["{}|-|{}|1|0"])
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|vg|dead"])
+        try bench.write("UPDATE links SET remote_id = remote_id")
+        try await bench.plan()
+        #expect(try bench.outbox("state = 'pending'") == ["2|c1|vg|pending"])
+    }
+
+    @Test func `a link that is written again as it was revives the row that found its object gone`() async throws {
+        let bench = try await bench()
+        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
+        try bench.write("INSERT OR REPLACE INTO links VALUES ('c1', 'vg', 'r-c1', NULL)")
+        try await bench.plan()
+        let pending = try bench.outbox("state = 'pending'")
+        #expect(pending.count == 1)
+    }
+
+    @Test(arguments: [
+        "DELETE FROM links", "UPDATE links SET remote_id = 'other'", "DELETE FROM conversations",
+        "DELETE FROM links; INSERT INTO links VALUES ('c1', 'vg', 'other', NULL)",
+    ])
+    func `a link that changed while its call was in flight does not get the acknowledged base`(_ sql: String) async throws {
+        let bench = try await bench()
+        let claimed = try await bench.claimOne("vg")
+        try bench.write(sql)
+        try await bench.plan()
+        try await bench.finish(claimed, ok)
+        try await bench.plan()
+        let bases = try bench.lines("SELECT base FROM link_state")
+        #expect(bases.allSatisfy { $0 == "{}" })
+        let hasLink = try bench.lines("SELECT 1 FROM links").count == 1
+        #expect(
+            try bench.lines("SELECT path, body FROM outbox WHERE state = 'pending'")
+                == (hasLink ? ["/vg/agent9/other|{\"status\":\"open\",\"title\":null}"] : []))
+    }
+
+    @Test func `the gate survives a restart and leaves the pause alone`() async throws {
+        let bench = try await bench()
+        _ = try await bench.store.setPaused(true, remote: "vg", now: Bench.start)
+        let gate = RemoteGate.Stored(
+            parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(5),
+            breakerOpenUntil: Bench.start + .seconds(9), breakerOpenings: 3)
+        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: gate)
+        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, now: Bench.start)
+        var expected = gate
+        expected.pausedAt = Bench.start
+        #expect(try await bench.store.storedRemotes()["vg"]?.gate == expected)
+    }
+}

@@ -1,0 +1,147 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Who is planned when: calls in flight, doubts, the end of a run, remotes that come and go.
+@Suite struct PlanningOrderTests {
+    @Test func `planning waits for the call in flight and goes on when it has ended`() async throws {
+        let bench = try Bench([.voicebot])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        let claimed = try await bench.claimOne("voicebot")
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|sending"])
+        #expect(try bench.feed() == ["c1|voicebot|1"])
+        #expect(try await bench.store.feedIsEmpty(), "what waits for a call is no work for a run")
+        let reply = try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+        #expect(reply.hasFreedPlanning)
+        #expect(try bench.feed() == ["c1|voicebot|0"])
+        try await bench.plan()
+        #expect(try bench.lines("SELECT id, body FROM outbox WHERE state = 'pending'") == ["2|{\"status\":\"closed\"}"])
+        #expect(try bench.feed().isEmpty)
+    }
+
+    @Test func `a call in flight holds up its own remote only`() async throws {
+        let bench = try Bench([.voicebot, .vg])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        _ = try await bench.claimOne("voicebot")
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        #expect(try bench.outbox("state = 'pending'") == ["3|c1|vg|pending"])
+    }
+
+    @Test func `a field in doubt is sent again although it equals the base`() async throws {
+        let bench = try Bench([.voicebot])
+        try bench.addConversations("c1")
+        try await bench.converge()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        let claimed = try await bench.claimOne("voicebot")
+        let timeout = DeliveryOutcome(.retry, fate: .unknown, error: "timeout")
+        try await bench.finish(claimed, timeout)
+        #expect(try bench.lines("SELECT base FROM link_state") == ["{\"status\":\"open\",\"title\":null}"])
+        #expect(try bench.lines("SELECT in_doubt FROM link_state") == ["{\"status\":\"closed\"}"])
+        try bench.write("UPDATE conversations SET status = 'open'")
+        try await bench.plan()
+        #expect(try bench.lines("SELECT body FROM outbox WHERE state = 'pending'") == ["{\"status\":\"open\"}"])
+        let again = try await bench.claimOne("voicebot", now: Bench.start + .hours(1))
+        try await bench.finish(again, DeliveryOutcome(.delivered, httpStatus: 200))
+        #expect(try bench.lines("SELECT in_doubt FROM link_state") == ["-"])
+        #expect(try bench.feed() == ["c1|voicebot|0"], "what a doubt held back is looked at again")
+    }
+
+    @Test func `the helpdesk is planned at the end of the run`() async throws {
+        let bench = try Bench([.voicebot, .helpdesk])
+        try bench.addConversations("c1")
+        let context = bench.context()
+        #expect(try await bench.store.planStates(.endOfRun, context).examined == 0)
+        #expect(try await bench.store.planStates(.linked, context).examined > 0)
+        #expect(try bench.outbox() == ["1|c1|voicebot|pending"])
+        #expect(try bench.feed() == ["c1|helpdesk|0"])
+        #expect(try await bench.store.planStates(.endOfRun, context).planned == 1)
+        #expect(try bench.outbox("remote = 'helpdesk'") == ["2|c1|helpdesk|pending"])
+        #expect(try bench.feed().isEmpty)
+    }
+
+    @Test func `the helpdesk is sent what is true at the end`() async throws {
+        let bench = try Bench([.voicebot, .helpdesk])
+        try bench.addConversations("c1")
+        _ = try await bench.store.planStates(.linked, bench.context())
+        try bench.write("UPDATE conversations SET title = 'later'")
+        _ = try await bench.store.planStates(.endOfRun, bench.context())
+        #expect(
+            try bench.lines("SELECT body FROM outbox WHERE remote = 'helpdesk'") == ["{\"status\":\"open\",\"title\":\"later\"}"])
+    }
+
+    @Test func `a disabled remote is not planned, and its row of the feed goes`() async throws {
+        let bench = try Bench([.voicebot.disabled, .helpdesk.disabled])
+        try bench.addConversations("c1")
+        _ = try await bench.store.dropStrayFeed(bench.remotes)
+        try await bench.plan()
+        #expect(try bench.outbox().isEmpty)
+        #expect(try bench.feed().isEmpty)
+    }
+
+    @Test func `entries of unknown remotes are dropped by name and the others stay`() async throws {
+        let bench = try Bench([.voicebot])
+        try bench.addConversations("c1")
+        try bench.write("INSERT INTO links VALUES ('c1', 'vg', 'x', NULL)")
+        #expect(try await bench.store.dropStrayFeed(bench.remotes) == ["vg"])
+        #expect(try bench.feed() == ["c1||0", "c1|voicebot|0"])
+        #expect(try await bench.store.dropStrayFeed(bench.remotes).isEmpty)
+    }
+
+    @Test func `a new, a changed and a re-enabled remote are planned from scratch, an unchanged one is not`() async throws {
+        let bench = try Bench()
+        let now = Bench.start
+        #expect(try await bench.store.reconcileRemotes([.voicebot, .vg, .fin], now: now) == ["voicebot", "vg"])
+        #expect(try await bench.store.reconcileRemotes([.voicebot, .vg, .fin], now: now).isEmpty)
+        #expect(try await bench.store.reconcileRemotes([.voicebot, .vg.with { $0.fingerprint = "g2" }], now: now) == ["vg"])
+        #expect(try await bench.store.reconcileRemotes([.voicebot.disabled, .vg.with { $0.fingerprint = "g2" }], now: now).isEmpty)
+        #expect(try await bench.store.reconcileRemotes([.voicebot, .vg.with { $0.fingerprint = "g2" }], now: now) == ["voicebot"])
+    }
+
+    @Test func `everything is fed again in pages, from where it was left`() async throws {
+        let bench = try Bench([.voicebot, .helpdesk])
+        try bench.addConversations("c1", "c2", "c3", "c4", "c5")
+        try bench.write("INSERT INTO conversations (id) VALUES ('unlinked')")
+        try await bench.converge()
+        _ = try await bench.store.reconcileRemotes([.voicebot], now: Bench.start)
+        var pages: [Int] = []
+        repeat {
+            // Another process goes on where this one stopped: nothing is kept in memory.
+            let store = try Store(path: bench.path, access: .existing)
+            pages.append(try await store.feedReplan(bench.remotes, pageSize: 2, now: Bench.start))
+            try store.close()
+        } while pages.last != 0
+        #expect(pages == [2, 2, 1, 0])
+        #expect(try bench.feed() == ["c1|voicebot|0", "c2|voicebot|0", "c3|voicebot|0", "c4|voicebot|0", "c5|voicebot|0"])
+        try await bench.plan()
+        #expect(try bench.outbox("state <> 'delivered'").isEmpty, "only what really differs is sent")
+    }
+
+    @Test func `a remote without links is fed all conversations`() async throws {
+        let bench = try Bench([.helpdesk])
+        try bench.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2'); DELETE FROM change_feed")
+        _ = try await bench.store.reconcileRemotes([.helpdesk], now: Bench.start)
+        #expect(try await bench.store.feedReplan([.helpdesk], now: Bench.start) == 2)
+        #expect(try bench.feed() == ["c1|helpdesk|0", "c2|helpdesk|0"])
+        #expect(try await bench.store.feedReplan([.helpdesk], now: Bench.start) == 0)
+    }
+
+    @Test func `more conversations than a batch holds are planned one after the other`() async throws {
+        let bench = try Bench([.voicebot])
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1203)
+            INSERT INTO conversations (id) SELECT 'c' || i FROM n;
+            INSERT INTO links SELECT id, 'voicebot', id, NULL FROM conversations
+            """)
+        try await bench.plan()
+        #expect(try bench.lines("SELECT count(*), count(DISTINCT conversation_id) FROM outbox") == ["1203|1203"])
+        #expect(try bench.feed().isEmpty)
+    }
+}

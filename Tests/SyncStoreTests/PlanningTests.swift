@@ -1,0 +1,151 @@
+import GRDB
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Planning state rows: what is written to the outbox, what it replaces, and when nothing is.
+@Suite struct PlanningTests {
+    private func bench() throws -> Bench {
+        let bench = try Bench([.voicebot])
+        try bench.addConversations("c1")
+        return bench
+    }
+
+    @Test func `a planned row says what, where to and since when`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        let row = try bench.lines(
+            """
+            SELECT run_id, conversation_id, remote, payload, operation, method, path, body, delta, target_id, target_agent,
+                idempotency_key, state, attempts, due_at, created_at, updated_at, finished_at, last_error FROM outbox
+            """)
+        let now = Bench.start.iso8601
+        let delta = "{\"status\":{\"to\":\"open\"},\"title\":{\"to\":null}}"
+        #expect(
+            row == [
+                "1|c1|vg|state|update|PATCH|/vg/agent9/r-c1|{\"status\":\"open\",\"title\":null}|\(delta)|r-c1|agent9|key-1|pending|0"
+                    + "|\(now)|\(now)|\(now)|-|-"
+            ])
+    }
+
+    @Test func `the delta says what a field was before`() async throws {
+        let bench = try bench()
+        try await bench.converge()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        #expect(
+            try bench.lines("SELECT delta FROM outbox WHERE state = 'pending'") == ["{\"status\":{\"from\":\"open\",\"to\":\"closed\"}}"])
+    }
+
+    @Test func `row and mark are written in one transaction`() async throws {
+        let bench = try bench()
+        try bench.write("CREATE TRIGGER fail BEFORE DELETE ON change_feed BEGIN SELECT RAISE(ABORT, 'disk on fire'); END")
+        await #expect(throws: StoreError.self) { try await bench.plan() }
+        #expect(try bench.outbox().isEmpty)
+        #expect(try bench.lines("SELECT * FROM link_state").isEmpty)
+        #expect(try bench.feed() == ["c1||0", "c1|voicebot|0"])
+        try bench.write("DROP TRIGGER fail")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|pending"])
+        #expect(try bench.feed().isEmpty)
+        #expect(try await bench.store.feedIsEmpty())
+    }
+
+    @Test func `nothing is planned when nothing changed`() async throws {
+        let bench = try bench()
+        try await bench.converge()
+        #expect(try await bench.store.planStates(.linked, bench.context()).examined == 0)
+        #expect(try bench.outbox() == ["1|c1|voicebot|delivered"])
+    }
+
+    @Test func `planning alone does not move the base`() async throws {
+        let bench = try bench()
+        try await bench.plan()
+        #expect(try bench.lines("SELECT base, acknowledged_at FROM link_state") == ["{}|-"])
+    }
+
+    @Test func `a newer delta replaces a pending row and carries everything that is due`() async throws {
+        let bench = try bench()
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|superseded", "2|c1|voicebot|pending"])
+        #expect(try bench.lines("SELECT superseded_by, finished_at IS NULL FROM outbox WHERE id = 1") == ["2|0"])
+        #expect(try bench.lines("SELECT body FROM outbox WHERE id = 2") == ["{\"status\":\"closed\",\"title\":null}"])
+        #expect(try await bench.store.absorbed(by: 2) == [1])
+    }
+
+    @Test(arguments: ["held", "dead"])
+    func `a newer delta replaces a row that waits for a person, too`(_ state: String) async throws {
+        let bench = try bench()
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = ?", [state])
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|superseded", "2|c1|voicebot|pending"])
+    }
+
+    @Test(arguments: ["pending", "held", "dead"])
+    func `a row that would say the same is not written again`(_ state: String) async throws {
+        let bench = try bench()
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = ?, last_error = 'HTTP 422'", [state])
+        try bench.write("UPDATE conversations SET updated_at = '2026-03-01T13:00:00Z'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|\(state)"])
+    }
+
+    @Test(arguments: ["pending", "held", "dead"])
+    func `a change that is taken back discards the row that waits`(_ state: String) async throws {
+        let bench = try bench()
+        try await bench.converge()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = ? WHERE id = 2", [state])
+        try bench.write("UPDATE conversations SET status = 'open'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|delivered", "2|c1|voicebot|discarded"])
+        let reason = try bench.lines("SELECT last_error FROM outbox WHERE id = 2").first
+        #expect(reason?.contains("not needed any more") == true)
+    }
+
+    @Test func `a refused row is recorded once and replaced when it can be sent`() async throws {
+        let bench = try bench()
+        try bench.write("UPDATE links SET remote_id = 'refused'")
+        for time in ["13:00", "14:00"] {
+            try bench.write("UPDATE conversations SET updated_at = ?", ["2026-03-01T\(time):00Z"])
+            try await bench.plan()
+        }
+        #expect(try bench.outbox() == ["1|c1|voicebot|dead"])
+        #expect(
+            try bench.lines("SELECT last_error, finished_at IS NULL, delta FROM outbox")
+                == ["not sendable: links.remote_id is refused|0|-"])
+        try bench.write("UPDATE links SET remote_id = 'good' WHERE remote = 'voicebot'")
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|discarded", "2|c1|voicebot|pending"])
+    }
+
+    @Test func `a row whose JSON became unreadable is refused by column`() async throws {
+        let bench = try bench()
+        try bench.write("PRAGMA ignore_check_constraints = ON; UPDATE conversations SET attributes = 'oops'")
+        try await bench.plan()
+        #expect(
+            try bench.lines("SELECT state, last_error FROM outbox")
+                == ["dead|not sendable: conversations.attributes of \"c1\" is no JSON object"])
+    }
+
+    @Test func `a batch reports what it did`() async throws {
+        let bench = try bench()
+        try bench.addConversations("c2")
+        try bench.write("UPDATE links SET remote_id = 'refused' WHERE conversation_id = 'c2'")
+        let batch = try await bench.store.planStates(.linked, bench.context())
+        #expect(batch.planned == 1)
+        #expect(batch.refused.map(\.conversationID) == ["c2"])
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+        let next = try await bench.store.planStates(.linked, bench.context())
+        #expect(next.superseded.map(\.outboxID) == [1])
+        #expect(next.superseded.map(\.supersededBy) == [3])
+    }
+}

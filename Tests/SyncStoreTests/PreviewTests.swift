@@ -1,0 +1,126 @@
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncStore
+
+/// `convosync plan`: says what a run would do, and writes nothing.
+@Suite struct PreviewTests {
+    private static let tables = [
+        "outbox", "outbox_attempts", "change_feed", "message_feed", "planned_messages", "link_state", "remotes", "runs",
+    ]
+
+    /// All remotes known to the database, c1 converged.
+    private func bench() async throws -> Bench {
+        let bench = try Bench()
+        _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        while try await bench.store.feedReplan(bench.remotes, now: Bench.start) > 0 {}
+        try bench.write("INSERT INTO users (id) VALUES ('u1')")
+        try bench.addConversations("c1")
+        try bench.write("UPDATE conversations SET user_id = 'u1'")
+        try await bench.converge()
+        return bench
+    }
+
+    private func preview(_ bench: Bench, remotes: [RemoteParticipation]? = nil) async throws -> [PlanPreview] {
+        let items = Mutex<[PlanPreview]>([])
+        try await bench.store.preview(bench.context(remotes: remotes)) { page in items.withLock { $0 += page } }
+        return items.withLock { $0 }
+    }
+
+    private func summary(_ items: [PlanPreview]) -> [String] {
+        items.map { item in
+            switch item.decision {
+            case .send(let planned): "\(item.conversationID) \(item.remote) \(planned.call.body.text)"
+            case .refuse(_, let refusal): "\(item.conversationID) \(item.remote) refused: \(refusal.reason)"
+            case .upToDate: "\(item.conversationID) \(item.remote) up to date"
+            }
+        }
+    }
+
+    @Test func `nothing is shown after everything was delivered`() async throws {
+        let bench = try await bench()
+        #expect(try await preview(bench).isEmpty)
+    }
+
+    @Test func `a preview writes nothing at all`() async throws {
+        let bench = try await bench()
+        try bench.addConversations("c2")
+        try bench.addMessage("m1", of: "c1")
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+        try bench.write("UPDATE links SET remote_id = 'other' WHERE conversation_id = 'c1' AND remote = 'vg'")
+        let before = try Self.tables.map { try bench.lines("SELECT * FROM \($0)") }
+        let version = try bench.lines("PRAGMA data_version")
+        let changes = try await bench.store.read { db in db.totalChangesCount }
+        #expect(try await preview(bench).count == 7)
+        #expect(try await bench.store.read { db in db.totalChangesCount } == changes)
+        #expect(try bench.lines("PRAGMA data_version") == version)
+        #expect(try Self.tables.map { try bench.lines("SELECT * FROM \($0)") } == before)
+    }
+
+    @Test func `a preview works on a connection that can only read`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        let reader = try Store(path: bench.path, access: .reading)
+        let count = Mutex(0)
+        try await reader.preview(bench.context()) { page in count.withLock { $0 += page.count } }
+        #expect(count.withLock { $0 } == 3)
+    }
+
+    @Test func `a preview shows what the run then plans`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+        try bench.addMessage("m1", of: "c1")
+        try bench.addConversations("c2")
+        try bench.write("UPDATE links SET remote_id = 'refused' WHERE conversation_id = 'c2' AND remote = 'voicebot'")
+        let shown = try await preview(bench)
+        #expect(summary(shown).contains("c2 voicebot refused: links.remote_id is refused"))
+        try await bench.plan()
+        let planned = try bench.lines(
+            """
+            SELECT conversation_id || ' ' || remote || ' ' || iif(state = 'dead', replace(last_error, 'not sendable', 'refused'), body)
+            FROM outbox WHERE state IN ('pending', 'dead')
+            """)
+        #expect(Set(summary(shown)) == Set(planned))
+        #expect(shown.count == planned.count)
+        #expect(shown.allSatisfy { $0.source == .new })
+    }
+
+    @Test func `what stands in the outbox is shown with its row`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        let items = try await preview(bench, remotes: [.vg])
+        let pending = try bench.lines("SELECT id FROM outbox WHERE remote = 'vg' AND state = 'pending'")
+        let id = try #require(pending.first.flatMap(Int64.init))
+        let delta = "{\"status\":{\"from\":\"open\",\"to\":\"closed\"}}"
+        #expect(items.map(\.source) == [.outbox(id: id, dueAt: Bench.start.iso8601, delta: delta)])
+        #expect(items.map(\.base) == [["status": "open", "title": .null]])
+    }
+
+    @Test func `a change that was taken back is not shown`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET status = 'open'")
+        #expect(try await preview(bench, remotes: [.vg]).isEmpty)
+    }
+
+    @Test func `a remote that projects differently is worked out over all conversations`() async throws {
+        let bench = try await bench()
+        try bench.addConversations("c2", "c3")
+        try await bench.converge()
+        let changed = RemoteParticipation.vg.with { ($0.fingerprint, $0.defaultAgent) = ("g2", "agent8") }
+        #expect(try await preview(bench, remotes: [changed]).map(\.conversationID) == ["c1", "c2", "c3"])
+        #expect(try await preview(bench, remotes: [changed.disabled]).isEmpty)
+    }
+
+    @Test func `messages of one millisecond are shown with the timestamps that they will have`() async throws {
+        let bench = try await bench()
+        for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1", at: "2026-03-01T11:00:00.000Z") }
+        let shown = summary(try await preview(bench, remotes: [.fin]))
+        try await bench.plan()
+        let planned = try bench.lines("SELECT 'c1 fin ' || body FROM outbox WHERE remote = 'fin' ORDER BY id")
+        #expect(shown == planned)
+    }
+}

@@ -1,0 +1,151 @@
+import GRDB
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncStore
+
+/// A run costs what changed, not what exists: the queries of the hot paths walk along their indexes.
+///
+/// The statements are not copied here: they are listened to while the store runs them, then explained.
+@Suite struct QueryPlanTests {
+    private func statements(_ bench: Bench, during work: () async throws -> Void) async throws -> [String] {
+        let heard = Mutex<[String]>([])
+        try await bench.store.read { db in
+            db.trace { event in
+                if case .statement(let statement) = event { heard.withLock { $0.append(statement.expandedSQL) } }
+            }
+        }
+        try await work()
+        try await bench.store.read { db in db.trace() }
+        return heard.withLock { $0 }.filter { !$0.hasPrefix("--") }
+    }
+
+    /// The plan of every statement that reads or writes `table`.
+    private func plans(
+        _ bench: Bench, of table: String, during work: () async throws -> Void
+    ) async throws -> [(sql: String, plan: [String])] {
+        let statements = try await statements(bench, during: work).filter { sql in
+            ["SELECT", "UPDATE", "INSERT", "DELETE"].contains { sql.hasPrefix($0) } && sql.contains(table)
+        }
+        return try await bench.store.read { db in
+            try statements.map { sql in
+                (sql, try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql)").map { $0["detail"] as String })
+            }
+        }
+    }
+
+    /// 2000 delivered rows and 20 pending ones, with statistics as SQLite gathers them.
+    private func bench() async throws -> Bench {
+        let bench = try Bench([.voicebot, .vg, .helpdesk])
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
+            INSERT INTO conversations (id) SELECT 'c' || i FROM n;
+            INSERT INTO links SELECT id, 'voicebot', id, NULL FROM conversations;
+            INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
+            """)
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = 'delivered' WHERE id % 100 <> 0")
+        return bench
+    }
+
+    private func expectNoScan(_ plans: [(sql: String, plan: [String])], of tables: String...) {
+        #expect(!plans.isEmpty, "nothing was heard: the test proves nothing")
+        for (sql, plan) in plans {
+            for line in plan {
+                // "SCAN e" alone is the whole table; "SCAN e USING INDEX outbox_claimed" is a partial index.
+                let scansTable = tables.contains { line == "SCAN \($0)" }
+                #expect(!scansTable, "\(line) in \(sql)")
+            }
+        }
+    }
+
+    @Test func `claiming walks along what is due and looks up what stands before it`() async throws {
+        let bench = try await bench()
+        let plans = try await plans(bench, of: "outbox") { _ = try await bench.claim("vg", 5) }
+        expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
+        let claim = try #require(plans.first { $0.sql.contains("ORDER BY o.due_at") })
+        #expect(claim.plan.contains { $0.contains("USING INDEX outbox_due") })
+        #expect(claim.plan.filter { $0.contains("outbox_by_conversation") }.count == 2)
+        #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") }, "sorting all that is due would cost more with every row")
+    }
+
+    @Test func `recording an outcome finds its rows by key`() async throws {
+        let bench = try await bench()
+        let claimed = try #require(try await bench.claim("vg", 1).first)
+        let plans = try await plans(bench, of: "outbox") {
+            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+        }
+        expectNoScan(plans, of: "outbox", "link_state", "change_feed")
+    }
+
+    @Test func `the next due moment is looked up`() async throws {
+        let bench = try await bench()
+        let plans = try await plans(bench, of: "outbox") {
+            _ = try await bench.store.nextDue("vg", after: Bench.start)
+            _ = try await bench.store.hasPending("vg")
+        }
+        expectNoScan(plans, of: "outbox")
+        #expect(plans.allSatisfy { $0.plan.contains { $0.contains("outbox_due") } })
+    }
+
+    @Test func `recovery reads claims only`() async throws {
+        let bench = try await bench()
+        _ = try await bench.claim("vg", 3)
+        let plans = try await plans(bench, of: "outbox") {
+            _ = try await bench.store.recover(now: Bench.start + .hours(1), isGone: { _ in false })
+        }
+        expectNoScan(plans, of: "o", "outbox", "a", "p", "s")
+        let recovery = try #require(plans.first { $0.sql.contains("lease >> 32") })
+        let lines = recovery.plan
+        #expect(lines.contains { $0.contains("outbox_claimed") })
+    }
+
+    @Test func `repair reads pending rows only`() async throws {
+        let bench = try await bench()
+        let plans = try await plans(bench, of: "outbox") { try await bench.store.repair(now: Bench.start, farthestDue: .days(3)) }
+        expectNoScan(plans, of: "outbox", "o")
+    }
+
+    @Test func `planning a change costs the change`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c7'")
+        let plans = try await plans(bench, of: " ") { try await bench.plan() }
+        expectNoScan(plans, of: "change_feed", "outbox", "conversations", "c", "u", "links", "link_state", "assignees")
+        let feed = plans.filter { $0.sql.hasPrefix("SELECT conversation_id, remote FROM change_feed") }
+        #expect(feed.count >= 2)
+        #expect(feed.allSatisfy { $0.plan.contains { $0.contains("change_feed_ready") } })
+    }
+
+    @Test func `planning messages reads the feed in its order`() async throws {
+        let bench = try await bench()
+        try bench.addMessage("m1", of: "c1")
+        let plans = try await plans(bench, of: " ") { _ = try await bench.store.planMessages(bench.context(remotes: [.fin])) }
+        expectNoScan(plans, of: "message_feed", "outbox", "messages", "m", "c", "u", "planned_messages")
+        let feed = try #require(plans.first { $0.sql.contains("FROM message_feed") })
+        #expect(feed.plan.contains { $0.contains("message_feed_by_remote") })
+    }
+
+    @Test func `the status of all remotes reads unfinished rows only`() async throws {
+        let bench = try await bench()
+        let plans = try await plans(bench, of: "outbox") {
+            _ = try await bench.store.status(of: ["vg"])
+            _ = try await bench.store.remainder(of: ["vg"])
+        }
+        #expect(plans.count == 2)
+        for (sql, plan) in plans { #expect(plan.contains { $0.contains("outbox_unfinished") }, "\(plan) in \(sql)") }
+    }
+
+    @Test func `a changed user finds its conversations by index`() throws {
+        let bench = try Bench()
+        let queries = [
+            "SELECT id FROM conversations WHERE user_id = 'u1'": "conversations_by_user",
+            "SELECT id FROM conversations WHERE assignee_id = 'a'": "conversations_by_assignee",
+            "SELECT id FROM outbox WHERE message_id = 'm' AND state IN ('pending', 'held')": "outbox_by_message",
+        ]
+        for (query, index) in queries {
+            #expect(try bench.lines("EXPLAIN QUERY PLAN \(query)").contains { $0.contains(index) }, "\(query)")
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// What `status` and `outbox list` read.
+@Suite struct StatusTests {
+    /// Rows 1 … 8 for vg, one per state, with ages and errors that differ.
+    private func bench() async throws -> Bench {
+        let bench = try Bench([.vg])
+        let states = OutboxState.allCases
+        for index in states.indices { try bench.addConversations("c\(index + 1)") }
+        try await bench.plan()
+        for (index, state) in states.enumerated() {
+            try bench.write(
+                "UPDATE outbox SET state = ?, attempts = ?, created_at = ?, last_error = ? WHERE id = ?",
+                [state.rawValue, index % 2, (Bench.start + .minutes(Int64(index))).iso8601, "HTTP 42\(index): Bad Title", index + 1])
+        }
+        return bench
+    }
+
+    private func ids(_ bench: Bench, _ change: (inout OutboxFilter) -> Void) async throws -> [Int64] {
+        var filter = OutboxFilter()
+        change(&filter)
+        return try await bench.store.outbox(filter).map(\.id)
+    }
+
+    @Test func `every remote is counted by state`() async throws {
+        let bench = try await bench()
+        try bench.addConversations("c9")
+        try await bench.plan(now: Bench.start + .hours(1))
+        try bench.write("UPDATE outbox SET attempts = 2 WHERE id = 9")
+        let status = try await bench.store.status(of: ["vg", "voicebot"])
+        #expect(status.remotes.map(\.name) == ["vg", "voicebot"])
+        let vg = try #require(status.remotes.first)
+        #expect([vg.pending, vg.retrying, vg.inFlight, vg.held, vg.dead, vg.uncertain] == [2, 1, 1, 1, 1, 1])
+        #expect(vg.oldestPendingAt == Bench.start.iso8601)
+        #expect(status.remotes.last == RemoteStatus(name: "voicebot"))
+    }
+
+    @Test func `rows of a remote that is not configured any more are shown, too`() async throws {
+        let bench = try await bench()
+        #expect(try await bench.store.status(of: []).remotes.map(\.name) == ["vg"])
+    }
+
+    @Test func `health and gate are shown`() async throws {
+        let bench = try await bench()
+        try await bench.store.enterRemotes(bench.remotes)
+        let claimed = try await bench.claimOne("vg")
+        try await bench.finish(claimed, DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401: expired"))
+        try bench.write("UPDATE remotes SET parked_at = ?, park_reason = 'HTTP 401'", [Bench.start.iso8601])
+        let vg = try #require(try await bench.store.status(of: ["vg"]).remotes.first)
+        #expect(vg.lastError == "HTTP 401: expired")
+        #expect(vg.lastFailureAt == Bench.start.iso8601)
+        #expect(vg.lastSuccessAt == nil)
+        #expect(vg.gate == RemoteGate.Stored(parkedAt: Bench.start, parkReason: "HTTP 401"))
+    }
+
+    @Test func `what waits to be planned is counted`() async throws {
+        let bench = try await bench()
+        #expect(try await bench.store.status(of: ["vg"]).unplanned == 0)
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c1', 'c2')")
+        try bench.addMessage("m1", of: "c1")
+        #expect(try await bench.store.status(of: ["vg"]).unplanned == 3)
+    }
+
+    @Test func `the newest run is shown with its counts`() async throws {
+        let bench = try Bench()
+        #expect(try await bench.store.status(of: []).lastRun == nil)
+        _ = try await bench.store.beginRun(cause: "timer", processID: 1, now: Bench.start)
+        let id = try await bench.store.beginRun(cause: "change", processID: 1, now: Bench.start + .seconds(1))
+        var counts = RunCounts()
+        (counts.examined, counts.planned, counts.delivered, counts.putBack, counts.dead) = (5, 4, 3, 2, 1)
+        try await bench.store.endRun(id, counts, error: "locked", now: Bench.start + .seconds(2))
+        let run = try #require(try await bench.store.status(of: []).lastRun)
+        #expect(
+            [run.cause, run.startedAt, run.finishedAt ?? "", run.error ?? ""]
+                == ["change", (Bench.start + .seconds(1)).iso8601, (Bench.start + .seconds(2)).iso8601, "locked"])
+        #expect(run.id == id)
+        #expect(run.counts == counts)
+    }
+
+    @Test func `what is left is counted for the named remotes only`() async throws {
+        let bench = try await bench()
+        let remainder = try await bench.store.remainder(of: ["vg"])
+        #expect([remainder.waiting, remainder.held, remainder.dead] == [2, 1, 2])
+        let nothing = try await bench.store.remainder(of: ["voicebot"])
+        #expect([nothing.waiting, nothing.held, nothing.dead] == [0, 0, 0])
+    }
+
+    @Test func `rows are listed newest first and narrowed by every filter`() async throws {
+        let bench = try await bench()
+        #expect(try await ids(bench) { _ in } == [8, 7, 6, 5, 4, 3, 2, 1])
+        #expect(try await ids(bench) { $0.limit = 2 } == [8, 7])
+        #expect(try await ids(bench) { $0.ids = [3, 5, 99] } == [5, 3])
+        #expect(try await ids(bench) { $0.conversation = "c4" } == [4])
+        #expect(try await ids(bench) { $0.states = [.pending, .dead] } == [6, 1])
+        #expect(try await ids(bench) { $0.since = Bench.start + .minutes(6) } == [8, 7])
+        #expect(try await ids(bench) { $0.error = "http 423" } == [4])
+        #expect(try await ids(bench) { $0.error = "bad title" }.count == 8)
+        #expect(try await ids(bench) { $0.remote = "voicebot" }.isEmpty)
+        #expect(try await ids(bench) { ($0.remote, $0.states) = ("vg", [.held]) } == [5])
+    }
+
+    @Test(arguments: ["'; DROP TABLE outbox; --", "100%", "_", "\""])
+    func `a filter's text is a text`(_ text: String) async throws {
+        let bench = try await bench()
+        #expect(try await ids(bench) { $0.error = text }.isEmpty)
+        #expect(try await ids(bench) { $0.conversation = text }.isEmpty)
+        #expect(try await ids(bench) { $0.remote = text }.isEmpty)
+        #expect(try bench.lines("SELECT count(*) FROM outbox") == ["8"])
+    }
+
+    @Test func `only an empty filter selects everything`() {
+        #expect(OutboxFilter().selectsEverything)
+        let changes: [(inout OutboxFilter) -> Void] = [
+            { $0.ids = [1] }, { $0.remote = "vg" }, { $0.conversation = "c" }, { $0.states = [.dead] }, { $0.since = Bench.start },
+            { $0.error = "x" },
+        ]
+        for change in changes {
+            var filter = OutboxFilter()
+            change(&filter)
+            #expect(!filter.selectsEverything)
+        }
+    }
+
+    @Test func `links that cannot be sent are counted`() async throws {
+        let bench = try Bench([.voicebot])
+        try bench.addConversations("c1", "c2", "c3")
+        try bench.write("UPDATE links SET remote_id = '12', agent_id = 'a' WHERE conversation_id = 'c1'")
+        try bench.write("UPDATE links SET remote_id = '007' WHERE conversation_id = 'c2'")
+        #expect(try await bench.store.linkCensus(of: "voicebot") == LinkCensus(notInteger: 2, withoutAgent: 2))
+        #expect(try await bench.store.linkCensus(of: "vg") == LinkCensus())
+        #expect(try await bench.store.linkedRemotes() == ["voicebot"])
+    }
+}

@@ -1,0 +1,183 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// What a person does with rows: retry, discard, release.
+@Suite struct SteeringTests {
+    private let later = Bench.start + .hours(1)
+
+    /// c1 … c4 with one row each for vg (ids 1 … 4) in the given states.
+    private func bench(_ states: String...) async throws -> Bench {
+        let bench = try Bench([.vg])
+        for index in states.indices { try bench.addConversations("c\(index + 1)") }
+        try await bench.plan()
+        for (index, state) in states.enumerated() {
+            try bench.write(
+                "UPDATE outbox SET state = ?, attempts = 5, last_error = 'HTTP 422', finished_at = due_at WHERE id = ?", [state, index + 1])
+        }
+        return bench
+    }
+
+    private func message() async throws -> Bench {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try bench.addMessage("m1", of: "c1")
+        try await bench.plan()
+        return bench
+    }
+
+    private func filter(_ ids: Int64...) -> OutboxFilter {
+        var filter = OutboxFilter()
+        filter.ids = ids
+        return filter
+    }
+
+    @Test func `a dead row is tried again with a fresh count`() async throws {
+        let bench = try await bench("dead")
+        let result = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(result.affected == [1])
+        #expect(
+            try bench.lines("SELECT state, attempts, due_at, replayed_at, finished_at, in_doubt_since FROM outbox")
+                == ["pending|0|\(later.iso8601)|\(later.iso8601)|-|-"])
+        let claimed = try await bench.claimOne("vg", now: later)
+        #expect(claimed.row.createdAt == later, "age counts from the replay")
+        #expect(claimed.idempotencyKey == "key-1")
+    }
+
+    @Test(arguments: [
+        (OutboxAction.retry, ["dead", "pending"], ["sending", "delivered"]),
+        (.discard, ["pending", "held", "dead", "uncertain"], ["sending", "delivered", "superseded", "discarded"]),
+        (.release, ["held"], ["pending", "dead"]),
+    ])
+    func `an action skips what it does not apply to and says why`(_ action: OutboxAction, _ apply: [String], _ skip: [String]) async throws
+    {
+        for state in apply {
+            let bench = try await bench(state)
+            #expect(try await bench.store.steer(action, filter(1), now: later).affected == [1], "\(state)")
+        }
+        for state in skip {
+            let bench = try await bench(state)
+            let before = try bench.lines("SELECT * FROM outbox")
+            let result = try await bench.store.steer(action, filter(1), now: later)
+            #expect(result == SteeringResult(affected: [], skipped: [.init(id: 1, reason: "is \(state)")]))
+            #expect(try bench.lines("SELECT * FROM outbox") == before)
+        }
+    }
+
+    @Test func `discarding and releasing write the row and nothing else`() async throws {
+        let bench = try await bench("held", "held", "dead")
+        #expect(try await bench.store.steer(.release, filter(1), now: later).affected == [1])
+        #expect(try await bench.store.steer(.discard, filter(3), now: later).affected == [3])
+        #expect(
+            try bench.lines("SELECT id, state, last_error, attempts FROM outbox ORDER BY id")
+                == ["1|pending|-|5", "2|held|HTTP 422|5", "3|discarded|discarded by hand|5"])
+    }
+
+    @Test(arguments: [OutboxAction.retry, .discard, .release])
+    func `a dry run says the same and writes nothing`(_ action: OutboxAction) async throws {
+        let bench = try await bench("dead", "held", "pending", "delivered")
+        try bench.write("UPDATE outbox SET last_error = 'not sendable: x' WHERE id = 1")
+        let tables = ["outbox", "change_feed", "link_state", "message_feed", "planned_messages"]
+        let before = try tables.map { try bench.lines("SELECT * FROM \($0)") }
+        let dry = try await bench.store.steer(action, filter(1, 2, 3, 4), dryRun: true, now: later)
+        #expect(try tables.map { try bench.lines("SELECT * FROM \($0)") } == before)
+        #expect(try await bench.store.steer(action, filter(1, 2, 3, 4), now: later) == dry)
+        #expect(!dry.affected.isEmpty)
+        #expect(try tables.map { try bench.lines("SELECT * FROM \($0)") } != before)
+    }
+
+    @Test func `a filter without ids means the rows that the action applies to`() async throws {
+        let bench = try await bench("dead", "delivered", "dead", "sending")
+        var filter = OutboxFilter()
+        filter.remote = "vg"
+        #expect(try await bench.store.steer(.retry, filter, now: later) == SteeringResult(affected: [1, 3], skipped: []))
+    }
+
+    @Test func `a refused row is planned again from what the tables say now`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try bench.write("UPDATE links SET remote_id = 'refused'; DELETE FROM outbox")
+        try await bench.plan()
+        try bench.write("UPDATE links SET remote_id = 'good'; DELETE FROM change_feed")
+        #expect(try await bench.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try bench.feed() == ["c1|vg|0"])
+        try await bench.plan()
+        #expect(try bench.lines("SELECT id, state, path FROM outbox ORDER BY id") == ["1|discarded|/", "2|pending|/vg/agent9/good"])
+    }
+
+    @Test func `a refused message is planned again`() async throws {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
+        try bench.addMessage("m1", of: "c1")
+        try await bench.plan()
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
+        #expect(try await bench.store.steer(.retry, filter(1), now: later).affected == [1])
+        try await bench.plan()
+        #expect(try bench.lines("SELECT id, state, message_id FROM outbox ORDER BY id") == ["1|discarded|m1", "2|pending|m1"])
+    }
+
+    @Test(arguments: ["delivered", "sending", "dead"])
+    func `a state that a newer row has overtaken is planned anew instead of sent`(_ newer: String) async throws {
+        let bench = try await bench("discarded")
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = ? WHERE id = 2", [newer])
+        #expect(try await bench.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try bench.lines("SELECT state, last_error FROM outbox WHERE id = 1") == ["discarded|planned again by hand"])
+        #expect(try bench.feed() == ["c1|vg|0"])
+    }
+
+    @Test func `a row that was discarded as not needed is not sent as it was`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.converge()
+        for status in ["closed", "open"] {
+            try bench.write("UPDATE conversations SET status = ?", [status])
+            try await bench.plan()
+        }
+        #expect(try bench.outbox() == ["1|c1|vg|delivered", "2|c1|vg|discarded"])
+        _ = try await bench.store.steer(.retry, filter(2), now: later)
+        try await bench.plan(now: later)
+        let claimed = try await bench.claim("vg", now: later)
+        #expect(claimed.isEmpty)
+    }
+
+    @Test(arguments: ["DELETE FROM links", "DELETE FROM conversations"])
+    func `a row whose link was deleted cannot be sent by a retry`(_ sql: String) async throws {
+        let bench = try await bench("pending")
+        try bench.write(sql)
+        _ = try await bench.store.steer(.retry, filter(1), now: later)
+        try await bench.plan(now: later)
+        let claimed = try await bench.claim("vg", now: later)
+        #expect(claimed.isEmpty)
+    }
+
+    @Test func `a retry of a gone object takes the tombstone away`() async throws {
+        let bench = try await bench("pending")
+        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
+        _ = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(try bench.lines("SELECT gone_at FROM link_state") == ["-"])
+        #expect(try await bench.claim("vg", now: later).count == 1)
+    }
+
+    @Test func `an uncertain message is sent again only when a duplicate is accepted`() async throws {
+        let bench = try await message()
+        try bench.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [Bench.start.iso8601])
+        let refused = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(refused.affected.isEmpty)
+        #expect(refused.skipped.first?.reason.contains("--accept-duplicate") == true)
+        let accepted = try await bench.store.steer(.retry, filter(1), acceptDuplicate: true, now: later)
+        #expect(accepted.affected == [1])
+        let claimed = try await bench.claimOne("fin", now: later)
+        #expect(claimed.row.mayBeSent(now: later, timeout: .seconds(10)))
+    }
+
+    @Test func `a discarded message is sent when it is retried`() async throws {
+        let bench = try await message()
+        _ = try await bench.store.steer(.discard, filter(1), now: later)
+        #expect(try await bench.claim("fin", now: later).isEmpty)
+        _ = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(try await bench.claim("fin", now: later).count == 1)
+    }
+}

@@ -163,6 +163,13 @@ BEGIN
         ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
 END;
 
+CREATE TRIGGER assignees_deleted AFTER DELETE ON assignees
+BEGIN
+    INSERT INTO change_feed (conversation_id, remote, changed_at)
+        SELECT id, OLD.remote, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM conversations WHERE assignee_id = OLD.assignee_id
+        ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
+END;
+
 CREATE TRIGGER messages_inserted AFTER INSERT ON messages
 WHEN NEW.author = 'user'
     AND NOT EXISTS (SELECT 1 FROM message_feed WHERE message_id = NEW.id)

@@ -74,6 +74,8 @@ package final class NetworkTransport: HTTPTransport {
         case is CancellationError: TransportFailure(.cancelled, detail: "stopped before the answer came")
         case let error as IOError: failure(error)
         case let error as NIOConnectionError: failure(error)
+        case HTTPParserError.invalidEOFState:
+            TransportFailure(.connectionClosed, detail: "the connection was closed before the answer was complete")
         case is HTTPParserError: TransportFailure(.invalidResponse, detail: "the answer is no HTTP")
         case let error as ChannelError where error == .ioOnClosedChannel || error == .inputClosed || error == .outputClosed:
             TransportFailure(.connectionClosed, detail: "the connection was closed before the answer was complete")

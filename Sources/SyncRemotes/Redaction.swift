@@ -28,13 +28,26 @@ package struct Redaction: Sendable {
         // Longest first, so that a string which contains another one goes as a whole.
         secrets = found.sorted { $0.count > $1.count }
         // Ids are taken out whole: "user_123456" must not make every "user" vanish.
-        words = Set(found.filter { !$0.contains("_") }.flatMap(Redaction.words).map { $0.lowercased() }).union(short.map { $0.lowercased() })
-            .subtracting(Redaction.technicalWords)
+        words = Set(found.filter { !$0.contains("_") || $0.contains(" ") }.flatMap(Redaction.words).map { $0.lowercased() }).union(
+            short.map { $0.lowercased() }
+        )
+        .subtracting(Redaction.technicalWords)
     }
 
     package func apply(to text: String) -> String {
         let withoutSecrets = secrets.reduce(text) { $0.contains($1) ? $0.replacing($1, with: Redaction.mark) : $0 }
         return Redaction.pieces(of: withoutSecrets).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
+    }
+
+    /// The same for every string inside of a JSON value; long arrays are cut, an excerpt shows their beginning only.
+    func apply(to value: JSONValue) -> JSONValue {
+        switch value {
+        case .string(let text): .string(apply(to: String(text.prefix(1000))))
+        case .array(let values): .array(values.prefix(20).map { apply(to: $0) })
+        case .object(let members): .object(members.mapValues { apply(to: $0) })
+        case .integer(let number) where secrets.contains(String(number)) || number.magnitude >= 1_000_000: .string(Redaction.mark)
+        default: value
+        }
     }
 
     private static let mark = "[redacted]"

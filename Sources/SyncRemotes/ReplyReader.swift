@@ -31,9 +31,10 @@ package struct ReplyReader: Sendable {
         let redaction = makeRedaction()
         if outcome.outcome != .delivered {
             outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
-            // Written anew, JSON has no escapes behind which a name could hide.
-            let excerpt = body?.text ?? String(decoding: reply.body.prefix(2048), as: UTF8.self)
-            outcome.responseExcerpt = redaction.apply(to: String(excerpt.prefix(2048))).bounded(to: 500)
+            // Inside of JSON the strings themselves are gone through: no name can hide behind an escape.
+            let excerpt = body.map { redaction.apply(to: $0).text }
+            outcome.responseExcerpt =
+                (excerpt ?? redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self))).bounded(to: 500)
         }
         outcome.partialErrors = outcome.partialErrors.map { redaction.apply(to: $0).bounded(to: 400) }
         return outcome

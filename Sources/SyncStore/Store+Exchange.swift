@@ -105,7 +105,9 @@ extension Store {
                 WHERE id = ? AND state = 'sending' AND lease = ?
                 """
         ).execute(arguments: [finished.finishedAt.iso8601, finished.claimed.id, finished.claimed.lease])
-        return db.changesCount == 1
+        guard db.changesCount == 1 else { return false }
+        try discardOrphan(finished.claimed.id, now: finished.finishedAt.iso8601, db)
+        return true
     }
 
     /// While fields were in doubt, the guards of the status map may have held a word back: now that they are certain, it is looked at

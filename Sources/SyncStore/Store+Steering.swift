@@ -46,7 +46,9 @@ extension Store {
                 sql: """
                     SELECT o.id, o.state, o.payload, o.last_error, o.conversation_id, o.remote, o.message_id,
                         EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
-                            AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded')
+                            AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
+                        o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
+                        o.body = '{}'
                     FROM outbox o WHERE \(sql) ORDER BY o.id LIMIT \(filter.limit ?? -1)
                     """, arguments: arguments)
             var result = SteeringResult()
@@ -70,6 +72,7 @@ extension Store {
         if action == .retry, state == .uncertain, !acceptDuplicate {
             return "is uncertain: it may have arrived; --accept-duplicate sends it all the same"
         }
+        if action == .retry, row[8] { return "belongs to a message that was deleted" }
         return nil
     }
 
@@ -95,7 +98,8 @@ extension Store {
         let id: Int64 = row[0]
         let isState = row[2] == PayloadKind.state.rawValue
         let error: String? = row[3]
-        let wasRefused = error?.hasPrefix(Refusal.prefix) == true
+        // A refused row has no body, whatever its last error says by now.
+        let wasRefused = error?.hasPrefix(Refusal.prefix) == true || row[9]
         let hasSuccessor: Bool = row[7]
         try db.execute(
             sql: "UPDATE link_state SET gone_at = NULL WHERE conversation_id = ? AND remote = ?",

@@ -65,8 +65,10 @@ import Testing
             try FileManager.default.removeItem(atPath: "\(scenario.directory)/token")
             for command in ["sync", "run", "check"] {
                 let result = try await scenario.run(command)
+                // The file is named as the program resolves it, which may be with another number of slashes.
+                let isNamed = (result.errorOutput + result.output).contains("\((scenario.directory as NSString).lastPathComponent)/token")
                 #expect(result.exitCode == 78, "\(command): \(result.errorOutput)")
-                #expect((result.errorOutput + result.output).contains("\(scenario.directory)/token"), "\(command)")
+                #expect(isNamed, "\(command)")
             }
         }
     }

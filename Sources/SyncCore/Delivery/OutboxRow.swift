@@ -46,7 +46,7 @@ package enum PayloadKind: String, Sendable, Codable {
 /// | sending   | gone, dead                    | dead; a message of unknown fate: uncertain                      |
 /// | pending, held, dead | superseded by a newer state | superseded                                              |
 /// | pending, held, dead, uncertain | discarded  | discarded                                                       |
-/// | held, dead, uncertain, discarded | replayed | pending with a fresh count                                      |
+/// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned anew (`Store.steer`)      |
 ///
 /// Invariants: only `sending` rows have a lease. A message is never superseded. `attempts` counts outcomes `retry`, `dead`, `gone`
 /// and `delivered` only. A message in doubt is never sent later than ``messageWindow`` after its first doubtful send.

@@ -40,7 +40,11 @@ struct Courier: Sendable {
     }
 
     private func redaction(_ claimed: ClaimedRow, _ credential: Credential) -> Redaction {
-        Redaction(credential: credential.token, body: (try? JSONValue(text: claimed.body)) ?? .null)
+        // What earlier calls said is known over there, too.
+        let known: [JSONValue] = [
+            (try? JSONValue(text: claimed.body)) ?? .null, .object(claimed.knowledge.base), .object(claimed.knowledge.seen),
+        ]
+        return Redaction(credential: credential.token, body: .array(known))
     }
 
     private func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, startedAt: Instant) -> FinishedCall {

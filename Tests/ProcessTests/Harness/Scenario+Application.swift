@@ -58,7 +58,8 @@ extension Scenario {
     func requestCount(_ remote: String? = nil) -> Int { world.requests(instance: remote).count }
 
     /// Waits until a remote has got so many requests, finished ones.
-    func requests(_ remote: String, reach count: Int, within timeout: Duration = ConvosyncProcess.patience) async throws -> [RequestRecord] {
+    func requests(_ remote: String, reach count: Int, within timeout: Duration = ConvosyncProcess.patience) async throws -> [RequestRecord]
+    {
         let isReached = await world.wait(for: timeout) { world in
             world.requests(instance: remote).filter { $0.finishedAt != nil }.count >= count
         }

@@ -18,7 +18,7 @@ final class Scenario: Sendable {
 
     fileprivate init(_ settings: SandboxConfiguration, _ change: (inout ScenarioConfiguration) -> Void) async throws {
         sandbox = try await SandboxServer.start(settings)
-        directory = "\(NSTemporaryDirectory())/convosync-\(UUID().uuidString)"
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         var configuration = ScenarioConfiguration(url: sandbox.url(of:))
         change(&configuration)

@@ -1,0 +1,185 @@
+import Foundation
+import GRDB
+import Sandbox
+import Testing
+
+/// SIGKILL at any moment: nothing is lost, repetitions are recognisable, order holds.
+@Suite(.serialized) struct CrashTests {
+    private static let conversations = 200
+    private static let kills = 8
+
+    @Test func `kills under load lose nothing, repeat with the same key only, and keep the order`() async throws {
+        let seed = ProcessInfo.processInfo.environment["CONVOSYNC_TEST_SEED"].flatMap(UInt64.init) ?? .random(in: 1...UInt64(UInt32.max))
+        print("crash test: CONVOSYNC_TEST_SEED=\(seed)")
+        var random = SeededGenerator(seed: seed)
+        try await withScenario { scenario in
+            try await Self.prepare(scenario)
+            var startedAt: [Int] = []
+            for round in 1...Self.kills {
+                startedAt.append(Int(Date().timeIntervalSince1970 * 1000))
+                let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
+                try await Self.change(scenario, round: round, using: &random)
+                let reached = scenario.requestCount() + Int.random(in: 1...300, using: &random)
+                // When there is less to do than that, the kill meets an idle daemon: that is a moment, too.
+                _ = await scenario.world.wait(for: .seconds(3)) { $0.summary()["recorded"]?.integer ?? 0 >= reached }
+                await daemon.killAndWait()
+            }
+            for instance in ScenarioConfiguration.remotes { try scenario.world.setFaults([], on: instance) }
+            startedAt.append(Int(Date().timeIntervalSince1970 * 1000))
+            let daemon = try await scenario.startDaemon()
+            #expect(try await scenario.remainingDifferences(within: .seconds(60)).prefix(5) == [])
+            #expect(try await scenario.settle())
+            daemon.send(SIGTERM)
+            #expect(try await daemon.end().exitCode == 0)
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state IN ('dead', 'uncertain', 'held', 'sending')") == 0)
+            let requests = scenario.world.requests()
+            Self.checkRepetitions(requests, startedAt: startedAt)
+            Self.checkOrder(requests)
+            Self.checkOverlaps(requests)
+        }
+    }
+
+    /// Conversations at all remotes; every answer takes a while, so that every kill finds calls in flight.
+    private static func prepare(_ scenario: Scenario) async throws {
+        for instance in ScenarioConfiguration.remotes {
+            try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 25)], on: instance)
+        }
+        try await scenario.application.write { db in
+            for revision in 1...100 {
+                try db.execute(
+                    sql: "INSERT INTO assignees VALUES (?, 'voicebot', ?)", arguments: ["teammate \(revision)", "\(revision)"])
+            }
+        }
+        try await scenario.addConversations(1...conversations)
+    }
+
+    /// Changes a quarter of the conversations, some of them twice, and lets some users write. Every change carries the round's number.
+    private static func change(_ scenario: Scenario, round: Int, using random: inout SeededGenerator) async throws {
+        let statuses = ["open", "open", "resolved", "closed", "ended"]
+        for half in 0...1 {
+            let revision = round * 2 + half
+            let numbers = (1...conversations).shuffled(using: &random).prefix(conversations / 8)
+            let picked = numbers.map { ($0, statuses.randomElement(using: &random) ?? "open", Bool.random(using: &random)) }
+            try await scenario.application.write { db in
+                for (number, status, hasMessage) in picked {
+                    // The AI's conversations stay the AI's: it never takes one back from a person.
+                    let assignee = number % 3 == 0 ? "agent_fin" : number % 3 == 1 ? nil : "teammate \(revision)"
+                    try db.execute(
+                        sql: "UPDATE conversations SET title = ?, status = ?, assignee_id = ? WHERE id = ?",
+                        arguments: ["revision \(revision) of c\(number)", status, assignee, "c\(number)"])
+                    guard hasMessage else { continue }
+                    try db.execute(
+                        sql: "INSERT INTO messages (id, conversation_id, author, body) VALUES (?, ?, 'user', ?)",
+                        arguments: ["m\(revision)-\(number)", "c\(number)", "message \(revision)"])
+                }
+            }
+        }
+    }
+
+    /// A key comes again only after a kill, with the same body to the character, and a Fin message is stored once.
+    private static func checkRepetitions(_ requests: [RequestRecord], startedAt: [Int]) {
+        let byKey = Dictionary(grouping: requests, by: \.idempotencyKey)
+        // Otherwise the kills met nothing, and the test proves nothing.
+        #expect(byKey.values.contains { $0.count > 1 })
+        for (key, same) in byKey {
+            #expect(key != nil)
+            #expect(Set(same.map(\.bodyText)).count == 1)
+            for (first, second) in zip(same, same.dropFirst()) {
+                let isByAnother = startedAt.contains { first.arrivedAt.milliseconds < $0 && $0 <= second.arrivedAt.milliseconds }
+                #expect(isByAnother, "\(first.instance) \(first.conversation ?? "") was repeated by the same process")
+            }
+        }
+        // What says the same about a conversation at the same revision is the same row, hence the same key.
+        let revised = requests.filter { $0.bodyText.contains("revision ") || $0.kind == .fin }
+        for (body, same) in Dictionary(grouping: revised, by: { "\($0.instance) \($0.path) \($0.bodyText)" }) {
+            #expect(Set(same.map(\.idempotencyKey)).count == 1, "other keys for \(body)")
+        }
+        for message in Dictionary(grouping: requests.filter { $0.kind == .fin }, by: \.idempotencyKey).values {
+            #expect(message.filter { $0.outcome == .applied }.count == 1)
+        }
+    }
+
+    /// Revisions, as they stand in titles, messages and voicebot's user ids, never go back.
+    private static func checkOrder(_ requests: [RequestRecord]) {
+        for (place, of) in Dictionary(grouping: requests, by: { "\($0.instance) \($0.conversation ?? "")" }) {
+            let revisions = of.compactMap(revision)
+            #expect(revisions == revisions.sorted(), "\(place): \(revisions)")
+        }
+    }
+
+    private static func revision(of request: RequestRecord) -> Int? {
+        let body = request.bodyJSON
+        let text = body?["title"]?.string ?? body?["conversation"]?["title"]?.string ?? body?["message"]?["body"]?.string
+        return text?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? body?["user_id"]?.integer
+    }
+
+    /// Two calls about one conversation are in flight at one remote only when a kill cut the earlier one off.
+    private static func checkOverlaps(_ requests: [RequestRecord]) {
+        for request in requests where request.othersInFlightSameConversation > 0 {
+            let overlapped = requests.filter {
+                $0.instance == request.instance && $0.conversation == request.conversation && $0.sequence < request.sequence
+                    && $0.finishedAt ?? request.arrivedAt >= request.arrivedAt
+            }
+            #expect(overlapped.allSatisfy { !$0.isAnswered }, "\(request.instance) \(request.conversation ?? "")")
+        }
+    }
+
+    @Test func `a daemon killed while a call hangs repeats it with the same key after the restart, at once`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.addMessage("m1", to: "c1")
+            try scenario.world.setFaults([FaultRule(.hangAfter, times: 1)], on: "vg")
+            try scenario.world.setFaults([FaultRule(.hangAfter, times: 1)], on: "fin")
+            let first = try scenario.start(["run", "--config", scenario.configurationPath])
+            _ = await scenario.world.wait(for: .seconds(30)) { world in
+                ["vg", "fin"].allSatisfy { !world.requests(instance: $0).isEmpty }
+            }
+            await first.killAndWait()
+            let restartedAt = ContinuousClock.now
+            let second = try await scenario.startDaemon()
+            for remote in ["vg", "fin"] {
+                let requests = try await scenario.requests(remote, reach: 2)
+                #expect(requests.count == 2)
+                #expect(Set(requests.map(\.idempotencyKey)).count == 1)
+                #expect(Set(requests.map(\.bodyText)).count == 1)
+            }
+            // The lease would last for minutes: the holder is known to be gone.
+            #expect(ContinuousClock.now - restartedAt < .seconds(10))
+            try await second.event("outbox.recovered")
+            #expect(try await scenario.remainingDifferences() == [])
+        }
+    }
+
+    @Test func `a change made after the kill goes out instead of the state that was in flight`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            try scenario.world.setFaults([FaultRule(.hangAfter, times: 1)], on: "vg")
+            try await scenario.setTitle("in flight", of: "c1")
+            let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
+            try await scenario.request("vg", containing: "in flight")
+            await daemon.killAndWait()
+            // Back to the acknowledged value: only the doubt about the one in flight makes it due.
+            try await scenario.setTitle("revision 0 of c1", of: "c1")
+            try await scenario.sync("--drain", "10")
+            #expect(try await scenario.differences() == [])
+        }
+    }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// No token, e-mail, name, title or message text in the log, in status output or in error columns, whatever a remote answers.
+@Suite(.serialized) struct SecrecyTests {
+    /// What one conversation says about its user. The marks are what is searched for: a part of a secret is a secret.
+    private struct Secrets {
+        var title = "Marktitle wants her money back"
+        var name = "Marta Markname"
+        var email = "markmail@example.com"
+        var message = "Markmessage: my card number is 4111"
+        static let token = "marktoken-0123456789abcdef"
+        static let marks = ["Marktitle", "Markname", "markmail", "Markmessage", "marktoken"]
+    }
+
+    /// Syncs against remotes that refuse with what `echo` makes of what each of them is sent, and returns everything that was said
+    /// about it.
+    private func trace(
+        _ secrets: Secrets, status: Int, format: String = "json", echo: (Secrets) -> SandboxJSON
+    ) async throws -> [String: String] {
+        var settings = SandboxConfiguration()
+        settings.token = Secrets.token
+        var trace: [String: String] = [:]
+        try await withScenario({ $0["log", "format"] = "\"\(format)\"" }, sandbox: settings) { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.write("UPDATE conversations SET title = ?", [secrets.title])
+            try await scenario.write("UPDATE users SET name = ?, email = ?", [secrets.name, secrets.email])
+            try await scenario.addMessage("m1", to: "c1", body: secrets.message)
+            for instance in ScenarioConfiguration.remotes {
+                var rule = FaultRule(.status)
+                rule.status = status
+                var known = secrets
+                // A remote can only repeat what it was sent.
+                if instance == "fin" { known.title = "" } else { known.message = "" }
+                if instance == "voicebot" { known = Secrets(title: "", name: "", email: "", message: "") }
+                rule.body = echo(known)
+                try scenario.world.setFaults([rule], on: instance)
+            }
+            let sync = try await scenario.run("sync")
+            for remote in ScenarioConfiguration.remotes { #expect(scenario.requestCount(remote) >= 1, "\(remote)") }
+            trace["log of sync"] = sync.output + sync.errorOutput
+            let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
+            try await scenario.write("UPDATE links SET agent_id = 'a2' WHERE remote = 'vg'")
+            _ = await scenario.world.wait(for: .seconds(5)) { $0.requests(instance: "vg").count >= 2 }
+            _ = await scenario.world.wait(for: .milliseconds(500)) { $0.requests(instance: "helpdesk").count >= 2 }
+            await daemon.killAndWait()
+            let ended = try await daemon.end()
+            trace["log of run"] = ended.output + ended.errorOutput
+            try await collect(from: scenario, into: &trace)
+        }
+        return trace
+    }
+
+    /// Status output, and every column that holds what a remote said.
+    private func collect(from scenario: Scenario, into trace: inout [String: String]) async throws {
+        trace["status"] = try await scenario.run("status").output + scenario.run("status", "--json").output
+        trace["outbox list"] = try await scenario.run("outbox", "list").output
+        for (table, columns) in [
+            ("outbox", ["last_error"]), ("outbox_attempts", ["error", "response_excerpt"]), ("remotes", ["last_error", "park_reason"]),
+            ("runs", ["error"]),
+        ] {
+            for column in columns {
+                trace["\(table).\(column)"] = try await scenario.texts("SELECT \(column) FROM \(table) WHERE \(column) IS NOT NULL")
+                    .joined(separator: "\n")
+            }
+        }
+    }
+
+    private func leaks(_ trace: [String: String]) -> [String] {
+        trace.sorted { $0.key < $1.key }.flatMap { place, text in
+            Secrets.marks.filter { text.contains($0) }.map { "\(place) shows \($0)" }
+        }
+    }
+
+    private static func echoInMessage(_ secrets: Secrets) -> SandboxJSON {
+        [
+            "message": .string(
+                "cannot take \(secrets.title) of \(secrets.name) <\(secrets.email)>, who wrote \(secrets.message), "
+                    + "with Bearer \(Secrets.token)"),
+            "errors": ["title": [.string("\(secrets.title) is too long")]],
+        ]
+    }
+
+    @Test(arguments: ["json", "logfmt"])
+    func `a remote that echoes what it was sent in a 400`(format: String) async throws {
+        let trace = try await trace(Secrets(), status: 400, format: format, echo: Self.echoInMessage)
+        #expect(leaks(trace) == [])
+        // The trace is not empty for another reason.
+        #expect(trace["outbox.last_error"]?.contains("HTTP 400: cannot take [redacted] of [redacted]") == true)
+        #expect(trace["outbox_attempts.response_excerpt"]?.contains("[redacted]") == true)
+        #expect(trace["log of run"]?.contains("delivery.attempted") == true)
+    }
+
+    @Test(arguments: [401, 404, 429, 500])
+    func `a remote that echoes what it was sent with another status`(status: Int) async throws {
+        #expect(leaks(try await trace(Secrets(), status: status, echo: Self.echoInMessage)) == [])
+    }
+
+    @Test func `a remote that echoes in a body that is no JSON`() async throws {
+        let trace = try await trace(Secrets(), status: 400) { secrets in
+            .string("<html>\(secrets.title) | \(secrets.name) | \(secrets.email) | \(secrets.message) | \(Secrets.token)</html>")
+        }
+        #expect(leaks(trace) == [])
+    }
+
+    @Test func `a remote that echoes in a 200 that is no acknowledgement`() async throws {
+        let trace = try await trace(Secrets(), status: 200) { secrets in
+            .string("[\"\(secrets.title)\", \"\(secrets.name)\", \"\(secrets.email)\", \"\(secrets.message)\", \"\(Secrets.token)\"]")
+        }
+        #expect(leaks(trace) == [])
+    }
+
+    @Test func `texts that JSON escapes are recognised in the echo as well`() async throws {
+        let secrets = Secrets(
+            title: "She said \"Marktitle\" to me", name: "Marta\tMarkname", email: "markmail@example.com",
+            message: "first line\nMarkmessage in the second")
+        let trace = try await trace(secrets, status: 400, echo: Self.echoInMessage)
+        #expect(leaks(trace) == [])
+    }
+
+    @Test func `a long text that an excerpt cuts off is recognised as well`() async throws {
+        let secrets = Secrets(message: "Markmessage " + String(repeating: "and so on ", count: 400))
+        let trace = try await trace(secrets, status: 400) { ["message": .string("cannot take"), "your_text": .string($0.message)] }
+        #expect(leaks(trace) == [])
+    }
+
+    @Test func `a remote that shows the whole conversation when it refuses one field`() async throws {
+        try await withScenario { scenario in
+            let secrets = Secrets()
+            try await scenario.addConversations(1...1)
+            try await scenario.write("UPDATE conversations SET title = ?", [secrets.title])
+            try await scenario.write("UPDATE users SET name = ?, email = ?", [secrets.name, secrets.email])
+            try await scenario.sync()
+            for instance in ["vg", "helpdesk"] {
+                var rule = FaultRule(.status)
+                rule.status = 400
+                rule.body = ["message": .string("\(secrets.title): the status is wrong"), "data": ["userName": .string(secrets.name)]]
+                try scenario.world.setFaults([rule], on: instance)
+            }
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            let sync = try await scenario.run("sync")
+            #expect(sync.exitCode == 65)
+            var trace = ["log of sync": sync.output + sync.errorOutput]
+            try await collect(from: scenario, into: &trace)
+            #expect(leaks(trace) == [])
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import Synchronization
+
+/// A TCP server on a free loopback port that answers every connection with a script of its own: for what no HTTP server would do.
+final class LoopbackServer: Sendable {
+    /// What the script of a connection can do. Blocking: every connection has a thread.
+    struct Connection: Sendable {
+        fileprivate let descriptor: Int32
+
+        /// Reads until the end of a request's head and its body, which every call here has in one piece.
+        @discardableResult
+        func readRequest() -> String {
+            var received: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = read(descriptor, &buffer, buffer.count)
+                guard count > 0 else { return String(decoding: received, as: UTF8.self) }
+                received += buffer[..<count]
+                let text = String(decoding: received, as: UTF8.self)
+                if let end = text.range(of: "\r\n\r\n"), text.hasSuffix("}") || text[..<end.lowerBound].contains("content-length: 0") {
+                    return text
+                }
+            }
+        }
+
+        func write(_ text: String) {
+            let bytes = Array(text.utf8)
+            _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        }
+
+        /// Waits until the client goes away.
+        func waitForClose() {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while read(descriptor, &buffer, buffer.count) > 0 {}
+        }
+
+        /// Writes a byte now and then until the client goes away: silence never lasts, the answer never ends.
+        func trickle() {
+            while true {
+                usleep(50_000)
+                guard send(descriptor, " ", 1, Int32(MSG_NOSIGNAL)) == 1 else { return }
+            }
+        }
+
+        /// Lets the close that follows be a reset.
+        func resetOnClose() {
+            var option = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        }
+    }
+
+    let port: Int
+    private let listener: Int32
+    private let received = Mutex<[String]>([])
+
+    /// The requests that came, as they came.
+    var requests: [String] { received.withLock { $0 } }
+
+    /// - Parameter script: called on a thread of its own for each connection, with the request if `readsRequest`; the connection is
+    ///   closed when it returns.
+    init(readsRequest: Bool = true, _ script: @escaping @Sendable (Connection) -> Void) throws {
+        (listener, port) = try LoopbackServer.listen()
+        Thread.detachNewThread { [listener] in
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0 else { return }
+                Thread.detachNewThread { [weak self] in
+                    let connection = Connection(descriptor: descriptor)
+                    if readsRequest {
+                        let request = connection.readRequest()
+                        self?.received.withLock { $0.append(request) }
+                    }
+                    script(connection)
+                    close(descriptor)
+                }
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    var url: String { "http://127.0.0.1:\(port)/path" }
+
+    /// A port on loopback that nobody listens on: it was free a moment ago.
+    static func closedPort() throws -> Int {
+        let (descriptor, port) = try listen()
+        close(descriptor)
+        return port
+    }
+
+    private static func listen() throws -> (Int32, Int) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                guard bind(descriptor, pointer, size) == 0, Glibc.listen(descriptor, 16) == 0 else { return Int32(-1) }
+                return getsockname(descriptor, pointer, &size)
+            }
+        }
+        guard code == 0 else {
+            close(descriptor)
+            throw POSIXError(.init(rawValue: errno) ?? .EIO)
+        }
+        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+    }
+}

@@ -1,0 +1,126 @@
+import Sandbox
+import SyncCore
+import SyncHTTP
+import Testing
+
+/// ``NetworkTransport`` against a real socket: answers as they are, and a kind of failure for each way not to get one.
+@Suite(.serialized) struct NetworkTransportTests {
+    static let token = "transport-token"
+
+    static func call(_ url: String, method: String = "PATCH", body: String = "{\"a\":1}") -> HTTPCall {
+        HTTPCall(
+            method: method, url: url,
+            headers: [
+                ("Authorization", "Bearer \(token)"), ("Content-Type", "application/json"), ("Idempotency-Key", "key-1"),
+            ], body: body)
+    }
+
+    static func limits(
+        connect: Int64 = 2000, read: Int64 = 5000, total: Int64 = 10_000, size: Int = 65_536
+    ) -> HTTPLimits {
+        HTTPLimits(
+            connectTimeout: .milliseconds(connect), readTimeout: .milliseconds(read), totalTimeout: .milliseconds(total),
+            maximumResponseSize: size)
+    }
+
+    /// The answer, or the failure as an error.
+    static func send(_ url: String, limits: HTTPLimits = limits()) async -> Result<HTTPReply, TransportFailure> {
+        let transport = NetworkTransport(limits)
+        let sending = Task { () async -> Result<HTTPReply, TransportFailure> in
+            do throws(TransportFailure) { return .success(try await transport.send(call(url))) } catch { return .failure(error) }
+        }
+        // A bound that is not kept fails the test, it does not hang it.
+        let alarm = Task {
+            try await Task.sleep(for: .seconds(8))
+            sending.cancel()
+        }
+        let result = await sending.value
+        alarm.cancel()
+        await transport.shutdown()
+        return result
+    }
+
+    /// Expects a failure of a kind, with what it means for the call.
+    static func expect(
+        _ kind: TransportFailure.Kind, mayHaveBeenApplied: Bool, from url: String, limits: HTTPLimits = limits(),
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async {
+        switch await send(url, limits: limits) {
+        case .success(let reply):
+            Issue.record("answered \(reply.status)", sourceLocation: sourceLocation)
+        case .failure(let failure):
+            #expect(failure.kind == kind, "\(failure.kind): \(failure.detail)", sourceLocation: sourceLocation)
+            #expect(failure.mayHaveBeenApplied == mayHaveBeenApplied, sourceLocation: sourceLocation)
+            #expect(!failure.detail.isEmpty && failure.detail.count <= 200, sourceLocation: sourceLocation)
+            #expect(!failure.detail.contains(token), sourceLocation: sourceLocation)
+        }
+    }
+
+    @Test func `an answer arrives with status, lower-case headers and body, and the call as it was made`() async throws {
+        let server = try LoopbackServer {
+            $0.write("HTTP/1.1 418 Teapot\r\nX-One: 1\r\nX-Two: a\r\nx-two: b\r\nContent-Length: 5\r\n\r\nshort")
+        }
+        let reply = try await Self.send(server.url).get()
+        #expect(reply.status == 418)
+        #expect(reply.headers["x-one"] == "1")
+        #expect(reply.headers["x-two"] == "a, b")
+        #expect(String(decoding: reply.body, as: UTF8.self) == "short")
+        let request = try #require(server.requests.first)
+        #expect(request.hasPrefix("PATCH /path HTTP/1.1\r\n"))
+        #expect(request.contains("Idempotency-Key: key-1\r\n"))
+        #expect(request.contains("Authorization: Bearer \(Self.token)\r\n"))
+        #expect(request.hasSuffix("\r\n\r\n{\"a\":1}"))
+    }
+
+    @Test func `connections are kept for the next call`() async throws {
+        let server = try LoopbackServer { connection in
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            connection.readRequest()
+            connection.write("HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\n{}")
+        }
+        let transport = NetworkTransport(Self.limits())
+        #expect(try await transport.send(Self.call(server.url)).status == 200)
+        #expect(try await transport.send(Self.call(server.url)).status == 201)
+        await transport.shutdown()
+    }
+
+    @Test func `an answer of exactly the largest size is taken`() async throws {
+        let server = try LoopbackServer { connection in
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "x", count: 1000))
+        }
+        #expect(try await Self.send(server.url, limits: Self.limits(size: 1000)).get().body.count == 1000)
+    }
+
+    @Test func `a call to the sandbox is answered and recorded`() async throws {
+        let sandbox = try await SandboxServer.start()
+        let transport = NetworkTransport(Self.limits())
+        var call = Self.call(sandbox.url(of: "vg") + "/agents/a1/convos/c1", body: "{\"conversation\":{\"state\":\"ended_chat\"}}")
+        call.headers[0].value = "Bearer sandbox-token"
+        let reply = try await transport.send(call)
+        #expect(reply.status == 200)
+        let record = try #require(sandbox.world.requests(instance: "vg").first)
+        #expect(record.idempotencyKey == "key-1")
+        #expect(record.isAuthorized)
+        await transport.shutdown()
+        await sandbox.stop()
+    }
+
+    @Test func `a redirect is an answer: it is not followed and the token goes nowhere`() async throws {
+        let elsewhere = try LoopbackServer { $0.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") }
+        for status in [301, 302, 303, 307, 308] {
+            let server = try LoopbackServer { [url = elsewhere.url] connection in
+                connection.write("HTTP/1.1 \(status) Over there\r\nLocation: \(url)\r\nContent-Length: 0\r\n\r\n")
+            }
+            let reply = try await Self.send(server.url).get()
+            #expect(reply.status == status)
+            #expect(reply.headers["location"] == elsewhere.url)
+        }
+        #expect(elsewhere.requests.isEmpty)
+    }
+
+    @Test func `a call is sent once, whatever goes wrong`() async throws {
+        let server = try LoopbackServer { _ in }
+        await Self.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
+        #expect(server.requests.count == 1)
+    }
+}

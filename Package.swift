@@ -59,8 +59,6 @@ let package = Package(
             dependencies: [
                 "SyncCore", "SyncRemotes", "SyncStore", "SyncHTTP",
                 .product(name: "TOMLKit", package: "TOMLKit"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
@@ -103,10 +101,12 @@ let package = Package(
             exclude: ["README.md"],
             swiftSettings: strict
         ),
-        .testTarget(name: "SyncCoreTests", dependencies: ["SyncCore"], swiftSettings: strict),
+        // The random numbers of property tests.
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        .testTarget(name: "SyncCoreTests", dependencies: ["SyncCore", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "SyncRemotesTests",
-            dependencies: ["SyncRemotes", "SyncCore"],
+            dependencies: ["SyncRemotes", "SyncCore", "SeededRandom"],
             resources: [.copy("Golden")],
             swiftSettings: strict
         ),
@@ -123,14 +123,15 @@ let package = Package(
         .testTarget(
             name: "SyncDaemonTests",
             dependencies: [
-                "SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", .product(name: "GRDB", package: "GRDB.swift"),
+                "SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", "SeededRandom",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),
         // The whole program as a process, against the sandbox over loopback.
         .testTarget(
             name: "ProcessTests",
-            dependencies: ["convosync", "Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["convosync", "Sandbox", "SeededRandom", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
         .testTarget(

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Sandbox
+import SeededRandom
 import Testing
 
 /// SIGKILL at any moment: nothing is lost, repetitions are recognisable, order holds.
@@ -164,22 +165,5 @@ import Testing
             try await scenario.sync("--drain", "10")
             #expect(try await scenario.differences() == [])
         }
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

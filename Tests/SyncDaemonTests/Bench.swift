@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import SeededRandom
 import SyncCore
 import SyncStore
 import Testing
@@ -26,7 +27,7 @@ struct Bench {
         engine = try await SyncEngine(
             configuration,
             .init(
-                store: store, log: log, random: RandomSource(SimulatedRemotes.SplitMix(state: seed)),
+                store: store, log: log, random: RandomSource(SeededGenerator(seed: seed)),
                 makeTransport: { _ in SimulatedTransport(remotes: remotes) }),
             patience: .seconds(5))
         var settings = GRDB.Configuration()

@@ -1,4 +1,5 @@
 import Foundation
+import SeededRandom
 import SyncCore
 import SyncHTTP
 import Synchronization
@@ -16,24 +17,15 @@ final class SimulatedRemotes: Sendable {
         /// Keys by object and body: a repetition has to carry the key of the first try.
         var keys: [String: String] = [:]
         var inFlight: Set<String> = []
-        var random: SplitMix
+        var random: SeededGenerator
         /// In percent of calls.
         var faultShare: Int
-    }
-
-    struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            let mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            return mixed ^ (mixed >> 27)
-        }
     }
 
     let world: Mutex<World>
 
     init(seed: UInt64, faultShare: Int) {
-        world = Mutex(World(random: SplitMix(state: seed), faultShare: faultShare))
+        world = Mutex(World(random: SeededGenerator(seed: seed), faultShare: faultShare))
     }
 
     private enum Fate {

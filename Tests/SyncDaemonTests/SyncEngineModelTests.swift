@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import SeededRandom
 import SyncCore
 import SyncStore
 import Testing
@@ -13,7 +14,7 @@ import Testing
     @Test(arguments: [UInt64(101), 102, 103, 104])
     func `whatever fails on the way, every remote ends at the wanted state`(seed: UInt64) async throws {
         let bench = try await Bench(seed: seed, faultShare: 40)
-        var random = SimulatedRemotes.SplitMix(state: seed &* 31)
+        var random = SeededGenerator(seed: seed &* 31)
         var version = 0
         var written: [String: [String]] = [:]
         for _ in 0..<12 {

@@ -1,3 +1,4 @@
+import SeededRandom
 import SyncCore
 import SyncRemotes
 import Testing
@@ -17,7 +18,7 @@ import Testing
     /// Floating-point seconds lose a millisecond here and there; this walks over many.
     @Test(arguments: [UInt64(7), 8, 9])
     func `a taken timestamp is moved by exactly one millisecond`(_ seed: UInt64) throws {
-        var random = Seeded(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<500 {
             let moment = Instant(milliseconds: Int64.random(in: 1_700_000_000_000...1_900_000_000_000, using: &random))
             let moved = try timestamp(of: moment.iso8601, taken: [moment.iso8601])

@@ -1,3 +1,4 @@
+import SeededRandom
 import SyncCore
 import SyncRemotes
 import Testing
@@ -90,13 +91,13 @@ import Testing
 private struct RandomWorld {
     let adapter: any RemoteAdapter
     var knowledge = RemoteKnowledge()
-    private var random: Seeded
+    private var random: SeededGenerator
 
     init(kind: RemoteKind, seed: UInt64) {
         var profile = RemoteProfile(name: "remote", kind: kind, aiAssignees: ["agent_fin"])
         if kind == .vg { profile.fieldMap["leadScore"] = LocalSource("attributes.score") }
         adapter = kind.adapter(profile)
-        random = Seeded(seed: seed)
+        random = SeededGenerator(seed: seed)
     }
 
     mutating func conversation() -> Conversation {

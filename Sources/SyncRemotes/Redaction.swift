@@ -61,10 +61,19 @@ package struct Redaction: Sendable {
 
     /// Words shorter than this say little and are part of every error text.
     private static let shortestWord = 4
+    /// A run of letters, digits and dashes of this length that stands in a call is a quotation from it.
+    private static let shortestQuotation = 8
 
     private func isPersonal(_ piece: Substring) -> Bool {
         if piece.contains("@") { return true }
         if piece.utf8.count(where: { (0x30...0x39).contains($0) }) >= 7, piece.allSatisfy({ !$0.isLetter }) { return true }
+        // A quotation that was cut off.
+        let quoted = piece.drop { "._+-[]".contains($0) }.reversed().drop { "._+-[]".contains($0) }.reversed()
+        if quoted.count >= Redaction.shortestQuotation, !Redaction.technicalWords.contains(String(quoted).lowercased()),
+            secrets.contains(where: { $0.contains(String(quoted)) })
+        {
+            return true
+        }
         return words.contains(piece.lowercased()) || Redaction.words(in: String(piece)).contains { words.contains($0.lowercased()) }
     }
 

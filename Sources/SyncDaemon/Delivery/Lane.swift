@@ -26,12 +26,8 @@ package actor Lane {
     private var buffer: [ClaimedRow] = []
     private var finished: [FinishedCall] = []
     private var committing: [FinishedCall] = []
-    private var claimSize: Int
-    /// False once a claim brought fewer rows than it asked for; true again when something new may be due.
-    private var mayHaveDue = false
+    private var claims: ClaimAhead
     private var isExchanging = false
-    /// How many rows the exchange on its way asked for.
-    private var askedFor = 0
     private var gateChanged = false
     private var timerAt: Instant?
     private var isActive = false
@@ -41,9 +37,8 @@ package actor Lane {
     /// The run that last started the lane, and how many calls are in flight by the run under which they went out.
     private var run: Int64 = 0
     private var inFlightByRun: [Int64: Int] = [:]
-    private var sleeper: CheckedContinuation<Void, Never>?
-    private var isWoken = false
-    private var isEnding = false
+    /// Wakes the round in progress; every round has its own.
+    private var wakeSignal = WakeSignal()
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
     private var triedWaiters: [(run: Int64, continuation: CheckedContinuation<Void, Never>)] = []
     private var counts = RunCounts()
@@ -64,8 +59,7 @@ package actor Lane {
         self.onPlanningFreed = onPlanningFreed
         self.now = now
         gate = RemoteGate(remote.gate, stored: stored, now: now())
-        // Messages are not claimed ahead: a crash would leave them in doubt although they were never sent.
-        claimSize = remote.gate.concurrency * (remote.kind.receivesMessages ? 1 : 2)
+        claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
         lastProgress = now()
     }
 
@@ -78,11 +72,11 @@ package actor Lane {
 
     /// Looks for due rows and delivers them, in the background; when it is at it already, it looks again at once.
     package func start(run: Int64) {
-        mayHaveDue = true
+        claims.mayBeDue()
         mayBeSteered = true
         self.run = run
         refreshCredential()
-        wake()
+        wakeSignal.wake()
         guard !isActive, !isStopping else { return }
         isActive = true
         lastProgress = now()
@@ -103,31 +97,13 @@ package actor Lane {
     }
 
     private func hasTried(_ run: Int64) -> Bool {
-        !mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !inFlightByRun.keys.contains { $0 >= run }
+        !claims.mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !inFlightByRun.keys.contains { $0 >= run }
     }
 
     /// No new calls from now on. Calls in flight go on.
     package func stop() {
         isStopping = true
-        wake()
-    }
-
-    /// Ends the wait for the next event, also one that is about to begin.
-    private func wake() {
-        guard let sleeper else {
-            isWoken = true
-            return
-        }
-        self.sleeper = nil
-        sleeper.resume()
-    }
-
-    private func sleepUntilWoken() async {
-        if isWoken || isEnding {
-            isWoken = false
-            return
-        }
-        await withCheckedContinuation { sleeper = $0 }
+        wakeSignal.wake()
     }
 
     /// What happened since the last time this was asked.
@@ -158,9 +134,10 @@ package actor Lane {
     }
 
     private func deliverRound() async {
-        isEnding = false
+        let signal = WakeSignal()
+        wakeSignal = signal
         await withTaskGroup(of: Event.self) { group in
-            watchForWakes(&group)
+            watchForWakes(&group, signal)
             while failure == nil {
                 let hold = admit(&group)
                 if isStopping || hold == .long { putBackBuffer() }
@@ -169,11 +146,10 @@ package actor Lane {
                 resumeTriedWaiters(hold)
                 if isDone(hold) { break }
                 guard let event = await group.next() else { break }
-                if case .woken = event { watchForWakes(&group) }
+                if case .woken = event { watchForWakes(&group, signal) }
                 handle(event)
             }
-            isEnding = true
-            wake()
+            signal.end()
             group.cancelAll()
             // After a failure calls may still be out: their slots become free, their rows come back when the lease ends.
             for await event in group where failure != nil { handle(event) }
@@ -186,9 +162,9 @@ package actor Lane {
         }
     }
 
-    private func watchForWakes(_ group: inout TaskGroup<Event>) {
+    private func watchForWakes(_ group: inout TaskGroup<Event>, _ signal: WakeSignal) {
         group.addTask {
-            await self.sleepUntilWoken()
+            await signal.wait()
             return .woken
         }
     }
@@ -272,16 +248,14 @@ package actor Lane {
 
     private func isDone(_ hold: Hold) -> Bool {
         gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && !gateChanged && (!mayBeSteered || isStopping)
-            && (!mayHaveDue || isStopping || hold == .long)
+            && (!claims.mayHaveDue || isStopping || hold == .long)
     }
 
     /// Starts an exchange when rows are wanted, or when enough outcomes wait, or when they have waited long enough.
     private func exchangeIfNeeded(_ group: inout TaskGroup<Event>, isHeld: Bool) {
         guard !isExchanging else { return }
-        // A remote that is only being probed gets one row, not a buffer full.
-        let size = gate.concurrency == 1 ? 1 : claimSize
-        let claim = isHeld || isStopping || buffer.count > size / 2 ? 0 : size
-        if (mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
+        let claim = claims.wanted(buffered: buffer.count, isHeld: isHeld || isStopping, isProbing: gate.concurrency == 1)
+        if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
         guard let oldest = finished.first else {
             if gateChanged, gate.inFlight == 0 { exchange(&group, claim: 0) }
             return
@@ -296,7 +270,7 @@ package actor Lane {
 
     private func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
         isExchanging = true
-        askedFor = claim
+        claims.asked(for: claim)
         mayBeSteered = false
         committing = finished
         finished = []
@@ -357,11 +331,7 @@ package actor Lane {
             if reply.isPaused { gate.pause(now: now()) } else { gate.resume(now: now()) }
         }
         if reply.hasFreedPlanning { onPlanningFreed() }
-        if askedFor > 0 {
-            mayHaveDue = reply.claimed.count == askedFor
-            // Claim further ahead while there is plenty.
-            if mayHaveDue, askedFor == claimSize, !remote.kind.receivesMessages { claimSize = min(claimSize * 2, 512) }
-        }
+        claims.brought(reply.claimed.count)
         committing = []
         buffer += reply.claimed
     }

@@ -1,0 +1,57 @@
+import SyncCore
+import Testing
+
+@Suite struct ClaimAheadTests {
+    private func wanted(_ claims: ClaimAhead, buffered: Int = 0, isHeld: Bool = false, isProbing: Bool = false) -> Int {
+        claims.wanted(buffered: buffered, isHeld: isHeld, isProbing: isProbing)
+    }
+
+    @Test func `claims grow while there is plenty, up to the largest`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .state)
+        var sizes: [Int] = []
+        for _ in 0..<8 {
+            let size = wanted(claims)
+            sizes.append(size)
+            claims.asked(for: size)
+            claims.brought(size)
+        }
+        #expect(sizes == [16, 32, 64, 128, 256, 512, 512, 512])
+    }
+
+    @Test func `messages are never claimed ahead`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .message)
+        for _ in 0..<5 {
+            #expect(wanted(claims) == 8)
+            claims.asked(for: 8)
+            claims.brought(8)
+        }
+    }
+
+    @Test func `a claim that brought less says that nothing more is due, until something may be`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .state)
+        #expect(!claims.mayHaveDue)
+        claims.mayBeDue()
+        claims.asked(for: 16)
+        claims.brought(3)
+        #expect(!claims.mayHaveDue)
+        claims.mayBeDue()
+        #expect(claims.mayHaveDue)
+    }
+
+    @Test func `an exchange that asked for nothing concludes nothing`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .state)
+        claims.mayBeDue()
+        claims.asked(for: 0)
+        claims.brought(0)
+        #expect(claims.mayHaveDue)
+    }
+
+    @Test func `no rows are wanted while enough are at hand, or on hold; a probe wants one`() {
+        let claims = ClaimAhead(concurrency: 8, payload: .state)
+        #expect(wanted(claims, buffered: 9) == 0)
+        #expect(wanted(claims, buffered: 8) == 16)
+        #expect(wanted(claims, isHeld: true) == 0)
+        #expect(wanted(claims, isProbing: true) == 1)
+        #expect(wanted(claims, buffered: 1, isProbing: true) == 0)
+    }
+}

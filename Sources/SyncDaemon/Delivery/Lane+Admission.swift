@@ -1,0 +1,69 @@
+import SyncCore
+import SyncStore
+
+/// Which of the claimed rows may go out now.
+extension Lane {
+    enum Hold: Equatable {
+        case none
+        case short(until: Instant)
+        case long
+    }
+
+    /// Starts calls for buffered rows as long as the gate admits them.
+    func admit(_ group: inout TaskGroup<Event>) -> Hold {
+        while !isStopping, finished.count + committing.count < Lane.uncommittedLimit {
+            guard let claimed = buffer.first else {
+                // Nothing to send: a closed gate is no reason to claim.
+                guard let opensAt = gate.opensAt(now: now()) else { return .long }
+                return opensAt > now() ? hold(until: opensAt) : .none
+            }
+            let (admission, change) = gate.admit(now: now())
+            report(change)
+            switch admission {
+            case .admitted:
+                buffer.removeFirst()
+                if let unsent = unsendable(claimed) {
+                    _ = gate.finished(DeliveryOutcome(.interrupted), now: now())
+                    finished.append(unsent)
+                } else {
+                    let (courier, credential, run) = (courier, credential, run)
+                    inFlightByRun[run, default: 0] += 1
+                    group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run) }
+                }
+            case .wait(let until): return hold(until: until)
+            case .paused: return .long
+            case .full: return .none
+            }
+        }
+        return .none
+    }
+
+    func hold(until: Instant) -> Hold {
+        until - now() > Lane.shortHold ? .long : .short(until: until)
+    }
+
+    /// A claimed row that must not be sent: its lease is short, or it is a message whose window is over.
+    func unsendable(_ claimed: ClaimedRow) -> FinishedCall? {
+        let moment = now()
+        var row = claimed.row
+        if !row.mayBeSent(now: moment, timeout: remote.limits.totalTimeout) {
+            row.expire()
+            return FinishedCall(
+                claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: OutboxRow.uncertainReason)
+        }
+        guard claimed.leaseUntil - moment < remote.limits.totalTimeout + .seconds(5) else { return nil }
+        return putBack(claimed, at: moment)
+    }
+
+    func putBackBuffer() {
+        let moment = now()
+        finished += buffer.map { putBack($0, at: moment) }
+        buffer = []
+    }
+
+    func putBack(_ claimed: ClaimedRow, at moment: Instant) -> FinishedCall {
+        var row = claimed.row
+        row.state = .pending
+        return FinishedCall(claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: nil)
+    }
+}

@@ -1,0 +1,41 @@
+import SyncCore
+import SyncHTTP
+import SyncStore
+
+extension SyncEngine {
+    /// What the engine is made of; tests put in their own transport, clock and random numbers.
+    package struct Parts: Sendable {
+        package var store: Store
+        package var log: EventLog
+        package var random: RandomSource
+        package var now: @Sendable () -> Instant
+        package var makeTransport: @Sendable (HTTPLimits) -> any HTTPTransport
+
+        package init(
+            store: Store, log: EventLog, random: RandomSource = RandomSource(), now: @escaping @Sendable () -> Instant = SystemClock.now,
+            makeTransport: @escaping @Sendable (HTTPLimits) -> any HTTPTransport = { NetworkTransport($0) }
+        ) {
+            self.store = store
+            self.log = log
+            self.random = random
+            self.now = now
+            self.makeTransport = makeTransport
+        }
+    }
+
+    /// The tokens of all enabled remotes by name.
+    /// - Throws: a ``ConfigurationError`` that names every one that cannot be read.
+    static func credentials(of configuration: Configuration) throws(ConfigurationError) -> [String: Credential] {
+        var credentials: [String: Credential] = [:]
+        var problems: [ConfigurationError.Problem] = []
+        for remote in configuration.enabledRemotes {
+            do {
+                credentials[remote.name] = try remote.credential.read()
+            } catch {
+                problems.append(.init(path: "remotes.\(remote.name)", line: nil, message: error.reason))
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        return credentials
+    }
+}

@@ -16,6 +16,7 @@ package actor Daemon {
     private var engine: SyncEngine
     private var scheduler: Scheduler
     private let wake: WakeUp
+    private let signals: UnixSignalsSequence
 
     /// Lets an engine that was made before its scheduler ask for a run.
     private actor WakeUp {
@@ -27,6 +28,9 @@ package actor Daemon {
 
     /// - Throws: `StoreError`, or a ``ConfigurationError`` for credentials.
     package init(configurationPath: String, configuration: Configuration, log: EventLog) async throws {
+        // First of all: a stop that comes while the database is being migrated is a stop like any other.
+        signal(SIGPIPE, SIG_IGN)
+        signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         self.configurationPath = configurationPath
         self.configuration = configuration
         self.log = log
@@ -47,8 +51,6 @@ package actor Daemon {
 
     /// Runs until a signal ends it.
     package func run() async throws {
-        signal(SIGPIPE, SIG_IGN)
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         log.write(
             LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
                 .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)

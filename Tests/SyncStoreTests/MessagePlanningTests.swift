@@ -131,4 +131,15 @@ import Testing
         try await bench.plan()
         #expect(try bench.lines("SELECT json_extract(body, '$.message.body') FROM outbox WHERE payload = 'message'") == ["corrected"])
     }
+
+    @Test func `a message that is committed before its conversation waits for it`() async throws {
+        let bench = try Bench([.fin], foreignKeys: false)
+        try bench.addMessage("m1", of: "c9")
+        try await bench.plan()
+        #expect(try planned(bench).isEmpty)
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c9', 'u1')")
+        try await bench.plan()
+        #expect(try bench.lines("SELECT message_id, state FROM outbox") == ["m1|pending"])
+        #expect(try bench.lines("SELECT * FROM message_feed").isEmpty)
+    }
 }

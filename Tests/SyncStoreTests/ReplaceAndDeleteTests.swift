@@ -135,4 +135,19 @@ import Testing
         let again = try await bench.claim("vg", now: Bench.start + .hours(1))
         #expect(again.isEmpty)
     }
+
+    @Test(arguments: ["DELETE FROM conversations", "DELETE FROM links"])
+    func `a row that was claimed before the deletion and put back without a try is not sent`(_ sql: String) async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        try await bench.plan()
+        let claimed = try await bench.claimOne("vg")
+        try bench.write(sql)
+        var row = claimed.row
+        row.state = .pending
+        let putBack = FinishedCall(
+            claimed: claimed, row: row, startedAt: Bench.start, finishedAt: Bench.start, outcome: nil, error: nil)
+        _ = try await bench.exchange("vg", finished: [putBack])
+        #expect(try await bench.claim("vg", now: Bench.start + .hours(1)).isEmpty)
+    }
 }

@@ -180,4 +180,25 @@ import Testing
         _ = try await bench.store.steer(.retry, filter(1), now: later)
         #expect(try await bench.claim("fin", now: later).count == 1)
     }
+
+    @Test func `a refused message that was discarded is planned again, never sent without a body`() async throws {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
+        try bench.addMessage("m1", of: "c1")
+        try await bench.plan()
+        _ = try await bench.store.steer(.discard, filter(1), now: later)
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
+        _ = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(try await bench.claim("fin", now: later).isEmpty)
+        try await bench.plan()
+        #expect(try bench.lines("SELECT id, state FROM outbox WHERE body <> '{}'") == ["2|pending"])
+    }
+
+    @Test func `a message that was deleted is not sent by a retry`() async throws {
+        let bench = try await message()
+        try bench.write("DELETE FROM messages")
+        let result = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(result.affected.isEmpty && result.skipped.map(\.id) == [1])
+        #expect(try await bench.claim("fin", now: later).isEmpty)
+    }
 }

@@ -17,19 +17,20 @@ extension Lane {
                 guard let opensAt = gate.opensAt(now: now()) else { return .long }
                 return opensAt > now() ? hold(until: opensAt) : .none
             }
+            // What must not be sent never comes to the gate: it is no call, and tells nothing about the remote.
+            if let unsent = unsendable(claimed) {
+                buffer.removeFirst()
+                finished.append(unsent)
+                continue
+            }
             let (admission, change) = gate.admit(now: now())
             report(change)
             switch admission {
             case .admitted:
                 buffer.removeFirst()
-                if let unsent = unsendable(claimed) {
-                    _ = gate.finished(DeliveryOutcome(.interrupted), now: now())
-                    finished.append(unsent)
-                } else {
-                    let (courier, credential, run) = (courier, credential, run)
-                    inFlightByRun[run, default: 0] += 1
-                    group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run) }
-                }
+                let (courier, credential, run) = (courier, credential, run)
+                inFlightByRun[run, default: 0] += 1
+                group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run) }
             case .wait(let until): return hold(until: until)
             case .paused: return .long
             case .full: return .none

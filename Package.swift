@@ -35,6 +35,7 @@ let package = Package(
                 .embedInCode("0001_application.sql"),
                 .embedInCode("0002_outbox.sql"),
                 .embedInCode("0003_change_feed.sql"),
+                .embedInCode("0004_inbound.sql"),
             ],
             swiftSettings: strict
         ),

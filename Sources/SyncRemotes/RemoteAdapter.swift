@@ -1,7 +1,7 @@
 import SyncCore
 
 /// What a kind of remote has to know: which fields it takes, how a call looks, what an answer means. Pure on values.
-package protocol RemoteAdapter: Sendable {
+package protocol RemoteAdapter: RemoteReading {
     var profile: RemoteProfile { get }
 
     /// The conversation as this remote should hold it.
@@ -84,9 +84,7 @@ extension RemoteAdapter {
 
     /// What a refused row shows as its call: the operation, without values.
     private func placeholder(for snapshot: LinkSnapshot) -> OutboundCall {
-        let operation = profile.paths.keys.sorted().first ?? profile.kind.rawValue
-        return OutboundCall(
-            operation: operation, method: profile.kind == .helpdesk || profile.kind == .fin ? "POST" : "PATCH",
-            path: profile.paths[operation] ?? "/", body: [:])
+        let operation = profile.kind.writingOperation
+        return OutboundCall(operation: operation, method: profile.kind.writingMethod, path: profile.paths[operation] ?? "/", body: [:])
     }
 }

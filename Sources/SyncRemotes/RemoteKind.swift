@@ -17,4 +17,15 @@ package enum RemoteKind: String, CaseIterable, Sendable, Codable {
 
     /// Whether it receives messages instead of conversation state.
     package var receivesMessages: Bool { self == .fin }
+
+    /// The operation that calls from the outbox are made with.
+    package var writingOperation: String {
+        switch self {
+        case .helpdesk, .voicebot: "update_conversation"
+        case .fin: "reply"
+        case .vg: "update_convo"
+        }
+    }
+
+    package var writingMethod: String { self == .helpdesk || self == .fin ? "POST" : "PATCH" }
 }

@@ -5,6 +5,9 @@ package struct RemoteProfile: Equatable, Sendable {
     package var name: String
     package var kind: RemoteKind
     package var statusMap: StatusMap
+    package var inboundMap: InboundMap
+    /// What of the remote's own changes is taken over.
+    package var adoption: AdoptionPolicy
     /// vg: remote field → local value. Ignored elsewhere.
     package var fieldMap: [String: LocalSource]
     /// vg: the agent of links that name none.
@@ -17,30 +20,51 @@ package struct RemoteProfile: Equatable, Sendable {
     package var userAttributes: [String]?
     /// Agent ids that mean "the AI answers".
     package var aiAssignees: Set<String>
+    /// The one of them that a conversation gets when a remote says that the AI answers.
+    package var aiAssignee: String?
+    /// Who a conversation is assigned to when a remote says that a person answers and `assignees` does not say which.
+    package var unknownAssignee: String
 
     package init(
-        name: String, kind: RemoteKind, statusMap: StatusMap? = nil, fieldMap: [String: LocalSource]? = nil,
-        agentID: String? = nil, apiVersion: String? = nil, paths: [String: String] = [:], userAttributes: [String]? = nil,
-        aiAssignees: Set<String> = []
+        name: String, kind: RemoteKind, statusMap: StatusMap? = nil, inboundMap: InboundMap? = nil, adoption: AdoptionPolicy = .init(),
+        fieldMap: [String: LocalSource]? = nil, agentID: String? = nil, apiVersion: String? = nil, paths: [String: String] = [:],
+        userAttributes: [String]? = nil, aiAssignees: Set<String> = [], aiAssignee: String? = nil,
+        unknownAssignee: String = RemoteProfile.standardUnknownAssignee
     ) {
         self.name = name
         self.kind = kind
         self.statusMap = statusMap ?? .standard(for: kind)
+        self.inboundMap = inboundMap ?? .standard(for: kind)
+        self.adoption = adoption
         self.fieldMap = fieldMap ?? (kind == .vg ? VGFields.standardMap : [:])
         self.agentID = agentID
         self.apiVersion = apiVersion
         self.paths = RemoteProfile.standardPaths(for: kind).merging(paths) { _, configured in configured }
         self.userAttributes = userAttributes
         self.aiAssignees = aiAssignees
+        self.aiAssignee = aiAssignee ?? aiAssignees.min()
+        self.unknownAssignee = unknownAssignee
     }
 
-    /// The paths of the API documents.
+    package static let standardUnknownAssignee = "agent_unknown"
+
+    package var lens: StatusLens { StatusLens(outbound: statusMap, inbound: inboundMap) }
+
+    /// The paths of the API documents by operation: the one that writes, and those that read.
     package static func standardPaths(for kind: RemoteKind) -> [String: String] {
         switch kind {
-        case .helpdesk: ["update_conversation": "/update_conversation"]
+        case .helpdesk: ["update_conversation": "/update_conversation", "get_conversation": "/get_conversation"]
         case .fin: ["reply": "/fin/reply"]
-        case .voicebot: ["update_conversation": "/conversations/{id}"]
-        case .vg: ["update_convo": "/agents/{agentId}/convos/{convoId}"]
+        case .voicebot:
+            [
+                "update_conversation": "/conversations/{id}", "list_conversations": "/conversations",
+                "get_conversation": "/conversations/{id}",
+            ]
+        case .vg:
+            [
+                "update_convo": "/agents/{agentId}/convos/{convoId}", "list_convos": "/agents/{agentId}/convos",
+                "get_convo": "/agents/{agentId}/convos/{convoId}",
+            ]
         }
     }
 
@@ -59,7 +83,7 @@ package struct RemoteProfile: Equatable, Sendable {
         parts += LocalState.all.map { "\($0.status.rawValue).\($0.owner.rawValue)=\(statusMap[$0].text)" }
         parts += statusMap.neverOver.map { "\($0.key)!\($0.value.sorted())" }.sorted()
         parts += fieldMap.map { "\($0.key)<-\($0.value.text)" }.sorted()
-        parts += paths.map { "\($0.key)@\($0.value)" }.sorted()
+        parts.append("\(kind.writingOperation)@\(paths[kind.writingOperation] ?? "")")
         return parts.joined(separator: ";")
     }
 }

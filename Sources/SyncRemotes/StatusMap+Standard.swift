@@ -35,3 +35,36 @@ extension StatusMap {
         }
     }
 }
+
+extension InboundMap {
+    /// What the words of a kind mean by default (design section 5).
+    package static func standard(for kind: RemoteKind) -> InboundMap {
+        switch kind {
+        case .helpdesk:
+            InboundMap(Dictionary(uniqueKeysWithValues: LocalStatus.allCases.map { ($0.rawValue, .state($0, .unchanged)) }))
+        case .fin:
+            InboundMap(
+                [
+                    "thinking": .state(.open, .ai), "replying": .state(.open, .ai), "awaiting_user_reply": .state(.open, .ai),
+                    "escalated": .state(.open, .none), "resolved": .state(.resolved, .unchanged),
+                    "complete": .state(.closed, .unchanged),
+                ], silentAfter: ["complete": ["resolved", "escalated"]])
+        case .voicebot:
+            InboundMap([
+                "to-do": .state(.open, .none), "in-progress": .state(.open, .assignee), "done": .state(.closed, .unchanged),
+            ])
+        case .vg:
+            InboundMap([
+                "ai-chatting": .state(.open, .ai), "requested_chat": .state(.open, .none), "human-chatting": .state(.open, .human),
+                "ended_chat": .state(.ended, .unchanged), "completed": .state(.ended, .unchanged),
+            ])
+        }
+    }
+
+    /// The words that a kind's documents list for reading; others are possible and unmapped.
+    package static func documentedWords(for kind: RemoteKind) -> [String] {
+        kind == .fin
+            ? ["thinking", "replying", "awaiting_user_reply", "escalated", "resolved", "complete"]
+            : StatusMap.documentedWords(for: kind)
+    }
+}

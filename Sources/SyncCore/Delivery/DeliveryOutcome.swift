@@ -35,6 +35,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var notBefore: Instant?
     /// What the answer says about the remote's present state, by field name.
     package var observed: Fields
+    /// The same, with the remote's own times, for reconciling; nil where the answer holds no conversation.
+    package var observation: Observation?
     /// Fields whose answered value differs from the one sent.
     package var drift: [String]
     /// Parts of an accepted call that the remote did not take (Fin's `errors.*`).
@@ -44,7 +46,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
 
     package init(
         _ outcome: OutcomeClass, fate: CallFate = .notApplied, httpStatus: Int? = nil, error: String? = nil,
-        notBefore: Instant? = nil, observed: Fields = [:], drift: [String] = [], partialErrors: [String] = [],
+        notBefore: Instant? = nil, observed: Fields = [:], observation: Observation? = nil,
+        drift: [String] = [], partialErrors: [String] = [],
         responseExcerpt: String? = nil
     ) {
         self.outcome = outcome
@@ -53,6 +56,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
         self.error = error
         self.notBefore = notBefore
         self.observed = observed
+        self.observation = observation
         self.drift = drift
         self.partialErrors = partialErrors
         self.responseExcerpt = responseExcerpt

@@ -1,0 +1,23 @@
+/// Something that a remote told us by itself, read from one webhook call. What it proves depends on the kind of remote.
+package enum Notice: Equatable, Sendable {
+    /// Fin says where a conversation stands.
+    /// - key: the same for a repetition of the same event. at: the remote's time.
+    case status(conversationID: String, word: String, at: Instant, key: String)
+    /// Fin wrote something. `id` is unique among the remote's messages.
+    case message(conversationID: String, id: String, body: String, at: Instant, key: String)
+    /// An object changed: it has to be read. `agentID` only where the remote has agents.
+    case changed(remoteID: String, agentID: String?)
+    /// Something changed, nobody knows what: the list has to be read.
+    case somethingChanged
+}
+
+/// An object of a remote that has to be read.
+package struct ReadRequest: Hashable, Sendable {
+    package var remoteID: String
+    package var agentID: String?
+
+    package init(remoteID: String, agentID: String? = nil) {
+        self.remoteID = remoteID
+        self.agentID = agentID
+    }
+}

@@ -1,0 +1,70 @@
+import SyncCore
+
+/// Where the next page of a list begins, in the remote's own terms: the query of its next link, or a cursor.
+package struct PageToken: Equatable, Sendable {
+    package var text: String
+
+    package init(_ text: String) {
+        self.text = text
+    }
+}
+
+/// One page of a remote's list of conversations.
+package struct ListPage: Equatable, Sendable {
+    package struct Row: Equatable, Sendable {
+        package var remoteID: String
+        package var observation: Observation
+
+        package init(remoteID: String, observation: Observation) {
+            self.remoteID = remoteID
+            self.observation = observation
+        }
+    }
+
+    package var rows: [Row]
+    /// Nil on the last page.
+    package var next: PageToken?
+
+    package init(rows: [Row], next: PageToken?) {
+        self.rows = rows
+        self.next = next
+    }
+}
+
+/// The reading half of an adapter: which calls tell the remote's present state, and how to read the answers.
+///
+/// Lists are hints only: vg's comes from a mirror that lags behind (remotes README section 5). What a list says is confirmed by reading
+/// the object before anything is done about it.
+package protocol RemoteReading: Sendable {
+    /// The field that carries the status word in calls and answers; nil where there is none.
+    var statusField: String? { get }
+    /// The field that names who answers.
+    var assigneeField: String? { get }
+
+    /// The call for a page of the list; nil where the kind has no list.
+    /// - Parameter agent: vg keeps one list per agent.
+    func listCall(agent: String?, after token: PageToken?) -> OutboundCall?
+
+    /// Throws a ``Refusal`` when the body is no such list.
+    func page(in body: JSONValue) throws(Refusal) -> ListPage
+
+    /// The call that reads one conversation. Throws a ``Refusal`` where the link does not allow one, or the kind offers none (fin).
+    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall
+
+    /// What an answer to ``readCall(conversationID:link:)`` says. Throws a ``Refusal`` when the body is no such conversation.
+    func conversation(in body: JSONValue) throws(Refusal) -> Observation
+}
+
+/// What a kind has that offers nothing to read.
+extension RemoteReading {
+    package var statusField: String? { nil }
+    package var assigneeField: String? { nil }
+    package func listCall(agent: String?, after token: PageToken?) -> OutboundCall? { nil }
+    package func page(in body: JSONValue) throws(Refusal) -> ListPage { throw Refusal("this kind of remote has no list") }
+    package func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        throw Refusal("this kind of remote offers no way to read a conversation")
+    }
+    package func conversation(in body: JSONValue) throws(Refusal) -> Observation {
+        throw Refusal("this kind of remote offers no way to read a conversation")
+    }
+}

@@ -1,0 +1,56 @@
+import GRDB
+import SyncCore
+
+/// The inbox: what remotes told us by themselves, kept until it has been worked off.
+extension Store {
+    /// Writes notices down, so that their sender can be answered.
+    ///
+    /// A notice that came before is taken for the repetition it is: its key is known.
+    /// - Returns: how many were new.
+    package func receive(_ notices: [Notice], from remote: String, now: Instant) async throws(StoreError) -> Int {
+        try await write { db in
+            var new = 0
+            for notice in notices {
+                switch notice {
+                case .status(let conversationID, let word, let at, let key):
+                    new += try Store.enter(
+                        db, remote, "status", conversationID, key: key, at: at, payload: ["word": .string(word)], now: now)
+                case .message(let conversationID, let id, let body, let at, let key):
+                    new += try Store.enter(
+                        db, remote, "message", conversationID, key: key, at: at, payload: ["id": .string(id), "body": .string(body)],
+                        now: now)
+                case .changed(let remoteID, let agentID):
+                    new += try Store.requestReading(db, ReadRequest(remoteID: remoteID, agentID: agentID), of: remote, now: now)
+                case .somethingChanged:
+                    new += try Store.requestReading(db, ReadRequest(remoteID: ""), of: remote, now: now)
+                }
+            }
+            return new
+        }
+    }
+
+    private static func enter(
+        _ db: Database, _ remote: String, _ kind: String, _ conversationID: String, key: String, at: Instant, payload: JSONObject,
+        now: Instant
+    ) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO inbox (remote, kind, conversation_id, event_key, occurred_at, received_at, payload)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            remote, kind, conversationID, key, at.milliseconds, now.iso8601, JSONValue.object(payload).text,
+        ])
+        return db.changesCount
+    }
+
+    static func requestReading(_ db: Database, _ request: ReadRequest, of remote: String, now: Instant) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO read_requests (remote, remote_id, agent_id, requested_at) VALUES (?, ?, ?, ?)
+                ON CONFLICT (remote, remote_id, agent_id) DO UPDATE SET requested_at = excluded.requested_at
+                """
+        ).execute(arguments: [remote, request.remoteID, request.agentID ?? "", now.iso8601])
+        return 1
+    }
+}

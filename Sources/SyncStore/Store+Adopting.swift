@@ -1,0 +1,94 @@
+import GRDB
+import SyncCore
+
+/// Writing down what was decided about a report.
+extension Store {
+    /// Writes adopted values to `conversations` and says in `adopted_changes` where they come from. The triggers put the conversation
+    /// on the change feed, so that the other remotes hear of it.
+    static func apply(
+        _ verdict: Verdict, _ report: Report, _ conversation: Conversation, _ context: InboundContext, _ db: Database
+    ) throws {
+        let changes = verdict.changes
+        guard !changes.isEmpty else { return }
+        var columns: [(name: String, from: JSONValue, to: JSONValue)] = []
+        if let status = changes.status { columns.append(("status", .string(conversation.status.rawValue), .string(status.rawValue))) }
+        if let assignee = changes.assigneeID { columns.append(("assignee_id", .nullable(conversation.assigneeID), .nullable(assignee))) }
+        if let title = changes.title { columns.append(("title", .nullable(conversation.title), .string(title))) }
+        if let tags = changes.tags {
+            let before = conversation.tags.map { JSONValue.array($0.map(JSONValue.string)) } ?? .null
+            columns.append(("tags", before, .array(tags.map(JSONValue.string))))
+        }
+        let assignments = columns.map { "\($0.name) = ?" }.joined(separator: ", ")
+        let values = columns.map { $0.to == .null ? nil : $0.to.stringValue ?? $0.to.text }
+        try db.cachedStatement(sql: "UPDATE conversations SET \(assignments), updated_at = ? WHERE id = ?")
+            .execute(arguments: StatementArguments(values + [context.now.iso8601, conversation.id]))
+        let reportedAt = report.observation.changedAt ?? report.readAt
+        // The moment of the change is the remote's: what it says later is newer than this.
+        try db.cachedStatement(sql: "UPDATE local_changes SET status_changed_at = ? WHERE conversation_id = ?")
+            .execute(arguments: [min(reportedAt, context.now).iso8601, conversation.id])
+        let record = Dictionary(
+            uniqueKeysWithValues: columns.map { ($0.name, JSONValue.object(["from": $0.from, "to": $0.to])) })
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO adopted_changes (conversation_id, remote, word, reported_at, adopted_at, changes, rule)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            conversation.id, report.remote, verdict.word, reportedAt.iso8601, context.now.iso8601, JSONValue.object(record).text,
+            verdict.rule,
+        ])
+    }
+
+    /// Moves what is known about the link.
+    /// - Returns: whether the link had another verdict before.
+    static func record(
+        _ verdict: Verdict, _ report: Report, _ conversationID: String, _ past: LinkPast, _ context: InboundContext, _ db: Database
+    ) throws -> Bool {
+        // "Still says the same" explains nothing: what was decided when it first said so stays on record.
+        let isSame = verdict.kind == .unchanged && past.verdicts["status"] != nil
+        let before = past.verdicts["status"]
+        var verdicts = past.verdicts
+        if !isSame {
+            verdicts["status"] = [
+                "decision": .string(verdict.kind.rawValue), "rule": .string(verdict.rule), "word": .nullable(verdict.word),
+                "at": .string(context.now.iso8601),
+            ]
+        }
+        let doubts = try String.fetchOne(
+            db.cachedStatement(sql: "SELECT in_doubt FROM link_state WHERE conversation_id = ? AND remote = ?"),
+            arguments: [conversationID, report.remote])
+        let inDoubt = JSONValue.object(column: doubts).filter { !verdict.settled.contains($0.key) }
+        try db.cachedStatement(
+            sql: """
+                UPDATE link_state SET base = ?, seen = ?, in_doubt = ?, seen_at = ?, seen_version = coalesce(?, seen_version), verdicts = ?
+                WHERE conversation_id = ? AND remote = ?
+                """
+        ).execute(arguments: [
+            JSONValue.object(verdict.base).text, JSONValue.object(verdict.seen).text, JSONValue.column(inDoubt),
+            report.readAt.iso8601, report.observation.changedAt?.milliseconds, JSONValue.object(verdicts).text, conversationID,
+            report.remote,
+        ])
+        if verdict.mustPlan {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES (?, ?, ?)
+                    ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 0
+                    """
+            ).execute(arguments: [conversationID, report.remote, context.now.iso8601])
+        }
+        try freeHeldReplies(conversationID, report.remote, context, db)
+        return !isSame && (before?["decision"]?.stringValue != verdict.kind.rawValue || before?["word"]?.stringValue != verdict.word)
+    }
+
+    /// The remote's status changed: messages that waited for that are looked at again.
+    private static func freeHeldReplies(
+        _ conversationID: String, _ remote: String, _ context: InboundContext, _ db: Database
+    ) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET state = 'pending', due_at = ?1, held_by = NULL, updated_at = ?1
+                WHERE conversation_id = ?2 AND remote = ?3 AND state IN ('held', 'pending') AND held_by = 'fin'
+                """
+        ).execute(arguments: [context.now.iso8601, conversationID, remote])
+    }
+}

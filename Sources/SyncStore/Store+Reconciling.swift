@@ -1,0 +1,164 @@
+import GRDB
+import SyncCore
+
+/// Taking in what remotes report: each report is compared, decided and written in one transaction.
+extension Store {
+    /// Reports worked off in one transaction.
+    package static let reconcileBatchSize = 200
+
+    /// Reconciles reports of polls.
+    package func reconcile(_ reports: [Report], _ context: InboundContext) async throws(StoreError) -> [Reconciled] {
+        var results: [Reconciled] = []
+        var rest = reports[...]
+        while !rest.isEmpty {
+            let batch = Array(rest.prefix(Store.reconcileBatchSize))
+            rest = rest.dropFirst(batch.count)
+            results += try await write { db in try batch.flatMap { try Store.reconcile($0, context, db) } }
+        }
+        return results
+    }
+
+    /// Works off what the inbox holds, in the order in which it happened.
+    package func workOffInbox(_ context: InboundContext) async throws(StoreError) -> [Reconciled] {
+        var results: [Reconciled] = []
+        while true {
+            let (reconciled, count) = try await write { db in try Store.workOffBatch(context, db) }
+            results += reconciled
+            if count < Store.reconcileBatchSize { return results }
+        }
+    }
+
+    private static func workOffBatch(_ context: InboundContext, _ db: Database) throws -> ([Reconciled], Int) {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, remote, kind, conversation_id, occurred_at, payload FROM inbox WHERE state = 'pending'
+                    ORDER BY occurred_at, id LIMIT \(reconcileBatchSize)
+                    """))
+        var results: [Reconciled] = []
+        for row in rows {
+            let conversationID: String = row[3]
+            let isKnown =
+                try Int.fetchOne(
+                    db.cachedStatement(sql: "SELECT 1 FROM conversations WHERE id = ?"), arguments: [conversationID]) != nil
+            guard isKnown else {
+                try db.cachedStatement(sql: "UPDATE inbox SET state = 'waiting' WHERE id = ?").execute(arguments: [row[0] as Int64])
+                continue
+            }
+            results += try workOff(row, context, db)
+            try db.cachedStatement(sql: "UPDATE inbox SET state = 'done', payload = '{}' WHERE id = ?")
+                .execute(arguments: [row[0] as Int64])
+        }
+        return (results, rows.count)
+    }
+
+    private static func workOff(_ row: Row, _ context: InboundContext, _ db: Database) throws -> [Reconciled] {
+        let payload = JSONValue.object(column: row[5])
+        let at = Instant(milliseconds: row[4])
+        let remote: String = row[1]
+        let conversationID: String = row[3]
+        if row[2] == "message" {
+            try db.cachedStatement(
+                sql: "INSERT OR IGNORE INTO messages (id, conversation_id, author, body, created_at) VALUES (?, ?, 'fin', ?, ?)"
+            ).execute(arguments: [
+                "\(remote):\(payload["id"]?.stringValue ?? "")", conversationID, payload["body"]?.stringValue, at.iso8601,
+            ])
+            return []
+        }
+        let observation = Observation(word: payload["word"]?.stringValue, changedAt: at)
+        return try reconcile(
+            Report(remote: remote, subject: .conversation(conversationID), observation: observation, readAt: at), context, db)
+    }
+
+    /// One report, for every conversation that it is about.
+    static func reconcile(_ report: Report, _ context: InboundContext, _ db: Database) throws -> [Reconciled] {
+        guard let remote = context.remotes.first(where: { $0.name == report.remote }) else { return [] }
+        let ids: [String]
+        switch report.subject {
+        case .conversation(let id): ids = [id]
+        case .object(let object):
+            guard remote.needsLink else { return try reconcile(report, conversationID: object.remoteID, remote, context, db) }
+            ids = try String.fetchAll(
+                db.cachedStatement(
+                    sql: "SELECT conversation_id FROM links WHERE remote = ? AND remote_id = ? AND coalesce(agent_id, ?) IS ?"),
+                arguments: [remote.name, object.remoteID, remote.defaultAgent, object.agentID ?? remote.defaultAgent])
+        }
+        return try ids.flatMap { try reconcile(report, conversationID: $0, remote, context, db) }
+    }
+
+    private static func reconcile(
+        _ report: Report, conversationID: String, _ remote: RemoteParticipation, _ context: InboundContext, _ db: Database
+    ) throws -> [Reconciled] {
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT \(Conversation.columns), l.status_changed_at
+                FROM conversations c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN local_changes l ON l.conversation_id = c.id
+                WHERE c.id = ?
+                """)
+        // A row that cannot be read is the application's to mend; what the remote says is read again later.
+        guard let row = try Row.fetchOne(select, arguments: [conversationID]), let conversation = try? Conversation(row: row),
+            let link = try link(db, conversationID, remote)
+        else { return [] }
+        // What a call in flight does to the remote is not known yet; the object is read again when it has ended.
+        if !remote.receivesMessages, try isInFlight(db, conversationID, remote.name) {
+            _ = try requestReading(
+                db, ReadRequest(remoteID: link.remoteID, agentID: link.agentID), of: remote.name, now: context.now)
+            try deferPlanning(db, conversationID, remote.name, now: context.now)
+            return []
+        }
+        guard let knowledge = try knowledge(db, conversationID, remote, link, assigneeID: conversation.assigneeID) else { return [] }
+        let past = try LinkPast(db, conversationID, remote.name)
+        guard !past.isNewer(than: report) else { return [] }
+        var snapshot = InboundSnapshot(
+            remote: remote.name, conversation: conversation, observation: report.observation, knowledge: knowledge, seenAt: past.seenAt,
+            localChangedAt: .column(row[16]) ?? .column(conversation.updatedAt) ?? Instant(milliseconds: 0))
+        if conversation.status.isFinished { snapshot.lastUserMessageAt = try lastUserMessage(db, conversationID) }
+        if case .somebody(let id) = report.observation.assignee {
+            snapshot.reportedAssigneeID = try String.fetchOne(
+                db.cachedStatement(sql: "SELECT assignee_id FROM assignees WHERE remote = ? AND remote_user_id = ? ORDER BY 1 LIMIT 1"),
+                arguments: [remote.name, id])
+        }
+        let verdict = context.decide(snapshot)
+        try apply(verdict, report, conversation, context, db)
+        let isNew = try record(verdict, report, conversationID, past, context, db)
+        return [Reconciled(conversationID: conversationID, remote: remote.name, verdict: verdict, from: nil, isNew: isNew)]
+    }
+
+    private static func lastUserMessage(_ db: Database, _ conversationID: String) throws -> Instant? {
+        .column(
+            try String.fetchOne(
+                db.cachedStatement(sql: "SELECT max(created_at) FROM messages WHERE conversation_id = ? AND author = 'user'"),
+                arguments: [conversationID]))
+    }
+}
+
+/// What was recorded about earlier reports on a link.
+struct LinkPast {
+    var seenAt: Instant?
+    var seenVersion: Int64?
+    var acknowledgedAt: Instant?
+    var verdicts: JSONObject = [:]
+
+    init(_ db: Database, _ conversationID: String, _ remote: String) throws {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT seen_at, seen_version, acknowledged_at, verdicts FROM link_state WHERE conversation_id = ? AND remote = ?"),
+            arguments: [conversationID, remote])
+        guard let row else { return }
+        seenAt = .column(row[0])
+        seenVersion = row[1]
+        acknowledgedAt = .column(row[2])
+        verdicts = JSONValue.object(column: row[3])
+    }
+
+    /// Whether a report was overtaken: by a call that the remote acknowledged after the read began, by a later read, or by a state that
+    /// the remote itself dates later.
+    func isNewer(than report: Report) -> Bool {
+        if let changedAt = report.observation.changedAt, let seenVersion {
+            if changedAt.milliseconds < seenVersion { return true }
+            // Dated by the remote: its own order counts.
+            if changedAt.milliseconds > seenVersion { return false }
+        }
+        return [acknowledgedAt, seenAt].contains { $0.map { report.readAt < $0 } ?? false }
+    }
+}

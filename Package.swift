@@ -27,7 +27,11 @@ let package = Package(
     targets: [
         // Arrows run one way: convosync → SyncDaemon → {SyncStore, SyncRemotes, SyncHTTP} → SyncCore.
         .target(name: "SyncCore", swiftSettings: strict),
-        .target(name: "SyncRemotes", dependencies: ["SyncCore"], swiftSettings: strict),
+        .target(
+            name: "SyncRemotes",
+            dependencies: ["SyncCore", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
         .target(
             name: "Migrations",
             path: "migrations",
@@ -59,6 +63,10 @@ let package = Package(
             name: "SyncDaemon",
             dependencies: [
                 "SyncCore", "SyncRemotes", "SyncStore", "SyncHTTP",
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -107,7 +115,7 @@ let package = Package(
         .testTarget(name: "SyncCoreTests", dependencies: ["SyncCore", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "SyncRemotesTests",
-            dependencies: ["SyncRemotes", "SyncCore", "SeededRandom"],
+            dependencies: ["SyncRemotes", "SyncCore", "SeededRandom", .product(name: "Crypto", package: "swift-crypto")],
             resources: [.copy("Golden")],
             swiftSettings: strict
         ),
@@ -124,7 +132,8 @@ let package = Package(
         .testTarget(
             name: "SyncDaemonTests",
             dependencies: [
-                "SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", "SeededRandom",
+                "SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict

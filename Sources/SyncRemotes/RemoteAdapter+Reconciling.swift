@@ -3,6 +3,7 @@ import SyncCore
 extension RemoteAdapter {
     /// Reconciles what the remote says with the local row (design section 5).
     package func reconcile(_ snapshot: InboundSnapshot) -> Verdict {
+        if let overtakenAt = snapshot.overtakenAt { return reconcileLate(snapshot, overtakenAt: overtakenAt) }
         var verdict = reconcileStatus(snapshot)
         let fields = profile.adoption.fields
         if fields.contains(.title) { reconcileTitle(snapshot, into: &verdict) }
@@ -52,6 +53,25 @@ extension RemoteAdapter {
         case .conflictWon, .reopeningRefused:
             reject(snapshot, word: word, into: &verdict)
         }
+        return verdict
+    }
+
+    /// A report that the remote dates before one that is known already.
+    private func reconcileLate(_ snapshot: InboundSnapshot, overtakenAt: Instant) -> Verdict {
+        let knowledge = snapshot.knowledge
+        var verdict = Verdict(
+            kind: .stale, rule: "older than what \(profile.name) said before", word: snapshot.observation.word, base: knowledge.base,
+            seen: knowledge.seen)
+        let reconciliation = StatusReconciliation(lens: profile.lens, policy: profile.adoption)
+        guard profile.adoption.fields.contains(.status), let word = snapshot.observation.word,
+            let later = statusField.flatMap({ knowledge.seen[$0]?.stringValue }),
+            let state = reconciliation.decideLate(word, after: later, at: overtakenAt, local: local(snapshot))
+        else { return verdict }
+        let conversation = adopting(state, snapshot)
+        verdict.kind = .adopted
+        verdict.rule = "took over \(state.text): \(profile.name) had said `\(word)` before `\(later)`"
+        verdict.changes.status = conversation.status
+        if conversation.assigneeID != snapshot.conversation.assigneeID { verdict.changes.assigneeID = .some(conversation.assigneeID) }
         return verdict
     }
 
@@ -107,12 +127,11 @@ extension RemoteAdapter {
         knowledge.seen = verdict.seen
         knowledge.base[statusField] = .string(word)
         knowledge.inDoubt.subtract([statusField])
+        // A person who came by himself is not ours to take back.
         if let assigneeField, knowledge.seen[assigneeField] != knowledge.base[assigneeField] { knowledge.base[assigneeField] = nil }
         knowledge.remoteAssigneeID = remoteAssignee(of: conversation, snapshot)
         let wanted = project(conversation, knowing: knowledge).fields
         knowledge.base[statusField] = wanted[statusField] ?? .string(word)
-        // A person whom we assigned is ours to take back; one who came by himself is not.
-        if let assigneeField, let id = wanted[assigneeField], id == knowledge.seen[assigneeField] { knowledge.base[assigneeField] = id }
         verdict.base = knowledge.base
         verdict.settled = [statusField]
     }
@@ -139,8 +158,10 @@ extension RemoteAdapter {
         switch profile.adoption.conflict {
         case .local: false
         case .remote: true
-        case .newest: snapshot.observation.changedAt.map { changed in
-            Instant(iso8601: snapshot.conversation.updatedAt).map { changed > $0 } ?? false } ?? false
+        case .newest:
+            snapshot.observation.changedAt.map { changed in
+                Instant(iso8601: snapshot.conversation.updatedAt).map { changed > $0 } ?? false
+            } ?? false
         }
     }
 

@@ -28,4 +28,10 @@ package enum RemoteKind: String, CaseIterable, Sendable, Codable {
     }
 
     package var writingMethod: String { self == .helpdesk || self == .fin ? "POST" : "PATCH" }
+
+    /// Whether conversations can be read from there.
+    package var isReadable: Bool { self != .fin }
+
+    /// Whether the remote lists its conversations.
+    package var hasList: Bool { self == .voicebot || self == .vg }
 }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Where the next page of a list begins, in the remote's own terms: the query of its next link, or a cursor.
+/// Where the next page of a list begins, in the remote's own terms: the query of its next link (voicebot), or a cursor (vg).
 package struct PageToken: Equatable, Sendable {
     package var text: String
 
@@ -35,11 +35,16 @@ package struct ListPage: Equatable, Sendable {
 ///
 /// Lists are hints only: vg's comes from a mirror that lags behind (remotes README section 5). What a list says is confirmed by reading
 /// the object before anything is done about it.
+///
+/// Calls with the method GET carry `.null` as body: nothing is sent.
 package protocol RemoteReading: Sendable {
     /// The field that carries the status word in calls and answers; nil where there is none.
     var statusField: String? { get }
     /// The field that names who answers.
     var assigneeField: String? { get }
+
+    /// The id of a person as the remote's own calls spell it, so that it compares equal with what is sent.
+    func assigneeValue(_ id: String) -> JSONValue
 
     /// The call for a page of the list; nil where the kind has no list.
     /// - Parameter agent: vg keeps one list per agent.
@@ -47,6 +52,11 @@ package protocol RemoteReading: Sendable {
 
     /// Throws a ``Refusal`` when the body is no such list.
     func page(in body: JSONValue) throws(Refusal) -> ListPage
+
+    /// The same for the answer to ``listCall(agent:after:)`` with that token: a next page that does not lead on from there is none.
+    ///
+    /// This keeps a list from being read in place for ever. One that goes round in longer circles has to be bounded by who reads it.
+    func page(in body: JSONValue, after token: PageToken?) throws(Refusal) -> ListPage
 
     /// The call that reads one conversation. Throws a ``Refusal`` where the link does not allow one, or the kind offers none (fin).
     func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall
@@ -59,8 +69,14 @@ package protocol RemoteReading: Sendable {
 extension RemoteReading {
     package var statusField: String? { nil }
     package var assigneeField: String? { nil }
+    package func assigneeValue(_ id: String) -> JSONValue { .string(id) }
     package func listCall(agent: String?, after token: PageToken?) -> OutboundCall? { nil }
     package func page(in body: JSONValue) throws(Refusal) -> ListPage { throw Refusal("this kind of remote has no list") }
+    package func page(in body: JSONValue, after token: PageToken?) throws(Refusal) -> ListPage {
+        var page = try page(in: body)
+        if page.next == token { page.next = nil }
+        return page
+    }
     package func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
         throw Refusal("this kind of remote offers no way to read a conversation")
     }

@@ -28,7 +28,28 @@ package struct ReplyReader: Sendable {
         // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation, or that the URL is wrong.
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         guard outcome.outcome != .delivered || !outcome.partialErrors.isEmpty else { return outcome }
-        let redaction = makeRedaction()
+        return redacted(outcome, body: body, reply: reply, makeRedaction())
+    }
+
+    /// The answer to a call that changes nothing: its body, or why there is none.
+    package func readState(
+        _ reply: HTTPReply, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
+    ) -> (outcome: DeliveryOutcome, body: JSONValue?) {
+        var outcome = classifier.classify(reply, now: now)
+        let body = try? JSONValue(bytes: reply.body)
+        if outcome.outcome == .delivered {
+            if let body, body.objectValue != nil { return (outcome, body) }
+            outcome.outcome = .dead
+            outcome.error = "HTTP \(reply.status) with a body that is no JSON object"
+        } else {
+            outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.explanation)].compactMap { $0 }.joined(separator: ": ")
+        }
+        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
+        return (redacted(outcome, body: body, reply: reply, makeRedaction()), nil)
+    }
+
+    private func redacted(_ outcome: DeliveryOutcome, body: JSONValue?, reply: HTTPReply, _ redaction: Redaction) -> DeliveryOutcome {
+        var outcome = outcome
         if outcome.outcome != .delivered {
             outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
             // Inside of JSON the strings themselves are gone through: no name can hide behind an escape.

@@ -10,8 +10,7 @@ extension RemoteReading {
             switch observation.assignee {
             case .unknown: break
             case .nobody: fields[assigneeField] = .null
-            // A numeric id compares equal with the number that is sent.
-            case .somebody(let id): fields[assigneeField] = Int64(id).map(JSONValue.integer) ?? .string(id)
+            case .somebody(let id): fields[assigneeField] = assigneeValue(id)
             }
         }
         fields["title"] = observation.title.map(JSONValue.string)

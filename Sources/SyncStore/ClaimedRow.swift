@@ -22,6 +22,10 @@ package struct ClaimedRow: Sendable {
     package var leaseUntil: Instant
     /// What was known about the link when the row was claimed; it cannot change while the row is in flight.
     package var knowledge: RemoteKnowledge
+    /// When the remote last said something about the conversation.
+    package var seenAt: Instant?
+    /// A person let the row go: it is not held again.
+    package var isReleased: Bool
 }
 
 /// How a claimed row ended, for the store.
@@ -49,10 +53,14 @@ package struct FinishedCall: Sendable {
     package var outcome: DeliveryOutcome?
     package var error: String?
     package var acknowledgement: Acknowledgement?
+    /// What the answer says that was not known: reconciled with the same commit.
+    package var news: Observation?
+    /// Who holds the row, when it was held instead of being sent.
+    package var heldBy: String?
 
     package init(
         claimed: ClaimedRow, row: OutboxRow, startedAt: Instant, finishedAt: Instant, outcome: DeliveryOutcome?, error: String?,
-        acknowledgement: Acknowledgement? = nil
+        acknowledgement: Acknowledgement? = nil, news: Observation? = nil, heldBy: String? = nil
     ) {
         self.claimed = claimed
         self.row = row
@@ -61,6 +69,8 @@ package struct FinishedCall: Sendable {
         self.outcome = outcome
         self.error = error
         self.acknowledgement = acknowledgement
+        self.news = news
+        self.heldBy = heldBy
     }
 }
 
@@ -92,4 +102,6 @@ package struct ExchangeReply: Sendable {
     package var isPaused = false
     /// Conversations whose planning waited for one of the recorded calls can be planned now.
     package var hasFreedPlanning = false
+    /// What came of the news that answers held.
+    package var reconciled: [Reconciled] = []
 }

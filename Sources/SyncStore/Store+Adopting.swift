@@ -45,7 +45,7 @@ extension Store {
         _ verdict: Verdict, _ report: Report, _ conversationID: String, _ past: LinkPast, _ context: InboundContext, _ db: Database
     ) throws -> Bool {
         // "Still says the same" explains nothing: what was decided when it first said so stays on record.
-        let isSame = verdict.kind == .unchanged && past.verdicts["status"] != nil
+        let isSame = verdict.kind == .stale || (verdict.kind == .unchanged && past.verdicts["status"] != nil)
         let before = past.verdicts["status"]
         var verdicts = past.verdicts
         if !isSame {
@@ -60,12 +60,14 @@ extension Store {
         let inDoubt = JSONValue.object(column: doubts).filter { !verdict.settled.contains($0.key) }
         try db.cachedStatement(
             sql: """
-                UPDATE link_state SET base = ?, seen = ?, in_doubt = ?, seen_at = ?, seen_version = coalesce(?, seen_version), verdicts = ?
+                UPDATE link_state SET base = ?, seen = ?, in_doubt = ?, seen_at = ?, seen_version = ?, verdicts = ?
                 WHERE conversation_id = ? AND remote = ?
                 """
         ).execute(arguments: [
             JSONValue.object(verdict.base).text, JSONValue.object(verdict.seen).text, JSONValue.column(inDoubt),
-            report.readAt.iso8601, report.observation.changedAt?.milliseconds, JSONValue.object(verdicts).text, conversationID,
+            max(report.readAt, past.seenAt ?? report.readAt).iso8601,
+            [report.observation.changedAt?.milliseconds, past.seenVersion].compactMap { $0 }.max(), JSONValue.object(verdicts).text,
+            conversationID,
             report.remote,
         ])
         if verdict.mustPlan {

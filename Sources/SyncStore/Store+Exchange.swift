@@ -7,9 +7,10 @@ extension Store {
     /// A claim is a lease with a fencing value: every change of a claimed row names the value it holds, so a process that lost its
     /// lease changes nothing. The fencing value is unique in the file: process id in the upper half, a counter in the lower one.
     package func exchange(
-        _ requests: [ExchangeRequest], processID: Int64, leaseCounter: Int64, now: Instant
+        _ requests: [ExchangeRequest], processID: Int64, leaseCounter: Int64, _ inbound: InboundContext
     ) async throws(StoreError) -> [ExchangeReply] {
-        try await write { db in
+        let now = inbound.now
+        return try await write { db in
             var counter = leaseCounter
             return try requests.map { request in
                 var reply = ExchangeReply()
@@ -19,6 +20,7 @@ extension Store {
                         continue
                     }
                     try Store.replanSettled(finished, db)
+                    reply.reconciled += try Store.takeInNews(finished, inbound, db)
                     if try Store.freePlanning(finished.claimed, db) { reply.hasFreedPlanning = true }
                 }
                 try Store.recordHealth(request, db)
@@ -46,7 +48,7 @@ extension Store {
             sql: """
                 SELECT o.id, o.conversation_id, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts,
                     o.due_at, coalesce(o.replayed_at, o.created_at), o.in_doubt_since, o.delta, s.base, s.in_doubt, s.seen,
-                    (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id)
+                    (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), s.seen_at, o.released_at IS NOT NULL
                 FROM outbox o
                 LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
                 WHERE o.remote = ? AND o.state = 'pending' AND o.due_at <= ?
@@ -79,16 +81,16 @@ extension Store {
     private static func record(_ finished: FinishedCall, _ db: Database) throws -> Bool {
         let row = finished.row
         let time = finished.finishedAt.iso8601
-        guard finished.outcome != nil || row.state != .pending else { return try release(finished, db) }
+        guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else { return try release(finished, db) }
         try db.cachedStatement(
             sql: """
                 UPDATE outbox SET state = ?, attempts = ?, due_at = ?, in_doubt_since = ?, last_http_status = ?,
-                    last_error = ?, lease = NULL, lease_until = NULL, updated_at = ?, finished_at = ?
+                    last_error = ?, held_by = ?, lease = NULL, lease_until = NULL, updated_at = ?, finished_at = ?
                 WHERE id = ? AND state = 'sending' AND lease = ?
                 """
         ).execute(arguments: [
             row.state.rawValue, row.attempts, row.dueAt.iso8601, row.inDoubtSince?.iso8601, finished.outcome?.httpStatus,
-            finished.error, time, row.state.isFinished ? time : nil, finished.claimed.id, finished.claimed.lease,
+            finished.error, finished.heldBy, time, row.state.isFinished ? time : nil, finished.claimed.id, finished.claimed.lease,
         ])
         guard db.changesCount == 1 else { return false }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
@@ -159,6 +161,8 @@ extension Store {
 
     private static func recordLinkState(_ finished: FinishedCall, _ db: Database) throws {
         let claimed = finished.claimed
+        // Messages have no base; what Fin says is news.
+        guard claimed.row.payload == .state else { return }
         // Only the object that the row was planned for: the link may point elsewhere by now.
         let target =
             "conversation_id = ? AND remote = ? AND (target_id, coalesce(target_agent, '')) = "
@@ -179,6 +183,14 @@ extension Store {
             try db.cachedStatement(sql: "UPDATE link_state SET gone_at = ? WHERE \(target)")
                 .execute(arguments: [finished.finishedAt.iso8601, claimed.conversationID, claimed.remote, claimed.id])
         }
+    }
+
+    private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ db: Database) throws -> [Reconciled] {
+        guard let news = finished.news else { return [] }
+        return try reconcile(
+            Report(
+                remote: finished.claimed.remote, subject: .conversation(finished.claimed.conversationID), observation: news,
+                readAt: finished.finishedAt), inbound, db)
     }
 
     /// When the remote last acknowledged something, and how it last failed.
@@ -222,6 +234,7 @@ extension ClaimedRow {
             earlierTries: row[16] ?? 0, lease: lease, leaseUntil: leaseUntil,
             knowledge: RemoteKnowledge(
                 base: JSONValue.object(column: row[13]), inDoubt: Set(attempted.keys), attempted: attempted,
-                seen: JSONValue.object(column: row[15])))
+                seen: JSONValue.object(column: row[15])),
+            seenAt: .column(row[17]), isReleased: row[18])
     }
 }

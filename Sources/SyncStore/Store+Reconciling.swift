@@ -108,9 +108,12 @@ extension Store {
         }
         guard let knowledge = try knowledge(db, conversationID, remote, link, assigneeID: conversation.assigneeID) else { return [] }
         let past = try LinkPast(db, conversationID, remote.name)
-        guard !past.isNewer(than: report) else { return [] }
+        let report = report.believable(now: context.now)
+        let overtakenAt = remote.receivesMessages ? past.date(after: report) : nil
+        guard overtakenAt != nil || !past.isNewer(than: report) else { return [] }
         var snapshot = InboundSnapshot(
-            remote: remote.name, conversation: conversation, observation: report.observation, knowledge: knowledge, seenAt: past.seenAt,
+            remote: remote.name, conversation: conversation, observation: report.observation(before: context.now), knowledge: knowledge,
+            seenAt: past.seenAt, overtakenAt: overtakenAt,
             localChangedAt: .column(row[16]) ?? .column(conversation.updatedAt) ?? Instant(milliseconds: 0))
         if conversation.status.isFinished { snapshot.lastUserMessageAt = try lastUserMessage(db, conversationID) }
         if case .somebody(let id) = report.observation.assignee {
@@ -129,6 +132,23 @@ extension Store {
             try String.fetchOne(
                 db.cachedStatement(sql: "SELECT max(created_at) FROM messages WHERE conversation_id = ? AND author = 'user'"),
                 arguments: [conversationID]))
+    }
+}
+
+extension Report {
+    /// A date that lies a day ahead or more is none: it would make everything that follows look old.
+    fileprivate func believable(now: Instant) -> Report {
+        guard let changedAt = observation.changedAt, changedAt > now + .days(1) else { return self }
+        var report = self
+        report.observation.changedAt = nil
+        return report
+    }
+
+    /// No change is newer than now, however far ahead the remote's clock is.
+    fileprivate func observation(before now: Instant) -> Observation {
+        var observation = observation
+        observation.changedAt = observation.changedAt.map { min($0, now) }
+        return observation
     }
 }
 
@@ -151,14 +171,19 @@ struct LinkPast {
         verdicts = JSONValue.object(column: row[3])
     }
 
+    /// The remote's date of what is known, where it is later than the report's.
+    func date(after report: Report) -> Instant? {
+        guard let seenVersion, let changedAt = report.observation.changedAt, changedAt.milliseconds < seenVersion else { return nil }
+        return Instant(milliseconds: seenVersion)
+    }
+
     /// Whether a report was overtaken: by a call that the remote acknowledged after the read began, by a later read, or by a state that
     /// the remote itself dates later.
     func isNewer(than report: Report) -> Bool {
-        if let changedAt = report.observation.changedAt, let seenVersion {
-            if changedAt.milliseconds < seenVersion { return true }
-            // Dated by the remote: its own order counts.
-            if changedAt.milliseconds > seenVersion { return false }
-        }
-        return [acknowledgedAt, seenAt].contains { $0.map { report.readAt < $0 } ?? false }
+        let version = report.observation.changedAt?.milliseconds
+        if let version, let seenVersion, version < seenVersion { return true }
+        // What the remote dates itself is ordered by that, not by when it reached us.
+        let moments = version == nil || version == seenVersion ? [acknowledgedAt, seenAt] : [acknowledgedAt]
+        return moments.contains { $0.map { report.readAt < $0 } ?? false }
     }
 }

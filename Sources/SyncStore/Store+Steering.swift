@@ -87,8 +87,10 @@ extension Store {
                 arguments: [time, time, id])
         case .release:
             try db.execute(
-                sql: "UPDATE outbox SET state = 'pending', due_at = ?, last_error = NULL, updated_at = ? WHERE id = ?",
-                arguments: [time, time, id])
+                sql: """
+                    UPDATE outbox SET state = 'pending', due_at = ?1, last_error = NULL, held_by = NULL, released_at = ?1, updated_at = ?1
+                    WHERE id = ?2
+                    """, arguments: [time, id])
         case .retry:
             try retry(row, time: time, db)
         }

@@ -1,17 +1,18 @@
 import ArgumentParser
 import SyncCore
 import SyncDaemon
+import SyncRemotes
 
 struct Map: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print the effective status mapping, and which words lose information.")
+        abstract: "Print the effective status mapping in both directions, and which words lose information.")
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
         try await reportingErrors {
-            let remotes = try options.load().enabledRemotes.filter { $0.kind != .fin }
+            let remotes = try options.load().enabledRemotes
             print(output.json ? MapView.json(remotes).text : MapView.text(remotes))
         }
     }
@@ -20,43 +21,102 @@ struct Map: AsyncParsableCommand {
 /// `map` for people and for programs.
 enum MapView {
     static func text(_ remotes: [RemoteConfiguration]) -> String {
-        var table = TextTable(header: ["STATUS", "OWNER"] + remotes.map { $0.name.uppercased() })
-        for state in LocalState.all {
-            table.rows.append(
-                [.init(state.status.rawValue), .init(state.owner.rawValue)]
-                    + remotes.map { remote in
-                        let cell = remote.profile.statusMap[state]
-                        guard case .word(let word) = cell else { return .init("(no statement)", .dim) }
-                        let loses = remote.profile.statusMap.ambiguous[word] != nil
-                        return .init(loses ? "\(word) *" : word, loses ? .yellow : nil)
-                    })
-        }
-        var lines = [table.text, "* stands for several local states: the remote cannot tell them apart"]
-        for remote in remotes {
+        let written = remotes.filter { !$0.profile.lens.isReadOnly }
+        var lines = ["What is sent:", outbound(written).text, "* stands for several local states: the remote cannot tell them apart"]
+        for remote in written {
             for (word, gives) in remote.profile.statusMap.neverOver.sorted(by: { $0.key < $1.key }) {
                 lines.append("\(remote.name): \(word) is never written over \(gives.sorted().joined(separator: " or "))")
+            }
+        }
+        for remote in remotes where remote.profile.lens.isReadOnly { lines.append("\(remote.name): no status is ever written") }
+        lines += ["", "What a word of a remote means here, where the conversation does not look like it already:", inbound(remotes).text]
+        lines.append("* loses information: local words that look the same over there survive it, others become this one")
+        for remote in remotes {
+            for (word, before) in remote.profile.inboundMap.silentAfter.sorted(by: { $0.key < $1.key }) {
+                lines.append("\(remote.name): \(word) says nothing after \(before.sorted().joined(separator: " or "))")
             }
         }
         return lines.joined(separator: "\n")
     }
 
-    static func json(_ remotes: [RemoteConfiguration]) -> JSONValue {
-        var object: JSONObject = [:]
-        for remote in remotes {
-            let map = remote.profile.statusMap
-            object[remote.name] = [
-                "kind": .string(remote.kind.rawValue),
-                "outbound": .array(
-                    LocalState.all.map { state in
-                        [
-                            "status": .string(state.status.rawValue), "owner": .string(state.owner.rawValue),
-                            "word": .string(map[state].text),
-                        ]
-                    }),
-                "never_over": .object(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) }),
-                "ambiguous": .array(map.ambiguous.keys.sorted().map(JSONValue.string)),
-            ]
+    private static func outbound(_ remotes: [RemoteConfiguration]) -> TextTable {
+        var table = TextTable(header: ["STATUS", "OWNER"] + remotes.map { $0.name.uppercased() })
+        for state in LocalState.all {
+            table.rows.append(
+                [.init(state.status.rawValue), .init(state.owner.rawValue)]
+                    + remotes.map { remote in
+                        guard case .word(let word) = remote.profile.statusMap[state] else { return .init("(no statement)", .dim) }
+                        let loses = remote.profile.statusMap.ambiguous[word] != nil
+                        return .init(loses ? "\(word) *" : word, loses ? .yellow : nil)
+                    })
         }
-        return ["remotes": .object(object)]
+        return table
+    }
+
+    private static func inbound(_ remotes: [RemoteConfiguration]) -> TextTable {
+        var table = TextTable(header: ["REMOTE", "WORD", "STATUS", "OWNER"])
+        for remote in remotes {
+            for (word, cell) in remote.profile.inboundMap.cells.sorted(by: { $0.key < $1.key }) {
+                guard case .state(let status, let owner) = cell else {
+                    table.rows.append([.init(remote.name), .init(word), .init("(no statement)", .dim), .init("")])
+                    continue
+                }
+                let loses = loses(word, remote)
+                table.rows.append([
+                    .init(remote.name), .init(word), .init(loses ? "\(status.rawValue) *" : status.rawValue, loses ? .yellow : nil),
+                    .init(owner.words),
+                ])
+            }
+        }
+        return table
+    }
+
+    /// Whether local states that differ are sent as this word, or it says less than a local word.
+    private static func loses(_ word: String, _ remote: RemoteConfiguration) -> Bool {
+        remote.profile.statusMap.ambiguous[word] != nil || remote.profile.inboundMap.isCoarse(word)
+    }
+
+    static func json(_ remotes: [RemoteConfiguration]) -> JSONValue {
+        ["remotes": .object(Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, json($0)) }))]
+    }
+
+    private static func json(_ remote: RemoteConfiguration) -> JSONValue {
+        let map = remote.profile.statusMap
+        let inbound = remote.profile.inboundMap
+        return [
+            "kind": .string(remote.kind.rawValue),
+            "outbound": .array(
+                LocalState.all.map { state in
+                    [
+                        "status": .string(state.status.rawValue), "owner": .string(state.owner.rawValue),
+                        "word": .string(map[state].text),
+                    ]
+                }),
+            "inbound": .array(inbound.cells.sorted { $0.key < $1.key }.map { json($0.key, $0.value, remote) }),
+            "never_over": .object(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) }),
+            "silent_after": .object(inbound.silentAfter.mapValues { .array($0.sorted().map(JSONValue.string)) }),
+            "ambiguous": .array(map.ambiguous.keys.sorted().map(JSONValue.string)),
+        ]
+    }
+
+    private static func json(_ word: String, _ cell: InboundMap.Cell, _ remote: RemoteConfiguration) -> JSONValue {
+        guard case .state(let status, let owner) = cell else {
+            return ["word": .string(word), "status": "none", "owner": "unchanged", "loses_information": false]
+        }
+        return [
+            "word": .string(word), "status": .string(status.rawValue), "owner": .string(owner.rawValue),
+            "loses_information": .bool(loses(word, remote)),
+        ]
+    }
+}
+
+extension InboundMap.OwnerImage {
+    /// For people.
+    fileprivate var words: String {
+        switch self {
+        case .ai, .none, .human: rawValue
+        case .unchanged: "as before"
+        case .assignee: "human, if somebody is named; else as before"
+        }
     }
 }

@@ -42,7 +42,7 @@ import Testing
         #expect(configuration.remotes[1].credential == .file(path: "/etc/convosync/helpdesk.token"))
         #expect(configuration.remotes[3].credential == .systemd(name: "voicebot"))
         #expect(configuration.retry == RetryPolicy())
-        #expect(configuration.aiAssignees == ["agent_fin"])
+        #expect(configuration.assignees == .init(ai: ["agent_fin"]))
     }
 
     private var exampleURL: URL {

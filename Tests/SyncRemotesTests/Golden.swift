@@ -3,12 +3,13 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// The golden files: `Golden/KIND/requests/NAME.json` and `Golden/KIND/responses/NAME.json`, one case each.
+/// The golden files: `Golden/KIND/requests/NAME.json`, `Golden/KIND/responses/NAME.json` and `Golden/KIND/reading/NAME.json`, one
+/// case each.
 ///
 /// A member that is not known is an error: a misspelt one would make its case check less than it says.
 enum Golden {
     enum Part: String {
-        case requests, responses
+        case requests, responses, reading
     }
 
     struct Broken: Error, CustomStringConvertible {

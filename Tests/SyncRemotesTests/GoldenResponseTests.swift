@@ -33,12 +33,17 @@ import Testing
             expected, "expect",
             [
                 "outcome", "fate", "error_contains", "lacks", "observed", "drift", "partial", "excerpt_contains", "not_before_s",
+                "observation",
             ])
         let outcome = try read(kind, file)
         try Golden.withPossibleIssue(file) {
             #expect(outcome.outcome.rawValue == expected["outcome"]?.stringValue)
             #expect(outcome.fate == (expected["fate"] == "unknown" ? .unknown : .notApplied))
             #expect(JSONValue.object(outcome.observed) == expected["observed"] ?? [:])
+            if let observation = expected["observation"] {
+                let wanted = observation == .null ? nil : try Observation(golden: observation)
+                #expect(outcome.observation == wanted)
+            }
             #expect(outcome.drift == Golden.strings(expected["drift"]))
             #expect(outcome.partialErrors == Golden.strings(expected["partial"]))
             #expect(outcome.notBefore.map { ($0 - Self.now).milliseconds / 1000 } == expected["not_before_s"]?.integerValue)

@@ -109,6 +109,13 @@ final class Bench: Sendable {
         while try await store.planStates(.endOfRun, context).examined > 0 {}
     }
 
+    /// Reconciles nothing: what a remote reports only becomes what was seen.
+    func inbound(now: Instant = Bench.start) -> InboundContext {
+        InboundContext(remotes: remotes, now: now) {
+            Verdict(kind: .silent, rule: "scripted", base: $0.knowledge.base, seen: $0.knowledge.seen)
+        }
+    }
+
     func exchange(
         _ remote: String, finished: [FinishedCall] = [], claim: Int = 0, now: Instant = Bench.start, process: Int64 = 1
     ) async throws -> ExchangeReply {
@@ -117,7 +124,7 @@ final class Bench: Sendable {
             return counter
         }
         let request = ExchangeRequest(remote: remote, finished: finished, claim: claim, leaseDuration: .seconds(60), gate: nil)
-        let replies = try await store.exchange([request], processID: process, leaseCounter: counter, now: now)
+        let replies = try await store.exchange([request], processID: process, leaseCounter: counter, inbound(now: now))
         return try #require(replies.first)
     }
 

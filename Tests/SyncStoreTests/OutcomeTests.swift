@@ -150,7 +150,7 @@ import Testing
             parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(5),
             breakerOpenUntil: Bench.start + .seconds(9), breakerOpenings: 3)
         let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: gate)
-        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, now: Bench.start)
+        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
         var expected = gate
         expected.pausedAt = Bench.start
         #expect(try await bench.store.storedRemotes()["vg"]?.gate == expected)

@@ -95,6 +95,17 @@ package struct StatusReconciliation: Sendable {
         }
     }
 
+    /// A word that comes after a later one, which would have said nothing had they come in order: `complete` was taken for the end of the
+    /// conversation, and then an older `escalated` arrives. What was taken over for want of it is taken back.
+    /// - Parameter at: the remote's date of the later word.
+    /// - Returns: nil where the late word changes nothing.
+    package func decideLate(_ word: String, after later: String, at: Instant, local: Local) -> LocalState? {
+        guard lens.inbound.silentAfter[later]?.contains(word) == true, case .state(let taken, _) = lens.inbound[later],
+            case .state(let status, let owner) = lens.inbound[word], local.state.status == taken, local.changedAt == at
+        else { return nil }
+        return LocalState(status, owner.applied(to: local.state.owner, hasAssignee: false))
+    }
+
     private func isSilent(_ word: String, after known: String?) -> Bool {
         known.map { lens.inbound.silentAfter[word]?.contains($0) == true } ?? false
     }

@@ -6,6 +6,8 @@ package struct InboundSnapshot: Sendable {
     package var knowledge: RemoteKnowledge
     /// When the remote was last seen.
     package var seenAt: Instant?
+    /// Set for a report that comes after one which the remote dates later: that later moment.
+    package var overtakenAt: Instant?
     /// When status or assignee of the conversation last changed here.
     package var localChangedAt: Instant
     package var lastUserMessageAt: Instant?
@@ -14,13 +16,14 @@ package struct InboundSnapshot: Sendable {
 
     package init(
         remote: String, conversation: Conversation, observation: Observation, knowledge: RemoteKnowledge = .init(), seenAt: Instant? = nil,
-        localChangedAt: Instant, lastUserMessageAt: Instant? = nil, reportedAssigneeID: String? = nil
+        overtakenAt: Instant? = nil, localChangedAt: Instant, lastUserMessageAt: Instant? = nil, reportedAssigneeID: String? = nil
     ) {
         self.remote = remote
         self.conversation = conversation
         self.observation = observation
         self.knowledge = knowledge
         self.seenAt = seenAt
+        self.overtakenAt = overtakenAt
         self.localChangedAt = localChangedAt
         self.lastUserMessageAt = lastUserMessageAt
         self.reportedAssigneeID = reportedAssigneeID

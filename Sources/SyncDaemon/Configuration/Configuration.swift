@@ -23,6 +23,13 @@ package struct Configuration: Sendable, Equatable {
         package var deliveries = DeliveryLogging.all
     }
 
+    package struct Assignees: Sendable, Equatable {
+        /// Agent ids that mean "the AI answers". The first one is written when a remote says so.
+        package var ai = ["agent_fin"]
+        /// What is written when a remote says that a person answers and the table `assignees` does not know who.
+        package var unknown = RemoteProfile.standardUnknownAssignee
+    }
+
     package enum DeliveryLogging: String, CaseIterable, Sendable {
         case all, failures
     }
@@ -31,8 +38,9 @@ package struct Configuration: Sendable, Equatable {
     package var schedule = Schedule()
     package var log = Log()
     package var retry = RetryPolicy()
-    /// Agent ids that mean "the AI answers".
-    package var aiAssignees: Set<String> = ["agent_fin"]
+    package var assignees = Assignees()
+    /// Where remotes may call; nil: nothing listens.
+    package var listen: ListenSettings?
     /// Sorted by name.
     package var remotes: [RemoteConfiguration] = []
 
@@ -57,6 +65,12 @@ package struct RemoteConfiguration: Sendable, Equatable {
     package var gate: RemoteGate.Settings
     package var limits: HTTPLimits
     package var classifier: OutcomeClassifier
+    /// fin: how long a reply waits while Fin is at work on another one.
+    package var replyHold = Span.seconds(10)
+    /// When the remote is read by itself; nil: never.
+    package var poll: PollSettings?
+    /// How the remote calls here; nil: it does not.
+    package var webhook: WebhookSettings?
 
     package var name: String { profile.name }
     package var kind: RemoteKind { profile.kind }

@@ -68,15 +68,34 @@ struct ConfigurationReader {
         configuration.log = log(root.table("log"))
         configuration.retry = retry(root.table("retry"))
         var assignees = root.table("assignees")
-        if let ids = assignees.strings("ai") { configuration.aiAssignees = Set(ids) }
+        if let ids = assignees.strings("ai") { configuration.assignees.ai = ids }
+        if let id = assignees.string("unknown") {
+            configuration.assignees.unknown = id
+            if id.isEmpty || configuration.assignees.ai.contains(id) {
+                problems.add("assignees.unknown", "has to be an id that is none of assignees.ai: it stands for a person")
+            }
+        }
         assignees.finish()
         var remotes = root.table("remotes")
         for name in remotes.keys {
-            let reader = RemoteReader(directory: directory, aiAssignees: configuration.aiAssignees)
+            let reader = RemoteReader(directory: directory, assignees: configuration.assignees)
             if let remote = reader.read(name: name, remotes.table(name)) { configuration.remotes.append(remote) }
         }
+        configuration.listen = listen(&root)
+        checkCalls(&remotes, configuration, isListening: root.has("listen"))
         root.finish()
+        // A word that is none breaks the laws as well, and was reported already.
+        if problems.problems.isEmpty { checkLaws(configuration) }
         return configuration
+    }
+
+    /// Both halves of every status map, alone and together.
+    private func checkLaws(_ configuration: Configuration) {
+        for violation in StatusLaws.violations(of: configuration.enabledRemotes.map { NamedLens($0.profile) }) {
+            problems.add(
+                "remotes.\(violation.remote).status",
+                "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions")
+        }
     }
 
     private func resolve(_ path: String) -> String { ConfigurationReader.resolve(path, in: directory) }

@@ -1,7 +1,7 @@
 import Foundation
 import SyncCore
 
-/// A bearer token. Prints as a placeholder, so that it cannot slip into a message.
+/// A bearer token, or the secret of a webhook. Prints as a placeholder, so that it cannot slip into a message.
 package struct Credential: Sendable, Equatable, CustomStringConvertible {
     package let token: String
     package var description: String { "[token]" }
@@ -9,21 +9,24 @@ package struct Credential: Sendable, Equatable, CustomStringConvertible {
 
 extension CredentialSource {
     /// Reads the token now.
+    /// - Parameter noun: what the configuration's keys call it, `token` or `secret`.
     /// - Throws: a ``Refusal`` that says what is missing and where, without the value.
-    package func read(environment: [String: String] = ProcessInfo.processInfo.environment) throws(Refusal) -> Credential {
+    package func read(
+        as noun: String = "token", environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(Refusal) -> Credential {
         switch self {
         case .file(let path):
-            return try CredentialSource.read(file: path, named: "token_file \(path)")
+            return try CredentialSource.read(file: path, named: "\(noun)_file \(path)")
         case .systemd(let name):
             guard let directory = environment["CREDENTIALS_DIRECTORY"] else {
                 throw Refusal(
-                    "token_credential \(name): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with LoadCredential=\(name):…"
+                    "\(noun)_credential \(name): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with LoadCredential=\(name):…"
                 )
             }
-            return try CredentialSource.read(file: "\(directory)/\(name)", named: "token_credential \(name)")
+            return try CredentialSource.read(file: "\(directory)/\(name)", named: "\(noun)_credential \(name)")
         case .environment(let variable):
-            guard let value = environment[variable] else { throw Refusal("token_env \(variable): the variable is not set") }
-            return try CredentialSource.checked(value, named: "token_env \(variable)")
+            guard let value = environment[variable] else { throw Refusal("\(noun)_env \(variable): the variable is not set") }
+            return try CredentialSource.checked(value, named: "\(noun)_env \(variable)")
         }
     }
 
@@ -41,7 +44,7 @@ extension CredentialSource {
         guard !token.isEmpty else { throw Refusal("\(name): is empty") }
         // RFC 6750 section 2.1 knows printable ASCII without spaces only; a line break would forge headers.
         guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw Refusal("\(name): holds more than one word, or characters that no token has")
+            throw Refusal("\(name): holds more than one word, or characters other than printable ASCII")
         }
         return Credential(token: token)
     }

@@ -4,15 +4,18 @@ import SyncRemotes
 /// The part of a remote's table that shapes what is sent: words, fields, paths.
 extension RemoteReader {
     func profile(name: String, kind: RemoteKind, _ table: inout TableReader) -> RemoteProfile {
-        RemoteProfile(
-            name: name, kind: kind, statusMap: statusMap(kind, &table), fieldMap: fieldMap(kind, &table),
+        let (statusMap, inboundMap) = statusMaps(kind, &table)
+        return RemoteProfile(
+            name: name, kind: kind, statusMap: statusMap, inboundMap: inboundMap, adoption: adoption(kind, &table),
+            fieldMap: fieldMap(kind, &table),
             agentID: only(.vg, kind, "agent_id", &table) { $0.string("agent_id") },
             apiVersion: only(.fin, kind, "api_version", &table) { $0.string("api_version") }, paths: paths(kind, table.table("paths")),
-            userAttributes: only(.fin, kind, "user_attributes", &table) { $0.strings("user_attributes") }, aiAssignees: aiAssignees)
+            userAttributes: only(.fin, kind, "user_attributes", &table) { $0.strings("user_attributes") },
+            aiAssignees: Set(assignees.ai), aiAssignee: assignees.ai.first, unknownAssignee: assignees.unknown)
     }
 
     /// A key that one kind has and the others do not.
-    private func only<Value>(
+    func only<Value>(
         _ owner: RemoteKind, _ kind: RemoteKind, _ key: String, _ table: inout TableReader, _ read: (inout TableReader) -> Value?
     ) -> Value? {
         guard table.has(key) else {
@@ -27,20 +30,20 @@ extension RemoteReader {
         return value
     }
 
-    private func statusMap(_ kind: RemoteKind, _ table: inout TableReader) -> StatusMap {
+    private func statusMaps(_ kind: RemoteKind, _ table: inout TableReader) -> (StatusMap, InboundMap) {
         var map = StatusMap.standard(for: kind)
         guard table.has("status") else {
             _ = table.value("status")
-            return map
+            return (map, .standard(for: kind))
         }
         var status = table.table("status")
-        guard kind != .fin else {
-            table.problems.add(status.path, "has no meaning for a remote of kind fin: no status can be written there")
-            return map
-        }
         var overrides: [StatusOverride] = []
         for local in LocalStatus.allCases {
             guard let value = status.value(local.rawValue) else { continue }
+            guard kind != .fin else {
+                table.problems.add(status.dotted(local.rawValue), "has no meaning for a remote of kind fin: no status can be written there")
+                continue
+            }
             if value.stringValue != nil {
                 overrides += word(kind, &status, local.rawValue).map { [StatusOverride(status: local, owner: nil, word: $0)] } ?? []
             } else {
@@ -55,8 +58,9 @@ extension RemoteReader {
         }
         map = map.overridden(by: overrides)
         readNeverOver(kind, status.table("never_over"), into: &map)
+        let inbound = inboundMap(kind, status.table("inbound"))
         status.finish()
-        return map
+        return (map, inbound)
     }
 
     private func readNeverOver(_ kind: RemoteKind, _ table: TableReader, into map: inout StatusMap) {

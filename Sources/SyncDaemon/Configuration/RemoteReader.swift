@@ -5,7 +5,7 @@ import SyncRemotes
 /// Reads one `[remotes.NAME]` table with the tables below it.
 struct RemoteReader {
     let directory: String
-    let aiAssignees: Set<String>
+    let assignees: Configuration.Assignees
 
     func read(name: String, _ table: TableReader) -> RemoteConfiguration? {
         var table = table
@@ -17,11 +17,18 @@ struct RemoteReader {
         let limits = limits(&table, concurrency: gate.concurrency)
         let classifier = OutcomeClassifier(overrides: outcomes(table.table("outcomes")))
         let profile = profile(name: name, kind: kind, &table)
+        let replyHold = only(.fin, kind, "reply_hold", &table) { $0.span("reply_hold") }
+        let poll = poll(kind, &table)
+        let webhook = webhook(name: name, kind: kind, &table)
         table.finish()
         guard let url, let credential else { return nil }
-        return RemoteConfiguration(
+        var remote = RemoteConfiguration(
             profile: profile, url: url, credential: credential, isEnabled: isEnabled, gate: gate, limits: limits,
             classifier: classifier)
+        if let replyHold { remote.replyHold = replyHold }
+        remote.poll = poll
+        remote.webhook = webhook
+        return remote
     }
 
     private func kind(name: String, _ table: inout TableReader) -> RemoteKind? {

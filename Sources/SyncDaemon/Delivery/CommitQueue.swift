@@ -15,18 +15,23 @@ package actor CommitQueue {
     private let processID: Int64
     private let log: EventLog
     private let now: @Sendable () -> Instant
+    private let inbound: @Sendable (Instant) -> InboundContext
     private var waiting: [Waiting] = []
     private var isCommitting = false
     private var leaseCounter: Int64 = 0
     /// How long a commit is tried again before its error reaches the lanes.
     private var patience: Span
 
-    package init(store: Store, processID: Int64, log: EventLog, patience: Span, now: @escaping @Sendable () -> Instant) {
+    package init(
+        store: Store, processID: Int64, log: EventLog, patience: Span, now: @escaping @Sendable () -> Instant,
+        inbound: @escaping @Sendable (Instant) -> InboundContext
+    ) {
         self.store = store
         self.processID = processID
         self.log = log
         self.patience = patience
         self.now = now
+        self.inbound = inbound
     }
 
     /// - Throws: `StoreError` when the database stays unusable for longer than the patience.
@@ -65,7 +70,7 @@ package actor CommitQueue {
         var hasFailed = false
         while true {
             do {
-                let replies = try await store.exchange(requests, processID: processID, leaseCounter: leaseCounter, now: now())
+                let replies = try await store.exchange(requests, processID: processID, leaseCounter: leaseCounter, inbound(now()))
                 leaseCounter += Int64(requests.count)
                 if hasFailed { log.write(LogEvent("store.available", level: .notice)) }
                 return replies

@@ -29,14 +29,32 @@ struct Courier: Sendable {
         return finish(claimed, outcome, startedAt: startedAt)
     }
 
+    /// Makes a call that changes nothing at the remote.
+    func read(_ call: OutboundCall, credential: Credential) async -> (outcome: DeliveryOutcome, body: JSONValue?) {
+        var headers = standardHeaders(credential)
+        if call.body != .null { headers.append(("Content-Type", "application/json")) }
+        let request = HTTPCall(
+            method: call.method, url: remote.url + call.path, headers: headers, body: call.body == .null ? "" : call.body.text)
+        do throws(TransportFailure) {
+            let reply = try await transport.send(request)
+            return ReplyReader(adapter: adapter, classifier: remote.classifier).readState(
+                reply, redaction: Redaction(credential: credential.token, body: .null), now: now())
+        } catch {
+            return (remote.classifier.classify(error), nil)
+        }
+    }
+
+    private func standardHeaders(_ credential: Credential) -> [(name: String, value: String)] {
+        [("Authorization", "Bearer \(credential.token)"), ("Accept", "application/json"), ("User-Agent", Courier.userAgent)]
+            + adapter.headers
+    }
+
     private func httpCall(_ claimed: ClaimedRow, _ credential: Credential) -> HTTPCall {
         HTTPCall(
             method: claimed.method, url: remote.url + claimed.path,
-            headers: [
-                ("Authorization", "Bearer \(credential.token)"), ("Content-Type", "application/json"), ("Accept", "application/json"),
-                ("User-Agent", Courier.userAgent), ("Idempotency-Key", claimed.idempotencyKey),
-            ] + adapter.headers,
-            body: claimed.body)
+            headers: standardHeaders(credential) + [
+                ("Content-Type", "application/json"), ("Idempotency-Key", claimed.idempotencyKey),
+            ], body: claimed.body)
     }
 
     private func redaction(_ claimed: ClaimedRow, _ credential: Credential) -> Redaction {
@@ -53,18 +71,40 @@ struct Courier: Sendable {
         var stream = random.stream
         let reason = row.finish(
             outcome, startedAt: startedAt, now: finishedAt, policy: retry, timeout: remote.limits.totalTimeout, using: &stream)
+        let news = news(claimed, outcome)
         return FinishedCall(
             claimed: claimed, row: row, startedAt: startedAt, finishedAt: finishedAt, outcome: outcome,
-            error: reason ?? outcome.error, acknowledgement: acknowledgement(claimed, outcome))
+            error: reason ?? outcome.error, acknowledgement: acknowledgement(claimed, outcome, news), news: news)
     }
 
-    private func acknowledgement(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome) -> FinishedCall.Acknowledgement? {
+    /// What the answer says besides what was sent. An answer that contradicts what was sent is drift, and no news.
+    private func news(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome) -> Observation? {
+        guard outcome.outcome == .delivered, var news = outcome.observation else { return nil }
+        let sent = claimed.delta?.fields ?? [:]
+        if let statusField = adapter.statusField, sent[statusField] != nil { news.word = nil }
+        if let assigneeField = adapter.assigneeField, sent[assigneeField] != nil { news.assignee = .unknown }
+        if sent["title"] != nil { news.title = nil }
+        if sent["tags"] != nil { news.tags = nil }
+        // Fin's status decides whether it takes the next message, so it is recorded each time.
+        if claimed.delta == nil { return news.word == nil ? nil : news }
+        guard claimed.knowledge.base.isEmpty == false, !adapter.news(in: news, knowing: claimed.knowledge).isEmpty else { return nil }
+        // Without a word nothing can be concluded from an assignee.
+        if news.word == nil { news.word = adapter.statusField.flatMap { sent[$0]?.stringValue } }
+        return news
+    }
+
+    private func acknowledgement(
+        _ claimed: ClaimedRow, _ outcome: DeliveryOutcome, _ news: Observation?
+    ) -> FinishedCall.Acknowledgement? {
         guard outcome.outcome == .delivered else { return nil }
         let knowledge = claimed.knowledge
+        // What is news is compared with what was known before, so it is not known yet.
+        let unknown = news.map { adapter.news(in: $0, knowing: knowledge) } ?? []
+        let observed = outcome.observed.filter { !unknown.contains($0.key) || claimed.delta?.fields[$0.key] != nil }
         return FinishedCall.Acknowledgement(
             base: claimed.delta.map { adapter.base(knowledge.base, acknowledging: $0) } ?? knowledge.base,
             inDoubt: knowledge.attempted.filter { claimed.delta?.fields[$0.key] == nil },
             // What was acknowledged is newer than what was reported before.
-            seen: knowledge.seen.filter { claimed.delta?.fields[$0.key] == nil }.merging(outcome.observed) { _, reported in reported })
+            seen: knowledge.seen.filter { claimed.delta?.fields[$0.key] == nil }.merging(observed) { _, reported in reported })
     }
 }

@@ -31,6 +31,12 @@ package final class DeliveryReporter: Sendable {
             }
         }
         switch call.row.state {
+        case .held:
+            log.write(
+                event("delivery.held", .warning, claimed).with("reason", call.error)
+                    .with("hint", "convosync outbox release \(claimed.id) sends it all the same"))
+        case .pending where call.heldBy != nil:
+            log.write(event("delivery.held", .info, claimed).with("reason", call.error).with("until", call.row.dueAt.iso8601))
         case .dead:
             log.write(event("delivery.dead", .error, claimed).with("error", call.error).with("hint", hint(call, remote)))
         case .uncertain:

@@ -1,4 +1,5 @@
 import SyncCore
+import SyncRemotes
 import SyncStore
 
 /// Which of the claimed rows may go out now.
@@ -52,8 +53,29 @@ extension Lane {
             return FinishedCall(
                 claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: OutboxRow.uncertainReason)
         }
+        if let held = held(claimed, at: moment) { return held }
         guard claimed.leaseUntil - moment < remote.limits.totalTimeout + .seconds(5) else { return nil }
         return putBack(claimed, at: moment)
+    }
+
+    /// A message that Fin does not take at the moment.
+    private func held(_ claimed: ClaimedRow, at moment: Instant) -> FinishedCall? {
+        guard remote.kind.receivesMessages, !claimed.isReleased else { return nil }
+        let word = claimed.knowledge.seen["status"]?.stringValue
+        guard let hold = FinReplyGate.hold(word: word, since: claimed.seenAt, bound: remote.replyHold, now: moment) else { return nil }
+        var row = claimed.row
+        let reason: String
+        switch hold {
+        case .until(let until, let text):
+            row.state = .pending
+            row.dueAt = until
+            reason = text
+        case .indefinitely(let text):
+            row.state = .held
+            reason = text
+        }
+        return FinishedCall(
+            claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: reason, heldBy: "fin")
     }
 
     func putBackBuffer() {

@@ -54,7 +54,9 @@ extension Lane {
         if reply.isPaused != (gate.pausedAt != nil) {
             if reply.isPaused { gate.pause(now: now()) } else { gate.resume(now: now()) }
         }
-        if reply.hasFreedPlanning { onPlanningFreed() }
+        inboundReporter.report(reply.reconciled)
+        let hasNews = reply.reconciled.contains { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }
+        if reply.hasFreedPlanning || hasNews { onPlanningFreed() }
         claims.brought(reply.claimed.count)
         committing = []
         buffer += reply.claimed

@@ -17,6 +17,7 @@ package actor Lane {
     let courier: Courier
     let commits: CommitQueue
     let reporter: DeliveryReporter
+    let inboundReporter: InboundReporter
     /// Called when a conversation can be planned whose planning waited for a call of this lane.
     let onPlanningFreed: @Sendable () -> Void
     let now: @Sendable () -> Instant
@@ -49,13 +50,15 @@ package actor Lane {
 
     init(
         remote: RemoteConfiguration, courier: Courier, credential: Credential, stored: RemoteGate.Stored, commits: CommitQueue,
-        reporter: DeliveryReporter, onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
+        reporter: DeliveryReporter, inboundReporter: InboundReporter, onPlanningFreed: @escaping @Sendable () -> Void,
+        now: @escaping @Sendable () -> Instant
     ) {
         self.remote = remote
         self.courier = courier
         self.credential = credential
         self.commits = commits
         self.reporter = reporter
+        self.inboundReporter = inboundReporter
         self.onPlanningFreed = onPlanningFreed
         self.now = now
         gate = RemoteGate(remote.gate, stored: stored, now: now())

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import SyncStore
 
-/// Puts the remotes' adapters behind the closures that the store plans with.
+/// Puts the remotes' adapters behind the closures that the store plans and reconciles with.
 package struct Planner: Sendable {
     private let adapters: [String: any RemoteAdapter]
     private let remotes: [RemoteParticipation]
@@ -23,5 +23,14 @@ package struct Planner: Sendable {
             decide: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) },
             decideMessage: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) },
             newIdempotencyKey: { random.uuid() })
+    }
+
+    /// What reconciling the reports of these remotes needs.
+    package func inbound(now: Instant) -> InboundContext {
+        let adapters = adapters
+        return InboundContext(remotes: remotes, now: now) { snapshot in
+            adapters[snapshot.remote]?.reconcile(snapshot)
+                ?? Verdict(kind: .silent, rule: "not configured", base: snapshot.knowledge.base, seen: snapshot.knowledge.seen)
+        }
     }
 }

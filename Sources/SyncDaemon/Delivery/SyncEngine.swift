@@ -13,6 +13,9 @@ package actor SyncEngine {
         package var error: String?
     }
 
+    /// How long a run waits for what it began to read. What comes later is taken in by a run of its own.
+    private static let readPatience = Span.milliseconds(500)
+
     package nonisolated let configuration: Configuration
     private let parts: Parts
     private let processID: Int64
@@ -20,6 +23,8 @@ package actor SyncEngine {
     private let reporter: DeliveryReporter
     private let planner: Planner
     private let lanes: [Lane]
+    private let pollers: [Poller]
+    private let inboundReporter: InboundReporter
     private let transports: [any HTTPTransport]
     private var isStopping = false
     private var repairedAt: Instant?
@@ -37,12 +42,16 @@ package actor SyncEngine {
         self.parts = parts
         let now = parts.now()
         processID = try await parts.store.register(ProcessIdentity.current(), now: now)
-        let commits = CommitQueue(store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now)
+        let planner = Planner(configuration: configuration, random: parts.random)
+        let commits = CommitQueue(
+            store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now,
+            inbound: { planner.inbound(now: $0) })
         let reporter = DeliveryReporter(log: parts.log)
+        let inboundReporter = InboundReporter(log: parts.log)
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
         let stored = try await parts.store.storedRemotes()
         var transports: [any HTTPTransport] = []
-        lanes = configuration.enabledRemotes.map { remote in
+        let lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
             transports.append(transport)
             let courier = Courier(
@@ -50,12 +59,20 @@ package actor SyncEngine {
                 random: parts.random, now: parts.now)
             return Lane(
                 remote: remote, courier: courier, credential: credentials[remote.name] ?? Credential(token: ""),
-                stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, onPlanningFreed: onWork, now: parts.now)
+                stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, inboundReporter: inboundReporter,
+                onPlanningFreed: onWork, now: parts.now)
         }
+        pollers = lanes.filter(\.remote.kind.isReadable).map { lane in
+            Poller(
+                remote: lane.remote, lane: lane, store: parts.store, reporter: inboundReporter, inbound: { planner.inbound(now: $0) },
+                now: parts.now, onWork: onWork)
+        }
+        self.lanes = lanes
+        self.inboundReporter = inboundReporter
         self.transports = transports
         self.commits = commits
         self.reporter = reporter
-        planner = Planner(configuration: configuration, random: parts.random)
+        self.planner = planner
     }
 
     /// One run. Failures of remotes are no errors; only the database can stop a run.
@@ -90,6 +107,7 @@ package actor SyncEngine {
                 LogEvent("link.unknown_remote", level: .warning).with("remote", name)
                     .with("hint", "rows in links or assignees name a remote that is not configured or not enabled"))
         }
+        try await ingest()
         // Messages first, then the state of linked remotes, then the helpdesk.
         try await repeatedly(&summary) { store, context throws(StoreError) in try await store.planMessages(context) }
         let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
@@ -98,6 +116,15 @@ package actor SyncEngine {
         try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &summary)
         try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &summary)
         if let failure = await laneFailure() { throw failure }
+    }
+
+    /// Takes in what hooks brought, and reads what is due. A remote that answers slowly is not waited for.
+    private func ingest() async throws {
+        var reading: [Poller] = []
+        for poller in pollers where await poller.start() { reading.append(poller) }
+        inboundReporter.report(try await parts.store.workOffInbox(planner.inbound(now: parts.now())))
+        let deadline = parts.now() + SyncEngine.readPatience
+        for poller in reading { await poller.wait(atMost: max(deadline - parts.now(), .zero)) }
     }
 
     /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
@@ -151,6 +178,12 @@ package actor SyncEngine {
     private func collect(_ summary: inout Summary) async {
         summary.counts.add(await takeCounts())
         summary.nextDue = await nextDue()
+        guard !isStopping else { return }
+        for poller in pollers {
+            guard let nextAt = await poller.nextAt else { continue }
+            let moment = max(nextAt, parts.now() + .milliseconds(20))
+            summary.nextDue = min(summary.nextDue ?? moment, moment)
+        }
     }
 
     private func takeCounts() async -> RunCounts {
@@ -205,6 +238,7 @@ package actor SyncEngine {
     /// Waits until all lanes are idle: every due row has been tried, every call has ended.
     /// - Returns: what happened since the run was counted.
     package func finishCalls() async -> RunCounts {
+        for poller in pollers { await poller.wait(atMost: configuration.schedule.shutdownTimeout) }
         for lane in lanes { await lane.waitUntilIdle() }
         return await takeCounts()
     }

@@ -15,6 +15,7 @@ package actor Daemon {
     private var configuration: Configuration
     private var engine: SyncEngine
     private var scheduler: Scheduler
+    private let webhooks: WebhookService
     private let wake: WakeUp
     private let signals: UnixSignalsSequence
 
@@ -35,8 +36,14 @@ package actor Daemon {
         self.configuration = configuration
         self.log = log
         now = SystemClock.now
-        wake = WakeUp()
-        store = try Store(path: configuration.databasePath, access: .migrating)
+        let wake = WakeUp()
+        self.wake = wake
+        let store = try Store(path: configuration.databasePath, access: .migrating)
+        self.store = store
+        webhooks = WebhookService(
+            receive: { [now] in try await store.receive($0, from: $1, now: now()) }, onNews: { wake() }, log: log, now: now)
+        // Before anything runs: a secret that cannot be read stops the start as a token does.
+        _ = try WebhookRoute.all(of: configuration)
         (engine, scheduler) = try await Daemon.assemble(configuration, store: store, log: log, wake: wake, now: now)
     }
 
@@ -56,6 +63,12 @@ package actor Daemon {
                 .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
         await startScheduler()
+        do {
+            await webhooks.adopt(try await webhooks.prepare(configuration))
+        } catch {
+            await stopWork()
+            throw error
+        }
         log.write(LogEvent("service.ready", level: .notice))
         let stateLines = Task { await writeStateLines() }
         for await signal in signals {
@@ -82,6 +95,7 @@ package actor Daemon {
     private func stop(because reason: String) async {
         log.write(
             LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await engine.inFlight()))
+        await webhooks.stop()
         await stopWork()
     }
 
@@ -99,10 +113,13 @@ package actor Daemon {
             guard fresh.databasePath == configuration.databasePath else {
                 throw Refusal("database.path has changed; that takes a restart")
             }
-            // Built before the old one is stopped: a credential that cannot be read leaves everything as it is.
-            let (freshEngine, freshScheduler) = try await Daemon.assemble(fresh, store: store, log: log, wake: wake, now: now)
+            // Built before the old one is stopped: a credential that cannot be read, or an address that cannot be bound, leaves
+            // everything as it is.
+            let calls = try await webhooks.prepare(fresh)
+            let (freshEngine, freshScheduler) = try await assemble(fresh, orDiscard: calls)
             await stopWork()
             (configuration, engine, scheduler) = (fresh, freshEngine, freshScheduler)
+            await webhooks.adopt(calls)
             log.configure(fresh.log)
             log.write(
                 LogEvent("config.reloaded", level: .notice).with("config", configurationPath)
@@ -114,6 +131,15 @@ package actor Daemon {
             reject(refusal.reason)
         } catch {
             reject("\(error)")
+        }
+    }
+
+    private func assemble(_ fresh: Configuration, orDiscard calls: WebhookService.Plan) async throws -> (SyncEngine, Scheduler) {
+        do {
+            return try await Daemon.assemble(fresh, store: store, log: log, wake: wake, now: now)
+        } catch {
+            await webhooks.discard(calls)
+            throw error
         }
     }
 

@@ -43,6 +43,7 @@ package struct Inspection: Sendable {
         if configuration.enabledRemotes.isEmpty {
             findings.append(Finding(severity: .warning, area: .configuration, text: "no remote is enabled: nothing will be sent"))
         }
+        findings += checkListening(configuration)
         for remote in configuration.enabledRemotes { findings += check(remote) }
         return findings + (await checkDatabase(configuration))
     }
@@ -61,12 +62,37 @@ package struct Inspection: Sendable {
         } catch {
             findings.append(Finding(severity: .problem, area: .credentials, text: "remotes.\(remote.name).\(error.reason)"))
         }
-        if case .file(let path) = remote.credential, Inspection.isReadableByAll(path) {
-            findings.append(
-                Finding(
-                    severity: .warning, area: .credentials, text: "\(path) can be read by every user; chmod 0640 keeps the token private"))
+        findings += checkPrivacy(of: remote.credential, holding: "token")
+        return findings + checkWebhook(of: remote)
+    }
+
+    private func checkListening(_ configuration: Configuration) -> [Finding] {
+        guard let address = configuration.listen?.address else { return [] }
+        guard !address.isLocal else { return [Finding(severity: .ok, area: .configuration, text: "listen.address is \(address)")] }
+        return [
+            Finding(
+                severity: .warning, area: .configuration,
+                text: "listen.address \(address) can be reached from other machines and speaks no TLS: put it behind a TLS reverse proxy, "
+                    + "or use a loopback address or a unix socket")
+        ]
+    }
+
+    private func checkWebhook(of remote: RemoteConfiguration) -> [Finding] {
+        guard let webhook = remote.webhook else { return [] }
+        do {
+            _ = try webhook.secret.read(as: "secret")
+            return [Finding(severity: .ok, area: .credentials, text: "remotes.\(remote.name).webhook has a secret")]
+                + checkPrivacy(of: webhook.secret, holding: "secret")
+        } catch {
+            return [Finding(severity: .problem, area: .credentials, text: "remotes.\(remote.name).webhook.\(error.reason)")]
         }
-        return findings
+    }
+
+    private func checkPrivacy(of source: CredentialSource, holding noun: String) -> [Finding] {
+        guard case .file(let path) = source, Inspection.isReadableByAll(path) else { return [] }
+        return [
+            Finding(severity: .warning, area: .credentials, text: "\(path) can be read by every user; chmod 0640 keeps the \(noun) private")
+        ]
     }
 
     private static func isReadableByAll(_ path: String) -> Bool {

@@ -11,6 +11,9 @@ struct FinAdapter: RemoteAdapter {
 
     let profile: RemoteProfile
 
+    /// Fin cannot be asked; its status comes with answers and events.
+    var statusField: String? { "status" }
+
     var headers: [(name: String, value: String)] { [("Intercom-Version", profile.apiVersion ?? FinAdapter.standardVersion)] }
 
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
@@ -25,6 +28,10 @@ struct FinAdapter: RemoteAdapter {
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         outcome.observed["status"] = body["status"]
+        if let word = body["status"]?.reportedWord {
+            // A text in ISO 8601, whatever the name says (remotes document "Reply to Fin").
+            outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
+        }
         for owner in ["user", "conversation"] {
             for (name, message) in (body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
                 outcome.partialErrors.append("\(owner) attribute \(name): \(message.stringValue ?? message.text)")

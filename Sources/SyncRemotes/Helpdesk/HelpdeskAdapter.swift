@@ -76,6 +76,7 @@ struct HelpdeskAdapter: RemoteAdapter {
         }
         guard let data = body["data"] else { return outcome }
         outcome.observed["status"] = data["status"]
+        outcome.observation = try? conversation(in: body)
         if let sent = delta?.fields {
             for name in ["status", "title"] {
                 if let wanted = sent[name], let answered = data[name], answered != wanted { outcome.drift.append(name) }

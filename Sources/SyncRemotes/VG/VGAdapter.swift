@@ -54,14 +54,20 @@ struct VGAdapter: RemoteAdapter {
     }
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
-        guard let agent = link.agentID ?? profile.agentID, !agent.isEmpty else {
-            throw Refusal(
-                "conversation \"\(conversationID)\" has no vg agent: set links.agent_id, or remotes.\(profile.name).agent_id for all")
-        }
+        let agent = try agent(of: link, conversationID: conversationID)
         return OutboundCall(
             operation: "update_convo", method: "PATCH",
             path: profile.path("update_convo", ["agentId": agent, "convoId": link.remoteID]),
             body: ["conversation": .object(delta.fields)])
+    }
+
+    /// The agent that the linked conversation belongs to; a ``Refusal`` where none is named.
+    func agent(of link: Link, conversationID: String) throws(Refusal) -> String {
+        guard let agent = link.agentID ?? profile.agentID, !agent.isEmpty else {
+            throw Refusal(
+                "conversation \"\(conversationID)\" has no vg agent: set links.agent_id, or remotes.\(profile.name).agent_id for all")
+        }
+        return agent
     }
 
     /// `success: false` in a 200 is a failure.
@@ -74,6 +80,10 @@ struct VGAdapter: RemoteAdapter {
         }
         let data = body["data"]
         if let state = data?["state"], state != .null { outcome.observed["state"] = state }
+        if let observation = try? conversation(in: body) {
+            outcome.observation = observation
+            outcome.observed["chatAssignedTo"] = seenFields(observation)["chatAssignedTo"]
+        }
         for (name, wanted) in delta?.fields ?? [:] {
             guard let answered = data?[name] else { continue }
             if name == "tags" {

@@ -39,15 +39,32 @@ struct VoicebotAdapter: RemoteAdapter {
         return .null
     }
 
+    /// A user whom somebody over there set already need not be set by us; and then he is not ours to take back.
+    func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
+        var delta = Delta(wanted: wanted, base: knowledge.base, inDoubt: knowledge.inDoubt)
+        if knowledge.base["user_id"] == nil, !knowledge.inDoubt.contains("user_id"), let seen = knowledge.seen["user_id"],
+            delta.fields["user_id"] == seen
+        {
+            delta.fields["user_id"] = nil
+        }
+        return delta
+    }
+
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        let id = try remoteID(of: link, conversationID: conversationID)
+        return OutboundCall(
+            operation: "update_conversation", method: "PATCH",
+            path: profile.path("update_conversation", ["id": id]), body: .object(delta.fields))
+    }
+
+    /// The id of the linked conversation; a ``Refusal`` where it cannot be one.
+    func remoteID(of link: Link, conversationID: String) throws(Refusal) -> String {
         guard let id = Int64(link.remoteID), String(id) == link.remoteID else {
             throw Refusal(
                 "links.remote_id \"\(link.remoteID)\" is no integer, and voicebot's conversation ids are; "
                     + "correct the row of conversation \"\(conversationID)\" in the table links")
         }
-        return OutboundCall(
-            operation: "update_conversation", method: "PATCH",
-            path: profile.path("update_conversation", ["id": link.remoteID]), body: .object(delta.fields))
+        return link.remoteID
     }
 
     /// The answer is the conversation, bare as the document shows it, or under `data` as the vendor's other calls show it.
@@ -55,7 +72,11 @@ struct VoicebotAdapter: RemoteAdapter {
         var outcome = classified
         let conversation = body["data"]?.objectValue ?? body.objectValue ?? [:]
         outcome.observed["status"] = conversation["status"]
-        if let user = conversation["user"] { outcome.observed["user_id"] = user["id"] ?? .null }
+        if let observation = try? self.conversation(in: body) {
+            outcome.observation = observation
+            // In the form in which a report of the list would be kept, and in which it is sent.
+            outcome.observed["user_id"] = seenFields(observation)["user_id"]
+        }
         for (name, wanted) in delta?.fields ?? [:] {
             if let answered = outcome.observed[name], answered != wanted { outcome.drift.append(name) }
         }

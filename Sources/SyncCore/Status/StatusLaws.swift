@@ -1,0 +1,104 @@
+/// A remote's status map with its name, as the laws look at it.
+package struct NamedLens: Sendable {
+    package var name: String
+    package var lens: StatusLens
+    package var policy: AdoptionPolicy
+    /// Words that the remote may show in place of one another (vg: `completed` and `ended_chat`).
+    package var spellings: [Set<String>]
+
+    package init(name: String, lens: StatusLens, policy: AdoptionPolicy = .init(), spellings: [Set<String>] = []) {
+        self.name = name
+        self.lens = lens
+        self.policy = policy
+        self.spellings = spellings
+    }
+}
+
+/// Checks status maps by enumeration: twelve local states, every word of every remote, with and without an assignee.
+///
+/// | law        | says                                                                                              |
+/// |------------|---------------------------------------------------------------------------------------------------|
+/// | totality   | what is sent means something when it is read back                                                 |
+/// | GetPut     | reading back what the local state looks like changes nothing                                      |
+/// | PutGet     | what a word turns the local state into is not sent back as a word of another class or owner       |
+/// | rest       | after one change anywhere each remote is written at most once, and all agree (``RestSearch``)      |
+///
+/// "Class" is open or finished. Words inside a class may differ: that is what the law of ``StatusLens`` keeps.
+package enum StatusLaws {
+    package struct Violation: Equatable, Sendable {
+        package enum Law: String, Sendable {
+            case totality, getPut = "get-put", putGet = "put-get", rest
+        }
+
+        package var law: Law
+        package var remote: String
+        /// A counter-example that a person understands.
+        package var text: String
+    }
+
+    /// All violations; of each law and remote the first counter-example.
+    package static func violations(of remotes: [NamedLens]) -> [Violation] {
+        let single = remotes.flatMap { remote in [totality(remote), getPut(remote), putGet(remote)].compactMap { $0 } }
+        // A map that contradicts itself does not come to rest either; one explanation is enough.
+        let broken = Set(single.map(\.remote))
+        return single + RestSearch(remotes: remotes.filter { !broken.contains($0.name) }).violations()
+    }
+
+    private static func totality(_ remote: NamedLens) -> Violation? {
+        for state in LocalState.all {
+            guard case .word(let word) = remote.lens.outbound[state], remote.lens.inbound[word] == nil else { continue }
+            return Violation(
+                law: .totality, remote: remote.name,
+                text: "\(state.name) → \(remote.name) `\(word)`, and nothing says what `\(word)` means when it is read back")
+        }
+        return nil
+    }
+
+    private static func getPut(_ remote: NamedLens) -> Violation? {
+        for state in LocalState.all {
+            guard case .word(let word) = remote.lens.outbound[state] else { continue }
+            let read = remote.lens.put(word, onto: state)
+            guard read != state else { continue }
+            return Violation(
+                law: .getPut, remote: remote.name,
+                text: "\(state.name) → \(remote.name) `\(word)` → \(read.name): what was sent would come back as something else")
+        }
+        return nil
+    }
+
+    private static func putGet(_ remote: NamedLens) -> Violation? {
+        for state in LocalState.all {
+            if let violation = contradiction(remote, state, from: nil) { return violation }
+        }
+        for word in remote.lens.inbound.cells.keys.sorted() {
+            for state in LocalState.all {
+                for hasAssignee in [false, true] {
+                    guard case .becomes(let put) = remote.lens.image(of: word, hasAssignee: hasAssignee, onto: state) else { continue }
+                    if let violation = contradiction(remote, put, from: word) { return violation }
+                }
+            }
+        }
+        return nil
+    }
+
+    /// A local state that is sent as a word of the other class; or, where it came from a word, as one of another owner.
+    private static func contradiction(_ remote: NamedLens, _ state: LocalState, from word: String?) -> Violation? {
+        guard case .word(let sent) = remote.lens.outbound[state], case .state(let status, let owner) = remote.lens.inbound[sent]
+        else { return nil }
+        let read = LocalState(status, owner.applied(to: state.owner, hasAssignee: state.owner == .human))
+        let isSameClass = read.status.isFinished == state.status.isFinished
+        let isSameOwner = word == nil || state.status.isFinished || read.owner == state.owner
+        guard !isSameClass || !isSameOwner else { return nil }
+        let source = word.map { "\(remote.name) `\($0)` → " } ?? ""
+        let consequence =
+            word == nil ? "the remote would say the opposite" : "what somebody sets over there would be turned into something else"
+        return Violation(
+            law: .putGet, remote: remote.name,
+            text: "\(source)\(state.name) → \(remote.name) `\(sent)` → \(read.name): \(consequence)")
+    }
+}
+
+extension LocalState {
+    /// `open (human)`, `closed`.
+    package var name: String { status.isFinished ? status.rawValue : "\(status.rawValue) (\(owner.rawValue))" }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import SyncCore
+
+/// `[listen]`: where remotes may call.
+package struct ListenSettings: Sendable, Equatable {
+    package var address: ListenAddress
+    /// In bytes; a larger body is answered 413.
+    package var maximumBody = 1 << 20
+    /// Nil: unlimited.
+    package var rate: RateLimit? = RateLimit(calls: 100, period: .seconds(1))
+
+    package init(address: ListenAddress) {
+        self.address = address
+    }
+}
+
+/// `[remotes.NAME.webhook]`: how one remote calls.
+package struct WebhookSettings: Sendable, Equatable {
+    package var path: String
+    package var secret: CredentialSource
+    /// voicebot only.
+    package var signatureHeader: String?
+    /// voicebot only.
+    package var idPath: String?
+
+    package static func standardPath(of remote: String) -> String { "/hooks/\(remote)" }
+}
+
+/// A TCP address or a Unix socket. Printed as the configuration spells it.
+package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    /// Port 0: the system picks one.
+    case tcp(host: String, port: Int)
+    case unix(path: String)
+
+    /// `sockaddr_un` has room for so many bytes and a zero (unix(7)).
+    private static let longestPath = 107
+
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        }
+    }
+
+    /// Whether only programs of this machine get there.
+    package var isLocal: Bool {
+        switch self {
+        case .unix: true
+        case .tcp(let host, _): host == "localhost" || host.hasPrefix("127.") || host == "::1"
+        }
+    }
+
+    /// Reads `127.0.0.1:8480`, `[::1]:8480`, `unix:/run/convosync/hooks.sock`.
+    /// - Parameter directory: what a relative path of a socket is relative to.
+    static func parse(_ text: String, directory: String) -> Result<ListenAddress, Refusal> {
+        if text.hasPrefix("unix:") {
+            let path = ConfigurationReader.resolve(String(text.dropFirst("unix:".count)), in: directory)
+            guard text.count > "unix:".count, !path.hasSuffix("/") else { return .failure(Refusal("names no socket file")) }
+            guard path.utf8.count <= longestPath else {
+                return .failure(Refusal("the path of the socket has \(path.utf8.count) bytes, the system takes \(longestPath)"))
+            }
+            return .success(.unix(path: path))
+        }
+        let form = "write \"127.0.0.1:8480\", \"[::1]:8480\" or \"unix:/run/convosync/hooks.sock\""
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
+            return .failure(Refusal("\"\(text.prefix(64))\" ends with no port; \(form)"))
+        }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) } else if host.contains(":") { host = "" }
+        guard !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".:-_".contains($0)) }) else {
+            return .failure(Refusal("\"\(text.prefix(64))\" names no host; \(form)"))
+        }
+        return .success(.tcp(host: host, port: port))
+    }
+}

@@ -1,0 +1,115 @@
+import SyncCore
+import SyncRemotes
+
+/// `[remotes.NAME.webhook]`, and what has to hold among all of them and `[listen]`.
+extension RemoteReader {
+    func webhook(name: String, kind: RemoteKind, _ table: inout TableReader) -> WebhookSettings? {
+        let isPresent = table.has("webhook")
+        var webhook = table.table("webhook")
+        let path = webhook.string("path") ?? WebhookSettings.standardPath(of: name)
+        let secret = secret(&webhook, isNeeded: isPresent)
+        let signatureHeader = only(.voicebot, kind, "signature_header", &webhook) { $0.string("signature_header") }
+        let idPath = only(.voicebot, kind, "id_path", &webhook) { $0.string("id_path") }
+        webhook.finish()
+        guard isPresent else { return nil }
+        check(path: path, webhook)
+        // RFC 9110 section 5.1: a field name is a token.
+        if let signatureHeader, signatureHeader.isEmpty || !signatureHeader.utf8.allSatisfy(RemoteReader.isTokenCharacter) {
+            webhook.problems.add(webhook.dotted("signature_header"), "is no name of a header")
+        }
+        if let idPath, idPath.isEmpty || idPath.split(separator: ".", omittingEmptySubsequences: false).contains("") {
+            webhook.problems.add(webhook.dotted("id_path"), "is no path of members, such as \"data.id\"")
+        }
+        guard let secret else { return nil }
+        return WebhookSettings(path: path, secret: secret, signatureHeader: signatureHeader, idPath: idPath)
+    }
+
+    private func secret(_ table: inout TableReader, isNeeded: Bool) -> CredentialSource? {
+        if table.has("secret") {
+            _ = table.value("secret")
+            table.problems.add(
+                table.dotted("secret"),
+                "a secret does not belong into this file; put it into a file of its own and name that with secret_file")
+        }
+        let sources: [CredentialSource] = [
+            table.string("secret_file").map { .file(path: ConfigurationReader.resolve($0, in: directory)) },
+            table.string("secret_credential").map { .systemd(name: $0) },
+            table.string("secret_env").map { .environment(variable: $0) },
+        ].compactMap { $0 }
+        switch sources.count {
+        case 1: return sources[0]
+        case 0 where isNeeded && Set(table.keys).isDisjoint(with: ["secret", "secret_file", "secret_credential", "secret_env"]):
+            table.problems.add(table.path, "names no secret: one of secret_file, secret_credential, secret_env is needed")
+        case 2...:
+            table.problems.add(
+                table.path, "names more than one secret: only one of secret_file, secret_credential, secret_env may be given")
+        default: break
+        }
+        return nil
+    }
+
+    private func check(path: String, _ table: TableReader) {
+        let isPlain = path.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"?#%\"\\".utf8.contains($0) }
+        guard !path.hasPrefix("/") || !isPlain else { return }
+        table.problems.add(
+            table.dotted("path"),
+            "\"\(path.prefix(64))\" has to begin with a slash and must not hold spaces, escapes, a query or a fragment")
+    }
+
+    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}
+
+extension ConfigurationReader {
+    /// Nil where the file has no such table: then nothing listens.
+    func listen(_ root: inout TableReader) -> ListenSettings? {
+        let isPresent = root.has("listen")
+        var table = root.table("listen")
+        var settings: ListenSettings?
+        if let text = table.string("address") {
+            switch ListenAddress.parse(text, directory: directory) {
+            case .success(let address): settings = ListenSettings(address: address)
+            case .failure(let problem): problems.add(table.dotted("address"), problem.reason)
+            }
+        } else if isPresent, !table.has("address") {
+            problems.add(table.dotted("address"), "is missing, such as \"127.0.0.1:8480\" or \"unix:/run/convosync/hooks.sock\"")
+        }
+        if let size = table.byteSize("max_body") { settings?.maximumBody = size }
+        if let text = table.string("rate") {
+            settings?.rate = RateLimit(text)
+            if text != "unlimited", RateLimit(text) == nil {
+                problems.add(table.dotted("rate"), "\"\(text)\" is no rate; write \"100/s\", \"600/min\" or \"unlimited\"")
+            }
+        }
+        table.finish()
+        return settings
+    }
+
+    /// Listening and being called belong together, and a path leads to one remote.
+    func checkCalls(_ remotes: inout TableReader, _ configuration: Configuration, isListening: Bool) {
+        var calling: [String] = []
+        for name in remotes.keys where remotes.value(name)?["webhook"] != nil { calling.append(name) }
+        if isListening, calling.isEmpty {
+            problems.add("listen", "no remote calls: give at least one of them a table [remotes.NAME.webhook], or take [listen] away")
+        }
+        if !isListening {
+            for name in calling {
+                problems.add(
+                    "remotes.\(name).webhook", "nothing listens for it: add [listen] with an address, such as \"127.0.0.1:8480\"")
+            }
+        }
+        var owners: [String: String] = [:]
+        for remote in configuration.remotes {
+            guard let path = remote.webhook?.path else { continue }
+            if let other = owners[path] {
+                problems.add("remotes.\(remote.name).webhook.path", "\"\(path)\" is the path of remotes.\(other), too")
+            } else {
+                owners[path] = remote.name
+            }
+        }
+    }
+}

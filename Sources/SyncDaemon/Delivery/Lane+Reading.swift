@@ -1,0 +1,53 @@
+import SyncCore
+
+/// Reading the remote through the same gate as deliveries: its rate, concurrency, breaker and holds count for both.
+extension Lane {
+    enum ReadAnswer: Sendable {
+        case body(JSONValue)
+        /// The remote says that there is no such object.
+        case gone
+        /// The remote refuses this very call; others may go well.
+        case refused(reason: String)
+        /// The remote as a whole does not answer as it should.
+        case failed(reason: String)
+        /// The gate is closed; nil: until somebody acts.
+        case held(until: Instant?)
+    }
+
+    func read(_ call: OutboundCall) async -> ReadAnswer {
+        guard !isStopping else { return .held(until: nil) }
+        refreshCredential()
+        while true {
+            let (admission, change) = gate.admit(now: now())
+            report(change)
+            switch admission {
+            case .admitted:
+                return await answer(to: call)
+            case .paused:
+                return .held(until: nil)
+            case .wait(let until):
+                guard until - now() <= Lane.shortHold else { return .held(until: until) }
+                try? await Task.sleep(for: .milliseconds(max((until - now()).milliseconds, 1)))
+            case .full:
+                // Deliveries come first; their slots become free within a call's time.
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+            if isStopping { return .held(until: nil) }
+        }
+    }
+
+    private func answer(to call: OutboundCall) async -> ReadAnswer {
+        let (outcome, body) = await courier.read(call, credential: credential)
+        for change in gate.finished(outcome, now: now()) { report(change) }
+        // A slot is free, and what changed about the gate has to be stored.
+        wakeSignal.wake()
+        if gateChanged { start(run: run) }
+        if let body { return .body(body) }
+        let reason = outcome.error ?? outcome.outcome.rawValue
+        switch outcome.outcome {
+        case .gone: return .gone
+        case .dead, .delivered: return .refused(reason: reason)
+        case .retry, .throttled, .park, .interrupted: return .failed(reason: reason)
+        }
+    }
+}

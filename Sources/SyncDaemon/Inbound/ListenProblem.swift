@@ -1,0 +1,35 @@
+import Foundation
+import NIOCore
+import SyncCore
+
+/// Says why an address cannot be listened on, and what to do about it.
+enum ListenProblem {
+    static func error(_ address: ListenAddress, _ error: any Error) -> ConfigurationError {
+        ConfigurationError(problems: [.init(path: "listen.address", line: nil, message: "cannot listen on \(address): \(text(error))")])
+    }
+
+    static func event(_ address: ListenAddress, _ reason: String) -> LogEvent {
+        LogEvent("listen.failed", level: .error).with("address", address.description).with("error", reason)
+            .with("hint", "remotes cannot call until convosync is restarted; polling goes on")
+    }
+
+    private static func text(_ error: any Error) -> String {
+        if let refusal = error as? Refusal { return refusal.reason }
+        guard let error = error as? IOError else { return "\(error)" }
+        switch error.errnoCode {
+        case EADDRINUSE: return "another program listens there; end it, or choose another address"
+        case EADDRNOTAVAIL: return "it is no address of this machine"
+        case EACCES, EPERM:
+            return "this user may not; ports below 1024 need CAP_NET_BIND_SERVICE, a socket needs a directory that can be written"
+        case ENOENT: return "the directory of the socket does not exist; under systemd, RuntimeDirectory=convosync makes /run/convosync"
+        default: return "\(error)"
+        }
+    }
+}
+
+extension ListenAddress {
+    func with(port: Int?) -> ListenAddress {
+        if case .tcp(let host, _) = self, let port { return .tcp(host: host, port: port) }
+        return self
+    }
+}

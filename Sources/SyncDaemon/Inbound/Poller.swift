@@ -1,0 +1,238 @@
+import SyncCore
+import SyncRemotes
+import SyncStore
+
+/// Reads one remote: its list, the objects that the list or a hook named, and some linked conversations in rotation.
+///
+/// Lists only say where to look; what is reconciled was read from the object itself. Reads go through the remote's lane, so its rate
+/// limit and its holds cover them. A read in progress never holds up a run.
+package actor Poller {
+    /// Objects that hooks and lists named, worked off in one go at most.
+    private static let requestLimit = 200
+    /// Reads in flight at once.
+    private static let width = 4
+    /// Answers that are reconciled together.
+    private static let batch = 50
+
+    private let remote: RemoteConfiguration
+    private let adapter: any RemoteAdapter
+    private let lane: Lane
+    private let store: Store
+    private let reporter: InboundReporter
+    private let inbound: @Sendable (Instant) -> InboundContext
+    private let now: @Sendable () -> Instant
+    /// Called when something was taken over that has to be planned.
+    private let onWork: @Sendable () -> Void
+    private var schedule: PollSchedule?
+    private var isReading = false
+    private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+    private var lastWaiter = 0
+
+    init(
+        remote: RemoteConfiguration, lane: Lane, store: Store, reporter: InboundReporter,
+        inbound: @escaping @Sendable (Instant) -> InboundContext, now: @escaping @Sendable () -> Instant,
+        onWork: @escaping @Sendable () -> Void
+    ) {
+        self.remote = remote
+        adapter = remote.kind.adapter(remote.profile)
+        self.lane = lane
+        self.store = store
+        self.reporter = reporter
+        self.inbound = inbound
+        self.now = now
+        self.onWork = onWork
+        schedule = remote.poll.map { PollSchedule(interval: $0.interval, now: now()) }
+    }
+
+    /// When the list is due to be read; nil without polling.
+    package var nextAt: Instant? { schedule?.nextAt }
+
+    /// Begins to read what is due, in the background.
+    /// - Returns: whether something was due.
+    package func start() async -> Bool {
+        guard !isReading else { return false }
+        isReading = true
+        let requests = (try? await store.readRequests(of: remote.name, limit: Poller.requestLimit)) ?? []
+        let isListDue = schedule?.begin(now: now()) ?? false
+        guard isListDue || !requests.isEmpty else {
+            end()
+            return false
+        }
+        Task { await look(requests, isListDue: isListDue) }
+        return true
+    }
+
+    /// Returns when nothing is being read any more, or after the span.
+    package func wait(atMost span: Span) async {
+        guard isReading else { return }
+        lastWaiter += 1
+        let number = lastWaiter
+        await withCheckedContinuation { continuation in
+            waiters[number] = continuation
+            Task {
+                try? await Task.sleep(for: .milliseconds(span.milliseconds))
+                waiters.removeValue(forKey: number)?.resume()
+            }
+        }
+    }
+
+    private func end() {
+        isReading = false
+        for waiter in waiters.values { waiter.resume() }
+        waiters = [:]
+    }
+
+    // MARK: One look
+
+    private enum Interruption: Error {
+        case held(until: Instant?)
+        case failed(String)
+    }
+
+    private func look(_ requests: [ReadRequest], isListDue: Bool) async {
+        let startedAt = now()
+        do {
+            var objects = requests.filter { !$0.remoteID.isEmpty }
+            if isListDue || objects.count < requests.count { objects += try await changedInList() }
+            if isListDue { objects += try await inRotation() }
+            let hasNews = try await read(unique(objects))
+            try await store.endReadRequests(requests.filter(\.remoteID.isEmpty), of: remote.name, readAt: startedAt)
+            try await store.noteRead(remote.name, now: now())
+            reporter.reportRead(remote.name, failure: nil)
+            if isListDue { schedule?.ended() }
+            end()
+            if hasNews { onWork() }
+        } catch Interruption.held(let until) {
+            schedule?.held(until: until, now: now())
+            end()
+        } catch {
+            if case Interruption.failed(let reason) = error {
+                reporter.reportRead(remote.name, failure: reason)
+            } else {
+                reporter.reportRead(remote.name, failure: "\(error)")
+            }
+            schedule?.failed(now: now())
+            end()
+        }
+    }
+
+    private func unique(_ objects: [ReadRequest]) -> [ReadRequest] {
+        var seen: Set<ReadRequest> = []
+        return objects.filter { seen.insert($0).inserted }
+    }
+
+    private func list(_ call: OutboundCall) async throws -> JSONValue {
+        switch await lane.read(call) {
+        case .body(let body): return body
+        case .gone: throw Interruption.failed("the list does not exist: HTTP 404; see remotes.\(remote.name).paths")
+        case .failed(let reason), .refused(let reason): throw Interruption.failed("list: \(reason)")
+        case .held(let until): throw Interruption.held(until: until)
+        }
+    }
+
+    // MARK: List
+
+    /// Linked objects of which the list says something that is not known.
+    private func changedInList() async throws -> [ReadRequest] {
+        var changed: [ReadRequest] = []
+        for agent in try await store.agents(of: remote.participation) {
+            var token: PageToken?
+            for _ in 0..<(remote.poll?.pages ?? 1) {
+                guard let call = adapter.listCall(agent: agent, after: token) else { break }
+                let body = try await list(call)
+                let page: ListPage
+                do {
+                    page = try adapter.page(in: body, after: token)
+                } catch {
+                    throw Interruption.failed("list: \(error.reason)")
+                }
+                changed += try await changedRows(page, agent: agent)
+                token = page.next
+                if token == nil { break }
+            }
+        }
+        return changed
+    }
+
+    private func changedRows(_ page: ListPage, agent: String?) async throws -> [ReadRequest] {
+        let known = try await store.knowledge(of: page.rows.map(\.remoteID), at: remote.name)
+        return page.rows.compactMap { row in
+            let request = ReadRequest(remoteID: row.remoteID, agentID: agent)
+            guard let knowledge = known[request] ?? known[ReadRequest(remoteID: row.remoteID)],
+                !adapter.news(in: row.observation, knowing: knowledge).isEmpty
+            else { return nil }
+            return request
+        }
+    }
+
+    private func inRotation() async throws -> [ReadRequest] {
+        let limit = remote.poll?.rotate ?? 0
+        var objects = try await store.nextInRotation(remote.participation, limit: limit)
+        // Without a list the most recent ones are the likeliest to have changed.
+        if !remote.kind.hasList { objects += try await store.recentlyAcknowledged(remote.name, limit: limit) }
+        return objects
+    }
+
+    // MARK: Objects
+
+    /// - Returns: whether something has to be planned because of what they say.
+    private func read(_ objects: [ReadRequest]) async throws -> Bool {
+        var hasNews = false
+        var rest = objects[...]
+        while !rest.isEmpty {
+            let batch = Array(rest.prefix(Poller.batch))
+            rest = rest.dropFirst(batch.count)
+            let readAt = now()
+            let reports = try await reports(batch)
+            let results = try await store.reconcile(reports, inbound(now()))
+            reporter.report(results)
+            try await store.endReadRequests(batch, of: remote.name, readAt: readAt)
+            if results.contains(where: { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }) { hasNews = true }
+        }
+        return hasNews
+    }
+
+    private func reports(_ objects: [ReadRequest]) async throws -> [Report] {
+        try await withThrowingTaskGroup(of: Report?.self) { group in
+            var rest = objects[...]
+            var reports: [Report] = []
+            for object in rest.prefix(Poller.width) { group.addTask { try await self.report(on: object) } }
+            rest = rest.dropFirst(Poller.width)
+            while let report = try await group.next() {
+                if let report { reports.append(report) }
+                if let object = rest.popFirst() { group.addTask { try await self.report(on: object) } }
+            }
+            return reports
+        }
+    }
+
+    private func report(on object: ReadRequest) async throws -> Report? {
+        let readAt = now()
+        let call: OutboundCall
+        do {
+            call = try adapter.readCall(
+                conversationID: object.remoteID, link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.profile.agentID))
+        } catch {
+            // A link that cannot be called is planning's to report.
+            return nil
+        }
+        switch await lane.read(call) {
+        case .body(let body):
+            do {
+                return Report(
+                    remote: remote.name, subject: .object(object), observation: try adapter.conversation(in: body), readAt: readAt)
+            } catch {
+                reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: error.reason)
+            }
+        case .gone:
+            for id in try await store.noteGone(object, at: remote.participation, now: now()) {
+                reporter.reportGone(id, remote: remote.name)
+            }
+        case .refused(let reason):
+            reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
+        case .failed(let reason): throw Interruption.failed(reason)
+        case .held(let until): throw Interruption.held(until: until)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,69 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Carries out a ``RequestDeadline`` on one connection. Lives on the connection's event loop.
+final class RequestDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private var deadline: RequestDeadline
+    private var alarm: Scheduled<Void>?
+    private var answerCloses = false
+
+    init(_ limits: RequestDeadline.Limits) {
+        deadline = RequestDeadline(limits)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        alarm?.cancel()
+        alarm = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head: carryOut(deadline.headRead(), context)
+        case .body: break
+        case .end: carryOut(deadline.endRead(), context)
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head):
+            answerCloses = head.headerFields[.connection] == "close"
+            context.write(data, promise: promise)
+        case .body:
+            context.write(data, promise: promise)
+        case .end:
+            context.writeAndFlush(data, promise: promise)
+            carryOut(deadline.answered(closing: answerCloses), context)
+        }
+    }
+
+    private func carryOut(_ action: RequestDeadline.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .none:
+            break
+        case .setAlarm(let span):
+            alarm?.cancel()
+            alarm = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(span.milliseconds)) {
+                self.alarm = nil
+                self.carryOut(self.deadline.alarmRang(), context)
+            }
+        case .cancelAlarm:
+            alarm?.cancel()
+            alarm = nil
+        case .close:
+            context.close(promise: nil)
+        case .answerTimeoutAndClose:
+            let head = HTTPResponse(status: .requestTimeout, headerFields: [.connection: "close", .contentLength: "0"])
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            context.close(promise: nil)
+        }
+    }
+}

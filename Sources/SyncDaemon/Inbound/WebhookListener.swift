@@ -1,0 +1,173 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+import SyncCore
+import Synchronization
+
+/// Listens for the webhook calls of all remotes on one address.
+///
+/// A call is verified, written down and answered; what it means is found out by the next run. So an answer of 200 says that nothing is
+/// lost any more, and comes fast. What has not been answered was perhaps written down: senders repeat, and repetitions are known.
+package final class WebhookListener: Sendable {
+    /// What bounds a connection. The defaults leave room for slow senders and for a database that is busy for a while.
+    package struct Limits: Sendable {
+        /// Further ones wait in the system's queue.
+        package var connections = 64
+        /// In bytes.
+        package var headers = 16 << 10
+        /// Without a request, or within a head that does not end.
+        package var idle = Span.seconds(30)
+        /// From the head of a request to its answer. Above `Store.busyTimeout`; vg gives up after 60 s (remotes README section 5).
+        package var request = Span.seconds(20)
+        /// For the rest of a request that was refused unread.
+        package var linger = Span.seconds(2)
+        /// How long a stop waits for calls in progress.
+        package var stop = Span.seconds(3)
+
+        package init() {}
+    }
+
+    /// With the port that the system picked.
+    package let address: ListenAddress
+    private let group: MultiThreadedEventLoopGroup
+    private let server: Server<HTTP1Channel>
+    private let responder: WebhookResponder
+    private let rejections: RejectionLog
+    private let limits: Limits
+    private let serving: Task<Void, any Error>
+    /// Of the socket file that this listener made.
+    private let socketIdentity: [UInt64]?
+    private let isStopping = Mutex(false)
+
+    package var port: Int? {
+        if case .tcp(_, let port) = address { return port }
+        return nil
+    }
+
+    /// Starts listening; returns when connections are accepted.
+    ///
+    /// - Parameters:
+    ///   - receive: writes notices of a remote down for good and returns how many were new; called for one remote at a time once.
+    ///   - onNews: called after the answer when something was new.
+    /// - Throws: a ``ConfigurationError`` that says why the address cannot be used, and what to do.
+    package static func start(
+        _ settings: ListenSettings, routes: [WebhookRoute], limits: Limits = Limits(),
+        receive: @escaping @Sendable ([Notice], String) async throws -> Int, onNews: @escaping @Sendable () -> Void, log: EventLog,
+        now: @escaping @Sendable () -> Instant = SystemClock.now
+    ) async throws(ConfigurationError) -> WebhookListener {
+        do {
+            // First of all: the server replaces any socket that lies there.
+            if case .unix(let path) = settings.address { try UnixSocketFile.makeRoom(at: path) }
+        } catch {
+            throw ListenProblem.error(settings.address, error)
+        }
+        // Verifying and reading a call takes well under a millisecond: one loop is enough for thousands a second.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let rejections = RejectionLog(log: log, now: now, eventLoop: group.next())
+        let responder = WebhookResponder(
+            settings, routes: routes, receive: receive, onNews: onNews, rejections: rejections, log: log, now: now)
+        let (ports, announcement) = AsyncThrowingStream.makeStream(of: Int?.self)
+        let server = makeServer(settings.address, limits, responder: responder, group: group, announcement: announcement)
+        let serving = Task {
+            do {
+                try await server.run()
+                announcement.finish(throwing: CancellationError())
+            } catch {
+                announcement.finish(throwing: error)
+                throw error
+            }
+        }
+        do {
+            var iterator = ports.makeAsyncIterator()
+            guard let port = try await iterator.next() else { throw CancellationError() }
+            let listener = WebhookListener(
+                settings.address.with(port: port), group: group, server: server, responder: responder, rejections: rejections,
+                limits: limits, serving: serving)
+            listener.watch(log)
+            return listener
+        } catch {
+            serving.cancel()
+            _ = await serving.result
+            try? await group.shutdownGracefully()
+            throw ListenProblem.error(settings.address, error)
+        }
+    }
+
+    private init(
+        _ address: ListenAddress, group: MultiThreadedEventLoopGroup, server: Server<HTTP1Channel>, responder: WebhookResponder,
+        rejections: RejectionLog, limits: Limits, serving: Task<Void, any Error>
+    ) {
+        self.address = address
+        self.group = group
+        self.server = server
+        self.responder = responder
+        self.rejections = rejections
+        self.limits = limits
+        self.serving = serving
+        if case .unix(let path) = address { socketIdentity = UnixSocketFile.identity(of: path) } else { socketIdentity = nil }
+    }
+
+    private static func makeServer(
+        _ address: ListenAddress, _ limits: Limits, responder: WebhookResponder, group: MultiThreadedEventLoopGroup,
+        announcement: AsyncThrowingStream<Int?, any Error>.Continuation
+    ) -> Server<HTTP1Channel> {
+        let silent = Logger(label: "convosync.listen", factory: { _ in SwiftLogNoOpLogHandler() })
+        let deadline = RequestDeadline.Limits(request: limits.request, linger: limits.linger)
+        let channel = HTTP1Channel(
+            responder: { request, writer, _ in try await responder.respond(to: request, writer: writer) },
+            configuration: .init(
+                additionalChannelHandlers: [RequestDeadlineHandler(deadline)], idleTimeout: .milliseconds(limits.idle.milliseconds),
+                httpDecoderConfiguration: .init(maxHeaderFieldSize: limits.headers, maxHeaderListSize: limits.headers)))
+        let bind: BindAddress =
+            switch address {
+            case .tcp(let host, let port): .hostname(host, port: port)
+            case .unix(let path): .unixDomainSocket(path: path)
+            }
+        return Server(
+            childChannelSetup: channel,
+            configuration: ServerConfiguration(
+                address: bind, availableConnectionsDelegate: .maximum(limits.connections, logger: silent)),
+            onServerRunning: { channel in announcement.yield(channel.localAddress?.port) }, eventLoopGroup: group, logger: silent)
+    }
+
+    /// Puts other routes, secrets and limits in force without closing the address.
+    package func update(_ settings: ListenSettings, routes: [WebhookRoute]) {
+        responder.update(settings, routes: routes)
+    }
+
+    /// Accepts nothing more; calls in progress are answered within `limits.stop`. Returns when every connection is closed.
+    package func stop() async {
+        guard
+            isStopping.withLock({ isStopping in
+                defer { isStopping = true }
+                return !isStopping
+            })
+        else { return }
+        // Before the address is free for somebody else's file.
+        if case .unix(let path) = address { UnixSocketFile.remove(path, of: socketIdentity) }
+        let force = Task { [serving, limits] in
+            try? await Task.sleep(for: .milliseconds(limits.stop.milliseconds))
+            if !Task.isCancelled { serving.cancel() }
+        }
+        try? await server.shutdownGracefully()
+        _ = await serving.result
+        force.cancel()
+        rejections.flush()
+        try? await group.shutdownGracefully()
+    }
+
+    /// Tells when the server ends without having been told to.
+    private func watch(_ log: EventLog) {
+        Task { [weak self, serving, address] in
+            let result = await serving.result
+            guard let self, !self.isStopping.withLock({ $0 }) else { return }
+            let reason =
+                switch result {
+                case .success: "it ended by itself"
+                case .failure(let error): "\(error)"
+                }
+            log.write(ListenProblem.event(address, reason))
+        }
+    }
+}

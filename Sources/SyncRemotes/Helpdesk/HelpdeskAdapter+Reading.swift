@@ -1,0 +1,26 @@
+import SyncCore
+
+/// The customer's helpdesk: `POST {url}/get_conversation` (remotes README section 2.2), which answers with the object that
+/// `update_conversation` answers with (remotes document "Update Conversation"). There is no list.
+extension HelpdeskAdapter {
+    var statusField: String? { "status" }
+    /// The answer's `assignee` holds a display name and no id: it cannot be told who that is.
+    var assigneeField: String? { nil }
+
+    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        OutboundCall(
+            operation: "get_conversation", method: "POST", path: profile.path("get_conversation"),
+            body: ["conversation_id": .string(conversationID)])
+    }
+
+    /// A `title` that is null and `tags` that are null say as little as missing ones: nothing is removed because of them.
+    func conversation(in body: JSONValue) throws(Refusal) -> Observation {
+        if let error = body["error"], error != .null { throw .reported("the helpdesk answered with an error", by: body) }
+        guard let data = body["data"], data["id"] != nil || data["status"] != nil else {
+            throw Refusal("the answer holds no conversation: data has neither id nor status")
+        }
+        return Observation(
+            word: data["status"]?.reportedWord, title: data["title"]?.stringValue, tags: data["tags"]?.reportedTags,
+            changedAt: data["updated_at"]?.reportedInstant)
+    }
+}

@@ -1,0 +1,77 @@
+import FoundationEssentials
+import SyncCore
+
+/// Values in answers, read leniently: what has another type than the documents say counts as not reported.
+///
+/// Whether a remote keeps to its document cannot be known, and one odd member must not hide the others.
+extension JSONValue {
+    /// Longer texts are no status words. They would be kept per conversation and shown in log lines.
+    static let longestWord = 100
+
+    /// A status word as the remote spells it; nil for an empty text and for one longer than ``longestWord``.
+    var reportedWord: String? {
+        guard let text = stringValue, !text.isEmpty, text.utf8.count <= JSONValue.longestWord else { return nil }
+        return text
+    }
+
+    /// An id that the document calls an integer, as text. A string of digits is taken as well if it is how the number is written:
+    /// `"7"` is, `"007"` and `"+7"` are not.
+    var reportedInteger: String? {
+        switch self {
+        case .integer(let number): return String(number)
+        case .string(let text): return Int64(text).map(String.init) == text ? text : nil
+        default: return nil
+        }
+    }
+
+    /// An id that the document calls a string. A number is taken as well.
+    var reportedID: String? {
+        switch self {
+        case .string(let text): text.isEmpty ? nil : text
+        case .integer(let number): String(number)
+        default: nil
+        }
+    }
+
+    /// Tags, all of them or none: one that cannot be read would look as if somebody had removed it.
+    var reportedTags: [String]? {
+        guard let values = arrayValue else { return nil }
+        let tags = values.compactMap(\.stringValue)
+        return tags.count == values.count ? tags : nil
+    }
+
+    /// A moment in ISO 8601. Fractions of any usual length are taken: Laravel writes six digits.
+    var reportedInstant: Instant? {
+        guard let text = stringValue, text.utf8.count <= 40 else { return nil }
+        return Instant(iso8601: text)
+    }
+
+    /// A moment as a Unix time in seconds. A number above 10¹¹ counts as milliseconds: in seconds it would lie in the year 5138.
+    ///
+    /// Nil for zero and below, which is what an unset member looks like, and from the year 10000 on.
+    var reportedUnixTime: Instant? {
+        let number: Double? =
+            switch self {
+            case .integer(let integer): Double(integer)
+            case .decimal(let decimal): Double(decimal.description)
+            default: nil
+            }
+        guard let number, number > 0 else { return nil }
+        let milliseconds = (number > 1e11 ? number : number * 1000).rounded()
+        guard milliseconds < 253_402_300_800_000 else { return nil }
+        return Instant(milliseconds: Int64(milliseconds))
+    }
+}
+
+extension Refusal {
+    /// What an error inside of an answer says, on one line of at most 200 characters.
+    ///
+    /// E-mail addresses, telephone numbers and whatever stands in the answer's `data` are taken out. What only the caller knows, such
+    /// as the credential and what was sent before, is for the caller to take out.
+    static func reported(_ summary: String, by body: JSONValue) -> Refusal {
+        // An answer may be megabytes long; what is cut off here would not be shown anyhow.
+        let explanation = (ErrorText.explanation(body) ?? "without explanation").prefix(1000)
+        let redaction = Redaction(credential: nil, body: body["data"] ?? .null)
+        return Refusal("\(summary): \(redaction.apply(to: String(explanation)).bounded(to: 200))")
+    }
+}

@@ -1,0 +1,86 @@
+import SyncCore
+
+/// VoiceGlow / Convocore: `GET {url}/agents/{agentId}/convos` and `GET {url}/agents/{agentId}/convos/{convoId}` (remotes README
+/// section 5; the members of a conversation are those of the remotes document "Updates an existing conversation").
+///
+/// The list is a mirror that lags behind, sorted by the start of the conversations, and its rows lack some members: a hint only.
+extension VGAdapter {
+    var statusField: String? { "state" }
+    /// Read only: it is written where the configuration maps a local value to it, and nowhere else.
+    var assigneeField: String? { "chatAssignedTo" }
+
+    /// The largest page that the vendor's list gives.
+    private static let pageSize = 20
+    /// In bytes.
+    private static let longestCursor = 2048
+
+    /// Nil without an agent: there is one list per agent.
+    func listCall(agent: String?, after token: PageToken?) -> OutboundCall? {
+        guard let agent = agent ?? profile.agentID, !agent.isEmpty else { return nil }
+        var path = profile.path("list_convos", ["agentId": agent]) + "?limit=\(VGAdapter.pageSize)"
+        if let token { path += "&cursor=" + PercentEncoding.segment(token.text) }
+        return OutboundCall(operation: "list_convos", method: "GET", path: path, body: .null)
+    }
+
+    /// Where rows and cursor stand is not documented: rows are `data` itself or a member of it, the cursor stands beside `data` or in
+    /// it. Rows without a usable id are left out.
+    func page(in body: JSONValue) throws(Refusal) -> ListPage {
+        try checkSuccess(body)
+        let data = body["data"]
+        guard let rows = (data ?? .null).arrayValue ?? data?["convos"]?.arrayValue ?? data?["conversations"]?.arrayValue else {
+            throw Refusal("the answer is no list of conversations: data is no array and holds none")
+        }
+        let read = rows.compactMap { row -> ListPage.Row? in
+            guard let id = id(of: row) else { return nil }
+            return ListPage.Row(remoteID: id, observation: observation(of: row))
+        }
+        return ListPage(rows: read, next: next(in: body))
+    }
+
+    private func next(in body: JSONValue) -> PageToken? {
+        let places = [body, body["data"] ?? .null]
+        guard !places.contains(where: { $0["hasMore"] == false }),
+            let cursor = places.lazy.compactMap({ $0["nextCursor"]?.reportedID }).first, cursor.utf8.count <= VGAdapter.longestCursor
+        else { return nil }
+        return PageToken(cursor)
+    }
+
+    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        let agent = try agent(of: link, conversationID: conversationID)
+        return OutboundCall(
+            operation: "get_convo", method: "GET",
+            path: profile.path("get_convo", ["agentId": agent, "convoId": link.remoteID]), body: .null)
+    }
+
+    /// Under `data`, as all of the vendor's answers are.
+    func conversation(in body: JSONValue) throws(Refusal) -> Observation {
+        try checkSuccess(body)
+        guard let data = body["data"], data["state"] != nil || data["lastModified"] != nil || id(of: data) != nil else {
+            throw Refusal("the answer holds no conversation: data has neither ID nor state")
+        }
+        return observation(of: data)
+    }
+
+    private func checkSuccess(_ body: JSONValue) throws(Refusal) {
+        if body["success"] == false { throw .reported("vg answered success=false", by: body) }
+    }
+
+    /// `ID` is the documented one. `userID` is not unique for every conversation (remotes README section 5), so it comes last.
+    private func id(of object: JSONValue) -> String? {
+        ["ID", "id", "convoId", "userID"].lazy.compactMap { object[$0]?.reportedID }.first
+    }
+
+    private func observation(of object: JSONValue) -> Observation {
+        Observation(
+            word: object["state"]?.reportedWord, assignee: assignee(in: object), title: object["title"]?.stringValue,
+            tags: object["tags"]?.reportedTags, changedAt: object["lastModified"]?.reportedUnixTime)
+    }
+
+    private func assignee(in object: JSONValue) -> Observation.Assignee {
+        switch object["chatAssignedTo"] {
+        case .null?, .string("")?: .nobody
+        case let value?: value.reportedID.map(Observation.Assignee.somebody) ?? .unknown
+        case nil: .unknown
+        }
+    }
+}

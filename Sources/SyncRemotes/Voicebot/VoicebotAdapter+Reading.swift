@@ -1,0 +1,86 @@
+import SyncCore
+
+/// Voicebot Studio: `GET {url}/conversations` and `GET {url}/conversations/{id}` (remotes README section 4; the members are those of
+/// `Conversation` in the remotes document "Update conversation by ID").
+///
+/// There is no filter and no `updated_at`: the whole list has to be read, and nothing says when something changed.
+extension VoicebotAdapter {
+    var statusField: String? { "status" }
+    /// What is written as `user_id` is read as `user`. (Voicebot's users are staff, its customers are the end users.)
+    var assigneeField: String? { "user_id" }
+    func assigneeValue(_ id: String) -> JSONValue {
+        guard let number = Int64(id), String(number) == id else { return .string(id) }
+        return .integer(number)
+    }
+
+    /// The page size is voicebot's own: its name and bounds are not documented for this list. Nil for a token that no page gave.
+    func listCall(agent: String?, after token: PageToken?) -> OutboundCall? {
+        var path = profile.path("list_conversations")
+        if let token {
+            guard let query = VoicebotPageQuery(text: token.text) else { return nil }
+            path += "?" + query.text
+        }
+        return OutboundCall(operation: "list_conversations", method: "GET", path: path, body: .null)
+    }
+
+    /// Rows without a usable id are left out.
+    func page(in body: JSONValue) throws(Refusal) -> ListPage {
+        guard let rows = body["data"]?.arrayValue else { throw Refusal("the answer is no list of conversations: it has no array data") }
+        let read = rows.compactMap { row -> ListPage.Row? in
+            guard let id = row["id"]?.reportedInteger else { return nil }
+            return ListPage.Row(remoteID: id, observation: observation(of: row))
+        }
+        // Behind an empty page there is nothing.
+        return ListPage(rows: read, next: rows.isEmpty ? nil : next(in: body))
+    }
+
+    func page(in body: JSONValue, after token: PageToken?) throws(Refusal) -> ListPage {
+        var page = try page(in: body)
+        if let next = page.next.flatMap({ VoicebotPageQuery(text: $0.text) }),
+            let asked = token.flatMap({ VoicebotPageQuery(text: $0.text) }), !next.movesOn(from: asked)
+        {
+            page.next = nil
+        }
+        return page
+    }
+
+    private func next(in body: JSONValue) -> PageToken? {
+        guard let link = body["links"]?["next"]?.stringValue, let query = VoicebotPageQuery(link: link) else { return nil }
+        if let page = query.page, let current = body["meta"]?["current_page"]?.integerValue, page <= current { return nil }
+        return PageToken(query.text)
+    }
+
+    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+        let id = try remoteID(of: link, conversationID: conversationID)
+        return OutboundCall(
+            operation: "get_conversation", method: "GET", path: profile.path("get_conversation", ["id": id]), body: .null)
+    }
+
+    /// Bare, as the document shows it, or under `data`, as the vendor's other calls show it.
+    func conversation(in body: JSONValue) throws(Refusal) -> Observation {
+        let object: JSONValue = body["data"]?.objectValue.map(JSONValue.object) ?? body
+        guard object["id"] != nil || object["status"] != nil else {
+            throw Refusal("the answer holds no conversation: it has neither id nor status")
+        }
+        return observation(of: object)
+    }
+
+    private func observation(of object: JSONValue) -> Observation {
+        Observation(
+            word: object["status"]?.reportedWord, assignee: assignee(in: object), lastUserMessageAt: lastCustomerMessageAt(in: object))
+    }
+
+    /// A user whose id cannot be read is somebody, but nobody knows who: nothing is said.
+    private func assignee(in object: JSONValue) -> Observation.Assignee {
+        guard let user = object["user"] else { return .unknown }
+        if user == .null { return .nobody }
+        return user["id"]?.reportedInteger.map(Observation.Assignee.somebody) ?? .unknown
+    }
+
+    /// `last_customer_reply_from` stays when the message is deleted; the message itself has `sent_at`, and `created_at` as other objects
+    /// of the vendor have. The latest of them counts.
+    private func lastCustomerMessageAt(in object: JSONValue) -> Instant? {
+        let message = object["latest_customer_message"]
+        return [object["last_customer_reply_from"], message?["sent_at"], message?["created_at"]].compactMap { $0?.reportedInstant }.max()
+    }
+}

@@ -1,0 +1,55 @@
+import SyncCore
+
+/// Reads the members of an event: strict about types, because what is taken here is kept; everything has a largest size.
+enum EventMembers {
+    /// In UTF-8 bytes.
+    static let longestIdentifier = 512
+    static let longestWord = 100
+    /// From the year 2000 to the year 9999, in milliseconds since 1970: seconds that were meant as milliseconds fall out.
+    private static let moments: ClosedRange<Int64> = 946_684_800_000...253_402_300_799_999
+
+    /// A word of the remote: a status, the name of an event.
+    static func word(_ name: String, of body: JSONValue) throws(Refusal) -> String {
+        guard let word = try present(name, of: body).stringValue else { throw Refusal("\"\(name)\" is no string") }
+        guard isPlain(word, longest: longestWord) else { throw Refusal("\"\(name)\" is empty, too long, or holds control characters") }
+        return word
+    }
+
+    static func identifier(_ name: String, of body: JSONValue) throws(Refusal) -> String {
+        guard let identifier = identifier(try present(name, of: body)) else { throw Refusal("\"\(name)\" is no id") }
+        return identifier
+    }
+
+    /// Systems that count their objects write ids as numbers.
+    static func identifier(_ value: JSONValue) -> String? {
+        let text = value.stringValue ?? value.integerValue.map(String.init)
+        guard let text, isPlain(text, longest: longestIdentifier) else { return nil }
+        return text
+    }
+
+    /// ISO 8601, as the documents show it, or milliseconds since 1970, as the name `…_ms` says.
+    static func moment(_ name: String, of body: JSONValue) throws(Refusal) -> Instant {
+        let value = try present(name, of: body)
+        let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
+        let moment = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
+        guard let moment, moments.contains(moment.milliseconds) else {
+            throw Refusal("\"\(name)\" is neither a moment in ISO 8601 nor milliseconds since 1970")
+        }
+        return moment
+    }
+
+    /// Whether the member is there and says something.
+    static func has(_ name: String, in body: JSONValue) -> Bool {
+        body[name].map { $0 != .null } ?? false
+    }
+
+    static func present(_ name: String, of body: JSONValue) throws(Refusal) -> JSONValue {
+        guard body.objectValue != nil else { throw Refusal("\"\(name)\" is missing: there is no JSON object to hold it") }
+        guard let value = body[name], value != .null else { throw Refusal("\"\(name)\" is missing") }
+        return value
+    }
+
+    private static func isPlain(_ text: String, longest: Int) -> Bool {
+        !text.isEmpty && text.utf8.count <= longest && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+}

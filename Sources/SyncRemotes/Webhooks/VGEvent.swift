@@ -1,0 +1,62 @@
+import SyncCore
+
+/// The events of VoiceGlow / Convocore: `{type, payload{…, createdAt, workspaceSecret}}` (remotes README section 5).
+///
+/// Nothing of what they say is believed but that something changed: they are not repeated when they get lost and overtake each other.
+struct VGEvent: Equatable, Sendable {
+    let type: String
+    /// Without the workspace secret.
+    let payload: JSONValue
+
+    /// The types after which a conversation may have another state.
+    private static let telling: Set<String> = ["conversation_updated", "message_received", "chat_delegated"]
+    /// The documents name the members of few types; these are the spellings of the vendor's interfaces.
+    private static let identifierNames = ["convoId", "convoID", "conversationId", "conversationID", "conversation_id", "convo_id"]
+    private static let agentNames = ["agentId", "agentID", "agent_id"]
+    private static let conversationObjects = ["conversation", "convo", "lightConvoData"]
+
+    /// Compares the workspace secret and drops it, before anything else is looked at: it is also the token of the API
+    /// (remotes README section 1, fact 9).
+    static func authenticated(_ body: JSONValue, by secret: WebhookSecret) throws(WebhookRejection) -> VGEvent {
+        guard var payload = body["payload"]?.objectValue, let given = payload.removeValue(forKey: "workspaceSecret")?.stringValue else {
+            throw .unsigned
+        }
+        guard secret.matches(given) else { throw .wrongSignature }
+        do {
+            return VGEvent(type: try EventMembers.word("type", of: body), payload: .object(payload))
+        } catch {
+            throw .unreadable(error)
+        }
+    }
+
+    static func read(_ event: VGEvent) throws(Refusal) -> WebhookReading {
+        guard telling.contains(event.type) else { return .ignored(event: event.type) }
+        guard let id = event.conversationID else { return .notices([.somethingChanged]) }
+        return .notices([.changed(remoteID: id, agentID: event.agentID)])
+    }
+
+    private var conversationID: String? {
+        if let id = VGEvent.first(VGEvent.identifierNames, in: payload) { return id }
+        for name in VGEvent.conversationObjects {
+            guard let object = payload[name] else { continue }
+            if let id = VGEvent.first(["ID", "id"] + VGEvent.identifierNames, in: object) { return id }
+        }
+        // The payload of this type is the conversation itself; elsewhere a bare id may be that of a message.
+        return type == "conversation_updated" ? VGEvent.first(["ID", "id"], in: payload) : nil
+    }
+
+    private var agentID: String? {
+        if let id = VGEvent.first(VGEvent.agentNames, in: payload) { return id }
+        for name in VGEvent.conversationObjects {
+            if let id = payload[name].flatMap({ VGEvent.first(VGEvent.agentNames, in: $0) }) { return id }
+        }
+        return payload["agent"].flatMap { VGEvent.first(["ID", "id"], in: $0) }
+    }
+
+    private static func first(_ names: [String], in object: JSONValue) -> String? {
+        for name in names {
+            if let id = object[name].flatMap(EventMembers.identifier) { return id }
+        }
+        return nil
+    }
+}

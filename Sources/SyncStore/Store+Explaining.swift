@@ -1,0 +1,128 @@
+import GRDB
+import SyncCore
+
+/// Everything that the database knows about one conversation, for `convosync explain`.
+package struct StoredConversation: Sendable {
+    package var conversation: Result<Conversation, Refusal>
+    /// When status or assignee last changed.
+    package var statusChangedAt: String?
+    package var remotes: [StoredLink]
+    /// Newest first.
+    package var adopted: [AdoptedChange]
+    /// Changes that were not planned yet.
+    package var isWaitingForPlan: Bool
+}
+
+/// A conversation at one remote.
+package struct StoredLink: Sendable {
+    package var remote: String
+    /// Nil where the conversation takes no part.
+    package var link: Link?
+    package var knowledge: RemoteKnowledge
+    package var seenAt: String?
+    package var acknowledgedAt: String?
+    package var goneAt: String?
+    /// Per field what was decided about the last report.
+    package var verdicts: JSONObject
+    /// Newest first.
+    package var history: [OutboxSummary]
+}
+
+/// An outbox row in one line.
+package struct OutboxSummary: Sendable, Equatable {
+    package var id: Int64
+    package var state: OutboxState
+    package var operation: String
+    package var attempts: Int
+    package var dueAt: String
+    package var lastError: String?
+    package var createdAt: String
+    package var finishedAt: String?
+    /// The fields that it carries; nil for messages.
+    package var fields: [String]?
+}
+
+/// A row of `adopted_changes`.
+package struct AdoptedChange: Sendable, Equatable {
+    package var remote: String
+    package var word: String?
+    package var reportedAt: String
+    package var adoptedAt: String
+    package var changes: JSONObject
+    package var rule: String
+}
+
+extension Store {
+    /// Nil where there is no such conversation.
+    package func storedConversation(
+        _ id: String, remotes: [RemoteParticipation], history limit: Int
+    ) async throws(StoreError) -> StoredConversation? {
+        try await read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT \(Conversation.columns), l.status_changed_at FROM conversations c LEFT JOIN users u ON u.id = c.user_id
+                    LEFT JOIN local_changes l ON l.conversation_id = c.id WHERE c.id = ?
+                    """, arguments: [id])
+            guard let row else { return nil }
+            let assigneeID: String? = row[5]
+            let isWaiting = try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = ?1)
+                        OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = ?1)
+                    """, arguments: [id])
+            return StoredConversation(
+                conversation: Result { () throws(Refusal) in try Conversation(row: row) }, statusChangedAt: row[16],
+                remotes: try remotes.map { try Store.storedLink(db, id, $0, assigneeID: assigneeID, limit: limit) },
+                adopted: try Store.adoptedChanges(db, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
+        }
+    }
+
+    private static func storedLink(
+        _ db: Database, _ id: String, _ remote: RemoteParticipation, assigneeID: String?, limit: Int
+    ) throws -> StoredLink {
+        let link = try link(db, id, remote)
+        var stored = StoredLink(
+            remote: remote.name, link: link, knowledge: .init(), verdicts: [:], history: try history(db, id, remote.name, limit: limit))
+        guard let link else { return stored }
+        let row = try Row.fetchOne(
+            db, sql: "SELECT seen_at, acknowledged_at, gone_at, verdicts FROM link_state WHERE conversation_id = ? AND remote = ?",
+            arguments: [id, remote.name])
+        stored.seenAt = row?[0]
+        stored.acknowledgedAt = row?[1]
+        stored.goneAt = row?[2]
+        stored.verdicts = JSONValue.object(column: row?[3])
+        stored.knowledge = try knowledge(db, id, remote, link, assigneeID: assigneeID, storing: false) ?? .init()
+        return stored
+    }
+
+    private static func history(_ db: Database, _ id: String, _ remote: String, limit: Int) throws -> [OutboxSummary] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload FROM outbox
+                WHERE conversation_id = ? AND remote = ? ORDER BY id DESC LIMIT ?
+                """, arguments: [id, remote, limit]
+        ).compactMap { row in
+            guard let state = OutboxState(rawValue: row[1]) else { return nil }
+            let isState = row[9] == PayloadKind.state.rawValue
+            return OutboxSummary(
+                id: row[0], state: state, operation: row[2], attempts: row[3], dueAt: row[4], lastError: row[5], createdAt: row[6],
+                finishedAt: row[7], fields: isState ? JSONValue.object(column: row[8]).keys.sorted() : nil)
+        }
+    }
+
+    private static func adoptedChanges(_ db: Database, _ id: String, limit: Int) throws -> [AdoptedChange] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT remote, word, reported_at, adopted_at, changes, rule FROM adopted_changes
+                WHERE conversation_id = ? ORDER BY id DESC LIMIT ?
+                """, arguments: [id, limit]
+        ).map {
+            AdoptedChange(
+                remote: $0[0], word: $0[1], reportedAt: $0[2], adoptedAt: $0[3], changes: JSONValue.object(column: $0[4]), rule: $0[5])
+        }
+    }
+}

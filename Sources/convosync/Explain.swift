@@ -1,0 +1,135 @@
+import ArgumentParser
+import SyncCore
+import SyncDaemon
+import SyncStore
+
+struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say why a conversation is as it is at every remote, and what happens next.",
+        discussion: "Reads only. Exits with 64 when there is no such conversation.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: "How many outbox rows and adopted changes are shown.")
+    var history = 5
+    @Argument(help: "conversations.id") var conversation: String
+
+    func validate() throws {
+        guard (0...1000).contains(history) else { throw ValidationError("--history takes a number from 0 to 1000") }
+    }
+
+    func run() async throws {
+        try await reportingErrors { () async throws in
+            let configuration = try options.load()
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            let explained = try await Explainer(configuration: configuration).explain(conversation, in: store, history: history)
+            guard let (stored, remotes) = explained else {
+                throw ValidationError("there is no conversation \"\(conversation)\" in \(configuration.databasePath)")
+            }
+            let ai = Set(configuration.assignees.ai)
+            print(
+                output.json
+                    ? ExplainView.json(conversation, stored, remotes, ai: ai).text
+                    : ExplainView.text(conversation, stored, remotes, ai: ai))
+        }
+    }
+}
+
+/// `explain` for people and for programs.
+enum ExplainView {
+    static func text(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> String {
+        var lines: [String] = []
+        switch stored.conversation {
+        case .success(let conversation):
+            let owner = Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue
+            lines.append(
+                "\(Terminal.paint(id, .bold))  \(conversation.status.rawValue), assignee \(conversation.assigneeID ?? "NULL") (\(owner))"
+                    + (stored.statusChangedAt.map { ", since \($0)" } ?? ""))
+        case .failure(let refusal):
+            lines.append("\(Terminal.paint(id, .bold))  cannot be read: \(refusal.reason)")
+        }
+        for change in stored.adopted {
+            lines.append("  \(change.adoptedAt)  \(change.rule) (\(change.remote), \(change.reportedAt))")
+        }
+        for remote in remotes { lines += ["", text(remote)] }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func text(_ remote: RemoteExplanation) -> String {
+        let stored = remote.stored
+        let target = stored.link.map { [$0.remoteID, $0.agentID].compactMap { $0 }.joined(separator: " of agent ") } ?? "no link"
+        var lines = ["\(Terminal.paint(stored.remote, .bold))  \(target)", "  next: \(remote.next)"]
+        if !remote.fields.isEmpty {
+            var table = TextTable(header: ["FIELD", "BASE", "WANTED", "LAST SEEN", "DECISION", "BECAUSE"])
+            for field in remote.fields {
+                table.rows.append([
+                    .init(field.name), value(field.base), value(field.wanted), value(field.seen),
+                    .init(field.decision, field.decision == "due" || field.decision == "in_doubt" ? .yellow : nil), .init(field.rule),
+                ])
+            }
+            lines += table.text.split(separator: "\n").map { "  \($0)" }
+        }
+        if let seenAt = stored.seenAt { lines.append("  last seen \(seenAt)") }
+        for (field, verdict) in stored.verdicts.sorted(by: { $0.key < $1.key }) {
+            lines.append("  \(field): \(verdict["rule"]?.stringValue ?? "") (\(verdict["at"]?.stringValue ?? ""))")
+        }
+        for row in stored.history {
+            let what = row.fields.map { $0.isEmpty ? row.operation : $0.joined(separator: ", ") } ?? "message"
+            let error = row.lastError.map { ": \($0)" } ?? ""
+            lines.append("  outbox \(row.id)  \(row.createdAt)  \(row.state.rawValue) after \(row.attempts) attempts  \(what)\(error)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func value(_ value: JSONValue?) -> TextTable.Cell {
+        guard let text = value?.text else { return .init("-", .dim) }
+        return .init(text.count > 40 ? "\(text.prefix(39))…" : text)
+    }
+
+    static func json(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> JSONValue {
+        var local: JSONObject = ["id": .string(id), "status_changed_at": .nullable(stored.statusChangedAt)]
+        switch stored.conversation {
+        case .success(let conversation):
+            local["status"] = .string(conversation.status.rawValue)
+            local["assignee_id"] = .nullable(conversation.assigneeID)
+            local["owner"] = .string(Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue)
+        case .failure(let refusal):
+            local["error"] = .string(refusal.reason)
+        }
+        let adopted: [JSONValue] = stored.adopted.map { change in
+            [
+                "remote": .string(change.remote), "word": .nullable(change.word), "reported_at": .string(change.reportedAt),
+                "adopted_at": .string(change.adoptedAt), "changes": .object(change.changes), "rule": .string(change.rule),
+            ]
+        }
+        return [
+            "conversation": .object(local), "adopted": .array(adopted), "unplanned": .bool(stored.isWaitingForPlan),
+            "remotes": .object(Dictionary(uniqueKeysWithValues: remotes.map { ($0.stored.remote, json($0)) })),
+        ]
+    }
+
+    private static func json(_ remote: RemoteExplanation) -> JSONValue {
+        let stored = remote.stored
+        let fields = remote.fields.map { field -> (String, JSONValue) in
+            let values: JSONObject = [
+                "base": field.base ?? .null, "wanted": field.wanted ?? .null, "seen": field.seen ?? .null,
+                "decision": .string(field.decision), "rule": .string(field.rule),
+            ]
+            return (field.name, .object(values))
+        }
+        let history: [JSONValue] = stored.history.map { row in
+            [
+                "id": .integer(row.id), "state": .string(row.state.rawValue), "operation": .string(row.operation),
+                "attempts": .integer(Int64(row.attempts)), "due_at": .string(row.dueAt), "last_error": .nullable(row.lastError),
+                "created_at": .string(row.createdAt), "finished_at": .nullable(row.finishedAt),
+                "fields": row.fields.map { .array($0.map(JSONValue.string)) } ?? .null,
+            ]
+        }
+        return [
+            "kind": .string(remote.kind.rawValue), "remote_id": .nullable(stored.link?.remoteID),
+            "agent_id": .nullable(stored.link?.agentID), "fields": .object(Dictionary(uniqueKeysWithValues: fields)),
+            "seen_at": .nullable(stored.seenAt), "acknowledged_at": .nullable(stored.acknowledgedAt), "gone_at": .nullable(stored.goneAt),
+            "verdicts": .object(stored.verdicts), "next": .string(remote.next), "outbox": .array(history),
+        ]
+    }
+}

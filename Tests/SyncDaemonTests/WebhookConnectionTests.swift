@@ -1,0 +1,221 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+import Synchronization
+import Testing
+
+@testable import SyncDaemon
+
+/// Connections, addresses, starting and stopping.
+@Suite struct WebhookConnectionTests {
+    private static var impatient: WebhookListener.Limits {
+        var limits = WebhookListener.Limits()
+        limits.request = .milliseconds(300)
+        limits.idle = .milliseconds(300)
+        limits.linger = .milliseconds(300)
+        limits.stop = .milliseconds(300)
+        return limits
+    }
+
+    @Test func `a body that does not come is waited for a short time only`() async throws {
+        let hooks = try await Hooks.start(limits: Self.impatient)
+        let address = hooks.listener.address
+        let response = try await onThread {
+            let connection = try RawConnection(address)
+            connection.write("POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            let response = try connection.readResponse()
+            try connection.waitForEnd()
+            return response
+        }
+        #expect(response?.status == 408)
+        await hooks.stop()
+        #expect(hooks.lines.contains { $0.contains("remote=fin reason=incomplete") }, "\(hooks.lines)")
+    }
+
+    @Test func `bytes that trickle in buy no time`() async throws {
+        let hooks = try await Hooks.start(limits: Self.impatient)
+        let address = hooks.listener.address
+        // A body, and a head.
+        for beginning in ["POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "POST /hooks/fin HTTP/1.1\r\nX-Long: "] {
+            let isClosed = try await onThread {
+                let connection = try RawConnection(address)
+                connection.write(beginning)
+                for _ in 0..<200 {
+                    guard connection.write("a") else { return true }
+                    usleep(20_000)
+                }
+                return false
+            }
+            #expect(isClosed)
+        }
+        await hooks.stop()
+    }
+
+    @Test func `one connection serves many calls, also those that do not wait for the answer`() async throws {
+        let hooks = try await Hooks.start(limits: Self.impatient)
+        let address = hooks.listener.address
+        let statuses = try await onThread {
+            let connection = try RawConnection(address)
+            let requests = (0..<20).map { Hooks.fin(Hooks.status("c\($0)")) }
+            connection.write(requests.prefix(10).joined())
+            var statuses = try (0..<10).map { _ in try connection.readResponse()?.status }
+            for request in requests.dropFirst(10) {
+                connection.write(request)
+                statuses.append(try connection.readResponse()?.status)
+            }
+            // Idle connections are closed.
+            try connection.waitForEnd()
+            return statuses
+        }
+        #expect(statuses == Array(repeating: 200, count: 20))
+        #expect(Set(hooks.notices.map { "\($0)" }).count == 20)
+        await hooks.stop()
+    }
+
+    @Test func `a caller that is refused with its body unread can still read why`() async throws {
+        let hooks = try await Hooks.start()
+        let body = String(repeating: "x", count: 200_000)
+        for _ in 0..<5 {
+            #expect(try await hooks.call(Hooks.request("POST", "/elsewhere", body: body)).status == 404)
+            #expect(try await hooks.call(Hooks.request("POST", "/hooks/fin", body: body)).status == 413)
+        }
+        await hooks.stop()
+    }
+
+    @Test func `more connections than are allowed wait for their turn`() async throws {
+        var limits = Self.impatient
+        limits.connections = 2
+        let hooks = try await Hooks.start(limits: limits)
+        let address = hooks.listener.address
+        let silent = try await onThread { try [RawConnection(address), RawConnection(address)].map(ObjectBox.init) }
+        // The silent ones are closed after a while; then there is room.
+        #expect(try await hooks.call(Hooks.request("HEAD", "/hooks/fin")).status == 200)
+        withExtendedLifetime(silent) {}
+        await hooks.stop()
+    }
+
+    @Test func `many callers at once are all served`() async throws {
+        let hooks = try await Hooks.start()
+        let statuses = try await withThrowingTaskGroup(of: [Int?].self) { group in
+            let address = hooks.listener.address
+            for caller in 0..<24 {
+                group.addTask {
+                    try await onThread {
+                        let connection = try RawConnection(address)
+                        return try (0..<10).map { number in
+                            connection.write(Hooks.fin(Hooks.status("c\(caller)-\(number)")))
+                            return try connection.readResponse()?.status
+                        }
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(statuses.count == 240 && statuses.allSatisfy { $0 == 200 })
+        #expect(Set(hooks.notices.map { "\($0)" }).count == 240)
+        #expect(hooks.notices.count == 240)
+        await hooks.stop()
+    }
+
+    @Test func `a stop lets a call in progress end`() async throws {
+        let (entered, enter) = AsyncStream.makeStream(of: Void.self)
+        let (released, release) = AsyncStream.makeStream(of: Void.self)
+        let hooks = try await Hooks.start(receive: { notices, _ in
+            enter.yield()
+            for await _ in released { break }
+            return notices.count
+        })
+        async let response = hooks.call(Hooks.fin(Hooks.status("c1")))
+        for await _ in entered { break }
+        async let stopped: Void = hooks.stop()
+        release.yield()
+        #expect(try await response.status == 200)
+        await stopped
+        #expect(throws: RawConnection.Failure.self) { try RawConnection(hooks.listener.address) }
+    }
+
+    @Test func `a stop does not wait for a caller that does not go on`() async throws {
+        let hooks = try await Hooks.start(
+            limits: {
+                var limits = WebhookListener.Limits()
+                limits.stop = .milliseconds(100)
+                return limits
+            }())
+        let address = hooks.listener.address
+        let connections = try await onThread {
+            let half = try RawConnection(address)
+            half.write("POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            let silent = try RawConnection(address)
+            let answered = try RawConnection(address)
+            answered.write(Hooks.request("HEAD", "/hooks/fin"))
+            _ = try answered.readResponse()
+            return [half, silent, answered].map(ObjectBox.init)
+        }
+        let clock = ContinuousClock()
+        let before = clock.now
+        await hooks.stop()
+        #expect(clock.now - before < .seconds(5))
+        withExtendedLifetime(connections) {}
+    }
+
+    // MARK: Addresses
+
+    @Test func `an address that is taken is named`() async throws {
+        let hooks = try await Hooks.start()
+        var settings = Hooks.settings
+        settings.address = hooks.listener.address
+        let error = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
+        #expect(error?.description.contains("cannot listen on \(settings.address): another program listens there; end it") == true)
+        await hooks.stop()
+        let successor = try await Hooks.start(settings)
+        #expect(successor.listener.address == settings.address)
+        await successor.stop()
+    }
+
+    @Test func `a unix socket is made, kept from others, and taken away`() async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("cs-\(UUID().uuidString.prefix(8))").path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = directory + "/hooks.sock"
+        var settings = Hooks.settings
+        settings.address = .unix(path: path)
+        let first = try await Hooks.start(settings)
+        #expect(try await first.call(Hooks.fin(Hooks.status("c1"))).status == 200)
+        let taken = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
+        #expect(taken?.description.contains("another program listens there") == true)
+        #expect(try await first.call(Hooks.request("HEAD", "/hooks/fin")).status == 200, "it was left alone")
+        await first.stop()
+        #expect(!FileManager.default.fileExists(atPath: path))
+
+        try Self.leaveSocketBehind(at: path)
+        let second = try await Hooks.start(settings)
+        #expect(try await second.call(Hooks.request("HEAD", "/hooks/fin")).status == 200)
+        await second.stop()
+
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
+        let refused = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
+        #expect(refused?.description.contains("no socket lies there") == true)
+        #expect(FileManager.default.contents(atPath: path) == Data("precious".utf8))
+        settings.address = .unix(path: directory + "/missing/hooks.sock")
+        let missing = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
+        #expect(missing?.description.contains("RuntimeDirectory") == true, "\(String(describing: missing))")
+    }
+
+    /// What a program that was killed leaves.
+    private static func leaveSocketBehind(at path: String) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        close(descriptor)
+        #expect(result == 0)
+    }
+}
+
+/// Lets a connection leave its thread; nobody uses it there any more.
+struct ObjectBox: @unchecked Sendable {
+    let connection: RawConnection
+}

@@ -1,0 +1,175 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+import Synchronization
+import Testing
+
+@testable import SyncDaemon
+
+/// What callers get for an answer.
+@Suite struct WebhookListenerTests {
+    @Test func `who looks whether somebody is there gets an answer`() async throws {
+        let hooks = try await Hooks.start()
+        #expect(try await hooks.call(Hooks.request("HEAD", "/hooks/fin")).status == 200)
+        let get = try await hooks.call(Hooks.request("GET", "/hooks/fin"))
+        #expect(get.status == 405)
+        #expect(get.fields["allow"] == "HEAD, POST")
+        #expect(try await hooks.call(Hooks.request("PUT", "/hooks/fin", body: "{}")).status == 405)
+        for path in ["/", "/hooks", "/hooks/other", "/hooks/fin/", "/hooks/../hooks/fin"] {
+            #expect(try await hooks.call(Hooks.request("POST", path, body: "{}")).status == 404)
+        }
+        #expect(hooks.notices.isEmpty)
+        await hooks.stop()
+    }
+
+    @Test func `a signed event is written down, answered, and news`() async throws {
+        let hooks = try await Hooks.start()
+        let response = try await hooks.call(Hooks.fin(Hooks.status("c1")))
+        #expect(response.status == 200)
+        #expect(response.body.isEmpty)
+        let at = Instant(milliseconds: 1_737_712_800_123)
+        #expect(hooks.notices == [.finStatus(conversationID: "c1", word: "escalated", at: at)])
+        let vg =
+            #"{"type":"conversation_updated","payload":{"ID":"v1","agentId":"a","title":"\#(Hooks.text)","workspaceSecret":"\#(Hooks.secret)"}}"#
+        #expect(try await hooks.call(Hooks.request("POST", "/hooks/vg?x=y", body: vg)).status == 200)
+        let data = #"{"data":{"id":7}}"#
+        let signed = ["x-signature: \(Hooks.signature(of: data))"]
+        #expect(try await hooks.call(Hooks.request("POST", "/hooks/voicebot", signed, body: data)).status == 200)
+        let key = ["X-Webhook-Key: \(Hooks.secret)"]
+        #expect(try await hooks.call(Hooks.request("POST", "/hooks/helpdesk", key, body: #"{"conversation_id":"h1"}"#)).status == 200)
+        #expect(
+            hooks.notices.dropFirst() == [
+                .changed(remoteID: "v1", agentID: "a"), .changed(remoteID: "7", agentID: nil), .changed(remoteID: "h1", agentID: nil),
+            ])
+        #expect(try await hooks.call(Hooks.fin(#"{"event_name":"csat_requested"}"#)).status == 200, "acknowledged, though it means nothing")
+        await hooks.stop()
+        #expect(hooks.notices.count == 4)
+        #expect(hooks.news == 4)
+        #expect(hooks.lines.contains { $0.hasSuffix("event=webhook.received remote=fin notices=1 new=1") }, "\(hooks.lines)")
+        #expect(hooks.lines.contains { $0.hasSuffix("event=webhook.received remote=fin notices=0 new=0 ignored=csat_requested") })
+    }
+
+    @Test func `without the right signature nothing is taken, and nothing is said`() async throws {
+        let hooks = try await Hooks.start()
+        let body = Hooks.reply("c1")
+        var refused = [Hooks.request("POST", "/hooks/fin", body: body), Hooks.fin(body, secret: "other")]
+        refused.append(Hooks.request("POST", "/hooks/fin", ["X-Fin-Agent-API-Webhook-Signature: \(Hooks.secret)"], body: body))
+        refused.append(Hooks.request("POST", "/hooks/helpdesk", ["X-Webhook-Key: \(Hooks.secret)x"], body: body))
+        refused.append(Hooks.request("POST", "/hooks/vg", body: #"{"type":"x","payload":{"workspaceSecret":"\#(Hooks.secret)x"}}"#))
+        refused.append(Hooks.request("POST", "/hooks/voicebot", ["X-Signature: "], body: body))
+        for request in refused {
+            let response = try await hooks.call(request)
+            #expect(response.status == 401)
+            #expect(response.body.isEmpty)
+        }
+        #expect(hooks.notices.isEmpty && hooks.news == 0)
+        await hooks.stop()
+        #expect(hooks.lines.contains { $0.hasSuffix("event=webhook.rejected remote=fin reason=unsigned count=1") }, "\(hooks.lines)")
+        // The first at once, the others when their minute is over, or at the end.
+        #expect(hooks.lines.count { $0.contains("remote=fin reason=wrong_signature count=1") } == 2, "\(hooks.lines)")
+    }
+
+    @Test(arguments: [
+        "no JSON \(Hooks.text)", "{}", #"{"event_name":5}"#, #"{"event_name":"fin_replied","conversation_id":"c"}"#,
+        String(repeating: "[", count: 50_000), String(repeating: #"{"a":"#, count: 10_000), "\u{FEFF}{}", "",
+    ])
+    func `a signed body that is no event is answered 400`(body: String) async throws {
+        let hooks = try await Hooks.start()
+        let response = try await hooks.call(Hooks.fin(body))
+        #expect(response.status == 400)
+        #expect(!response.body.isEmpty && !response.body.contains("canary"))
+        #expect(hooks.notices.isEmpty)
+        await hooks.stop()
+        #expect(hooks.lines.contains { $0.contains("remote=fin reason=unreadable error=") }, "\(hooks.lines)")
+    }
+
+    @Test func `a body that is too large is not read`() async throws {
+        let hooks = try await Hooks.start()
+        let announced = "POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n"
+        let early = try await hooks.call(announced)
+        #expect(early.status == 413)
+        #expect(early.fields["connection"] == "close")
+        let address = hooks.listener.address
+        let late = try await onThread {
+            let connection = try RawConnection(address)
+            connection.write("POST /hooks/fin HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            let chunk = "4000\r\n" + String(repeating: "a", count: 0x4000) + "\r\n"
+            for _ in 0..<5 where !connection.write(chunk) { break }
+            let response = try connection.readResponse()
+            // What else it sends is dropped, until the server has had enough of it.
+            while connection.write(chunk) { usleep(10_000) }
+            return response
+        }
+        #expect(late?.status == 413)
+        let atTheLimit = Hooks.status(String(repeating: "c", count: 500))
+        let padded = atTheLimit + String(repeating: " ", count: (64 << 10) - atTheLimit.utf8.count)
+        #expect(try await hooks.call(Hooks.fin(padded)).status == 200)
+        #expect(try await hooks.call(Hooks.fin(padded + " ")).status == 413)
+        await hooks.stop()
+    }
+
+    @Test func `what comes too often is told when to come back`() async throws {
+        let start = Instant(milliseconds: 1_800_000_000_000)
+        let clock = Mutex(start)
+        var settings = Hooks.settings
+        settings.rate = RateLimit(calls: 2, period: .seconds(1))
+        let hooks = try await Hooks.start(settings, now: { clock.withLock { $0 } })
+        let request = Hooks.fin(Hooks.status("c1"))
+        for _ in 0..<2 { #expect(try await hooks.call(request).status == 200) }
+        let refused = try await hooks.call(request)
+        #expect(refused.status == 429)
+        #expect(refused.fields["retry-after"] == "1")
+        clock.withLock { $0 = start + .milliseconds(500) }
+        #expect(try await hooks.call(request).status == 200)
+        #expect(hooks.notices.count == 3)
+        await hooks.stop()
+    }
+
+    @Test func `what cannot be written down is not acknowledged`() async throws {
+        let isWritable = Mutex(false)
+        let hooks = try await Hooks.start(receive: { notices, _ in
+            guard isWritable.withLock({ $0 }) else { throw Refusal("the disk is full") }
+            return notices.count
+        })
+        let request = Hooks.fin(Hooks.status("c1"))
+        let refused = try await hooks.call(request)
+        #expect(refused.status == 503)
+        #expect(refused.fields["retry-after"] == "5")
+        #expect(hooks.news == 0)
+        isWritable.withLock { $0 = true }
+        #expect(try await hooks.call(request).status == 200)
+        await hooks.stop()
+        #expect(hooks.news == 1)
+        #expect(hooks.lines.contains { $0.contains("reason=database error=") })
+    }
+
+    @Test func `what came before is acknowledged and no news`() async throws {
+        let hooks = try await Hooks.start(receive: { _, _ in 0 })
+        #expect(try await hooks.call(Hooks.fin(Hooks.status("c1"))).status == 200)
+        await hooks.stop()
+        #expect(hooks.news == 0)
+    }
+
+    @Test func `what is no HTTP is refused`() async throws {
+        let hooks = try await Hooks.start()
+        for text in ["\u{16}\u{03}\u{01} hello\r\n\r\n", "POST\r\n\r\n", "POST /hooks/fin HTTP/1.1\r\nContent-Length: x\r\n\r\n"] {
+            let address = hooks.listener.address
+            let response = try await onThread {
+                let connection = try RawConnection(address)
+                connection.write(text)
+                return try connection.readResponse()
+            }
+            #expect(response == nil || response?.status == 400, "\(String(describing: response))")
+        }
+        let long = Hooks.request("HEAD", "/hooks/fin", ["X: " + String(repeating: "a", count: 70_000)])
+        let address = hooks.listener.address
+        let response = try await onThread {
+            let connection = try RawConnection(address)
+            connection.write(long)
+            return try connection.readResponse()
+        }
+        #expect(response?.status != 200)
+        #expect(try await hooks.call(Hooks.request("HEAD", "/hooks/fin")).status == 200, "others are served all the same")
+        await hooks.stop()
+    }
+}

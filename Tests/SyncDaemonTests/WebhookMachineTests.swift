@@ -1,0 +1,131 @@
+import Foundation
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncDaemon
+
+@Suite struct RequestDeadlineTests {
+    private static let limits = RequestDeadline.Limits(request: .seconds(20), linger: .seconds(2))
+
+    @Test func `a call that is read and answered leaves no alarm`() {
+        var deadline = RequestDeadline(Self.limits)
+        #expect(deadline.headRead() == .setAlarm(.seconds(20)))
+        #expect(deadline.endRead() == .none)
+        #expect(deadline.answered(closing: false) == .cancelAlarm)
+        #expect(deadline.headRead() == .setAlarm(.seconds(20)))
+    }
+
+    @Test func `an answer that closes closes when all is read`() {
+        var deadline = RequestDeadline(Self.limits)
+        _ = deadline.headRead()
+        #expect(deadline.answered(closing: true) == .setAlarm(.seconds(2)), "the rest is still coming")
+        #expect(deadline.endRead() == .close)
+        deadline = RequestDeadline(Self.limits)
+        _ = deadline.headRead()
+        _ = deadline.endRead()
+        #expect(deadline.answered(closing: true) == .close)
+    }
+
+    @Test func `what does not arrive is told so, what is not answered is cut off`() {
+        var deadline = RequestDeadline(Self.limits)
+        _ = deadline.headRead()
+        #expect(deadline.alarmRang() == .answerTimeoutAndClose)
+        deadline = RequestDeadline(Self.limits)
+        _ = deadline.headRead()
+        _ = deadline.endRead()
+        #expect(deadline.alarmRang() == .close)
+        deadline = RequestDeadline(Self.limits)
+        _ = deadline.headRead()
+        _ = deadline.answered(closing: true)
+        #expect(deadline.alarmRang() == .close, "the rest of a refused call")
+    }
+
+    @Test func `calls that come together have a time each`() {
+        var deadline = RequestDeadline(Self.limits)
+        _ = deadline.headRead()
+        _ = deadline.endRead()
+        #expect(deadline.headRead() == .none)
+        #expect(deadline.answered(closing: false) == .setAlarm(.seconds(20)))
+        #expect(deadline.endRead() == .none)
+        #expect(deadline.answered(closing: false) == .cancelAlarm)
+        #expect(deadline.answered(closing: true) == .none, "an answer to what was no call")
+    }
+}
+
+@Suite struct RejectionTallyTests {
+    private static let start = Instant(milliseconds: 1_800_000_000_000)
+    private static let key = RejectionTally.Key(remote: "fin", reason: .unsigned)
+
+    @Test func `the first is a line at once, those after it are one line a minute later`() {
+        var tally = RejectionTally()
+        #expect(tally.note(Self.key, detail: nil, now: Self.start) == .init(key: Self.key, count: 1, detail: nil))
+        #expect(!tally.hasUnwritten)
+        for second in 1...59 { #expect(tally.note(Self.key, detail: nil, now: Self.start + .seconds(Int64(second))) == nil) }
+        #expect(tally.hasUnwritten)
+        #expect(tally.note(Self.key, detail: "x", now: Self.start + .seconds(60)) == .init(key: Self.key, count: 60, detail: "x"))
+        #expect(tally.note(Self.key, detail: nil, now: Self.start + .seconds(61)) == nil)
+    }
+
+    @Test func `remotes and reasons are counted for themselves`() {
+        var tally = RejectionTally()
+        for reason in [RejectionReason.unsigned, .rate] {
+            for remote in ["fin", "vg"] {
+                #expect(tally.note(.init(remote: remote, reason: reason), detail: nil, now: Self.start)?.count == 1)
+            }
+        }
+    }
+
+    @Test func `nothing that was counted is lost, whenever it is collected`() {
+        var tally = RejectionTally()
+        var told = 0
+        for step in 0..<1000 {
+            let now = Self.start + .seconds(Int64(step * 7 % 400))
+            told += tally.note(Self.key, detail: nil, now: now)?.count ?? 0
+            if step.isMultiple(of: 37) { told += tally.collect(now: now).reduce(0) { $0 + $1.count } }
+        }
+        told += tally.collect(now: Self.start).reduce(0) { $0 + $1.count }
+        #expect(told == 1000)
+        #expect(tally.collect(now: Self.start).isEmpty)
+    }
+}
+
+@Suite struct NoticeGroupsTests {
+    private static func notice(_ number: Int) -> Notice { .changed(remoteID: "\(number)", agentID: nil) }
+
+    @Test func `what arrives during a commit shares the next one`() async throws {
+        let commits = Mutex<[[Notice]]>([])
+        let (entered, enter) = AsyncStream.makeStream(of: Void.self)
+        let (released, release) = AsyncStream.makeStream(of: Void.self)
+        let groups = NoticeGroups { notices, _ in
+            if commits.withLock({ $0.isEmpty }) {
+                enter.yield()
+                for await _ in released { break }
+            }
+            commits.withLock { $0.append(notices) }
+            return notices.count
+        }
+        let new = try await withThrowingTaskGroup(of: Int.self) { tasks in
+            tasks.addTask { try await groups.receive([Self.notice(0)], from: "fin") }
+            for await _ in entered { break }
+            for number in 1...50 { tasks.addTask { try await groups.receive([Self.notice(number)], from: "fin") } }
+            // All of them wait before the first commit ends.
+            while await groups.waitingCount(of: "fin") < 50 { await Task.yield() }
+            release.yield()
+            return try await tasks.reduce(0, +)
+        }
+        #expect(new == 51)
+        #expect(commits.withLock { $0.map(\.count) } == [1, 50])
+    }
+
+    @Test func `a commit that fails fails for all that share it, and the next one is made`() async throws {
+        let fails = Mutex(true)
+        let groups = NoticeGroups { notices, _ in
+            if fails.withLock({ $0 }) { throw Refusal("full") }
+            return notices.count
+        }
+        await #expect(throws: Refusal.self) { try await groups.receive([Self.notice(1)], from: "fin") }
+        fails.withLock { $0 = false }
+        #expect(try await groups.receive([Self.notice(1)], from: "fin") == 1)
+    }
+}

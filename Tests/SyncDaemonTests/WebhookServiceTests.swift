@@ -1,0 +1,184 @@
+import Foundation
+import GRDB
+import Sandbox
+import SyncCore
+import SyncRemotes
+import SyncStore
+import Synchronization
+import Testing
+
+@testable import SyncDaemon
+
+/// The listener as the service uses it: from a configuration, into a real database, called by simulated remotes.
+@Suite struct WebhookServiceTests {
+    private final class Site: Sendable {
+        let directory: URL
+        let store: Store
+        let record = Hooks.Record()
+        let service: WebhookService
+
+        init() throws {
+            directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let store = try Store(path: directory.appendingPathComponent("convosync.db").path, access: .migrating)
+            self.store = store
+            let record = record
+            service = WebhookService(
+                receive: { try await store.receive($0, from: $1, now: SystemClock.now()) },
+                onNews: { record.state.withLock { $0.news += 1 } }, log: Hooks.log(into: record), now: SystemClock.now)
+            for name in ["token", "hook"] { try write(Hooks.secret, to: name) }
+        }
+
+        deinit { try? FileManager.default.removeItem(at: directory) }
+
+        func write(_ text: String, to name: String) throws {
+            try Data(text.utf8).write(to: directory.appendingPathComponent(name))
+        }
+
+        func configuration(address: String = "127.0.0.1:0", webhooks: [String] = ["fin", "vg", "voicebot", "helpdesk"]) throws
+            -> SyncDaemon.Configuration
+        {
+            var text = "database = { path = \"convosync.db\" }\n"
+            if !webhooks.isEmpty { text += "[listen]\naddress = \"\(address)\"\n" }
+            for name in ["fin", "vg", "voicebot", "helpdesk"] {
+                text += "[remotes.\(name)]\nurl = \"https://x.example.com\"\ntoken_file = \"token\"\n"
+                if webhooks.contains(name) { text += "webhook = { secret_file = \"hook\" }\n" }
+            }
+            return try ConfigurationFile.parse(text, directory: directory.path)
+        }
+
+        func adopt(_ configuration: SyncDaemon.Configuration) async throws {
+            await service.adopt(try await service.prepare(configuration))
+        }
+
+        var news: Int { record.state.withLock { $0.news } }
+        var lines: [String] { record.state.withLock { $0.lines } }
+
+        func rows(_ sql: String) throws -> [String] {
+            try DatabaseQueue(path: store.path).read { try String.fetchAll($0, sql: sql) }
+        }
+
+        func stop() async {
+            await service.stop()
+            #expect(!lines.contains { $0.contains("canary") }, "\(lines)")
+        }
+    }
+
+    @Test func `events of all four remotes reach the database, once each`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        guard case .tcp(_, let port) = await site.service.address else { return #expect(Bool(false)) }
+        let sandbox = try await SandboxServer.start()
+        for name in ["fin", "vg", "voicebot", "helpdesk"] {
+            try sandbox.world.setWebhook(WebhookTarget(url: "http://127.0.0.1:\(port)/hooks/\(name)", secret: Hooks.secret), on: name)
+        }
+        try sandbox.world.seed([["conversation": "17"]], on: "voicebot")
+        try sandbox.world.seed([["agent": "a1", "conversation": "v1"]], on: "vg")
+        try sandbox.world.seed([["conversation": "c1"]], on: "helpdesk")
+        try sandbox.act(["conversation": "c1", "status": "escalated"], on: "fin")
+        try sandbox.act(["conversation": "c1", "reply": "<p>\(Hooks.text)</p>".sandboxJSON], on: "fin")
+        try sandbox.act(["conversation": "17", "status": "done"], on: "voicebot")
+        try sandbox.act(["agent": "a1", "conversation": "v1", "state": "human-chatting"], on: "vg")
+        try sandbox.act(["conversation": "c1", "status": "closed"], on: "helpdesk")
+        try await Self.wait { site.news >= 5 }
+        await sandbox.stop()
+        #expect(
+            try site.rows(
+                "SELECT kind || ' ' || conversation_id || ' ' || COALESCE(payload ->> 'word', payload ->> 'body') FROM inbox ORDER BY id")
+                == ["status c1 escalated", "message c1 <p>\(Hooks.text)</p>", "status c1 awaiting_user_reply"])
+        #expect(
+            try site.rows("SELECT remote || ' ' || remote_id || ' ' || agent_id FROM read_requests ORDER BY remote")
+                == ["helpdesk c1 ", "vg v1 a1", "voicebot  "])
+        await site.stop()
+        #expect(site.lines.contains { $0.contains("event=listen.started address=127.0.0.1:\(port) remotes=fin,helpdesk,vg,voicebot") })
+    }
+
+    private static func wait(until condition: @Sendable () -> Bool) async throws {
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(10)
+        while !condition() {
+            guard clock.now < end else { return #expect(Bool(false), "ten seconds are over") }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    @Test func `what is sent twice is in the database once, and news once`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let address = try #require(await site.service.address)
+        for _ in 0..<3 {
+            for body in [Hooks.reply("c1"), Hooks.status("c1"), Hooks.status("c1", "resolved")] {
+                #expect(try await Hooks.call(address, Hooks.fin(body)).status == 200)
+            }
+        }
+        #expect(try site.rows("SELECT event_key FROM inbox").count == 3)
+        await site.stop()
+        #expect(site.news == 3)
+    }
+
+    @Test func `a database that cannot take it is answered 503`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let address = try #require(await site.service.address)
+        try await DatabaseQueue(path: site.store.path).write { try $0.execute(sql: "ALTER TABLE inbox RENAME TO elsewhere") }
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 503)
+        try await DatabaseQueue(path: site.store.path).write { try $0.execute(sql: "ALTER TABLE elsewhere RENAME TO inbox") }
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
+        await site.stop()
+    }
+
+    @Test func `another secret and other remotes are put in force without closing the address`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let address = try #require(await site.service.address)
+        try site.write("canary-rotated", to: "hook")
+        try await site.adopt(try site.configuration(webhooks: ["fin"]))
+        #expect(await site.service.address == address)
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 401)
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"), secret: "canary-rotated")).status == 200)
+        #expect(try await Hooks.call(address, Hooks.request("HEAD", "/hooks/vg")).status == 404)
+        try await site.adopt(try site.configuration(webhooks: []))
+        #expect(await site.service.address == nil)
+        #expect(throws: RawConnection.Failure.self) { try RawConnection(address) }
+        await site.stop()
+    }
+
+    @Test func `what cannot be put in force leaves everything as it is`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let address = try #require(await site.service.address)
+        let other = try await Hooks.start()
+        let taken = try site.configuration(address: other.listener.address.description)
+        await #expect(throws: ConfigurationError.self) { _ = try await site.service.prepare(taken) }
+        try FileManager.default.removeItem(at: site.directory.appendingPathComponent("hook"))
+        let error = await #expect(throws: ConfigurationError.self) { _ = try await site.service.prepare(try site.configuration()) }
+        #expect(error?.problems.count == 4)
+        #expect(error?.problems.first?.description.hasPrefix("remotes.fin.webhook: secret_file ") == true)
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
+        await other.stop()
+        await site.stop()
+        #expect(
+            site.lines.contains { $0.contains("event=listen.failed address=\(taken.listen?.address.description ?? "")") }, "\(site.lines)")
+    }
+
+    @Test func `an address that is moved answers at the new place only`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let former = try #require(await site.service.address)
+        let plan = try await site.service.prepare(try site.configuration(address: "unix:hooks.sock"))
+        #expect(try await Hooks.call(former, Hooks.request("HEAD", "/hooks/fin")).status == 200, "until the plan is adopted")
+        await site.service.adopt(plan)
+        let address = try #require(await site.service.address)
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
+        #expect(throws: RawConnection.Failure.self) { try RawConnection(former) }
+        let unwanted = try await site.service.prepare(try site.configuration(address: "unix:other.sock"))
+        await site.service.discard(unwanted)
+        #expect(!FileManager.default.fileExists(atPath: site.directory.appendingPathComponent("other.sock").path))
+        #expect(try await Hooks.call(address, Hooks.request("HEAD", "/hooks/fin")).status == 200)
+        await site.stop()
+    }
+}
+
+extension String {
+    fileprivate var sandboxJSON: SandboxJSON { .string(self) }
+}

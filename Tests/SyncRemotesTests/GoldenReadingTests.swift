@@ -1,0 +1,125 @@
+import SyncCore
+import SyncRemotes
+import Testing
+
+/// How the remotes are read, file by file: `Golden/KIND/reading`.
+///
+/// A file holds one of `body` (an answer that is one conversation), `page` (an answer that is a list), `list` and `read` (calls).
+@Suite struct GoldenReadingTests {
+    @Test(arguments: Golden.names(.helpdesk, .reading))
+    func `the helpdesk is read as the file says`(_ name: String) throws { try check(.helpdesk, name) }
+
+    @Test(arguments: Golden.names(.fin, .reading))
+    func `fin is read as the file says`(_ name: String) throws { try check(.fin, name) }
+
+    @Test(arguments: Golden.names(.voicebot, .reading))
+    func `voicebot is read as the file says`(_ name: String) throws { try check(.voicebot, name) }
+
+    @Test(arguments: Golden.names(.vg, .reading))
+    func `vg is read as the file says`(_ name: String) throws { try check(.vg, name) }
+
+    @Test(arguments: zip(RemoteKind.allCases, [25, 4, 50, 60]))
+    func `every kind has its reading files`(_ kind: RemoteKind, _ atLeast: Int) {
+        #expect(Golden.names(kind, .reading).count >= atLeast)
+    }
+
+    private func check(_ kind: RemoteKind, _ name: String) throws {
+        let file = try Golden.object(
+            kind, .reading, name, members: ["name", "profile", "body", "page", "after", "list", "read", "expect", "known_issue"])
+        let adapter = kind.adapter(try RemoteProfile(golden: file["profile"], kind: kind))
+        let expected = try #require(file["expect"])
+        try Golden.withPossibleIssue(file) {
+            if let body = file["body"] {
+                try checkObject(adapter, body, expected)
+            } else if let body = file["page"] {
+                try checkPage(adapter, body, after: file["after"]?.stringValue.map(PageToken.init), expected)
+            } else {
+                try checkCall(adapter, file, expected)
+            }
+        }
+    }
+
+    private func checkObject(_ adapter: any RemoteAdapter, _ body: JSONValue, _ expected: JSONValue) throws {
+        let observation: Observation
+        do throws(Refusal) {
+            observation = try adapter.conversation(in: body)
+        } catch {
+            return try expect(error, expected)
+        }
+        var members = try #require(expected.objectValue)
+        let kept = members.removeValue(forKey: "seen")
+        let seen = try #require(kept, "the file does not say what is kept")
+        let wanted = try Observation(golden: .object(members))
+        #expect(observation == wanted)
+        // As texts: a number must not turn into another type.
+        #expect(JSONValue.object(adapter.seenFields(observation)).text == seen.text)
+        #expect(adapter.knownAssignee(in: adapter.seenFields(observation)) == observation.assignee)
+    }
+
+    private func checkPage(_ adapter: any RemoteAdapter, _ body: JSONValue, after token: PageToken?, _ expected: JSONValue) throws {
+        do throws(Refusal) {
+            let page = try adapter.page(in: body, after: token)
+            let rows = expected["rows"]?.arrayValue ?? []
+            #expect(page.rows.map(\.remoteID) == rows.compactMap { $0["id"]?.stringValue })
+            for (row, wanted) in zip(page.rows, rows) {
+                let observation = try? Observation(golden: .object((wanted.objectValue ?? [:]).filter { $0.key != "id" }))
+                #expect(row.observation == observation, "row \(row.remoteID)")
+            }
+            #expect(JSONValue.nullable(page.next?.text) == expected["next"])
+        } catch {
+            try expect(error, expected)
+        }
+    }
+
+    private func checkCall(_ adapter: any RemoteAdapter, _ file: JSONObject, _ expected: JSONValue) throws {
+        let call: OutboundCall?
+        if let list = file["list"]?.objectValue {
+            try Golden.check(list, "list", ["agent", "after"])
+            call = adapter.listCall(agent: list["agent"]?.stringValue, after: list["after"]?.stringValue.map(PageToken.init))
+        } else {
+            let read = try #require(file["read"]?.objectValue)
+            try Golden.check(read, "read", ["conversation_id", "remote_id", "agent_id"])
+            do throws(Refusal) {
+                call = try adapter.readCall(
+                    conversationID: read["conversation_id"]?.stringValue ?? "conv_456",
+                    link: Link(remoteID: read["remote_id"]?.stringValue ?? "", agentID: read["agent_id"]?.stringValue))
+            } catch {
+                return try expect(error, expected)
+            }
+        }
+        guard let call else {
+            #expect(expected == ["none": true])
+            return
+        }
+        #expect(call.operation == expected["operation"]?.stringValue)
+        #expect(call.method == expected["method"]?.stringValue)
+        #expect(call.path == expected["path"]?.stringValue)
+        #expect(call.body.text == expected["body"]?.text)
+    }
+
+    private func expect(_ refusal: Refusal, _ expected: JSONValue) throws {
+        let part = try #require(expected["refused"]?.stringValue, "refused: \(refusal.reason)")
+        #expect(refusal.reason.contains(part), "\(refusal.reason)")
+        #expect(refusal.reason.count <= 300)
+        #expect(!refusal.reason.contains("\n"))
+        for part in Golden.strings(expected["lacks"]) { #expect(!refusal.reason.contains(part), "\(part) in: \(refusal.reason)") }
+    }
+}
+
+extension Observation {
+    /// Reads an observation: `assignee` missing is unknown, null is nobody; times are ISO 8601.
+    init(golden value: JSONValue) throws {
+        let object = value.objectValue ?? [:]
+        try Golden.check(object, "observation", ["word", "assignee", "title", "tags", "changed_at", "last_user_message_at"])
+        self.init(
+            word: object["word"]?.stringValue, title: object["title"]?.stringValue, tags: object["tags"].map { Golden.strings($0) },
+            changedAt: object["changed_at"]?.stringValue.flatMap(Instant.init(iso8601:)),
+            lastUserMessageAt: object["last_user_message_at"]?.stringValue.flatMap(Instant.init(iso8601:)))
+        switch object["assignee"] {
+        case .null?: assignee = .nobody
+        case .string(let id)?: assignee = .somebody(id)
+        case nil: assignee = .unknown
+        default: throw Golden.Broken(description: "observation.assignee")
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import SeededRandom
+import SyncCore
+import SyncRemotes
+import Testing
+
+/// Promises about reading, over random answers. A failing case prints its kind and seed.
+@Suite struct ReadingModelTests {
+    private static func profile(_ kind: RemoteKind) -> RemoteProfile { RemoteProfile(name: "remote", kind: kind, agentID: "agent9") }
+    private static let readable: [RemoteKind] = [.helpdesk, .voicebot, .vg]
+
+    @Test(arguments: readable, Array(UInt64(1)...60))
+    func `what a remote says in the documented shape is read without loss`(_ kind: RemoteKind, _ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let adapter = kind.adapter(Self.profile(kind))
+        for step in 0..<50 {
+            let (object, observation) = random.conversation(kind)
+            let comment: Comment = "kind \(kind.rawValue), seed \(seed), step \(step)"
+            let text = JSONValue.object(["data": .object(object)]).text
+            #expect(try adapter.conversation(in: JSONValue(text: text)) == observation, comment)
+            let written = adapter.read(
+                try JSONValue(text: text), of: DeliveryOutcome(.delivered, httpStatus: 200), delta: Delta(fields: [:]))
+            #expect(written.observation == observation, "answer to a write, \(comment)")
+            #expect(adapter.knownAssignee(in: adapter.seenFields(observation)) == observation.assignee, comment)
+            if let field = adapter.assigneeField {
+                #expect(written.observed[field] == adapter.seenFields(observation)[field], comment)
+            }
+        }
+    }
+
+    @Test(arguments: [RemoteKind.voicebot, .vg], Array(UInt64(101)...120))
+    func `a list read page by page holds every conversation once`(_ kind: RemoteKind, _ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let adapter = kind.adapter(Self.profile(kind))
+        let sizes = (0..<Int.random(in: 1...8, using: &random)).map { _ in Int.random(in: 1...20, using: &random) }
+        var rows: [ListPage.Row] = []
+        var token: PageToken?
+        for (index, size) in sizes.enumerated() {
+            let call = try #require(adapter.listCall(agent: nil, after: token))
+            #expect(call.method == "GET" && call.body == .null)
+            if index > 0 { #expect(call.path.hasSuffix(kind == .vg ? "cursor=c%2F\(index)" : "page=\(index + 1)")) }
+            let data = (0..<size).map { number -> JSONValue in
+                var object = random.conversation(kind).object
+                object[kind == .vg ? "ID" : "id"] = .integer(Int64(index * 100 + number))
+                return .object(object)
+            }
+            let isLast = index + 1 == sizes.count
+            let body: JSONValue =
+                kind == .vg
+                ? ["data": .array(data), "hasMore": .bool(!isLast), "nextCursor": isLast ? .null : .string("c/\(index + 1)")]
+                : [
+                    "data": .array(data), "meta": ["current_page": .integer(Int64(index + 1))],
+                    "links": ["next": isLast ? .null : .string("https://other.example.com/x?page=\(index + 2)")],
+                ]
+            let page = try adapter.page(in: body, after: token)
+            rows += page.rows
+            token = page.next
+            #expect((token == nil) == isLast, "seed \(seed), page \(index)")
+        }
+        #expect(rows.count == sizes.reduce(0, +), "seed \(seed)")
+        #expect(Set(rows.map(\.remoteID)).count == rows.count, "seed \(seed)")
+    }
+
+    /// Nothing that a remote answers stops the program, and what is read keeps its bounds.
+    @Test(arguments: RemoteKind.allCases, Array(UInt64(201)...240))
+    func `any answer is read or refused`(_ kind: RemoteKind, _ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let adapter = kind.adapter(Self.profile(kind))
+        for _ in 0..<100 {
+            let body = random.answer(depth: 0)
+            if let page = try? adapter.page(in: body, after: PageToken("page=2")) {
+                for row in page.rows { expectBounds(row.observation, adapter, seed) }
+                if let next = page.next { #expect(adapter.listCall(agent: nil, after: next) != nil, "seed \(seed)") }
+            }
+            if let observation = try? adapter.conversation(in: body) { expectBounds(observation, adapter, seed) }
+            let written = adapter.read(body, of: DeliveryOutcome(.delivered, httpStatus: 200), delta: Delta(fields: ["status": "open"]))
+            if let observation = written.observation { expectBounds(observation, adapter, seed) }
+        }
+    }
+
+    private func expectBounds(_ observation: Observation, _ adapter: any RemoteAdapter, _ seed: UInt64) {
+        #expect(observation.word?.isEmpty != true, "seed \(seed)")
+        #expect(observation.assignee != .somebody(""), "seed \(seed)")
+        if let changedAt = observation.changedAt {
+            #expect(Instant(iso8601: changedAt.iso8601) == changedAt, "seed \(seed)")
+        }
+        let seen = adapter.seenFields(observation)
+        #expect(Set(seen.keys).isSubset(of: [adapter.statusField, adapter.assigneeField, "title", "tags"].compactMap(\.self)))
+    }
+
+    @Test(
+        arguments: [
+            (RemoteKind.voicebot, "7", 7), (.voicebot, "-1", -1), (.voicebot, "9223372036854775807", 9_223_372_036_854_775_807),
+            (.vg, "client_7", "client_7"),
+        ] as [(RemoteKind, String, JSONValue)])
+    func `an assignee is kept in the form in which it is sent`(_ kind: RemoteKind, _ id: String, _ kept: JSONValue) throws {
+        let adapter = kind.adapter(Self.profile(kind))
+        let field = try #require(adapter.assigneeField)
+        let fields = adapter.seenFields(Observation(assignee: .somebody(id)))
+        #expect(fields[field]?.text == kept.text)
+        #expect(adapter.knownAssignee(in: fields) == .somebody(id))
+    }
+
+    /// vg's ids are texts. Kept as numbers they lose zeros, and never equal what a configured field sends.
+    @Test(arguments: ["7", "007", "+7", "-0"])
+    func `an assignee of vg that looks like a number stays a text`(_ id: String) {
+        let adapter = RemoteKind.vg.adapter(Self.profile(.vg))
+        let fields = adapter.seenFields(Observation(assignee: .somebody(id)))
+        #expect(fields["chatAssignedTo"] == .string(id))
+    }
+
+    @Test(arguments: RemoteKind.allCases)
+    func `fields that say nothing about the assignee make nobody known`(_ kind: RemoteKind) {
+        let adapter = kind.adapter(Self.profile(kind))
+        #expect(adapter.knownAssignee(in: [:]) == .unknown)
+        guard let field = adapter.assigneeField else { return }
+        #expect(adapter.knownAssignee(in: [field: .null]) == .nobody)
+        #expect(adapter.knownAssignee(in: [field: [1]]) == .unknown)
+        #expect(adapter.knownAssignee(in: [field: true]) == .unknown)
+    }
+
+    @Test func `reading who answers does not make it part of what is sent`() {
+        let adapter = RemoteKind.vg.adapter(Self.profile(.vg))
+        let knowledge = RemoteKnowledge(
+            base: ["chatAssignedTo": "client_7"], inDoubt: ["chatAssignedTo"], seen: ["chatAssignedTo": "client_8"],
+            remoteAssigneeID: "client_9")
+        let projection = adapter.project(Conversation(id: "c1", assigneeID: "agent_jane"), knowing: knowledge)
+        #expect(projection.fields["chatAssignedTo"] == nil)
+        #expect(adapter.delta(wanted: projection.fields, knowing: knowledge).fields["chatAssignedTo"] == nil)
+    }
+}

@@ -1,4 +1,4 @@
--- The tables that the application writes (docs/schema.md). The daemon reads them.
+-- The tables that the application writes (docs/schema.md). The daemon reads them, and writes what it takes over from remotes.
 --
 -- Times are ISO 8601 in UTC. Any SQLite client from 3.40 on can write these tables: no trigger and no CHECK needs a function that
 -- only convosync has.

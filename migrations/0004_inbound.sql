@@ -21,7 +21,7 @@ CREATE TABLE adopted_changes (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation_id   TEXT NOT NULL,
     remote            TEXT NOT NULL,
-    -- The status as the remote spells it; NULL where only other fields changed.
+    -- The status as the remote spelled it in the same report; NULL where it said none.
     word              TEXT,
     -- The remote's own time of the change, or when it was read.
     reported_at       TEXT NOT NULL,
@@ -33,31 +33,37 @@ CREATE TABLE adopted_changes (
 
 CREATE INDEX adopted_changes_by_conversation ON adopted_changes (conversation_id, id);
 
--- When status or assignee of a conversation last changed, whoever changed it. The application need not keep updated_at for that.
+-- When status and assignee of a conversation last changed, whoever changed them. The application need not keep updated_at for that.
 -- (Both are repeated here because INSERT OR REPLACE shows triggers no old row.)
 CREATE TABLE local_changes (
-    conversation_id    TEXT PRIMARY KEY NOT NULL,
-    status             TEXT NOT NULL,
-    assignee_id        TEXT,
-    status_changed_at  TEXT NOT NULL
+    conversation_id      TEXT PRIMARY KEY NOT NULL,
+    status               TEXT NOT NULL,
+    assignee_id          TEXT,
+    status_changed_at    TEXT NOT NULL,
+    assignee_changed_at  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER conversations_status_inserted AFTER INSERT ON conversations
 BEGIN
-    INSERT INTO local_changes (conversation_id, status, assignee_id, status_changed_at)
-        VALUES (NEW.id, NEW.status, NEW.assignee_id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-        ON CONFLICT (conversation_id) DO UPDATE
-            SET status = excluded.status, assignee_id = excluded.assignee_id, status_changed_at = excluded.status_changed_at
-            WHERE status IS NOT excluded.status OR assignee_id IS NOT excluded.assignee_id;
+    INSERT INTO local_changes (conversation_id, status, assignee_id, status_changed_at, assignee_changed_at)
+        VALUES (NEW.id, NEW.status, NEW.assignee_id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        ON CONFLICT (conversation_id) DO UPDATE SET
+            status_changed_at = CASE WHEN status IS excluded.status THEN status_changed_at ELSE excluded.status_changed_at END,
+            assignee_changed_at =
+                CASE WHEN assignee_id IS excluded.assignee_id THEN assignee_changed_at ELSE excluded.assignee_changed_at END,
+            status = excluded.status, assignee_id = excluded.assignee_id;
 END;
 
 CREATE TRIGGER conversations_status_updated AFTER UPDATE OF status, assignee_id ON conversations
 WHEN OLD.status IS NOT NEW.status OR OLD.assignee_id IS NOT NEW.assignee_id
 BEGIN
-    INSERT INTO local_changes (conversation_id, status, assignee_id, status_changed_at)
-        VALUES (NEW.id, NEW.status, NEW.assignee_id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-        ON CONFLICT (conversation_id) DO UPDATE
-            SET status = excluded.status, assignee_id = excluded.assignee_id, status_changed_at = excluded.status_changed_at;
+    INSERT INTO local_changes (conversation_id, status, assignee_id, status_changed_at, assignee_changed_at)
+        VALUES (NEW.id, NEW.status, NEW.assignee_id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        ON CONFLICT (conversation_id) DO UPDATE SET
+            status_changed_at = CASE WHEN status IS excluded.status THEN status_changed_at ELSE excluded.status_changed_at END,
+            assignee_changed_at =
+                CASE WHEN assignee_id IS excluded.assignee_id THEN assignee_changed_at ELSE excluded.assignee_changed_at END,
+            status = excluded.status, assignee_id = excluded.assignee_id;
 END;
 
 CREATE TRIGGER conversations_changes_deleted BEFORE DELETE ON conversations
@@ -67,7 +73,7 @@ BEGIN
     DELETE FROM inbox WHERE conversation_id = OLD.id AND state = 'pending';
 END;
 
--- Events that webhooks brought, and news that answers to our own calls held. Written before the sender gets its answer.
+-- Events that webhooks brought. Written before the sender gets its answer.
 CREATE TABLE inbox (
     id               INTEGER PRIMARY KEY AUTOINCREMENT,
     remote           TEXT NOT NULL,

@@ -10,7 +10,7 @@ extension RemoteAdapter {
         case .unmapped:
             "`\(word)` is not mapped, nothing is done because of it; [remotes.\(name).status.inbound] is the place to say what it means"
         case .silent: "\(name) says `\(word)`, which makes no statement here"
-        case .unchanged: "\(name) still says `\(word)`"
+        case .unchanged: "\(name) says `\(word)`; nothing changed over there"
         case .echo: "\(name) says `\(word)`, which is what was sent to it"
         case .first: "\(name) says `\(word)`; a new link is told the local state once"
         case .agreed: "kept `\(local)`: \(name) says `\(word)`, which is what `\(local)` looks like there"

@@ -8,10 +8,7 @@ extension RemoteAdapter {
         let fields = profile.adoption.fields
         if fields.contains(.title) { reconcileTitle(snapshot, into: &verdict) }
         if fields.contains(.tags) { reconcileTags(snapshot, into: &verdict) }
-        if !verdict.changes.isEmpty, verdict.kind != .adopted, verdict.kind != .conflict {
-            verdict.kind = .adopted
-            verdict.rule = "took over \(verdict.changes.names.joined(separator: " and ")) from \(profile.name)"
-        }
+        verdict.otherFields = verdict.changes.names.filter { $0 == "title" || $0 == "tags" }
         return verdict
     }
 
@@ -48,6 +45,10 @@ extension RemoteAdapter {
             if conversation.status != snapshot.conversation.status { verdict.changes.status = conversation.status }
             if conversation.assigneeID != snapshot.conversation.assigneeID {
                 verdict.changes.assigneeID = .some(conversation.assigneeID)
+            }
+            if verdict.changes.isEmpty {
+                // One person or another: whom the remote names is not known here, or has the conversation already.
+                (verdict.kind, verdict.rule) = (.kept, "kept: \(profile.name) says `\(word)`, and a person has the conversation here")
             }
             accept(snapshot, as: conversation, into: &verdict)
         case .conflictWon, .reopeningRefused:
@@ -95,7 +96,7 @@ extension RemoteAdapter {
         return .init(
             state: localState(snapshot.conversation),
             isDue: [statusField, assigneeField].contains { name in name.map { due[$0] != nil } ?? false },
-            changedAt: snapshot.localChangedAt, lastUserMessageAt: snapshot.lastUserMessageAt)
+            changedAt: snapshot.localChangedAt, statusChangedAt: snapshot.statusChangedAt, lastUserMessageAt: snapshot.lastUserMessageAt)
     }
 
     /// The conversation after a state was taken over; the owner of the state becomes an assignee.
@@ -184,11 +185,14 @@ extension RemoteAdapter {
         let base = (snapshot.knowledge.seen["tags"] ?? snapshot.knowledge.base["tags"])?.arrayValue?.compactMap(\.stringValue)
         let known = JSONValue.array(tags.map(JSONValue.string))
         verdict.seen["tags"] = known
-        guard base != nil, base != tags else { return }
-        verdict.base["tags"] = known
-        if case .adopted(let merged) = FieldReconciliation.mergeSet(remote: tags, base: base, local: local) {
-            verdict.changes.tags = merged
+        // A remote may keep tags in an order of its own: that is no change.
+        guard let base, Set(base) != Set(tags) else { return }
+        var merged = local
+        if case .adopted(let changed) = FieldReconciliation.mergeSet(remote: tags, base: base, local: local) {
+            merged = changed
+            verdict.changes.tags = changed
         }
+        verdict.base["tags"] = Set(merged) == Set(tags) ? .array(merged.map(JSONValue.string)) : known
         verdict.mustPlan = true
     }
 }

@@ -32,9 +32,7 @@ package struct ReplyReader: Sendable {
     }
 
     /// The answer to a call that changes nothing: its body, or why there is none.
-    package func readState(
-        _ reply: HTTPReply, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
-    ) -> (outcome: DeliveryOutcome, body: JSONValue?) {
+    package func readState(_ reply: HTTPReply, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {
         var outcome = classifier.classify(reply, now: now)
         let body = try? JSONValue(bytes: reply.body)
         if outcome.outcome == .delivered {
@@ -42,10 +40,11 @@ package struct ReplyReader: Sendable {
             outcome.outcome = .dead
             outcome.error = "HTTP \(reply.status) with a body that is no JSON object"
         } else {
-            outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.explanation)].compactMap { $0 }.joined(separator: ": ")
+            // What such an answer says about whom is not known, so nothing of it is passed on but a word for programs.
+            outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.code)].compactMap { $0 }.joined(separator: ": ")
         }
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
-        return (redacted(outcome, body: body, reply: reply, makeRedaction()), nil)
+        return (outcome, nil)
     }
 
     private func redacted(_ outcome: DeliveryOutcome, body: JSONValue?, reply: HTTPReply, _ redaction: Redaction) -> DeliveryOutcome {
@@ -93,6 +92,13 @@ enum ErrorText {
         default: break
         }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    /// The error's code, where it is one: `rate_limit_exceeded`.
+    static func code(_ body: JSONValue) -> String? {
+        let code = body["code"]?.stringValue ?? body["error"]?["code"]?.stringValue
+        guard let code, code.utf8.count <= 40, code.contains("_"), code.allSatisfy({ $0.isLowercase || $0 == "_" }) else { return nil }
+        return code
     }
 
     private static func entry(_ entry: JSONValue) -> String {

@@ -5,12 +5,15 @@ import SyncCore
 ///
 /// Whether a remote keeps to its document cannot be known, and one odd member must not hide the others.
 extension JSONValue {
-    /// Longer texts are no status words. They would be kept per conversation and shown in log lines.
-    static let longestWord = 100
+    /// Longer texts are no status words.
+    static let longestWord = 40
 
-    /// A status word as the remote spells it; nil for an empty text and for one longer than ``longestWord``.
+    /// A status word as the remote spells it. Words are kept per conversation and shown in log lines, so a text that is none (a sentence
+    /// may be about somebody) counts as not reported.
     var reportedWord: String? {
-        guard let text = stringValue, !text.isEmpty, text.utf8.count <= JSONValue.longestWord else { return nil }
+        guard let text = stringValue, !text.isEmpty, text.utf8.count <= JSONValue.longestWord,
+            text.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == "." })
+        else { return nil }
         return text
     }
 
@@ -64,14 +67,9 @@ extension JSONValue {
 }
 
 extension Refusal {
-    /// What an error inside of an answer says, on one line of at most 200 characters.
-    ///
-    /// E-mail addresses, telephone numbers and whatever stands in the answer's `data` are taken out. What only the caller knows, such
-    /// as the credential and what was sent before, is for the caller to take out.
+    /// An error inside of an answer to a read, with its code where it has one. Its texts may speak of people whom no call of ours named,
+    /// so they are not passed on.
     static func reported(_ summary: String, by body: JSONValue) -> Refusal {
-        // An answer may be megabytes long; what is cut off here would not be shown anyhow.
-        let explanation = (ErrorText.explanation(body) ?? "without explanation").prefix(1000)
-        let redaction = Redaction(credential: nil, body: body["data"] ?? .null)
-        return Refusal("\(summary): \(redaction.apply(to: String(explanation)).bounded(to: 200))")
+        Refusal([summary, ErrorText.code(body)].compactMap { $0 }.joined(separator: ": "))
     }
 }

@@ -41,8 +41,6 @@ package struct Reconciled: Equatable, Sendable {
     package var conversationID: String
     package var remote: String
     package var verdict: Verdict
-    /// The state before, where it changed.
-    package var from: String?
     /// False for a verdict that the link had before already.
     package var isNew: Bool
 }

@@ -23,9 +23,7 @@ extension Store {
         try db.cachedStatement(sql: "UPDATE conversations SET \(assignments), updated_at = ? WHERE id = ?")
             .execute(arguments: StatementArguments(values + [context.now.iso8601, conversation.id]))
         let reportedAt = report.observation.changedAt ?? report.readAt
-        // The moment of the change is the remote's: what it says later is newer than this.
-        try db.cachedStatement(sql: "UPDATE local_changes SET status_changed_at = ? WHERE conversation_id = ?")
-            .execute(arguments: [min(reportedAt, context.now).iso8601, conversation.id])
+        try dateChange(changes, of: conversation.id, at: min(reportedAt, context.now), db)
         let record = Dictionary(
             uniqueKeysWithValues: columns.map { ($0.name, JSONValue.object(["from": $0.from, "to": $0.to])) })
         try db.cachedStatement(
@@ -35,8 +33,20 @@ extension Store {
                 """
         ).execute(arguments: [
             conversation.id, report.remote, verdict.word, reportedAt.iso8601, context.now.iso8601, JSONValue.object(record).text,
-            verdict.rule,
+            verdict.adoptionRule(report.remote),
         ])
+    }
+
+    /// The moment of the change is the remote's: what it says later is newer than this.
+    private static func dateChange(_ changes: Verdict.Changes, of id: String, at moment: Instant, _ db: Database) throws {
+        if changes.status != nil {
+            try db.cachedStatement(sql: "UPDATE local_changes SET status_changed_at = ? WHERE conversation_id = ?")
+                .execute(arguments: [moment.iso8601, id])
+        }
+        if changes.assigneeID != nil {
+            try db.cachedStatement(sql: "UPDATE local_changes SET assignee_changed_at = ? WHERE conversation_id = ?")
+                .execute(arguments: [moment.iso8601, id])
+        }
     }
 
     /// Moves what is known about the link.
@@ -92,5 +102,14 @@ extension Store {
                 WHERE conversation_id = ?2 AND remote = ?3 AND state IN ('held', 'pending') AND held_by = 'fin'
                 """
         ).execute(arguments: [context.now.iso8601, conversationID, remote])
+    }
+}
+
+extension Verdict {
+    /// Why columns were written, in one sentence.
+    fileprivate func adoptionRule(_ remote: String) -> String {
+        let others = otherFields.isEmpty ? nil : "took over \(otherFields.joined(separator: " and ")) from \(remote)"
+        guard changes.status != nil || changes.assigneeID != nil else { return others ?? rule }
+        return [rule, others].compactMap { $0 }.joined(separator: "; ")
     }
 }

@@ -95,8 +95,23 @@ extension Store {
         guard db.changesCount == 1 else { return false }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
         try recordLinkState(finished, db)
+        if row.state == .held { try holdFollowing(finished, db) }
         if row.state == .pending { try discardOrphan(finished.claimed.id, now: time, db) }
         return true
+    }
+
+    /// Messages behind a held one wait for the same thing: they are let go together.
+    private static func holdFollowing(_ finished: FinishedCall, _ db: Database) throws {
+        guard finished.claimed.row.payload == .message else { return }
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET state = 'held', held_by = ?, last_error = ?, updated_at = ?
+                WHERE conversation_id = ? AND remote = ? AND payload = 'message' AND state = 'pending' AND id > ? AND released_at IS NULL
+                """
+        ).execute(arguments: [
+            finished.heldBy, finished.error, finished.finishedAt.iso8601, finished.claimed.conversationID, finished.claimed.remote,
+            finished.claimed.id,
+        ])
     }
 
     /// Claimed and not sent after all: as if it had never been claimed.

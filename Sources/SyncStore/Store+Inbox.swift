@@ -20,6 +20,8 @@ extension Store {
                         db, remote, "message", conversationID, key: key, at: at, payload: ["id": .string(id), "body": .string(body)],
                         now: now)
                 case .changed(let remoteID, let agentID):
+                    // What is not linked here, or was never told anything, need not be read.
+                    guard try Store.isKnown(db, remoteID, at: remote) else { continue }
                     new += try Store.requestReading(db, ReadRequest(remoteID: remoteID, agentID: agentID), of: remote, now: now)
                 case .somethingChanged:
                     new += try Store.requestReading(db, ReadRequest(remoteID: ""), of: remote, now: now)
@@ -42,6 +44,12 @@ extension Store {
             remote, kind, conversationID, key, at.milliseconds, now.iso8601, JSONValue.object(payload).text,
         ])
         return db.changesCount
+    }
+
+    private static func isKnown(_ db: Database, _ remoteID: String, at remote: String) throws -> Bool {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT 1 FROM link_state WHERE remote = ? AND target_id = ? AND gone_at IS NULL LIMIT 1"),
+            arguments: [remote, remoteID]) != nil
     }
 
     static func requestReading(_ db: Database, _ request: ReadRequest, of remote: String, now: Instant) throws -> Int {

@@ -68,7 +68,8 @@ extension Store {
         switch context.decideMessage(snapshot) {
         case .send(let planned):
             row.call = planned.call
-            _ = try row.insert(db, context)
+            let id = try row.insert(db, context)
+            try holdBehindOthers(db, id, conversationID, remote.name)
             batch.planned += 1
         case .refuse(let call, let refusal):
             row.call = call
@@ -80,6 +81,19 @@ extension Store {
         case .upToDate:
             break
         }
+    }
+
+    /// A message of a conversation in which others are held waits with them.
+    private static func holdBehindOthers(_ db: Database, _ id: Int64, _ conversationID: String, _ remote: String) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET (state, held_by, last_error) = (
+                    SELECT state, held_by, last_error FROM outbox
+                    WHERE conversation_id = ?2 AND remote = ?3 AND payload = 'message' AND state = 'held' ORDER BY id LIMIT 1)
+                WHERE id = ?1 AND EXISTS (
+                    SELECT 1 FROM outbox WHERE conversation_id = ?2 AND remote = ?3 AND payload = 'message' AND state = 'held')
+                """
+        ).execute(arguments: [id, conversationID, remote])
     }
 
     /// Of messages that are not over, or were planned within twice the time that Fin remembers a timestamp.

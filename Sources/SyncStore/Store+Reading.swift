@@ -22,7 +22,7 @@ extension Store {
         try await write { db in
             for request in requests {
                 try db.cachedStatement(
-                    sql: "DELETE FROM read_requests WHERE remote = ? AND remote_id = ? AND agent_id = ? AND requested_at <= ?"
+                    sql: "DELETE FROM read_requests WHERE remote = ? AND remote_id = ? AND agent_id = ? AND requested_at < ?"
                 ).execute(arguments: [remote, request.remoteID, request.agentID ?? "", readAt.iso8601])
             }
         }

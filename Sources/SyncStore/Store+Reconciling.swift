@@ -91,7 +91,7 @@ extension Store {
     ) throws -> [Reconciled] {
         let select = try db.cachedStatement(
             sql: """
-                SELECT \(Conversation.columns), l.status_changed_at
+                SELECT \(Conversation.columns), l.status_changed_at, l.assignee_changed_at
                 FROM conversations c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN local_changes l ON l.conversation_id = c.id
                 WHERE c.id = ?
                 """)
@@ -109,12 +109,16 @@ extension Store {
         guard let knowledge = try knowledge(db, conversationID, remote, link, assigneeID: conversation.assigneeID) else { return [] }
         let past = try LinkPast(db, conversationID, remote.name)
         let report = report.believable(now: context.now)
-        let overtakenAt = remote.receivesMessages ? past.date(after: report) : nil
+        var overtakenAt = remote.receivesMessages ? past.date(after: report) : nil
+        if overtakenAt != nil { overtakenAt = try lastAdoption(db, conversationID, remote.name) ?? overtakenAt }
         guard overtakenAt != nil || !past.isNewer(than: report) else { return [] }
+        // Rows from before convosync kept the moments of changes.
+        let updatedAt = Instant.column(conversation.updatedAt) ?? Instant(milliseconds: 0)
         var snapshot = InboundSnapshot(
             remote: remote.name, conversation: conversation, observation: report.observation(before: context.now), knowledge: knowledge,
             seenAt: past.seenAt, overtakenAt: overtakenAt,
-            localChangedAt: .column(row[16]) ?? .column(conversation.updatedAt) ?? Instant(milliseconds: 0))
+            localChangedAt: [Instant.column(row[16]), .column(row[17])].compactMap { $0 }.max() ?? updatedAt,
+            statusChangedAt: .column(row[16]) ?? updatedAt)
         if conversation.status.isFinished { snapshot.lastUserMessageAt = try lastUserMessage(db, conversationID) }
         if case .somebody(let id) = report.observation.assignee {
             snapshot.reportedAssigneeID = try String.fetchOne(
@@ -124,7 +128,19 @@ extension Store {
         let verdict = context.decide(snapshot)
         try apply(verdict, report, conversation, context, db)
         let isNew = try record(verdict, report, conversationID, past, context, db)
-        return [Reconciled(conversationID: conversationID, remote: remote.name, verdict: verdict, from: nil, isNew: isNew)]
+        return [Reconciled(conversationID: conversationID, remote: remote.name, verdict: verdict, isNew: isNew)]
+    }
+
+    /// When the remote's last change that was taken over counts as made: where its clock is ahead, when it was taken over.
+    private static func lastAdoption(_ db: Database, _ conversationID: String, _ remote: String) throws -> Instant? {
+        .column(
+            try String.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT min(reported_at, adopted_at) FROM adopted_changes WHERE conversation_id = ? AND remote = ?
+                        ORDER BY id DESC LIMIT 1
+                        """),
+                arguments: [conversationID, remote]))
     }
 
     private static func lastUserMessage(_ db: Database, _ conversationID: String) throws -> Instant? {

@@ -23,7 +23,7 @@ struct Application {
                     INSERT INTO users (id, name, email, attributes) VALUES
                         ('u1', 'Jane Doe', 'jane.doe@example.com', '{"plan_type":"Pro"}'), ('u2', 'Łukasz', NULL, '{}'),
                         ('u3', NULL, 'anon@example.com', NULL);
-                    INSERT INTO assignees VALUES ('jane', 'voicebot', '7'), ('omar', 'voicebot', '8');
+                    INSERT INTO assignees VALUES ('jane', 'voicebot', '7'), ('omar', 'voicebot', '8'), ('jane', 'vg', 'client_jane');
                     """)
             for index in 1...count {
                 let id = "conv_\(index)"
@@ -67,6 +67,40 @@ struct Application {
         try db.execute(
             sql: "INSERT INTO messages (id, conversation_id, author, body) VALUES (?, ?, 'user', ?)",
             arguments: [message, conversation, body])
+    }
+
+    /// A conversation that all remotes hold.
+    struct Linked {
+        var id: String
+        var voicebotID: String
+        var vgID: String
+    }
+
+    /// Those that can be sent everywhere.
+    func conversations(status: String? = nil, assignee: String? = nil) throws -> [Linked] {
+        try database.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT c.id, v.remote_id, g.remote_id FROM conversations c
+                    JOIN links v ON v.conversation_id = c.id AND v.remote = 'voicebot'
+                    JOIN links g ON g.conversation_id = c.id AND g.remote = 'vg'
+                    WHERE c.user_id IS NOT NULL AND c.status = coalesce(?1, c.status)
+                        AND (?2 IS NULL OR c.assignee_id = ?2)
+                        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation_id = c.id AND o.state = 'dead')
+                    ORDER BY c.rowid
+                    """, arguments: [status, assignee]
+            ).map { Linked(id: $0[0], voicebotID: $0[1], vgID: $0[2]) }
+        }
+    }
+
+    /// `open, jane` or `closed`.
+    func state(of conversation: String) throws -> String {
+        try database.read { db in
+            let row = try Row.fetchOne(db, sql: "SELECT status, assignee_id FROM conversations WHERE id = ?", arguments: [conversation])
+            let status: String = row?[0] ?? "?"
+            return status == "open" ? "open, \(row?[1] ?? "nobody")" : status
+        }
     }
 
     func isSettled(except remote: String?) throws -> Bool {

@@ -48,24 +48,34 @@ struct Demo {
         try await stage.settle()
         stage.tally()
 
-        headline("6. The local truth beside what each remote says now")
+        headline("6. The way back: people and Fin act inside the remote systems, all at the same moment")
+        var wayBack = WayBack(stage: stage)
+        try wayBack.connectFin()
+        try wayBack.happen()
+        try await wayBack.settle()
+        print(try wayBack.table())
+        print("\nIn the log:\n" + (try wayBack.log()))
+        print("\n$ convosync explain \(wayBack.first)\n" + (try stage.program.command("explain", wayBack.first)))
+
+        headline("7. The local truth beside what each remote says now")
         let agreement = try Comparison(application: stage.application, world: sandbox.world)
         print(agreement.sample(20))
         print(agreement.verdict)
 
-        headline("7. The outbox by outcome")
+        headline("8. The outbox by outcome")
         print(try stage.application.outboxSummary())
         print("\nRows that need a person, each with the reason:")
         print("$ convosync outbox list --state dead\n" + (try stage.program.command("outbox", "list", "--state", "dead")))
 
-        headline("8. Nothing changed, nothing is sent; then the daemon is stopped")
-        let before = sandbox.world.requests().count
+        headline("9. Nothing changed, nothing is sent; then the daemon is stopped")
+        let before = stage.writes.count
         print("$ convosync sync\n" + (try stage.program.command("sync")))
-        print("\(sandbox.world.requests().count - before) calls were made by it")
+        let written = stage.writes.count - before
+        print("\(written) calls were made by it that change anything")
         let code = try await stage.program.stopDaemon()
         print("the daemon ended with exit code \(code); its log is \(stage.program.logPath)")
         await sandbox.stop()
-        guard agreement.isComplete else { exit(1) }
+        guard agreement.isComplete, written == 0, code == 0 else { exit(1) }
     }
 
     private static let unavailable: FaultRule = {

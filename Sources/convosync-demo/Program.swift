@@ -40,6 +40,20 @@ final class Program {
         print("$ convosync run   (log: \(logPath))")
     }
 
+    /// The lines that the daemon has written so far.
+    func logLines() throws -> [Substring] {
+        try String(contentsOfFile: logPath, encoding: .utf8).split(separator: "\n")
+    }
+
+    /// Where the daemon takes webhook calls: the system picked the port.
+    func listenAddress() throws -> String {
+        let mark = "address="
+        for line in try logLines() where line.contains("event=listen.started") {
+            if let field = line.split(separator: " ").first(where: { $0.hasPrefix(mark) }) { return String(field.dropFirst(mark.count)) }
+        }
+        throw DemoFailure(description: "the daemon does not listen; see \(logPath)")
+    }
+
     /// SIGTERM, and the exit code that follows.
     func stopDaemon() async throws -> Int32 {
         guard let daemon else { return 0 }

@@ -8,13 +8,18 @@ struct Stage {
     let program: Program
     let application: Application
 
+    /// What Fin signs its events with.
+    static let webhookSecret = "demo-webhook-secret"
+
     init(sandbox: SandboxServer) throws {
         self.sandbox = sandbox
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-demo-\(getpid())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let token = directory.appendingPathComponent("token")
-        try Data("sandbox-token\n".utf8).write(to: token)
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: token.path)
+        for (name, secret) in [("token", "sandbox-token"), ("webhook-secret", Stage.webhookSecret)] {
+            let file = directory.appendingPathComponent(name)
+            try Data("\(secret)\n".utf8).write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        }
         let configuration = directory.appendingPathComponent("convosync.toml")
         try Data(Stage.configuration(sandbox).utf8).write(to: configuration)
         program = Program(configuration: configuration, logPath: directory.appendingPathComponent("daemon.log").path)
@@ -31,23 +36,30 @@ struct Stage {
         base = "200ms"
         cap = "2s"
 
+        [listen]
+        address = "127.0.0.1:0"
+
         [remotes.helpdesk]
         url = "\(sandbox.url(of: "helpdesk"))"
         token_file = "token"
+        poll = { interval = "1s", rotate = 50 }
 
         [remotes.fin]
         url = "\(sandbox.url(of: "fin"))"
         token_file = "token"
+        webhook = { secret_file = "webhook-secret" }
 
         [remotes.voicebot]
         url = "\(sandbox.url(of: "voicebot"))"
         token_file = "token"
         breaker = { pause = "500ms", max_pause = "1s" }
+        poll = { interval = "1s", pages = 3 }
 
         [remotes.vg]
         url = "\(sandbox.url(of: "vg"))"
         token_file = "token"
         agent_id = "agent-1"
+        poll = { interval = "1s", pages = 15 }
 
         [remotes.vg.fields]
         leadScore = "attributes.lead_score"
@@ -64,9 +76,14 @@ struct Stage {
         throw DemoFailure(description: "the outbox did not settle within a minute; see \(program.logPath)")
     }
 
+    /// Calls that change something at a remote.
+    var writes: [RequestRecord] {
+        sandbox.world.requests().filter { $0.method == "PATCH" || ($0.method == "POST" && !$0.path.hasSuffix("/get_conversation")) }
+    }
+
     /// How many calls every remote has seen.
     func tally() {
-        let requests = sandbox.world.requests()
+        let requests = writes
         for remote in ["fin", "voicebot", "vg", "helpdesk"] {
             let own = requests.filter { $0.instance == remote }
             let applied = own.count { $0.status == 200 }

@@ -69,14 +69,15 @@ enum ExplainView {
             }
             lines += table.text.split(separator: "\n").map { "  \($0)" }
         }
-        if let seenAt = stored.seenAt { lines.append("  last seen \(seenAt)") }
+        // What an answer to our own call showed counts as seen, too.
+        if let seenAt = [stored.seenAt, stored.acknowledgedAt].compactMap({ $0 }).max() { lines.append("  last seen \(seenAt)") }
         for (field, verdict) in stored.verdicts.sorted(by: { $0.key < $1.key }) {
             lines.append("  \(field): \(verdict["rule"]?.stringValue ?? "") (\(verdict["at"]?.stringValue ?? ""))")
         }
         for row in stored.history {
             let what = row.fields.map { $0.isEmpty ? row.operation : $0.joined(separator: ", ") } ?? "message"
             let error = row.lastError.map { ": \($0)" } ?? ""
-            lines.append("  outbox \(row.id)  \(row.createdAt)  \(row.state.rawValue) after \(row.attempts) attempts  \(what)\(error)")
+            lines.append("  outbox \(row.id)  \(row.createdAt)  \(row.state.rawValue), attempts \(row.attempts)  \(what)\(error)")
         }
         return lines.joined(separator: "\n")
     }

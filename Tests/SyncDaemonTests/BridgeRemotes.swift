@@ -36,16 +36,19 @@ final class BridgeRemotes: HTTPTransport {
             } else {
                 world.reads += 1
             }
-            let fate = world.chance(world.faultShare) ? Fate.allCases.randomElement(using: &world.random) : nil
+            var fate = world.chance(world.faultShare) ? Fate.allCases.randomElement(using: &world.random) : nil
+            if world.losesAnswers, case .write = request { fate = .closedAfter }
             if fate != nil, case .write(let key, _) = request { world.failedWrites[key, default: 0] += 1 }
             return fate
         }
         // Some calls are under way for a while: others may change things meanwhile.
-        let isSlow = world.withLock { $0.faultShare > 0 && $0.chance(30) }
-        if isSlow { try? await Task.sleep(for: .milliseconds(2)) }
+        let slowness = world.withLock { world in
+            world.faultShare > 0 && world.chance(40) ? Int.random(in: 1...12, using: &world.random) : 0
+        }
+        if slowness > 0 { try? await Task.sleep(for: .milliseconds(slowness)) }
         var body: JSONValue = .null
         if fate == nil || fate?.isApplied == true { body = answer(request) }
-        if isSlow { try? await Task.sleep(for: .milliseconds(2)) }
+        if slowness > 0 { try? await Task.sleep(for: .milliseconds(slowness)) }
         if fate == .hung || fate == .hungAfter { try? await Task.sleep(for: .milliseconds(25)) }
         if case .write(let key, _) = request { world.withLock { _ = $0.inFlight.remove(key) } }
         switch fate {

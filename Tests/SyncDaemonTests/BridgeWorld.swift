@@ -34,6 +34,8 @@ struct BridgeWorld {
     var finEvents: [String: Int] = [:]
     /// Fields that people changed, by object.
     var humanChanges: [Key: Int] = [:]
+    /// How often people chose a word, or took a conversation under it, by object.
+    var chosen: [Key: [String: Int]] = [:]
     var writes: [Key: Int] = [:]
     var failedWrites: [Key: Int] = [:]
     var reads = 0
@@ -41,6 +43,8 @@ struct BridgeWorld {
     var violations: [String] = []
     /// In percent of calls.
     var faultShare = 0
+    /// Every call that writes is applied, and its answer lost.
+    var losesAnswers = false
     /// Whether vg dates changes to the second, as its examples do, or to the millisecond; and how it spells "finished".
     var datesSeconds: Bool
     var finishedWord: String
@@ -86,13 +90,16 @@ struct BridgeWorld {
         ].count { $0 }
         guard changes > 0 else { return }
         humanChanges[key, default: 0] += changes
+        if object.word != before.word || object.user != before.user { chosen[key, default: [:]][object.word, default: 0] += 1 }
         object.changedAt = now
         objects[key] = object
     }
 
     /// Lists catch up with some of the objects.
     mutating func refreshMirror(share: Int) {
-        for key in objects.keys.sorted(by: { ($0.place.rawValue, $0.id) < ($1.place.rawValue, $1.id) }) where chance(share) { mirror[key] = objects[key] }
+        for key in objects.keys.sorted(by: { ($0.place.rawValue, $0.id) < ($1.place.rawValue, $1.id) }) where chance(share) {
+            mirror[key] = objects[key]
+        }
     }
 
     // MARK: Fin

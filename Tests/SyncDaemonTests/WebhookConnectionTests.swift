@@ -6,19 +6,17 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Connections, addresses, starting and stopping.
+/// Connections: how long, how many, and how they end.
 @Suite struct WebhookConnectionTests {
-    private static var impatient: WebhookListener.Limits {
+    /// The usual limits but for those that a test waits for.
+    private static func limits(_ change: (inout WebhookListener.Limits) -> Void) -> WebhookListener.Limits {
         var limits = WebhookListener.Limits()
-        limits.request = .milliseconds(300)
-        limits.idle = .milliseconds(300)
-        limits.linger = .milliseconds(300)
-        limits.stop = .milliseconds(300)
+        change(&limits)
         return limits
     }
 
     @Test func `a body that does not come is waited for a short time only`() async throws {
-        let hooks = try await Hooks.start(limits: Self.impatient)
+        let hooks = try await Hooks.start(limits: Self.limits { $0.request = .milliseconds(300) })
         let address = hooks.listener.address
         let response = try await onThread {
             let connection = try RawConnection(address)
@@ -33,7 +31,11 @@ import Testing
     }
 
     @Test func `bytes that trickle in buy no time`() async throws {
-        let hooks = try await Hooks.start(limits: Self.impatient)
+        let hooks = try await Hooks.start(
+            limits: Self.limits {
+                $0.request = .milliseconds(300)
+                $0.idle = .milliseconds(300)
+            })
         let address = hooks.listener.address
         // A body, and a head.
         for beginning in ["POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "POST /hooks/fin HTTP/1.1\r\nX-Long: "] {
@@ -52,7 +54,7 @@ import Testing
     }
 
     @Test func `one connection serves many calls, also those that do not wait for the answer`() async throws {
-        let hooks = try await Hooks.start(limits: Self.impatient)
+        let hooks = try await Hooks.start(limits: Self.limits { $0.idle = .milliseconds(500) })
         let address = hooks.listener.address
         let statuses = try await onThread {
             let connection = try RawConnection(address)
@@ -82,10 +84,31 @@ import Testing
         await hooks.stop()
     }
 
+    @Test func `a caller that asks first is told to go on, or why not`() async throws {
+        let hooks = try await Hooks.start()
+        let address = hooks.listener.address
+        let body = Hooks.status("c1")
+        let fields = ["Expect: 100-continue", "X-Fin-Agent-API-Webhook-Signature: sha256=\(Hooks.signature(of: body))"]
+        let head = Hooks.request("POST", "/hooks/fin", fields + ["Content-Length: \(body.utf8.count)"])
+        let statuses = try await onThread {
+            let connection = try RawConnection(address)
+            connection.write(head)
+            let first = try connection.readResponse()?.status
+            connection.write(body)
+            return [first, try connection.readResponse()?.status]
+        }
+        #expect(statuses == [100, 200])
+        let tooLarge = Hooks.request("POST", "/hooks/fin", ["Expect: 100-continue", "Content-Length: 1000000"])
+        #expect(try await hooks.call(tooLarge).status == 413)
+        await hooks.stop()
+    }
+
     @Test func `more connections than are allowed wait for their turn`() async throws {
-        var limits = Self.impatient
-        limits.connections = 2
-        let hooks = try await Hooks.start(limits: limits)
+        let hooks = try await Hooks.start(
+            limits: Self.limits {
+                $0.connections = 2
+                $0.idle = .milliseconds(300)
+            })
         let address = hooks.listener.address
         let silent = try await onThread { try [RawConnection(address), RawConnection(address)].map(ObjectBox.init) }
         // The silent ones are closed after a while; then there is room.
@@ -135,12 +158,7 @@ import Testing
     }
 
     @Test func `a stop does not wait for a caller that does not go on`() async throws {
-        let hooks = try await Hooks.start(
-            limits: {
-                var limits = WebhookListener.Limits()
-                limits.stop = .milliseconds(100)
-                return limits
-            }())
+        let hooks = try await Hooks.start(limits: Self.limits { $0.stop = .milliseconds(100) })
         let address = hooks.listener.address
         let connections = try await onThread {
             let half = try RawConnection(address)
@@ -156,62 +174,6 @@ import Testing
         await hooks.stop()
         #expect(clock.now - before < .seconds(5))
         withExtendedLifetime(connections) {}
-    }
-
-    // MARK: Addresses
-
-    @Test func `an address that is taken is named`() async throws {
-        let hooks = try await Hooks.start()
-        var settings = Hooks.settings
-        settings.address = hooks.listener.address
-        let error = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
-        #expect(error?.description.contains("cannot listen on \(settings.address): another program listens there; end it") == true)
-        await hooks.stop()
-        let successor = try await Hooks.start(settings)
-        #expect(successor.listener.address == settings.address)
-        await successor.stop()
-    }
-
-    @Test func `a unix socket is made, kept from others, and taken away`() async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("cs-\(UUID().uuidString.prefix(8))").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let path = directory + "/hooks.sock"
-        var settings = Hooks.settings
-        settings.address = .unix(path: path)
-        let first = try await Hooks.start(settings)
-        #expect(try await first.call(Hooks.fin(Hooks.status("c1"))).status == 200)
-        let taken = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
-        #expect(taken?.description.contains("another program listens there") == true)
-        #expect(try await first.call(Hooks.request("HEAD", "/hooks/fin")).status == 200, "it was left alone")
-        await first.stop()
-        #expect(!FileManager.default.fileExists(atPath: path))
-
-        try Self.leaveSocketBehind(at: path)
-        let second = try await Hooks.start(settings)
-        #expect(try await second.call(Hooks.request("HEAD", "/hooks/fin")).status == 200)
-        await second.stop()
-
-        try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
-        let refused = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
-        #expect(refused?.description.contains("no socket lies there") == true)
-        #expect(FileManager.default.contents(atPath: path) == Data("precious".utf8))
-        settings.address = .unix(path: directory + "/missing/hooks.sock")
-        let missing = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
-        #expect(missing?.description.contains("RuntimeDirectory") == true, "\(String(describing: missing))")
-    }
-
-    /// What a program that was killed leaves.
-    private static func leaveSocketBehind(at path: String) throws {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-        }
-        close(descriptor)
-        #expect(result == 0)
     }
 }
 

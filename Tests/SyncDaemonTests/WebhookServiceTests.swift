@@ -54,6 +54,17 @@ import Testing
         var news: Int { record.state.withLock { $0.news } }
         var lines: [String] { record.state.withLock { $0.lines } }
 
+        /// Links of which something was acknowledged.
+        func know(_ links: [(remote: String, id: String, agent: String?)]) throws {
+            try DatabaseQueue(path: store.path).write { db in
+                for link in links {
+                    try db.execute(
+                        sql: "INSERT INTO link_state (conversation_id, remote, target_id, target_agent) VALUES (?, ?, ?, ?)",
+                        arguments: [link.id, link.remote, link.id, link.agent])
+                }
+            }
+        }
+
         func rows(_ sql: String) throws -> [String] {
             try DatabaseQueue(path: store.path).read { try String.fetchAll($0, sql: sql) }
         }
@@ -73,8 +84,11 @@ import Testing
             try sandbox.world.setWebhook(WebhookTarget(url: "http://127.0.0.1:\(port)/hooks/\(name)", secret: Hooks.secret), on: name)
         }
         try sandbox.world.seed([["conversation": "17"]], on: "voicebot")
-        try sandbox.world.seed([["agent": "a1", "conversation": "v1"]], on: "vg")
+        try sandbox.world.seed([["agent": "a1", "conversation": "v1"], ["agent": "a1", "conversation": "v2"]], on: "vg")
         try sandbox.world.seed([["conversation": "c1"]], on: "helpdesk")
+        // Only what is known here has to be read; vg tells of every conversation that it has.
+        try site.know([("helpdesk", "c1", nil), ("vg", "v1", "a1")])
+        try sandbox.act(["agent": "a1", "conversation": "v2", "state": "human-chatting"], on: "vg")
         try sandbox.act(["conversation": "c1", "status": "escalated"], on: "fin")
         try sandbox.act(["conversation": "c1", "reply": "<p>\(Hooks.text)</p>".sandboxJSON], on: "fin")
         try sandbox.act(["conversation": "17", "status": "done"], on: "voicebot")

@@ -8,7 +8,7 @@ extension SeededGenerator {
         var object: JSONObject = [kind == .vg ? "ID" : "id": .integer(Int64.random(in: 0...9_999, using: &self))]
         var observation = Observation()
         if chance(90) {
-            let word = pick("open", "done", "to-do", "in-progress", "ended_chat", "completed", "something new", "Ä")
+            let word = pick("open", "done", "to-do", "in-progress", "ended_chat", "completed", "something-new", "Ä")
             object[kind == .vg ? "state" : "status"] = .string(word)
             observation.word = word
         }

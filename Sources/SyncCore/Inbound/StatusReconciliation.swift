@@ -34,13 +34,16 @@ package struct StatusReconciliation: Sendable {
         package var isDue: Bool
         /// When status or assignee last changed.
         package var changedAt: Instant
+        /// When the status last changed: what a message has to be newer than to reopen a finished conversation.
+        package var statusChangedAt: Instant
         /// When the end user last wrote.
         package var lastUserMessageAt: Instant?
 
-        package init(state: LocalState, isDue: Bool = false, changedAt: Instant, lastUserMessageAt: Instant? = nil) {
+        package init(state: LocalState, isDue: Bool = false, changedAt: Instant, statusChangedAt: Instant? = nil, lastUserMessageAt: Instant? = nil) {
             self.state = state
             self.isDue = isDue
             self.changedAt = changedAt
+            self.statusChangedAt = statusChangedAt ?? changedAt
             self.lastUserMessageAt = lastUserMessageAt
         }
     }
@@ -55,7 +58,7 @@ package struct StatusReconciliation: Sendable {
         case agreed
         /// The local word is finer than the remote's of the same class.
         case finer
-        /// Nobody takes a conversation from a person by saying that one is needed.
+        /// A person has the conversation; a remote that is told nothing (fin) does not take it away by going on, or by asking for one.
         case attended
         case adopted(LocalState)
         /// Both changed, the remote's change wins.
@@ -101,7 +104,7 @@ package struct StatusReconciliation: Sendable {
     /// - Returns: nil where the late word changes nothing.
     package func decideLate(_ word: String, after later: String, at: Instant, local: Local) -> LocalState? {
         guard lens.inbound.silentAfter[later]?.contains(word) == true, case .state(let taken, _) = lens.inbound[later],
-            case .state(let status, let owner) = lens.inbound[word], local.state.status == taken, local.changedAt == at
+            case .state(let status, let owner) = lens.inbound[word], local.state.status == taken, local.statusChangedAt == at
         else { return nil }
         return LocalState(status, owner.applied(to: local.state.owner, hasAssignee: false))
     }
@@ -123,7 +126,8 @@ package struct StatusReconciliation: Sendable {
     }
 
     private func merge(_ state: LocalState, _ seen: Observation, _ local: Local, _ known: Known?) -> Decision {
-        if lens.isReadOnly, state.owner == .none, local.state.owner == .human, !local.state.status.isFinished { return .attended }
+        // A remote that is told nothing does not know that a person has the conversation by now.
+        if lens.isReadOnly, !state.status.isFinished, state.owner != .human, local.state == LocalState(.open, .human) { return .attended }
         let isConflict = lens.isReadOnly ? seen.changedAt.map { local.changedAt > $0 } ?? false : local.isDue
         if isConflict, !remoteWins(seen, local, known) { return .conflictWon }
         if local.state.status.isFinished, !state.status.isFinished, !mayReopen(seen, local) { return .reopeningRefused }
@@ -145,7 +149,7 @@ package struct StatusReconciliation: Sendable {
         switch policy.reopening {
         case .always: true
         case .never: false
-        case .message: [seen.lastUserMessageAt, local.lastUserMessageAt].contains { $0.map { $0 > local.changedAt } ?? false }
+        case .message: [seen.lastUserMessageAt, local.lastUserMessageAt].contains { $0.map { $0 > local.statusChangedAt } ?? false }
         }
     }
 }

@@ -10,13 +10,16 @@ package struct InboundSnapshot: Sendable {
     package var overtakenAt: Instant?
     /// When status or assignee of the conversation last changed here.
     package var localChangedAt: Instant
+    /// When the status did.
+    package var statusChangedAt: Instant
     package var lastUserMessageAt: Instant?
     /// The local assignee that `assignees` names for the person whom the remote reports.
     package var reportedAssigneeID: String?
 
     package init(
         remote: String, conversation: Conversation, observation: Observation, knowledge: RemoteKnowledge = .init(), seenAt: Instant? = nil,
-        overtakenAt: Instant? = nil, localChangedAt: Instant, lastUserMessageAt: Instant? = nil, reportedAssigneeID: String? = nil
+        overtakenAt: Instant? = nil, localChangedAt: Instant, statusChangedAt: Instant? = nil,
+        lastUserMessageAt: Instant? = nil, reportedAssigneeID: String? = nil
     ) {
         self.remote = remote
         self.conversation = conversation
@@ -25,6 +28,7 @@ package struct InboundSnapshot: Sendable {
         self.seenAt = seenAt
         self.overtakenAt = overtakenAt
         self.localChangedAt = localChangedAt
+        self.statusChangedAt = statusChangedAt ?? localChangedAt
         self.lastUserMessageAt = lastUserMessageAt
         self.reportedAssigneeID = reportedAssigneeID
     }
@@ -69,6 +73,8 @@ package struct Verdict: Equatable, Sendable {
     package var rule: String
     package var word: String?
     package var changes = Changes()
+    /// Columns besides status and assignee that are taken over; ``kind`` and ``rule`` speak of the status.
+    package var otherFields: [String] = []
     /// What the remote is known to hold after this.
     package var base: Fields
     package var seen: Fields

@@ -38,10 +38,13 @@ package enum StatusLaws {
 
     /// All violations; of each law and remote the first counter-example.
     package static func violations(of remotes: [NamedLens]) -> [Violation] {
-        let single = remotes.flatMap { remote in [totality(remote), getPut(remote), putGet(remote)].compactMap { $0 } }
-        // A map that contradicts itself does not come to rest either; one explanation is enough.
-        let broken = Set(single.map(\.remote))
-        return single + RestSearch(remotes: remotes.filter { !broken.contains($0.name) }).violations()
+        let alone = remotes.flatMap { remote in
+            let laws = [totality(remote), getPut(remote), putGet(remote)].compactMap { $0 }
+            // A map that contradicts itself does not come to rest either; one explanation is enough.
+            return laws.isEmpty ? RestSearch(remotes: [remote]).violations() : laws
+        }
+        let broken = Set(alone.map(\.remote))
+        return alone + RestSearch(remotes: remotes.filter { !broken.contains($0.name) }).violations()
     }
 
     private static func totality(_ remote: NamedLens) -> Violation? {

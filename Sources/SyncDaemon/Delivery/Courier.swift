@@ -37,8 +37,7 @@ struct Courier: Sendable {
             method: call.method, url: remote.url + call.path, headers: headers, body: call.body == .null ? "" : call.body.text)
         do throws(TransportFailure) {
             let reply = try await transport.send(request)
-            return ReplyReader(adapter: adapter, classifier: remote.classifier).readState(
-                reply, redaction: Redaction(credential: credential.token, body: .null), now: now())
+            return ReplyReader(adapter: adapter, classifier: remote.classifier).readState(reply, now: now())
         } catch {
             return (remote.classifier.classify(error), nil)
         }

@@ -1,6 +1,9 @@
 import SyncCore
 
-/// Reading the remote through the same gate as deliveries: its rate, concurrency, breaker and holds count for both.
+/// Reading the remote through the same gate as deliveries: its rate, concurrency and holds count for both.
+///
+/// A read neither parks a remote nor ends its parking: a token may have the right to do the one and not the other. It may be the call
+/// that finds out whether a remote with an open breaker is back: that one asks whether the remote answers at all.
 extension Lane {
     enum ReadAnswer: Sendable {
         case body(JSONValue)
@@ -18,6 +21,8 @@ extension Lane {
         guard !isStopping else { return .held(until: nil) }
         refreshCredential()
         while true {
+            guard let opensAt = gate.opensAt(now: now()) else { return .held(until: nil) }
+            if opensAt > now() + Lane.shortHold { return .held(until: opensAt) }
             let (admission, change) = gate.admit(now: now())
             report(change)
             switch admission {
@@ -38,7 +43,8 @@ extension Lane {
 
     private func answer(to call: OutboundCall) async -> ReadAnswer {
         let (outcome, body) = await courier.read(call, credential: credential)
-        for change in gate.finished(outcome, now: now()) { report(change) }
+        let tellsNothing = gate.parkedAt != nil || outcome.outcome == .park
+        for change in gate.finished(tellsNothing ? DeliveryOutcome(.interrupted) : outcome, now: now()) { report(change) }
         // A slot is free, and what changed about the gate has to be stored.
         wakeSignal.wake()
         if gateChanged { start(run: run) }

@@ -24,6 +24,11 @@ package final class InboundReporter: Sendable {
 
     private func report(_ result: Reconciled) {
         let verdict = result.verdict
+        if !verdict.otherFields.isEmpty, verdict.changes.status == nil, verdict.changes.assigneeID == nil {
+            log.write(
+                LogEvent("status.adopted", level: .notice).with("remote", result.remote).with("conversation", result.conversationID)
+                    .with("changed", verdict.otherFields.joined(separator: ",")))
+        }
         switch verdict.kind {
         case .adopted:
             log.write(

@@ -25,6 +25,13 @@ package actor Poller {
     private let onWork: @Sendable () -> Void
     private var schedule: PollSchedule?
     private var isReading = false
+    /// A start came while something was being read.
+    private var wasAskedAgain = false
+    /// After a failed look nothing is read before that moment; doubled with each failure in a row.
+    private var restsUntil: Instant?
+    private var failures: Int64 = 0
+    private static let firstRest = Span.seconds(1)
+    private static let longestRest = Span.minutes(5)
     private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var lastWaiter = 0
 
@@ -44,13 +51,19 @@ package actor Poller {
         schedule = remote.poll.map { PollSchedule(interval: $0.interval, now: now()) }
     }
 
-    /// When the list is due to be read; nil without polling.
-    package var nextAt: Instant? { schedule?.nextAt }
+    /// When something is due to be read; nil without polling, unless a failed look has to be made up for.
+    package var nextAt: Instant? {
+        [schedule.map { max($0.nextAt, restsUntil ?? $0.nextAt) }, restsUntil].compactMap { $0 }.min()
+    }
 
     /// Begins to read what is due, in the background.
     /// - Returns: whether something was due.
     package func start() async -> Bool {
-        guard !isReading else { return false }
+        guard !isReading else {
+            wasAskedAgain = true
+            return false
+        }
+        if let restsUntil, now() < restsUntil, restsUntil - now() <= Poller.longestRest { return false }
         isReading = true
         let requests = (try? await store.readRequests(of: remote.name, limit: Poller.requestLimit)) ?? []
         let isListDue = schedule?.begin(now: now()) ?? false
@@ -76,8 +89,10 @@ package actor Poller {
         }
     }
 
-    private func end() {
+    private func end(hasNews: Bool = false) {
         isReading = false
+        if hasNews || wasAskedAgain { onWork() }
+        wasAskedAgain = false
         for waiter in waiters.values { waiter.resume() }
         waiters = [:]
     }
@@ -100,10 +115,11 @@ package actor Poller {
             try await store.noteRead(remote.name, now: now())
             reporter.reportRead(remote.name, failure: nil)
             if isListDue { schedule?.ended() }
-            end()
-            if hasNews { onWork() }
+            (failures, restsUntil) = (0, nil)
+            end(hasNews: hasNews || requests.count == Poller.requestLimit)
         } catch Interruption.held(let until) {
             schedule?.held(until: until, now: now())
+            restsUntil = max(until ?? now() + Poller.longestRest, now() + Poller.firstRest)
             end()
         } catch {
             if case Interruption.failed(let reason) = error {
@@ -112,6 +128,8 @@ package actor Poller {
                 reporter.reportRead(remote.name, failure: "\(error)")
             }
             schedule?.failed(now: now())
+            failures += 1
+            restsUntil = now() + min(Poller.firstRest * (Int64(1) << min(failures, 10)), Poller.longestRest)
             end()
         }
     }

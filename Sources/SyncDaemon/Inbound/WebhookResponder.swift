@@ -58,7 +58,7 @@ final class WebhookResponder: Sendable {
     }
 
     func respond(to request: Request, writer: consuming ResponseWriter) async throws {
-        let answer = try await answer(to: request)
+        let answer = try await answer(to: request, with: writer)
         var fields = answer.fields
         fields[.contentLength] = String(answer.text.utf8.count)
         if !answer.text.isEmpty { fields[.contentType] = "text/plain; charset=utf-8" }
@@ -69,7 +69,7 @@ final class WebhookResponder: Sendable {
 
     // MARK: Before the body is read
 
-    private func answer(to request: Request) async throws -> Answer {
+    private func answer(to request: Request, with writer: borrowing ResponseWriter) async throws -> Answer {
         let path = String((request.head.path ?? "/").prefix { $0 != "?" })
         let (route, maximumBody) = state.withLock { ($0.routes[path], $0.maximumBody) }
         guard let route else { return refuse(.notFound, .unknownPath, remote: nil) }
@@ -85,6 +85,8 @@ final class WebhookResponder: Sendable {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody {
             return refuse(.contentTooLarge, .tooLarge, remote: route.remote)
         }
+        // RFC 9110 section 10.1.1: the sender waits for a word before it sends the body.
+        if request.headers[.expect]?.lowercased() == "100-continue" { try await writer.writeInformationalHead(.init(status: .continue)) }
         let body: [UInt8]
         do {
             body = Array(try await request.body.collect(upTo: maximumBody).readableBytesView)

@@ -62,13 +62,9 @@ package actor Daemon {
             LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
                 .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
+        let calls = try await bindOrGiveUp()
         await startScheduler()
-        do {
-            await webhooks.adopt(try await webhooks.prepare(configuration))
-        } catch {
-            await stopWork()
-            throw error
-        }
+        await webhooks.adopt(calls)
         log.write(LogEvent("service.ready", level: .notice))
         let stateLines = Task { await writeStateLines() }
         for await signal in signals {
@@ -81,6 +77,16 @@ package actor Daemon {
         }
         stateLines.cancel()
         log.write(LogEvent("service.stopped", level: .notice))
+    }
+
+    /// Before the first run: a second service with the same address ends without having sent anything.
+    private func bindOrGiveUp() async throws -> WebhookService.Plan {
+        do {
+            return try await webhooks.prepare(configuration)
+        } catch {
+            await engine.stop(within: .zero)
+            throw error
+        }
     }
 
     private func startScheduler() async {

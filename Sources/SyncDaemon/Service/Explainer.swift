@@ -60,13 +60,14 @@ package struct Explainer: Sendable {
             var field = RemoteExplanation.Field(
                 name: name, base: link.knowledge.base[name], wanted: projection.fields[name], seen: link.knowledge.seen[name],
                 decision: "", rule: "")
-            (field.decision, field.rule) = rule(field, remote, projection, isDue: due[name] != nil, link)
+            (field.decision, field.rule) = rule(field, remote, projection, isDue: due[name] != nil, link, stored)
             return field
         }
     }
 
     private func rule(
-        _ field: RemoteExplanation.Field, _ remote: RemoteConfiguration, _ projection: Projection, isDue: Bool, _ link: StoredLink
+        _ field: RemoteExplanation.Field, _ remote: RemoteConfiguration, _ projection: Projection, isDue: Bool, _ link: StoredLink,
+        _ stored: StoredConversation
     ) -> (String, String) {
         if link.goneAt != nil {
             return ("gone", "the remote says that the object is gone; nothing is sent until the link is written again")
@@ -75,7 +76,7 @@ package struct Explainer: Sendable {
             if link.knowledge.inDoubt.contains(field.name) {
                 return ("in_doubt", "\(wanted.text) was sent and no answer came: it is sent again until it is acknowledged")
             }
-            guard isDue else { return ("acknowledged", "the remote has it") }
+            guard isDue else { return (field.base == nil ? "up_to_date" : "acknowledged", agreement(field, remote, stored)) }
             return ("due", field.base == nil ? "it was never acknowledged" : "it differs from what was acknowledged")
         }
         if let omission = projection.omissions.first(where: { $0.field == field.name }) { return ("omitted", omission.reason) }
@@ -84,6 +85,20 @@ package struct Explainer: Sendable {
             return ("held_back", "the status map sends nothing over `\(known)` for this state (`convosync map`)")
         }
         return ("no_statement", "nothing is said about it")
+    }
+
+    /// Why nothing is due: the law of the status map says it in its own words.
+    private func agreement(
+        _ field: RemoteExplanation.Field, _ remote: RemoteConfiguration, _ stored: StoredConversation
+    ) -> String {
+        guard field.name == remote.kind.adapter(remote.profile).statusField, case .success(let conversation) = stored.conversation,
+            let word = (field.seen ?? field.base)?.stringValue
+        else { return "nothing to send" }
+        let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: remote.profile.aiAssignees))
+        guard remote.profile.lens.looks(state, like: word) else {
+            return "\(remote.name) says `\(word)`, which fits `\(conversation.status.rawValue)`"
+        }
+        return "\(remote.name) says `\(word)`, which is what `\(conversation.status.rawValue)` looks like there"
     }
 
     // MARK: What comes next

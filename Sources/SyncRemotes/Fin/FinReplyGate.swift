@@ -17,9 +17,9 @@ package enum FinReplyGate {
         switch word {
         case "thinking", "replying":
             guard let word, let since, now < since + bound, now >= since - bound else { return nil }
-            return .until(since + bound, reason: "held: Fin's last status is \(word)")
+            return .until(since + bound, reason: "Fin's last status is \(word)")
         case "escalated", "resolved", "complete":
-            return .indefinitely(reason: "held: Fin's last status is \(word ?? ""), and it takes no replies after that")
+            return .indefinitely(reason: "Fin's last status is \(word ?? ""), and it takes no replies after that")
         default:
             return nil
         }

@@ -6,6 +6,9 @@ enum VGDocument {
     /// The word of S4's own example, which is no member of the enum.
     static let exampleState = "completed"
 
+    /// In neither of the two, but in one capture of the vendor's own page (README section 5): a system may come to hold it by itself.
+    static let observedState = "open"
+
     private static let texts = [
         "userEmail", "userName", "userPhone", "userAddress", "userCompany", "userWebsite", "notes", "userProfilePic", "ID", "userID",
         "campaignId", "userImage", "socialHandle", "userOs", "userBrowser", "whatsappPhoneNumberId", "whatsappBusinessNumber",
@@ -80,7 +83,7 @@ enum VGDocument {
 
     /// What a teammate or the bot can change: any documented field, with the conversation and the agent beside them.
     static let act: FieldShape = {
-        var changed = fields(states: states + [exampleState])
+        var changed = fields(states: states + [exampleState, observedState])
         changed["conversation"] = .string
         changed["agent"] = .string
         return .record(changed, required: ["conversation", "agent"])

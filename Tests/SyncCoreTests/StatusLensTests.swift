@@ -1,0 +1,95 @@
+import SyncCore
+import Testing
+
+/// The law of design section 5: what looks like the word over there stays as it is, everything else becomes the word's image.
+@Suite struct StatusLensTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        var lens: StatusLens
+        var word: String
+        var hasAssignee = false
+        var local: LocalState
+        var image: StatusLens.Image
+        var testDescription: String { "\(word)\(hasAssignee ? " with an assignee" : "") onto \(local.name)" }
+
+        init(_ lens: StatusLens, _ word: String, _ local: LocalState, _ image: StatusLens.Image, hasAssignee: Bool = false) {
+            (self.lens, self.word, self.local, self.image, self.hasAssignee) = (lens, word, local, image, hasAssignee)
+        }
+    }
+
+    private static let voicebot = DesignMaps.voicebot
+    private static let vg = DesignMaps.vg
+
+    @Test(arguments: [
+        // voicebot has one word for all that is finished: which one it was is kept.
+        Case(voicebot, "done", .ended, .stays), Case(voicebot, "done", .resolved, .stays), Case(voicebot, "done", .closed, .stays),
+        Case(voicebot, "done", .human, .becomes(LocalState(.closed, .human))),
+        Case(voicebot, "to-do", .nobody, .stays), Case(voicebot, "to-do", .ai, .becomes(.nobody)),
+        Case(voicebot, "to-do", .human, .becomes(.nobody)), Case(voicebot, "to-do", .closed, .becomes(.nobody)),
+        // "In progress" with nobody named says nothing about who it is.
+        Case(voicebot, "in-progress", .ai, .stays), Case(voicebot, "in-progress", .human, .stays),
+        Case(voicebot, "in-progress", .nobody, .stays), Case(voicebot, "in-progress", .closed, .becomes(.ai)),
+        Case(voicebot, "in-progress", .ai, .becomes(.human), hasAssignee: true),
+        Case(voicebot, "in-progress", .nobody, .becomes(.human), hasAssignee: true),
+        Case(voicebot, "in-progress", .human, .stays, hasAssignee: true),
+        Case(voicebot, "in-progress", .ended, .becomes(.human), hasAssignee: true),
+        // vg.
+        Case(vg, "ended_chat", .closed, .stays), Case(vg, "completed", .resolved, .stays),
+        Case(vg, "completed", .ai, .becomes(LocalState(.ended, .ai))),
+        Case(vg, "human-chatting", .ai, .becomes(.human)), Case(vg, "requested_chat", .human, .becomes(.nobody)),
+        Case(vg, "ai-chatting", .human, .becomes(.ai)), Case(vg, "ai-chatting", .ai, .stays),
+        // The guard is about writing only: what is read is what it is.
+        Case(vg, "human-chatting", .human, .stays),
+        // Words that nobody mapped.
+        Case(vg, "open", .ai, .unmapped), Case(voicebot, "Done", .ended, .unmapped), Case(voicebot, "", .ai, .unmapped),
+        // The helpdesk says as exactly as the local row how a conversation was finished.
+        Case(DesignMaps.helpdesk, "closed", .ended, .becomes(LocalState(.closed, .human))),
+        Case(DesignMaps.helpdesk, "resolved", .closed, .becomes(.resolved)),
+        Case(DesignMaps.helpdesk, "open", .nobody, .stays), Case(DesignMaps.helpdesk, "open", .ended, .becomes(.human)),
+        // fin is never told anything, so nothing looks like its words; the finer word of a class is kept all the same.
+        Case(DesignMaps.fin, "complete", .resolved, .finer), Case(DesignMaps.fin, "complete", .ended, .finer),
+        Case(DesignMaps.fin, "complete", .ai, .becomes(.closed)), Case(DesignMaps.fin, "resolved", .closed, .becomes(.resolved)),
+        Case(DesignMaps.fin, "escalated", .ai, .becomes(.nobody)), Case(DesignMaps.fin, "replying", .ai, .stays),
+    ])
+    func `the image of a word`(_ test: Case) {
+        #expect(test.lens.image(of: test.word, hasAssignee: test.hasAssignee, onto: test.local) == test.image)
+    }
+
+    @Test func `a word mapped to no statement is silent`() {
+        var lens = Self.voicebot
+        lens.inbound.cells["done"] = .noStatement
+        #expect(lens.image(of: "done", hasAssignee: false, onto: .ai) == .silent)
+        #expect(lens.put("done", onto: .ai) == .ai)
+    }
+
+    @Test func `two words are the same where they have the same image, and two unmapped ones never are`() {
+        #expect(Self.vg.inbound.meanSame("completed", "ended_chat"))
+        #expect(!Self.vg.inbound.meanSame("completed", "ai-chatting"))
+        #expect(!Self.vg.inbound.meanSame("this", "that"))
+        #expect(Self.vg.inbound.meanSame("this", "this"))
+    }
+
+    @Test func `a state that is sent as nothing looks like no word`() {
+        var lens = Self.vg
+        lens.outbound[.closed] = .noStatement
+        #expect(!lens.looks(.closed, like: "ended_chat"))
+        #expect(lens.looks(.ended, like: "completed"))
+    }
+
+    @Test func `only a map without any outbound word is read-only`() {
+        #expect(DesignMaps.fin.isReadOnly)
+        for lens in [DesignMaps.helpdesk, Self.voicebot, Self.vg] { #expect(!lens.isReadOnly) }
+        var lens = DesignMaps.fin
+        lens.outbound[.ai] = .word("thinking")
+        #expect(!lens.isReadOnly)
+    }
+
+    @Test func `the guard of vg: a bot takes no chat from a person`() {
+        let map = Self.vg.outbound
+        #expect(map.word(for: .ai, over: "human-chatting") == nil)
+        #expect(map.word(for: .ai, over: "requested_chat") == nil)
+        #expect(map.word(for: .ai, over: "ended_chat") == "ai-chatting")
+        #expect(map.word(for: .ai, over: nil) == "ai-chatting")
+        #expect(map.word(for: .human, over: "requested_chat") == "human-chatting")
+        #expect(map.word(for: .ended, over: "human-chatting") == "ended_chat")
+    }
+}

@@ -1,0 +1,125 @@
+import Crypto
+import Foundation
+import SeededRandom
+import SyncCore
+import Testing
+
+@testable import SyncRemotes
+
+@Suite struct FinWebhookTests {
+    private func read(_ body: String) throws(WebhookRejection) -> WebhookReading {
+        try Signed.reader(.fin).read(Array(body.utf8), proof: "sha256=" + Signed.hexadecimal(body))
+    }
+
+    private static let status = #"""
+        {"event_name":"fin_status_updated","conversation_id":"c1","user_id":"u1","status":"escalated","reason":"Routed to team",
+        "created_at_ms":"2025-01-24T10:00:00.123Z"}
+        """#
+    private static let replied = #"""
+        {"event_name":"fin_replied","conversation_id":"c1","message":{"id":"m1","author":"fin","body":"<p>Hi</p>",
+        "timestamp_ms":"2025-01-24T10:00:00.120Z"},"status":"awaiting_user_reply","created_at_ms":1737712800123}
+        """#
+    private static let moment = Instant(milliseconds: 1_737_712_800_123)
+
+    @Test func `a status is a notice with a key of conversation, word and time`() throws {
+        #expect(
+            try read(Self.status)
+                == .notices([
+                    .status(conversationID: "c1", word: "escalated", at: Self.moment, key: "status:1737712800123:escalated:c1")
+                ]))
+    }
+
+    @Test func `a reply is a message and the status after it`() throws {
+        #expect(
+            try read(Self.replied)
+                == .notices([
+                    .message(
+                        conversationID: "c1", id: "m1", body: "<p>Hi</p>", at: Instant(milliseconds: 1_737_712_800_120), key: "message:m1"),
+                    .status(
+                        conversationID: "c1", word: "awaiting_user_reply", at: Self.moment,
+                        key: "status:1737712800123:awaiting_user_reply:c1"),
+                ]))
+    }
+
+    @Test func `a message without id has the same key each time, and another one for another body, time or conversation`() throws {
+        func key(_ change: (String, String)? = nil) throws -> String {
+            var body = Self.replied.replacing(#""id":"m1","#, with: "")
+            if let change { body = body.replacing(change.0, with: change.1) }
+            guard case .notices(let notices) = try read(body), case .message(_, let id, _, _, let key) = notices[0] else { return "" }
+            #expect(key == "message:\(id)" && id.hasPrefix("fin-17377128001"))
+            return key
+        }
+        let keys = try [
+            key(), key(("Hi", "Ho")), key((".120Z", ".121Z")), key((#""conversation_id":"c1""#, #""conversation_id":"c2""#)),
+        ]
+        #expect(Set(keys).count == 4)
+        #expect(try key() == keys[0])
+        #expect(try key(("1737712800123", "1737712999999")) == keys[0], "the event's own time may differ with the way it comes")
+    }
+
+    @Test func `what a user or an agent wrote is no message of Fin`() throws {
+        let reading = try read(Self.replied.replacing(#""author":"fin""#, with: #""author":"agent""#))
+        guard case .notices(let notices) = reading else { return #expect(Bool(false)) }
+        #expect(notices.count == 1)
+        if case .message = notices[0] { #expect(Bool(false)) }
+    }
+
+    @Test func `other events are acknowledged and mean nothing`() throws {
+        #expect(try read(#"{"event_name":"csat_requested","conversation_id":5}"#) == .ignored(event: "csat_requested"))
+    }
+
+    @Test(arguments: [
+        ("", "no JSON"), ("[1,2", "no JSON"), ("[]", "event_name"), ("null", "event_name"), (#"{"event_name":7}"#, "event_name"),
+        (#"{"event_name":"fin_status_updated"}"#, "conversation_id"),
+        (#"{"event_name":"fin_status_updated","conversation_id":{"a":1},"status":"x","created_at_ms":1}"#, "conversation_id"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"a\u0000b","status":"x","created_at_ms":1}"#, "conversation_id"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"c","status":["x"],"created_at_ms":1737712800123}"#, "status"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"c","status":"x"}"#, "created_at_ms"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"c","status":"x","created_at_ms":1737712800}"#, "created_at_ms"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"c","status":"x","created_at_ms":1737712800123.5}"#, "created_at_ms"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"c","status":"x","created_at_ms":"yesterday"}"#, "created_at_ms"),
+        (#"{"event_name":"fin_status_updated","conversation_id":"c","status":"x","created_at_ms":9223372036854775807}"#, "created_at_ms"),
+        (#"{"event_name":"fin_replied","conversation_id":"c","created_at_ms":1737712800123}"#, "message"),
+        (#"{"event_name":"fin_replied","conversation_id":"c","message":"m","created_at_ms":1737712800123}"#, "message"),
+        (#"{"event_name":"fin_replied","conversation_id":"c","message":{"body":1},"created_at_ms":1737712800123}"#, "body"),
+        (#"{"event_name":"fin_replied","conversation_id":"c","message":{"body":"b","timestamp_ms":{}},"created_at_ms":1}"#, "timestamp_ms"),
+    ])
+    func `what is no such event is refused with the member that is wrong`(body: String, named: String) throws {
+        let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
+        guard case .unreadable(let refusal) = rejection else { return #expect(Bool(false), "\(rejection)") }
+        #expect(refusal.reason.contains(named), "\(refusal.reason)")
+        #expect(!refusal.reason.contains("yesterday"), "nothing of the body is repeated")
+    }
+
+    @Test func `however a body is damaged, it is read or refused`() {
+        var random = SeededGenerator(seed: 311)
+        for round in 0..<4000 {
+            var bytes = Array((Bool.random(using: &random) ? Self.status : Self.replied).utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let index = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
+                case 1: bytes.remove(at: index)
+                default: bytes.insert(UInt8.random(in: 0...255, using: &random), at: index)
+                }
+            }
+            do throws(WebhookRejection) {
+                _ = try FinWebhookTests.fin(bytes)
+            } catch {
+                if case .unreadable = error { continue }
+                #expect(Bool(false), "seed 311, round \(round): \(error)")
+            }
+        }
+    }
+
+    private static func fin(_ bytes: [UInt8]) throws(WebhookRejection) -> WebhookReading {
+        let code = HMAC<SHA256>.authenticationCode(for: bytes, using: SymmetricKey(data: Array(Signed.secret.utf8)))
+        return try Signed.reader(.fin).read(bytes, proof: code.map { String(format: "%02x", $0) }.joined())
+    }
+
+    @Test func `nesting without end is refused, not followed`() throws {
+        let body = String(repeating: "[", count: 200_000)
+        let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
+        #expect(rejection == .unreadable(Refusal("the body is no JSON")))
+    }
+}

@@ -1,0 +1,97 @@
+import GRDB
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Reports that come while a call is in flight, objects that are gone, and what still has to be read.
+@Suite struct ReconcilingInFlightTests {
+    private let reconciling = ReconcilingTests()
+    private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
+
+    private func converged() async throws -> Bench {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        try await bench.converge()
+        return bench
+    }
+
+    @Test func `while a call is in flight nothing is concluded; the object is read again, and planned when the call has ended`()
+        async throws
+    {
+        let bench = try await converged()
+        try bench.write("UPDATE conversations SET status = 'resolved'")
+        try await bench.plan(now: Self.at(1))
+        let claimed = try await bench.claimOne("voicebot", now: Self.at(1))
+        #expect(try await reconciling.report(bench, "voicebot", "closed", readAt: Self.at(2)).isEmpty)
+        #expect(try bench.lines("SELECT status FROM conversations") == ["resolved"])
+        let requests = try await bench.store.readRequests(of: "voicebot", limit: 10)
+        #expect(requests == [ReadRequest(remoteID: "r-c1")])
+        #expect(try bench.feed() == ["c1|voicebot|1"])
+        // Another remote's report is none of that call's business.
+        #expect(try await reconciling.report(bench, "vg", "ended", readAt: Self.at(2)).count == 1)
+        let reply = try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: Self.at(3))
+        #expect(reply.hasFreedPlanning)
+        #expect(try bench.feed().contains("c1|voicebot|0"))
+    }
+
+    @Test func `a call of unknown fate leaves the question open, and the answer of the object settles it`() async throws {
+        let bench = try await converged()
+        try bench.write("UPDATE conversations SET status = 'resolved'")
+        try await bench.plan(now: Self.at(1))
+        let claimed = try await bench.claimOne("voicebot", now: Self.at(1))
+        try await bench.finish(claimed, DeliveryOutcome(.retry, fate: .unknown, error: "timeout"), now: Self.at(2))
+        let doubts = "SELECT coalesce(in_doubt, '-') FROM link_state WHERE remote = 'voicebot'"
+        #expect(try bench.lines(doubts) == [#"{"status":"resolved"}"#])
+        let settling = InboundContext(remotes: bench.remotes, now: Self.at(3)) { snapshot in
+            var verdict = Verdict(kind: .echo, rule: "scripted", base: snapshot.knowledge.base, seen: snapshot.knowledge.seen)
+            #expect(snapshot.knowledge.attempted == ["status": "resolved"])
+            verdict.base["status"] = "resolved"
+            verdict.settled = ["status"]
+            return verdict
+        }
+        let report = Report(
+            remote: "voicebot", subject: .object(.init(remoteID: "r-c1")), observation: Observation(word: "resolved"), readAt: Self.at(3))
+        #expect(try await bench.store.reconcile([report], settling).count == 1)
+        #expect(try bench.lines(doubts) == ["-"])
+    }
+
+    @Test func `an object that is gone is reported once, and nothing that was said about it counts any more`() async throws {
+        let bench = try await converged()
+        let object = ReadRequest(remoteID: "r-c1", agentID: "agent9")
+        #expect(try await bench.store.noteGone(object, at: .vg, now: Self.at(1)) == ["c1"])
+        #expect(try await bench.store.noteGone(object, at: .vg, now: Self.at(2)) == [])
+        #expect(try await reconciling.report(bench, "vg", "ended", readAt: Self.at(3)).isEmpty)
+        #expect(try await bench.store.nextInRotation(.vg, limit: 10) == [])
+        // The same id under another agent is another object.
+        try bench.write("UPDATE links SET agent_id = 'other' WHERE remote = 'vg'")
+        try await bench.converge(now: Self.at(4))
+        #expect(try await bench.store.noteGone(object, at: .vg, now: Self.at(5)) == [])
+    }
+
+    @Test func `the rotation comes by every linked object, and begins anew`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1", "c2", "c3", "c4", "c5")
+        _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        #expect(try await bench.store.nextInRotation(.voicebot, limit: 2) == [])
+        try await bench.converge()
+        var seen: [String] = []
+        for _ in 0..<6 { seen += try await bench.store.nextInRotation(.voicebot, limit: 2).map(\.remoteID) }
+        #expect(seen == ["r-c1", "r-c2", "r-c3", "r-c4", "r-c5", "r-c1", "r-c2", "r-c3", "r-c4", "r-c5"])
+    }
+
+    @Test func `a request that was made after the read began stays`() async throws {
+        let bench = try await converged()
+        let request = ReadRequest(remoteID: "r-c1")
+        let notice = Notice.changed(remoteID: "r-c1", agentID: nil)
+        _ = try await bench.store.receive([notice], from: "voicebot", now: Self.at(1))
+        _ = try await bench.store.receive([notice, notice], from: "voicebot", now: Self.at(3))
+        try await bench.store.endReadRequests([request], of: "voicebot", readAt: Self.at(2))
+        #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [request])
+        // In the same millisecond nobody knows which came first.
+        try await bench.store.endReadRequests([request], of: "voicebot", readAt: Self.at(3))
+        #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [request])
+        try await bench.store.endReadRequests([request], of: "voicebot", readAt: Self.at(4))
+        #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [])
+    }
+}

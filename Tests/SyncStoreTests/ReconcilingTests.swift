@@ -1,0 +1,145 @@
+import GRDB
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Taking in reports on a real database: what is compared with what, what is written, and that all of it is one transaction.
+@Suite struct ReconcilingTests {
+    static let start = Bench.start
+    static func at(_ seconds: Int64) -> Instant { start + .seconds(seconds) }
+
+    /// Takes over every word that is a local status; says "planned" for one that is to be sent again.
+    static func decide(_ snapshot: InboundSnapshot) -> Verdict {
+        let word = snapshot.observation.word ?? ""
+        var verdict = Verdict(kind: .unmapped, rule: "scripted", word: word, base: snapshot.knowledge.base, seen: snapshot.knowledge.seen)
+        if word == "planned" { (verdict.kind, verdict.mustPlan) = (.refused, true) }
+        guard let status = LocalStatus(rawValue: word) else { return verdict }
+        verdict.kind = status == snapshot.conversation.status ? .unchanged : .adopted
+        if verdict.kind == .adopted { verdict.changes.status = status }
+        verdict.base["status"] = .string(word)
+        verdict.seen["status"] = .string(word)
+        return verdict
+    }
+
+    func context(_ bench: Bench, now: Instant = start) -> InboundContext {
+        InboundContext(remotes: bench.remotes, now: now, decide: Self.decide)
+    }
+
+    func report(_ bench: Bench, _ remote: String, _ word: String, readAt: Instant, changedAt: Instant? = nil) async throws -> [Reconciled] {
+        let object = ReadRequest(remoteID: remote == "helpdesk" ? "c1" : "r-c1", agentID: remote == "vg" ? "agent9" : nil)
+        let report = Report(
+            remote: remote, subject: .object(object), observation: Observation(word: word, changedAt: changedAt), readAt: readAt)
+        return try await bench.store.reconcile([report], context(bench, now: max(readAt, Self.start)))
+    }
+
+    private func converged() async throws -> Bench {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        try await bench.converge()
+        return bench
+    }
+
+    // MARK: Adopting
+
+    @Test func `what is taken over is in the row, in the history and dated, and goes to everyone but its source`() async throws {
+        let bench = try await converged()
+        let results = try await report(bench, "voicebot", "closed", readAt: Self.at(5), changedAt: Self.at(3))
+        #expect(results.map(\.verdict.kind) == [.adopted])
+        #expect(try bench.lines("SELECT status, updated_at FROM conversations") == ["closed|\(Self.at(5).iso8601)"])
+        #expect(try bench.lines("SELECT status_changed_at FROM local_changes") == [Self.at(3).iso8601])
+        #expect(
+            try bench.lines("SELECT conversation_id, remote, word, reported_at, adopted_at, changes, rule FROM adopted_changes") == [
+                "c1|voicebot|closed|\(Self.at(3).iso8601)|\(Self.at(5).iso8601)|{\"status\":{\"from\":\"open\",\"to\":\"closed\"}}|scripted"
+            ])
+        #expect(try bench.feed() == ["c1||0"])
+        try await bench.plan(now: Self.at(6))
+        #expect(try bench.lines("SELECT remote FROM outbox WHERE state = 'pending' ORDER BY 1") == ["helpdesk", "vg"])
+    }
+
+    @Test func `either all of it is written or nothing`() async throws {
+        let bench = try await converged()
+        let before = try bench.lines("SELECT * FROM link_state ORDER BY conversation_id, remote")
+        try bench.write("CREATE TRIGGER full BEFORE INSERT ON adopted_changes BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        await #expect(throws: StoreError.self) { _ = try await report(bench, "voicebot", "closed", readAt: Self.at(5)) }
+        #expect(try bench.lines("SELECT status FROM conversations") == ["open"])
+        #expect(try bench.lines("SELECT * FROM link_state ORDER BY conversation_id, remote") == before)
+        #expect(try bench.feed() == [])
+        try bench.write("DROP TRIGGER full")
+        #expect(try await report(bench, "voicebot", "closed", readAt: Self.at(5)).count == 1)
+    }
+
+    @Test func `the same report again changes nothing, and its verdict is not new`() async throws {
+        let bench = try await converged()
+        #expect(try await report(bench, "vg", "ended", readAt: Self.at(1)).map(\.isNew) == [true])
+        try await bench.converge(now: Self.at(2))
+        #expect(try await report(bench, "vg", "ended", readAt: Self.at(3)).map(\.isNew) == [false])
+        #expect(try bench.lines("SELECT count(*) FROM adopted_changes") == ["1"])
+        #expect(try bench.feed() == [])
+    }
+
+    @Test func `an unmapped word is on record for the link, and writes nothing else`() async throws {
+        let bench = try await converged()
+        #expect(try await report(bench, "vg", "snoozed", readAt: Self.at(1)).map(\.isNew) == [true])
+        #expect(try await report(bench, "vg", "snoozed", readAt: Self.at(2)).map(\.isNew) == [false])
+        #expect(try bench.lines("SELECT status FROM conversations") == ["open"])
+        #expect(try bench.lines("SELECT count(*) FROM adopted_changes") == ["0"])
+        let verdict = "json_extract(verdicts, '$.status.decision') || ' ' || json_extract(verdicts, '$.status.word')"
+        #expect(try bench.lines("SELECT \(verdict) FROM link_state WHERE remote = 'vg'") == ["unmapped snoozed"])
+    }
+
+    @Test func `what is refused is planned for that remote alone`() async throws {
+        let bench = try await converged()
+        _ = try await report(bench, "vg", "planned", readAt: Self.at(1))
+        #expect(try bench.feed() == ["c1|vg|0"])
+    }
+
+    @Test func `one object is reported to every conversation that is linked to it`() async throws {
+        let bench = try await converged()
+        try bench.write("INSERT INTO conversations (id) VALUES ('c2')")
+        try bench.write("INSERT INTO links VALUES ('c2', 'vg', 'r-c1', NULL), ('c2', 'voicebot', 'r-c2', NULL)")
+        try await bench.converge(now: Self.at(1))
+        #expect(try await report(bench, "vg", "ended", readAt: Self.at(2)).map(\.conversationID).sorted() == ["c1", "c2"])
+    }
+
+    // MARK: Stale reports
+
+    @Test func `a report that was read before the last acknowledgement says nothing any more`() async throws {
+        let bench = try await converged()
+        try bench.write("UPDATE conversations SET status = 'resolved'")
+        try await bench.converge(now: Self.at(10))
+        #expect(try await report(bench, "voicebot", "closed", readAt: Self.at(9)).isEmpty)
+        // However the remote dates it: the read began before the call.
+        _ = try await report(bench, "vg", "resolved", readAt: Self.at(11), changedAt: Self.at(4))
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.converge(now: Self.at(20))
+        #expect(try await report(bench, "vg", "ended", readAt: Self.at(19), changedAt: Self.at(18)).isEmpty)
+        #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
+        #expect(try await report(bench, "voicebot", "ended", readAt: Self.at(20)).count == 1)
+    }
+
+    @Test func `of two reads the later one counts, in whichever order they come in`() async throws {
+        let bench = try await converged()
+        #expect(try await report(bench, "voicebot", "closed", readAt: Self.at(8)).count == 1)
+        #expect(try await report(bench, "voicebot", "open", readAt: Self.at(7)).isEmpty)
+        #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
+    }
+
+    @Test func `what the remote dates is ordered by that, also against later reads of a lagging copy`() async throws {
+        let bench = try await converged()
+        #expect(try await report(bench, "vg", "closed", readAt: Self.at(8), changedAt: Self.at(7)).count == 1)
+        #expect(try await report(bench, "vg", "open", readAt: Self.at(9), changedAt: Self.at(2)).isEmpty)
+        // Read earlier, changed later.
+        #expect(try await report(bench, "vg", "ended", readAt: Self.at(8), changedAt: Self.at(8)).count == 1)
+        #expect(try bench.lines("SELECT status FROM conversations") == ["ended"])
+        // Within the same second of the remote's clock the reads decide.
+        #expect(try await report(bench, "vg", "open", readAt: Self.at(7), changedAt: Self.at(8)).isEmpty)
+        #expect(try await report(bench, "vg", "resolved", readAt: Self.at(9), changedAt: Self.at(8)).count == 1)
+    }
+
+    @Test func `a date far ahead does not make everything after it old`() async throws {
+        let bench = try await converged()
+        #expect(try await report(bench, "vg", "closed", readAt: Self.at(1), changedAt: Self.at(900_000)).count == 1)
+        #expect(try await report(bench, "vg", "ended", readAt: Self.at(2), changedAt: Self.at(2)).count == 1)
+    }
+}

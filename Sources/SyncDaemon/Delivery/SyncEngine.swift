@@ -13,11 +13,12 @@ package actor SyncEngine {
         package var error: String?
     }
 
-    /// How long a run waits for what it began to read. What comes later is taken in by a run of its own.
-    private static let readPatience = Span.milliseconds(500)
+    /// How long a run of the service waits for what it began to read. What comes later is taken in by a run of its own.
+    package static let readPatience = Span.milliseconds(500)
 
     package nonisolated let configuration: Configuration
     private let parts: Parts
+    private let readPatience: Span
     private let processID: Int64
     private let commits: CommitQueue
     private let reporter: DeliveryReporter
@@ -31,15 +32,18 @@ package actor SyncEngine {
 
     /// - Parameters:
     ///   - patience: how long an unusable database is waited for while outcomes have to be written.
+    ///   - readPatience: how long a run waits for what it began to read.
     ///   - onWork: called when there is something to plan that no change of the file announces.
     /// - Throws: a ``ConfigurationError`` for credentials that cannot be read, `StoreError` for the database.
     package init(
-        _ configuration: Configuration, _ parts: Parts, patience: Span, onWork: @escaping @Sendable () -> Void = {}
+        _ configuration: Configuration, _ parts: Parts, patience: Span, readPatience: Span = SyncEngine.readPatience,
+        onWork: @escaping @Sendable () -> Void = {}
     ) async throws {
         // First of all: nothing has to be taken back when one is missing.
         let credentials = try SyncEngine.credentials(of: configuration)
         self.configuration = configuration
         self.parts = parts
+        self.readPatience = readPatience
         let now = parts.now()
         processID = try await parts.store.register(ProcessIdentity.current(), now: now)
         let planner = Planner(configuration: configuration, random: parts.random)
@@ -123,7 +127,7 @@ package actor SyncEngine {
         var reading: [Poller] = []
         for poller in pollers where await poller.start() { reading.append(poller) }
         inboundReporter.report(try await parts.store.workOffInbox(planner.inbound(now: parts.now())))
-        let deadline = parts.now() + SyncEngine.readPatience
+        let deadline = parts.now() + readPatience
         for poller in reading { await poller.wait(atMost: max(deadline - parts.now(), .zero)) }
     }
 

@@ -35,6 +35,8 @@ let package = Package(
                 .embedInCode("0001_application.sql"),
                 .embedInCode("0002_outbox.sql"),
                 .embedInCode("0003_change_feed.sql"),
+                .embedInCode("0004_inbound.sql"),
+                .embedInCode("0005_delivery.sql"),
             ],
             swiftSettings: strict
         ),

@@ -90,6 +90,8 @@ package struct ExchangeReply: Sendable {
     package var fenced: [Int64] = []
     /// Set by `convosync pause`, cleared by `convosync resume`.
     package var isPaused = false
+    /// When `convosync resume` was last called; a change is a wish to try at once.
+    package var resumedAt: String?
     /// Conversations whose planning waited for one of the recorded calls can be planned now.
     package var hasFreedPlanning = false
 }

@@ -23,9 +23,11 @@ extension Store {
                 }
                 try Store.recordHealth(request, db)
                 if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
-                reply.isPaused =
-                    try String.fetchOne(
-                        db.cachedStatement(sql: "SELECT paused_at FROM remotes WHERE name = ?"), arguments: [request.remote]) != nil
+                let steering = try Row.fetchOne(
+                    db.cachedStatement(sql: "SELECT paused_at IS NOT NULL, resumed_at FROM remotes WHERE name = ?"),
+                    arguments: [request.remote])
+                reply.isPaused = steering?[0] ?? false
+                reply.resumedAt = steering?[1]
                 if request.claim > 0, !reply.isPaused {
                     counter += 1
                     reply.claimed = try Store.claim(request, lease: processID << 32 | counter, now: now, db)
@@ -194,15 +196,16 @@ extension Store {
     }
 
     static func storeGate(_ gate: RemoteGate.Stored, of remote: String, _ db: Database) throws {
-        // paused_at belongs to the command line and is not written here.
+        // paused_at and resumed_at belong to the command line and are not written here.
         try db.cachedStatement(
             sql: """
-                UPDATE remotes SET parked_at = ?, park_reason = ?, throttled_until = ?, breaker_open_until = ?, breaker_openings = ?
+                UPDATE remotes SET parked_at = ?, park_reason = ?, throttled_until = ?, breaker_open_until = ?, breaker_openings = ?,
+                    concurrency = ?
                 WHERE name = ?
                 """
         ).execute(arguments: [
             gate.parkedAt?.iso8601, gate.parkReason, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
-            gate.breakerOpenings, remote,
+            gate.breakerOpenings, gate.concurrency, remote,
         ])
     }
 }

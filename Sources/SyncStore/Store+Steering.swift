@@ -133,13 +133,16 @@ extension Store {
         }
     }
 
-    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices at its next claim.
+    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices the commit, and a remote that is parked is
+    /// tried at once when it is resumed.
     /// - Returns: false when the remote is not known to the database.
     package func setPaused(_ isPaused: Bool, remote: String, now: Instant) async throws(StoreError) -> Bool {
         try await write { db in
             try db.execute(
-                sql: "UPDATE remotes SET paused_at = \(isPaused ? "coalesce(paused_at, ?)" : "nullif(?, ?)") WHERE name = ?",
-                arguments: isPaused ? [now.iso8601, remote] : [now.iso8601, now.iso8601, remote])
+                sql: isPaused
+                    ? "UPDATE remotes SET paused_at = coalesce(paused_at, ?) WHERE name = ?"
+                    : "UPDATE remotes SET paused_at = NULL, resumed_at = ? WHERE name = ?",
+                arguments: [now.iso8601, remote])
             return db.changesCount == 1
         }
     }

@@ -27,8 +27,9 @@ package struct ClaimAhead: Equatable, Sendable {
     }
 
     /// How many rows to ask for, 0 for none: only when the rows at hand are running out.
-    package func wanted(buffered: Int, isHeld: Bool, isProbing: Bool) -> Int {
-        let size = isProbing ? 1 : size
+    /// - Parameter concurrency: how many calls may be in flight at the moment.
+    package func wanted(buffered: Int, concurrency: Int, isHeld: Bool, isProbing: Bool) -> Int {
+        let size = isProbing ? 1 : mayGrow ? size : min(size, concurrency)
         return isHeld || buffered > size / 2 ? 0 : size
     }
 

@@ -4,17 +4,19 @@ import SyncStore
 /// Handing outcomes to the commit queue, and claiming the next rows with the same commit.
 extension Lane {
     func isDone(_ hold: Hold) -> Bool {
-        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && !gateChanged && (!mayBeSteered || isStopping)
+        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && gate.stored == storedGate
+            && (!mayBeSteered || isStopping)
             && (!claims.mayHaveDue || isStopping || hold == .long)
     }
 
     /// Starts an exchange when rows are wanted, or when enough outcomes wait, or when they have waited long enough.
     func exchangeIfNeeded(_ group: inout TaskGroup<Event>, isHeld: Bool) {
         guard !isExchanging else { return }
-        let claim = claims.wanted(buffered: buffer.count, isHeld: isHeld || isStopping, isProbing: gate.concurrency == 1)
+        let claim = claims.wanted(
+            buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping, isProbing: gate.isProbing)
         if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
         guard let oldest = finished.first else {
-            if gateChanged, gate.inFlight == 0 { exchange(&group, claim: 0) }
+            if gate.stored != storedGate, gate.inFlight == 0 { exchange(&group, claim: 0) }
             return
         }
         let deadline = oldest.finishedAt + Lane.linger
@@ -31,10 +33,11 @@ extension Lane {
         mayBeSteered = false
         committing = finished
         finished = []
+        storingGate = gate.stored
+        gateChanged = false
         let request = ExchangeRequest(
             remote: remote.name, finished: committing, claim: claim, leaseDuration: remote.leaseDuration,
-            gate: gateChanged ? gate.stored : nil)
-        gateChanged = false
+            gate: storingGate == storedGate ? nil : storingGate)
         let commits = commits
         group.addTask {
             do {
@@ -51,9 +54,13 @@ extension Lane {
             reporter.report(call, remote: remote)
         }
         for id in reply.fenced { reporter.reportFenced(id, remote: remote) }
-        if reply.isPaused != (gate.pausedAt != nil) {
-            if reply.isPaused { gate.pause(now: now()) } else { gate.resume(now: now()) }
+        storedGate = storingGate
+        if reply.isPaused {
+            gate.pause(now: now())
+        } else if gate.pausedAt != nil || (resumedAt ?? reply.resumedAt) != reply.resumedAt {
+            gate.resume()
         }
+        resumedAt = .some(reply.resumedAt)
         if reply.hasFreedPlanning { onPlanningFreed() }
         claims.brought(reply.claimed.count)
         committing = []

@@ -28,12 +28,18 @@ package actor Lane {
     var committing: [FinishedCall] = []
     var claims: ClaimAhead
     var isExchanging = false
+    /// What the store knows of the gate, and what it is told with the exchange in progress.
+    var storedGate: RemoteGate.Stored
+    var storingGate: RemoteGate.Stored
+    /// The gate has changed in a way that must not wait for the next outcomes to be stored.
     var gateChanged = false
     var timerAt: Instant?
     var isActive = false
     var isStopping = false
     /// The store has to be asked whether the remote was paused or resumed.
     var mayBeSteered = false
+    /// When the remote was last resumed by hand, as the store said it last; the outer nil: it has not been asked yet.
+    var resumedAt: String??
     /// The run that last started the lane, and how many calls are in flight by the run under which they went out.
     var run: Int64 = 0
     var inFlightByRun: [Int64: Int] = [:]
@@ -59,6 +65,8 @@ package actor Lane {
         self.onPlanningFreed = onPlanningFreed
         self.now = now
         gate = RemoteGate(remote.gate, stored: stored, now: now())
+        storedGate = stored
+        storingGate = stored
         claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
         lastProgress = now()
     }
@@ -199,7 +207,7 @@ package actor Lane {
         case .finished(let call, let run):
             inFlightByRun[run] = inFlightByRun[run].flatMap { $0 > 1 ? $0 - 1 : nil }
             let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
-            for change in gate.finished(outcome, now: now()) { report(change) }
+            for change in gate.finished(outcome, startedAt: call.startedAt, now: now()) { report(change) }
             if outcome.outcome == .delivered { lastProgress = now() }
             finished.append(call)
         case .exchanged(.success(let reply)):
@@ -221,6 +229,6 @@ package actor Lane {
     func refreshCredential() {
         guard gate.parkedAt != nil, let fresh = try? remote.credential.read(), fresh != credential else { return }
         credential = fresh
-        gate.credentialChanged(now: now())
+        gate.credentialChanged()
     }
 }

@@ -130,19 +130,22 @@ package actor Daemon {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(60))
             guard !Task.isCancelled, let status = try? await store.status(of: configuration.enabledRemotes.map(\.name)) else { continue }
-            for remote in status.remotes { log.write(StateLine.event(remote, now: now())) }
+            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
         }
     }
 }
 
 /// The `state` event.
 enum StateLine {
-    static func event(_ remote: RemoteStatus, now: Instant) -> LogEvent {
+    /// - Parameter settings: nil for a remote that is not configured any more and has rows yet.
+    static func event(_ remote: RemoteStatus, _ settings: RemoteGate.Settings?, now: Instant) -> LogEvent {
         let oldest = remote.oldestPendingAt.flatMap(Instant.init(iso8601:)).map { max((now - $0).milliseconds / 1000, 0) }
         return LogEvent("state").with("remote", remote.name).with("oldest_pending_s", oldest ?? 0)
             .with("pending", remote.pending).with("in_flight", remote.inFlight).with("retrying", remote.retrying)
             .with("held", remote.held).with("dead", remote.dead).with("uncertain", remote.uncertain)
-            .with("breaker", remote.gate.breakerOpenUntil == nil ? "closed" : "open").with("parked", remote.gate.parkedAt != nil)
+            .with("concurrency", settings.map { remote.gate.concurrency(of: $0) }).with("concurrency_max", settings?.concurrency)
+            .with("breaker", remote.gate.breaker(now: now)).with("parked", remote.gate.parkedAt != nil)
             .with("paused", remote.gate.pausedAt != nil).with("last_success", remote.lastSuccessAt)
     }
 }

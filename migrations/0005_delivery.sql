@@ -1,0 +1,6 @@
+-- What a lane learns about its remote, and what a person says to it while it runs.
+
+-- How many calls may be in flight where experience has lowered that; NULL: as many as configured.
+ALTER TABLE remotes ADD COLUMN concurrency INTEGER CHECK (concurrency >= 1);
+-- When `convosync resume` was last called: a parked remote that was not paused is tried at once.
+ALTER TABLE remotes ADD COLUMN resumed_at TEXT;

@@ -36,6 +36,9 @@ package struct StoreStatus: Sendable, Equatable {
     package var lastRun: StoredRun?
     /// Entries of the change feed and the message feed that no run has worked off.
     package var unplanned: Int
+    /// Rows that the brake holds, and since when.
+    package var heldByBrake = 0
+    package var heldByBrakeSince: String?
 }
 
 extension Store {
@@ -74,8 +77,15 @@ extension Store {
             let unplanned =
                 try Int.fetchOne(
                     db, sql: "SELECT (SELECT count(*) FROM change_feed) + (SELECT count(*) FROM message_feed WHERE remote = '')") ?? 0
+            let braked = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*), min(created_at) FROM outbox
+                    WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'held' AND held_by = 'brake'
+                    """)
             return StoreStatus(
-                remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned)
+                remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned,
+                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1])
         }
     }
 

@@ -28,6 +28,9 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only rows whose last error contains this text.", valueName: "text"))
     var error: String?
 
+    @Option(help: ArgumentHelp("Only rows that are held by this one.", valueName: Holder.allCases.map(\.rawValue).joined(separator: "|")))
+    var heldBy: String?
+
     @Option(help: ArgumentHelp("At most so many rows.", valueName: "number"))
     var limit: Int?
 
@@ -51,6 +54,13 @@ struct FilterOptions: ParsableArguments {
                 throw ValidationError("--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since)\"")
             }
             filter.since = moment
+        }
+        if let heldBy {
+            guard let holder = Holder(rawValue: heldBy) else {
+                throw ValidationError(
+                    "--held-by takes one of \(Holder.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(heldBy)\"")
+            }
+            filter.holder = holder
         }
         if let limit, limit < 1 { throw ValidationError("--limit takes a number of 1 or more") }
         return filter

@@ -35,7 +35,7 @@ enum OutboxView {
             "due_at": .string(row.dueAt), "last_http_status": row.lastHTTPStatus.map { .integer(Int64($0)) } ?? .null,
             "last_error": .nullable(row.lastError), "superseded_by": row.supersededBy.map { .integer($0) } ?? .null,
             "created_at": .string(row.createdAt), "updated_at": .string(row.updatedAt), "finished_at": .nullable(row.finishedAt),
-            "fields": row.delta ?? .null, "message_id": .nullable(row.messageID),
+            "fields": row.delta ?? .null, "message_id": .nullable(row.messageID), "held_by": .nullable(row.heldBy),
         ]
         if let attempts {
             object["attempt_history"] = .array(

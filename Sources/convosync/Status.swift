@@ -46,6 +46,7 @@ enum StatusView {
         }
         return [
             "remotes": .object(remotes), "unplanned": .integer(Int64(status.unplanned)), "last_run": status.lastRun.map(json) ?? .null,
+            "held_by_brake": .integer(Int64(status.heldByBrake)), "held_by_brake_since": .nullable(status.heldByBrakeSince),
         ]
     }
 
@@ -74,6 +75,13 @@ enum StatusView {
         }
         var lines = [table.text]
         if status.unplanned > 0 { lines.append("\(status.unplanned) changes not planned yet") }
+        if status.heldByBrake > 0 {
+            let since = status.heldByBrakeSince.map { " since \($0)" } ?? ""
+            lines.append(
+                Terminal.paint(
+                    "the brake holds \(status.heldByBrake) rows\(since): convosync plan, then convosync outbox release --held-by brake "
+                        + "or discard --held-by brake", .red))
+        }
         if let run = status.lastRun {
             let counts = run.counts
             lines.append(

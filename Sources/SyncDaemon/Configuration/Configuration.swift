@@ -31,6 +31,7 @@ package struct Configuration: Sendable, Equatable {
     package var schedule = Schedule()
     package var log = Log()
     package var retry = RetryPolicy()
+    package var brake = Brake.Settings()
     /// Agent ids that mean "the AI answers".
     package var aiAssignees: Set<String> = ["agent_fin"]
     /// Sorted by name.

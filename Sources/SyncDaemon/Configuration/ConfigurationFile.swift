@@ -67,6 +67,7 @@ struct ConfigurationReader {
         configuration.schedule = schedule(root.table("schedule"))
         configuration.log = log(root.table("log"))
         configuration.retry = retry(root.table("retry"))
+        configuration.brake = brake(root.table("brake"))
         var assignees = root.table("assignees")
         if let ids = assignees.strings("ai") { configuration.aiAssignees = Set(ids) }
         assignees.finish()

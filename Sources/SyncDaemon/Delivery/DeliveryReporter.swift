@@ -5,7 +5,7 @@ import Synchronization
 
 /// Writes the log events of planning and delivery (docs/log-events.md).
 package final class DeliveryReporter: Sendable {
-    private let log: EventLog
+    let log: EventLog
     /// Remote and field of omissions that were reported already: once is enough, `explain` and `plan` show the rest.
     private let reportedOmissions = Mutex<Set<String>>([])
 

@@ -14,14 +14,15 @@ package actor SyncEngine {
     }
 
     package nonisolated let configuration: Configuration
-    private let parts: Parts
+    let parts: Parts
     private let processID: Int64
     private let commits: CommitQueue
-    private let reporter: DeliveryReporter
-    private let planner: Planner
+    let reporter: DeliveryReporter
+    let planner: Planner
     private let lanes: [Lane]
     private let transports: [any HTTPTransport]
-    private var isStopping = false
+    private let credentialWatcher: CredentialWatcher
+    var isStopping = false
     private var repairedAt: Instant?
 
     /// - Parameters:
@@ -32,7 +33,7 @@ package actor SyncEngine {
         _ configuration: Configuration, _ parts: Parts, patience: Span, onWork: @escaping @Sendable () -> Void = {}
     ) async throws {
         // First of all: nothing has to be taken back when one is missing.
-        let credentials = try SyncEngine.credentials(of: configuration)
+        let credentials = Credentials(try SyncEngine.credentials(of: configuration))
         self.configuration = configuration
         self.parts = parts
         let now = parts.now()
@@ -49,10 +50,11 @@ package actor SyncEngine {
                 remote: remote, adapter: remote.kind.adapter(remote.profile), transport: transport, retry: configuration.retry,
                 random: parts.random, now: parts.now)
             return Lane(
-                remote: remote, courier: courier, credential: credentials[remote.name] ?? Credential(token: ""),
+                remote: remote, courier: courier, credentials: credentials,
                 stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, onPlanningFreed: onWork, now: parts.now)
         }
         self.transports = transports
+        credentialWatcher = SyncEngine.watch(credentials, of: lanes, log: parts.log, onWork: onWork)
         self.commits = commits
         self.reporter = reporter
         planner = Planner(configuration: configuration, random: parts.random)
@@ -64,6 +66,7 @@ package actor SyncEngine {
         var summary = Summary(runID: 0, counts: RunCounts())
         do {
             summary.runID = try await parts.store.beginRun(cause: cause, processID: processID, now: startedAt)
+            await credentialWatcher.runBegins()
             parts.log.write(LogEvent("run.started", level: .debug).with("run", summary.runID).with("cause", cause))
             try await carryOut(&summary)
         } catch {
@@ -91,40 +94,44 @@ package actor SyncEngine {
                     .with("hint", "rows in links or assignees name a remote that is not configured or not enabled"))
         }
         // Messages first, then the state of linked remotes, then the helpdesk.
-        try await repeatedly(&summary) { store, context throws(StoreError) in try await store.planMessages(context) }
+        try await planMessages(&summary)
         let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
         for lane in messageLanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: messageLanes, stall: configuration.schedule.stall, now: parts.now)
-        try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &summary)
-        try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &summary)
+        // All of it is fed first: feeding page by page between plans would look at the same conversations again, and the brake has to
+        // see the whole.
+        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
+        var brake = Brake(configuration.brake)
+        try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &brake, &summary)
+        try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &brake, &summary)
         if let failure = await laneFailure() { throw failure }
     }
 
     /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
-    private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ summary: inout Summary) async throws {
-        // All of it is fed first: feeding page by page between plans would look at the same conversations again.
-        let participations = lanes.map(\.remote.participation)
-        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
-        try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
-            try await store.planStates(stage, context)
+    private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ brake: inout Brake, _ summary: inout Summary) async throws {
+        brake.beginStage()
+        while !isStopping, let batch = try await planPage(stage, &brake, runID: summary.runID) {
+            take(batch, &summary)
+            if batch.planned > batch.held { for lane in lanes { await lane.start(run: summary.runID) } }
+            if batch.examined == 0 { break }
         }
         for lane in lanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
     }
 
-    private func repeatedly(
-        _ summary: inout Summary, started lanes: [Lane] = [],
-        _ plan: @Sendable (Store, PlanContext) async throws(StoreError) -> PlanBatch
-    ) async throws {
+    private func planMessages(_ summary: inout Summary) async throws {
         while !isStopping {
-            let batch = try await plan(parts.store, planner.context(runID: summary.runID, now: parts.now()))
-            summary.counts.examined += batch.examined
-            summary.counts.planned += batch.planned + batch.refused.count
-            summary.counts.dead += batch.refused.count
-            reporter.report(batch)
-            if batch.planned > 0 { for lane in lanes { await lane.start(run: summary.runID) } }
+            let batch = try await parts.store.planMessages(planner.context(runID: summary.runID, now: parts.now()))
+            take(batch, &summary)
             if batch.examined == 0 { return }
         }
+    }
+
+    private func take(_ batch: PlanBatch, _ summary: inout Summary) {
+        summary.counts.examined += batch.examined
+        summary.counts.planned += batch.planned + batch.refused.count
+        summary.counts.dead += batch.refused.count
+        reporter.report(batch)
     }
 
     /// Puts back what a process left behind that ended without recording its outcomes.
@@ -138,6 +145,11 @@ package actor SyncEngine {
         if let repairedAt, now >= repairedAt, now - repairedAt < .hours(1) { return }
         repairedAt = now
         try await parts.store.repair(now: now, farthestDue: max(configuration.retry.maximumAge, .days(1)))
+    }
+
+    /// Tells the lanes that somebody wrote to the database while a run is on its way: a remote may have been resumed, a row replayed.
+    package func lookForDue() async {
+        for lane in lanes { await lane.look() }
     }
 
     private func laneFailure() async -> StoreError? {

@@ -74,6 +74,19 @@ import Testing
         #expect(gate.admit(now: start).0 == .admitted)
     }
 
+    @Test func `a former credential that is refused says nothing about the new one`() {
+        var gate = gate(concurrency: 4)
+        for _ in 0..<3 { _ = gate.admit(now: start) }
+        gate.credentialChanged()
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), hadPresentCredential: false, now: start).isEmpty)
+        #expect(gate.parkedAt == nil)
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start).count == 1)
+        // Parked by now: the last call with the former token does not put off the probe with the next one.
+        gate.credentialChanged()
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), hadPresentCredential: false, now: start).isEmpty)
+        #expect(gate.admit(now: start).0 == .admitted)
+    }
+
     @Test func `a start is a reload: what was parked is probed at once, what was paused stays so`() {
         var parked = gate(stored: .init(parkedAt: start, parkReason: "HTTP 401"))
         #expect(parked.admit(now: start).0 == .admitted)

@@ -93,8 +93,13 @@ package struct RemoteGate: Equatable, Sendable {
     }
 
     /// A call ended: frees its slot and draws the conclusions for the whole remote.
-    /// - Parameter startedAt: when it went out; now, where that is of no interest.
-    package mutating func finished(_ outcome: DeliveryOutcome, startedAt: Instant? = nil, now: Instant) -> [Change] {
+    /// - Parameters:
+    ///   - startedAt: when it went out; now, where that is of no interest.
+    ///   - hadPresentCredential: false when the token was replaced while the call was out. That the former one is refused says nothing
+    ///     about the one in force.
+    package mutating func finished(
+        _ outcome: DeliveryOutcome, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
+    ) -> [Change] {
         precondition(inFlight > 0, "a call ended that was never admitted")
         inFlight -= 1
         var changes: [Change] = []
@@ -103,7 +108,7 @@ package struct RemoteGate: Equatable, Sendable {
         }
         adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
         switch outcome.outcome {
-        case .park:
+        case .park where hadPresentCredential:
             let pause = min(.seconds(10) * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
             probeWait = BoundedWait(until: now + pause, now: now)
             failedProbes += 1
@@ -119,7 +124,7 @@ package struct RemoteGate: Equatable, Sendable {
         case .delivered, .gone, .dead:
             throttlesInARow = 0
             if let change = unpark() { changes.append(change) }
-        case .retry, .interrupted:
+        case .retry, .interrupted, .park:
             break
         }
         return changes

@@ -28,9 +28,9 @@ extension Lane {
             switch admission {
             case .admitted:
                 buffer.removeFirst()
-                let (courier, credential, run) = (courier, credential, run)
+                let (courier, credential, run) = (courier, credentials[remote.name] ?? Credential(token: ""), run)
                 inFlightByRun[run, default: 0] += 1
-                group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run) }
+                group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run, credential: credential) }
             case .wait(let until): return hold(until: until)
             case .paused: return .long
             case .full: return .none

@@ -17,12 +17,12 @@ package actor Lane {
     let courier: Courier
     let commits: CommitQueue
     let reporter: DeliveryReporter
+    let credentials: Credentials
     /// Called when a conversation can be planned whose planning waited for a call of this lane.
     let onPlanningFreed: @Sendable () -> Void
     let now: @Sendable () -> Instant
 
     var gate: RemoteGate
-    var credential: Credential
     var buffer: [ClaimedRow] = []
     var finished: [FinishedCall] = []
     var committing: [FinishedCall] = []
@@ -54,12 +54,12 @@ package actor Lane {
     package internal(set) var delivered = 0
 
     init(
-        remote: RemoteConfiguration, courier: Courier, credential: Credential, stored: RemoteGate.Stored, commits: CommitQueue,
+        remote: RemoteConfiguration, courier: Courier, credentials: Credentials, stored: RemoteGate.Stored, commits: CommitQueue,
         reporter: DeliveryReporter, onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
     ) {
         self.remote = remote
         self.courier = courier
-        self.credential = credential
+        self.credentials = credentials
         self.commits = commits
         self.reporter = reporter
         self.onPlanningFreed = onPlanningFreed
@@ -72,7 +72,7 @@ package actor Lane {
     }
 
     enum Event: Sendable {
-        case finished(FinishedCall, run: Int64)
+        case finished(FinishedCall, run: Int64, credential: Credential)
         case exchanged(Result<ExchangeReply, any Error>)
         case timer
         case woken
@@ -80,10 +80,23 @@ package actor Lane {
 
     /// Looks for due rows and delivers them, in the background; when it is at it already, it looks again at once.
     package func start(run: Int64) {
+        self.run = run
+        look()
+    }
+
+    /// The file with the token was replaced. A parked remote is probed at once.
+    /// - Returns: whether it was parked.
+    package func credentialChanged() -> Bool {
+        guard gate.parkedAt != nil else { return false }
+        gate.credentialChanged()
+        look()
+        return true
+    }
+
+    /// Asks the store for due rows and for pauses, in the name of the run that last started the lane.
+    package func look() {
         claims.mayBeDue()
         mayBeSteered = true
-        self.run = run
-        refreshCredential()
         wakeSignal.wake()
         guard !isActive, !isStopping else { return }
         isActive = true
@@ -204,11 +217,9 @@ package actor Lane {
             timerAt = nil
         case .woken:
             break
-        case .finished(let call, let run):
+        case .finished(let call, let run, let credential):
             inFlightByRun[run] = inFlightByRun[run].flatMap { $0 > 1 ? $0 - 1 : nil }
-            let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
-            for change in gate.finished(outcome, startedAt: call.startedAt, now: now()) { report(change) }
-            if outcome.outcome == .delivered { lastProgress = now() }
+            conclude(call, hadPresentCredential: credential == credentials[remote.name])
             finished.append(call)
         case .exchanged(.success(let reply)):
             isExchanging = false
@@ -219,16 +230,19 @@ package actor Lane {
         }
     }
 
+    func conclude(_ call: FinishedCall, hadPresentCredential: Bool) {
+        let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
+        let changes = gate.finished(
+            outcome, startedAt: call.startedAt, hadPresentCredential: hadPresentCredential, now: now())
+        for change in changes { report(change) }
+        if outcome.outcome == .delivered { lastProgress = now() }
+        // The former token was refused: the row is due, and nothing holds the remote.
+        if outcome.outcome == .park, !hadPresentCredential { claims.mayBeDue() }
+    }
+
     func report(_ change: RemoteGate.Change?) {
         guard let change else { return }
         gateChanged = true
         reporter.report(change, remote: remote)
-    }
-
-    /// While parked: somebody may have put a new token in place.
-    func refreshCredential() {
-        guard gate.parkedAt != nil, let fresh = try? remote.credential.read(), fresh != credential else { return }
-        credential = fresh
-        gate.credentialChanged()
     }
 }

@@ -23,6 +23,22 @@ extension SyncEngine {
         }
     }
 
+    /// A parked remote whose token was replaced is probed at once, without a run; the run afterwards finds out what is due next.
+    static func watch(
+        _ credentials: Credentials, of lanes: [Lane], log: EventLog, onWork: @escaping @Sendable () -> Void
+    ) -> CredentialWatcher {
+        let sources = Dictionary(uniqueKeysWithValues: lanes.map { ($0.remote.name, $0.remote.credential) })
+        return CredentialWatcher(sources, credentials: credentials, log: log) { names in
+            Task {
+                var wasParked = false
+                for lane in lanes where names.contains(lane.remote.name) {
+                    if await lane.credentialChanged() { wasParked = true }
+                }
+                if wasParked { onWork() }
+            }
+        }
+    }
+
     /// The tokens of all enabled remotes by name.
     /// - Throws: a ``ConfigurationError`` that names every one that cannot be read.
     static func credentials(of configuration: Configuration) throws(ConfigurationError) -> [String: Credential] {

@@ -45,7 +45,9 @@ package actor Daemon {
     ) async throws -> (SyncEngine, Scheduler) {
         let engine = try await SyncEngine(
             configuration, .init(store: store, log: log, now: now), patience: .days(36_500), onWork: { wake() })
-        let scheduler = Scheduler(configuration.schedule, store: store, now: now) { await engine.run(cause: $0.rawValue) }
+        let scheduler = Scheduler(
+            configuration.schedule, store: store, now: now, run: { await engine.run(cause: $0.rawValue) },
+            lookForDue: { await engine.lookForDue() })
         return (engine, scheduler)
     }
 

@@ -73,6 +73,31 @@ import Testing
         }
     }
 
+    @Test func `an accepted message that used up the quota holds the remote until the reset, said once`() async throws {
+        try await withScenario { scenario in
+            try scenario.configure { $0["remotes.fin", "concurrency"] = "1" }
+            try await scenario.addConversations(1...3)
+            let daemon = try await scenario.startDaemon()
+            #expect(try await scenario.remainingDifferences() == [])
+            // Fin's reset comes in whole seconds.
+            var rule = FaultRule(.status, times: 1)
+            rule.status = 200
+            rule.body = ["conversation_id": "c1", "status": "thinking"]
+            rule.rateLimitResetSeconds = 4
+            try scenario.world.setFaults([rule], on: "fin")
+            for number in 1...3 { try await scenario.addMessage("m\(number)", to: "c\(number)", body: "message \(number)") }
+            try await daemon.event("remote.throttled") { $0["remote"] == "fin" }
+            let status = try await scenario.run("status", "--json").json["remotes"]?["fin"]
+            #expect(status?["throttled_until"]?.string != nil)
+            let requests = try await scenario.requests("fin", reach: 3)
+            #expect(requests[1].arrivedAt.milliseconds - requests[0].arrivedAt.milliseconds >= 2900)
+            #expect(try await scenario.settle())
+            #expect(daemon.events.filter { $0["event"] == "remote.throttled" }.count == 1)
+            let attempts = try await scenario.texts("SELECT attempts || ' ' || state FROM outbox WHERE remote = 'fin'")
+            #expect(attempts == ["1 delivered", "1 delivered", "1 delivered"])
+        }
+    }
+
     @Test func `pause and resume take effect within a second, also while a run waits for a remote that hangs`() async throws {
         try await withScenario { scenario in
             // A run would wait twelve seconds for a remote that is slow, and half a minute for what hangs.

@@ -30,6 +30,19 @@ import Testing
         #expect(gate.admit(now: start + .seconds(30)).0 == .admitted)
     }
 
+    @Test func `an acknowledged call that used up the quota holds the remote until the reset, with one report`() {
+        var gate = gate(concurrency: 4)
+        for _ in 0..<4 { _ = gate.admit(now: start) }
+        let outcome = DeliveryOutcome(.delivered, quotaResetsAt: start + .seconds(8))
+        #expect(gate.finished(outcome, now: start) == [.throttled(until: start + .seconds(8))])
+        #expect(gate.finished(outcome, now: start + .seconds(1)).isEmpty)
+        #expect(gate.finished(DeliveryOutcome(.dead, quotaResetsAt: start + .seconds(9)), now: start + .seconds(1)).isEmpty)
+        #expect(gate.concurrency == 4, "no failure: as many calls as before when it is over")
+        #expect(gate.admit(now: start + .seconds(8)).0 == .wait(until: start + .seconds(9)))
+        #expect(gate.stored.throttledUntil == start + .seconds(9))
+        #expect(gate.admit(now: start + .seconds(9)).0 == .admitted)
+    }
+
     @Test func `a 429 without Retry-After pauses the remote, longer each time in a row`() {
         var gate = gate()
         var now = start

@@ -4,7 +4,7 @@
 /// |-----------|--------------------------------|------------------------------------------------------------------|
 /// | paused    | `pause`                        | `resume`                                                         |
 /// | parked    | outcome `park`                 | new credential, reload, or a single probe that is answered       |
-/// | throttled | outcome `throttled`            | its moment                                                       |
+/// | throttled | outcome `throttled`, or an answer that says that the quota is used up | its moment                |
 /// | breaker   | see ``CircuitBreaker``         | see ``CircuitBreaker``                                           |
 ///
 /// Invariants: no call is admitted above `concurrency`, which is at most the configured one and 1 while parked or half-open; none is
@@ -127,6 +127,7 @@ package struct RemoteGate: Equatable, Sendable {
         case .retry, .interrupted, .park:
             break
         }
+        if let reset = outcome.quotaResetsAt, let change = hold(until: reset, now: now) { changes.append(change) }
         return changes
     }
 

@@ -54,8 +54,8 @@ package actor Lane {
     package internal(set) var delivered = 0
 
     init(
-        remote: RemoteConfiguration, courier: Courier, credentials: Credentials, stored: RemoteGate.Stored, commits: CommitQueue,
-        reporter: DeliveryReporter, onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
+        remote: RemoteConfiguration, courier: Courier, credentials: Credentials, commits: CommitQueue, reporter: DeliveryReporter,
+        onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
     ) {
         self.remote = remote
         self.courier = courier
@@ -64,9 +64,9 @@ package actor Lane {
         self.reporter = reporter
         self.onPlanningFreed = onPlanningFreed
         self.now = now
-        gate = RemoteGate(remote.gate, stored: stored, now: now())
-        storedGate = stored
-        storingGate = stored
+        gate = RemoteGate(remote.gate, now: now())
+        storedGate = gate.stored
+        storingGate = storedGate
         claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
         lastProgress = now()
     }
@@ -76,6 +76,14 @@ package actor Lane {
         case exchanged(Result<ExchangeReply, any Error>)
         case timer
         case woken
+    }
+
+    /// Takes over what the store knows of the gate. Before the lane is started for the first time.
+    package func restore(_ stored: RemoteGate.Stored) {
+        precondition(!isActive && run == 0, "a lane that is at work knows more than the store")
+        gate = RemoteGate(remote.gate, stored: stored, now: now())
+        storedGate = stored
+        storingGate = stored
     }
 
     /// Looks for due rows and delivers them, in the background; when it is at it already, it looks again at once.

@@ -23,6 +23,7 @@ package actor SyncEngine {
     private let transports: [any HTTPTransport]
     private let credentialWatcher: CredentialWatcher
     var isStopping = false
+    private var hasBegun = false
     private var repairedAt: Instant?
 
     /// - Parameters:
@@ -41,7 +42,6 @@ package actor SyncEngine {
         let commits = CommitQueue(store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now)
         let reporter = DeliveryReporter(log: parts.log)
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
-        let stored = try await parts.store.storedRemotes()
         var transports: [any HTTPTransport] = []
         lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
@@ -50,8 +50,8 @@ package actor SyncEngine {
                 remote: remote, adapter: remote.kind.adapter(remote.profile), transport: transport, retry: configuration.retry,
                 random: parts.random, now: parts.now)
             return Lane(
-                remote: remote, courier: courier, credentials: credentials,
-                stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, onPlanningFreed: onWork, now: parts.now)
+                remote: remote, courier: courier, credentials: credentials, commits: commits, reporter: reporter, onPlanningFreed: onWork,
+                now: parts.now)
         }
         self.transports = transports
         credentialWatcher = SyncEngine.watch(credentials, of: lanes, log: parts.log, onWork: onWork)
@@ -66,6 +66,7 @@ package actor SyncEngine {
         var summary = Summary(runID: 0, counts: RunCounts())
         do {
             summary.runID = try await parts.store.beginRun(cause: cause, processID: processID, now: startedAt)
+            try await begin()
             await credentialWatcher.runBegins()
             parts.log.write(LogEvent("run.started", level: .debug).with("run", summary.runID).with("cause", cause))
             try await carryOut(&summary)
@@ -82,6 +83,14 @@ package actor SyncEngine {
         }
         report(summary, cause: cause, startedAt: startedAt)
         return summary
+    }
+
+    /// The gates are read as late as this: at a reload the former engine works until the new one is there.
+    private func begin() async throws {
+        guard !hasBegun else { return }
+        let stored = try await parts.store.storedRemotes()
+        for lane in lanes { await lane.restore(stored[lane.remote.name]?.gate ?? .init()) }
+        hasBegun = true
     }
 
     private func carryOut(_ summary: inout Summary) async throws {
@@ -149,6 +158,7 @@ package actor SyncEngine {
 
     /// Tells the lanes that somebody wrote to the database while a run is on its way: a remote may have been resumed, a row replayed.
     package func lookForDue() async {
+        guard hasBegun else { return }
         for lane in lanes { await lane.look() }
     }
 

@@ -134,6 +134,22 @@ import Testing
         expectNoScan(lookups.filter { !$0.sql.hasPrefix("SELECT NOT EXISTS") }, of: "outbox", "s", "o")
     }
 
+    @Test func `pruning looks at one page by id`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET state = 'superseded', finished_at = created_at WHERE id % 3 = 0")
+        var retention = Retention(.init())
+        let next = retention.next(now: Bench.start + .days(100), newestRow: 2000)
+        let cut = try #require(next)
+        let plans = try await plans(bench, of: "outbox") { _ = try await bench.store.prune(cut) }
+        expectNoScan(plans, of: "o", "n", "c", "outbox", "outbox_attempts")
+        #expect(plans.count == 5)
+        let page = try #require(plans.first { $0.sql.hasPrefix("SELECT o.id") })
+        #expect(page.plan.contains { $0.contains("SEARCH o USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)") })
+        #expect(page.plan.contains { $0.contains("SEARCH n USING COVERING INDEX outbox_by_conversation") })
+        let references = try #require(plans.first { $0.sql.hasPrefix("UPDATE outbox SET superseded_by = NULL") })
+        #expect(references.plan.contains { $0.contains("outbox_by_successor") })
+    }
+
     @Test func `planning messages reads the feed in its order`() async throws {
         let bench = try await bench()
         try bench.addMessage("m1", of: "c1")

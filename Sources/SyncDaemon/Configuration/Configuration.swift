@@ -21,10 +21,17 @@ package struct Configuration: Sendable, Equatable {
         package var level = LogLevel.info
         /// Whether acknowledged calls are logged, too, or failures only.
         package var deliveries = DeliveryLogging.all
+        /// Identical failures of a remote that are written in a minute; the rest is counted.
+        package var repeats = 5
     }
 
     package enum DeliveryLogging: String, CaseIterable, Sendable {
         case all, failures
+    }
+
+    package struct Metrics: Sendable, Equatable {
+        /// The file for node_exporter's textfile collector; nil for none.
+        package var textfile: String?
     }
 
     package var databasePath: String
@@ -32,6 +39,8 @@ package struct Configuration: Sendable, Equatable {
     package var log = Log()
     package var retry = RetryPolicy()
     package var brake = Brake.Settings()
+    package var retention = Retention.Settings()
+    package var metrics = Metrics()
     /// Agent ids that mean "the AI answers".
     package var aiAssignees: Set<String> = ["agent_fin"]
     /// Sorted by name.

@@ -44,6 +44,7 @@ extension Brake.Engagement {
 
 extension DeliveryReporter {
     func report(_ engagement: Brake.Engagement, runID: Int64) {
+        tally.countBrake()
         log.write(
             LogEvent("brake.engaged", level: .error).with("run", runID).with("rule", engagement.rule.rawValue)
                 .with("finished", engagement.reach.finished).with("touched", engagement.reach.touched)

@@ -8,16 +8,20 @@ extension SyncEngine {
         package var store: Store
         package var log: EventLog
         package var random: RandomSource
+        /// Outlives the engine: a reload does not begin to count anew.
+        package var tally: DeliveryTally
         package var now: @Sendable () -> Instant
         package var makeTransport: @Sendable (HTTPLimits) -> any HTTPTransport
 
         package init(
-            store: Store, log: EventLog, random: RandomSource = RandomSource(), now: @escaping @Sendable () -> Instant = SystemClock.now,
+            store: Store, log: EventLog, random: RandomSource = RandomSource(), tally: DeliveryTally = DeliveryTally(),
+            now: @escaping @Sendable () -> Instant = SystemClock.now,
             makeTransport: @escaping @Sendable (HTTPLimits) -> any HTTPTransport = { NetworkTransport($0) }
         ) {
             self.store = store
             self.log = log
             self.random = random
+            self.tally = tally
             self.now = now
             self.makeTransport = makeTransport
         }

@@ -40,7 +40,7 @@ package actor SyncEngine {
         let now = parts.now()
         processID = try await parts.store.register(ProcessIdentity.current(), now: now)
         let commits = CommitQueue(store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now)
-        let reporter = DeliveryReporter(log: parts.log)
+        let reporter = DeliveryReporter(log: parts.log, repeats: configuration.log.repeats, tally: parts.tally, now: parts.now)
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
         var transports: [any HTTPTransport] = []
         lanes = configuration.enabledRemotes.map { remote in
@@ -202,6 +202,8 @@ package actor SyncEngine {
 
     private func report(_ summary: Summary, cause: String, startedAt: Instant) {
         let counts = summary.counts
+        reporter.reportRepeats()
+        parts.tally.count(summary, from: startedAt, to: parts.now())
         // A run that found nothing to do is of no interest.
         let isQuiet = counts == RunCounts() && summary.error == nil
         parts.log.write(
@@ -222,6 +224,19 @@ package actor SyncEngine {
         await commits.limitPatience(to: .seconds(2))
         for transport in transports { await transport.shutdown() }
         await LaneBarrier.wait(for: lanes, limit: .seconds(5), now: parts.now)
+        reporter.reportRepeats(all: true)
+    }
+
+    /// Writes the counts of failures that were not written one by one, as far as their minute is over.
+    package func reportRepeats() {
+        reporter.reportRepeats()
+    }
+
+    /// Nothing is being delivered and nothing waits to be planned.
+    package func isQuiet() async -> Bool {
+        if isStopping { return false }
+        for lane in lanes where await lane.isBusy { return false }
+        return (try? await parts.store.feedIsEmpty()) ?? false
     }
 
     /// Waits until all lanes are idle: every due row has been tried, every call has ended.

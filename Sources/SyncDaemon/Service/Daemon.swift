@@ -16,6 +16,8 @@ package actor Daemon {
     private var engine: SyncEngine
     private var scheduler: Scheduler
     private let wake: WakeUp
+    private let tally = DeliveryTally()
+    private let upkeep: Upkeep
     private let signals: UnixSignalsSequence
 
     /// Lets an engine that was made before its scheduler ask for a run.
@@ -37,16 +39,22 @@ package actor Daemon {
         now = SystemClock.now
         wake = WakeUp()
         store = try Store(path: configuration.databasePath, access: .migrating)
-        (engine, scheduler) = try await Daemon.assemble(configuration, store: store, log: log, wake: wake, now: now)
+        upkeep = Upkeep(configuration, store: store, log: log, tally: tally, now: now)
+        (engine, scheduler) = try await Daemon.assemble(
+            configuration, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep)
     }
 
     private static func assemble(
-        _ configuration: Configuration, store: Store, log: EventLog, wake: WakeUp, now: @escaping @Sendable () -> Instant
+        _ configuration: Configuration, _ parts: SyncEngine.Parts, wake: WakeUp, upkeep: Upkeep
     ) async throws -> (SyncEngine, Scheduler) {
-        let engine = try await SyncEngine(
-            configuration, .init(store: store, log: log, now: now), patience: .days(36_500), onWork: { wake() })
+        let engine = try await SyncEngine(configuration, parts, patience: .days(36_500), onWork: { wake() })
         let scheduler = Scheduler(
-            configuration.schedule, store: store, now: now, run: { await engine.run(cause: $0.rawValue) },
+            configuration.schedule, store: parts.store, now: parts.now,
+            run: { cause in
+                let summary = await engine.run(cause: cause.rawValue)
+                await upkeep.afterRun(of: engine)
+                return summary
+            },
             lookForDue: { await engine.lookForDue() })
         return (engine, scheduler)
     }
@@ -102,10 +110,12 @@ package actor Daemon {
                 throw Refusal("database.path has changed; that takes a restart")
             }
             // Built before the old one is stopped: a credential that cannot be read leaves everything as it is.
-            let (freshEngine, freshScheduler) = try await Daemon.assemble(fresh, store: store, log: log, wake: wake, now: now)
+            let (freshEngine, freshScheduler) = try await Daemon.assemble(
+                fresh, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep)
             await stopWork()
             (configuration, engine, scheduler) = (fresh, freshEngine, freshScheduler)
             log.configure(fresh.log)
+            await upkeep.configure(fresh)
             log.write(
                 LogEvent("config.reloaded", level: .notice).with("config", configurationPath)
                     .with("remotes", fresh.enabledRemotes.map(\.name).joined(separator: ",")))
@@ -134,6 +144,8 @@ package actor Daemon {
             guard !Task.isCancelled, let status = try? await store.status(of: configuration.enabledRemotes.map(\.name)) else { continue }
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
             for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+            await engine.reportRepeats()
+            await upkeep.writeMetrics()
         }
     }
 }

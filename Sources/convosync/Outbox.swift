@@ -102,18 +102,23 @@ struct OutboxShow: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let store = try Store(path: try options.load().databasePath, access: .reading)
+            let configuration = try options.load()
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            let remotes = try await store.storedRemotes()
+            let now = SystemClock.now()
             var filter = OutboxFilter()
             filter.ids = ids
             let rows = try await store.outbox(filter)
             var shown: [JSONValue] = []
             for row in rows.sorted(by: { $0.id < $1.id }) {
-                let attempts = try await store.attempts(of: row.id)
-                let absorbed = try await store.absorbed(by: row.id)
+                let history = OutboxHistory(
+                    attempts: try await store.attempts(of: row.id), absorbed: try await store.absorbed(by: row.id),
+                    carried: try await store.carriedChanges(of: row.id),
+                    nextTry: OutboxHistory.nextTry(of: row, gate: remotes[row.remote]?.gate ?? .init(), now: now))
                 if output.json {
-                    shown.append(OutboxView.json(row, attempts: attempts, absorbed: absorbed))
+                    shown.append(OutboxView.json(row, history))
                 } else {
-                    print(OutboxView.text(row, attempts, absorbed))
+                    print(OutboxView.text(row, history))
                 }
             }
             if output.json { print(JSONValue.object(["rows": .array(shown)]).text) }

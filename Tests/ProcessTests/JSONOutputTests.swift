@@ -82,7 +82,8 @@ import Testing
             let vg = try #require(try await scenario.run("outbox", "list", "--remote", "vg", "--json").json["rows"]?.array?.first)
             let id = try #require(vg["id"]?.integer)
             let shown = try #require(try await scenario.run("outbox", "show", "\(id)", "--json").json["rows"]?[0])
-            #expect(Set(shown.object?.keys.map { $0 } ?? []) == columns.union(["attempt_history", "body", "absorbed"]))
+            #expect(
+                Set(shown.object?.keys.map { $0 } ?? []) == columns.union(["attempt_history", "body", "absorbed", "changes", "next_try"]))
             let history = try #require(shown["attempt_history"]?.array)
             #expect(history.map { $0["outcome"]?.string } == ["retry", "delivered"])
             #expect(history.map { $0["http_status"]?.integer } == [500, 200])

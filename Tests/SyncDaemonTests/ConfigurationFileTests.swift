@@ -133,6 +133,7 @@ import Testing
         ("paths = { update_conversation = \"x/{id}\" }", "slash"), ("paths = { update_conversation = \"/c\" }", "{id}"),
         ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "no status of voicebot"),
         ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
+        ("retry_budget = { min_per_second = 0 }", "retry_budget.min_per_second"), ("retry_budget = { share = 1 }", "unknown key"),
         ("enabled = \"yes\"", "true or false"),
     ])
     func `a wrong value is named with what is allowed`(line: String, expected: String) {

@@ -71,6 +71,19 @@ import Testing
         #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") }, "sorting all that is due would cost more with every row")
     }
 
+    @Test func `first tries are found without going through the retries before them`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET attempts = 1 WHERE state = 'pending' AND id % 200 = 0")
+        let plans = try await plans(bench, of: "outbox") {
+            let request = ExchangeRequest(remote: "vg", finished: [], claim: 10, retries: 0, leaseDuration: .seconds(60), gate: nil)
+            _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, now: Bench.start)
+        }
+        expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
+        let claim = try #require(plans.first { $0.sql.contains("o.attempts = 0\n") })
+        #expect(claim.plan.contains { $0.contains("USING INDEX outbox_first_tries") })
+        #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") })
+    }
+
     @Test func `recording an outcome finds its rows by key`() async throws {
         let bench = try await bench()
         let claimed = try #require(try await bench.claim("vg", 1).first)

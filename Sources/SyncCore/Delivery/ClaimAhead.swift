@@ -37,6 +37,9 @@ package struct ClaimAhead: Equatable, Sendable {
         askedFor = count
     }
 
+    /// Whether the exchange in progress claims anything.
+    package var hasAsked: Bool { askedFor > 0 }
+
     /// What came of the claim that was asked for last; nothing is concluded where none was.
     package mutating func brought(_ count: Int) {
         guard askedFor > 0 else { return }

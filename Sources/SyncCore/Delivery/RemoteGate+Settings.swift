@@ -4,6 +4,7 @@ extension RemoteGate {
         package var concurrency: Int
         package var rate: RateLimit?
         package var breaker: CircuitBreaker.Settings
+        package var retryBudget: RetryBudget.Settings
         /// The longest time a parked remote is left alone between two probes; the first ones come sooner.
         package var probeInterval: Span
         /// How long a 429 without any hint holds the remote: doubled each time in a row, up to a minute.
@@ -11,11 +12,12 @@ extension RemoteGate {
 
         package init(
             concurrency: Int = 8, rate: RateLimit? = nil, breaker: CircuitBreaker.Settings = .init(),
-            probeInterval: Span = .minutes(5), throttlePause: Span = .seconds(1)
+            retryBudget: RetryBudget.Settings = .init(), probeInterval: Span = .minutes(5), throttlePause: Span = .seconds(1)
         ) {
             self.concurrency = concurrency
             self.rate = rate
             self.breaker = breaker
+            self.retryBudget = retryBudget
             self.probeInterval = probeInterval
             self.throttlePause = throttlePause
         }

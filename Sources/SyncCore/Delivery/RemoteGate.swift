@@ -1,4 +1,5 @@
-/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate and concurrency in one place.
+/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate, retry budget and concurrency in one
+/// place.
 ///
 /// | hold      | begins with                    | ends with                                                        |
 /// |-----------|--------------------------------|------------------------------------------------------------------|
@@ -16,6 +17,8 @@ package struct RemoteGate: Equatable, Sendable {
         case admitted
         /// Not before that moment.
         case wait(until: Instant)
+        /// A retry not before that moment: the budget is used up. First tries may go out.
+        case noRetry(until: Instant)
         /// All slots are taken; ask again when a call has ended.
         case full
         /// Not until somebody acts.
@@ -41,6 +44,7 @@ package struct RemoteGate: Equatable, Sendable {
     package private(set) var parkReason: String?
     private let settings: Settings
     private var bucket: TokenBucket?
+    private var budget: RetryBudget
     private var throttle: BoundedWait?
     /// Until when a parked remote is left alone; nil when it may be probed.
     private var probeWait: BoundedWait?
@@ -53,6 +57,7 @@ package struct RemoteGate: Equatable, Sendable {
         bucket = settings.rate.map { TokenBucket($0, now: now) }
         breaker = CircuitBreaker(
             settings.breaker, now: now, openUntil: stored.breakerOpenUntil, openings: stored.breakerOpenings)
+        budget = RetryBudget(settings.retryBudget, now: now)
         adaptive = AdaptiveConcurrency(maximum: settings.concurrency, stored: stored.concurrency)
         pausedAt = stored.pausedAt
         parkedAt = stored.parkedAt
@@ -77,28 +82,37 @@ package struct RemoteGate: Equatable, Sendable {
     /// How many calls may be in flight at the moment.
     package var concurrency: Int { isProbing ? 1 : adaptive.limit }
 
-    package mutating func admit(now: Instant) -> (Admission, Change?) {
+    /// - Parameter isRetry: whether the row has failed before, which takes a token of the budget. Single probes take none.
+    package mutating func admit(isRetry: Bool = false, now: Instant) -> (Admission, Change?) {
         if pausedAt != nil { return (.paused, nil) }
         if inFlight >= concurrency { return (.full, nil) }
         if throttle != nil, throttle?.isOver(now: now) == false, let until = throttledUntil { return (.wait(until: until), nil) }
         throttle = nil
         if parkedAt != nil, probeWait?.isOver(now: now) == false, let until = probeWait?.until { return (.wait(until: until), nil) }
         if let until = breaker.opensAt(now: now), now < until { return (.wait(until: until), nil) }
+        let takesBudget = isRetry && !isProbing
+        if takesBudget, case let until = budget.opensAt(now: now), now < until { return (.noRetry(until: until), nil) }
         if let later = bucket?.take(now: now) { return (.wait(until: later), nil) }
         let (admitted, transition) = breaker.admit(now: now)
         guard admitted else { return (.full, nil) }
         inFlight += 1
         adaptive.started(inFlight: inFlight)
+        if takesBudget {
+            budget.retry(now: now)
+        } else if !isRetry {
+            budget.firstTry(now: now)
+        }
         return (.admitted, transition.map(Change.breaker))
     }
 
     /// A call ended: frees its slot and draws the conclusions for the whole remote.
     /// - Parameters:
+    ///   - isRetry: as it was when the call was admitted.
     ///   - startedAt: when it went out; now, where that is of no interest.
     ///   - hadPresentCredential: false when the token was replaced while the call was out. That the former one is refused says nothing
     ///     about the one in force.
     package mutating func finished(
-        _ outcome: DeliveryOutcome, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
+        _ outcome: DeliveryOutcome, isRetry: Bool = false, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
     ) -> [Change] {
         precondition(inFlight > 0, "a call ended that was never admitted")
         inFlight -= 1
@@ -106,6 +120,7 @@ package struct RemoteGate: Equatable, Sendable {
         if let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
             changes.append(.breaker(transition))
         }
+        if isRetry { budget.retryEnded(failed: outcome.tellsLoadOfRemote == .overloaded) }
         adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
         switch outcome.outcome {
         case .park where hadPresentCredential:
@@ -164,6 +179,12 @@ package struct RemoteGate: Equatable, Sendable {
         failedProbes = 0
         return .resumed
     }
+
+    /// How many retries could go out now, as far as the budget is concerned; nil where single probes go out anyway.
+    package mutating func retriesAvailable(now: Instant) -> Int? { isProbing ? nil : budget.available(now: now) }
+
+    /// When retries that had to wait for the budget are worth asking for again.
+    package mutating func retriesOpenAt(now: Instant) -> Instant { budget.opensAt(now: now) }
 
     /// The first moment at which a call could go out, as far as holds are concerned; nil while paused.
     package func opensAt(now: Instant) -> Instant? {

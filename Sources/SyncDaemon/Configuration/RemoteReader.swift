@@ -93,6 +93,10 @@ struct RemoteReader {
             table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause)")
         }
         breaker.finish()
+        var budget = table.table("retry_budget")
+        if let percent = budget.integer("percent", in: 0...1000) { settings.retryBudget.percent = percent }
+        if let minimum = budget.integer("min_per_second", in: 1...10_000) { settings.retryBudget.minimumPerSecond = minimum }
+        budget.finish()
         return settings
     }
 

@@ -30,13 +30,19 @@ extension Lane {
     func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
         isExchanging = true
         claims.asked(for: claim)
+        if claim > 0 {
+            lookedAt = now()
+        } else if !finished.isEmpty {
+            // These outcomes may free rows that waited behind theirs; nobody asks for those while the gate is held.
+            claims.mayBeDue()
+        }
         mayBeSteered = false
         committing = finished
         finished = []
         storingGate = gate.stored
         gateChanged = false
         let request = ExchangeRequest(
-            remote: remote.name, finished: committing, claim: claim, leaseDuration: remote.leaseDuration,
+            remote: remote.name, finished: committing, claim: claim, retries: retriesAllowed(), leaseDuration: remote.leaseDuration,
             gate: storingGate == storedGate ? nil : storingGate)
         let commits = commits
         group.addTask {
@@ -46,6 +52,16 @@ extension Lane {
                 return .exchanged(.failure(error))
             }
         }
+    }
+
+    /// How many more retries may be claimed; nil for as many as there are.
+    private func retriesAllowed() -> Int? {
+        gate.retriesAvailable(now: now()).map { max($0 - buffer.count(where: \.isRetry), 0) }
+    }
+
+    /// Retries that waited for the budget are asked for when there is nothing else to send, so that each claim brings some.
+    func askForRetries() {
+        if retriesWait, buffer.isEmpty, gate.retriesOpenAt(now: now()) <= now() { claims.mayBeDue() }
     }
 
     func take(_ reply: ExchangeReply) {
@@ -62,6 +78,7 @@ extension Lane {
         }
         resumedAt = .some(reply.resumedAt)
         if reply.hasFreedPlanning { onPlanningFreed() }
+        if claims.hasAsked { retriesWait = reply.hasLeftRetries }
         claims.brought(reply.claimed.count)
         committing = []
         buffer += reply.claimed

@@ -23,10 +23,13 @@ package actor Lane {
     let now: @Sendable () -> Instant
 
     var gate: RemoteGate
-    var buffer: [ClaimedRow] = []
+    /// A slice: taking the first row away moves no others.
+    var buffer: ArraySlice<ClaimedRow> = []
     var finished: [FinishedCall] = []
     var committing: [FinishedCall] = []
     var claims: ClaimAhead
+    /// Rows that have failed before are due and could not be claimed or sent, because the retry budget was used up.
+    var retriesWait = false
     var isExchanging = false
     /// What the store knows of the gate, and what it is told with the exchange in progress.
     var storedGate: RemoteGate.Stored
@@ -50,6 +53,8 @@ package actor Lane {
     var counts = RunCounts()
     var failure: StoreError?
     package private(set) var lastProgress: Instant
+    /// When due rows were last claimed; what was due then and is pending yet waits for something else.
+    package internal(set) var lookedAt: Instant?
     /// Rows delivered since the lane exists.
     package internal(set) var delivered = 0
 
@@ -148,7 +153,10 @@ package actor Lane {
     }
 
     /// When the gate opens, or nil while it is paused; now when it is open.
-    package func opensAt() -> Instant? { gate.opensAt(now: now()) }
+    package func opensAt() -> Instant? {
+        let moment = now()
+        return gate.opensAt(now: moment).map { retriesWait ? max($0, gate.retriesOpenAt(now: moment)) : $0 }
+    }
 
     package var isBusy: Bool { isActive }
     package var inFlight: Int { gate.inFlight }
@@ -170,6 +178,7 @@ package actor Lane {
             while failure == nil {
                 let hold = admit(&group)
                 if isStopping || hold == .long { putBackBuffer() }
+                askForRetries()
                 exchangeIfNeeded(&group, isHeld: isStopping || hold != .none)
                 if case .short(let until) = hold { startTimer(&group, until: until) }
                 resumeTriedWaiters(hold)
@@ -241,7 +250,7 @@ package actor Lane {
     func conclude(_ call: FinishedCall, hadPresentCredential: Bool) {
         let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
         let changes = gate.finished(
-            outcome, startedAt: call.startedAt, hadPresentCredential: hadPresentCredential, now: now())
+            outcome, isRetry: call.claimed.isRetry, startedAt: call.startedAt, hadPresentCredential: hadPresentCredential, now: now())
         for change in changes { report(change) }
         if outcome.outcome == .delivered { lastProgress = now() }
         // The former token was refused: the row is due, and nothing holds the remote.

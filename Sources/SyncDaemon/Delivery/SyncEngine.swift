@@ -189,8 +189,10 @@ package actor SyncEngine {
         var earliest: Instant?
         for lane in lanes {
             guard let opensAt = await lane.opensAt() else { continue }
-            // Rows that were due and could not be claimed wait for an event, not for a moment; hence "after now".
-            var due = try? await parts.store.nextDue(lane.remote.name, after: now - .milliseconds(500))
+            // Rows that were due and could not be claimed wait for an event, not for a moment. Others may have fallen due since the
+            // lane last looked: it does not look while the run waits for another one.
+            let lookedAt = min(await lane.lookedAt ?? now, now)
+            var due = try? await parts.store.nextDue(lane.remote.name, after: lookedAt)
             if opensAt > now, (try? await parts.store.hasPending(lane.remote.name)) == true { due = min(due ?? opensAt, opensAt) }
             if let due {
                 let moment = max(due, opensAt, now + .milliseconds(20))

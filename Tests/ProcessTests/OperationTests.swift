@@ -14,7 +14,7 @@ import Testing
             let daemon = try await scenario.startDaemon()
             #expect(try await scenario.remainingDifferences() == [])
             #expect(
-                try await eventually(.seconds(20)) {
+                try await eventually(.seconds(40)) {
                     metrics(scenario).contains("convosync_calls_total{remote=\"vg\",outcome=\"delivered\"} 3\n")
                 })
             let text = metrics(scenario)
@@ -30,7 +30,7 @@ import Testing
             try await daemon.event("config.reloaded")
             let other = "\(scenario.directory)/other.prom"
             #expect(
-                try await eventually(.seconds(20)) {
+                try await eventually(.seconds(40)) {
                     (try? String(contentsOfFile: other, encoding: .utf8))?.contains("remote=\"vg\",outcome=\"delivered\"} 3\n") == true
                 })
             #expect(!daemon.hasEnded)
@@ -40,6 +40,7 @@ import Testing
     @Test func `a metrics file that cannot be written is one warning and stops nothing`() async throws {
         try await withScenario({ $0["metrics", "textfile"] = "\"missing/convosync.prom\"" }) { scenario in
             try await scenario.addConversations(1...2)
+            #expect(try await scenario.run("check").output.contains("metrics.textfile"))
             let daemon = try await scenario.startDaemon()
             #expect(try await daemon.event("metrics.unavailable")["level"] == "warning")
             #expect(try await scenario.remainingDifferences() == [])

@@ -41,29 +41,37 @@ package actor Upkeep {
     }
 
     package func afterRun(of engine: SyncEngine) async {
-        await writeSoon()
+        await writeSoon(engine)
         // A database that fails is the business of the next run, which reports it.
         try? await housekeeper.work(within: Upkeep.budget, now: now) { await engine.isQuiet() }
     }
 
     // MARK: Metrics
 
-    /// Writes now, or as soon as the pause since the last time is over.
-    private func writeSoon() async {
+    /// Writes now, or as soon as the pause since the last time is over; and once more when the calls that outlive the run have ended.
+    private func writeSoon(_ engine: SyncEngine) async {
         guard metrics != nil else { return }
         let moment = now()
-        guard let nextWrite, moment < nextWrite, nextWrite - moment <= Span.minutes(1) else { return await writeMetrics() }
-        guard !hasPlannedWrite else { return }
-        hasPlannedWrite = true
-        Task { [weak self] in
-            try? await Task.sleep(for: .milliseconds((nextWrite - moment).milliseconds))
-            await self?.writePlanned()
+        if let nextWrite, moment < nextWrite, nextWrite - moment <= Span.minutes(1) {
+            planWrite(engine, after: nextWrite - moment)
+        } else {
+            await writeMetrics()
+            if await engine.inFlight() > 0 { planWrite(engine, after: Upkeep.pause) }
         }
     }
 
-    private func writePlanned() async {
+    private func planWrite(_ engine: SyncEngine, after span: Span) {
+        guard !hasPlannedWrite else { return }
+        hasPlannedWrite = true
+        Task { [weak self] in
+            try? await Task.sleep(for: .milliseconds(span.milliseconds))
+            await self?.writePlanned(engine)
+        }
+    }
+
+    private func writePlanned(_ engine: SyncEngine) async {
         hasPlannedWrite = false
-        await writeMetrics()
+        await writeSoon(engine)
     }
 
     /// Writes what the store says now.

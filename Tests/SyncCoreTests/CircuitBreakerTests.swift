@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func `a stored pause is believed up to the longest one`() {
-        let breaker = CircuitBreaker(now: start, openUntil: start + .days(400), openings: 1)
+        var breaker = CircuitBreaker(now: start, openUntil: start + .days(400), openings: 1)
         #expect(breaker.opensAt(now: start) == start + .minutes(5))
     }
 }

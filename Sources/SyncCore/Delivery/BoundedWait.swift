@@ -10,11 +10,12 @@ package struct BoundedWait: Equatable, Sendable {
         length = max(until - now, .zero)
     }
 
-    /// When it is over, as the clock stands.
-    package func end(now: Instant) -> Instant { min(until, now + length) }
-
-    package mutating func isOver(now: Instant) -> Bool {
-        until = end(now: now)
-        return now >= until
+    /// When it is over, as the clock stands. Asking takes note of the clock: an end that is only worked out would stay ahead of a clock
+    /// that was set back, however often it is asked for.
+    package mutating func end(now: Instant) -> Instant {
+        until = min(until, now + length)
+        return until
     }
+
+    package mutating func isOver(now: Instant) -> Bool { now >= end(now: now) }
 }

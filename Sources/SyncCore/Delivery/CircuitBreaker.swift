@@ -71,9 +71,10 @@ package struct CircuitBreaker: Equatable, Sendable {
     package var openUntil: Instant? { pause?.until }
 
     /// When a call may go out; nil unless open.
-    package func opensAt(now: Instant) -> Instant? {
-        guard case .open = state else { return nil }
-        return pause?.end(now: now)
+    package mutating func opensAt(now: Instant) -> Instant? {
+        guard case .open = state, let until = pause?.end(now: now) else { return nil }
+        state = .open(until: until)
+        return until
     }
 
     /// Whether a call may go out now. In an open breaker whose pause is over, the first call becomes the probe.
@@ -84,10 +85,7 @@ package struct CircuitBreaker: Equatable, Sendable {
             defer { isProbing = true }
             return (!isProbing, nil)
         case .open:
-            guard pause?.isOver(now: now) != false else {
-                state = .open(until: pause?.until ?? now)
-                return (false, nil)
-            }
+            if let until = opensAt(now: now), now < until { return (false, nil) }
             state = .halfOpen
             isProbing = true
             return (true, .halfOpen)

@@ -187,7 +187,7 @@ package struct RemoteGate: Equatable, Sendable {
     package mutating func retriesOpenAt(now: Instant) -> Instant { budget.opensAt(now: now) }
 
     /// The first moment at which a call could go out, as far as holds are concerned; nil while paused.
-    package func opensAt(now: Instant) -> Instant? {
+    package mutating func opensAt(now: Instant) -> Instant? {
         if pausedAt != nil { return nil }
         let waits = [throttle?.end(now: now), parkedAt == nil ? nil : probeWait?.end(now: now), breaker.opensAt(now: now)]
         return waits.compactMap { $0 }.reduce(now, max)

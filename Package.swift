@@ -40,6 +40,7 @@ let package = Package(
                 .embedInCode("0002_outbox.sql"),
                 .embedInCode("0003_change_feed.sql"),
                 .embedInCode("0004_inbound.sql"),
+                .embedInCode("0005_delivery.sql"),
             ],
             swiftSettings: strict
         ),

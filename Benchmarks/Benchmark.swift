@@ -83,6 +83,9 @@ private struct Bench {
             path = "bench.db"
             [log]
             level = "error"
+            [brake]
+            # Everything is closed at once, on purpose.
+            enabled = false
             [remotes.vg]
             url = "\(sandbox.url(of: "vg"))"
             token_file = "token"

@@ -32,6 +32,7 @@ CREATE TABLE adopted_changes (
 ) STRICT;
 
 CREATE INDEX adopted_changes_by_conversation ON adopted_changes (conversation_id, id);
+CREATE INDEX adopted_changes_by_age ON adopted_changes (adopted_at);
 
 -- When status and assignee of a conversation last changed, whoever changed them. The application need not keep updated_at for that.
 -- (Both are repeated here because INSERT OR REPLACE shows triggers no old row.)

@@ -9,6 +9,7 @@ package enum EmbeddedMigrations {
             ("0002_outbox", PackageResources._002_outbox_sql),
             ("0003_change_feed", PackageResources._003_change_feed_sql),
             ("0004_inbound", PackageResources._004_inbound_sql),
+            ("0005_delivery", PackageResources._005_delivery_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

@@ -17,9 +17,13 @@ package struct HTTPCall: Sendable {
 
 /// Bounds of a call. Every one of them is always in force.
 package struct HTTPLimits: Equatable, Sendable {
+    /// For a new connection with its TLS handshake.
     package var connectTimeout: Span
-    /// The longest silence between two pieces of the answer, and before the first one.
+    /// The longest silence between the call and the first piece of its answer.
+    package var firstByteTimeout: Span
+    /// The longest silence between two pieces of the answer.
     package var readTimeout: Span
+    /// From the beginning of the call to the end of its answer.
     package var totalTimeout: Span
     /// In bytes; a longer answer is a failure.
     package var maximumResponseSize: Int
@@ -27,10 +31,11 @@ package struct HTTPLimits: Equatable, Sendable {
     package var connections: Int
 
     package init(
-        connectTimeout: Span = .seconds(5), readTimeout: Span = .seconds(15), totalTimeout: Span = .seconds(30),
-        maximumResponseSize: Int = 4 << 20, connections: Int = 8
+        connectTimeout: Span = .seconds(5), firstByteTimeout: Span = .seconds(15), readTimeout: Span = .seconds(15),
+        totalTimeout: Span = .seconds(30), maximumResponseSize: Int = 4 << 20, connections: Int = 8
     ) {
         self.connectTimeout = connectTimeout
+        self.firstByteTimeout = firstByteTimeout
         self.readTimeout = readTimeout
         self.totalTimeout = totalTimeout
         self.maximumResponseSize = maximumResponseSize

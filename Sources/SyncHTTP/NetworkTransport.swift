@@ -18,7 +18,8 @@ package final class NetworkTransport: HTTPTransport {
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         configuration.timeout.connect = .milliseconds(limits.connectTimeout.milliseconds)
-        configuration.timeout.read = .milliseconds(limits.readTimeout.milliseconds)
+        // The library knows one silence only, before the first byte and after it; the shorter one is kept in `send`.
+        configuration.timeout.read = .milliseconds(max(limits.firstByteTimeout, limits.readTimeout).milliseconds)
         configuration.timeout.write = .milliseconds(limits.readTimeout.milliseconds)
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = limits.connections
         // Shorter than the keep-alive of common servers: a connection that both sides give up at once breaks a call.
@@ -35,8 +36,8 @@ package final class NetworkTransport: HTTPTransport {
         request.body = .bytes(ByteBuffer(string: call.body))
         do {
             let deadline = NIODeadline.now() + .milliseconds(limits.totalTimeout.milliseconds)
-            let response = try await client.execute(request, deadline: deadline)
-            let body = try await collect(response.body, until: deadline)
+            let response = try await head(of: request, until: deadline)
+            let body = try await AnswerBody(limits).collect(response.body, until: deadline)
             var headers: [String: String] = [:]
             for header in response.headers {
                 let name = header.name.lowercased()
@@ -48,18 +49,15 @@ package final class NetworkTransport: HTTPTransport {
         }
     }
 
-    /// The library's deadline ends with the head of the answer. A body that dribbles in is cut off here: at the first piece after the
-    /// deadline, which comes within the read timeout, or that time-out ends the call.
-    private func collect(_ body: HTTPClientResponse.Body, until deadline: NIODeadline) async throws -> ByteBuffer {
-        var collected = ByteBuffer()
-        for try await piece in body {
-            guard NIODeadline.now() < deadline else { throw HTTPClientError.deadlineExceeded }
-            guard collected.readableBytes + piece.readableBytes <= limits.maximumResponseSize else {
-                throw NIOTooManyBytesError(maxBytes: limits.maximumResponseSize)
-            }
-            collected.writeImmutableBuffer(piece)
+    /// Waits for the head of the answer, as long as a new connection and the first byte may take together: whether a connection had to
+    /// be made cannot be seen from here.
+    private func head(of request: HTTPClientRequest, until deadline: NIODeadline) async throws -> HTTPClientResponse {
+        let firstByte = NIODeadline.now() + .milliseconds((limits.connectTimeout + limits.firstByteTimeout).milliseconds)
+        do {
+            return try await client.execute(request, deadline: min(deadline, firstByte))
+        } catch let error as HTTPClientError where error == .readTimeout || (error == .deadlineExceeded && firstByte < deadline) {
+            throw TransportFailure(.timeout, detail: "no byte of the answer within the first-byte timeout")
         }
-        return collected
     }
 
     package func shutdown() async {
@@ -69,6 +67,7 @@ package final class NetworkTransport: HTTPTransport {
 
     private static func failure(_ error: any Error) -> TransportFailure {
         switch error {
+        case let error as TransportFailure: error
         case let error as HTTPClientError: failure(error)
         case is NIOTooManyBytesError: TransportFailure(.responseTooLarge, detail: "the answer is larger than allowed")
         case is CancellationError: TransportFailure(.cancelled, detail: "stopped before the answer came")
@@ -86,7 +85,7 @@ package final class NetworkTransport: HTTPTransport {
     private static func failure(_ error: HTTPClientError) -> TransportFailure {
         switch error {
         case .connectTimeout: TransportFailure(.connectTimeout, detail: "no connection within the connect timeout")
-        case .readTimeout: TransportFailure(.timeout, detail: "no byte of the answer within the read timeout")
+        case .readTimeout: TransportFailure(.timeout, detail: "the answer stopped for longer than the read timeout")
         case .writeTimeout: TransportFailure(.timeout, detail: "the call could not be written within the write timeout")
         case .deadlineExceeded: TransportFailure(.timeout, detail: "no complete answer within the total timeout")
         case .getConnectionFromPoolTimeout: TransportFailure(.connectTimeout, detail: "no free connection in time")

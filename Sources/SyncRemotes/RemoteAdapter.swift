@@ -76,7 +76,9 @@ extension RemoteAdapter {
         guard !delta.isEmpty else { return .upToDate(omissions: projection.omissions) }
         do {
             let call = try call(for: delta, conversationID: snapshot.conversationID, link: snapshot.link)
-            return .send(PlannedCall(call: call, delta: delta, omissions: projection.omissions))
+            return .send(
+                PlannedCall(
+                    call: call, delta: delta, omissions: projection.omissions, finishes: finishes(delta, knowing: snapshot.knowledge)))
         } catch {
             return .refuse(placeholder(for: snapshot), error)
         }

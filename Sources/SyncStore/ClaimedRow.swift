@@ -28,6 +28,11 @@ package struct ClaimedRow: Sendable {
     package var isReleased: Bool
 }
 
+extension ClaimedRow {
+    /// Whether the row has failed before, as far as the row that was claimed says.
+    package var isRetry: Bool { row.attempts > 0 }
+}
+
 /// How a claimed row ended, for the store.
 package struct FinishedCall: Sendable {
     /// What the acknowledgement leaves in `link_state`.
@@ -80,14 +85,17 @@ package struct ExchangeRequest: Sendable {
     package var finished: [FinishedCall]
     /// How many due rows to claim; 0 for none.
     package var claim: Int
+    /// How many of them may be rows that have failed before; nil for as many as there are.
+    package var retries: Int?
     package var leaseDuration: Span
     /// The gate as it should be stored; nil when nothing about it changed.
     package var gate: RemoteGate.Stored?
 
-    package init(remote: String, finished: [FinishedCall], claim: Int, leaseDuration: Span, gate: RemoteGate.Stored?) {
+    package init(remote: String, finished: [FinishedCall], claim: Int, retries: Int? = nil, leaseDuration: Span, gate: RemoteGate.Stored?) {
         self.remote = remote
         self.finished = finished
         self.claim = claim
+        self.retries = retries
         self.leaseDuration = leaseDuration
         self.gate = gate
     }
@@ -100,6 +108,10 @@ package struct ExchangeReply: Sendable {
     package var fenced: [Int64] = []
     /// Set by `convosync pause`, cleared by `convosync resume`.
     package var isPaused = false
+    /// When `convosync resume` was last called; a change is a wish to try at once.
+    package var resumedAt: String?
+    /// Due rows that have failed before were not claimed, because no more of them were asked for.
+    package var hasLeftRetries = false
     /// Conversations whose planning waited for one of the recorded calls can be planned now.
     package var hasFreedPlanning = false
     /// What came of the news that answers held.

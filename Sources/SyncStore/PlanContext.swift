@@ -1,22 +1,38 @@
 import SyncCore
 
+/// Why rows are written as held.
+package struct Hold: Sendable, Equatable {
+    package var holder: Holder
+    /// For `outbox.last_error`.
+    package var reason: String
+
+    package init(_ holder: Holder, reason: String) {
+        self.holder = holder
+        self.reason = reason
+    }
+}
+
 /// What planning needs from outside: who takes part, how to decide, and the edge's clock and randomness.
 package struct PlanContext: Sendable {
     package var remotes: [RemoteParticipation]
     package var runID: Int64
     package var now: Instant
+    /// Set when the state rows of this run are to be written as held.
+    package var hold: Hold?
     package var decide: @Sendable (LinkSnapshot) -> PlanDecision
     package var decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
     package var newIdempotencyKey: @Sendable () -> String
 
     package init(
-        remotes: [RemoteParticipation], runID: Int64, now: Instant, decide: @escaping @Sendable (LinkSnapshot) -> PlanDecision,
+        remotes: [RemoteParticipation], runID: Int64, now: Instant, hold: Hold? = nil,
+        decide: @escaping @Sendable (LinkSnapshot) -> PlanDecision,
         decideMessage: @escaping @Sendable (MessageSnapshot) -> PlanDecision,
         newIdempotencyKey: @escaping @Sendable () -> String
     ) {
         self.remotes = remotes
         self.runID = runID
         self.now = now
+        self.hold = hold
         self.decide = decide
         self.decideMessage = decideMessage
         self.newIdempotencyKey = newIdempotencyKey
@@ -59,4 +75,8 @@ package struct PlanBatch: Sendable, Equatable {
     package var superseded: [Superseded] = []
     package var refused: [Refused] = []
     package var omissions: [OmittedField] = []
+    /// Rows among the planned ones that were written as held.
+    package var held = 0
+    /// What was planned reaches so many conversations (see ``Brake``).
+    package var reach = Brake.Reach()
 }

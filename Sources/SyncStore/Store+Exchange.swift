@@ -25,12 +25,15 @@ extension Store {
                 }
                 try Store.recordHealth(request, db)
                 if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
-                reply.isPaused =
-                    try String.fetchOne(
-                        db.cachedStatement(sql: "SELECT paused_at FROM remotes WHERE name = ?"), arguments: [request.remote]) != nil
+                let steering = try Row.fetchOne(
+                    db.cachedStatement(sql: "SELECT paused_at IS NOT NULL, resumed_at FROM remotes WHERE name = ?"),
+                    arguments: [request.remote])
+                reply.isPaused = steering?[0] ?? false
+                reply.resumedAt = steering?[1]
                 if request.claim > 0, !reply.isPaused {
                     counter += 1
-                    reply.claimed = try Store.claim(request, lease: processID << 32 | counter, now: now, db)
+                    reply.claimed = try Store.claim(
+                        request, lease: processID << 32 | counter, now: now, hasLeftRetries: &reply.hasLeftRetries, db)
                 }
                 return reply
             }
@@ -42,8 +45,34 @@ extension Store {
     /// A row younger than this is sent although a newer state waits to be planned already.
     private static let freshness = Span.seconds(2)
 
-    private static func claim(_ request: ExchangeRequest, lease: Int64, now: Instant, _ db: Database) throws -> [ClaimedRow] {
+    private static func claim(
+        _ request: ExchangeRequest, lease: Int64, now: Instant, hasLeftRetries: inout Bool, _ db: Database
+    ) throws -> [ClaimedRow] {
         let leaseUntil = now + request.leaseDuration
+        var rows = try dueRows(.all, request.remote, limit: request.claim, now: now, db)
+        let failed = rows.filter { $0[8] as Int > 0 }
+        if let retries = request.retries, failed.count > retries {
+            // First tries never wait behind retries that have to.
+            hasLeftRetries = true
+            rows = Array(failed.prefix(retries))
+            rows += try dueRows(.firstTries, request.remote, limit: request.claim - retries, now: now, db)
+        }
+        let update = try db.cachedStatement(
+            sql: "UPDATE outbox SET state = 'sending', lease = ?, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'pending'")
+        return try rows.map { row in
+            let claimed = ClaimedRow(row, remote: request.remote, lease: lease, leaseUntil: leaseUntil, now: now)
+            try update.execute(arguments: [lease, leaseUntil.iso8601, now.iso8601, claimed.id])
+            return claimed
+        }
+    }
+
+    private enum DueRows: String {
+        case all = ""
+        case firstTries = "AND o.attempts = 0"
+    }
+
+    private static func dueRows(_ which: DueRows, _ remote: String, limit: Int, now: Instant, _ db: Database) throws -> [Row] {
+        guard limit > 0 else { return [] }
         let select = try db.cachedStatement(
             sql: """
                 SELECT o.id, o.conversation_id, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts,
@@ -51,7 +80,7 @@ extension Store {
                     (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), s.seen_at, o.released_at IS NOT NULL
                 FROM outbox o
                 LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
-                WHERE o.remote = ? AND o.state = 'pending' AND o.due_at <= ?
+                WHERE o.remote = ? AND o.state = 'pending' AND o.due_at <= ? \(which.rawValue)
                     AND NOT EXISTS (
                         SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
                             AND e.state = 'sending')
@@ -65,14 +94,7 @@ extension Store {
                             AND f.deferred = 0))
                 ORDER BY o.due_at, o.id LIMIT ?
                 """)
-        let rows = try Row.fetchAll(select, arguments: [request.remote, now.iso8601, (now - freshness).iso8601, request.claim])
-        let update = try db.cachedStatement(
-            sql: "UPDATE outbox SET state = 'sending', lease = ?, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'pending'")
-        return try rows.map { row in
-            let claimed = ClaimedRow(row, remote: request.remote, lease: lease, leaseUntil: leaseUntil, now: now)
-            try update.execute(arguments: [lease, leaseUntil.iso8601, now.iso8601, claimed.id])
-            return claimed
-        }
+        return try Row.fetchAll(select, arguments: [remote, now.iso8601, (now - freshness).iso8601, limit])
     }
 
     // MARK: Recording
@@ -221,15 +243,16 @@ extension Store {
     }
 
     static func storeGate(_ gate: RemoteGate.Stored, of remote: String, _ db: Database) throws {
-        // paused_at belongs to the command line and is not written here.
+        // paused_at and resumed_at belong to the command line and are not written here.
         try db.cachedStatement(
             sql: """
-                UPDATE remotes SET parked_at = ?, park_reason = ?, throttled_until = ?, breaker_open_until = ?, breaker_openings = ?
+                UPDATE remotes SET parked_at = ?, park_reason = ?, throttled_until = ?, breaker_open_until = ?, breaker_openings = ?,
+                    concurrency = ?
                 WHERE name = ?
                 """
         ).execute(arguments: [
             gate.parkedAt?.iso8601, gate.parkReason, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
-            gate.breakerOpenings, remote,
+            gate.breakerOpenings, gate.concurrency, remote,
         ])
     }
 }

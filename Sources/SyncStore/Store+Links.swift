@@ -63,14 +63,16 @@ extension Store {
     static func standingRow(_ db: Database, _ conversationID: String, _ remote: String) throws -> StandingRow? {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT id, state, path, body, last_error FROM outbox
+                SELECT id, state, path, body, last_error, held_by FROM outbox
                 WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead')
                 ORDER BY id DESC LIMIT 1
                 """)
         guard let row = try Row.fetchOne(statement, arguments: [conversationID, remote]),
             let state = OutboxState(rawValue: row[1])
         else { return nil }
-        return StandingRow(id: row[0], state: state, path: row[2], body: row[3], error: row[4])
+        let holder: String? = state == .held ? row[5] : nil
+        return StandingRow(
+            id: row[0], state: state, path: row[2], body: row[3], error: row[4], holder: holder.flatMap(Holder.init(rawValue:)))
     }
 }
 

@@ -11,13 +11,15 @@ package struct OutboxFilter: Sendable, Equatable {
     package var since: Instant?
     /// Part of `last_error`, upper or lower case.
     package var error: String?
+    /// Rows that are held by this one.
+    package var holder: Holder?
     package var limit: Int?
 
     package init() {}
 
     /// True when nothing narrows the selection.
     package var selectsEverything: Bool {
-        ids.isEmpty && remote == nil && conversation == nil && states.isEmpty && since == nil && error == nil
+        ids.isEmpty && remote == nil && conversation == nil && states.isEmpty && since == nil && error == nil && holder == nil
     }
 
     var condition: (sql: String, arguments: StatementArguments) {
@@ -40,6 +42,10 @@ package struct OutboxFilter: Sendable, Equatable {
         if let error {
             terms.append("instr(lower(o.last_error), lower(?)) > 0")
             arguments += [error]
+        }
+        if let holder {
+            terms.append("o.state = 'held' AND o.held_by = ?")
+            arguments += [holder.rawValue]
         }
         return (terms.joined(separator: " AND "), arguments)
     }
@@ -68,6 +74,7 @@ package struct OutboxListing: Sendable, Equatable {
     package var delta: JSONValue?
     package var messageID: String?
     package var body: String
+    package var heldBy: String?
 }
 
 /// One line of a row's history.
@@ -91,7 +98,7 @@ extension Store {
                 sql: """
                     SELECT o.id, o.run_id, o.conversation_id, o.remote, o.payload, o.operation, o.method, o.path, o.idempotency_key,
                         o.state, o.attempts, o.due_at, o.last_http_status, o.last_error, o.superseded_by, o.created_at, o.updated_at,
-                        o.finished_at, o.delta, o.message_id, o.body
+                        o.finished_at, o.delta, o.message_id, o.body, CASE o.state WHEN 'held' THEN o.held_by END
                     FROM outbox o WHERE \(sql) ORDER BY o.id DESC LIMIT \(filter.limit ?? -1)
                     """, arguments: arguments
             ).map(OutboxListing.init)
@@ -129,6 +136,7 @@ extension OutboxListing {
             id: row[0], runID: row[1], conversationID: row[2], remote: row[3], payload: row[4], operation: row[5], method: row[6],
             path: row[7], idempotencyKey: row[8], state: row[9], attempts: row[10], dueAt: row[11], lastHTTPStatus: row[12],
             lastError: row[13], supersededBy: row[14], createdAt: row[15], updatedAt: row[16], finishedAt: row[17],
-            delta: delta.flatMap { try? JSONValue(text: $0) }, messageID: row[19], body: row[20])
+            delta: delta.flatMap { try? JSONValue(text: $0) }, messageID: row[19], body: row[20],
+            heldBy: row[21])
     }
 }

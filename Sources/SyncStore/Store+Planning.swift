@@ -6,13 +6,16 @@ extension Store {
     package static let planBatchSize = 500
 
     /// Plans the next conversations of the feed: one transaction reads them, writes their rows and takes them off the feed.
-    package func planStates(_ stage: PlanStage, _ context: PlanContext) async throws(StoreError) -> PlanBatch {
+    /// - Parameter limit: how many entries of the feed at most.
+    package func planStates(
+        _ stage: PlanStage, _ context: PlanContext, limit: Int = planBatchSize
+    ) async throws(StoreError) -> PlanBatch {
         try await write { db in
             var batch = PlanBatch()
             let remotes = context.remotes.filter {
                 $0.isEnabled && (stage == .endOfRun ? $0.isPushedAtEndOfRun : $0.needsLink)
             }
-            let entries = try Store.feedEntries(db, stage: stage, context: context)
+            let entries = try Store.feedEntries(db, stage: stage, context: context, limit: limit)
             batch.examined = entries.count
             var examined: Set<String> = []
             for (conversationID, remote) in entries where !examined.contains(conversationID) {
@@ -39,19 +42,27 @@ extension Store {
         }
     }
 
-    private static func feedEntries(_ db: Database, stage: PlanStage, context: PlanContext) throws -> [(String, String)] {
+    /// The names under which the feed holds what a stage plans, as a JSON array.
+    static func feedNames(of stage: PlanStage, _ remotes: [RemoteParticipation]) -> String {
         let names =
             switch stage {
-            case .linked: [""] + context.remotes.filter { !$0.isPushedAtEndOfRun }.map(\.name)
-            case .endOfRun: context.remotes.filter(\.isPushedAtEndOfRun).map(\.name)
+            case .linked: [""] + remotes.filter { !$0.isPushedAtEndOfRun }.map(\.name)
+            case .endOfRun: remotes.filter(\.isPushedAtEndOfRun).map(\.name)
             }
+        return JSONValue.array(names.map(JSONValue.string)).text
+    }
+
+    private static func feedEntries(
+        _ db: Database, stage: PlanStage, context: PlanContext, limit: Int
+    ) throws -> [(String, String)] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT conversation_id, remote FROM change_feed WHERE deferred = 0 AND remote IN (SELECT value FROM json_each(?))
-                LIMIT \(Store.planBatchSize)
+                LIMIT ?
                 """)
-        let list = JSONValue.array(names.map(JSONValue.string)).text
-        return try Row.fetchAll(statement, arguments: [list]).map { ($0[0], $0[1]) }
+        return try Row.fetchAll(statement, arguments: [feedNames(of: stage, context.remotes), min(limit, Store.planBatchSize)]).map {
+            ($0[0], $0[1])
+        }
     }
 
     /// "Every remote" means for the helpdesk: at the end of the run.
@@ -86,6 +97,8 @@ extension Store {
             sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
         guard let row = try Row.fetchOne(statement, arguments: [conversationID]) else { return }
         let conversation = Result { () throws(Refusal) in try Conversation(row: row) }
+        var reach = Brake.Reach()
+        defer { batch.reach = batch.reach + reach }
         for remote in remotes {
             guard let link = try link(db, conversationID, remote) else { continue }
             if try isInFlight(db, conversationID, remote.name) {
@@ -96,7 +109,9 @@ extension Store {
             let snapshot = LinkSnapshot(
                 conversationID: conversationID, remote: remote.name, link: link, conversation: conversation, knowledge: knowledge,
                 standing: try standingRow(db, conversationID, remote.name))
-            try apply(context.decide(snapshot), to: snapshot, db, context, into: &batch)
+            let decision = context.decide(snapshot)
+            if let effect = effect(of: decision, on: snapshot) { reach = reach.including(effect) }
+            try apply(decision, to: snapshot, db, context, into: &batch)
         }
     }
 
@@ -112,9 +127,13 @@ extension Store {
         case .none:
             break
         case .insert(let planned):
+            // What replaces a row that the brake holds is held as well: nobody has let go of it.
+            let hold = context.hold ?? (snapshot.standing?.holder == .brake ? Hold(.brake, reason: Store.inheritedHold) : nil)
             let id = try insertRow(
-                db, planned.call, state: .pending, delta: planned.delta.map { deltaColumn($0, base: snapshot.knowledge.base) },
-                snapshot, context)
+                db, planned.call, state: hold == nil ? .pending : .held,
+                delta: planned.delta.map { deltaColumn($0, base: snapshot.knowledge.base) }, error: hold?.reason, hold: hold, snapshot,
+                context)
+            if hold != nil { batch.held += 1 }
             batch.superseded += try supersede(db, snapshot, by: id, context)
             batch.planned += 1
         case .insertRefused(let call, let refusal):
@@ -135,12 +154,12 @@ extension Store {
     }
 
     private static func insertRow(
-        _ db: Database, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, _ snapshot: LinkSnapshot,
-        _ context: PlanContext
+        _ db: Database, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, hold: Hold? = nil,
+        _ snapshot: LinkSnapshot, _ context: PlanContext
     ) throws -> Int64 {
         try NewOutboxRow(
             conversationID: snapshot.conversationID, remote: snapshot.remote, payload: .state, call: call, state: state, delta: delta,
-            messageID: nil, link: snapshot.link, error: error
+            messageID: nil, link: snapshot.link, error: error, holder: hold?.holder
         ).insert(db, context)
     }
 

@@ -8,6 +8,8 @@ package struct PlanPreview: Sendable {
         case new
         /// Stands in the outbox already.
         case outbox(id: Int64, dueAt: String, delta: String?)
+        /// Stands in the outbox and is not sent before somebody lets it go.
+        case held(id: Int64, by: Holder)
     }
 
     package var conversationID: String
@@ -15,20 +17,26 @@ package struct PlanPreview: Sendable {
     package var source: Source
     package var decision: PlanDecision
     package var base: Fields
+    /// What the brake counts: only what would be planned now does.
+    package var touches = false
+    package var finishes = false
 }
 
 extension Store {
     /// Works out what a run would send, page by page, and writes nothing.
     ///
     /// Remotes whose projection changed since the last run are worked out over all their conversations, as a run would.
+    /// - Parameter rememberedRows: as for ``surveyFeed(_:rememberedRows:)``.
     package func preview(
-        _ context: PlanContext, page: @escaping @Sendable ([PlanPreview]) -> Void
+        _ context: PlanContext, rememberedRows: Int = .max, page: @escaping @Sendable ([PlanPreview]) -> Void
     ) async throws(StoreError) {
         let changed = try await changedRemotes(context.remotes)
+        let countsFirst = try await brakeGround(rememberedRows: rememberedRows).countsFirst
         for remote in context.remotes where remote.isEnabled && !remote.receivesMessages {
             var cursor: String? = ""
             while let after = cursor {
-                let (items, next) = try await previewPage(remote, everything: changed.contains(remote.name), after: after, context)
+                let (items, next) = try await previewPage(
+                    remote, everything: changed.contains(remote.name), after: after, countsFirst: countsFirst, context)
                 if !items.isEmpty { page(items) }
                 cursor = next
             }
@@ -54,7 +62,7 @@ extension Store {
     }
 
     private func previewPage(
-        _ remote: RemoteParticipation, everything: Bool, after: String, _ context: PlanContext
+        _ remote: RemoteParticipation, everything: Bool, after: String, countsFirst: Bool, _ context: PlanContext
     ) async throws(StoreError) -> (items: [PlanPreview], next: String?) {
         try await read { db in
             let source =
@@ -64,17 +72,19 @@ extension Store {
                 : """
                 SELECT conversation_id AS id FROM change_feed WHERE remote IN ('', ?1)
                 UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'pending' AND payload = 'state'
+                UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'held' AND payload = 'state'
+                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
                 """
             let ids = try String.fetchAll(
                 db, sql: "SELECT id FROM (\(source)) WHERE id > ?2 ORDER BY id LIMIT \(Store.planBatchSize)",
                 arguments: [remote.name, after])
-            let items = try ids.compactMap { try Store.previewConversation(db, $0, remote, context) }
+            let items = try ids.compactMap { try Store.previewConversation(db, $0, remote, countsFirst: countsFirst, context) }
             return (items, ids.count < Store.planBatchSize ? nil : ids.last)
         }
     }
 
     private static func previewConversation(
-        _ db: Database, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext
+        _ db: Database, _ id: String, _ remote: RemoteParticipation, countsFirst: Bool, _ context: PlanContext
     ) throws -> PlanPreview? {
         let statement = try db.cachedStatement(
             sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
@@ -82,22 +92,33 @@ extension Store {
             let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
         else { return nil }
         let standing = try standingRow(db, id, remote.name)
-        let decision = context.decide(
-            LinkSnapshot(
-                conversationID: id, remote: remote.name, link: link,
-                conversation: Result { () throws(Refusal) in try Conversation(row: row) }, knowledge: knowledge, standing: standing))
-        var source = PlanPreview.Source.new
+        let snapshot = LinkSnapshot(
+            conversationID: id, remote: remote.name, link: link,
+            conversation: Result { () throws(Refusal) in try Conversation(row: row) }, knowledge: knowledge, standing: standing)
+        let decision = context.decide(snapshot)
+        var preview = PlanPreview(conversationID: id, remote: remote.name, source: .new, decision: decision, base: knowledge.base)
         switch OutboxChange(decision, standing: standing) {
-        case .insert, .insertRefused: break
+        case .insert, .insertRefused:
+            let effect = try effect(of: decision, on: snapshot, countsFirst: countsFirst, db)
+            preview.touches = effect?.touches ?? false
+            preview.finishes = effect?.finishes ?? false
+            // What replaces a held row is held as well.
+            if let standing, let holder = standing.holder { preview.source = .held(id: standing.id, by: holder) }
         case .discardStanding: return nil
         case .none:
-            // Nothing new: but what stands and waits is sent by the next run as well.
-            guard let standing, standing.state == .pending,
+            // Nothing new: but what stands and waits is sent by the next run as well, and what is held is to be seen.
+            guard let standing else { return nil }
+            if let holder = standing.holder {
+                preview.source = .held(id: standing.id, by: holder)
+            } else if standing.state == .pending,
                 let waiting = try Row.fetchOne(db, sql: "SELECT due_at, delta FROM outbox WHERE id = ?", arguments: [standing.id])
-            else { return nil }
-            source = .outbox(id: standing.id, dueAt: waiting[0], delta: waiting[1])
+            {
+                preview.source = .outbox(id: standing.id, dueAt: waiting[0], delta: waiting[1])
+            } else {
+                return nil
+            }
         }
-        return PlanPreview(conversationID: id, remote: remote.name, source: source, decision: decision, base: knowledge.base)
+        return preview
     }
 
     private func previewMessages(_ remote: RemoteParticipation, _ context: PlanContext) async throws(StoreError) -> [PlanPreview] {

@@ -96,14 +96,14 @@ extension Store {
                 db,
                 sql: """
                     SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at FROM remotes
+                        last_success_at, concurrency FROM remotes
                     """)
             return Dictionary(
                 uniqueKeysWithValues: rows.map { row in
                     let name: String = row[0]
                     let gate = RemoteGate.Stored(
                         pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], throttledUntil: .column(row[4]),
-                        breakerOpenUntil: .column(row[5]), breakerOpenings: row[6])
+                        breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[8])
                     return (name, StoredRemote(gate: gate, lastSuccessAt: row[7]))
                 })
         }

@@ -36,6 +36,9 @@ package struct StoreStatus: Sendable, Equatable {
     package var lastRun: StoredRun?
     /// Entries of the change feed and the message feed that no run has worked off.
     package var unplanned: Int
+    /// Rows that the brake holds, and since when.
+    package var heldByBrake = 0
+    package var heldByBrakeSince: String?
 }
 
 extension Store {
@@ -59,13 +62,13 @@ extension Store {
                 db,
                 sql: """
                     SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at, last_failure_at, last_error FROM remotes
+                        last_success_at, last_failure_at, last_error, concurrency FROM remotes
                     """)
             for row in remotes {
                 guard var status = byName[row[0]] else { continue }
                 status.gate = RemoteGate.Stored(
                     pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], throttledUntil: .column(row[4]),
-                    breakerOpenUntil: .column(row[5]), breakerOpenings: row[6])
+                    breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[10])
                 status.lastSuccessAt = row[7]
                 status.lastFailureAt = row[8]
                 status.lastError = row[9]
@@ -74,8 +77,15 @@ extension Store {
             let unplanned =
                 try Int.fetchOne(
                     db, sql: "SELECT (SELECT count(*) FROM change_feed) + (SELECT count(*) FROM message_feed WHERE remote = '')") ?? 0
+            let braked = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*), min(created_at) FROM outbox
+                    WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'held' AND held_by = 'brake'
+                    """)
             return StoreStatus(
-                remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned)
+                remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned,
+                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1])
         }
     }
 

@@ -22,10 +22,37 @@ package enum OutboxAction: String, Sendable {
 
 /// What an action did, or would do.
 package struct SteeringResult: Sendable, Equatable {
-    /// Rows that the action applies to.
-    package var affected: [Int64] = []
+    /// What becomes of a row.
+    package enum Effect: String, Sendable {
+        /// Due at once, as it is.
+        case sendNow = "send_now"
+        /// Due at once, with a fresh count of attempts and a fresh age.
+        case sendAgain = "send_again"
+        /// Dropped; the conversation or message is planned again from what the tables say now.
+        case planAgain = "plan_again"
+        /// Dropped; never sent.
+        case drop
+    }
+
+    /// One row that the action applies to.
+    package struct Step: Sendable, Equatable {
+        package var id: Int64
+        package var remote: String
+        package var conversationID: String
+        /// Before the action.
+        package var state: String
+        package var effect: Effect
+        package var method: String
+        package var path: String
+        package var lastError: String?
+    }
+
+    package var steps: [Step] = []
     /// Rows it does not apply to, with the reason.
     package var skipped: [Skipped] = []
+
+    /// The ids of the rows that the action applies to.
+    package var affected: [Int64] { steps.map(\.id) }
 
     package struct Skipped: Sendable, Equatable {
         package var id: Int64
@@ -34,36 +61,61 @@ package struct SteeringResult: Sendable, Equatable {
 }
 
 extension Store {
-    /// Carries out an action on the selected rows, or only says what it would do.
+    /// Rows steered in one transaction: the application waits for its turn no longer than that takes.
+    private static let steeringPageSize = 500
+
+    /// Carries out an action on the selected rows, page by page, or only says what it would do.
     /// - Parameter acceptDuplicate: replays messages of unknown fate although the remote may take them for new ones.
     package func steer(
         _ action: OutboxAction, _ filter: OutboxFilter, acceptDuplicate: Bool = false, dryRun: Bool = false, now: Instant
     ) async throws(StoreError) -> SteeringResult {
-        try await write { db in
-            let (sql, arguments) = filter.condition
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT o.id, o.state, o.payload, o.last_error, o.conversation_id, o.remote, o.message_id,
-                        EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
-                            AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
-                        o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
-                        o.body = '{}'
-                    FROM outbox o WHERE \(sql) ORDER BY o.id LIMIT \(filter.limit ?? -1)
-                    """, arguments: arguments)
-            var result = SteeringResult()
-            for row in rows {
-                let id: Int64 = row[0]
-                if let reason = Store.obstacle(to: action, row: row, acceptDuplicate: acceptDuplicate) {
-                    // Without explicit ids a filter means the rows that the action applies to.
-                    if !filter.ids.isEmpty { result.skipped.append(.init(id: id, reason: reason)) }
-                    continue
-                }
-                result.affected.append(id)
-                if !dryRun { try Store.carryOut(action, on: row, now: now, db) }
+        var result = SteeringResult()
+        var left = filter.limit ?? .max
+        var cursor: Int64? = 0
+        while let after = cursor, left > 0 {
+            let size = min(left, Store.steeringPageSize)
+            let work: @Sendable (Database) throws -> (SteeringResult, Int, Int64?) = { db in
+                try Store.steerPage(db, action, filter, after: after, size: size, acceptDuplicate, dryRun, now: now)
             }
-            return result
+            let (page, count, last) = dryRun ? try await read(work) : try await write(work)
+            result.steps += page.steps
+            result.skipped += page.skipped
+            left -= count
+            cursor = count < size ? nil : last
         }
+        return result
+    }
+
+    private static func steerPage(
+        _ db: Database, _ action: OutboxAction, _ filter: OutboxFilter, after id: Int64, size: Int, _ acceptDuplicate: Bool,
+        _ dryRun: Bool, now: Instant
+    ) throws -> (SteeringResult, count: Int, last: Int64?) {
+        let (sql, arguments) = filter.condition
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT o.id, o.state, o.payload, o.last_error, o.conversation_id, o.remote, o.message_id,
+                    EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
+                        AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
+                    o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
+                    o.body = '{}', o.method, o.path, o.payload = 'message' AND o.in_doubt_since IS NOT NULL
+                FROM outbox o WHERE \(sql) AND o.id > ? ORDER BY o.id LIMIT ?
+                """, arguments: arguments + [id, size])
+        var result = SteeringResult()
+        for row in rows {
+            if let reason = obstacle(to: action, row: row, acceptDuplicate: acceptDuplicate) {
+                // Without explicit ids a filter means the rows that the action applies to.
+                if !filter.ids.isEmpty { result.skipped.append(.init(id: row[0], reason: reason)) }
+                continue
+            }
+            let effect = effect(of: action, on: row)
+            result.steps.append(
+                .init(
+                    id: row[0], remote: row[5], conversationID: row[4], state: row[1], effect: effect, method: row[10], path: row[11],
+                    lastError: row[3]))
+            if !dryRun { try carryOut(action, effect, on: row, now: now, db) }
+        }
+        return (result, rows.count, rows.last?[0])
     }
 
     private static func obstacle(to action: OutboxAction, row: Row, acceptDuplicate: Bool) -> String? {
@@ -72,55 +124,75 @@ extension Store {
         if action == .retry, state == .uncertain, !acceptDuplicate {
             return "is uncertain: it may have arrived; --accept-duplicate sends it all the same"
         }
+        if action == .retry, state == .discarded, row[12], !acceptDuplicate {
+            return "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
+        }
         if action == .retry, row[8] { return "belongs to a message that was deleted" }
         return nil
     }
 
-    private static func carryOut(_ action: OutboxAction, on row: Row, now: Instant, _ db: Database) throws {
-        let time = now.iso8601
-        let id: Int64 = row[0]
+    /// What the action means for a row that it applies to.
+    private static func effect(of action: OutboxAction, on row: Row) -> SteeringResult.Effect {
         switch action {
-        case .discard:
-            try db.execute(
-                sql:
-                    "UPDATE outbox SET state = 'discarded', last_error = 'discarded by hand', updated_at = ?, finished_at = ? WHERE id = ?",
-                arguments: [time, time, id])
-        case .release:
-            try db.execute(
-                sql: """
-                    UPDATE outbox SET state = 'pending', due_at = ?1, last_error = NULL, held_by = NULL, released_at = ?1, updated_at = ?1
-                    WHERE id = ?2
-                    """, arguments: [time, id])
+        case .discard: return .drop
+        case .release: return .sendNow
         case .retry:
-            try retry(row, time: time, db)
+            let isState = row[2] == PayloadKind.state.rawValue
+            let error: String? = row[3]
+            // A refused row has no body, whatever its last error says by now.
+            let wasRefused = error?.hasPrefix(Refusal.prefix) == true || row[9]
+            let wasDropped = row[1] == OutboxState.discarded.rawValue
+            let hasSuccessor: Bool = row[7]
+            // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has
+            // overtaken, or that was dropped: it may be out of date.
+            return wasRefused || (isState && (hasSuccessor || wasDropped)) ? .planAgain : .sendAgain
         }
     }
 
-    private static func retry(_ row: Row, time: String, _ db: Database) throws {
+    private static func carryOut(
+        _ action: OutboxAction, _ effect: SteeringResult.Effect, on row: Row, now: Instant, _ db: Database
+    ) throws {
+        let time = now.iso8601
         let id: Int64 = row[0]
-        let isState = row[2] == PayloadKind.state.rawValue
-        let error: String? = row[3]
-        // A refused row has no body, whatever its last error says by now.
-        let wasRefused = error?.hasPrefix(Refusal.prefix) == true || row[9]
-        let hasSuccessor: Bool = row[7]
-        try db.execute(
-            sql: "UPDATE link_state SET gone_at = NULL WHERE conversation_id = ? AND remote = ?",
-            arguments: [row[4] as String, row[5] as String])
-        // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has overtaken, or that was dropped: it may be out of date.
-        let wasDropped = row[1] == OutboxState.discarded.rawValue
-        guard wasRefused || (isState && (hasSuccessor || wasDropped)) else {
+        if action == .retry {
+            try db.execute(
+                sql: "UPDATE link_state SET gone_at = NULL WHERE conversation_id = ? AND remote = ?",
+                arguments: [row[4] as String, row[5] as String])
+        }
+        switch effect {
+        case .drop:
+            try discard(id, because: "discarded by hand", time: time, db)
+        case .sendNow:
+            // Its age counts from here: it was not tried while it was held.
             try db.execute(
                 sql: """
-                    UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?, in_doubt_since = NULL, replayed_at = ?,
-                        finished_at = NULL, updated_at = ? WHERE id = ?
-                    """, arguments: [time, time, time, id])
-            return
+                    UPDATE outbox SET state = 'pending', held_by = NULL, due_at = ?1, replayed_at = ?1, released_at = ?1,
+                        last_error = NULL, updated_at = ?1 WHERE id = ?2
+                    """,
+                arguments: [time, id])
+        case .sendAgain:
+            try db.execute(
+                sql: """
+                    UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?1, replayed_at = ?1, finished_at = NULL, updated_at = ?1,
+                        -- A message that waits in doubt is repeated within Fin's memory or not at all, also by hand.
+                        in_doubt_since = CASE state WHEN 'pending' THEN in_doubt_since END
+                    WHERE id = ?2
+                    """, arguments: [time, id])
+        case .planAgain:
+            try discard(id, because: "planned again by hand", time: time, db)
+            try feed(row, time: time, db)
         }
+    }
+
+    private static func discard(_ id: Int64, because reason: String, time: String, _ db: Database) throws {
         try db.execute(
-            sql:
-                "UPDATE outbox SET state = 'discarded', last_error = 'planned again by hand', updated_at = ?, finished_at = ? WHERE id = ?",
-            arguments: [time, time, id])
-        if isState {
+            sql: "UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ? WHERE id = ?",
+            arguments: [reason, time, time, id])
+    }
+
+    /// Puts what the row was about back on its feed.
+    private static func feed(_ row: Row, time: String, _ db: Database) throws {
+        if row[2] == PayloadKind.state.rawValue {
             try db.execute(
                 sql: """
                     INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES (?, ?, ?)
@@ -135,13 +207,16 @@ extension Store {
         }
     }
 
-    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices at its next claim.
+    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices the commit, and a remote that is parked is
+    /// tried at once when it is resumed.
     /// - Returns: false when the remote is not known to the database.
     package func setPaused(_ isPaused: Bool, remote: String, now: Instant) async throws(StoreError) -> Bool {
         try await write { db in
             try db.execute(
-                sql: "UPDATE remotes SET paused_at = \(isPaused ? "coalesce(paused_at, ?)" : "nullif(?, ?)") WHERE name = ?",
-                arguments: isPaused ? [now.iso8601, remote] : [now.iso8601, now.iso8601, remote])
+                sql: isPaused
+                    ? "UPDATE remotes SET paused_at = coalesce(paused_at, ?) WHERE name = ?"
+                    : "UPDATE remotes SET paused_at = NULL, resumed_at = ? WHERE name = ?",
+                arguments: [now.iso8601, remote])
             return db.changesCount == 1
         }
     }

@@ -22,6 +22,9 @@ package final class Store: Sendable {
     /// How long a statement waits for the application's write lock before it gives up.
     package static let busyTimeout = Span.seconds(5)
 
+    /// What the WAL keeps of its size, in bytes; SQLite checkpoints it after every 4 MiB of commits.
+    private static let walSizeLimit = 16 * 1024 * 1024
+
     let queue: DatabaseQueue
     package let path: String
     /// Device and inode of the file that was opened.
@@ -39,7 +42,13 @@ package final class Store: Sendable {
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
             guard access != .reading else { return }
+            // Only a file without pages can be told to give freed ones back in small steps; later it takes a VACUUM (docs/schema.md).
+            if access == .migrating, try Int.fetchOne(db, sql: "PRAGMA page_count") == 0 {
+                try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            }
             try db.execute(sql: "PRAGMA journal_mode = WAL")
+            // A WAL that grew behind a long reader is cut back when it begins anew.
+            try db.execute(sql: "PRAGMA journal_size_limit = \(Store.walSizeLimit)")
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
@@ -128,7 +137,7 @@ package final class Store: Sendable {
     }
 
     /// Access to the connection outside of any transaction: `PRAGMA data_version` sees no change inside of one.
-    private func unisolated<Value: Sendable>(
+    func unisolated<Value: Sendable>(
         _ value: @escaping @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
         do {

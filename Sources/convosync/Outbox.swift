@@ -28,6 +28,9 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only rows whose last error contains this text.", valueName: "text"))
     var error: String?
 
+    @Option(help: ArgumentHelp("Only rows that are held by this one.", valueName: Holder.allCases.map(\.rawValue).joined(separator: "|")))
+    var heldBy: String?
+
     @Option(help: ArgumentHelp("At most so many rows.", valueName: "number"))
     var limit: Int?
 
@@ -51,6 +54,13 @@ struct FilterOptions: ParsableArguments {
                 throw ValidationError("--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since)\"")
             }
             filter.since = moment
+        }
+        if let heldBy {
+            guard let holder = Holder(rawValue: heldBy) else {
+                throw ValidationError(
+                    "--held-by takes one of \(Holder.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(heldBy)\"")
+            }
+            filter.holder = holder
         }
         if let limit, limit < 1 { throw ValidationError("--limit takes a number of 1 or more") }
         return filter
@@ -92,18 +102,23 @@ struct OutboxShow: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let store = try Store(path: try options.load().databasePath, access: .reading)
+            let configuration = try options.load()
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            let remotes = try await store.storedRemotes()
+            let now = SystemClock.now()
             var filter = OutboxFilter()
             filter.ids = ids
             let rows = try await store.outbox(filter)
             var shown: [JSONValue] = []
             for row in rows.sorted(by: { $0.id < $1.id }) {
-                let attempts = try await store.attempts(of: row.id)
-                let absorbed = try await store.absorbed(by: row.id)
+                let history = OutboxHistory(
+                    attempts: try await store.attempts(of: row.id), absorbed: try await store.absorbed(by: row.id),
+                    carried: try await store.carriedChanges(of: row.id),
+                    nextTry: OutboxHistory.nextTry(of: row, gate: remotes[row.remote]?.gate ?? .init(), now: now))
                 if output.json {
-                    shown.append(OutboxView.json(row, attempts: attempts, absorbed: absorbed))
+                    shown.append(OutboxView.json(row, history))
                 } else {
-                    print(OutboxView.text(row, attempts, absorbed))
+                    print(OutboxView.text(row, history))
                 }
             }
             if output.json { print(JSONValue.object(["rows": .array(shown)]).text) }

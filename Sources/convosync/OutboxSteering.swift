@@ -20,13 +20,13 @@ extension OutboxAction {
     ) async throws {
         let filter = try steering.filters.filter(ids: steering.ids)
         guard !filter.selectsEverything else {
-            throw ValidationError("name rows, or narrow them with --remote, --state, --conversation, --since or --error")
+            throw ValidationError("name rows, or narrow them with --remote, --state, --conversation, --since, --error or --held-by")
         }
         try await reportingErrors {
             let store = try Store(path: try options.load().databasePath, access: .existing)
             let now = SystemClock.now()
             var result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
-            let isConfirmed = steering.dryRun || steering.yes || output.json || confirm(result.affected.count)
+            let isConfirmed = steering.dryRun || steering.yes || output.json || confirm(result.steps)
             if !steering.dryRun, isConfirmed {
                 result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, now: now)
             }
@@ -34,9 +34,11 @@ extension OutboxAction {
         }
     }
 
-    private func confirm(_ count: Int) -> Bool {
-        guard count > OutboxAction.handful, Terminal.outputIsTerminal else { return true }
-        print("\(rawValue) \(count) rows? [y/N] ", terminator: "")
+    /// Asks on a terminal; a script has said what it wants.
+    private func confirm(_ steps: [SteeringResult.Step]) -> Bool {
+        guard steps.count > OutboxAction.handful, Terminal.outputIsTerminal else { return true }
+        let effects = Dictionary(grouping: steps, by: \.effect.text).map { "\($0.value.count) to \($0.key)" }.sorted()
+        print("\(rawValue) \(steps.count) rows (\(effects.joined(separator: ", ")))? [y/N] ", terminator: "")
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
 
@@ -45,15 +47,29 @@ extension OutboxAction {
             print(
                 JSONValue.object([
                     "action": .string(rawValue), "dry_run": .bool(isDryRun),
-                    "affected": .array(result.affected.map { .integer($0) }),
+                    "affected": .array(result.affected.map { .integer($0) }), "rows": .array(result.steps.map(\.json)),
                     "skipped": .array(result.skipped.map { ["id": .integer($0.id), "reason": .string($0.reason)] }),
                 ]).text)
             return
         }
         let verb =
             isDryRun || !isConfirmed ? "would \(rawValue)" : rawValue == "retry" ? "retried" : "\(rawValue)ed".replacing("eed", with: "ed")
-        print("\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")" + list(result.affected))
+        print(
+            "\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")"
+                + (isDryRun ? "" : list(result.affected)))
+        if isDryRun, !result.steps.isEmpty { print(table(result.steps)) }
         for skipped in result.skipped { print("skipped \(skipped.id): it \(skipped.reason)") }
+    }
+
+    private func table(_ steps: [SteeringResult.Step]) -> String {
+        var table = TextTable(header: ["ID", "REMOTE", "CONVERSATION", "STATE", "WOULD", "CALL", "ERROR"])
+        table.rows = steps.map { step in
+            [
+                .init("\(step.id)"), .init(step.remote), .init(step.conversationID), .init(step.state, OutboxView.colour(step.state)),
+                .init(step.effect.text), .init("\(step.method) \(step.path)"), .init(step.lastError ?? ""),
+            ]
+        }
+        return table.text
     }
 
     private func list(_ ids: [Int64]) -> String {
@@ -91,4 +107,24 @@ struct OutboxRelease: AsyncParsableCommand {
     @OptionGroup var steering: SteeringOptions
 
     func run() async throws { try await OutboxAction.release.run(steering, options, output) }
+}
+
+extension SteeringResult.Effect {
+    var text: String {
+        switch self {
+        case .sendNow: "be sent now"
+        case .sendAgain: "be sent now, with a fresh count"
+        case .planAgain: "be planned again from the tables"
+        case .drop: "be dropped"
+        }
+    }
+}
+
+extension SteeringResult.Step {
+    var json: JSONValue {
+        [
+            "id": .integer(id), "remote": .string(remote), "conversation_id": .string(conversationID), "state": .string(state),
+            "effect": .string(effect.rawValue), "method": .string(method), "path": .string(path), "last_error": .nullable(lastError),
+        ]
+    }
 }

@@ -26,7 +26,7 @@ enum OutboxView {
         }
     }
 
-    static func json(_ row: OutboxListing, attempts: [AttemptListing]? = nil, absorbed: [Int64]? = nil) -> JSONValue {
+    static func json(_ row: OutboxListing, _ history: OutboxHistory? = nil) -> JSONValue {
         var object: JSONObject = [
             "id": .integer(row.id), "run_id": row.runID.map { .integer($0) } ?? .null,
             "conversation_id": .string(row.conversationID), "remote": .string(row.remote), "payload": .string(row.payload),
@@ -35,43 +35,67 @@ enum OutboxView {
             "due_at": .string(row.dueAt), "last_http_status": row.lastHTTPStatus.map { .integer(Int64($0)) } ?? .null,
             "last_error": .nullable(row.lastError), "superseded_by": row.supersededBy.map { .integer($0) } ?? .null,
             "created_at": .string(row.createdAt), "updated_at": .string(row.updatedAt), "finished_at": .nullable(row.finishedAt),
-            "fields": row.delta ?? .null, "message_id": .nullable(row.messageID),
+            "fields": row.delta ?? .null, "message_id": .nullable(row.messageID), "held_by": .nullable(row.heldBy),
         ]
-        if let attempts {
-            object["attempt_history"] = .array(
-                attempts.map { attempt in
-                    [
-                        "attempt": .integer(Int64(attempt.attempt)), "started_at": .string(attempt.startedAt),
-                        "finished_at": .string(attempt.finishedAt), "outcome": .string(attempt.outcome),
-                        "http_status": attempt.httpStatus.map { .integer(Int64($0)) } ?? .null, "error": .nullable(attempt.error),
-                        "response_excerpt": .nullable(attempt.responseExcerpt),
-                    ]
-                })
-            object["body"] = (try? JSONValue(text: row.body)) ?? .string(row.body)
-        }
-        if let absorbed { object["absorbed"] = .array(absorbed.map { .integer($0) }) }
+        guard let history else { return .object(object) }
+        object["attempt_history"] = .array(history.attempts.map(json))
+        object["body"] = (try? JSONValue(text: row.body)) ?? .string(row.body)
+        object["absorbed"] = .array(history.absorbed.map { .integer($0) })
+        object["changes"] = .array(history.carried.map(json))
+        object["next_try"] = .nullable(history.nextTry?.moment)
         return .object(object)
     }
 
-    static func text(_ row: OutboxListing, _ attempts: [AttemptListing], _ absorbed: [Int64]) -> String {
+    private static func json(_ attempt: AttemptListing) -> JSONValue {
+        [
+            "attempt": .integer(Int64(attempt.attempt)), "started_at": .string(attempt.startedAt),
+            "finished_at": .string(attempt.finishedAt), "outcome": .string(attempt.outcome),
+            "http_status": attempt.httpStatus.map { .integer(Int64($0)) } ?? .null, "error": .nullable(attempt.error),
+            "response_excerpt": .nullable(attempt.responseExcerpt),
+        ]
+    }
+
+    private static func json(_ change: CarriedChange) -> JSONValue {
+        var object: JSONObject = [
+            "field": .string(change.field), "to": change.to, "since": .string(change.since), "outbox_id": .integer(change.outboxID),
+        ]
+        if let from = change.from { object["from"] = from }
+        return .object(object)
+    }
+
+    static func text(_ row: OutboxListing, _ history: OutboxHistory) -> String {
         var lines = [Terminal.paint("outbox \(row.id)  \(row.remote)  \(row.conversationID)  \(row.method) \(row.path)", .bold)]
         lines.append("  state       \(Terminal.paint(row.state, colour(row.state)))\(row.lastError.map { ": \($0)" } ?? "")")
+        if let holder = row.heldBy { lines.append("  held by     \(holder)") }
         lines.append("  written     \(row.createdAt) by run \(row.runID.map { "\($0)" } ?? "-")")
-        if row.state == OutboxState.pending.rawValue { lines.append("  due         \(row.dueAt)") }
+        if let next = history.nextTry { lines.append("  next try    \(next.text)") }
         if let finishedAt = row.finishedAt { lines.append("  finished    \(finishedAt)") }
         lines.append("  key         \(row.idempotencyKey)")
         if let successor = row.supersededBy { lines.append("  replaced by \(successor)") }
-        if !absorbed.isEmpty { lines.append("  replaces    \(absorbed.map(String.init).joined(separator: ", "))") }
+        if !history.absorbed.isEmpty { lines.append("  replaces    \(history.absorbed.map(String.init).joined(separator: ", "))") }
         for (field, change) in (row.delta?.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
         }
-        if attempts.isEmpty { lines.append("  never tried") }
-        for attempt in attempts {
-            let status = attempt.httpStatus.map { " HTTP \($0)" } ?? ""
-            lines.append(
-                "  try \(attempt.attempt)       \(attempt.startedAt)  \(attempt.outcome)\(status)\(attempt.error.map { "  \($0)" } ?? "")")
-            if let excerpt = attempt.responseExcerpt, !excerpt.isEmpty { lines.append("              answered: \(excerpt)") }
+        // The row's own changes are above already.
+        if history.carried.contains(where: { $0.outboxID != row.id }) {
+            lines.append("  local changes that this call carries")
+            lines += history.carried.map {
+                "    \($0.since)  \($0.field): \($0.from?.text ?? "(never sent)") → \($0.to.text)"
+                    + ($0.outboxID == row.id ? "" : "  (outbox \($0.outboxID))")
+            }
         }
+        lines.append(history.attempts.isEmpty ? "  never tried" : table(history.attempts))
         return lines.joined(separator: "\n")
+    }
+
+    private static func table(_ attempts: [AttemptListing]) -> String {
+        var table = TextTable(header: ["  TRY", "STARTED", "FINISHED", "OUTCOME", "HTTP", "ERROR", "ANSWER"])
+        table.rows = attempts.map { attempt in
+            [
+                .init("  \(attempt.attempt)"), .init(attempt.startedAt), .init(attempt.finishedAt), .init(attempt.outcome),
+                .init(attempt.httpStatus.map { "\($0)" } ?? "-"), .init(attempt.error ?? ""), .init(attempt.responseExcerpt ?? ""),
+            ]
+        }
+        return table.text
     }
 }

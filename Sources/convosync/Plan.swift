@@ -16,20 +16,31 @@ struct Plan: AsyncParsableCommand {
             let store = try Store(path: configuration.databasePath, access: .reading)
             let planner = Planner(configuration: configuration, random: RandomSource())
             let view = PlanView(isJSON: output.json)
-            try await store.preview(planner.context(runID: 0, now: SystemClock.now())) { page in
+            let brake = Brake(configuration.brake)
+            try await store.preview(
+                planner.context(runID: 0, now: SystemClock.now()), rememberedRows: configuration.brake.touchMinimum
+            ) { page in
                 for item in page { view.show(item) }
             }
-            view.finish()
+            let ground = try await store.brakeGround(rememberedRows: configuration.brake.touchMinimum)
+            view.finish(brake.judge(view.reach, of: ground.conversations))
         }
     }
 }
 
-/// Prints a preview while it is being worked out, so that a large one needs no memory.
+/// Prints a preview while it is being worked out, so that a large one needs little memory.
 final class PlanView: @unchecked Sendable {
     // Only the one closure that the preview calls page by page, in order, touches these.
     private let isJSON: Bool
     private var calls = 0
     private var refused = 0
+    private var held = 0
+    private var isFirst = true
+    // A conversation that several remotes are told about counts once.
+    private var touched: Set<String> = []
+    private var finished: Set<String> = []
+
+    var reach: Brake.Reach { Brake.Reach(touched: touched.count, finished: finished.count) }
 
     init(isJSON: Bool) {
         self.isJSON = isJSON
@@ -37,26 +48,37 @@ final class PlanView: @unchecked Sendable {
     }
 
     func show(_ item: PlanPreview) {
-        switch item.decision {
-        case .upToDate: return
-        case .send: calls += 1
-        case .refuse: refused += 1
+        if item.touches { touched.insert(item.conversationID) }
+        if item.finishes { finished.insert(item.conversationID) }
+        switch (item.decision, item.source) {
+        case (.upToDate, _): return
+        case (.send, .held): held += 1
+        case (.send, _): calls += 1
+        case (.refuse, _): refused += 1
         }
+        defer { isFirst = false }
         if isJSON {
-            print(calls + refused > 1 ? "," : "", PlanView.json(item).text, separator: "\n", terminator: "")
+            print(isFirst ? "" : ",", PlanView.json(item).text, separator: "\n", terminator: "")
         } else {
             print(PlanView.text(item))
         }
     }
 
-    func finish() {
+    func finish(_ engagement: Brake.Engagement?) {
         if isJSON {
-            print("],\"planned\":\(calls),\"refused\":\(refused)}")
-        } else if calls + refused == 0 {
-            print("nothing to send")
-        } else {
-            print("\(calls) calls to make" + (refused > 0 ? ", \(refused) that cannot be made" : ""))
+            print("],\"planned\":\(calls),\"refused\":\(refused),\"held\":\(held),\"brake\":\((engagement?.json ?? .null).text)}")
+            return
         }
+        if let engagement {
+            print(
+                Terminal.paint(
+                    "the brake would hold this back (\(engagement.rule.rawValue)): it would \(engagement.summary); see [brake]", .red))
+        }
+        guard !isFirst else { return print("nothing to send") }
+        var parts = ["\(calls) calls to make"]
+        if refused > 0 { parts.append("\(refused) that cannot be made") }
+        if held > 0 { parts.append("\(held) held (convosync outbox release --state held, or discard)") }
+        print(parts.joined(separator: ", "))
     }
 
     private static func json(_ item: PlanPreview) -> JSONValue {
@@ -64,6 +86,10 @@ final class PlanView: @unchecked Sendable {
         if case .outbox(let id, let dueAt, _) = item.source {
             object["outbox_id"] = .integer(id)
             object["due_at"] = .string(dueAt)
+        }
+        if case .held(let id, let holder) = item.source {
+            object["outbox_id"] = .integer(id)
+            object["held_by"] = .string(holder.rawValue)
         }
         switch item.decision {
         case .upToDate: break
@@ -90,6 +116,7 @@ final class PlanView: @unchecked Sendable {
     private static func text(_ item: PlanPreview) -> String {
         var source = ""
         if case .outbox(let id, let dueAt, _) = item.source { source = "  (outbox \(id), due \(dueAt))" }
+        if case .held(let id, let holder) = item.source { source = "  (outbox \(id), held: \(holder.rawValue))" }
         switch item.decision {
         case .upToDate:
             return ""
@@ -114,5 +141,14 @@ final class PlanView: @unchecked Sendable {
     private static func shown(_ value: JSONValue) -> String {
         let text = value.text
         return text.count <= 80 ? text : text.prefix(79) + "…"
+    }
+}
+
+extension Brake.Engagement {
+    var json: JSONValue {
+        [
+            "rule": .string(rule.rawValue), "touched": .integer(Int64(reach.touched)), "finished": .integer(Int64(reach.finished)),
+            "conversations": .integer(Int64(conversations)),
+        ]
     }
 }

@@ -9,21 +9,33 @@ struct Status: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
+    @Flag(help: "Show it in place, once a second, until Ctrl-C. Needs a terminal.") var watch = false
+
+    func validate() throws {
+        guard watch else { return }
+        if output.json { throw ValidationError("--watch is for people; for a program call `convosync status --json` again and again") }
+        guard Terminal.outputIsTerminal else {
+            throw ValidationError("--watch needs a terminal; into a pipe or file, call `convosync status` again and again")
+        }
+    }
 
     func run() async throws {
         try await reportingErrors {
             let configuration = try options.load()
+            if watch { return try await StatusWatch(configuration: configuration).run() }
             let store = try Store(path: configuration.databasePath, access: .reading)
             let status = try await store.status(of: configuration.enabledRemotes.map(\.name))
             let now = SystemClock.now()
-            print(output.json ? StatusView.json(status, now: now).text : StatusView.text(status, now: now))
+            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            print(output.json ? StatusView.json(status, gates, now: now).text : StatusView.text(status, gates, now: now))
         }
     }
 }
 
 /// `status` for people and for programs.
 enum StatusView {
-    static func json(_ status: StoreStatus, now: Instant) -> JSONValue {
+    /// - Parameter gates: what the configuration says about the remotes.
+    static func json(_ status: StoreStatus, _ gates: [String: RemoteGate.Settings], now: Instant) -> JSONValue {
         var remotes: JSONObject = [:]
         for remote in status.remotes {
             remotes[remote.name] = [
@@ -32,6 +44,9 @@ enum StatusView {
                 "in_flight": .integer(Int64(remote.inFlight)), "retrying": .integer(Int64(remote.retrying)),
                 "held": .integer(Int64(remote.held)), "dead": .integer(Int64(remote.dead)),
                 "uncertain": .integer(Int64(remote.uncertain)), "breaker": .string(breaker(remote, now: now)),
+                "concurrency": gates[remote.name].map { .integer(Int64(remote.gate.concurrency(of: $0))) } ?? .null,
+                "concurrency_max": gates[remote.name].map { .integer(Int64($0.concurrency)) } ?? .null,
+                "rate": gates[remote.name].map { .string($0.rate?.description ?? "unlimited") } ?? .null,
                 "breaker_open_until": .nullable(remote.gate.breakerOpenUntil?.iso8601),
                 "parked_at": .nullable(remote.gate.parkedAt?.iso8601), "park_reason": .nullable(remote.gate.parkReason),
                 "paused_at": .nullable(remote.gate.pausedAt?.iso8601),
@@ -41,6 +56,7 @@ enum StatusView {
         }
         return [
             "remotes": .object(remotes), "unplanned": .integer(Int64(status.unplanned)), "last_run": status.lastRun.map(json) ?? .null,
+            "held_by_brake": .integer(Int64(status.heldByBrake)), "held_by_brake_since": .nullable(status.heldByBrakeSince),
         ]
     }
 
@@ -53,21 +69,29 @@ enum StatusView {
         ]
     }
 
-    static func text(_ status: StoreStatus, now: Instant) -> String {
+    static func text(_ status: StoreStatus, _ gates: [String: RemoteGate.Settings], now: Instant) -> String {
         var table = TextTable(header: [
-            "REMOTE", "OLDEST", "PENDING", "IN FLIGHT", "RETRYING", "HELD", "DEAD", "UNCERTAIN", "LAST SUCCESS", "STATE",
+            "REMOTE", "OLDEST", "PENDING", "IN FLIGHT", "LIMIT", "RETRYING", "HELD", "DEAD", "UNCERTAIN", "LAST SUCCESS", "STATE",
         ])
         for remote in status.remotes {
             let (state, colour) = state(remote, now: now)
             table.rows.append([
                 .init(remote.name), .init(age(remote, now: now).map { Span.seconds($0).description } ?? "-"), .number(remote.pending),
-                .number(remote.inFlight), .number(remote.retrying, highlight: .yellow), .number(remote.held, highlight: .yellow),
+                .number(remote.inFlight), .init(limit(remote, gates[remote.name])), .number(remote.retrying, highlight: .yellow),
+                .number(remote.held, highlight: .yellow),
                 .number(remote.dead, highlight: .red), .number(remote.uncertain, highlight: .red), .init(remote.lastSuccessAt ?? "never"),
                 .init(state, colour),
             ])
         }
         var lines = [table.text]
         if status.unplanned > 0 { lines.append("\(status.unplanned) changes not planned yet") }
+        if status.heldByBrake > 0 {
+            let since = status.heldByBrakeSince.map { " since \($0)" } ?? ""
+            lines.append(
+                Terminal.paint(
+                    "the brake holds \(status.heldByBrake) rows\(since): convosync plan, then convosync outbox release --held-by brake "
+                        + "or discard --held-by brake", .red))
+        }
         if let run = status.lastRun {
             let counts = run.counts
             lines.append(
@@ -86,15 +110,21 @@ enum StatusView {
             return ("parked since \(parkedAt.iso8601): \(remote.gate.parkReason ?? "refused")", .red)
         }
         if let until = throttle(remote, now: now) { return ("throttled until \(until.iso8601)", .yellow) }
-        if breaker(remote, now: now) == "open" {
-            return ("breaker open: \(remote.lastError ?? "too many failures")", .red)
+        if remote.gate.breakerOpenUntil != nil {
+            let word = breaker(remote, now: now) == "open" ? "open" : "half-open"
+            return ("breaker \(word): \(remote.lastError ?? "too many failures")", .red)
         }
         if remote.retrying > 0, let error = remote.lastError { return ("retrying: \(error)", .yellow) }
         return ("ok", .green)
     }
 
-    private static func breaker(_ remote: RemoteStatus, now: Instant) -> String {
-        remote.gate.breakerOpenUntil == nil ? "closed" : "open"
+    private static func breaker(_ remote: RemoteStatus, now: Instant) -> String { remote.gate.breaker(now: now) }
+
+    /// How many calls may be in flight: `8`, or `2 of 8` where experience has lowered it.
+    private static func limit(_ remote: RemoteStatus, _ settings: RemoteGate.Settings?) -> String {
+        guard let settings else { return "-" }
+        let limit = remote.gate.concurrency(of: settings)
+        return limit == settings.concurrency ? "\(limit)" : "\(limit) of \(settings.concurrency)"
     }
 
     private static func throttle(_ remote: RemoteStatus, now: Instant) -> Instant? {

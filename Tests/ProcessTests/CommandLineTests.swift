@@ -120,4 +120,14 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [["status", "--watch"], ["status", "--watch", "--json"]])
+    func `a live view needs a terminal, and a pipe is told so`(arguments: [String]) async throws {
+        try await withScenario { scenario in
+            let result = try await scenario.start(arguments + ["--config", scenario.configurationPath]).end()
+            #expect(result.exitCode == 64)
+            #expect(result.output.isEmpty)
+            #expect(result.errorOutput.contains("convosync status"))
+        }
+    }
 }

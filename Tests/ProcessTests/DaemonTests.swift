@@ -144,10 +144,8 @@ import Testing
     @Test func `a refused token parks the remote without using attempts, and a corrected file resumes it`() async throws {
         try await withScenario { scenario in
             try scenario.write("wrong-token", to: "vg.token")
-            try scenario.configure { configuration in
-                configuration["remotes.vg", "token_file"] = "\"vg.token\""
-                configuration["schedule", "interval"] = "\"1s\""
-            }
+            // With an interval of a minute, and a probe after ten seconds: neither can be what finds the new file.
+            try scenario.configure { $0["remotes.vg", "token_file"] = "\"vg.token\"" }
             try await scenario.addConversations(1...10)
             let daemon = try await scenario.startDaemon()
             try await daemon.event("remote.parked") { $0["remote"] == "vg" }
@@ -158,8 +156,10 @@ import Testing
             #expect(status?["parked_at"]?.string != nil)
             #expect(status?["park_reason"]?.string?.contains("401") == true)
             let refused = scenario.requestCount("vg")
+            let correctedAt = ContinuousClock.now
             try scenario.write("sandbox-token", to: "vg.token")
             try await daemon.event("remote.resumed") { $0["remote"] == "vg" }
+            #expect(ContinuousClock.now - correctedAt < .seconds(3))
             #expect(try await scenario.remainingDifferences() == [])
             #expect(daemon.events.filter { $0["event"] == "remote.parked" }.count == 1)
             // Calls in flight when the first answer came, and probes; not one per conversation and run.

@@ -17,7 +17,7 @@ import Testing
             let fields: Set<String> = [
                 "pending", "oldest_pending_at", "oldest_pending_age_s", "in_flight", "retrying", "held", "dead", "uncertain", "breaker",
                 "breaker_open_until", "parked_at", "park_reason", "paused_at", "throttled_until", "last_success_at", "last_failure_at",
-                "last_error",
+                "last_error", "concurrency", "concurrency_max", "rate",
             ]
             for (name, remote) in remotes { #expect(Set(remote.object?.keys.map { $0 } ?? []) == fields, "\(name)") }
             #expect(remotes["vg"]?["pending"] == 1)
@@ -62,7 +62,7 @@ import Testing
             #expect(next.first { $0["remote"] == "vg" }?["fields"] == ["state": ["from": "ai-chatting", "to": "ended_chat"]])
             #expect(try await scenario.run("plan").output.contains("\"ai-chatting\" → \"ended_chat\""))
             try await scenario.sync()
-            #expect(try await scenario.run("plan", "--json").json == ["calls": [], "planned": 0, "refused": 0])
+            #expect(try await scenario.run("plan", "--json").json == ["calls": [], "planned": 0, "refused": 0, "held": 0, "brake": .null])
         }
     }
 
@@ -76,13 +76,14 @@ import Testing
             let columns: Set<String> = [
                 "id", "run_id", "conversation_id", "remote", "payload", "operation", "method", "path", "idempotency_key", "state",
                 "attempts", "due_at", "last_http_status", "last_error", "superseded_by", "created_at", "updated_at", "finished_at",
-                "fields", "message_id",
+                "fields", "message_id", "held_by",
             ]
             for row in rows { #expect(Set(row.object?.keys.map { $0 } ?? []) == columns) }
             let vg = try #require(try await scenario.run("outbox", "list", "--remote", "vg", "--json").json["rows"]?.array?.first)
             let id = try #require(vg["id"]?.integer)
             let shown = try #require(try await scenario.run("outbox", "show", "\(id)", "--json").json["rows"]?[0])
-            #expect(Set(shown.object?.keys.map { $0 } ?? []) == columns.union(["attempt_history", "body", "absorbed"]))
+            #expect(
+                Set(shown.object?.keys.map { $0 } ?? []) == columns.union(["attempt_history", "body", "absorbed", "changes", "next_try"]))
             let history = try #require(shown["attempt_history"]?.array)
             #expect(history.map { $0["outcome"]?.string } == ["retry", "delivered"])
             #expect(history.map { $0["http_status"]?.integer } == [500, 200])

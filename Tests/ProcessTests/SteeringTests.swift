@@ -44,7 +44,11 @@ import Testing
             try await scenario.sync(expecting: 75)
             let id = try await scenario.number("SELECT id FROM outbox WHERE state = 'pending'")
             let preview = try await scenario.run("outbox", "discard", "\(id)", "--dry-run", "--json").json
-            #expect(preview == ["action": "discard", "dry_run": true, "affected": [.integer(id)], "skipped": []])
+            #expect(preview["action"] == "discard")
+            #expect(preview["dry_run"] == true)
+            #expect(preview["affected"] == [.integer(id)])
+            #expect(preview["skipped"] == [])
+            #expect(preview["rows"]?.array?.map { $0["effect"] } == ["drop"])
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'pending'") == 1)
             #expect(try await scenario.run("outbox", "discard", "\(id)").exitCode == 0)
             try scenario.world.setFaults([], on: "vg")
@@ -103,6 +107,20 @@ import Testing
                 SELECT o.state || ' ' || n.state FROM outbox o JOIN outbox n ON n.id = o.superseded_by WHERE o.remote = 'vg' ORDER BY o.id
                 """)
             #expect(successors == ["superseded superseded", "superseded delivered"])
+            // The last row says which local changes it carried, step by step.
+            let id = try await scenario.number("SELECT max(id) FROM outbox WHERE remote = 'vg'")
+            let shown = try await scenario.run("outbox", "show", "\(id)", "--json").json["rows"]?.array?.first
+            let changes = shown?["changes"]?.array ?? []
+            #expect(changes.map { $0["field"] } == ["title", "title", "title"])
+            #expect(changes.map { $0["from"] } == ["revision 0 of c1", "first", "second"])
+            #expect(changes.map { $0["to"] } == ["first", "second", "third"])
+            #expect(changes.last?["outbox_id"] == .integer(id))
+            #expect(shown?["absorbed"]?.array?.count == 1)
+            let text = try await scenario.run("outbox", "show", "\(id)").output
+            #expect(text.contains("title: \"first\" → \"second\""))
+            #expect(text.contains("replaces"))
+            let replaced = try #require(shown?["absorbed"]?.array?.first?.integer)
+            #expect(try await scenario.run("outbox", "show", "\(replaced)").output.contains("replaced by \(id)"))
         }
     }
 }

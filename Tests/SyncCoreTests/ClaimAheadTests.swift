@@ -2,8 +2,10 @@ import SyncCore
 import Testing
 
 @Suite struct ClaimAheadTests {
-    private func wanted(_ claims: ClaimAhead, buffered: Int = 0, isHeld: Bool = false, isProbing: Bool = false) -> Int {
-        claims.wanted(buffered: buffered, isHeld: isHeld, isProbing: isProbing)
+    private func wanted(
+        _ claims: ClaimAhead, buffered: Int = 0, concurrency: Int = 8, isHeld: Bool = false, isProbing: Bool = false
+    ) -> Int {
+        claims.wanted(buffered: buffered, concurrency: concurrency, isHeld: isHeld, isProbing: isProbing)
     }
 
     @Test func `claims grow while there is plenty, up to the largest`() {
@@ -25,6 +27,11 @@ import Testing
             claims.asked(for: 8)
             claims.brought(8)
         }
+    }
+
+    @Test func `where fewer calls may be in flight than configured, fewer messages are claimed, but no fewer states`() {
+        #expect(wanted(ClaimAhead(concurrency: 8, payload: .message), concurrency: 3) == 3)
+        #expect(wanted(ClaimAhead(concurrency: 8, payload: .state), concurrency: 3) == 16)
     }
 
     @Test func `a claim that brought less says that nothing more is due, until something may be`() {

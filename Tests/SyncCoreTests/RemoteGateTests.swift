@@ -30,6 +30,19 @@ import Testing
         #expect(gate.admit(now: start + .seconds(30)).0 == .admitted)
     }
 
+    @Test func `an acknowledged call that used up the quota holds the remote until the reset, with one report`() {
+        var gate = gate(concurrency: 4)
+        for _ in 0..<4 { _ = gate.admit(now: start) }
+        let outcome = DeliveryOutcome(.delivered, quotaResetsAt: start + .seconds(8))
+        #expect(gate.finished(outcome, now: start) == [.throttled(until: start + .seconds(8))])
+        #expect(gate.finished(outcome, now: start + .seconds(1)).isEmpty)
+        #expect(gate.finished(DeliveryOutcome(.dead, quotaResetsAt: start + .seconds(9)), now: start + .seconds(1)).isEmpty)
+        #expect(gate.concurrency == 4, "no failure: as many calls as before when it is over")
+        #expect(gate.admit(now: start + .seconds(8)).0 == .wait(until: start + .seconds(9)))
+        #expect(gate.stored.throttledUntil == start + .seconds(9))
+        #expect(gate.admit(now: start + .seconds(9)).0 == .admitted)
+    }
+
     @Test func `a 429 without Retry-After pauses the remote, longer each time in a row`() {
         var gate = gate()
         var now = start
@@ -70,7 +83,20 @@ import Testing
         var gate = gate()
         _ = gate.admit(now: start)
         _ = gate.finished(DeliveryOutcome(.park), now: start)
-        gate.credentialChanged(now: start)
+        gate.credentialChanged()
+        #expect(gate.admit(now: start).0 == .admitted)
+    }
+
+    @Test func `a former credential that is refused says nothing about the new one`() {
+        var gate = gate(concurrency: 4)
+        for _ in 0..<3 { _ = gate.admit(now: start) }
+        gate.credentialChanged()
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), hadPresentCredential: false, now: start).isEmpty)
+        #expect(gate.parkedAt == nil)
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start).count == 1)
+        // Parked by now: the last call with the former token does not put off the probe with the next one.
+        gate.credentialChanged()
+        #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), hadPresentCredential: false, now: start).isEmpty)
         #expect(gate.admit(now: start).0 == .admitted)
     }
 
@@ -81,7 +107,7 @@ import Testing
         var paused = gate(stored: .init(pausedAt: start))
         #expect(paused.admit(now: start + .days(9)).0 == .paused)
         #expect(paused.opensAt(now: start) == nil)
-        paused.resume(now: start)
+        paused.resume()
         #expect(paused.admit(now: start).0 == .admitted)
     }
 
@@ -89,6 +115,57 @@ import Testing
         var gate = gate(stored: .init(breakerOpenUntil: start + .seconds(20), breakerOpenings: 3))
         #expect(gate.admit(now: start).0 == .wait(until: start + .seconds(20)))
         #expect(gate.stored.breakerOpenings == 3)
+    }
+
+    @Test func `the lowered concurrency survives a restart, and the configured one needs no storing`() {
+        var gate = gate(concurrency: 8)
+        for _ in 0..<8 { _ = gate.admit(now: start) }
+        for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.retry), startedAt: start, now: start + .milliseconds(20)) }
+        #expect(gate.concurrency == 4)
+        #expect(gate.stored.concurrency == 4)
+        #expect(self.gate(concurrency: 8, stored: gate.stored).concurrency == 4)
+        #expect(self.gate(concurrency: 8).stored.concurrency == nil)
+    }
+
+    @Test func `a throttled remote gets fewer calls at once afterwards`() {
+        var gate = gate(concurrency: 8)
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(3)), startedAt: start, now: start + .seconds(1))
+        #expect(gate.concurrency == 4)
+    }
+
+    @Test func `no hold gets longer because the clock is set back`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(30)), now: start)
+        let back = start - .hours(5)
+        #expect(gate.opensAt(now: back) == back + .seconds(30))
+        #expect(gate.admit(now: back + .seconds(1)).0 == .wait(until: back + .seconds(30)))
+        #expect(gate.admit(now: back + .seconds(30)).0 == .admitted)
+        let stored = RemoteGate.Stored(throttledUntil: start + .days(400))
+        var restarted = self.gate(stored: stored)
+        #expect(restarted.opensAt(now: start) == start + .days(1))
+    }
+
+    /// The lane asks an idle gate when it opens, and calls only then.
+    @Test(arguments: [true, false])
+    func `a gate that is only asked when it opens does open, although the clock was set back`(isBreaker: Bool) {
+        var gate = gate(minimumSample: 1)
+        _ = gate.admit(now: start)
+        _ = gate.finished(isBreaker ? DeliveryOutcome(.retry) : DeliveryOutcome(.throttled, notBefore: start + .seconds(30)), now: start)
+        var now = start - .hours(5)
+        for _ in 0..<3 { now = gate.opensAt(now: now) ?? now }
+        #expect(now <= start - .hours(5) + .seconds(30))
+        #expect(gate.admit(now: now).0 == .admitted)
+    }
+
+    @Test func `a hold that becomes longer is reported once`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        _ = gate.admit(now: start)
+        #expect(gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(5)), now: start).count == 1)
+        #expect(gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(60)), now: start).isEmpty)
+        #expect(gate.stored.throttledUntil == start + .seconds(60))
     }
 
     @Test func `the rate is kept`() {
@@ -143,44 +220,6 @@ import Testing
             }
         }
         #expect(Bool(false), "the gate did not open again, seed \(seed)")
-    }
-}
-
-@Suite struct CircuitBreakerTests {
-    private let start = Instant(milliseconds: 1_700_000_000_000)
-
-    @Test func `a few failures prove nothing`() {
-        var breaker = CircuitBreaker(now: start)
-        for _ in 0..<9 { #expect(breaker.finished(failed: true, now: start) == nil) }
-        #expect(breaker.finished(failed: true, now: start) == .opened)
-        #expect(breaker.state == .open(until: start + .seconds(15)))
-    }
-
-    @Test func `below the share it stays closed`() {
-        var breaker = CircuitBreaker(now: start)
-        for index in 0..<300 { #expect(breaker.finished(failed: index % 3 == 0, now: start) == nil) }
-    }
-
-    @Test func `old failures are forgotten with their window`() {
-        var breaker = CircuitBreaker(now: start)
-        for _ in 0..<9 { _ = breaker.finished(failed: true, now: start) }
-        #expect(breaker.finished(failed: true, now: start + .seconds(61)) == nil)
-    }
-
-    @Test func `half-open lets one probe through, and its fate decides`() {
-        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10), longestPause: .seconds(30)), now: start)
-        #expect(breaker.finished(failed: true, now: start) == .opened)
-        #expect(breaker.admit(now: start + .seconds(9)).admitted == false)
-        #expect(breaker.admit(now: start + .seconds(10)) == (true, .halfOpen))
-        #expect(breaker.admit(now: start + .seconds(10)).admitted == false)
-        #expect(breaker.finished(failed: true, now: start + .seconds(10)) == .opened)
-        #expect(breaker.state == .open(until: start + .seconds(30)), "twice the pause")
-        _ = breaker.admit(now: start + .seconds(30))
-        #expect(breaker.finished(failed: true, now: start + .seconds(30)) == .opened)
-        #expect(breaker.state == .open(until: start + .seconds(60)), "at most the longest pause")
-        _ = breaker.admit(now: start + .seconds(60))
-        #expect(breaker.finished(failed: false, now: start + .seconds(60)) == .closed)
-        #expect(breaker.openings == 0)
     }
 }
 

@@ -75,6 +75,31 @@ import Testing
     }
 }
 
+@Suite struct QuotaTests {
+    private let now = Instant(milliseconds: 1_700_000_000_000)
+
+    @Test(arguments: [
+        ("0", "1700000030", 30_000), (" 0 ", " 1700000030 ", 30_000), ("-1", "1700000030", 30_000), ("0", "12", 12_000),
+        ("0", "1900000000", 86_400_000), ("0", "9223372036854775807", 86_400_000),
+    ])
+    func `a used up quota is one until its reset, a day at most`(remaining: String, reset: String, milliseconds: Int64) {
+        let reply = HTTPReply(status: 200, headers: ["x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset])
+        let outcome = OutcomeClassifier().classify(reply, now: now)
+        #expect(outcome.outcome == .delivered)
+        #expect(outcome.quotaResetsAt == now + .milliseconds(milliseconds))
+    }
+
+    @Test(arguments: [
+        ["x-ratelimit-remaining": "1", "x-ratelimit-reset": "1700000030"], ["x-ratelimit-reset": "1700000030"],
+        ["x-ratelimit-remaining": "0"], ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000000"],
+        ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "1600000000"], ["x-ratelimit-remaining": "none", "x-ratelimit-reset": "12"],
+        ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"], ["retry-after": "30"],
+    ])
+    func `anything else is none`(headers: [String: String]) {
+        #expect(OutcomeClassifier().classify(HTTPReply(status: 200, headers: headers), now: now).quotaResetsAt == nil)
+    }
+}
+
 @Suite struct OutcomeClassifierTests {
     private let now = Instant(milliseconds: 1_000_000)
 

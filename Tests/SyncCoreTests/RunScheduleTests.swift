@@ -38,8 +38,23 @@ import Testing
     @Test func `a change during a run starts another one`() {
         var schedule = schedule()
         _ = schedule.start(now: start)
-        #expect(schedule.databaseChanged(now: start + .seconds(1)) == [])
+        _ = schedule.databaseChanged(now: start + .seconds(1))
         #expect(schedule.runEnded(nextDue: nil, hasFailed: false, now: start + .seconds(2)) == [.startRun(.change)])
+    }
+
+    @Test func `a change during a run has the lanes look for what is due, once per debounce`() {
+        var schedule = schedule()
+        _ = schedule.start(now: start)
+        #expect(schedule.databaseChanged(now: start + .seconds(1)) == [.setAlarm(start + .milliseconds(1100))])
+        #expect(schedule.databaseChanged(now: start + .milliseconds(1050)) == [])
+        #expect(schedule.alarm(now: start + .milliseconds(1080)) == [.setAlarm(start + .milliseconds(1100))])
+        #expect(schedule.alarm(now: start + .milliseconds(1100)) == [.lookForDue])
+        #expect(schedule.alarm(now: start + .milliseconds(1101)) == [])
+        #expect(schedule.databaseChanged(now: start + .milliseconds(1200)) == [.setAlarm(start + .milliseconds(1300))])
+        // A clock that is set back does not put it off.
+        #expect(schedule.databaseChanged(now: start - .hours(1)) == [.setAlarm(start - .hours(1) + .milliseconds(100))])
+        #expect(schedule.runEnded(nextDue: nil, hasFailed: false, now: start + .seconds(8)) == [.startRun(.change)])
+        #expect(schedule.alarm(now: start + .seconds(9)) == [], "what was to be looked for is the next run's business")
     }
 
     @Test func `a request during a run is not lost`() {
@@ -110,6 +125,7 @@ import Testing
                 case .setAlarm(let moment):
                     alarm = moment
                     #expect(moment <= now + .seconds(60), "seed \(seed)")
+                case .lookForDue: #expect(isRunning, "seed \(seed)")
                 case .stopped: #expect(Bool(false), "nobody stopped it, seed \(seed)")
                 }
             }
@@ -126,8 +142,9 @@ import Testing
                 isRunning = false
                 take(schedule.runEnded(nextDue: Bool.random(using: &random) ? now : nil, hasFailed: false, now: now))
             default:
-                if let moment = alarm, !isRunning {
+                if let moment = alarm {
                     now = max(now, moment)
+                    if isRunning { alarm = nil }
                     take(schedule.alarm(now: now))
                 }
             }

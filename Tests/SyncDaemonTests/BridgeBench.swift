@@ -17,19 +17,6 @@ struct BridgeBench {
         func skip(_ span: Span) { skipped.withLock { $0 = $0 + span } }
     }
 
-    struct Rules {
-        var conflict = AdoptionPolicy.Conflict.newest
-        var reopen = AdoptionPolicy.Reopening.message
-        var adopt = ["status"]
-
-        /// Every policy comes with every evidence in nine seeds in a row.
-        static func of(seed: UInt64) -> Rules {
-            Rules(
-                conflict: AdoptionPolicy.Conflict.allCases[Int(seed % 3)], reopen: AdoptionPolicy.Reopening.allCases[Int(seed / 3 % 3)],
-                adopt: seed % 2 == 0 ? ["status"] : ["status", "title", "tags"])
-        }
-    }
-
     static let conversations = (0..<10).map { "c\($0)" }
     let directory: URL
     let application: DatabaseQueue
@@ -44,7 +31,7 @@ struct BridgeBench {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try Data("token".utf8).write(to: directory.appendingPathComponent("token"))
-        let configuration = try ConfigurationFile.parse(Self.configuration(rules), directory: directory.path)
+        let configuration = try ConfigurationFile.parse(rules.configuration, directory: directory.path)
         store = try Store(path: configuration.databasePath, access: .migrating)
         var settings = GRDB.Configuration()
         settings.busyMode = .timeout(10)
@@ -59,46 +46,6 @@ struct BridgeBench {
                 store: store, log: EventLog(configuration.log, hasPriorityPrefix: false, output: { _ in }),
                 random: RandomSource(SeededGenerator(seed: seed)), now: clock.now, makeTransport: { _ in remotes }),
             patience: .seconds(5))
-    }
-
-    private static func configuration(_ rules: Rules) -> String {
-        let common = """
-            token_file = "token"
-            breaker = { min_sample = 100000 }
-            conflict = "\(rules.conflict.rawValue)"
-            reopen = "\(rules.reopen.rawValue)"
-            """
-        let adopt = "adopt = [\(rules.adopt.map { "\"\($0)\"" }.joined(separator: ", "))]"
-        let poll = #"poll = { interval = "5s", pages = 2, rotate = 4 }"#
-        return """
-            [database]
-            path = "convosync.db"
-            [schedule]
-            stall = "200ms"
-            # What failed stays due for a while: others change things meanwhile.
-            [retry]
-            base = "3s"
-            cap = "8s"
-            max_attempts = 10000
-            [remotes.helpdesk]
-            url = "https://helpdesk.example.com"
-            \(adopt)
-            \(poll)
-            \(common)
-            [remotes.fin]
-            url = "https://fin.example.com"
-            \(common)
-            [remotes.voicebot]
-            url = "https://voicebot.example.com"
-            \(poll)
-            \(common)
-            [remotes.vg]
-            url = "https://vg.example.com"
-            agent_id = "a"
-            \(adopt)
-            \(poll)
-            \(common)
-            """
     }
 
     /// Ten conversations, all but two linked to both; and a table that keeps who changed what.

@@ -54,6 +54,8 @@ import Testing
         _ = await bench.engine.finishCalls()
         bench.remotes.world.withLock { $0.losesAnswers = false }
         try bench.write("c1", "status = 'open', assignee_id = 'jane'", [])
+        // Before anything is sent again, everybody is looked at.
+        bench.remotes.world.withLock { $0.refreshMirror(share: 100) }
         _ = try await bench.settle()
         #expect(try bench.lines("SELECT status, assignee_id FROM conversations WHERE id = 'c1'") == ["open|jane"])
         #expect(try bench.lines("SELECT * FROM adopted_changes") == [])

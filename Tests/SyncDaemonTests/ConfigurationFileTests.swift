@@ -124,12 +124,16 @@ import Testing
 
     @Test(arguments: [
         ("rate = \"fast\"", "rate"), ("token_env = \"B\"", "more than one token"), ("timeouts = { total = \"6m\" }", "timeouts.total"),
+        ("timeouts = { first_byte = \"40s\" }", "timeouts.first_byte: 40s is longer than total, 30s"),
+        ("timeouts = { total = \"10s\", connect = \"11s\" }", "timeouts.connect: 11s is longer"),
+        ("timeouts = { total = \"10s\", read = \"10001ms\", first_byte = \"10s\" }", "timeouts.read: 10s1ms is longer"),
         ("outcomes = { dead = [500], retry = [500] }", "stands under"), ("outcomes = { dead = [200] }", "300 to 599"),
         ("agent_id = \"a\"", "has no meaning"), ("api_version = \"2.14\"", "has no meaning"),
         ("fields = { title = \"title\" }", "has no meaning"),
         ("paths = { update_conversation = \"x/{id}\" }", "slash"), ("paths = { update_conversation = \"/c\" }", "{id}"),
         ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "no status of voicebot"),
         ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
+        ("retry_budget = { min_per_second = 0 }", "retry_budget.min_per_second"), ("retry_budget = { share = 1 }", "unknown key"),
         ("enabled = \"yes\"", "true or false"),
     ])
     func `a wrong value is named with what is allowed`(line: String, expected: String) {
@@ -176,6 +180,17 @@ import Testing
         let found = problems("[database]\npath = \"x.db\"\n[schedule\n")
         #expect(found.count == 1)
         #expect(found.first?.line == 3)
+    }
+
+    @Test(arguments: [
+        ("", [5, 15, 15, 30]), ("total = \"3s\"", [3, 3, 3, 3]), ("read = \"7s\"", [5, 7, 7, 30]),
+        ("first_byte = \"25s\"", [5, 25, 15, 30]), ("first_byte = \"2s\", read = \"4s\", total = \"10s\"", [5, 2, 4, 10]),
+    ])
+    func `time-outs that are not given fit those that are`(keys: String, expected: [Int64]) throws {
+        let text = "database = { path = \"x\" }\n[remotes.fin]\nurl = \"https://a.example.com\"\ntoken_env = \"A\"\ntimeouts = { \(keys) }"
+        let limits = try #require(try ConfigurationFile.parse(text, directory: "/").remotes.first).limits
+        let spans = [limits.connectTimeout, limits.firstByteTimeout, limits.readTimeout, limits.totalTimeout]
+        #expect(spans.map { $0.milliseconds / 1000 } == expected)
     }
 
     @Test func `a lease is longer than two calls can take`() throws {

@@ -91,7 +91,28 @@ final class LoopbackServer: Sendable {
         return port
     }
 
-    private static func listen() throws -> (Int32, Int) {
+    /// Calls `body` with the URL of a port whose queue of connections is full: the kernel drops what comes then, without an answer.
+    static func withFullQueue(_ body: (String) async throws -> Void) async throws {
+        let (listener, port) = try listen(backlog: 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let clients = (0..<4).map { _ in
+            let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            let descriptor = socket(AF_INET, type, 0)
+            withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    _ = connect(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            return descriptor
+        }
+        defer { for descriptor in clients + [listener] { close(descriptor) } }
+        try await body("http://127.0.0.1:\(port)/path")
+    }
+
+    private static func listen(backlog: Int32 = 16) throws -> (Int32, Int) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -99,7 +120,7 @@ final class LoopbackServer: Sendable {
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let code = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                guard bind(descriptor, pointer, size) == 0, Glibc.listen(descriptor, 16) == 0 else { return Int32(-1) }
+                guard bind(descriptor, pointer, size) == 0, Glibc.listen(descriptor, backlog) == 0 else { return Int32(-1) }
                 return getsockname(descriptor, pointer, &size)
             }
         }

@@ -16,10 +16,11 @@ import Testing
     }
 
     static func limits(
-        connect: Int64 = 2000, read: Int64 = 5000, total: Int64 = 10_000, size: Int = 65_536
+        connect: Int64 = 2000, firstByte: Int64 = 5000, read: Int64 = 5000, total: Int64 = 10_000, size: Int = 65_536
     ) -> HTTPLimits {
         HTTPLimits(
-            connectTimeout: .milliseconds(connect), readTimeout: .milliseconds(read), totalTimeout: .milliseconds(total),
+            connectTimeout: .milliseconds(connect), firstByteTimeout: .milliseconds(firstByte), readTimeout: .milliseconds(read),
+            totalTimeout: .milliseconds(total),
             maximumResponseSize: size)
     }
 
@@ -42,7 +43,7 @@ import Testing
 
     /// Expects a failure of a kind, with what it means for the call.
     static func expect(
-        _ kind: TransportFailure.Kind, mayHaveBeenApplied: Bool, from url: String, limits: HTTPLimits = limits(),
+        _ kind: TransportFailure.Kind, mayHaveBeenApplied: Bool, saying text: String = "", from url: String, limits: HTTPLimits = limits(),
         sourceLocation: SourceLocation = #_sourceLocation
     ) async {
         switch await send(url, limits: limits) {
@@ -51,6 +52,7 @@ import Testing
         case .failure(let failure):
             #expect(failure.kind == kind, "\(failure.kind): \(failure.detail)", sourceLocation: sourceLocation)
             #expect(failure.mayHaveBeenApplied == mayHaveBeenApplied, sourceLocation: sourceLocation)
+            #expect(text.isEmpty || failure.detail.contains(text), "\(failure.detail)", sourceLocation: sourceLocation)
             #expect(!failure.detail.isEmpty && failure.detail.count <= 200, sourceLocation: sourceLocation)
             #expect(!failure.detail.contains(token), sourceLocation: sourceLocation)
         }

@@ -1,3 +1,4 @@
+import Glibc
 import Sandbox
 import SyncCore
 import SyncHTTP
@@ -16,20 +17,52 @@ import Testing
         await Transport.expect(.nameResolution, mayHaveBeenApplied: false, from: "http://does-not-exist.invalid/")
     }
 
-    @Test func `no byte of the answer within the read timeout: may be applied`() async throws {
+    /// Each of the two silences with the other one far longer: neither may stand in for the other.
+    @Test(arguments: [(300, 5000), (300, 300), (600, 300)])
+    func `no byte of the answer within the first-byte timeout: may be applied`(firstByte: Int64, read: Int64) async throws {
         let server = try LoopbackServer { $0.waitForClose() }
         let startedAt = ContinuousClock.now
-        await Transport.expect(.timeout, mayHaveBeenApplied: true, from: server.url, limits: Transport.limits(read: 300))
-        #expect(ContinuousClock.now - startedAt < .seconds(5))
+        let limits = Transport.limits(connect: 500, firstByte: firstByte, read: read)
+        await Transport.expect(.timeout, mayHaveBeenApplied: true, saying: "first-byte timeout", from: server.url, limits: limits)
+        let took = ContinuousClock.now - startedAt
+        #expect(took >= .milliseconds(firstByte) && took < .seconds(4))
         #expect(server.requests.count == 1)
     }
 
-    @Test func `a body that stops half-way runs into the read timeout: may be applied`() async throws {
+    @Test(arguments: [(5000, 300), (300, 300), (300, 900)])
+    func `a body that stops half-way runs into the read timeout: may be applied`(firstByte: Int64, read: Int64) async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":")
             connection.waitForClose()
         }
-        await Transport.expect(.timeout, mayHaveBeenApplied: true, from: server.url, limits: Transport.limits(read: 300))
+        let startedAt = ContinuousClock.now
+        let limits = Transport.limits(connect: 500, firstByte: firstByte, read: read)
+        await Transport.expect(.timeout, mayHaveBeenApplied: true, saying: "read timeout", from: server.url, limits: limits)
+        let took = ContinuousClock.now - startedAt
+        #expect(took >= .milliseconds(read) && took < .seconds(4))
+    }
+
+    @Test func `a body that pauses for less than the read timeout is waited for, however long it takes within the total`() async throws {
+        let server = try LoopbackServer { connection in
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+            for _ in 0..<8 {
+                usleep(100_000)
+                connection.write("x")
+            }
+        }
+        for firstByte in [Int64(300), 5000] {
+            let reply = try await Transport.send(server.url, limits: Transport.limits(firstByte: firstByte, read: 500)).get()
+            #expect(reply.body.count == 8)
+        }
+    }
+
+    @Test func `no connection in time is a matter of the connect timeout, however long the first byte may take`() async throws {
+        try await LoopbackServer.withFullQueue { url in
+            let startedAt = ContinuousClock.now
+            let limits = Transport.limits(connect: 300, firstByte: 5000, read: 5000)
+            await Transport.expect(.connectTimeout, mayHaveBeenApplied: false, from: url, limits: limits)
+            #expect(ContinuousClock.now - startedAt < .seconds(4))
+        }
     }
 
     @Test func `an answer whose head never ends runs into the total timeout: may be applied`() async throws {

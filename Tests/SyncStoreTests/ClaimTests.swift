@@ -40,6 +40,29 @@ import Testing
                 == ["sending|\(claimed.lease)|\(claimed.leaseUntil.iso8601)"])
     }
 
+    /// Rows 1 … 6 for as many conversations; the first four have failed before and fell due first.
+    private func retriesFirst() async throws -> Bench {
+        let bench = try Bench([.vg])
+        for index in 1...6 { try bench.addConversations("c\(index)") }
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET attempts = 1, due_at = ? WHERE id <= 4", [(Bench.start - .seconds(1)).iso8601])
+        return bench
+    }
+
+    private func claim(_ bench: Bench, _ count: Int, retries: Int?) async throws -> ExchangeReply {
+        let request = ExchangeRequest(remote: "vg", finished: [], claim: count, retries: retries, leaseDuration: .seconds(60), gate: nil)
+        return try #require(try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound()).first)
+    }
+
+    @Test(arguments: [(0, [5, 6], true), (1, [1, 5, 6], true), (3, [1, 2, 3], false), (4, [1, 2, 3], false), (nil, [1, 2, 3], false)])
+    func `first tries do not wait behind retries that have to`(retries: Int?, ids: [Int64], hasLeftRetries: Bool) async throws {
+        let bench = try await retriesFirst()
+        let reply = try await claim(bench, 3, retries: retries)
+        #expect(reply.claimed.map(\.id) == ids)
+        #expect(reply.hasLeftRetries == hasLeftRetries)
+        #expect(try bench.lines("SELECT id FROM outbox WHERE state = 'sending'") == ids.map { "\($0)" })
+    }
+
     @Test func `two claims of one process have different fencing values`() async throws {
         let bench = try messages("m1")
         try await bench.plan()

@@ -71,6 +71,19 @@ import Testing
         #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") }, "sorting all that is due would cost more with every row")
     }
 
+    @Test func `first tries are found without going through the retries before them`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET attempts = 1 WHERE state = 'pending' AND id % 200 = 0")
+        let plans = try await plans(bench, of: "outbox") {
+            let request = ExchangeRequest(remote: "vg", finished: [], claim: 10, retries: 0, leaseDuration: .seconds(60), gate: nil)
+            _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
+        }
+        expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
+        let claim = try #require(plans.first { $0.sql.contains("o.attempts = 0\n") })
+        #expect(claim.plan.contains { $0.contains("USING INDEX outbox_first_tries") })
+        #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") })
+    }
+
     @Test func `recording an outcome finds its rows by key`() async throws {
         let bench = try await bench()
         let claimed = try #require(try await bench.claim("vg", 1).first)
@@ -118,6 +131,38 @@ import Testing
         #expect(feed.allSatisfy { $0.plan.contains { $0.contains("change_feed_ready") } })
     }
 
+    @Test func `the look of the brake counts ready entries, its survey walks along the feed`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c7', 'c8')")
+        let plans = try await plans(bench, of: "change_feed") {
+            _ = try await bench.store.feedSize(.linked, bench.remotes, limit: 100)
+            _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
+        }
+        expectNoScan(plans, of: "change_feed")
+        #expect(plans.first?.plan.contains { $0.contains("change_feed_ready") } == true)
+        #expect(plans.dropFirst().allSatisfy { $0.plan.contains { $0.hasPrefix("SEARCH change_feed USING PRIMARY KEY") } })
+        let lookups = try await self.plans(bench, of: "outbox") {
+            _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
+        }
+        expectNoScan(lookups.filter { !$0.sql.hasPrefix("SELECT NOT EXISTS") }, of: "outbox", "s", "o")
+    }
+
+    @Test func `pruning looks at one page by id`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET state = 'superseded', finished_at = created_at WHERE id % 3 = 0")
+        var retention = Retention(.init())
+        let next = retention.next(now: Bench.start + .days(100), newestRow: 2000)
+        let cut = try #require(next)
+        let plans = try await plans(bench, of: "outbox") { _ = try await bench.store.prune(cut) }
+        expectNoScan(plans, of: "o", "n", "c", "outbox", "outbox_attempts")
+        #expect(plans.count == 5)
+        let page = try #require(plans.first { $0.sql.hasPrefix("SELECT o.id") })
+        #expect(page.plan.contains { $0.contains("SEARCH o USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)") })
+        #expect(page.plan.contains { $0.contains("SEARCH n USING COVERING INDEX outbox_by_conversation") })
+        let references = try #require(plans.first { $0.sql.hasPrefix("UPDATE outbox SET superseded_by = NULL") })
+        #expect(references.plan.contains { $0.contains("outbox_by_successor") })
+    }
+
     @Test func `planning messages reads the feed in its order`() async throws {
         let bench = try await bench()
         try bench.addMessage("m1", of: "c1")
@@ -133,7 +178,7 @@ import Testing
             _ = try await bench.store.status(of: ["vg"])
             _ = try await bench.store.remainder(of: ["vg"])
         }
-        #expect(plans.count == 2)
+        #expect(plans.count == 3)
         for (sql, plan) in plans { #expect(plan.contains { $0.contains("outbox_unfinished") }, "\(plan) in \(sql)") }
     }
 

@@ -45,7 +45,8 @@ enum Scripted {
         let path = "/\(snapshot.remote)/\(snapshot.link.agentID ?? "")/\(snapshot.link.remoteID)"
         return .send(
             PlannedCall(
-                call: OutboundCall(operation: "update", method: "PATCH", path: path, body: .object(delta.fields)), delta: delta))
+                call: OutboundCall(operation: "update", method: "PATCH", path: path, body: .object(delta.fields)), delta: delta,
+                finishes: snapshot.knowledge.base["status"] == "open" && (delta.fields["status"] ?? "open") != "open"))
     }
 
     /// Needs a user, and moves a taken timestamp on as fin's adapter does.

@@ -56,6 +56,35 @@ import Testing
         #expect(vg.gate == RemoteGate.Stored(parkedAt: Bench.start, parkReason: "HTTP 401"))
     }
 
+    @Test func `the gate is stored as it is, and read back as it was stored`() async throws {
+        let bench = try await bench()
+        try await bench.store.enterRemotes(bench.remotes)
+        let gate = RemoteGate.Stored(
+            parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(9),
+            breakerOpenUntil: Bench.start + .seconds(5), breakerOpenings: 2, concurrency: 3)
+        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(90), gate: gate)
+        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
+        #expect(try await bench.store.storedRemotes()["vg"]?.gate == gate)
+        #expect(try await bench.store.status(of: ["vg"]).remotes.first?.gate == gate)
+    }
+
+    @Test func `every resume tells its moment, also of a remote that is not paused`() async throws {
+        let bench = try await bench()
+        try await bench.store.enterRemotes(bench.remotes)
+        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(90), gate: nil)
+        func ask() async throws -> ExchangeReply {
+            try #require(try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound()).first)
+        }
+        #expect(try await ask().resumedAt == nil)
+        #expect(try await bench.store.setPaused(true, remote: "vg", now: Bench.start))
+        #expect(try await ask().isPaused)
+        for second in [Int64(1), 2] {
+            #expect(try await bench.store.setPaused(false, remote: "vg", now: Bench.start + .seconds(second)))
+            let reply = try await ask()
+            #expect(!reply.isPaused && reply.resumedAt == (Bench.start + .seconds(second)).iso8601)
+        }
+    }
+
     @Test func `what waits to be planned is counted`() async throws {
         let bench = try await bench()
         #expect(try await bench.store.status(of: ["vg"]).unplanned == 0)

@@ -2,12 +2,17 @@
 ///
 /// | state     | event                                        | next                                  |
 /// |-----------|----------------------------------------------|---------------------------------------|
-/// | closed    | ≥ `minimumSample` ends in the window, ≥ `failureShare` of them failures | open until now + pause |
+/// | closed    | ≥ `minimumSample` ends within the window, ≥ `failureShare` of them failures | open until now + pause |
 /// | open      | the pause is over and a call is asked for    | half-open: that one call is let through |
 /// | half-open | the probe is acknowledged or refused properly | closed                               |
 /// | half-open | the probe fails                              | open, with twice the pause, up to `longestPause` |
+/// | half-open | the probe tells nothing (stopped, refused credential) | half-open: the next call is the probe |
 ///
 /// Only failures of the remote count (network, timeout, 5xx); an answer that refuses one row proves that the remote is alive.
+///
+/// The window slides: ends are counted in a ring of buckets, each a tenth of the window long, and a bucket is forgotten as a whole
+/// when it leaves the window. With one fixed window, failures around its end would be counted in two halves and none of them open it.
+/// The count itself does not survive a restart, the pause and the number of openings do.
 package struct CircuitBreaker: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         package var minimumSample: Int
@@ -45,9 +50,11 @@ package struct CircuitBreaker: Equatable, Sendable {
     /// How often it opened in a row without a success in between.
     package private(set) var openings: Int
     private let settings: Settings
-    private var windowStart: Instant
-    private var failures = 0
-    private var ends = 0
+    private var counts: OutcomeWindow
+    /// The last pause, also when it is over; nil while closed.
+    private var pause: BoundedWait?
+    /// In half-open: whether the one call is on its way.
+    private var isProbing = false
 
     /// - Parameters:
     ///   - openUntil: the stored end of a pause, from before a restart.
@@ -55,19 +62,32 @@ package struct CircuitBreaker: Equatable, Sendable {
     package init(_ settings: Settings = Settings(), now: Instant, openUntil: Instant? = nil, openings: Int = 0) {
         self.settings = settings
         self.openings = openings
-        windowStart = now
+        counts = OutcomeWindow(length: settings.window, now: now)
         state = .closed
-        if let openUntil { state = .open(until: min(openUntil, now + settings.longestPause)) }
+        if let openUntil { wait(until: min(openUntil, now + settings.longestPause), now: now) }
+    }
+
+    /// When the last pause ends or ended; nil while closed. In half-open it lies in the past, so that a restart begins with a probe.
+    package var openUntil: Instant? { pause?.until }
+
+    /// When a call may go out; nil unless open.
+    package mutating func opensAt(now: Instant) -> Instant? {
+        guard case .open = state, let until = pause?.end(now: now) else { return nil }
+        state = .open(until: until)
+        return until
     }
 
     /// Whether a call may go out now. In an open breaker whose pause is over, the first call becomes the probe.
     package mutating func admit(now: Instant) -> (admitted: Bool, transition: Transition?) {
         switch state {
         case .closed: return (true, nil)
-        case .halfOpen: return (false, nil)
-        case .open(let until):
-            guard now >= until else { return (false, nil) }
+        case .halfOpen:
+            defer { isProbing = true }
+            return (!isProbing, nil)
+        case .open:
+            if let until = opensAt(now: now), now < until { return (false, nil) }
             state = .halfOpen
+            isProbing = true
             return (true, .halfOpen)
         }
     }
@@ -75,35 +95,37 @@ package struct CircuitBreaker: Equatable, Sendable {
     /// A call ended. `failed` is true when the remote failed, false when it answered properly, nil when nothing was learnt.
     package mutating func finished(failed: Bool?, now: Instant) -> Transition? {
         switch (state, failed) {
-        case (.halfOpen, true?), (.halfOpen, nil):
+        case (.halfOpen, nil):
+            isProbing = false
+            return nil
+        case (.halfOpen, true?):
             return open(now: now)
         case (.halfOpen, false?):
             state = .closed
             openings = 0
-            startWindow(now)
+            pause = nil
+            counts.clear(now: now)
             return .closed
         case (.open, _), (.closed, nil):
             return nil
         case (.closed, let failed?):
-            if now - windowStart > settings.window || now < windowStart { startWindow(now) }
-            ends += 1
-            if failed { failures += 1 }
-            guard ends >= settings.minimumSample, failures * 100 >= ends * settings.failureShare else { return nil }
+            counts.count(failed: failed, now: now)
+            guard counts.ends >= settings.minimumSample, counts.failures * 100 >= counts.ends * settings.failureShare else { return nil }
             return open(now: now)
         }
     }
 
     private mutating func open(now: Instant) -> Transition {
         let factor = Int64(1) << min(openings, 20)
-        state = .open(until: now + min(settings.pause * factor, settings.longestPause))
+        wait(until: now + min(settings.pause * factor, settings.longestPause), now: now)
         openings += 1
-        startWindow(now)
+        counts.clear(now: now)
         return .opened
     }
 
-    private mutating func startWindow(_ now: Instant) {
-        windowStart = now
-        failures = 0
-        ends = 0
+    private mutating func wait(until: Instant, now: Instant) {
+        pause = BoundedWait(until: until, now: now)
+        state = .open(until: max(until, now))
+        isProbing = false
     }
 }

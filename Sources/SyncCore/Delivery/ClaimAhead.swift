@@ -27,14 +27,18 @@ package struct ClaimAhead: Equatable, Sendable {
     }
 
     /// How many rows to ask for, 0 for none: only when the rows at hand are running out.
-    package func wanted(buffered: Int, isHeld: Bool, isProbing: Bool) -> Int {
-        let size = isProbing ? 1 : size
+    /// - Parameter concurrency: how many calls may be in flight at the moment.
+    package func wanted(buffered: Int, concurrency: Int, isHeld: Bool, isProbing: Bool) -> Int {
+        let size = isProbing ? 1 : mayGrow ? size : min(size, concurrency)
         return isHeld || buffered > size / 2 ? 0 : size
     }
 
     package mutating func asked(for count: Int) {
         askedFor = count
     }
+
+    /// Whether the exchange in progress claims anything.
+    package var hasAsked: Bool { askedFor > 0 }
 
     /// What came of the claim that was asked for last; nothing is concluded where none was.
     package mutating func brought(_ count: Int) {

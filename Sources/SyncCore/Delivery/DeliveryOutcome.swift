@@ -33,6 +33,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var error: String?
     /// The moment before which the remote does not want to be called again.
     package var notBefore: Instant?
+    /// The answer says that the quota of calls is used up until then, whatever became of this one.
+    package var quotaResetsAt: Instant?
     /// What the answer says about the remote's present state, by field name.
     package var observed: Fields
     /// The same, with the remote's own times, for reconciling; nil where the answer holds no conversation.
@@ -46,7 +48,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
 
     package init(
         _ outcome: OutcomeClass, fate: CallFate = .notApplied, httpStatus: Int? = nil, error: String? = nil,
-        notBefore: Instant? = nil, observed: Fields = [:], observation: Observation? = nil,
+        notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, observed: Fields = [:], observation: Observation? = nil,
         drift: [String] = [], partialErrors: [String] = [],
         responseExcerpt: String? = nil
     ) {
@@ -55,6 +57,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
         self.httpStatus = httpStatus
         self.error = error
         self.notBefore = notBefore
+        self.quotaResetsAt = quotaResetsAt
         self.observed = observed
         self.observation = observation
         self.drift = drift

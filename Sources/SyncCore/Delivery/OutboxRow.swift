@@ -26,6 +26,14 @@ package enum OutboxState: String, CaseIterable, Sendable, Codable {
     }
 }
 
+/// What keeps a row in the state `held` (`outbox.held_by`).
+package enum Holder: String, CaseIterable, Sendable, Codable {
+    /// Fin's status does not allow a message at the moment.
+    case fin
+    /// The run that wrote it reached further than the brake lets pass.
+    case brake
+}
+
 /// Whether a row carries the state of a conversation or an event.
 package enum PayloadKind: String, Sendable, Codable {
     /// Absolute state: repeating it is harmless, a newer one replaces it.

@@ -35,7 +35,9 @@ package struct OutcomeClassifier: Equatable, Sendable {
             ?? OutcomeClassifier.standard(reply.status, hasRetryAfter: notBefore != nil)
         // A gateway that gave up waiting says nothing about what the system behind it did.
         let fate: CallFate = reply.status == 502 || reply.status == 504 ? .unknown : .notApplied
-        return DeliveryOutcome(outcome, fate: fate, httpStatus: reply.status, notBefore: notBefore)
+        return DeliveryOutcome(
+            outcome, fate: fate, httpStatus: reply.status, notBefore: notBefore,
+            quotaResetsAt: RetryHints.quotaResetsAt(headers: reply.headers, now: now, cap: longestWait))
     }
 
     package func classify(_ failure: TransportFailure) -> DeliveryOutcome {

@@ -1,13 +1,15 @@
-/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate and concurrency in one place.
+/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate, retry budget and concurrency in one
+/// place.
 ///
 /// | hold      | begins with                    | ends with                                                        |
 /// |-----------|--------------------------------|------------------------------------------------------------------|
 /// | paused    | `pause`                        | `resume`                                                         |
 /// | parked    | outcome `park`                 | new credential, reload, or a single probe that is answered       |
-/// | throttled | outcome `throttled`            | its moment                                                       |
+/// | throttled | outcome `throttled`, or an answer that says that the quota is used up | its moment                |
 /// | breaker   | see ``CircuitBreaker``         | see ``CircuitBreaker``                                           |
 ///
-/// Invariants: `inFlight` never exceeds `concurrency`; while parked or half-open at most one call is in flight.
+/// Invariants: no call is admitted above `concurrency`, which is at most the configured one and 1 while parked or half-open; none is
+/// admitted while paused or before `throttledUntil`; a gate that nobody paused opens by itself, however the clock is set.
 package struct RemoteGate: Equatable, Sendable {
     /// The answer to "may I call?".
     package enum Admission: Equatable, Sendable {
@@ -15,6 +17,8 @@ package struct RemoteGate: Equatable, Sendable {
         case admitted
         /// Not before that moment.
         case wait(until: Instant)
+        /// A retry not before that moment: the budget is used up. First tries may go out.
+        case noRetry(until: Instant)
         /// All slots are taken; ask again when a call has ended.
         case full
         /// Not until somebody acts.
@@ -29,59 +33,21 @@ package struct RemoteGate: Equatable, Sendable {
         case breaker(CircuitBreaker.Transition)
     }
 
-    /// The part that survives a restart.
-    package struct Stored: Equatable, Sendable {
-        package var pausedAt: Instant?
-        package var parkedAt: Instant?
-        package var parkReason: String?
-        package var throttledUntil: Instant?
-        package var breakerOpenUntil: Instant?
-        package var breakerOpenings: Int
-
-        package init(
-            pausedAt: Instant? = nil, parkedAt: Instant? = nil, parkReason: String? = nil, throttledUntil: Instant? = nil,
-            breakerOpenUntil: Instant? = nil, breakerOpenings: Int = 0
-        ) {
-            self.pausedAt = pausedAt
-            self.parkedAt = parkedAt
-            self.parkReason = parkReason
-            self.throttledUntil = throttledUntil
-            self.breakerOpenUntil = breakerOpenUntil
-            self.breakerOpenings = breakerOpenings
-        }
-    }
-
-    package struct Settings: Equatable, Sendable {
-        package var concurrency: Int
-        package var rate: RateLimit?
-        package var breaker: CircuitBreaker.Settings
-        /// The longest time a parked remote is left alone between two probes; the first ones come sooner.
-        package var probeInterval: Span
-        /// How long a 429 without any hint holds the remote: doubled each time in a row, up to a minute.
-        package var throttlePause: Span
-
-        package init(
-            concurrency: Int = 8, rate: RateLimit? = nil, breaker: CircuitBreaker.Settings = .init(),
-            probeInterval: Span = .minutes(5), throttlePause: Span = .seconds(1)
-        ) {
-            self.concurrency = concurrency
-            self.rate = rate
-            self.breaker = breaker
-            self.probeInterval = probeInterval
-            self.throttlePause = throttlePause
-        }
-    }
+    /// A wish for patience is believed up to this long after a restart, whatever the clock did meanwhile.
+    private static let longestThrottle = Span.days(1)
 
     package private(set) var inFlight = 0
     package private(set) var breaker: CircuitBreaker
+    package private(set) var adaptive: AdaptiveConcurrency
     package private(set) var pausedAt: Instant?
     package private(set) var parkedAt: Instant?
     package private(set) var parkReason: String?
-    package private(set) var throttledUntil: Instant?
     private let settings: Settings
     private var bucket: TokenBucket?
-    /// When a parked remote may be probed.
-    private var probeAt: Instant
+    private var budget: RetryBudget
+    private var throttle: BoundedWait?
+    /// Until when a parked remote is left alone; nil when it may be probed.
+    private var probeWait: BoundedWait?
     private var failedProbes = 0
     private var throttlesInARow = 0
 
@@ -91,51 +57,75 @@ package struct RemoteGate: Equatable, Sendable {
         bucket = settings.rate.map { TokenBucket($0, now: now) }
         breaker = CircuitBreaker(
             settings.breaker, now: now, openUntil: stored.breakerOpenUntil, openings: stored.breakerOpenings)
+        budget = RetryBudget(settings.retryBudget, now: now)
+        adaptive = AdaptiveConcurrency(maximum: settings.concurrency, stored: stored.concurrency)
         pausedAt = stored.pausedAt
         parkedAt = stored.parkedAt
         parkReason = stored.parkReason
-        throttledUntil = stored.throttledUntil
-        probeAt = now
+        if let until = stored.throttledUntil, until > now {
+            throttle = BoundedWait(until: min(until, now + RemoteGate.longestThrottle), now: now)
+        }
     }
 
     package var stored: Stored {
-        var openUntil: Instant?
-        if case .open(let until) = breaker.state { openUntil = until }
-        return Stored(
+        Stored(
             pausedAt: pausedAt, parkedAt: parkedAt, parkReason: parkReason, throttledUntil: throttledUntil,
-            breakerOpenUntil: openUntil, breakerOpenings: breaker.openings)
+            breakerOpenUntil: breaker.openUntil, breakerOpenings: breaker.openings,
+            concurrency: adaptive.limit == adaptive.maximum ? nil : adaptive.limit)
     }
 
-    /// How many calls may be asked for at once, for claiming ahead.
-    package var concurrency: Int { parkedAt != nil || breaker.state != .closed ? 1 : settings.concurrency }
+    package var throttledUntil: Instant? { throttle?.until }
 
-    package mutating func admit(now: Instant) -> (Admission, Change?) {
+    /// Whether single calls go out to find out how the remote is.
+    package var isProbing: Bool { parkedAt != nil || breaker.state != .closed }
+
+    /// How many calls may be in flight at the moment.
+    package var concurrency: Int { isProbing ? 1 : adaptive.limit }
+
+    /// - Parameter isRetry: whether the row has failed before, which takes a token of the budget. Single probes take none.
+    package mutating func admit(isRetry: Bool = false, now: Instant) -> (Admission, Change?) {
         if pausedAt != nil { return (.paused, nil) }
         if inFlight >= concurrency { return (.full, nil) }
-        if let throttledUntil {
-            guard now >= throttledUntil else { return (.wait(until: throttledUntil), nil) }
-            self.throttledUntil = nil
-        }
-        if parkedAt != nil, now < probeAt { return (.wait(until: probeAt), nil) }
-        if case .open(let until) = breaker.state, now < until { return (.wait(until: until), nil) }
+        if throttle != nil, throttle?.isOver(now: now) == false, let until = throttledUntil { return (.wait(until: until), nil) }
+        throttle = nil
+        if parkedAt != nil, probeWait?.isOver(now: now) == false, let until = probeWait?.until { return (.wait(until: until), nil) }
+        if let until = breaker.opensAt(now: now), now < until { return (.wait(until: until), nil) }
+        let takesBudget = isRetry && !isProbing
+        if takesBudget, case let until = budget.opensAt(now: now), now < until { return (.noRetry(until: until), nil) }
         if let later = bucket?.take(now: now) { return (.wait(until: later), nil) }
         let (admitted, transition) = breaker.admit(now: now)
         guard admitted else { return (.full, nil) }
         inFlight += 1
+        adaptive.started(inFlight: inFlight)
+        if takesBudget {
+            budget.retry(now: now)
+        } else if !isRetry {
+            budget.firstTry(now: now)
+        }
         return (.admitted, transition.map(Change.breaker))
     }
 
     /// A call ended: frees its slot and draws the conclusions for the whole remote.
-    package mutating func finished(_ outcome: DeliveryOutcome, now: Instant) -> [Change] {
+    /// - Parameters:
+    ///   - isRetry: as it was when the call was admitted.
+    ///   - startedAt: when it went out; now, where that is of no interest.
+    ///   - hadPresentCredential: false when the token was replaced while the call was out. That the former one is refused says nothing
+    ///     about the one in force.
+    package mutating func finished(
+        _ outcome: DeliveryOutcome, isRetry: Bool = false, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
+    ) -> [Change] {
         precondition(inFlight > 0, "a call ended that was never admitted")
         inFlight -= 1
         var changes: [Change] = []
         if let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
             changes.append(.breaker(transition))
         }
+        if isRetry { budget.retryEnded(failed: outcome.tellsLoadOfRemote == .overloaded) }
+        adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
         switch outcome.outcome {
-        case .park:
-            probeAt = now + min(.seconds(10) * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
+        case .park where hadPresentCredential:
+            let pause = min(.seconds(10) * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
+            probeWait = BoundedWait(until: now + pause, now: now)
             failedProbes += 1
             if parkedAt == nil {
                 parkedAt = now
@@ -145,23 +135,21 @@ package struct RemoteGate: Equatable, Sendable {
         case .throttled:
             let pause = min(settings.throttlePause * (Int64(1) << min(throttlesInARow, 10)), .minutes(1))
             throttlesInARow += 1
-            let until = outcome.notBefore ?? now + pause
-            if throttledUntil ?? now < until {
-                throttledUntil = until
-                changes.append(.throttled(until: until))
-            }
+            if let change = hold(until: outcome.notBefore ?? now + pause, now: now) { changes.append(change) }
         case .delivered, .gone, .dead:
             throttlesInARow = 0
             if let change = unpark() { changes.append(change) }
-        case .retry, .interrupted:
+        case .retry, .interrupted, .park:
             break
         }
+        if let reset = outcome.quotaResetsAt, let change = hold(until: reset, now: now) { changes.append(change) }
         return changes
     }
 
     /// The credential changed or the configuration was read anew: try again at once.
-    package mutating func credentialChanged(now: Instant) {
-        probeAt = now
+    package mutating func credentialChanged() {
+        probeWait = nil
+        failedProbes = 0
     }
 
     package mutating func pause(now: Instant) {
@@ -169,27 +157,40 @@ package struct RemoteGate: Equatable, Sendable {
     }
 
     /// Ends a pause and lets a parked remote be tried at once.
-    package mutating func resume(now: Instant) {
+    package mutating func resume() {
         pausedAt = nil
-        probeAt = now
+        probeWait = nil
+        failedProbes = 0
+    }
+
+    /// The longer of two holds counts. Only the beginning of a hold is worth a report, not that it became longer.
+    private mutating func hold(until: Instant, now: Instant) -> Change? {
+        let present = throttle?.end(now: now) ?? now
+        guard present < until else { return nil }
+        throttle = BoundedWait(until: until, now: now)
+        return present > now ? nil : .throttled(until: until)
     }
 
     private mutating func unpark() -> Change? {
         guard parkedAt != nil else { return nil }
         parkedAt = nil
         parkReason = nil
+        probeWait = nil
         failedProbes = 0
         return .resumed
     }
 
+    /// How many retries could go out now, as far as the budget is concerned; nil where single probes go out anyway.
+    package mutating func retriesAvailable(now: Instant) -> Int? { isProbing ? nil : budget.available(now: now) }
+
+    /// When retries that had to wait for the budget are worth asking for again.
+    package mutating func retriesOpenAt(now: Instant) -> Instant { budget.opensAt(now: now) }
+
     /// The first moment at which a call could go out, as far as holds are concerned; nil while paused.
-    package func opensAt(now: Instant) -> Instant? {
+    package mutating func opensAt(now: Instant) -> Instant? {
         if pausedAt != nil { return nil }
-        var moment = now
-        if let throttledUntil { moment = max(moment, throttledUntil) }
-        if parkedAt != nil { moment = max(moment, probeAt) }
-        if case .open(let until) = breaker.state { moment = max(moment, until) }
-        return moment
+        let waits = [throttle?.end(now: now), parkedAt == nil ? nil : probeWait?.end(now: now), breaker.opensAt(now: now)]
+        return waits.compactMap { $0 }.reduce(now, max)
     }
 }
 
@@ -200,6 +201,15 @@ extension DeliveryOutcome {
         case .retry: true
         case .delivered, .gone, .dead, .throttled: false
         case .park, .interrupted: nil
+        }
+    }
+
+    /// What it says about how many calls the remote takes at once.
+    package var tellsLoadOfRemote: AdaptiveConcurrency.Sign {
+        switch outcome {
+        case .retry, .throttled: .overloaded
+        case .delivered, .gone, .dead: .well
+        case .park, .interrupted: .nothing
         }
     }
 }

@@ -11,13 +11,24 @@ package enum RetryHints {
         var candidates: [Instant] = []
         if let value = headers["retry-after"], let moment = retryAfter(value, now: now) { candidates.append(moment) }
         let remaining = headers["x-ratelimit-remaining"].flatMap { Int64($0.trimmed) }
-        if remaining ?? 0 <= 0, let reset = headers["x-ratelimit-reset"].flatMap({ Int64($0.trimmed) }) {
-            // Some servers count seconds from now instead of from 1970: a small number cannot be a date.
-            let seconds = min(max(reset, 0), RetryHints.farthestSecond)
-            candidates.append(seconds < 1_000_000_000 ? now + .seconds(seconds) : Instant(milliseconds: seconds * 1000))
-        }
+        if remaining ?? 0 <= 0, let moment = reset(headers, now: now) { candidates.append(moment) }
         guard let latest = candidates.max(), latest > now else { return nil }
         return min(latest, now + cap)
+    }
+
+    /// Until when the quota is used up: `X-RateLimit-Remaining: 0` with an `X-RateLimit-Reset` in the future. Says so on answers of
+    /// every class: the call that used up the quota was itself within it.
+    package static func quotaResetsAt(headers: [String: String], now: Instant, cap: Span) -> Instant? {
+        guard let remaining = headers["x-ratelimit-remaining"].flatMap({ Int64($0.trimmed) }), remaining <= 0 else { return nil }
+        guard let moment = reset(headers, now: now), moment > now else { return nil }
+        return min(moment, now + cap)
+    }
+
+    private static func reset(_ headers: [String: String], now: Instant) -> Instant? {
+        guard let reset = headers["x-ratelimit-reset"].flatMap({ Int64($0.trimmed) }) else { return nil }
+        // Some servers count seconds from now instead of from 1970: a small number cannot be a date.
+        let seconds = min(max(reset, 0), RetryHints.farthestSecond)
+        return seconds < 1_000_000_000 ? now + .seconds(seconds) : Instant(milliseconds: seconds * 1000)
     }
 
     /// One `Retry-After` value; nil for what is neither a non-negative number of seconds nor an HTTP-date.

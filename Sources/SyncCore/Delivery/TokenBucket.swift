@@ -1,5 +1,5 @@
 /// How often a remote may be called: so many calls per period, unused ones saved up to `burst`.
-package struct RateLimit: Equatable, Sendable {
+package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
     package var calls: Int
     package var period: Span
 
@@ -17,6 +17,15 @@ package struct RateLimit: Equatable, Sendable {
         case "m", "min": self.init(calls: calls, period: .minutes(1))
         case "h": self.init(calls: calls, period: .hours(1))
         default: return nil
+        }
+    }
+
+    package var description: String {
+        switch period {
+        case .seconds(1): "\(calls)/s"
+        case .minutes(1): "\(calls)/min"
+        case .hours(1): "\(calls)/h"
+        default: "\(calls)/\(period)"
         }
     }
 }

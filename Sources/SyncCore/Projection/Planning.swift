@@ -46,13 +46,16 @@ package struct StandingRow: Equatable, Sendable {
     package var path: String
     package var body: String
     package var error: String?
+    /// Who holds it, while it is held.
+    package var holder: Holder?
 
-    package init(id: Int64, state: OutboxState, path: String, body: String, error: String?) {
+    package init(id: Int64, state: OutboxState, path: String, body: String, error: String?, holder: Holder? = nil) {
         self.id = id
         self.state = state
         self.path = path
         self.body = body
         self.error = error
+        self.holder = holder
     }
 }
 
@@ -62,11 +65,14 @@ package struct PlannedCall: Equatable, Sendable {
     /// Field by field what changes; nil for messages.
     package var delta: Delta?
     package var omissions: [Omission]
+    /// Whether the call turns a word of the remote that means "not finished" into one that means "finished".
+    package var finishes: Bool
 
-    package init(call: OutboundCall, delta: Delta?, omissions: [Omission] = []) {
+    package init(call: OutboundCall, delta: Delta?, omissions: [Omission] = [], finishes: Bool = false) {
         self.call = call
         self.delta = delta
         self.omissions = omissions
+        self.finishes = finishes
     }
 }
 

@@ -19,6 +19,7 @@ package enum RunCause: String, CaseIterable, Sendable {
 /// | idle     | databaseChanged   | idle, due after the debounce (counted from the first change) |
 /// | idle     | requested         | running                                                      |
 /// | running  | databaseChanged, requested | running, and another run follows at once            |
+/// | running  | alarm, the debounce after a change | running; the lanes look for what is due: the run may be waiting for a remote |
 /// | running  | runEnded          | idle                                                         |
 /// | any      | stop              | stopped: no further run                                      |
 ///
@@ -27,6 +28,8 @@ package enum RunCause: String, CaseIterable, Sendable {
 package struct RunSchedule: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         case startRun(RunCause)
+        /// A row was replayed or a remote resumed while a run is on its way, perhaps: it must not wait for the run's end.
+        case lookForDue
         /// Replaces the alarm that was set before.
         case setAlarm(Instant)
         case stopped
@@ -36,6 +39,8 @@ package struct RunSchedule: Equatable, Sendable {
     private let debounce: Span
     private var nextInterval: Instant
     private var changeDue: Instant?
+    /// While running: when the lanes are told of a change.
+    private var lookDue: Instant?
     private var retryDue: Instant?
     private var pendingRequest: RunCause?
     private var isRunning = false
@@ -52,11 +57,20 @@ package struct RunSchedule: Equatable, Sendable {
     /// To be called once at the beginning.
     package mutating func start(now: Instant) -> [Action] { proceed(now: now) }
 
-    package mutating func alarm(now: Instant) -> [Action] { proceed(now: now) }
+    package mutating func alarm(now: Instant) -> [Action] {
+        guard isRunning, !isStopping, let due = lookDue else { return proceed(now: now) }
+        guard now >= due else { return [.setAlarm(due)] }
+        lookDue = nil
+        return [.lookForDue]
+    }
 
     package mutating func databaseChanged(now: Instant) -> [Action] {
         if changeDue == nil { changeDue = now + debounce }
-        return proceed(now: now)
+        guard isRunning, !isStopping else { return proceed(now: now) }
+        // A clock that stepped back would put it out of reach.
+        let due = min(lookDue ?? now + debounce, now + debounce)
+        defer { lookDue = due }
+        return lookDue == due ? [] : [.setAlarm(due)]
     }
 
     package mutating func requested(now: Instant) -> [Action] {
@@ -70,6 +84,7 @@ package struct RunSchedule: Equatable, Sendable {
     package mutating func runEnded(nextDue: Instant?, hasFailed: Bool, now: Instant) -> [Action] {
         precondition(isRunning, "a run ended that was not started")
         isRunning = false
+        lookDue = nil
         failuresInARow = hasFailed ? failuresInARow + 1 : 0
         let earliest = hasFailed ? now + min(.seconds(1) * (Int64(1) << min(failuresInARow - 1, 10)), .minutes(1)) : now
         retryDue = nextDue.map { max($0, earliest) }

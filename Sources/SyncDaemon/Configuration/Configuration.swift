@@ -21,6 +21,8 @@ package struct Configuration: Sendable, Equatable {
         package var level = LogLevel.info
         /// Whether acknowledged calls are logged, too, or failures only.
         package var deliveries = DeliveryLogging.all
+        /// Identical failures of a remote that are written in a minute; the rest is counted.
+        package var repeats = 5
     }
 
     package struct Assignees: Sendable, Equatable {
@@ -34,6 +36,11 @@ package struct Configuration: Sendable, Equatable {
         case all, failures
     }
 
+    package struct Metrics: Sendable, Equatable {
+        /// The file for node_exporter's textfile collector; nil for none.
+        package var textfile: String?
+    }
+
     package var databasePath: String
     package var schedule = Schedule()
     package var log = Log()
@@ -41,6 +48,9 @@ package struct Configuration: Sendable, Equatable {
     package var assignees = Assignees()
     /// Where remotes may call; nil: nothing listens.
     package var listen: ListenSettings?
+    package var brake = Brake.Settings()
+    package var retention = Retention.Settings()
+    package var metrics = Metrics()
     /// Sorted by name.
     package var remotes: [RemoteConfiguration] = []
 

@@ -67,6 +67,9 @@ struct ConfigurationReader {
         configuration.schedule = schedule(root.table("schedule"))
         configuration.log = log(root.table("log"))
         configuration.retry = retry(root.table("retry"))
+        configuration.brake = brake(root.table("brake"))
+        configuration.retention = retention(root.table("retention"))
+        configuration.metrics = metrics(root.table("metrics"))
         var assignees = root.table("assignees")
         if let ids = assignees.strings("ai") { configuration.assignees.ai = ids }
         if let id = assignees.string("unknown") {
@@ -121,6 +124,7 @@ struct ConfigurationReader {
         if let format = table.word("format", as: LogFormat.self) { log.format = format }
         if let level = table.word("level", as: LogLevel.self) { log.level = level }
         if let deliveries = table.word("deliveries", as: Configuration.DeliveryLogging.self) { log.deliveries = deliveries }
+        if let repeats = table.integer("repeats", in: 1...1_000_000) { log.repeats = repeats }
         table.finish()
         return log
     }

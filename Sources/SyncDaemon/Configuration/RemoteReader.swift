@@ -100,15 +100,21 @@ struct RemoteReader {
             table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause)")
         }
         breaker.finish()
+        var budget = table.table("retry_budget")
+        if let percent = budget.integer("percent", in: 0...1000) { settings.retryBudget.percent = percent }
+        if let minimum = budget.integer("min_per_second", in: 1...10_000) { settings.retryBudget.minimumPerSecond = minimum }
+        budget.finish()
         return settings
     }
 
     private func limits(_ table: inout TableReader, concurrency: Int) -> HTTPLimits {
         var limits = HTTPLimits(connections: concurrency)
         var timeouts = table.table("timeouts")
-        if let connect = timeouts.span("connect", atLeast: .milliseconds(10)) { limits.connectTimeout = connect }
-        if let read = timeouts.span("read", atLeast: .milliseconds(10)) { limits.readTimeout = read }
         if let total = timeouts.span("total", atLeast: .milliseconds(10)) { limits.totalTimeout = total }
+        limits.connectTimeout = part("connect", of: limits.totalTimeout, orElse: limits.connectTimeout, &timeouts)
+        limits.readTimeout = part("read", of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
+        // Silence is silence, unless the first one is said to be another.
+        limits.firstByteTimeout = part("first_byte", of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
         if limits.totalTimeout >= OutboxRow.messageWindow {
             table.problems.add(
                 timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow), in which Fin recognises a repetition")
@@ -116,6 +122,13 @@ struct RemoteReader {
         timeouts.finish()
         if let size = table.byteSize("max_response_size") { limits.maximumResponseSize = size }
         return limits
+    }
+
+    /// A time-out within the total one. A default gives way to a short total; a key that says more than the total is a contradiction.
+    private func part(_ key: String, of total: Span, orElse standard: Span, _ timeouts: inout TableReader) -> Span {
+        guard let span = timeouts.span(key, atLeast: .milliseconds(10)) else { return min(standard, total) }
+        if span > total { timeouts.problems.add(timeouts.dotted(key), "\(span) is longer than total, \(total)") }
+        return span
     }
 
     private func outcomes(_ table: TableReader) -> [Int: OutcomeClass] {

@@ -5,19 +5,27 @@ import Synchronization
 
 /// Writes the log events of planning and delivery (docs/log-events.md).
 package final class DeliveryReporter: Sendable {
-    private let log: EventLog
+    let log: EventLog
+    let tally: DeliveryTally
+    private let now: @Sendable () -> Instant
+    private let repeats: Mutex<RepeatCounter>
     /// Remote and field of omissions that were reported already: once is enough, `explain` and `plan` show the rest.
     private let reportedOmissions = Mutex<Set<String>>([])
 
-    package init(log: EventLog) {
+    /// - Parameter repeats: how many identical failures of a remote are written in a minute; the rest is counted.
+    package init(log: EventLog, repeats: Int, tally: DeliveryTally, now: @escaping @Sendable () -> Instant) {
         self.log = log
+        self.tally = tally
+        self.now = now
+        self.repeats = Mutex(RepeatCounter(limit: repeats))
     }
 
     func report(_ call: FinishedCall, remote: RemoteConfiguration) {
         let claimed = call.claimed
         if let outcome = call.outcome {
+            tally.count(call, outcome)
             log.write(
-                event("delivery.attempted", level(of: outcome), claimed)
+                event("delivery.attempted", level(of: outcome, claimed), claimed)
                     .with("operation", claimed.operation)
                     .with("attempt", claimed.earlierTries + 1)
                     .with("outcome", outcome.outcome.rawValue)
@@ -55,12 +63,30 @@ package final class DeliveryReporter: Sendable {
             : "convosync outbox show \(call.claimed.id); convosync outbox retry \(call.claimed.id)"
     }
 
-    private func level(of outcome: DeliveryOutcome) -> LogLevel {
+    /// A failure that says the same as the ones before it is for `debug` only; it is counted.
+    private func level(of outcome: DeliveryOutcome, _ claimed: ClaimedRow) -> LogLevel {
         switch outcome.outcome {
-        case .delivered: outcome.partialErrors.isEmpty ? .info : .warning
-        case .interrupted: .info
-        default: .warning
+        case .delivered: return outcome.partialErrors.isEmpty ? .info : .warning
+        case .interrupted: return .info
+        default:
+            let kind = RepeatCounter.Kind(
+                remote: claimed.remote, outcome: outcome.outcome.rawValue, status: outcome.httpStatus, error: outcome.error)
+            let (isWritten, summary) = repeats.withLock { $0.take(kind, error: outcome.error, now: now()) }
+            if let summary { report(summary) }
+            return isWritten ? .warning : .debug
         }
+    }
+
+    /// Writes what was counted instead of written, of minutes that are over or of all.
+    func reportRepeats(all: Bool = false) {
+        for summary in repeats.withLock({ $0.takeSummaries(now: now(), all: all) }) { report(summary) }
+    }
+
+    private func report(_ summary: RepeatCounter.Summary) {
+        log.write(
+            LogEvent("delivery.repeated", level: .warning).with("remote", summary.kind.remote).with("outcome", summary.kind.outcome)
+                .with("status", summary.kind.status).with("error", summary.error).with("repeats", summary.repeats)
+                .with("since", summary.since.iso8601))
     }
 
     private func event(_ name: String, _ level: LogLevel, _ claimed: ClaimedRow) -> LogEvent {

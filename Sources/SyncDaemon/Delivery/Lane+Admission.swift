@@ -24,15 +24,20 @@ extension Lane {
                 finished.append(unsent)
                 continue
             }
-            let (admission, change) = gate.admit(now: now())
+            let (admission, change) = gate.admit(isRetry: claimed.isRetry, now: now())
             report(change)
             switch admission {
             case .admitted:
                 buffer.removeFirst()
-                let (courier, credential, run) = (courier, credential, run)
+                let (courier, credential, run) = (courier, credentials[remote.name] ?? Credential(token: ""), run)
                 inFlightByRun[run, default: 0] += 1
-                group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run) }
+                group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run, credential: credential) }
             case .wait(let until): return hold(until: until)
+            case .noRetry:
+                // What comes behind it may be a first try, and its conversation may have news meanwhile.
+                buffer.removeFirst()
+                finished.append(putBack(claimed, at: now()))
+                retriesWait = true
             case .paused: return .long
             case .full: return .none
             }
@@ -55,6 +60,8 @@ extension Lane {
         }
         if let held = held(claimed, at: moment) { return held }
         guard claimed.leaseUntil - moment < remote.limits.totalTimeout + .seconds(5) else { return nil }
+        // It is due, and wants a fresh lease.
+        claims.mayBeDue()
         return putBack(claimed, at: moment)
     }
 

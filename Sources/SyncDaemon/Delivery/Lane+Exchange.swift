@@ -4,17 +4,19 @@ import SyncStore
 /// Handing outcomes to the commit queue, and claiming the next rows with the same commit.
 extension Lane {
     func isDone(_ hold: Hold) -> Bool {
-        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && !gateChanged && (!mayBeSteered || isStopping)
+        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && gate.stored == storedGate
+            && (!mayBeSteered || isStopping)
             && (!claims.mayHaveDue || isStopping || hold == .long)
     }
 
     /// Starts an exchange when rows are wanted, or when enough outcomes wait, or when they have waited long enough.
     func exchangeIfNeeded(_ group: inout TaskGroup<Event>, isHeld: Bool) {
         guard !isExchanging else { return }
-        let claim = claims.wanted(buffered: buffer.count, isHeld: isHeld || isStopping, isProbing: gate.concurrency == 1)
+        let claim = claims.wanted(
+            buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping, isProbing: gate.isProbing)
         if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
         guard let oldest = finished.first else {
-            if gateChanged, gate.inFlight == 0 { exchange(&group, claim: 0) }
+            if gate.stored != storedGate, gate.inFlight == 0 { exchange(&group, claim: 0) }
             return
         }
         let deadline = oldest.finishedAt + Lane.linger
@@ -28,13 +30,20 @@ extension Lane {
     func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
         isExchanging = true
         claims.asked(for: claim)
+        if claim > 0 {
+            lookedAt = now()
+        } else if !finished.isEmpty {
+            // These outcomes may free rows that waited behind theirs; nobody asks for those while the gate is held.
+            claims.mayBeDue()
+        }
         mayBeSteered = false
         committing = finished
         finished = []
-        let request = ExchangeRequest(
-            remote: remote.name, finished: committing, claim: claim, leaseDuration: remote.leaseDuration,
-            gate: gateChanged ? gate.stored : nil)
+        storingGate = gate.stored
         gateChanged = false
+        let request = ExchangeRequest(
+            remote: remote.name, finished: committing, claim: claim, retries: retriesAllowed(), leaseDuration: remote.leaseDuration,
+            gate: storingGate == storedGate ? nil : storingGate)
         let commits = commits
         group.addTask {
             do {
@@ -45,18 +54,33 @@ extension Lane {
         }
     }
 
+    /// How many more retries may be claimed; nil for as many as there are.
+    private func retriesAllowed() -> Int? {
+        gate.retriesAvailable(now: now()).map { max($0 - buffer.count(where: \.isRetry), 0) }
+    }
+
+    /// Retries that waited for the budget are asked for when there is nothing else to send, so that each claim brings some.
+    func askForRetries() {
+        if retriesWait, buffer.isEmpty, gate.retriesOpenAt(now: now()) <= now() { claims.mayBeDue() }
+    }
+
     func take(_ reply: ExchangeReply) {
         for call in committing where !reply.fenced.contains(call.claimed.id) {
             count(call)
             reporter.report(call, remote: remote)
         }
         for id in reply.fenced { reporter.reportFenced(id, remote: remote) }
-        if reply.isPaused != (gate.pausedAt != nil) {
-            if reply.isPaused { gate.pause(now: now()) } else { gate.resume(now: now()) }
+        storedGate = storingGate
+        if reply.isPaused {
+            gate.pause(now: now())
+        } else if gate.pausedAt != nil || (resumedAt ?? reply.resumedAt) != reply.resumedAt {
+            gate.resume()
         }
         inboundReporter.report(reply.reconciled)
         let hasNews = reply.reconciled.contains { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }
         if reply.hasFreedPlanning || hasNews { onPlanningFreed() }
+        resumedAt = .some(reply.resumedAt)
+        if claims.hasAsked { retriesWait = reply.hasLeftRetries }
         claims.brought(reply.claimed.count)
         committing = []
         buffer += reply.claimed

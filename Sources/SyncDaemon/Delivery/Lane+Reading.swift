@@ -19,7 +19,6 @@ extension Lane {
 
     func read(_ call: OutboundCall) async -> ReadAnswer {
         guard !isStopping else { return .held(until: nil) }
-        refreshCredential()
         while true {
             guard let opensAt = gate.opensAt(now: now()) else { return .held(until: nil) }
             if opensAt > now() + Lane.shortHold { return .held(until: opensAt) }
@@ -30,7 +29,7 @@ extension Lane {
                 return await answer(to: call)
             case .paused:
                 return .held(until: nil)
-            case .wait(let until):
+            case .wait(let until), .noRetry(let until):
                 guard until - now() <= Lane.shortHold else { return .held(until: until) }
                 try? await Task.sleep(for: .milliseconds(max((until - now()).milliseconds, 1)))
             case .full:
@@ -42,9 +41,12 @@ extension Lane {
     }
 
     private func answer(to call: OutboundCall) async -> ReadAnswer {
+        let credential = credentials[remote.name] ?? Credential(token: "")
+        let startedAt = now()
         let (outcome, body) = await courier.read(call, credential: credential)
         let tellsNothing = gate.parkedAt != nil || outcome.outcome == .park
-        for change in gate.finished(tellsNothing ? DeliveryOutcome(.interrupted) : outcome, now: now()) { report(change) }
+        let changes = gate.finished(tellsNothing ? DeliveryOutcome(.interrupted) : outcome, startedAt: startedAt, now: now())
+        for change in changes { report(change) }
         // A slot is free, and what changed about the gate has to be stored.
         wakeSignal.wake()
         if gateChanged { start(run: run) }

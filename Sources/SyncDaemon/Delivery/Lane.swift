@@ -18,23 +18,32 @@ package actor Lane {
     let commits: CommitQueue
     let reporter: DeliveryReporter
     let inboundReporter: InboundReporter
+    let credentials: Credentials
     /// Called when a conversation can be planned whose planning waited for a call of this lane.
     let onPlanningFreed: @Sendable () -> Void
     let now: @Sendable () -> Instant
 
     var gate: RemoteGate
-    var credential: Credential
-    var buffer: [ClaimedRow] = []
+    /// A slice: taking the first row away moves no others.
+    var buffer: ArraySlice<ClaimedRow> = []
     var finished: [FinishedCall] = []
     var committing: [FinishedCall] = []
     var claims: ClaimAhead
+    /// Rows that have failed before are due and could not be claimed or sent, because the retry budget was used up.
+    var retriesWait = false
     var isExchanging = false
+    /// What the store knows of the gate, and what it is told with the exchange in progress.
+    var storedGate: RemoteGate.Stored
+    var storingGate: RemoteGate.Stored
+    /// The gate has changed in a way that must not wait for the next outcomes to be stored.
     var gateChanged = false
     var timerAt: Instant?
     var isActive = false
     var isStopping = false
     /// The store has to be asked whether the remote was paused or resumed.
     var mayBeSteered = false
+    /// When the remote was last resumed by hand, as the store said it last; the outer nil: it has not been asked yet.
+    var resumedAt: String??
     /// The run that last started the lane, and how many calls are in flight by the run under which they went out.
     var run: Int64 = 0
     var inFlightByRun: [Int64: Int] = [:]
@@ -45,40 +54,64 @@ package actor Lane {
     var counts = RunCounts()
     var failure: StoreError?
     package private(set) var lastProgress: Instant
+    /// When due rows were last claimed; what was due then and is pending yet waits for something else.
+    package internal(set) var lookedAt: Instant?
     /// Rows delivered since the lane exists.
     package internal(set) var delivered = 0
 
     init(
-        remote: RemoteConfiguration, courier: Courier, credential: Credential, stored: RemoteGate.Stored, commits: CommitQueue,
-        reporter: DeliveryReporter, inboundReporter: InboundReporter, onPlanningFreed: @escaping @Sendable () -> Void,
-        now: @escaping @Sendable () -> Instant
+        remote: RemoteConfiguration, courier: Courier, credentials: Credentials, commits: CommitQueue, reporter: DeliveryReporter,
+        inboundReporter: InboundReporter, onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
     ) {
         self.remote = remote
         self.courier = courier
-        self.credential = credential
+        self.credentials = credentials
         self.commits = commits
         self.reporter = reporter
         self.inboundReporter = inboundReporter
         self.onPlanningFreed = onPlanningFreed
         self.now = now
-        gate = RemoteGate(remote.gate, stored: stored, now: now())
+        gate = RemoteGate(remote.gate, now: now())
+        storedGate = gate.stored
+        storingGate = storedGate
         claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
         lastProgress = now()
     }
 
     enum Event: Sendable {
-        case finished(FinishedCall, run: Int64)
+        case finished(FinishedCall, run: Int64, credential: Credential)
         case exchanged(Result<ExchangeReply, any Error>)
         case timer
         case woken
     }
 
+    /// Takes over what the store knows of the gate. Before the lane is started for the first time.
+    package func restore(_ stored: RemoteGate.Stored) {
+        precondition(!isActive && run == 0, "a lane that is at work knows more than the store")
+        gate = RemoteGate(remote.gate, stored: stored, now: now())
+        storedGate = stored
+        storingGate = stored
+    }
+
     /// Looks for due rows and delivers them, in the background; when it is at it already, it looks again at once.
     package func start(run: Int64) {
+        self.run = run
+        look()
+    }
+
+    /// The file with the token was replaced. A parked remote is probed at once.
+    /// - Returns: whether it was parked.
+    package func credentialChanged() -> Bool {
+        guard gate.parkedAt != nil else { return false }
+        gate.credentialChanged()
+        look()
+        return true
+    }
+
+    /// Asks the store for due rows and for pauses, in the name of the run that last started the lane.
+    package func look() {
         claims.mayBeDue()
         mayBeSteered = true
-        self.run = run
-        refreshCredential()
         wakeSignal.wake()
         guard !isActive, !isStopping else { return }
         isActive = true
@@ -122,7 +155,10 @@ package actor Lane {
     }
 
     /// When the gate opens, or nil while it is paused; now when it is open.
-    package func opensAt() -> Instant? { gate.opensAt(now: now()) }
+    package func opensAt() -> Instant? {
+        let moment = now()
+        return gate.opensAt(now: moment).map { retriesWait ? max($0, gate.retriesOpenAt(now: moment)) : $0 }
+    }
 
     package var isBusy: Bool { isActive }
     package var inFlight: Int { gate.inFlight }
@@ -144,6 +180,7 @@ package actor Lane {
             while failure == nil {
                 let hold = admit(&group)
                 if isStopping || hold == .long { putBackBuffer() }
+                askForRetries()
                 exchangeIfNeeded(&group, isHeld: isStopping || hold != .none)
                 if case .short(let until) = hold { startTimer(&group, until: until) }
                 resumeTriedWaiters(hold)
@@ -199,11 +236,9 @@ package actor Lane {
             timerAt = nil
         case .woken:
             break
-        case .finished(let call, let run):
+        case .finished(let call, let run, let credential):
             inFlightByRun[run] = inFlightByRun[run].flatMap { $0 > 1 ? $0 - 1 : nil }
-            let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
-            for change in gate.finished(outcome, now: now()) { report(change) }
-            if outcome.outcome == .delivered { lastProgress = now() }
+            conclude(call, hadPresentCredential: credential == credentials[remote.name])
             finished.append(call)
         case .exchanged(.success(let reply)):
             isExchanging = false
@@ -214,16 +249,19 @@ package actor Lane {
         }
     }
 
+    func conclude(_ call: FinishedCall, hadPresentCredential: Bool) {
+        let outcome = call.outcome ?? DeliveryOutcome(.interrupted)
+        let changes = gate.finished(
+            outcome, isRetry: call.claimed.isRetry, startedAt: call.startedAt, hadPresentCredential: hadPresentCredential, now: now())
+        for change in changes { report(change) }
+        if outcome.outcome == .delivered { lastProgress = now() }
+        // The former token was refused: the row is due, and nothing holds the remote.
+        if outcome.outcome == .park, !hadPresentCredential { claims.mayBeDue() }
+    }
+
     func report(_ change: RemoteGate.Change?) {
         guard let change else { return }
         gateChanged = true
         reporter.report(change, remote: remote)
-    }
-
-    /// While parked: somebody may have put a new token in place.
-    func refreshCredential() {
-        guard gate.parkedAt != nil, let fresh = try? remote.credential.read(), fresh != credential else { return }
-        credential = fresh
-        gate.credentialChanged(now: now())
     }
 }

@@ -3,19 +3,16 @@ import Synchronization
 
 /// Waits for lanes, but never for one that gets nowhere.
 enum LaneBarrier {
-    /// Returns when all lanes have tried what was due, or when no call was acknowledged for the length of `stall`.
-    ///
-    /// Lanes that make progress are waited for at most six stalls: a slow remote, too, must not hold up the run.
+    /// Returns when all lanes have tried what was due, or when ``RunPatience`` is at its end.
     static func wait(for lanes: [Lane], stall: Span, now: @escaping @Sendable () -> Instant) async {
         let startedAt = now()
         await first({ for lane in lanes { await lane.waitUntilTried() } }) { isOver in
+            var patience = RunPatience(stall: stall, now: startedAt)
             while !isOver() {
-                var latest = startedAt
-                for lane in lanes where await lane.isBusy { latest = max(latest, await lane.lastProgress) }
+                for lane in lanes where await lane.isBusy { patience.progressed(at: await lane.lastProgress) }
                 let moment = now()
-                let deadline = min(latest + stall, startedAt + stall * 6)
-                if moment >= deadline { return }
-                try? await Task.sleep(for: .milliseconds(min((deadline - moment).milliseconds, 1000)))
+                guard case .wait(let until) = patience.verdict(now: moment) else { return }
+                try? await Task.sleep(for: .milliseconds(min((until - moment).milliseconds, 1000)))
             }
         }
     }

@@ -15,11 +15,11 @@ package struct Planner: Sendable {
         self.random = random
     }
 
-    package func context(runID: Int64, now: Instant) -> PlanContext {
+    package func context(runID: Int64, now: Instant, hold: Hold? = nil) -> PlanContext {
         let adapters = adapters
         let random = random
         return PlanContext(
-            remotes: remotes, runID: runID, now: now,
+            remotes: remotes, runID: runID, now: now, hold: hold,
             decide: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) },
             decideMessage: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) },
             newIdempotencyKey: { random.uuid() })

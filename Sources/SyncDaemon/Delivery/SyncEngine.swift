@@ -17,17 +17,19 @@ package actor SyncEngine {
     package static let readPatience = Span.milliseconds(500)
 
     package nonisolated let configuration: Configuration
-    private let parts: Parts
+    let parts: Parts
     private let readPatience: Span
     private let processID: Int64
     private let commits: CommitQueue
-    private let reporter: DeliveryReporter
-    private let planner: Planner
+    let reporter: DeliveryReporter
+    let planner: Planner
     private let lanes: [Lane]
     private let pollers: [Poller]
     private let inboundReporter: InboundReporter
     private let transports: [any HTTPTransport]
-    private var isStopping = false
+    private let credentialWatcher: CredentialWatcher
+    var isStopping = false
+    private var hasBegun = false
     private var repairedAt: Instant?
 
     /// - Parameters:
@@ -40,7 +42,7 @@ package actor SyncEngine {
         onWork: @escaping @Sendable () -> Void = {}
     ) async throws {
         // First of all: nothing has to be taken back when one is missing.
-        let credentials = try SyncEngine.credentials(of: configuration)
+        let credentials = Credentials(try SyncEngine.credentials(of: configuration))
         self.configuration = configuration
         self.parts = parts
         self.readPatience = readPatience
@@ -50,10 +52,9 @@ package actor SyncEngine {
         let commits = CommitQueue(
             store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now,
             inbound: { planner.inbound(now: $0) })
-        let reporter = DeliveryReporter(log: parts.log)
+        let reporter = DeliveryReporter(log: parts.log, repeats: configuration.log.repeats, tally: parts.tally, now: parts.now)
         let inboundReporter = InboundReporter(log: parts.log)
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
-        let stored = try await parts.store.storedRemotes()
         var transports: [any HTTPTransport] = []
         let lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
@@ -62,9 +63,8 @@ package actor SyncEngine {
                 remote: remote, adapter: remote.kind.adapter(remote.profile), transport: transport, retry: configuration.retry,
                 random: parts.random, now: parts.now)
             return Lane(
-                remote: remote, courier: courier, credential: credentials[remote.name] ?? Credential(token: ""),
-                stored: stored[remote.name]?.gate ?? .init(), commits: commits, reporter: reporter, inboundReporter: inboundReporter,
-                onPlanningFreed: onWork, now: parts.now)
+                remote: remote, courier: courier, credentials: credentials, commits: commits, reporter: reporter,
+                inboundReporter: inboundReporter, onPlanningFreed: onWork, now: parts.now)
         }
         pollers = lanes.filter(\.remote.kind.isReadable).map { lane in
             Poller(
@@ -74,6 +74,7 @@ package actor SyncEngine {
         self.lanes = lanes
         self.inboundReporter = inboundReporter
         self.transports = transports
+        credentialWatcher = SyncEngine.watch(credentials, of: lanes, log: parts.log, onWork: onWork)
         self.commits = commits
         self.reporter = reporter
         self.planner = planner
@@ -85,6 +86,8 @@ package actor SyncEngine {
         var summary = Summary(runID: 0, counts: RunCounts())
         do {
             summary.runID = try await parts.store.beginRun(cause: cause, processID: processID, now: startedAt)
+            try await begin()
+            await credentialWatcher.runBegins()
             parts.log.write(LogEvent("run.started", level: .debug).with("run", summary.runID).with("cause", cause))
             try await carryOut(&summary)
         } catch {
@@ -102,6 +105,14 @@ package actor SyncEngine {
         return summary
     }
 
+    /// The gates are read as late as this: at a reload the former engine works until the new one is there.
+    private func begin() async throws {
+        guard !hasBegun else { return }
+        let stored = try await parts.store.storedRemotes()
+        for lane in lanes { await lane.restore(stored[lane.remote.name]?.gate ?? .init()) }
+        hasBegun = true
+    }
+
     private func carryOut(_ summary: inout Summary) async throws {
         guard parts.store.isInPlace else { throw StoreError.replaced(path: parts.store.path) }
         try await recover()
@@ -113,12 +124,16 @@ package actor SyncEngine {
         }
         try await ingest()
         // Messages first, then the state of linked remotes, then the helpdesk.
-        try await repeatedly(&summary) { store, context throws(StoreError) in try await store.planMessages(context) }
+        try await planMessages(&summary)
         let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
         for lane in messageLanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: messageLanes, stall: configuration.schedule.stall, now: parts.now)
-        try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &summary)
-        try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &summary)
+        // All of it is fed first: feeding page by page between plans would look at the same conversations again, and the brake has to
+        // see the whole.
+        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
+        var brake = Brake(configuration.brake)
+        try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &brake, &summary)
+        try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &brake, &summary)
         if let failure = await laneFailure() { throw failure }
     }
 
@@ -132,30 +147,30 @@ package actor SyncEngine {
     }
 
     /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
-    private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ summary: inout Summary) async throws {
-        // All of it is fed first: feeding page by page between plans would look at the same conversations again.
-        let participations = lanes.map(\.remote.participation)
-        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
-        try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
-            try await store.planStates(stage, context)
+    private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ brake: inout Brake, _ summary: inout Summary) async throws {
+        brake.beginStage()
+        while !isStopping, let batch = try await planPage(stage, &brake, runID: summary.runID) {
+            take(batch, &summary)
+            if batch.planned > batch.held { for lane in lanes { await lane.start(run: summary.runID) } }
+            if batch.examined == 0 { break }
         }
         for lane in lanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
     }
 
-    private func repeatedly(
-        _ summary: inout Summary, started lanes: [Lane] = [],
-        _ plan: @Sendable (Store, PlanContext) async throws(StoreError) -> PlanBatch
-    ) async throws {
+    private func planMessages(_ summary: inout Summary) async throws {
         while !isStopping {
-            let batch = try await plan(parts.store, planner.context(runID: summary.runID, now: parts.now()))
-            summary.counts.examined += batch.examined
-            summary.counts.planned += batch.planned + batch.refused.count
-            summary.counts.dead += batch.refused.count
-            reporter.report(batch)
-            if batch.planned > 0 { for lane in lanes { await lane.start(run: summary.runID) } }
+            let batch = try await parts.store.planMessages(planner.context(runID: summary.runID, now: parts.now()))
+            take(batch, &summary)
             if batch.examined == 0 { return }
         }
+    }
+
+    private func take(_ batch: PlanBatch, _ summary: inout Summary) {
+        summary.counts.examined += batch.examined
+        summary.counts.planned += batch.planned + batch.refused.count
+        summary.counts.dead += batch.refused.count
+        reporter.report(batch)
     }
 
     /// Puts back what a process left behind that ended without recording its outcomes.
@@ -169,6 +184,12 @@ package actor SyncEngine {
         if let repairedAt, now >= repairedAt, now - repairedAt < .hours(1) { return }
         repairedAt = now
         try await parts.store.repair(now: now, farthestDue: max(configuration.retry.maximumAge, .days(1)))
+    }
+
+    /// Tells the lanes that somebody wrote to the database while a run is on its way: a remote may have been resumed, a row replayed.
+    package func lookForDue() async {
+        guard hasBegun else { return }
+        for lane in lanes { await lane.look() }
     }
 
     private func laneFailure() async -> StoreError? {
@@ -204,8 +225,10 @@ package actor SyncEngine {
         var earliest: Instant?
         for lane in lanes {
             guard let opensAt = await lane.opensAt() else { continue }
-            // Rows that were due and could not be claimed wait for an event, not for a moment; hence "after now".
-            var due = try? await parts.store.nextDue(lane.remote.name, after: now - .milliseconds(500))
+            // Rows that were due and could not be claimed wait for an event, not for a moment. Others may have fallen due since the
+            // lane last looked: it does not look while the run waits for another one.
+            let lookedAt = min(await lane.lookedAt ?? now, now)
+            var due = try? await parts.store.nextDue(lane.remote.name, after: lookedAt)
             if opensAt > now, (try? await parts.store.hasPending(lane.remote.name)) == true { due = min(due ?? opensAt, opensAt) }
             if let due {
                 let moment = max(due, opensAt, now + .milliseconds(20))
@@ -217,6 +240,8 @@ package actor SyncEngine {
 
     private func report(_ summary: Summary, cause: String, startedAt: Instant) {
         let counts = summary.counts
+        reporter.reportRepeats()
+        parts.tally.count(summary, from: startedAt, to: parts.now())
         // A run that found nothing to do is of no interest.
         let isQuiet = counts == RunCounts() && summary.error == nil
         parts.log.write(
@@ -237,6 +262,19 @@ package actor SyncEngine {
         await commits.limitPatience(to: .seconds(2))
         for transport in transports { await transport.shutdown() }
         await LaneBarrier.wait(for: lanes, limit: .seconds(5), now: parts.now)
+        reporter.reportRepeats(all: true)
+    }
+
+    /// Writes the counts of failures that were not written one by one, as far as their minute is over.
+    package func reportRepeats() {
+        reporter.reportRepeats()
+    }
+
+    /// Nothing is being delivered and nothing waits to be planned.
+    package func isQuiet() async -> Bool {
+        if isStopping { return false }
+        for lane in lanes where await lane.isBusy { return false }
+        return (try? await parts.store.feedIsEmpty()) ?? false
     }
 
     /// Waits until all lanes are idle: every due row has been tried, every call has ended.

@@ -14,9 +14,10 @@ package actor Scheduler {
     private let store: Store
     private let now: @Sendable () -> Instant
     private let runEngine: @Sendable (RunCause) async -> SyncEngine.Summary
+    private let lookForDue: @Sendable () async -> Void
     private var schedule: RunSchedule
     private var timer: (any DispatchSourceTimer)?
-    private var watcher: DatabaseWatcher?
+    private var watcher: FileWatcher?
     private var dataVersion: Int64 = -1
     private var looksPlanned = 0
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
@@ -24,19 +25,20 @@ package actor Scheduler {
 
     package init(
         _ settings: Configuration.Schedule, store: Store, now: @escaping @Sendable () -> Instant,
-        run: @escaping @Sendable (RunCause) async -> SyncEngine.Summary
+        run: @escaping @Sendable (RunCause) async -> SyncEngine.Summary, lookForDue: @escaping @Sendable () async -> Void
     ) {
         self.store = store
         self.now = now
         runEngine = run
+        self.lookForDue = lookForDue
         schedule = RunSchedule(interval: settings.interval, debounce: settings.debounce, now: now())
     }
 
     /// - Returns: whether changes of the file are noticed at once; if not, the interval finds them.
     package func start() async -> Bool {
         dataVersion = (try? await store.dataVersion()) ?? -1
-        watcher = DatabaseWatcher(path: store.path, queue: executor.queue) { @Sendable [weak self] in
-            self?.assumeIsolated { $0.fileChanged() }
+        watcher = FileWatcher(paths: [store.path, "\(store.path)-wal"], mask: FileWatcher.writes, queue: executor.queue) {
+            @Sendable [weak self] events in self?.assumeIsolated { $0.take(events) }
         }
         carryOut(schedule.start(now: now()))
         return watcher != nil
@@ -55,7 +57,9 @@ package actor Scheduler {
 
     // MARK: Events
 
-    private func fileChanged() {
+    /// Events are only a hint: they come before the commit is published, and our own commits cause them as well. `data_version` tells.
+    private func take(_ events: FileWatcher.Events) {
+        guard watcher?.concern(events) == true else { return }
         // One series of looks at a time serves any number of events; the last look comes after the last event.
         let isLooking = looksPlanned > 0
         for milliseconds in isLooking ? Scheduler.secondLooks.suffix(1) : Scheduler.secondLooks[...] {
@@ -91,6 +95,8 @@ package actor Scheduler {
             switch action {
             case .startRun(let cause):
                 Task { runEnded(await runEngine(cause)) }
+            case .lookForDue:
+                Task { await lookForDue() }
             case .setAlarm(let moment):
                 arm(moment)
             case .stopped:

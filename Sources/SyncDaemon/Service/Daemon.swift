@@ -17,6 +17,8 @@ package actor Daemon {
     private var scheduler: Scheduler
     private let webhooks: WebhookService
     private let wake: WakeUp
+    private let tally = DeliveryTally()
+    private let upkeep: Upkeep
     private let signals: UnixSignalsSequence
 
     /// Lets an engine that was made before its scheduler ask for a run.
@@ -44,15 +46,23 @@ package actor Daemon {
             receive: { [now] in try await store.receive($0, from: $1, now: now()) }, onNews: { wake() }, log: log, now: now)
         // Before anything runs: a secret that cannot be read stops the start as a token does.
         _ = try WebhookRoute.all(of: configuration)
-        (engine, scheduler) = try await Daemon.assemble(configuration, store: store, log: log, wake: wake, now: now)
+        upkeep = Upkeep(configuration, store: store, log: log, tally: tally, now: now)
+        (engine, scheduler) = try await Daemon.assemble(
+            configuration, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep)
     }
 
     private static func assemble(
-        _ configuration: Configuration, store: Store, log: EventLog, wake: WakeUp, now: @escaping @Sendable () -> Instant
+        _ configuration: Configuration, _ parts: SyncEngine.Parts, wake: WakeUp, upkeep: Upkeep
     ) async throws -> (SyncEngine, Scheduler) {
-        let engine = try await SyncEngine(
-            configuration, .init(store: store, log: log, now: now), patience: .days(36_500), onWork: { wake() })
-        let scheduler = Scheduler(configuration.schedule, store: store, now: now) { await engine.run(cause: $0.rawValue) }
+        let engine = try await SyncEngine(configuration, parts, patience: .days(36_500), onWork: { wake() })
+        let scheduler = Scheduler(
+            configuration.schedule, store: parts.store, now: parts.now,
+            run: { cause in
+                let summary = await engine.run(cause: cause.rawValue)
+                await upkeep.afterRun(of: engine)
+                return summary
+            },
+            lookForDue: { await engine.lookForDue() })
         return (engine, scheduler)
     }
 
@@ -127,6 +137,7 @@ package actor Daemon {
             (configuration, engine, scheduler) = (fresh, freshEngine, freshScheduler)
             await webhooks.adopt(calls)
             log.configure(fresh.log)
+            await upkeep.configure(fresh)
             log.write(
                 LogEvent("config.reloaded", level: .notice).with("config", configurationPath)
                     .with("remotes", fresh.enabledRemotes.map(\.name).joined(separator: ",")))
@@ -142,7 +153,8 @@ package actor Daemon {
 
     private func assemble(_ fresh: Configuration, orDiscard calls: WebhookService.Plan) async throws -> (SyncEngine, Scheduler) {
         do {
-            return try await Daemon.assemble(fresh, store: store, log: log, wake: wake, now: now)
+            return try await Daemon.assemble(
+                fresh, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep)
         } catch {
             await webhooks.discard(calls)
             throw error
@@ -162,19 +174,24 @@ package actor Daemon {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(60))
             guard !Task.isCancelled, let status = try? await store.status(of: configuration.enabledRemotes.map(\.name)) else { continue }
-            for remote in status.remotes { log.write(StateLine.event(remote, now: now())) }
+            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+            await engine.reportRepeats()
+            await upkeep.writeMetrics()
         }
     }
 }
 
 /// The `state` event.
 enum StateLine {
-    static func event(_ remote: RemoteStatus, now: Instant) -> LogEvent {
+    /// - Parameter settings: nil for a remote that is not configured any more and has rows yet.
+    static func event(_ remote: RemoteStatus, _ settings: RemoteGate.Settings?, now: Instant) -> LogEvent {
         let oldest = remote.oldestPendingAt.flatMap(Instant.init(iso8601:)).map { max((now - $0).milliseconds / 1000, 0) }
         return LogEvent("state").with("remote", remote.name).with("oldest_pending_s", oldest ?? 0)
             .with("pending", remote.pending).with("in_flight", remote.inFlight).with("retrying", remote.retrying)
             .with("held", remote.held).with("dead", remote.dead).with("uncertain", remote.uncertain)
-            .with("breaker", remote.gate.breakerOpenUntil == nil ? "closed" : "open").with("parked", remote.gate.parkedAt != nil)
+            .with("concurrency", settings.map { remote.gate.concurrency(of: $0) }).with("concurrency_max", settings?.concurrency)
+            .with("breaker", remote.gate.breaker(now: now)).with("parked", remote.gate.parkedAt != nil)
             .with("paused", remote.gate.pausedAt != nil).with("last_success", remote.lastSuccessAt)
     }
 }

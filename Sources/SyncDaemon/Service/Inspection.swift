@@ -44,6 +44,15 @@ package struct Inspection: Sendable {
             findings.append(Finding(severity: .warning, area: .configuration, text: "no remote is enabled: nothing will be sent"))
         }
         findings += checkListening(configuration)
+        if let path = configuration.metrics.textfile {
+            let directory = (path as NSString).deletingLastPathComponent
+            if !FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) {
+                findings.append(
+                    Finding(
+                        severity: .warning, area: .configuration,
+                        text: "metrics.textfile: \(directory) does not exist or cannot be written by this user; there will be no metrics"))
+            }
+        }
         for remote in configuration.enabledRemotes { findings += check(remote) }
         return findings + (await checkDatabase(configuration))
     }

@@ -17,6 +17,8 @@ package struct OneShot: Sendable {
 
     /// An application that writes all the time must not keep `sync` from ending.
     private static let maximumFollowUps = 5
+    /// How long finished rows are pruned afterwards, at most.
+    private static let housekeeping = Span.seconds(2)
     /// How long an unusable database is waited for.
     private static let patience = Span.seconds(15)
 
@@ -43,6 +45,9 @@ package struct OneShot: Sendable {
         let shown = Task { await show(progress, store: store, engine: engine) }
         var outcome = await runs(engine, store: store, until: drain.map { now() + $0 })
         shown.cancel()
+        // The database is of no use to anybody else for the moment; a failure is no reason to fail after all was delivered.
+        let housekeeper = Housekeeper(store: store, log: log, settings: configuration.retention)
+        try? await housekeeper.work(within: OneShot.housekeeping, now: now) { await engine.isQuiet() }
         interrupted.cancel()
         await engine.stop(within: .zero)
         let remainder = try await store.remainder(of: configuration.enabledRemotes.map(\.name))

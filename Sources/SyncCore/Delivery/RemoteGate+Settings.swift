@@ -1,0 +1,60 @@
+extension RemoteGate {
+    package struct Settings: Equatable, Sendable {
+        /// Calls in flight at most; ``AdaptiveConcurrency`` decides how many of them at the moment.
+        package var concurrency: Int
+        package var rate: RateLimit?
+        package var breaker: CircuitBreaker.Settings
+        package var retryBudget: RetryBudget.Settings
+        /// The longest time a parked remote is left alone between two probes; the first ones come sooner.
+        package var probeInterval: Span
+        /// How long a 429 without any hint holds the remote: doubled each time in a row, up to a minute.
+        package var throttlePause: Span
+
+        package init(
+            concurrency: Int = 8, rate: RateLimit? = nil, breaker: CircuitBreaker.Settings = .init(),
+            retryBudget: RetryBudget.Settings = .init(), probeInterval: Span = .minutes(5), throttlePause: Span = .seconds(1)
+        ) {
+            self.concurrency = concurrency
+            self.rate = rate
+            self.breaker = breaker
+            self.retryBudget = retryBudget
+            self.probeInterval = probeInterval
+            self.throttlePause = throttlePause
+        }
+    }
+
+    /// The part that survives a restart.
+    package struct Stored: Equatable, Sendable {
+        package var pausedAt: Instant?
+        package var parkedAt: Instant?
+        package var parkReason: String?
+        package var throttledUntil: Instant?
+        /// Nil while the breaker is closed. A moment in the past: the next call is the probe.
+        package var breakerOpenUntil: Instant?
+        package var breakerOpenings: Int
+        /// How many calls may be in flight, where experience has lowered that; nil for as many as configured.
+        package var concurrency: Int?
+
+        package init(
+            pausedAt: Instant? = nil, parkedAt: Instant? = nil, parkReason: String? = nil, throttledUntil: Instant? = nil,
+            breakerOpenUntil: Instant? = nil, breakerOpenings: Int = 0, concurrency: Int? = nil
+        ) {
+            self.pausedAt = pausedAt
+            self.parkedAt = parkedAt
+            self.parkReason = parkReason
+            self.throttledUntil = throttledUntil
+            self.breakerOpenUntil = breakerOpenUntil
+            self.breakerOpenings = breakerOpenings
+            self.concurrency = concurrency
+        }
+
+        /// `closed`; `open` while no call is made; `half_open` when the next call, or the one in flight, decides.
+        package func breaker(now: Instant) -> String {
+            guard let breakerOpenUntil else { return "closed" }
+            return now < breakerOpenUntil ? "open" : CircuitBreaker.Transition.halfOpen.rawValue
+        }
+
+        /// How many calls may be in flight, pause, park and breaker aside.
+        package func concurrency(of settings: Settings) -> Int { min(concurrency ?? settings.concurrency, settings.concurrency) }
+    }
+}

@@ -1,0 +1,100 @@
+/// Repeats are counted, not repeated: of identical failures of a remote the first few are written in full, the rest becomes one line.
+///
+/// | event                                              | answer                                                       |
+/// |----------------------------------------------------|--------------------------------------------------------------|
+/// | a failure of a kind not seen within the window     | write it; a window begins                                    |
+/// | the next ones, up to the limit                     | write them                                                   |
+/// | any more of them                                   | count them                                                   |
+/// | the window is over                                 | one summary, if something was counted                        |
+///
+/// Only lines are counted away, never facts: every try stands in `outbox_attempts`, and what changes the state of a row for good
+/// (dead, uncertain) never comes here.
+package struct RepeatCounter: Equatable, Sendable {
+    /// Failures that say the same.
+    package struct Kind: Hashable, Sendable {
+        package var remote: String
+        package var outcome: String
+        package var status: Int?
+        /// Without what differs from call to call: words with digits in them (ids, moments, durations) become `#`.
+        package var error: String
+
+        package init(remote: String, outcome: String, status: Int?, error: String?) {
+            self.remote = remote
+            self.outcome = outcome
+            self.status = status
+            self.error = Kind.general(error ?? "")
+        }
+
+        private static func general(_ text: String) -> String {
+            text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+                word.utf8.contains { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? "#" : String(word)
+            }.joined(separator: " ")
+        }
+    }
+
+    /// What was counted instead of written.
+    package struct Summary: Equatable, Sendable {
+        package var kind: Kind
+        /// The error of the last one, as it was.
+        package var error: String?
+        package var repeats: Int
+        package var since: Instant
+    }
+
+    private struct Count: Equatable {
+        var since: Instant
+        var written: Int
+        var repeats = 0
+        var error: String?
+    }
+
+    package static let window = Span.minutes(1)
+    /// Kinds that are told apart; what comes beyond that is counted as one per remote and outcome.
+    package static let kindLimit = 200
+
+    /// How many of a kind are written in one window.
+    private let limit: Int
+    private var counts: [Kind: Count] = [:]
+
+    package init(limit: Int) {
+        self.limit = max(limit, 1)
+    }
+
+    /// - Returns: whether the failure is to be written (otherwise it was counted), and what was counted before in a window that is
+    ///   over.
+    package mutating func take(_ kind: Kind, error: String?, now: Instant) -> (isWritten: Bool, summary: Summary?) {
+        var kind = kind
+        if counts[kind] == nil, counts.count >= RepeatCounter.kindLimit { kind.error = "…" }
+        guard var count = counts[kind], isOpen(count, now: now) else {
+            let summary = counts[kind].flatMap { RepeatCounter.summary(of: kind, $0) }
+            counts[kind] = Count(since: now, written: 1)
+            return (true, summary)
+        }
+        defer { counts[kind] = count }
+        if count.written < limit {
+            count.written += 1
+            return (true, nil)
+        }
+        count.repeats += 1
+        count.error = error
+        return (false, nil)
+    }
+
+    private static func summary(of kind: Kind, _ count: Count) -> Summary? {
+        count.repeats == 0 ? nil : Summary(kind: kind, error: count.error, repeats: count.repeats, since: count.since)
+    }
+
+    private func isOpen(_ count: Count, now: Instant) -> Bool {
+        now >= count.since && now - count.since < RepeatCounter.window
+    }
+
+    /// The summaries of windows that are over, or of all; they are forgotten with that.
+    package mutating func takeSummaries(now: Instant, all: Bool = false) -> [Summary] {
+        var summaries: [Summary] = []
+        for (kind, count) in counts where all || !isOpen(count, now: now) {
+            counts[kind] = nil
+            if let summary = RepeatCounter.summary(of: kind, count) { summaries.append(summary) }
+        }
+        return summaries.sorted { ($0.since, $0.kind.remote, $0.kind.error) < ($1.since, $1.kind.remote, $1.kind.error) }
+    }
+}

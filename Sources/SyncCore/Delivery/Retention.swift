@@ -1,0 +1,94 @@
+/// When finished outbox rows are looked through, and which of them may go.
+///
+/// A sweep walks through the outbox by id, one page after the other, between runs; rows that may go are deleted. Ids grow with time,
+/// so no index is needed, and what must stay is passed over once per sweep.
+///
+/// | state    | event                                    | next                                                             |
+/// |----------|------------------------------------------|------------------------------------------------------------------|
+/// | waiting  | an hour, or 10,000 new rows, have passed | sweeping from the beginning                                      |
+/// | sweeping | a page was looked through                | sweeping behind it                                               |
+/// | sweeping | the rest is too young, or there is none  | waiting                                                          |
+package struct Retention: Equatable, Sendable {
+    package struct Settings: Equatable, Sendable {
+        package var isEnabled = true
+        package var maximumAge = Span.days(30)
+        /// Finished rows older than the newest so many go whatever their age.
+        package var maximumRows = 200_000
+        /// Dead and uncertain rows need a person: they stay for good unless this says otherwise.
+        package var attentionAge: Span?
+
+        package init() {}
+    }
+
+    /// Which rows of a page may go.
+    package struct Cut: Equatable, Sendable {
+        /// The page begins behind this id.
+        package var after: Int64
+        /// Delivered, superseded and discarded rows that finished before this moment go …
+        package var finishedBefore: Instant
+        /// … and those up to this id.
+        package var upTo: Int64
+        /// Messages that changed since then stay: their timestamps are still taken (see ``OutboxRow/messageWindow``).
+        package var messagesBefore: Instant
+        package var attentionBefore: Instant?
+
+        package init(after: Int64, finishedBefore: Instant, upTo: Int64, messagesBefore: Instant, attentionBefore: Instant?) {
+            self.after = after
+            self.finishedBefore = finishedBefore
+            self.upTo = upTo
+            self.messagesBefore = messagesBefore
+            self.attentionBefore = attentionBefore
+        }
+    }
+
+    /// Rows looked through, and deleted at most, in one transaction.
+    package static let pageSize = 500
+    private static let pause = Span.hours(1)
+    private static let manyRows: Int64 = 10_000
+
+    package let settings: Settings
+    /// While sweeping: the last id that was looked at.
+    private var position: Int64?
+    private var lastStart: (at: Instant, newestRow: Int64)?
+    /// Rows that the sweep in progress, or the last one, has deleted.
+    package private(set) var removed = 0
+
+    package init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    package static func == (left: Retention, right: Retention) -> Bool {
+        left.settings == right.settings && left.position == right.position && left.removed == right.removed
+            && left.lastStart?.at == right.lastStart?.at && left.lastStart?.newestRow == right.lastStart?.newestRow
+    }
+
+    /// The next page, or nil when no sweep is due.
+    /// - Parameter newestRow: the highest id there is.
+    package mutating func next(now: Instant, newestRow: Int64) -> Cut? {
+        guard settings.isEnabled else { return nil }
+        if position == nil {
+            guard isDue(now: now, newestRow: newestRow) else { return nil }
+            position = 0
+            removed = 0
+            lastStart = (now, newestRow)
+        }
+        return Cut(
+            after: position ?? 0, finishedBefore: now - settings.maximumAge, upTo: newestRow - Int64(settings.maximumRows),
+            // Twice the window is what planning asks for; the rest is for clocks that are set back.
+            messagesBefore: now - OutboxRow.messageWindow * 2 - .hours(1), attentionBefore: settings.attentionAge.map { now - $0 })
+    }
+
+    private func isDue(now: Instant, newestRow: Int64) -> Bool {
+        guard let lastStart else { return true }
+        return now - lastStart.at >= Retention.pause || now < lastStart.at || newestRow - lastStart.newestRow >= Retention.manyRows
+    }
+
+    /// - Parameter last: the last id of the page; nil when nothing behind it can be old enough.
+    package mutating func swept(through last: Int64?, removed count: Int) {
+        position = last
+        removed += count
+    }
+
+    /// Whether a sweep is under way.
+    package var isSweeping: Bool { position != nil }
+}

@@ -1,0 +1,145 @@
+import Dispatch
+import Foundation
+import SyncCore
+
+/// Reads a token again when its file changes, so that a rotated or corrected token is in use within a second.
+///
+/// | a look finds                          | next                                                                 |
+/// |---------------------------------------|----------------------------------------------------------------------|
+/// | the file as it was                    | nothing                                                              |
+/// | another file with a token             | that token is in force; its remote is told, also when it is the same |
+/// | a file without a usable token         | another look, half a second later: somebody may be writing it        |
+/// | the same without a usable token again | one report; the former token stays in force                          |
+///
+/// Looks follow inotify events, and every run looks once as a net below. Nothing polls. Files are read on a queue of their own.
+actor CredentialWatcher {
+    private let executor = DispatchQueueExecutor(label: "convosync.credentials")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// One change is several events: they are given this long to come together.
+    private static let settling = 50
+    /// How long somebody may take to write a token, in milliseconds.
+    private static let secondLook = 500
+
+    /// What tells one content of a file from another without reading it.
+    private struct Identity: Equatable {
+        var device: UInt
+        var inode: UInt
+        var size: Int
+        var changedAt: [Int]
+
+        /// Nil when there is no such file.
+        init?(path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            device = UInt(status.st_dev)
+            inode = UInt(status.st_ino)
+            size = Int(status.st_size)
+            changedAt = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
+        }
+    }
+
+    private struct File {
+        var source: CredentialSource
+        var path: String
+        var identity: Identity?
+        /// The first look only takes note: the token was read shortly before.
+        var isKnown = false
+        /// Has been found without a usable token once.
+        var isSuspect = false
+    }
+
+    private let credentials: Credentials
+    private let log: EventLog
+    private let onChange: @Sendable ([String]) -> Void
+    /// By remote.
+    private var files: [String: File]
+    private var watcher: FileWatcher?
+    private var isStarted = false
+    private var isLookPlanned = false
+
+    /// - Parameter onChange: told the names of the remotes whose files were replaced.
+    init(
+        _ sources: [String: CredentialSource], credentials: Credentials, log: EventLog, onChange: @escaping @Sendable ([String]) -> Void
+    ) {
+        self.credentials = credentials
+        self.log = log
+        self.onChange = onChange
+        files = sources.compactMapValues { source in
+            source.path().map { File(source: source, path: $0) }
+        }
+    }
+
+    /// To be called at the beginning of every run.
+    func runBegins() {
+        if !isStarted { start() }
+        look()
+    }
+
+    private func start() {
+        isStarted = true
+        guard !files.isEmpty else { return }
+        watcher = FileWatcher(paths: files.values.map(\.path), mask: FileWatcher.replacements, queue: executor.queue) {
+            @Sendable [weak self] events in self?.assumeIsolated { $0.take(events) }
+        }
+        if watcher == nil {
+            log.write(
+                LogEvent("watch.unavailable", level: .warning).with("path", files.values.map(\.path).sorted().joined(separator: ","))
+                    .with("hint", "a new token is found with the next run; check fs.inotify.max_user_instances"))
+        }
+    }
+
+    private func take(_ events: FileWatcher.Events) {
+        if watcher?.concern(events) == true { look(after: CredentialWatcher.settling) }
+    }
+
+    private func look(after milliseconds: Int) {
+        guard !isLookPlanned else { return }
+        isLookPlanned = true
+        executor.queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { @Sendable [weak self] in
+            self?.assumeIsolated { watcher in
+                watcher.isLookPlanned = false
+                watcher.look()
+            }
+        }
+    }
+
+    private func look() {
+        watcher?.watchAgain()
+        var changed: [String] = []
+        for (remote, file) in files.sorted(by: { $0.key < $1.key }) where look(at: file, of: remote) { changed.append(remote) }
+        if !changed.isEmpty { onChange(changed) }
+    }
+
+    /// True when the file was replaced and has a token.
+    private func look(at known: File, of remote: String) -> Bool {
+        var file = known
+        // Before reading: what is written meanwhile is another change.
+        file.identity = Identity(path: file.path)
+        let isSame = file.identity == known.identity
+        guard !isSame || known.isSuspect else { return false }
+        defer { files[remote] = file }
+        do {
+            let fresh = try file.source.read()
+            file.isSuspect = false
+            file.isKnown = true
+            let isNew = fresh != credentials[remote]
+            if isNew {
+                credentials[remote] = fresh
+                log.write(LogEvent("credential.changed", level: .notice).with("remote", remote))
+            }
+            return isNew || known.isKnown
+        } catch {
+            if known.isSuspect, isSame {
+                file.isSuspect = false
+                log.write(
+                    LogEvent("credential.rejected", level: .warning).with("remote", remote).with("error", error.reason)
+                        .with("hint", "the former token stays in use"))
+            } else {
+                file.isSuspect = true
+                look(after: CredentialWatcher.secondLook)
+            }
+            return false
+        }
+    }
+}

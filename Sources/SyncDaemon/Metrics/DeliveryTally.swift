@@ -1,0 +1,48 @@
+import SyncCore
+import SyncStore
+import Synchronization
+
+/// What happened since the process started, for the metrics file. Survives a reload, not a restart.
+package final class DeliveryTally: Sendable {
+    package struct Remote: Sendable, Equatable {
+        /// Calls by outcome.
+        package var calls: [String: Int] = [:]
+        package var seconds = 0.0
+    }
+
+    package struct Counts: Sendable, Equatable {
+        package var remotes: [String: Remote] = [:]
+        package var runs = 0
+        package var failedRuns = 0
+        package var braked = 0
+        package var lastRunSeconds: Double?
+        package var lastRunEndedAt: Instant?
+    }
+
+    private let state = Mutex(Counts())
+
+    package init() {}
+
+    package var counts: Counts { state.withLock { $0 } }
+
+    func count(_ call: FinishedCall, _ outcome: DeliveryOutcome) {
+        state.withLock { counts in
+            counts.remotes[call.claimed.remote, default: Remote()].calls[outcome.outcome.rawValue, default: 0] += 1
+            // A clock that was set back during the call must not make a counter fall.
+            counts.remotes[call.claimed.remote, default: Remote()].seconds += max((call.finishedAt - call.startedAt).seconds, 0)
+        }
+    }
+
+    func count(_ summary: SyncEngine.Summary, from start: Instant, to end: Instant) {
+        state.withLock { counts in
+            counts.runs += 1
+            if summary.error != nil { counts.failedRuns += 1 }
+            counts.lastRunSeconds = max((end - start).seconds, 0)
+            counts.lastRunEndedAt = end
+        }
+    }
+
+    func countBrake() {
+        state.withLock { $0.braked += 1 }
+    }
+}

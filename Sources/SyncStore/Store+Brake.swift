@@ -1,0 +1,177 @@
+import GRDB
+import SyncCore
+
+/// What everything on the feed would do if it were planned now.
+package struct FeedSurvey: Sendable, Equatable {
+    /// Entries that planning will work off; what is pushed to at the end of the run is a second entry of its conversation.
+    package var entries = 0
+    package var reach = Brake.Reach()
+    /// All conversations there are.
+    package var conversations = 0
+}
+
+/// What planning would do to one conversation at one remote, as far as the brake counts it.
+struct PlanEffect {
+    var touches: Bool
+    var finishes: Bool
+}
+
+extension Brake.Reach {
+    /// One conversation is counted once, however many remotes it is told to.
+    func including(_ effect: PlanEffect) -> Brake.Reach {
+        Brake.Reach(touched: max(touched, effect.touches ? 1 : 0), finished: max(finished, effect.finishes ? 1 : 0))
+    }
+}
+
+extension Store {
+    /// `outbox.last_error` of a row that replaces a held one.
+    static let inheritedHold = "held by the brake, as the row that it replaces"
+
+    /// How many entries of the feed wait for a stage, counted up to `limit`.
+    package func feedSize(
+        _ stage: PlanStage, _ remotes: [RemoteParticipation], limit: Int
+    ) async throws(StoreError) -> Int {
+        let names = Store.feedNames(of: stage, remotes)
+        return try await read { db in
+            try Int.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT count(*) FROM (SELECT 1 FROM change_feed
+                            WHERE deferred = 0 AND remote IN (SELECT value FROM json_each(?)) LIMIT ?)
+                        """),
+                arguments: [names, limit]) ?? 0
+        }
+    }
+
+    /// Works out what all that is on the feed would do, page by page, and writes nothing.
+    /// - Parameter rememberedRows: so many rows cannot have left the outbox by themselves (see ``emptied(_:rememberedRows:)``).
+    package func surveyFeed(_ context: PlanContext, rememberedRows: Int) async throws(StoreError) -> FeedSurvey {
+        let (ground, isFirst, isEmptied) = try await read { db in
+            (
+                FeedSurvey(conversations: try Store.conversationCount(db)), try Store.remembersNothing(db),
+                try Store.emptied(db, rememberedRows: rememberedRows)
+            )
+        }
+        var survey = ground
+        var cursor: (conversation: String, remote: String)? = ("", "")
+        var open: (conversation: String, reach: Brake.Reach)?
+        while let after = cursor {
+            let page = try await surveyPage(after: after, context, decides: !isFirst || isEmptied, countsFirst: isEmptied)
+            for entry in page.entries {
+                survey.entries += entry.weight
+                // The entries of a conversation stand side by side, maybe on two pages.
+                if open?.conversation == entry.conversation, let sum = open?.reach {
+                    open?.reach = Brake.Reach(
+                        touched: max(sum.touched, entry.reach.touched), finished: max(sum.finished, entry.reach.finished))
+                } else {
+                    survey.reach = survey.reach + (open?.reach ?? .init())
+                    open = (entry.conversation, entry.reach)
+                }
+            }
+            cursor = page.next
+        }
+        survey.reach = survey.reach + (open?.reach ?? .init())
+        return survey
+    }
+
+    /// What the brake weighs a preview against: all conversations, and whether what is told for the first time counts.
+    package func brakeGround(rememberedRows: Int) async throws(StoreError) -> (conversations: Int, countsFirst: Bool) {
+        try await read { db in (try Store.conversationCount(db), try Store.emptied(db, rememberedRows: rememberedRows)) }
+    }
+
+    private static func conversationCount(_ db: Database) throws -> Int {
+        try Int.fetchOne(db, sql: "SELECT count(*) FROM conversations") ?? 0
+    }
+
+    /// A new database: what has never been told cannot be told anew, so there is nothing to work out.
+    private static func remembersNothing(_ db: Database) throws -> Bool {
+        try Bool.fetchOne(db, sql: "SELECT NOT EXISTS (SELECT 1 FROM outbox) AND NOT EXISTS (SELECT 1 FROM link_state)") ?? false
+    }
+
+    /// Whether the outbox was emptied by somebody: it has had many rows and has none. Retention leaves the newest acknowledged row
+    /// of every conversation.
+    private static func emptied(_ db: Database, rememberedRows: Int) throws -> Bool {
+        try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT NOT EXISTS (SELECT 1 FROM outbox)
+                    AND coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) > ?
+                """, arguments: [rememberedRows]) ?? false
+    }
+
+    private struct SurveyedEntry: Sendable {
+        var conversation: String
+        var weight: Int
+        var reach: Brake.Reach
+    }
+
+    private func surveyPage(
+        after cursor: (conversation: String, remote: String), _ context: PlanContext, decides: Bool, countsFirst: Bool
+    ) async throws(StoreError) -> (entries: [SurveyedEntry], next: (conversation: String, remote: String)?) {
+        let remotes = context.remotes.filter { $0.isEnabled && ($0.needsLink || $0.isPushedAtEndOfRun) }
+        let pushed = remotes.filter(\.isPushedAtEndOfRun).count
+        return try await read { db in
+            let rows = try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT conversation_id, remote FROM change_feed WHERE (conversation_id, remote) > (?, ?) AND deferred = 0
+                        ORDER BY conversation_id, remote LIMIT \(Store.planBatchSize)
+                        """),
+                arguments: [cursor.conversation, cursor.remote])
+            let entries = try rows.map { row in
+                let (conversation, name): (String, String) = (row[0], row[1])
+                let concerned = remotes.filter { name.isEmpty || $0.name == name }
+                let effects =
+                    decides ? try concerned.compactMap { try Store.effect(db, conversation, $0, context, countsFirst: countsFirst) } : []
+                return SurveyedEntry(
+                    conversation: conversation, weight: name.isEmpty ? 1 + pushed : 1,
+                    reach: effects.reduce(Brake.Reach()) { $0.including($1) })
+            }
+            return (entries, rows.count < Store.planBatchSize ? nil : rows.last.map { ($0[0], $0[1]) })
+        }
+    }
+
+    /// Nil where planning would write no row, or would wait.
+    private static func effect(
+        _ db: Database, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
+    ) throws -> PlanEffect? {
+        let statement = try db.cachedStatement(
+            sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [id]), let link = try link(db, id, remote),
+            try !isInFlight(db, id, remote.name),
+            let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
+        else { return nil }
+        let snapshot = LinkSnapshot(
+            conversationID: id, remote: remote.name, link: link, conversation: Result { () throws(Refusal) in try Conversation(row: row) },
+            knowledge: knowledge, standing: try standingRow(db, id, remote.name))
+        return try effect(of: context.decide(snapshot), on: snapshot, countsFirst: countsFirst, db)
+    }
+
+    /// As ``effect(of:on:)``, and looks into the outbox where the remote was told something before that is not known any more.
+    static func effect(
+        of decision: PlanDecision, on snapshot: LinkSnapshot, countsFirst: Bool, _ db: Database
+    ) throws -> PlanEffect? {
+        guard var effect = effect(of: decision, on: snapshot) else { return nil }
+        if !effect.touches { effect.touches = try countsFirst || wasAcknowledged(db, snapshot) }
+        return effect
+    }
+
+    /// Nil where no row would be written, and for rows that are held by the brake already.
+    static func effect(of decision: PlanDecision, on snapshot: LinkSnapshot) -> PlanEffect? {
+        guard snapshot.standing?.holder != .brake, case .insert(let planned) = OutboxChange(decision, standing: snapshot.standing) else {
+            return nil
+        }
+        let knowledge = snapshot.knowledge
+        return PlanEffect(touches: !knowledge.base.isEmpty || !knowledge.seen.isEmpty, finishes: planned.finishes)
+    }
+
+    private static func wasAcknowledged(_ db: Database, _ snapshot: LinkSnapshot) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM outbox WHERE conversation_id = ? AND remote = ? AND state = 'delivered'
+                        AND payload = 'state' AND target_id = ? AND target_agent IS ?)
+                    """),
+            arguments: [snapshot.conversationID, snapshot.remote, snapshot.link.remoteID, snapshot.link.agentID]) ?? false
+    }
+}

@@ -1,0 +1,121 @@
+import SeededRandom
+import SyncCore
+import Testing
+
+@Suite struct AdaptiveConcurrencyTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    /// Ends as many calls as the limit allows, all sent at `now` and all `latency` long; returns the time afterwards.
+    private func round(
+        _ adaptive: inout AdaptiveConcurrency, _ sign: AdaptiveConcurrency.Sign = .well, at now: Instant, latency: Int64 = 50
+    ) -> Instant {
+        let end = now + .milliseconds(latency)
+        let calls = adaptive.limit
+        for call in 1...calls { adaptive.started(inFlight: call) }
+        for _ in 1...calls { adaptive.finished(sign, startedAt: now, now: end) }
+        return end + .milliseconds(1)
+    }
+
+    @Test func `it begins with the maximum, or with what was stored`() {
+        #expect(AdaptiveConcurrency(maximum: 8).limit == 8)
+        #expect(AdaptiveConcurrency(maximum: 8, stored: 3).limit == 3)
+        #expect(AdaptiveConcurrency(maximum: 2, stored: 8).limit == 2)
+        #expect(AdaptiveConcurrency(maximum: 2, stored: 0).limit == 1)
+    }
+
+    @Test func `calls that go well leave the maximum in force`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        var now = start
+        for _ in 0..<100 { now = round(&adaptive, at: now) }
+        #expect(adaptive.limit == 8)
+    }
+
+    @Test func `however many calls of a round fail, the limit is halved once`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        let now = round(&adaptive, .overloaded, at: start)
+        #expect(adaptive.limit == 4)
+        _ = round(&adaptive, .overloaded, at: now)
+        #expect(adaptive.limit == 2)
+    }
+
+    @Test func `at least one call may always go out`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        var now = start
+        for _ in 0..<10 { now = round(&adaptive, .overloaded, at: now) }
+        #expect(adaptive.limit == 1)
+    }
+
+    @Test func `it grows by one for every round that used it up`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8, stored: 1)
+        var now = start
+        var limits: [Int] = []
+        for _ in 0..<9 {
+            now = round(&adaptive, at: now)
+            limits.append(adaptive.limit)
+        }
+        #expect(limits == [2, 3, 4, 5, 6, 7, 8, 8, 8])
+    }
+
+    @Test func `a limit that is not used proves nothing and does not grow`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8, stored: 4)
+        for step in 0..<100 {
+            let now = start + .seconds(Int64(step))
+            adaptive.started(inFlight: 1)
+            adaptive.finished(.well, startedAt: now, now: now + .milliseconds(50))
+        }
+        #expect(adaptive.limit == 4)
+    }
+
+    @Test func `a remote that becomes far slower than it was gets fewer calls, and more again when that is its pace`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        var now = start
+        for _ in 0..<20 { now = round(&adaptive, at: now, latency: 50) }
+        now = round(&adaptive, at: now, latency: 600)
+        #expect(adaptive.limit == 4)
+        for _ in 0..<40 { now = round(&adaptive, at: now, latency: 600) }
+        #expect(adaptive.limit == 8)
+    }
+
+    @Test func `latencies that vary as they do anyway change nothing`() {
+        var random = SeededGenerator(seed: 81)
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        var now = start
+        for _ in 0..<2000 {
+            now = round(&adaptive, at: now, latency: .random(in: 20...180, using: &random))
+            #expect(adaptive.limit == 8)
+        }
+    }
+
+    @Test func `an interrupted call and a refused credential say nothing`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8, stored: 4)
+        _ = round(&adaptive, .nothing, at: start)
+        #expect(adaptive.limit == 4)
+    }
+
+    @Test func `a clock that is set back does not freeze it`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        _ = round(&adaptive, .overloaded, at: start)
+        var now = start - .hours(5)
+        for _ in 0..<10 { now = round(&adaptive, at: now) }
+        #expect(adaptive.limit == 8)
+    }
+
+    @Test(arguments: [UInt64(91), 92, 93])
+    func `random lives stay between one and the maximum`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var adaptive = AdaptiveConcurrency(maximum: 6)
+        var now = start
+        var lowered = 0
+        for step in 0..<20_000 {
+            now = now + .milliseconds(.random(in: -5000...6000, using: &random))
+            let before = adaptive.limit
+            adaptive.started(inFlight: .random(in: 1...6, using: &random))
+            let sign: AdaptiveConcurrency.Sign = [.well, .well, .well, .overloaded, .nothing].randomElement(using: &random) ?? .well
+            adaptive.finished(sign, startedAt: now - .milliseconds(.random(in: -100...5000, using: &random)), now: now)
+            #expect((1...6).contains(adaptive.limit), "seed \(seed), step \(step)")
+            #expect(adaptive.limit == before || adaptive.limit == before + 1 || adaptive.limit == max(before / 2, 1), "seed \(seed)")
+            lowered += adaptive.limit < before ? 1 : 0
+        }
+        #expect(lowered > 100, "seed \(seed)")
+    }
+}

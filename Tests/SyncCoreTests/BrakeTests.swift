@@ -1,0 +1,104 @@
+import Testing
+
+@testable import SyncCore
+
+/// When a run is held back instead of sent.
+@Suite struct BrakeTests {
+    private func settings(_ change: (inout Brake.Settings) -> Void = { _ in }) -> Brake.Settings {
+        var settings = Brake.Settings()
+        settings.touchPercent = 50
+        settings.touchMinimum = 20
+        settings.finishPercent = 10
+        settings.finishMinimum = 5
+        change(&settings)
+        return settings
+    }
+
+    @Test(
+        arguments: [
+            // Both the number and the share have to be exceeded; reaching them is allowed.
+            (Brake.Reach(touched: 20, finished: 0), 20, nil), (.init(touched: 21, finished: 0), 42, nil),
+            (.init(touched: 21, finished: 0), 41, .touch), (.init(touched: 0, finished: 5), 5, nil),
+            (.init(touched: 0, finished: 6), 60, nil), (.init(touched: 0, finished: 6), 59, .finish),
+            (.init(touched: 100, finished: 100), 100, .finish), (.init(), 0, nil),
+        ] as [(Brake.Reach, Int, Brake.Rule?)])
+    func `a reach is held when a number and a share are exceeded`(reach: Brake.Reach, conversations: Int, rule: Brake.Rule?) {
+        #expect(Brake(settings()).judge(reach, of: conversations)?.rule == rule)
+    }
+
+    @Test func `100 percent switches one rule off, enabled = false switches off both`() {
+        let everything = Brake.Reach(touched: 100, finished: 100)
+        let off = Brake(settings { $0.finishPercent = 100 })
+        #expect(off.judge(everything, of: 100)?.rule == .touch)
+        var disabled = Brake(settings { $0.isEnabled = false })
+        #expect(disabled.judge(everything, of: 100) == nil)
+        #expect(!disabled.needsLook)
+        let isSurveyDue = disabled.look(waiting: 1000)
+        #expect(!isSurveyDue)
+    }
+
+    @Test func `few entries are let through without a survey, and no more than were counted`() {
+        var brake = Brake(settings())
+        brake.beginStage()
+        #expect(brake.needsLook)
+        let isSurveyDue = brake.look(waiting: 5)
+        #expect(!isSurveyDue)
+        #expect(brake.allowance == 5)
+        let first = brake.planned(entries: 3, .init(touched: 3))
+        #expect(first == nil)
+        #expect(brake.allowance == 2)
+        let second = brake.planned(entries: 2, .init(touched: 2))
+        #expect(second == nil)
+        #expect(brake.needsLook)
+    }
+
+    @Test func `small portions of one run add up`() {
+        var brake = Brake(settings())
+        brake.beginStage()
+        let isFirstSurveyDue = brake.look(waiting: 4)
+        #expect(!isFirstSurveyDue)
+        let first = brake.planned(entries: 4, .init(touched: 4, finished: 4))
+        #expect(first == nil)
+        let isSurveyDue = brake.look(waiting: 4)
+        #expect(isSurveyDue, "with these it would be eight that are finished")
+        let engagement = brake.survey(.init(touched: 4, finished: 4), entries: 4, conversations: 20)
+        #expect(engagement?.rule == .finish)
+        #expect(brake.isEngaged)
+        #expect(!brake.needsLook)
+    }
+
+    @Test func `the helpdesk's part of a run is not added to that of the other remotes`() {
+        var brake = Brake(settings())
+        for _ in 0..<2 {
+            brake.beginStage()
+            let isSurveyDue = brake.look(waiting: 5)
+            #expect(!isSurveyDue)
+            let engagement = brake.planned(entries: 5, .init(touched: 5, finished: 5))
+            #expect(engagement == nil)
+        }
+    }
+
+    @Test func `what was surveyed may be planned, a mass change that comes meanwhile engages`() {
+        var brake = Brake(settings())
+        brake.beginStage()
+        let isSurveyDue = brake.look(waiting: 21)
+        #expect(isSurveyDue)
+        let survey = brake.survey(.init(touched: 10, finished: 0), entries: 100, conversations: 100)
+        #expect(survey == nil)
+        let first = brake.planned(entries: 50, .init(touched: 10))
+        #expect(first == nil)
+        let engagement = brake.planned(entries: 50, .init(touched: 50, finished: 50))
+        #expect(engagement == Brake.Engagement(rule: .finish, reach: .init(touched: 60, finished: 50), conversations: 100))
+    }
+
+    @Test func `an engaged brake stays engaged until the end of the run`() {
+        var brake = Brake(settings())
+        brake.beginStage()
+        _ = brake.look(waiting: 21)
+        _ = brake.survey(.init(touched: 90, finished: 90), entries: 100, conversations: 100)
+        brake.beginStage()
+        #expect(brake.isEngaged)
+        let engagement = brake.planned(entries: 100, .init())
+        #expect(engagement == nil, "it says so once")
+    }
+}

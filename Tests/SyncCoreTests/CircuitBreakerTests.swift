@@ -1,0 +1,125 @@
+import SeededRandom
+import SyncCore
+import Testing
+
+@Suite struct CircuitBreakerTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    @Test func `a few failures prove nothing`() {
+        var breaker = CircuitBreaker(now: start)
+        for _ in 0..<9 { #expect(breaker.finished(failed: true, now: start) == nil) }
+        #expect(breaker.finished(failed: true, now: start) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(15)))
+    }
+
+    @Test func `below the share it stays closed`() {
+        var breaker = CircuitBreaker(now: start)
+        for index in 0..<300 { #expect(breaker.finished(failed: index % 3 == 0, now: start) == nil) }
+    }
+
+    @Test func `old failures are forgotten with their window`() {
+        var breaker = CircuitBreaker(now: start)
+        for _ in 0..<9 { _ = breaker.finished(failed: true, now: start) }
+        #expect(breaker.finished(failed: true, now: start + .seconds(61)) == nil)
+    }
+
+    @Test func `half-open lets one probe through, and its fate decides`() {
+        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10), longestPause: .seconds(30)), now: start)
+        #expect(breaker.finished(failed: true, now: start) == .opened)
+        #expect(breaker.admit(now: start + .seconds(9)).admitted == false)
+        #expect(breaker.admit(now: start + .seconds(10)) == (true, .halfOpen))
+        #expect(breaker.admit(now: start + .seconds(10)).admitted == false)
+        #expect(breaker.finished(failed: true, now: start + .seconds(10)) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(30)), "twice the pause")
+        _ = breaker.admit(now: start + .seconds(30))
+        #expect(breaker.finished(failed: true, now: start + .seconds(30)) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(60)), "at most the longest pause")
+        _ = breaker.admit(now: start + .seconds(60))
+        #expect(breaker.finished(failed: false, now: start + .seconds(60)) == .closed)
+        #expect(breaker.openings == 0)
+    }
+
+    @Test func `failures around any moment are counted together: the window slides`() {
+        // Nine failures, then one more: within a minute, whatever the clock shows when the first one comes.
+        for offset in stride(from: 0, through: 59, by: 1) {
+            var breaker = CircuitBreaker(now: start)
+            let first = start + .seconds(Int64(offset))
+            for index in 0..<9 { #expect(breaker.finished(failed: true, now: first + .seconds(Int64(index * 5))) == nil) }
+            #expect(breaker.finished(failed: true, now: first + .seconds(50)) == .opened, "offset \(offset)")
+        }
+    }
+
+    @Test func `what was long ago does not outvote what is now`() {
+        var breaker = CircuitBreaker(now: start)
+        for index in 0..<500 { _ = breaker.finished(failed: false, now: start + .milliseconds(Int64(index))) }
+        let later = start + .seconds(61)
+        for _ in 0..<9 { #expect(breaker.finished(failed: true, now: later) == nil) }
+        #expect(breaker.finished(failed: true, now: later) == .opened)
+    }
+
+    @Test func `a probe that tells nothing leaves the question open, without a longer pause`() {
+        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10)), now: start)
+        _ = breaker.finished(failed: true, now: start)
+        #expect(breaker.admit(now: start + .seconds(10)) == (true, .halfOpen))
+        #expect(breaker.finished(failed: nil, now: start + .seconds(11)) == nil)
+        #expect(breaker.admit(now: start + .seconds(11)) == (true, nil))
+        #expect(breaker.admit(now: start + .seconds(11)).admitted == false)
+        #expect(breaker.openings == 1)
+    }
+
+    @Test func `a crash while the probe is out begins with a probe again`() {
+        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10)), now: start)
+        _ = breaker.finished(failed: true, now: start)
+        _ = breaker.admit(now: start + .seconds(10))
+        let openUntil = breaker.openUntil
+        #expect(openUntil == start + .seconds(10))
+        var restarted = CircuitBreaker(now: start + .seconds(12), openUntil: openUntil, openings: breaker.openings)
+        #expect(restarted.admit(now: start + .seconds(12)) == (true, .halfOpen))
+        #expect(restarted.admit(now: start + .seconds(12)).admitted == false)
+    }
+
+    @Test func `a clock that is set back does not lengthen the pause`() {
+        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10)), now: start)
+        _ = breaker.finished(failed: true, now: start)
+        let back = start - .hours(5)
+        #expect(breaker.admit(now: back).admitted == false)
+        #expect(breaker.admit(now: back + .seconds(9)).admitted == false)
+        #expect(breaker.admit(now: back + .seconds(10)).admitted)
+    }
+
+    @Test func `a stored pause is believed up to the longest one`() {
+        var breaker = CircuitBreaker(now: start, openUntil: start + .days(400), openings: 1)
+        #expect(breaker.opensAt(now: start) == start + .minutes(5))
+    }
+}
+
+@Suite struct OutcomeWindowTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    /// The ring against a list of everything that ended.
+    @Test(arguments: [UInt64(61), 62, 63])
+    func `it counts what ended within the window, to a tenth of it`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let length = Span.seconds(60)
+        var window = OutcomeWindow(length: length, now: start)
+        var all: [(at: Instant, failed: Bool)] = []
+        var now = start
+        for step in 0..<5000 {
+            now = now + .milliseconds(.random(in: 0...(step % 100 == 0 ? 70_000 : 900), using: &random))
+            let failed = Bool.random(using: &random)
+            window.count(failed: failed, now: now)
+            all.append((now, failed))
+            let certain = all.suffix(1000).filter { now - $0.at < .seconds(54) }
+            let possible = all.suffix(1000).filter { now - $0.at < .seconds(60) }
+            #expect((certain.count...possible.count).contains(window.ends), "seed \(seed), step \(step)")
+            #expect((certain.count(where: \.failed)...possible.count(where: \.failed)).contains(window.failures), "seed \(seed)")
+        }
+    }
+
+    @Test func `a clock that is set back keeps the counts`() {
+        var window = OutcomeWindow(length: .seconds(60), now: start)
+        for _ in 0..<5 { window.count(failed: true, now: start) }
+        window.count(failed: false, now: start - .days(1))
+        #expect(window.ends == 6 && window.failures == 5)
+    }
+}

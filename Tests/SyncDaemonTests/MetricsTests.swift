@@ -1,0 +1,107 @@
+import Foundation
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncDaemon
+@testable import SyncStore
+
+/// The metrics file: what it says, and how it comes into place.
+@Suite struct MetricsTests {
+    private let now = Instant(milliseconds: 1_772_366_400_000)
+
+    private func page(_ change: (inout RemoteStatus) -> Void = { _ in }) -> String {
+        var vg = RemoteStatus(name: "vg \"eu\"\\\n")
+        vg.pending = 3
+        vg.oldestPendingAt = (now - .milliseconds(90_500)).iso8601
+        change(&vg)
+        let status = StoreStatus(remotes: [vg, RemoteStatus(name: "fin")], lastRun: nil, unplanned: 2)
+        var counts = DeliveryTally.Counts()
+        counts.remotes["fin"] = .init(calls: ["delivered": 7], seconds: 1.25)
+        return MetricsPage(
+            status: status, counts: counts, size: StoreSize(pages: 10, freePages: 1, pageSize: 4096, shrinks: true), prunedRows: 4,
+            startedAt: now - .hours(1), now: now
+        ).text
+    }
+
+    @Test func `the first figure is the age of the oldest undelivered row of each remote`() {
+        let text = page()
+        #expect(text.contains("# TYPE convosync_oldest_undelivered_age_seconds gauge\n"))
+        #expect(text.contains("convosync_oldest_undelivered_age_seconds{remote=\"fin\"} 0\n"))
+        #expect(text.contains("convosync_oldest_undelivered_age_seconds{remote=\"vg \\\"eu\\\"\\\\\\n\"} 90.5\n"), "labels are escaped")
+        #expect(text.contains("convosync_calls_total{remote=\"fin\",outcome=\"delivered\"} 7\n"))
+        #expect(
+            text.contains("convosync_calls_total{remote=\"fin\",outcome=\"dead\"} 0\n"), "a series begins at 0, or its first step is lost")
+        #expect(text.contains("convosync_call_duration_seconds_total{remote=\"fin\"} 1.25\n"))
+        #expect(text.contains("convosync_outbox_rows{remote=\"fin\",state=\"held\"} 0\n"))
+        #expect(text.contains("convosync_database_size_bytes 40960\n"))
+        #expect(text.hasSuffix("\n# EOF\n"))
+    }
+
+    /// The grammar that both formats share, and what OpenMetrics asks for beyond it.
+    @Test func `every line is valid, every family is described once and stands together`() throws {
+        var described: Set<String> = []
+        var family = ""
+        var kind = ""
+        var series: Set<Substring> = []
+        for line in page().split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            let words = line.split(separator: " ")
+            if line == "# EOF" { continue }
+            if line.hasPrefix("#") {
+                try #require(words.count >= 4)
+                #expect(["HELP", "TYPE", "UNIT"].contains(words[1]))
+                if words[1] == "HELP" {
+                    family = String(words[2])
+                    #expect(described.insert(family).inserted, "\(family) stands in one place")
+                } else {
+                    #expect(words[2] == family)
+                }
+                if words[1] == "TYPE" { kind = String(words[3]) }
+                if words[1] == "UNIT" { #expect(family.hasSuffix("_\(words[3])")) }
+                continue
+            }
+            let name = line.prefix { $0 != "{" && $0 != " " }
+            #expect(name == (kind == "counter" ? "\(family)_total" : family))
+            #expect(name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" } && name.hasPrefix("convosync_"))
+            let value = try #require(words.last)
+            #expect(Double(value) != nil)
+            #expect(series.insert(line.dropLast(value.count)).inserted, "no series twice")
+        }
+        #expect(described.count > 15)
+    }
+
+    @Test func `a file is replaced as a whole and can be read by everybody`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("convosync.prom").path
+        let file = MetricsFile(path: path, log: EventLog(.init(), output: { _ in }))
+        await file.write("one\n")
+        let reader = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        await file.write("two\n")
+        #expect(try reader.readToEnd() == Data("one\n".utf8), "who has it open keeps the version that it opened")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "two\n")
+        #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o644)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["convosync.prom"], "nothing is left beside it")
+    }
+
+    @Test func `a directory that cannot be written is reported once, and when it works again`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let lines = Mutex<[String]>([])
+        let log = EventLog(.init(), hasPriorityPrefix: false, output: { line in lines.withLock { $0.append(line) } })
+        let file = MetricsFile(path: folder.appendingPathComponent("convosync.prom").path, log: log)
+        for _ in 0..<3 { await file.write("x\n") }
+        #expect(lines.withLock { $0.filter { $0.contains("event=metrics.unavailable") }.count } == 1)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        await file.write("x\n")
+        #expect(lines.withLock { $0.last?.contains("event=metrics.available") == true && $0.last?.contains("failures=3") == true })
+    }
+
+    @Test func `counters never fall, whatever the clock does`() {
+        let tally = DeliveryTally()
+        tally.count(.init(runID: 1, counts: .init()), from: now, to: now - .hours(1))
+        #expect(tally.counts.lastRunSeconds == 0)
+        #expect(tally.counts.runs == 1)
+    }
+}

@@ -1,0 +1,48 @@
+import SyncCore
+import SyncRemotes
+import Testing
+
+/// Which calls end a conversation over there: what the brake counts as `finish`.
+@Suite struct FinishTests {
+    private func finishes(
+        _ kind: RemoteKind, _ status: LocalStatus, base: Fields, attempted: Fields = [:], seen: Fields = [:], map: StatusMap? = nil
+    ) -> Bool? {
+        let profile = RemoteProfile(name: "r", kind: kind, statusMap: map, agentID: "a", aiAssignees: ["bot"])
+        let conversation = Conversation(
+            id: "c1", title: "t", tags: [], attributes: [:], status: status, assigneeID: "bot", lastUserReadAt: nil, user: nil,
+            createdAt: "2026-03-01T11:00:00.000Z", updatedAt: "2026-03-01T11:00:00.000Z")
+        let snapshot = LinkSnapshot(
+            conversationID: "c1", remote: "r", link: Link(remoteID: "17"), conversation: .success(conversation),
+            knowledge: RemoteKnowledge(base: base, inDoubt: Set(attempted.keys), attempted: attempted, seen: seen))
+        guard case .send(let planned) = kind.adapter(profile).plan(snapshot) else { return nil }
+        return planned.finishes
+    }
+
+    @Test(arguments: [
+        (RemoteKind.helpdesk, "status", "open", "closed"), (.voicebot, "status", "in-progress", "done"),
+        (.vg, "state", "ai-chatting", "ended_chat"), (.vg, "state", "ai-chatting", "completed"),
+    ])
+    func `a word for finished over one that is not`(kind: RemoteKind, field: String, openWord: String, finishedWord: String) {
+        #expect(finishes(kind, .closed, base: [field: .string(openWord)]) == true)
+        #expect(finishes(kind, .ended, base: [field: .string(finishedWord)]) != true, "it is finished already")
+        #expect(finishes(kind, .open, base: [field: .string(finishedWord)]) == false, "it is reopened")
+        #expect(finishes(kind, .closed, base: [:]) == false, "nothing is known to be open")
+    }
+
+    @Test func `what the remote reported goes before what it acknowledged, what was attempted before both`() {
+        #expect(finishes(.voicebot, .closed, base: ["status": "in-progress"], seen: ["status": "done"]) == false)
+        #expect(finishes(.voicebot, .closed, base: ["status": "done"], attempted: ["status": "in-progress"]) == true)
+    }
+
+    @Test func `a map that says done for open conversations finishes them`() {
+        let wrong = StatusMap { _ in .word("done") }
+        #expect(finishes(.voicebot, .open, base: ["status": "in-progress"], map: wrong) == true)
+    }
+
+    @Test func `a word of the operator's own means what it is configured for`() {
+        let own = StatusMap { $0.status.isFinished ? .word("archived") : .word("live") }
+        #expect(finishes(.voicebot, .closed, base: ["status": "live"], map: own) == true)
+        let odd = StatusMap { $0.status.isFinished ? .word("in-progress") : .word("to-do") }
+        #expect(finishes(.voicebot, .closed, base: ["status": "to-do"], map: odd) == false, "in-progress does not mean finished")
+    }
+}

@@ -1,0 +1,212 @@
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncStore
+
+/// What the brake counts, and what becomes of rows that it holds.
+@Suite struct BrakeTests {
+    private func bench(_ count: Int = 6) async throws -> Bench {
+        let bench = try Bench([.voicebot, .vg, .helpdesk])
+        for index in 1...count { try bench.addConversations("c\(index)") }
+        try await bench.converge()
+        return bench
+    }
+
+    private func survey(_ bench: Bench, rememberedRows: Int = 10) async throws -> FeedSurvey {
+        try await bench.store.surveyFeed(bench.context(), rememberedRows: rememberedRows)
+    }
+
+    /// Plans as a run does whose brake has engaged.
+    private func planHeld(_ bench: Bench) async throws {
+        var context = bench.context()
+        context.hold = Hold(.brake, reason: "held by the brake")
+        while try await bench.store.planStates(.linked, context).examined > 0 {}
+        while try await bench.store.planStates(.endOfRun, context).examined > 0 {}
+    }
+
+    @Test func `a conversation counts once, however many remotes it is told to`() async throws {
+        let bench = try await bench()
+        try bench.write(
+            "UPDATE conversations SET status = 'closed' WHERE id IN ('c1', 'c2'); UPDATE conversations SET title = 'x' WHERE id = 'c3'")
+        let survey = try await survey(bench)
+        #expect(survey == FeedSurvey(entries: 6, reach: .init(touched: 3, finished: 2), conversations: 6))
+        #expect(try bench.feed() == ["c1||0", "c2||0", "c3||0"], "a survey writes nothing")
+    }
+
+    @Test func `planning counts the same as the survey said`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c1'")
+        let said = try await survey(bench).reach
+        let batch = try await bench.store.planStates(.linked, bench.context())
+        #expect(batch.reach == said)
+        #expect(said == .init(touched: 5, finished: 5))
+    }
+
+    @Test func `what is told for the first time does not count`() async throws {
+        let bench = try Bench([.vg, .helpdesk])
+        for index in 1...6 { try bench.addConversations("c\(index)") }
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        #expect(try await survey(bench).reach == .init(), "a new database")
+        try await bench.converge()
+        try bench.write("INSERT INTO links SELECT id, 'voicebot', '7', NULL FROM conversations")
+        let remotes = bench.remotes + [.voicebot]
+        let context = bench.context(remotes: remotes)
+        #expect(try await bench.store.surveyFeed(context, rememberedRows: 10).reach == .init(), "new links, a new remote")
+        try bench.addConversations("n1", "n2")
+        #expect(try await survey(bench).reach == .init(), "new conversations")
+    }
+
+    @Test func `what was told before counts although the base was emptied`() async throws {
+        let bench = try await bench()
+        try bench.write("DELETE FROM link_state; UPDATE conversations SET title = 'x'")
+        #expect(try await survey(bench).reach == .init(touched: 6, finished: 0))
+    }
+
+    @Test func `a link that points elsewhere is a new one`() async throws {
+        let bench = try await bench()
+        try bench.write("DELETE FROM change_feed; UPDATE links SET remote_id = remote_id || 'x'")
+        #expect(try await survey(bench).reach == .init())
+    }
+
+    @Test func `an outbox that was emptied is noticed`() async throws {
+        let bench = try await bench()
+        try bench.write("DELETE FROM link_state; DELETE FROM outbox; UPDATE conversations SET title = 'x'")
+        #expect(try await survey(bench, rememberedRows: 10).reach == .init(touched: 6, finished: 0))
+        #expect(try await survey(bench, rememberedRows: 1000).reach == .init(), "a few rows of a trial are no history")
+    }
+
+    @Test func `a conversation that is finished already is not finished again`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await bench.converge()
+        try bench.write("UPDATE conversations SET status = 'ended'")
+        #expect(try await survey(bench).reach == .init(touched: 6, finished: 0))
+    }
+
+    @Test func `a survey counts a conversation once across pages`() async throws {
+        let bench = try Bench([.vg])
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)
+            INSERT INTO conversations (id) SELECT 'c' || i FROM n;
+            INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
+            """)
+        try await bench.plan()
+        try bench.write(
+            """
+            UPDATE link_state SET base = '{"status":"open","title":null}', acknowledged_at = 'x';
+            UPDATE outbox SET state = 'delivered';
+            UPDATE conversations SET status = 'closed';
+            INSERT OR IGNORE INTO change_feed SELECT id, 'vg', 'now', 0 FROM conversations;
+            """)
+        let survey = try await survey(bench)
+        #expect(survey.reach == .init(touched: 1100, finished: 1100))
+        #expect(survey.entries == 2200)
+    }
+
+    @Test func `held rows are not claimed, say why, and hold up nobody else`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c1'")
+        try await planHeld(bench)
+        #expect(
+            try bench.lines("SELECT DISTINCT state, held_by, last_error, finished_at FROM outbox WHERE state <> 'delivered'")
+                == ["held|brake|held by the brake|-"])
+        #expect(try await bench.claim("vg").isEmpty)
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c1'")
+        try await bench.plan()
+        #expect(try await bench.claim("vg").map(\.conversationID) == ["c1"])
+        let status = try await bench.store.status(of: ["vg"])
+        #expect(status.heldByBrake == 15)
+        #expect(status.heldByBrakeSince == Bench.start.iso8601)
+    }
+
+    @Test func `what replaces a held row is held as well, and counts no more`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await planHeld(bench)
+        try bench.write("UPDATE conversations SET title = 'x'")
+        #expect(try await survey(bench).reach == .init())
+        try await bench.plan()
+        #expect(try await bench.claim("vg").isEmpty)
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'held' AND held_by = 'brake'") == ["18"])
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'superseded'") == ["18"])
+    }
+
+    @Test func `a released row goes out and is not held again`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await planHeld(bench)
+        var filter = OutboxFilter()
+        filter.holder = .brake
+        let later = Bench.start + .days(4)
+        let dry = try await bench.store.steer(.release, filter, dryRun: true, now: later)
+        #expect(dry.steps.allSatisfy { $0.effect == .sendNow && $0.state == "held" })
+        #expect(try await bench.store.steer(.release, filter, now: later) == dry)
+        #expect(dry.affected.count == 18)
+        // The same conversations are looked at again, by a run that is held for another reason.
+        try bench.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
+        try await planHeld(bench)
+        let claimed = try await bench.claim("vg", now: later)
+        #expect(claimed.count == 6)
+        #expect(claimed.allSatisfy { $0.row.createdAt == later }, "its age counts from the release")
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'held'") == ["0"])
+    }
+
+    @Test func `held rows whose cause is corrected are discarded by themselves`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await planHeld(bench)
+        try bench.write("UPDATE conversations SET status = 'open'")
+        #expect(try await survey(bench).reach == .init())
+        try await bench.plan()
+        #expect(try bench.lines("SELECT DISTINCT state FROM outbox WHERE state <> 'delivered'") == ["discarded"])
+    }
+
+    @Test func `the holder is a filter of its own`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try await planHeld(bench)
+        try bench.write("UPDATE outbox SET held_by = 'fin' WHERE state = 'held' AND conversation_id = 'c1'")
+        var filter = OutboxFilter()
+        filter.holder = .brake
+        #expect(try await bench.store.outbox(filter).count == 15)
+        filter.holder = .fin
+        #expect(try await bench.store.outbox(filter).map(\.heldBy) == ["fin", "fin", "fin"])
+    }
+
+    @Test func `steering goes page by page through all rows`() async throws {
+        let bench = try Bench([.vg])
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1201)
+            INSERT INTO conversations (id) SELECT 'c' || i FROM n;
+            INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
+            """)
+        try await planHeld(bench)
+        var filter = OutboxFilter()
+        filter.holder = .brake
+        filter.limit = 1001
+        #expect(try await bench.store.steer(.release, filter, now: Bench.start).affected.count == 1001)
+        filter.limit = nil
+        #expect(try await bench.store.steer(.discard, filter, now: Bench.start).affected.count == 200)
+    }
+
+    @Test func `a preview says what the brake would count, and shows what is held`() async throws {
+        let bench = try await bench(3)
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c1'")
+        #expect(
+            try await preview(bench).map { "\($0.conversationID) \($0.touches) \($0.finishes)" }.filter { $0.hasPrefix("c2") }
+                == ["c2 true true", "c2 true true", "c2 true true"])
+        try await planHeld(bench)
+        let held = try await preview(bench)
+        #expect(held.count == 6)
+        #expect(held.allSatisfy { if case .held(_, .brake) = $0.source { !$0.touches } else { false } })
+    }
+
+    private func preview(_ bench: Bench) async throws -> [PlanPreview] {
+        let items = Mutex<[PlanPreview]>([])
+        try await bench.store.preview(bench.context(), rememberedRows: 10) { page in items.withLock { $0 += page } }
+        return items.withLock { $0 }
+    }
+}

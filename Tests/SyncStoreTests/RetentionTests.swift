@@ -1,0 +1,147 @@
+import GRDB
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// What is pruned, and what never is.
+@Suite struct RetentionTests {
+    private let now = Bench.start + .days(100)
+
+    private func cut(after: Int64 = 0, upTo: Int64 = 0, attention: Span? = nil) -> Retention.Cut {
+        Retention.Cut(
+            after: after, finishedBefore: now - .days(30), upTo: upTo, messagesBefore: now - .hours(2),
+            attentionBefore: attention.map { now - $0 })
+    }
+
+    /// c1 with a chain of delivered rows at vg, ids 1 … 3, old.
+    private func bench() async throws -> Bench {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        for title in ["a", "b", "c"] {
+            try bench.write("UPDATE conversations SET title = ?", [title])
+            try await bench.converge()
+        }
+        return bench
+    }
+
+    @Test func `old finished rows go with their attempts, the newest acknowledged one stays`() async throws {
+        let bench = try await bench()
+        #expect(try await bench.store.prune(cut()) == PrunedPage(last: nil, removed: 2))
+        #expect(try bench.outbox() == ["3|c1|vg|delivered"])
+        #expect(try bench.lines("SELECT DISTINCT outbox_id FROM outbox_attempts") == ["3"])
+        #expect(try await bench.store.prune(cut()).removed == 0)
+    }
+
+    @Test func `young rows stay unless there are too many`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET finished_at = ?, created_at = ?", [now.iso8601, now.iso8601])
+        #expect(try await bench.store.prune(cut()).removed == 0)
+        #expect(try await bench.store.prune(cut(upTo: 1)).removed == 1)
+        #expect(try await bench.store.prune(cut(upTo: 3)).removed == 1)
+        #expect(try bench.outbox() == ["3|c1|vg|delivered"], "the number does not touch the newest one either")
+    }
+
+    @Test(arguments: ["pending", "sending", "held", "dead", "uncertain"])
+    func `what is not finished or needs a person stays at any age`(state: String) async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET state = ? WHERE id = 1", [state])
+        #expect(try await bench.store.prune(cut(upTo: 100)).removed == 1)
+        #expect(try bench.outbox() == ["1|c1|vg|\(state)", "3|c1|vg|delivered"])
+    }
+
+    @Test func `dead and uncertain rows go where a key says so`() async throws {
+        let bench = try await bench()
+        try bench.write("UPDATE outbox SET state = 'dead' WHERE id = 1; UPDATE outbox SET state = 'uncertain' WHERE id = 2")
+        #expect(try await bench.store.prune(cut(upTo: 100, attention: .days(99))).removed == 2)
+        #expect(try bench.outbox() == ["3|c1|vg|delivered"])
+    }
+
+    @Test func `superseded and discarded rows go, and nothing points to what is gone`() async throws {
+        let bench = try await bench()
+        try bench.write(
+            """
+            UPDATE outbox SET state = 'superseded', superseded_by = 2 WHERE id = 1;
+            UPDATE outbox SET state = 'discarded' WHERE id = 2;
+            """)
+        try bench.write("UPDATE outbox SET finished_at = ? WHERE id = 1", [now.iso8601])
+        #expect(try await bench.store.prune(cut()).removed == 1)
+        #expect(try bench.lines("SELECT id, superseded_by FROM outbox") == ["1|-", "3|-"])
+        #expect(try bench.lines("PRAGMA foreign_key_check(outbox)").isEmpty)
+    }
+
+    @Test func `the last row of a conversation that was deleted goes by its age`() async throws {
+        let bench = try await bench()
+        try bench.write("DELETE FROM conversations")
+        #expect(try await bench.store.prune(cut()).removed == 3)
+    }
+
+    @Test func `a message stays as long as its timestamp is taken`() async throws {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1") }
+        try await bench.converge()
+        try bench.write("UPDATE outbox SET updated_at = ?", [(now - .minutes(9)).iso8601])
+        let taken = try await bench.store.read { try Store.takenTimestamps($0, "c1", "fin", now: now) }
+        #expect(taken.count == 3)
+        #expect(try await bench.store.prune(cut(upTo: 100)).removed == 0)
+        try bench.write("UPDATE outbox SET updated_at = ?", [(now - .hours(3)).iso8601])
+        #expect(try await bench.store.prune(cut(upTo: 100)).removed == 2)
+        #expect(try bench.outbox() == ["3|c1|fin|delivered"])
+    }
+
+    @Test func `what was pruned is not sent again, and the base stays`() async throws {
+        let bench = try await bench()
+        _ = try await bench.store.prune(cut())
+        try bench.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
+        try await bench.plan(now: now)
+        #expect(try await bench.claim("vg", now: now).isEmpty)
+        try bench.write("UPDATE conversations SET title = 'd'")
+        try await bench.plan(now: now)
+        let claimed = try await bench.claim("vg", now: now)
+        #expect(claimed.map { $0.delta?.fields } == [["title": "d"]])
+    }
+
+    @Test func `a sweep takes pages of 500 and ends where rows are young`() async throws {
+        let bench = try await bench()
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+            INSERT INTO outbox (id, conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state,
+                due_at, created_at, updated_at, finished_at)
+            SELECT 100 + i, 'c1', 'vg', 'state', 'o', 'm', 'p', '{}', 't', 'k' || i, 'superseded', created_at,
+                CASE WHEN i < 700 THEN created_at ELSE '2099-01-01T00:00:00.000Z' END, updated_at,
+                CASE WHEN i < 700 THEN finished_at ELSE '2099-01-01T00:00:00.000Z' END
+            FROM n, (SELECT created_at, updated_at, finished_at FROM outbox WHERE id = 1)
+            """)
+        let first = try await bench.store.prune(cut())
+        #expect(first == PrunedPage(last: 597, removed: 499))
+        let second = try await bench.store.prune(cut(after: 597))
+        #expect(second == PrunedPage(last: nil, removed: 202))
+    }
+
+    @Test func `a new file gives its free pages back in steps, one that was there before says that it cannot`() async throws {
+        let bench = try Bench([.vg])
+        #expect(try await bench.store.size().shrinks)
+        try bench.write(
+            """
+            CREATE TABLE filler (text TEXT);
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+            INSERT INTO filler SELECT hex(randomblob(2000)) FROM n;
+            DELETE FROM filler;
+            """)
+        let before = try await bench.store.size()
+        #expect(before.freePages > 1000)
+        try await bench.store.shrink(by: 300)
+        let after = try await bench.store.size()
+        #expect(after.freePages == before.freePages - 300)
+        #expect(after.pages <= before.pages - 300)
+        try await bench.store.checkpoint()
+
+        let folder = try Bench.temporaryFolder()
+        let path = folder.appending(path: "old.db").path
+        try await DatabaseQueue(path: path).write { try $0.execute(sql: "CREATE TABLE theirs (x)") }
+        let old = try Store(path: path, access: .migrating)
+        #expect(try await !old.size().shrinks)
+    }
+}

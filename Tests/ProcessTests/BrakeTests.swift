@@ -56,11 +56,11 @@ import Testing
             try await scenario.addConversations(1...6)
             try await scenario.sync()
             scenario.world.clearRequests()
-            try scenario.configure { $0["remotes.voicebot.status", "open"] = "\"done\"" }
+            try scenario.configure { $0["remotes.vg.fields", "title"] = "\"id\"" }
             let outcome = try await scenario.sync()
             #expect(outcome["held"] == 6)
             #expect(scenario.requestCount() == 0)
-            try scenario.configure { $0["remotes.voicebot.status", "open"] = nil }
+            try scenario.configure { $0["remotes.vg.fields", "title"] = nil }
             let corrected = try await scenario.sync()
             #expect(corrected["held"] == 0)
             #expect(scenario.requestCount() == 0)

@@ -12,6 +12,8 @@ import Testing
     ) async throws {
         try await withScenario({
             $0.poll()
+            // What is read counts before anything is written, however slow the machine is.
+            $0["schedule", "stall"] = "\"20s\""
             if let conflict { $0["remotes.vg", "conflict"] = "\"\(conflict)\"" }
         }) { scenario in
             try await scenario.addConversations(1...1)
@@ -100,6 +102,8 @@ import Testing
     private func bothTook(conflict: String?, later: Later, winner: String) async throws {
         try await withScenario({
             $0.poll()
+            // What is read counts before anything is written, however slow the machine is.
+            $0["schedule", "stall"] = "\"20s\""
             if let conflict { $0["remotes.vg", "conflict"] = "\"\(conflict)\"" }
         }) { scenario in
             try await scenario.addConversations(1...1)

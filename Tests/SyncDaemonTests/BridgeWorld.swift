@@ -34,8 +34,9 @@ struct BridgeWorld {
     var finEvents: [String: Int] = [:]
     /// Fields that people changed, by object.
     var humanChanges: [Key: Int] = [:]
-    /// How often people chose a word, or took a conversation under it, by object.
+    /// How often people chose a word, and how often they gave a conversation to somebody, by object.
     var chosen: [Key: [String: Int]] = [:]
+    var taken: [Key: Int] = [:]
     var writes: [Key: Int] = [:]
     var failedWrites: [Key: Int] = [:]
     var reads = 0
@@ -90,7 +91,8 @@ struct BridgeWorld {
         ].count { $0 }
         guard changes > 0 else { return }
         humanChanges[key, default: 0] += changes
-        if object.word != before.word || object.user != before.user { chosen[key, default: [:]][object.word, default: 0] += 1 }
+        if object.word != before.word { chosen[key, default: [:]][object.word, default: 0] += 1 }
+        if object.user != before.user { taken[key, default: 0] += 1 }
         object.changedAt = now
         objects[key] = object
     }

@@ -80,6 +80,7 @@ import Testing
         let due = SystemClock.now() + .milliseconds(20)
         try bench.write("UPDATE outbox SET due_at = ?", [due.iso8601])
         try await Task.sleep(for: .milliseconds(1100))
+        #expect(try await bench.store.feedIsEmpty())
         let next = try #require(await engine.nextDue())
         #expect(next <= SystemClock.now() + .milliseconds(20))
         await engine.stop(within: .zero)

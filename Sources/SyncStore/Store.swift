@@ -26,6 +26,8 @@ package final class Store: Sendable {
     package let path: String
     /// Device and inode of the file that was opened.
     private let fileIdentity: [UInt64]?
+    /// The copy that was made before the schema was changed; nil when nothing had to be changed.
+    package let backupPath: String?
 
     package init(path: String, access: Access) throws(StoreError) {
         self.path = path
@@ -49,7 +51,7 @@ package final class Store: Sendable {
             throw StoreError(error, path: path)
         }
         fileIdentity = Store.identity(of: path)
-        try prepareSchema(access)
+        backupPath = try Store.prepareSchema(queue, access, path: path)
     }
 
     /// False when the file was deleted or another one put in its place: what is written now would be lost.
@@ -60,7 +62,8 @@ package final class Store: Sendable {
         return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
     }
 
-    private func prepareSchema(_ access: Access) throws(StoreError) {
+    /// - Returns: where the copy is that was made before.
+    private static func prepareSchema(_ queue: DatabaseQueue, _ access: Access, path: String) throws(StoreError) -> String? {
         let migrator = Store.migrator
         do {
             let (applied, unknown) = try queue.read { db in
@@ -69,9 +72,12 @@ package final class Store: Sendable {
             }
             guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
             let missing = migrator.migrations.filter { !applied.contains($0) }
-            guard !missing.isEmpty else { return }
+            guard let first = missing.first else { return nil }
             guard access == .migrating else { throw StoreError.olderSchema(missing: missing) }
+            // A new file, or one that has the application's tables only, can be made again.
+            let backup = applied.isEmpty ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
             try migrator.migrate(queue)
+            return backup
         } catch {
             throw StoreError(error, path: path)
         }

@@ -27,6 +27,7 @@ extension Lane {
 
     func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
         isExchanging = true
+        movedAt = now()
         claims.asked(for: claim)
         mayBeSteered = false
         committing = finished

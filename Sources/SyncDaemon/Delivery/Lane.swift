@@ -45,6 +45,8 @@ package actor Lane {
     var counts = RunCounts()
     var failure: StoreError?
     package private(set) var lastProgress: Instant
+    /// When a call began or ended, or a commit was asked for or answered.
+    var movedAt: Instant
     /// Rows delivered since the lane exists.
     package internal(set) var delivered = 0
 
@@ -64,6 +66,7 @@ package actor Lane {
         gate = RemoteGate(remote.gate, stored: stored, now: now())
         claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
         lastProgress = now()
+        movedAt = lastProgress
     }
 
     enum Event: Sendable {
@@ -83,6 +86,7 @@ package actor Lane {
         guard !isActive, !isStopping else { return }
         isActive = true
         lastProgress = now()
+        movedAt = lastProgress
         Task { await deliverAll() }
     }
 
@@ -194,6 +198,7 @@ package actor Lane {
     // MARK: Events
 
     func handle(_ event: Event) {
+        movedAt = now()
         switch event {
         case .timer:
             timerAt = nil

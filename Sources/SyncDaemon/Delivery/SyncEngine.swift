@@ -19,15 +19,17 @@ package actor SyncEngine {
     package nonisolated let configuration: Configuration
     private let parts: Parts
     private let processID: Int64
-    private let commits: CommitQueue
+    let commits: CommitQueue
     private let reporter: DeliveryReporter
     private let planner: Planner
-    private let lanes: [Lane]
+    let lanes: [Lane]
     private let pollers: [Poller]
     private let inboundReporter: InboundReporter
     private let transports: [any HTTPTransport]
     private var isStopping = false
     private var repairedAt: Instant?
+    /// When the run in progress came a step further.
+    private(set) var stepAt: Instant?
 
     /// - Parameters:
     ///   - patience: how long an unusable database is waited for while outcomes have to be written.
@@ -78,6 +80,8 @@ package actor SyncEngine {
     /// One run. Failures of remotes are no errors; only the database can stop a run.
     package func run(cause: String) async -> Summary {
         let startedAt = parts.now()
+        stepAt = startedAt
+        defer { stepAt = nil }
         var summary = Summary(runID: 0, counts: RunCounts())
         do {
             summary.runID = try await parts.store.beginRun(cause: cause, processID: processID, now: startedAt)
@@ -123,6 +127,7 @@ package actor SyncEngine {
         var reading: [Poller] = []
         for poller in pollers where await poller.start() { reading.append(poller) }
         inboundReporter.report(try await parts.store.workOffInbox(planner.inbound(now: parts.now())))
+        stepAt = parts.now()
         let deadline = parts.now() + SyncEngine.readPatience
         for poller in reading { await poller.wait(atMost: max(deadline - parts.now(), .zero)) }
     }
@@ -131,7 +136,7 @@ package actor SyncEngine {
     private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ summary: inout Summary) async throws {
         // All of it is fed first: feeding page by page between plans would look at the same conversations again.
         let participations = lanes.map(\.remote.participation)
-        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
+        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 { stepAt = parts.now() }
         try await repeatedly(&summary, started: lanes) { store, context throws(StoreError) in
             try await store.planStates(stage, context)
         }
@@ -145,6 +150,7 @@ package actor SyncEngine {
     ) async throws {
         while !isStopping {
             let batch = try await plan(parts.store, planner.context(runID: summary.runID, now: parts.now()))
+            stepAt = parts.now()
             summary.counts.examined += batch.examined
             summary.counts.planned += batch.planned + batch.refused.count
             summary.counts.dead += batch.refused.count

@@ -21,6 +21,8 @@ package actor Scheduler {
     private var looksPlanned = 0
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private var isStopped = false
+    /// Nil while a run is in progress.
+    private var alarmAt: Instant?
 
     package init(
         _ settings: Configuration.Schedule, store: Store, now: @escaping @Sendable () -> Instant,
@@ -41,6 +43,9 @@ package actor Scheduler {
         carryOut(schedule.start(now: now()))
         return watcher != nil
     }
+
+    /// When the next run is due at the latest; nil while one is in progress, and after the end.
+    package func alarm() -> Instant? { alarmAt }
 
     package func request() {
         carryOut(schedule.requested(now: now()))
@@ -90,6 +95,7 @@ package actor Scheduler {
         for action in actions {
             switch action {
             case .startRun(let cause):
+                alarmAt = nil
                 Task { runEnded(await runEngine(cause)) }
             case .setAlarm(let moment):
                 arm(moment)
@@ -100,6 +106,7 @@ package actor Scheduler {
     }
 
     private func arm(_ moment: Instant) {
+        alarmAt = moment
         timer?.cancel()
         let timer = DispatchSource.makeTimerSource(queue: executor.queue)
         timer.setEventHandler { @Sendable [weak self] in self?.assumeIsolated { $0.alarmRang() } }
@@ -113,6 +120,7 @@ package actor Scheduler {
 
     private func finish() {
         isStopped = true
+        alarmAt = nil
         timer?.cancel()
         timer = nil
         watcher = nil

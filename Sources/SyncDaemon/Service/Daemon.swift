@@ -18,6 +18,7 @@ package actor Daemon {
     private let webhooks: WebhookService
     private let wake: WakeUp
     private let signals: UnixSignalsSequence
+    private let notifier = ServiceNotifier()
 
     /// Lets an engine that was made before its scheduler ask for a run.
     private actor WakeUp {
@@ -62,6 +63,9 @@ package actor Daemon {
             LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
                 .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
+        if let backup = store.backupPath {
+            log.write(LogEvent("store.migrated", level: .notice).with("path", store.path).with("backup", backup))
+        }
         await startScheduler()
         do {
             await webhooks.adopt(try await webhooks.prepare(configuration))
@@ -70,6 +74,8 @@ package actor Daemon {
             throw error
         }
         log.write(LogEvent("service.ready", level: .notice))
+        notifier.ready()
+        let watch = ServiceWatch(notifier, log: log, now: now) { await self.watched }
         let stateLines = Task { await writeStateLines() }
         for await signal in signals {
             if signal == .sighup {
@@ -80,7 +86,12 @@ package actor Daemon {
             }
         }
         stateLines.cancel()
+        watch.end()
         log.write(LogEvent("service.stopped", level: .notice))
+    }
+
+    private var watched: ServiceWatch.Subject {
+        .init(scheduler: scheduler, engine: engine, store: store, remotes: configuration.enabledRemotes.map(\.name))
     }
 
     private func startScheduler() async {
@@ -95,6 +106,8 @@ package actor Daemon {
     private func stop(because reason: String) async {
         log.write(
             LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await engine.inFlight()))
+        // Cutting off and writing down takes a while beyond the bound for calls.
+        notifier.stopping(within: configuration.schedule.shutdownTimeout + .seconds(20))
         await webhooks.stop()
         await stopWork()
     }
@@ -108,6 +121,8 @@ package actor Daemon {
 
     /// An invalid file changes nothing. A valid one takes effect when the calls in flight have ended.
     private func reload() async {
+        notifier.reloading()
+        defer { notifier.ready() }
         do {
             let fresh = try ConfigurationFile.load(path: configurationPath)
             guard fresh.databasePath == configuration.databasePath else {

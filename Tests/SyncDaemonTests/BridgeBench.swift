@@ -134,9 +134,11 @@ struct BridgeBench {
         let now = clock.now().iso8601
         try application.write { db in
             let last = try Int64.fetchOne(db, sql: "SELECT max(id) FROM test_changes") ?? 0
-            let before = try String.fetchOne(db, sql: "SELECT status || coalesce(assignee_id, '') FROM conversations WHERE id = ?", arguments: [id])
+            let before = try String.fetchOne(
+                db, sql: "SELECT status || coalesce(assignee_id, '') FROM conversations WHERE id = ?", arguments: [id])
             try db.execute(sql: "UPDATE conversations SET \(assignments) WHERE id = ?", arguments: arguments + [id])
-            let after = try String.fetchOne(db, sql: "SELECT status || coalesce(assignee_id, '') FROM conversations WHERE id = ?", arguments: [id])
+            let after = try String.fetchOne(
+                db, sql: "SELECT status || coalesce(assignee_id, '') FROM conversations WHERE id = ?", arguments: [id])
             if before != after {
                 try db.execute(sql: "UPDATE local_changes SET status_changed_at = ? WHERE conversation_id = ?", arguments: [now, id])
             }
@@ -190,7 +192,8 @@ struct BridgeBench {
             await run()
             _ = await engine.finishCalls()
             let left = try lines(
-                "SELECT 1 FROM outbox WHERE state IN ('pending', 'sending') UNION ALL SELECT 1 FROM change_feed UNION ALL SELECT 1 FROM read_requests")
+                "SELECT 1 FROM outbox WHERE state IN ('pending', 'sending') UNION ALL SELECT 1 FROM change_feed UNION ALL SELECT 1 FROM read_requests"
+            )
             inARow = try activity() == before && left.isEmpty ? inARow + 1 : 0
             if inARow == quiet { return round }
         }

@@ -29,7 +29,9 @@ import Testing
             world.refreshMirror(share: 100)
         }
         let rounds = try await bench.settle()
-        print("bridge model: seed \(seed), \(rules), \(walk.summary), settled after \(rounds) runs, \(try bench.activity()) writes and adoptions")
+        print(
+            "bridge model: seed \(seed), \(rules), \(walk.summary), settled after \(rounds) runs, \(try bench.activity()) writes and adoptions"
+        )
         try bench.expectAgreement(seed: seed)
         try bench.expectBounds(seed: seed)
 

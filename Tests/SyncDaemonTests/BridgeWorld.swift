@@ -92,7 +92,9 @@ struct BridgeWorld {
 
     /// Lists catch up with some of the objects.
     mutating func refreshMirror(share: Int) {
-        for key in objects.keys.sorted(by: { ($0.place.rawValue, $0.id) < ($1.place.rawValue, $1.id) }) where chance(share) { mirror[key] = objects[key] }
+        for key in objects.keys.sorted(by: { ($0.place.rawValue, $0.id) < ($1.place.rawValue, $1.id) }) where chance(share) {
+            mirror[key] = objects[key]
+        }
     }
 
     // MARK: Fin

@@ -66,16 +66,16 @@ package final class Store: Sendable {
     private static func prepareSchema(_ queue: DatabaseQueue, _ access: Access, path: String) throws(StoreError) -> String? {
         let migrator = Store.migrator
         do {
-            let (applied, unknown) = try queue.read { db in
+            let (applied, unknown, isNew) = try queue.read { db in
                 let identifiers = try migrator.appliedIdentifiers(db)
-                return (identifiers, identifiers.filter { !migrator.migrations.contains($0) })
+                let isNew = try Int.fetchOne(db, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") == nil
+                return (identifiers, identifiers.filter { !migrator.migrations.contains($0) }, isNew)
             }
             guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
             let missing = migrator.migrations.filter { !applied.contains($0) }
             guard let first = missing.first else { return nil }
             guard access == .migrating else { throw StoreError.olderSchema(missing: missing) }
-            // A new file, or one that has the application's tables only, can be made again.
-            let backup = applied.isEmpty ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
+            let backup = isNew ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
             try migrator.migrate(queue)
             return backup
         } catch {

@@ -12,7 +12,7 @@ help:
 	@echo 'make test      run all tests'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
-	@echo 'make release   a stripped program that needs libsqlite3 and the C library only, in dist/'
+	@echo 'make release   the program, which needs libsqlite3 and C libraries only, in dist/'
 	@echo 'make install   install dist/ below DESTDIR'
 	@echo 'make deb       a Debian package, in dist/'
 	@echo 'make boot-test try the package on a booted Debian 12 in a folder (root)'
@@ -43,12 +43,12 @@ check: lint test
 format:
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests migrations Benchmarks
 
-# dist/debug/convosync keeps the symbols of dist/convosync. The backtrace helper is the one that comes with the compiler.
+# dist/convosync keeps the names of its functions, dist/debug/convosync all symbols. The backtrace helper is the one that comes with the compiler.
 release: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync
 	mkdir -p dist/debug
 	install -m 0755 "$$($(SWIFT) build -c release --show-bin-path)/convosync" dist/debug/convosync
-	strip -o dist/convosync dist/debug/convosync
+	strip --strip-debug -o dist/convosync dist/debug/convosync
 	toolchain=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v $(SWIFT))")")"); \
 	install -m 0755 "$$toolchain/libexec/swift/linux/swift-backtrace-static" dist/swift-backtrace; \
 	packaging/licenses .build/checkouts "$$toolchain/share/swift/LICENSE.txt" >dist/THIRD-PARTY-LICENSES

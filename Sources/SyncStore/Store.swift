@@ -45,6 +45,7 @@ package final class Store: Sendable {
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
+        if access == .migrating { Store.createFile(path) }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
         } catch {
@@ -52,6 +53,13 @@ package final class Store: Sendable {
         }
         fileIdentity = Store.identity(of: path)
         backupPath = try Store.prepareSchema(queue, access, path: path)
+    }
+
+    /// SQLite makes new files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask
+    /// allows. The -wal and -shm files get the mode of this one. What goes wrong shows when the file is opened.
+    private static func createFile(_ path: String) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o660)
+        if descriptor >= 0 { Glibc.close(descriptor) }
     }
 
     /// False when the file was deleted or another one put in its place: what is written now would be lost.

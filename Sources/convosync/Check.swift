@@ -19,7 +19,7 @@ struct Check: AsyncParsableCommand {
     var online = false
 
     func run() async throws {
-        ServiceUser.assume(toLookAt: options.path)
+        if ServiceUser.assume(toLookAt: options.path) { Terminal.printError("(as user \(ServiceUser.name))") }
         let findings = await Inspection(configurationPath: options.path, isOnline: online).findings()
         if output.json {
             print(

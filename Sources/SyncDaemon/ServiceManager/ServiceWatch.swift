@@ -88,17 +88,23 @@ package final class ServiceWatch: Sendable {
         let found = look
         let answeredAt = now()
         state.withLock { $0.watch.partsAnswered(found, now: answeredAt) }
-        let line: String
-        do {
-            line = StatusLine.text(try await subject.store.status(of: subject.remotes), now: now())
-        } catch {
-            line = "\(error)"
-        }
+        let line = await statusLine(subject)
         let isEnded = state.withLock { state in
             state.watch.databaseAnswered()
             state.isLooking = false
             return state.isEnded
         }
-        if !isEnded { notifier.status(line) }
+        if !isEnded, let line { notifier.status(line) }
+    }
+
+    /// Asks the database in any case; counts only for somebody who reads it.
+    private func statusLine(_ subject: Subject) async -> String? {
+        do {
+            if notifier.isListenedTo { return StatusLine.text(try await subject.store.status(of: subject.remotes), now: now()) }
+            _ = try await subject.store.dataVersion()
+            return nil
+        } catch {
+            return "\(error)"
+        }
     }
 }

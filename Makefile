@@ -5,15 +5,17 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test check format lint build release install bench clean dependencies
+.PHONY: help demo test check format lint build release install deb boot-test bench clean dependencies
 
 help:
 	@echo 'make demo      build, then watch convosync at work against four simulated remotes'
 	@echo 'make test      run all tests'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
-	@echo 'make release   a stripped program that needs libsqlite3 and the C library only, in dist/'
+	@echo 'make release   the program, which needs libsqlite3 and C libraries only, in dist/'
 	@echo 'make install   install dist/ below DESTDIR'
+	@echo 'make deb       a Debian package, in dist/'
+	@echo 'make boot-test try the package on a booted Debian 12 in a folder (root)'
 	@echo 'make bench     measure, see Benchmarks/README.md'
 
 # libsqlite3 is the one library that has to come from the system.
@@ -41,22 +43,33 @@ check: lint test
 format:
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests migrations Benchmarks
 
+# dist/convosync keeps the names of its functions, dist/debug/convosync all symbols. The backtrace helper is the one that comes with the compiler.
 release: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync
-	mkdir -p dist
-	install -m 0755 "$$($(SWIFT) build -c release --show-bin-path)/convosync" dist/convosync
-	strip dist/convosync
+	mkdir -p dist/debug
+	install -m 0755 "$$($(SWIFT) build -c release --show-bin-path)/convosync" dist/debug/convosync
+	strip --strip-debug -o dist/convosync dist/debug/convosync
+	toolchain=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v $(SWIFT))")")"); \
+	install -m 0755 "$$toolchain/libexec/swift/linux/swift-backtrace-static" dist/swift-backtrace; \
+	packaging/licenses .build/checkouts "$$toolchain/share/swift/LICENSE.txt" >dist/THIRD-PARTY-LICENSES
 	@ldd dist/convosync
+
+# Installs debhelper, dpkg-dev and lintian if they are missing.
+deb: release
+	packaging/make-deb
+
+# Debian 12 in a folder, booted, with the package. As root; takes minutes and downloads packages.
+boot-test: deb
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync-sandbox
+	strip -o dist/convosync-sandbox "$$($(SWIFT) build -c release --show-bin-path)/convosync-sandbox"
+	packaging/boot-test
 
 bench: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync-benchmark
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-benchmark"
 
 install:
-	install -D -m 0755 dist/convosync $(DESTDIR)$(PREFIX)/bin/convosync
-	install -D -m 0644 systemd/convosync.service $(DESTDIR)$(PREFIX)/lib/systemd/system/convosync.service
-	install -D -m 0644 systemd/convosync.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/convosync.conf
-	install -D -m 0640 config/convosync.toml $(DESTDIR)/etc/convosync/convosync.toml.example
+	packaging/layout '$(DESTDIR)' '$(PREFIX)'
 
 clean:
 	rm -rf .build dist

@@ -29,6 +29,8 @@ package final class Store: Sendable {
     package let path: String
     /// Device and inode of the file that was opened.
     private let fileIdentity: [UInt64]?
+    /// The copy that was made before the schema was changed; nil when nothing had to be changed.
+    package let backupPath: String?
 
     package init(path: String, access: Access) throws(StoreError) {
         self.path = path
@@ -52,13 +54,21 @@ package final class Store: Sendable {
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
+        if access == .migrating { Store.createFile(path) }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
         } catch {
             throw StoreError(error, path: path)
         }
         fileIdentity = Store.identity(of: path)
-        try prepareSchema(access)
+        backupPath = try Store.prepareSchema(queue, access, path: path)
+    }
+
+    /// SQLite makes new files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask
+    /// allows. The -wal and -shm files get the mode of this one. What goes wrong shows when the file is opened.
+    private static func createFile(_ path: String) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o660)
+        if descriptor >= 0 { Glibc.close(descriptor) }
     }
 
     /// False when the file was deleted or another one put in its place: what is written now would be lost.
@@ -69,18 +79,22 @@ package final class Store: Sendable {
         return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
     }
 
-    private func prepareSchema(_ access: Access) throws(StoreError) {
+    /// - Returns: where the copy is that was made before.
+    private static func prepareSchema(_ queue: DatabaseQueue, _ access: Access, path: String) throws(StoreError) -> String? {
         let migrator = Store.migrator
         do {
-            let (applied, unknown) = try queue.read { db in
+            let (applied, unknown, isNew) = try queue.read { db in
                 let identifiers = try migrator.appliedIdentifiers(db)
-                return (identifiers, identifiers.filter { !migrator.migrations.contains($0) })
+                let isNew = try Int.fetchOne(db, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") == nil
+                return (identifiers, identifiers.filter { !migrator.migrations.contains($0) }, isNew)
             }
             guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
             let missing = migrator.migrations.filter { !applied.contains($0) }
-            guard !missing.isEmpty else { return }
+            guard let first = missing.first else { return nil }
             guard access == .migrating else { throw StoreError.olderSchema(missing: missing) }
+            let backup = isNew ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
             try migrator.migrate(queue)
+            return backup
         } catch {
             throw StoreError(error, path: path)
         }

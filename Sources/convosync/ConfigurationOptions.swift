@@ -15,7 +15,11 @@ struct ConfigurationOptions: ParsableArguments {
         config ?? ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? "/etc/convosync/convosync.toml"
     }
 
-    func load() throws(ConfigurationError) -> Configuration { try ConfigurationFile.load(path: path) }
+    /// For root: from here on as the service's user (``ServiceUser``), so that no file is left behind that the service cannot write.
+    func load() throws(ConfigurationError) -> Configuration {
+        ServiceUser.assume(toLookAt: path)
+        return try ConfigurationFile.load(path: path)
+    }
 }
 
 /// The option of commands whose output programs read.

@@ -146,4 +146,63 @@ import Testing
             #expect(leaks(trace) == [])
         }
     }
+
+    /// Everywhere that somebody could put something: names, titles, messages, attributes, tags, tokens of all remotes, webhook secrets,
+    /// a token in the wrong place of a configuration, queries of webhook calls.
+    @Test(arguments: ["json", "logfmt"])
+    func `canaries that lie everywhere never sing in the log of a service's whole life`(format: String) async throws {
+        let marks = ["canary", "Kanarienvogel"]
+        var settings = SandboxConfiguration()
+        settings.token = "canary-token-0123456789"
+        try await withScenario({ $0["log", "format"] = "\"\(format)\"" }, sandbox: settings) { scenario in
+            try scenario.write("canary-secret-0123456789", to: "hook.secret")
+            try scenario.configure { configuration in
+                configuration["listen", "address"] = "\"127.0.0.1:0\""
+                configuration["remotes.fin.webhook", "secret_file"] = "\"hook.secret\""
+                configuration["remotes.vg.fields", "leadScore"] = "\"attributes.lead\""
+            }
+            try await scenario.addConversations(1...4)
+            try await scenario.write(
+                """
+                UPDATE users SET name = 'Kanarienvogel ' || id, email = 'canary.' || id || '@example.com',
+                    attributes = '{"plan_type": "canary plan", "phone": "+49 canary"}', photo_url = 'https://example.com/canary.png'
+                """)
+            try await scenario.write(
+                """
+                UPDATE conversations SET title = 'canary in the title of ' || id, tags = '["canary tag"]',
+                    attributes = '{"lead": "canary score"}'
+                """)
+            for number in 1...4 { try await scenario.addMessage("m\(number)", to: "c\(number)", body: "my canary is called \(number)") }
+            try await scenario.write("UPDATE links SET agent_id = NULL WHERE remote = 'vg' AND conversation_id = 'c4'")
+            for instance in ScenarioConfiguration.remotes {
+                var echo = FaultRule(.status, times: 3)
+                echo.status = 400
+                echo.body = ["message": "cannot take it, with Bearer canary-token-0123456789"]
+                try scenario.world.setFaults([echo, FaultRule(.dropAfter, times: 2), FaultRule(.garbage, times: 2)], on: instance)
+            }
+            let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
+            _ = try await eventually { daemon.output.contains("service.ready") }
+            let hooks = try #require(Self.hookPort(daemon.output))
+            try await RawCall.post(
+                port: hooks, path: "/hooks/fin?token=canary-query", header: "X-Canary: canary-header", body: #"{"canary": "canary body"}"#)
+            try await RawCall.post(port: hooks, path: "/hooks/canary-path", header: "Accept: canary", body: "")
+            _ = try await eventually { scenario.requestCount("vg") >= 4 && scenario.requestCount("fin") >= 4 }
+            _ = try await scenario.settle(within: .seconds(8))
+            try scenario.configure { $0["remotes.vg", "token"] = "\"canary-token-in-the-file\"" }
+            daemon.send(SIGHUP)
+            _ = try await eventually { daemon.output.contains("config.rejected") }
+            daemon.send(SIGTERM)
+            let ended = try await daemon.end()
+            #expect(ended.output.contains("delivery.attempted") && ended.output.contains("webhook.rejected"))
+            for line in (ended.output + ended.errorOutput).split(separator: "\n") {
+                for mark in marks { #expect(!line.lowercased().contains(mark.lowercased()), "\(line)") }
+            }
+        }
+    }
+
+    /// The port that `listen.started` names, in either format.
+    private static func hookPort(_ log: String) -> UInt16? {
+        let line = log.split(separator: "\n").first { $0.contains("listen.started") }
+        return line?.components(separatedBy: "127.0.0.1:").last.flatMap { UInt16($0.prefix { $0.isNumber }) }
+    }
 }

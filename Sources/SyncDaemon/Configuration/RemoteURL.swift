@@ -21,6 +21,8 @@ enum RemoteURL {
         return .success(url)
     }
 
+    static func host(of url: String) -> String? { URLComponents(string: url)?.host?.lowercased() }
+
     /// Whether the token would travel unencrypted over a network.
     static func sendsTokenInClear(_ url: String) -> Bool {
         guard let components = URLComponents(string: url), components.scheme?.lowercased() == "http" else { return false }

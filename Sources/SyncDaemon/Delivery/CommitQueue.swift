@@ -21,6 +21,8 @@ package actor CommitQueue {
     private var leaseCounter: Int64 = 0
     /// How long a commit is tried again before its error reaches the lanes.
     private var patience: Span
+    /// When the store last answered, well or not, or was first asked.
+    private var answeredAt: Instant
 
     package init(
         store: Store, processID: Int64, log: EventLog, patience: Span, now: @escaping @Sendable () -> Instant,
@@ -32,6 +34,7 @@ package actor CommitQueue {
         self.patience = patience
         self.now = now
         self.inbound = inbound
+        answeredAt = now()
     }
 
     /// - Throws: `StoreError` when the database stays unusable for longer than the patience.
@@ -40,10 +43,14 @@ package actor CommitQueue {
             waiting.append(Waiting(request: request, continuation: continuation))
             if !isCommitting {
                 isCommitting = true
+                answeredAt = now()
                 Task { await commitAll() }
             }
         }
     }
+
+    /// When the store last answered, while somebody waits for it; else nil.
+    var waitsSince: Instant? { isCommitting ? answeredAt : nil }
 
     /// From now on a failing commit is tried for that long at most.
     package func limitPatience(to span: Span) {
@@ -70,6 +77,7 @@ package actor CommitQueue {
         var hasFailed = false
         while true {
             do {
+                defer { answeredAt = now() }
                 let replies = try await store.exchange(requests, processID: processID, leaseCounter: leaseCounter, inbound(now()))
                 leaseCounter += Int64(requests.count)
                 if hasFailed { log.write(LogEvent("store.available", level: .notice)) }

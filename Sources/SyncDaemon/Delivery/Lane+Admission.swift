@@ -31,6 +31,7 @@ extension Lane {
                 buffer.removeFirst()
                 let (courier, credential, run) = (courier, credentials[remote.name] ?? Credential(token: ""), run)
                 inFlightByRun[run, default: 0] += 1
+                movedAt = now()
                 group.addTask { .finished(await courier.deliver(claimed, credential: credential), run: run, credential: credential) }
             case .wait(let until): return hold(until: until)
             case .noRetry:

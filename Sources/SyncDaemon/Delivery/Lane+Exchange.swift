@@ -29,6 +29,7 @@ extension Lane {
 
     func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
         isExchanging = true
+        movedAt = now()
         claims.asked(for: claim)
         if claim > 0 {
             lookedAt = now()

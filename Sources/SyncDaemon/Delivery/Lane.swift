@@ -56,6 +56,8 @@ package actor Lane {
     package private(set) var lastProgress: Instant
     /// When due rows were last claimed; what was due then and is pending yet waits for something else.
     package internal(set) var lookedAt: Instant?
+    /// When a call began or ended, or a commit was asked for or answered.
+    var movedAt: Instant
     /// Rows delivered since the lane exists.
     package internal(set) var delivered = 0
 
@@ -76,6 +78,7 @@ package actor Lane {
         storingGate = storedGate
         claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
         lastProgress = now()
+        movedAt = lastProgress
     }
 
     enum Event: Sendable {
@@ -116,6 +119,7 @@ package actor Lane {
         guard !isActive, !isStopping else { return }
         isActive = true
         lastProgress = now()
+        movedAt = lastProgress
         Task { await deliverAll() }
     }
 
@@ -231,6 +235,7 @@ package actor Lane {
     // MARK: Events
 
     func handle(_ event: Event) {
+        movedAt = now()
         switch event {
         case .timer:
             timerAt = nil

@@ -20,10 +20,10 @@ package actor SyncEngine {
     let parts: Parts
     private let readPatience: Span
     private let processID: Int64
-    private let commits: CommitQueue
+    let commits: CommitQueue
     let reporter: DeliveryReporter
     let planner: Planner
-    private let lanes: [Lane]
+    let lanes: [Lane]
     private let pollers: [Poller]
     private let inboundReporter: InboundReporter
     private let transports: [any HTTPTransport]
@@ -31,6 +31,8 @@ package actor SyncEngine {
     var isStopping = false
     private var hasBegun = false
     private var repairedAt: Instant?
+    /// When the run in progress came a step further.
+    private(set) var stepAt: Instant?
 
     /// - Parameters:
     ///   - patience: how long an unusable database is waited for while outcomes have to be written.
@@ -83,6 +85,8 @@ package actor SyncEngine {
     /// One run. Failures of remotes are no errors; only the database can stop a run.
     package func run(cause: String) async -> Summary {
         let startedAt = parts.now()
+        stepAt = startedAt
+        defer { stepAt = nil }
         var summary = Summary(runID: 0, counts: RunCounts())
         do {
             summary.runID = try await parts.store.beginRun(cause: cause, processID: processID, now: startedAt)
@@ -130,7 +134,7 @@ package actor SyncEngine {
         await LaneBarrier.wait(for: messageLanes, stall: configuration.schedule.stall, now: parts.now)
         // All of it is fed first: feeding page by page between plans would look at the same conversations again, and the brake has to
         // see the whole.
-        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 {}
+        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 { stepAt = parts.now() }
         var brake = Brake(configuration.brake)
         try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &brake, &summary)
         try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &brake, &summary)
@@ -142,6 +146,7 @@ package actor SyncEngine {
         var reading: [Poller] = []
         for poller in pollers where await poller.start() { reading.append(poller) }
         inboundReporter.report(try await parts.store.workOffInbox(planner.inbound(now: parts.now())))
+        stepAt = parts.now()
         let deadline = parts.now() + readPatience
         for poller in reading { await poller.wait(atMost: max(deadline - parts.now(), .zero)) }
     }
@@ -150,6 +155,7 @@ package actor SyncEngine {
     private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ brake: inout Brake, _ summary: inout Summary) async throws {
         brake.beginStage()
         while !isStopping, let batch = try await planPage(stage, &brake, runID: summary.runID) {
+            stepAt = parts.now()
             take(batch, &summary)
             if batch.planned > batch.held { for lane in lanes { await lane.start(run: summary.runID) } }
             if batch.examined == 0 { break }
@@ -161,6 +167,7 @@ package actor SyncEngine {
     private func planMessages(_ summary: inout Summary) async throws {
         while !isStopping {
             let batch = try await parts.store.planMessages(planner.context(runID: summary.runID, now: parts.now()))
+            stepAt = parts.now()
             take(batch, &summary)
             if batch.examined == 0 { return }
         }

@@ -22,6 +22,8 @@ package enum LogLevel: String, CaseIterable, Sendable, Comparable {
 
 package enum LogFormat: String, CaseIterable, Sendable {
     case logfmt, json
+    /// The journal's native protocol, fields and all.
+    case journal
 }
 
 /// One line of the log: a stable name and ordered fields (docs/log-events.md).
@@ -67,14 +69,16 @@ package final class EventLog: Sendable {
     private let now: @Sendable () -> Instant
     /// systemd reads a priority from the beginning of lines when standard output is its journal.
     private let hasPriorityPrefix: Bool
+    private let journal: JournalWriter
 
     package init(
-        _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal,
+        _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
         now: @escaping @Sendable () -> Instant = SystemClock.now,
         output: @escaping @Sendable (String) -> Void = EventLog.standardOutput
     ) {
         self.settings = Mutex(settings)
         self.hasPriorityPrefix = hasPriorityPrefix
+        self.journal = journal
         self.now = now
         self.output = Mutex(output)
     }
@@ -89,9 +93,22 @@ package final class EventLog: Sendable {
         // A call that went well is of interest to those who asked for all of them.
         if settings.deliveries == .failures, event.name == "delivery.attempted", event.level == .info { return }
         output.withLock { write in
-            let line = LogLine.render(event, at: now(), as: settings.format)
-            write(hasPriorityPrefix ? "<\(event.level.priority)>\(line)" : line)
+            if settings.format == .journal {
+                switch journal.write(event) {
+                case .taken: return
+                case .refused(let isFirst): if isFirst { write(line(EventLog.journalUnavailable, .journal)) }
+                }
+            }
+            write(line(event, settings.format))
         }
+    }
+
+    private static let journalUnavailable = LogEvent("log.journal_unavailable", level: .warning)
+        .with("path", JournalWriter.systemPath).with("hint", "lines go to standard output; log.format \"logfmt\" does without the journal")
+
+    private func line(_ event: LogEvent, _ format: LogFormat) -> String {
+        let line = LogLine.render(event, at: now(), as: format)
+        return hasPriorityPrefix ? "<\(event.level.priority)>\(line)" : line
     }
 
     package static let standardOutput: @Sendable (String) -> Void = { line in

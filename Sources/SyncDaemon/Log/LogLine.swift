@@ -4,22 +4,22 @@ import SyncCore
 enum LogLine {
     static func render(_ event: LogEvent, at time: Instant, as format: LogFormat) -> String {
         switch format {
-        case .logfmt: logfmt(event, at: time)
+        // What the journal does not take is written as text.
+        case .logfmt, .journal: logfmt(event, at: time)
         case .json: json(event, at: time)
         }
     }
 
     private static func logfmt(_ event: LogEvent, at time: Instant) -> String {
-        var line = "ts=\(time.iso8601) level=\(event.level.rawValue) event=\(event.name)"
-        for (key, value) in event.fields {
-            line += " \(key)="
-            switch value {
-            case .text(let text): line += quoted(text)
-            case .number(let number): line += "\(number)"
-            case .flag(let flag): line += "\(flag)"
-            }
-        }
-        return line
+        let line = "ts=\(time.iso8601) level=\(event.level.rawValue) event=\(event.name)"
+        return event.fields.isEmpty ? line : "\(line) \(fields(event))"
+    }
+
+    /// The fields alone.
+    static func fields(_ event: LogEvent) -> String {
+        event.fields.map { key, value in
+            if case .text(let text) = value { "\(key)=\(quoted(text))" } else { "\(key)=\(value.plain)" }
+        }.joined(separator: " ")
     }
 
     /// Bare where that is unambiguous, a JSON string otherwise.
@@ -36,11 +36,7 @@ enum LogLine {
         var line = "{\"ts\":\"\(time.iso8601)\",\"level\":\"\(event.level.rawValue)\",\"event\":\"\(event.name)\""
         for (key, value) in event.fields {
             line += ",\"\(key)\":"
-            switch value {
-            case .text(let text): line += JSONValue.string(text).text
-            case .number(let number): line += "\(number)"
-            case .flag(let flag): line += "\(flag)"
-            }
+            if case .text(let text) = value { line += JSONValue.string(text).text } else { line += value.plain }
         }
         return line + "}"
     }

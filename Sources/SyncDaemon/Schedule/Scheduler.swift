@@ -22,6 +22,8 @@ package actor Scheduler {
     private var looksPlanned = 0
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private var isStopped = false
+    /// Nil while a run is in progress.
+    private var alarmAt: Instant?
 
     package init(
         _ settings: Configuration.Schedule, store: Store, now: @escaping @Sendable () -> Instant,
@@ -43,6 +45,9 @@ package actor Scheduler {
         carryOut(schedule.start(now: now()))
         return watcher != nil
     }
+
+    /// When the next run is due at the latest; nil while one is in progress, and after the end.
+    package func alarm() -> Instant? { alarmAt }
 
     package func request() {
         carryOut(schedule.requested(now: now()))
@@ -94,6 +99,7 @@ package actor Scheduler {
         for action in actions {
             switch action {
             case .startRun(let cause):
+                alarmAt = nil
                 Task { runEnded(await runEngine(cause)) }
             case .lookForDue:
                 Task { await lookForDue() }
@@ -106,6 +112,7 @@ package actor Scheduler {
     }
 
     private func arm(_ moment: Instant) {
+        alarmAt = moment
         timer?.cancel()
         let timer = DispatchSource.makeTimerSource(queue: executor.queue)
         timer.setEventHandler { @Sendable [weak self] in self?.assumeIsolated { $0.alarmRang() } }
@@ -119,6 +126,7 @@ package actor Scheduler {
 
     private func finish() {
         isStopped = true
+        alarmAt = nil
         timer?.cancel()
         timer = nil
         watcher = nil

@@ -20,6 +20,7 @@ package actor Daemon {
     private let tally = DeliveryTally()
     private let upkeep: Upkeep
     private let signals: UnixSignalsSequence
+    private let notifier = ServiceNotifier()
 
     /// Lets an engine that was made before its scheduler ask for a run.
     private actor WakeUp {
@@ -72,10 +73,15 @@ package actor Daemon {
             LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
                 .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
+        if let backup = store.backupPath {
+            log.write(LogEvent("store.migrated", level: .notice).with("path", store.path).with("backup", backup))
+        }
         let calls = try await bindOrGiveUp()
         await startScheduler()
         await webhooks.adopt(calls)
         log.write(LogEvent("service.ready", level: .notice))
+        notifier.ready()
+        let watch = ServiceWatch(notifier, log: log, now: now) { await self.watched }
         let stateLines = Task { await writeStateLines() }
         for await signal in signals {
             if signal == .sighup {
@@ -86,6 +92,7 @@ package actor Daemon {
             }
         }
         stateLines.cancel()
+        watch.end()
         log.write(LogEvent("service.stopped", level: .notice))
     }
 
@@ -97,6 +104,10 @@ package actor Daemon {
             await engine.stop(within: .zero)
             throw error
         }
+    }
+
+    private var watched: ServiceWatch.Subject {
+        .init(scheduler: scheduler, engine: engine, store: store, remotes: configuration.enabledRemotes.map(\.name))
     }
 
     private func startScheduler() async {
@@ -111,6 +122,8 @@ package actor Daemon {
     private func stop(because reason: String) async {
         log.write(
             LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await engine.inFlight()))
+        // Cutting off and writing down takes a while beyond the bound for calls.
+        notifier.stopping(within: configuration.schedule.shutdownTimeout + .seconds(20))
         await webhooks.stop()
         await stopWork()
     }
@@ -124,6 +137,8 @@ package actor Daemon {
 
     /// An invalid file changes nothing. A valid one takes effect when the calls in flight have ended.
     private func reload() async {
+        notifier.reloading()
+        defer { notifier.ready() }
         do {
             let fresh = try ConfigurationFile.load(path: configurationPath)
             guard fresh.databasePath == configuration.databasePath else {

@@ -11,21 +11,26 @@ package struct Inspection: Sendable {
         }
 
         package enum Area: String, Sendable {
-            case configuration, credentials, database
+            case configuration, credentials, database, remote
         }
 
         package var severity: Severity
         package var area: Area
         package var text: String
+        /// What to do about it.
+        package var hint: String?
     }
 
     /// From this SQLite version on, two processes that write and checkpoint at the same moment cannot damage the WAL any more.
     private static let soundLibrary = [3, 51, 3]
 
     private let configurationPath: String
+    private let isOnline: Bool
 
-    package init(configurationPath: String) {
+    /// - Parameter isOnline: also asks each remote whether it takes the credential.
+    package init(configurationPath: String, isOnline: Bool = false) {
         self.configurationPath = configurationPath
+        self.isOnline = isOnline
     }
 
     package func findings() async -> [Finding] {
@@ -33,7 +38,8 @@ package struct Inspection: Sendable {
         do {
             configuration = try ConfigurationFile.load(path: configurationPath)
         } catch {
-            return error.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description) }
+            let hint = FileManager.default.fileExists(atPath: configurationPath) ? nil : Inspection.howToBegin
+            return error.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description, hint: hint) }
         }
         var findings = [
             Finding(
@@ -54,8 +60,13 @@ package struct Inspection: Sendable {
             }
         }
         for remote in configuration.enabledRemotes { findings += check(remote) }
-        return findings + (await checkDatabase(configuration))
+        findings += await checkDatabase(configuration)
+        if isOnline { findings += await tryRemotes(of: configuration) }
+        return findings
     }
+
+    private static let howToBegin =
+        "`convosync init --remote helpdesk --remote vg` writes one for the remotes that you name: helpdesk, fin, voicebot, vg"
 
     private func check(_ remote: RemoteConfiguration) -> [Finding] {
         var findings: [Finding] = []
@@ -65,11 +76,20 @@ package struct Inspection: Sendable {
                     severity: .warning, area: .configuration,
                     text: "remotes.\(remote.name).url is http: the token travels unencrypted; use https outside of this machine"))
         }
+        if Inspection.isExample(remote) {
+            findings.append(
+                Finding(
+                    severity: .warning, area: .configuration, text: "remotes.\(remote.name) still has the values of the example",
+                    hint: "fill in url\(remote.kind == .vg ? " and agent_id" : "")"))
+        }
         do {
             _ = try remote.credential.read()
             findings.append(Finding(severity: .ok, area: .credentials, text: "remotes.\(remote.name) has a token"))
         } catch {
-            findings.append(Finding(severity: .problem, area: .credentials, text: "remotes.\(remote.name).\(error.reason)"))
+            findings.append(
+                Finding(
+                    severity: Inspection.isServiceOnly(remote.credential) ? .warning : .problem, area: .credentials,
+                    text: "remotes.\(remote.name).\(error.reason)", hint: Inspection.remedy(for: remote.credential)))
         }
         findings += checkPrivacy(of: remote.credential, holding: "token")
         return findings + checkWebhook(of: remote)
@@ -93,7 +113,11 @@ package struct Inspection: Sendable {
             return [Finding(severity: .ok, area: .credentials, text: "remotes.\(remote.name).webhook has a secret")]
                 + checkPrivacy(of: webhook.secret, holding: "secret")
         } catch {
-            return [Finding(severity: .problem, area: .credentials, text: "remotes.\(remote.name).webhook.\(error.reason)")]
+            return [
+                Finding(
+                    severity: Inspection.isServiceOnly(webhook.secret) ? .warning : .problem, area: .credentials,
+                    text: "remotes.\(remote.name).webhook.\(error.reason)", hint: Inspection.remedy(for: webhook.secret))
+            ]
         }
     }
 
@@ -120,18 +144,7 @@ package struct Inspection: Sendable {
                     text: "SQLite \(version); before 3.51.3 do not run checkpoints of your own on the file while convosync runs"))
         }
         guard FileManager.default.fileExists(atPath: path) else {
-            let directory = (path as NSString).deletingLastPathComponent
-            guard FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) else {
-                return findings + [
-                    Finding(
-                        severity: .problem, area: .database,
-                        text: "\(path) does not exist and its directory is missing or cannot be written")
-                ]
-            }
-            return findings + [
-                Finding(
-                    severity: .warning, area: .database, text: "\(path) does not exist yet; `convosync migrate` or the service creates it")
-            ]
+            return findings + [Inspection.absence(of: path)]
         }
         do {
             let store = try Store(path: path, access: .existing)
@@ -142,7 +155,7 @@ package struct Inspection: Sendable {
                     text: "\(path), journal_mode=\(durability.journalMode) synchronous=\(durability.synchronous)"))
             findings += try await checkLinks(configuration, store)
         } catch {
-            findings.append(Finding(severity: .problem, area: .database, text: "\(error)"))
+            findings.append(Finding(severity: .problem, area: .database, text: "\(error)", hint: Inspection.remedy(for: error, path: path)))
         }
         return findings
     }

@@ -14,7 +14,10 @@ extension ProcessIdentity {
     package static func isGone(_ process: ProcessIdentity) -> Bool {
         if process.bootID != systemBootID { return !systemBootID.isEmpty && !process.bootID.isEmpty }
         guard process.pidNamespace == systemPIDNamespace, !systemPIDNamespace.isEmpty else { return false }
-        return startedTicks(of: process.pid) != process.startedTicks
+        if let ticks = startedTicks(of: process.pid) { return ticks != process.startedTicks }
+        // /proc may hide what belongs to other users (ProtectProc=invisible); a signal that is refused has found the process.
+        guard let pid = pid_t(exactly: process.pid), pid > 0 else { return true }
+        return kill(pid, 0) != 0 && errno == ESRCH
     }
 
     private static let systemBootID: String = text(of: "/proc/sys/kernel/random/boot_id")

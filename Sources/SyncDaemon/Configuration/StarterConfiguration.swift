@@ -1,0 +1,136 @@
+import Foundation
+import SyncCore
+import SyncRemotes
+
+/// The configuration that `convosync init` writes: what has to be filled in, with a word about each, and nothing else. All other keys
+/// have defaults (convosync.toml(5)).
+package struct StarterConfiguration: Sendable, Equatable {
+    package struct Remote: Sendable, Equatable {
+        package var name: String
+        package var kind: RemoteKind
+
+        /// `vg`, or `sales=vg` for a name that is no kind.
+        package init(_ text: String) throws(Refusal) {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let kinds = RemoteKind.allCases.map(\.rawValue)
+            guard let kind = RemoteKind(rawValue: parts[parts.count - 1]) else {
+                let word = parts[parts.count - 1]
+                throw Refusal(
+                    "\"\(word)\" is none of \(kinds.joined(separator: ", "))\(Spelling.hint(word, among: kinds)); write NAME=KIND for a name of your own"
+                )
+            }
+            let isPlain =
+                !parts[0].isEmpty
+                && parts[0].utf8.allSatisfy { byte in
+                    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                        || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                }
+            guard isPlain else { throw Refusal("the name \"\(parts[0])\" has other characters than a to z, 0 to 9, - and _") }
+            name = parts[0]
+            self.kind = kind
+        }
+    }
+
+    package var remotes: [Remote]
+    /// Where the configuration goes; the tokens are expected beside it.
+    package var directory: String
+    package var databasePath: String
+
+    package init(remotes: [Remote], directory: String, databasePath: String) throws(Refusal) {
+        self.remotes = remotes
+        self.directory = directory
+        self.databasePath = databasePath
+        let names = remotes.map(\.name)
+        if let name = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
+            throw Refusal("the remote \(name) is there twice")
+        }
+    }
+
+    package func tokenPath(of remote: Remote) -> String { "\(directory)/\(remote.name).token" }
+
+    package var text: String {
+        ([head] + remotes.map(section)).joined(separator: "\n")
+    }
+
+    private var head: String {
+        """
+        # The configuration of convosync. What is not here has its default; convosync.toml(5) explains every key.
+        #
+        # `convosync check` says what is missing, `systemctl reload convosync` puts changes into effect.
+
+        [database]
+        # The file that the application writes. The service creates it with its tables; the application's user has to be a member of
+        # the group convosync.
+        path = \(quoted(databasePath))
+
+        [assignees]
+        # The values of conversations.assignee_id that mean "the AI answers". Any other value is a person, NULL is nobody.
+        ai = ["agent_fin"]
+
+        """
+    }
+
+    private func section(_ remote: Remote) -> String {
+        var lines = ["[remotes.\(remote.name)]"]
+        if remote.name != remote.kind.rawValue { lines.append("kind = \(quoted(remote.kind.rawValue))") }
+        lines += keys(remote.kind)
+        lines += [
+            "# A file that holds the token and nothing else; the service's group has to be able to read it.",
+            "token_file = \(quoted(tokenPath(of: remote)))",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func keys(_ kind: RemoteKind) -> [String] {
+        switch kind {
+        case .helpdesk:
+            [
+                "# FILL IN: where your helpdesk takes calls; /update_conversation is appended.",
+                "url = \"https://helpdesk.example.com/api/fin\"",
+            ]
+        case .fin:
+            [
+                "# For workspaces in Europe https://api.eu.intercom.io, in Australia https://api.au.intercom.io.",
+                "url = \"https://api.intercom.io\"",
+            ]
+        case .voicebot:
+            ["# FILL IN: your tenant; /conversations is appended.", "url = \"https://tenant.example.com/third-party/v1\""]
+        case .vg:
+            [
+                "# FILL IN: the host of your region and API version; /agents/… is appended.", "url = \"https://vg.example.com\"",
+                "# FILL IN: the agent of links that name none.", "agent_id = \"your-agent\"",
+            ]
+        }
+    }
+
+    private func quoted(_ text: String) -> String { JSONValue.string(text).text }
+
+    /// Writes the file and nothing over another one; its folder is created when it is missing.
+    /// - Throws: a ``Refusal`` that says why not.
+    package func write(to path: String) throws(Refusal) {
+        let folder = (path as NSString).deletingLastPathComponent
+        if !folder.isEmpty, !FileManager.default.fileExists(atPath: folder) {
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
+            } catch {
+                throw Refusal("the folder \(folder) does not exist and cannot be created by this user")
+            }
+        }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else {
+            throw Refusal(
+                errno == EEXIST
+                    ? "\(path) exists already and is left as it is; --path writes elsewhere"
+                    : "\(path) cannot be written by this user: \(String(cString: strerror(errno)))")
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do {
+            try file.write(contentsOf: Data(text.utf8))
+            try file.close()
+        } catch {
+            unlink(path)
+            throw Refusal("\(path) could not be written completely, and was removed: \(error.localizedDescription)")
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import SyncStore
+
+/// What to do about what is missing: on a fresh installation, one step after the other.
+extension Inspection {
+    /// The URLs of config/convosync.toml and of `convosync init`, in a domain that nobody can have (RFC 2606 section 3), or its agent.
+    static func isExample(_ remote: RemoteConfiguration) -> Bool {
+        let host = RemoteURL.host(of: remote.url)
+        let isReserved = host == "example.com" || host?.hasSuffix(".example.com") == true
+        return isReserved || (remote.kind == .vg && remote.profile.agentID == "your-agent")
+    }
+
+    /// A systemd credential exists while the service runs, and for nobody else.
+    static func isServiceOnly(_ source: CredentialSource, environment: [String: String] = ProcessInfo.processInfo.environment) -> Bool {
+        if case .systemd = source { environment["CREDENTIALS_DIRECTORY"] == nil } else { false }
+    }
+
+    static func remedy(for source: CredentialSource) -> String {
+        switch source {
+        case .file(let path) where FileManager.default.fileExists(atPath: path):
+            "one word in it, and readable for \(userName): chgrp convosync \(path); chmod 0640 \(path)"
+        case .file(let path):
+            "install -m 0640 -g convosync /dev/stdin \(path)   (paste it, then Control-D)"
+        case .systemd(let name) where name.hasPrefix("remote_"):
+            "install -D -m 0600 /dev/stdin /etc/convosync/credentials/\(name.dropFirst(7)), then restart the service; only it can read it"
+        case .systemd(let name):
+            "a drop-in with LoadCredential=\(name):PATH (systemctl edit convosync), then restart the service; only it can read it"
+        case .environment(let variable):
+            "set \(variable) for the service: a drop-in with EnvironmentFile=PATH (systemctl edit convosync)"
+        }
+    }
+
+    /// Why there is no database yet, and whether that is a problem.
+    static func absence(of path: String) -> Finding {
+        let given = (path as NSString).deletingLastPathComponent
+        let directory = given.isEmpty ? "." : given
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue else {
+            return Finding(
+                severity: .problem, area: .database, text: "\(path) does not exist, nor does its directory",
+                hint: "install -d -m 2770 -o convosync -g convosync \(directory), or correct database.path")
+        }
+        guard FileManager.default.isWritableFile(atPath: directory) else {
+            return Finding(
+                severity: .problem, area: .database, text: "\(path) does not exist, and \(userName) may not write to its directory",
+                hint: "make the directory writable for the group convosync: chgrp convosync \(directory); chmod 2770 \(directory)")
+        }
+        return Finding(
+            severity: .warning, area: .database, text: "\(path) does not exist yet", hint: "`convosync migrate` or the service creates it")
+    }
+
+    static func remedy(for error: any Error, path: String) -> String? {
+        switch error as? StoreError {
+        case .cannotOpen, .readOnly:
+            "\(userName) has to be able to write the file, its -wal and -shm files and the directory: "
+                + "let all belong to a group that both the application and the service are in, with mode 0660 and 2770"
+        default: nil
+        }
+    }
+
+    /// As whom this is looked at.
+    static var userName: String {
+        guard let entry = getpwuid(geteuid()) else { return "user \(geteuid())" }
+        return "user \(String(cString: entry.pointee.pw_name))"
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import SyncCore
+
+/// Tells systemd how the service is doing, in the protocol of sd_notify(3). Without a service manager nothing is said.
+package struct ServiceNotifier: Sendable {
+    private let socket: DatagramSocket?
+    /// How often `WATCHDOG=1` has to come; nil: nobody waits for it (sd_watchdog_enabled(3)).
+    package let watchdog: Span?
+
+    /// - Parameter environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    package init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        socket = environment["NOTIFY_SOCKET"].flatMap { DatagramSocket(path: $0) }
+        let isMeant = environment["WATCHDOG_PID"].map { $0 == "\(getpid())" } ?? true
+        let microseconds = environment["WATCHDOG_USEC"].flatMap { Int64($0) } ?? 0
+        watchdog = socket != nil && isMeant && microseconds >= 1000 ? .milliseconds(microseconds / 1000) : nil
+    }
+
+    package var isListenedTo: Bool { socket != nil }
+
+    package func ready() { send(["READY=1"]) }
+
+    /// The reload is over with the next ``ready()``. systemd 253 and later compare the time, those before it ignore it.
+    package func reloading() {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        send(["RELOADING=1", "MONOTONIC_USEC=\(Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)"])
+    }
+
+    /// - Parameter bound: how long the stop may take, whatever the unit's TimeoutStopSec= says.
+    package func stopping(within bound: Span) {
+        send(["STOPPING=1", "EXTEND_TIMEOUT_USEC=\(bound.milliseconds * 1000)"])
+    }
+
+    package func status(_ line: String) { send(["STATUS=\(ServiceNotifier.oneLine(line))"]) }
+
+    package func alive() { send(["WATCHDOG=1"]) }
+
+    private static func oneLine(_ text: String) -> String {
+        String(text.map { $0.isNewline ? " " : $0 }.prefix(400))
+    }
+
+    /// One datagram for all of it: they take effect together.
+    private func send(_ assignments: [String]) {
+        _ = socket?.send(Array(assignments.joined(separator: "\n").utf8))
+    }
+}

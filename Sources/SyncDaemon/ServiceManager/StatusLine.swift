@@ -1,0 +1,26 @@
+import SyncCore
+import SyncStore
+
+/// The one line that `systemctl status` shows: what waits, for how long, and which remotes need somebody.
+enum StatusLine {
+    static func text(_ status: StoreStatus, now: Instant) -> String {
+        let waiting = status.remotes.reduce(0) { $0 + $1.pending + $1.inFlight } + status.unplanned
+        let oldest = status.remotes.compactMap { $0.oldestPendingAt.flatMap(Instant.init(iso8601:)) }.min()
+        var parts = [waiting == 0 ? "nothing waits" : "\(waiting) waiting"]
+        if let oldest { parts[0] += ", oldest \(Span.seconds(max((now - oldest).milliseconds / 1000, 0)))" }
+        parts += status.remotes.compactMap { remote in condition(remote, now: now).map { "\(remote.name) \($0)" } }
+        let dead = status.remotes.reduce(0) { $0 + $1.dead }
+        let uncertain = status.remotes.reduce(0) { $0 + $1.uncertain }
+        if dead > 0 { parts.append("\(dead) dead") }
+        if uncertain > 0 { parts.append("\(uncertain) uncertain") }
+        return parts.joined(separator: "; ")
+    }
+
+    private static func condition(_ remote: RemoteStatus, now: Instant) -> String? {
+        if remote.gate.pausedAt != nil { return "paused" }
+        if remote.gate.parkedAt != nil { return "parked" }
+        if let until = remote.gate.throttledUntil, until > now { return "throttled" }
+        if let until = remote.gate.breakerOpenUntil, until > now { return "breaker open" }
+        return nil
+    }
+}

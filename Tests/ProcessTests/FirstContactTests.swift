@@ -1,0 +1,82 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// From nothing to a service that delivers, by what the program itself says.
+@Suite(.serialized) struct FirstContactTests {
+    @Test func `init, then check names what is missing one after the other`() async throws {
+        try await withScenario { scenario in
+            let path = "\(scenario.directory)/new/convosync.toml"
+            func check() async throws -> ConvosyncProcess.Result { try await scenario.start(["check", "--config", path]).end() }
+
+            let nothing = try await check()
+            #expect(nothing.exitCode == 78)
+            #expect(nothing.output.contains("convosync init --remote"))
+
+            let written = try await scenario.start(
+                ["init", "--config", path, "--remote", "vg", "--remote", "sales=vg", "--database", "\(scenario.directory)/none/x.db"]
+            ).end()
+            #expect(written.exitCode == 0, "\(written.errorOutput)")
+            #expect(written.output.contains("install -m 0640 /dev/stdin"))
+
+            let fresh = try await check()
+            #expect(fresh.exitCode == 78)
+            for expected in [
+                "vg.token: the file does not exist", "sales.token", "still has the values of the example", "nor does its directory",
+            ] {
+                #expect(fresh.output.contains(expected), "\(expected) in \(fresh.output)")
+            }
+
+            for name in ["vg", "sales"] { try scenario.write("sandbox-token", to: "new/\(name).token") }
+            #expect(try await check().exitCode == 69)
+            try FileManager.default.createDirectory(atPath: "\(scenario.directory)/none", withIntermediateDirectories: false)
+            #expect(try await check().exitCode == 0)
+
+            let again = try await scenario.start(["init", "--config", path, "--remote", "fin"]).end()
+            #expect(again.exitCode == 78)
+            #expect(again.errorOutput.contains("exists already and is left as it is"))
+        }
+    }
+
+    @Test func `init writes to standard output on request, and refuses what is no remote`() async throws {
+        try await withScenario { scenario in
+            let shown = try await scenario.start(["init", "--remote", "helpdesk", "--path", "-"]).end()
+            #expect(shown.exitCode == 0)
+            #expect(shown.output.contains("[remotes.helpdesk]"))
+            for arguments in [["init"], ["init", "--remote", "helpdesc"], ["init", "--remote", "vg", "--remote", "vg"]] {
+                #expect(try await scenario.start(arguments).end().exitCode == 64, "\(arguments)")
+            }
+        }
+    }
+
+    @Test func `check --online asks harmlessly, and says so where it cannot`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            let before = try await scenario.run("check", "--online")
+            #expect(before.exitCode == 0, "\(before.output)")
+            #expect(before.output.contains("none is known yet"))
+            #expect(before.output.contains("Fin's interface has no call that reads"))
+            for remote in ["voicebot", "vg"] { #expect(before.output.contains("remotes.\(remote), asked with GET")) }
+            #expect(scenario.requestCount("fin") == 0 && scenario.requestCount("helpdesk") == 0)
+            #expect(scenario.world.requests().allSatisfy { $0.method == "GET" })
+
+            try await scenario.sync()
+            let after = try await scenario.run("check", "--online")
+            #expect(after.output.contains("remotes.helpdesk, asked with POST /get_conversation, takes the token"), "\(after.output)")
+        }
+    }
+
+    @Test func `check --online tells a refused token from a remote that is down`() async throws {
+        try await withScenario { scenario in
+            var refused = FaultRule(.status)
+            refused.status = 401
+            try scenario.world.setFaults([refused], on: "vg")
+            let wrong = try await scenario.run("check", "--online")
+            #expect(wrong.exitCode == 78)
+            #expect(wrong.output.contains("refuses: HTTP 401"))
+            #expect(!wrong.output.contains("sandbox-token"))
+            try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
+            #expect(try await scenario.run("check", "--online").exitCode == 75)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// SIGHUP while there is work: what is in flight, and what waits for a credential.
+@Suite(.serialized) struct ReloadTests {
+    @Test func `calls in flight live through a reload, and are made once`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...3)
+            try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 900)], on: "vg")
+            let daemon = try await scenario.startDaemon()
+            _ = await scenario.world.wait(for: .seconds(30)) { $0.requests(instance: "vg").count == 3 }
+            try scenario.configure { $0["remotes.helpdesk", "concurrency"] = "2" }
+            daemon.send(SIGHUP)
+            try await daemon.event("config.reloaded")
+            #expect(try await scenario.remainingDifferences() == [])
+            #expect(try await scenario.settle())
+            #expect(scenario.requestCount("vg") == 3)
+            #expect(try await scenario.texts("SELECT DISTINCT state || attempts FROM outbox WHERE remote = 'vg'") == ["delivered1"])
+            #expect(!daemon.events.contains { $0["outcome"] == "interrupted" })
+        }
+    }
+
+    @Test func `a credential that changed unparks its remote with the reload, at once`() async throws {
+        try await withScenario { scenario in
+            try scenario.write("wrong-token", to: "vg.token")
+            // Neither a run nor a probe comes by itself in the time of this test.
+            try scenario.configure { configuration in
+                configuration["remotes.vg", "token_file"] = "\"vg.token\""
+                configuration["remotes.vg", "probe_interval"] = "\"1h\""
+            }
+            try await scenario.addConversations(1...2)
+            let daemon = try await scenario.startDaemon()
+            try await daemon.event("remote.parked") { $0["remote"] == "vg" }
+            #expect(try await eventually { scenario.world.state(of: "helpdesk").count == 2 })
+            try scenario.write("sandbox-token", to: "vg.token")
+            daemon.send(SIGHUP)
+            try await daemon.event("remote.resumed", within: .seconds(8)) { $0["remote"] == "vg" }
+            #expect(try await scenario.remainingDifferences() == [])
+        }
+    }
+
+    @Test func `a file that is wrong in many ways changes nothing and says all of it`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            let daemon = try await scenario.startDaemon()
+            try scenario.configure { configuration in
+                configuration["remotes.vg", "concurency"] = "1"
+                configuration["schedule", "interval"] = "5"
+                configuration["log", "format"] = "\"xml\""
+            }
+            daemon.send(SIGHUP)
+            for key in ["remotes.vg.concurency", "schedule.interval", "log.format"] {
+                try await daemon.event("config.rejected") { $0["error"]?.string?.contains(key) == true }
+            }
+            try await scenario.setTitle("still at work", of: "c1")
+            try await scenario.request("vg", containing: "still at work")
+        }
+    }
+}

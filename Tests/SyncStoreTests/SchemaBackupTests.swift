@@ -1,0 +1,77 @@
+import Foundation
+import GRDB
+import Migrations
+import Testing
+
+@testable import SyncStore
+
+/// The copy that is made before the schema is changed.
+@Suite struct SchemaBackupTests {
+    private let folder: URL
+    private var path: String { folder.appending(path: "convosync.db").path }
+
+    init() throws {
+        folder = try Bench.temporaryFolder()
+    }
+
+    private func copies() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains(".before-") }.sorted()
+    }
+
+    /// A database as an earlier version left it: all migrations but the last.
+    private func makeOlderDatabase() throws {
+        let queue = try DatabaseQueue(path: path)
+        let migrator = Store.migrator
+        try migrator.migrate(queue, upTo: migrator.migrations[migrator.migrations.count - 2])
+        try queue.write { try $0.execute(sql: "INSERT INTO users (id, name) VALUES ('u1', 'Jane Doe')") }
+        try queue.close()
+        try FileManager.default.setAttributes([.posixPermissions: 0o660], ofItemAtPath: path)
+    }
+
+    @Test func `a new database is not copied, nor one that is up to date`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        #expect(try Store(path: path, access: .migrating).backupPath == nil)
+        #expect(try Store(path: path, access: .migrating).backupPath == nil)
+        #expect(try copies() == [])
+    }
+
+    @Test func `an older database is copied as it was, with its mode, and then migrated`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeOlderDatabase()
+        let store = try Store(path: path, access: .migrating)
+        let backup = try #require(store.backupPath)
+        #expect(try copies().count == 1)
+        #expect(backup.contains("convosync.db.before-\(Store.migrator.migrations.last ?? "")-"))
+        #expect(try FileManager.default.attributesOfItem(atPath: backup)[.posixPermissions] as? Int == 0o660)
+        let copy = try DatabaseQueue(path: backup)
+        let (applied, names, soundness) = try copy.read { db in
+            (
+                try Store.migrator.appliedIdentifiers(db), try String.fetchAll(db, sql: "SELECT name FROM users"),
+                try String.fetchAll(db, sql: "PRAGMA integrity_check")
+            )
+        }
+        #expect(applied.count == Store.migrator.migrations.count - 1)
+        #expect(names == ["Jane Doe"])
+        #expect(soundness == ["ok"])
+    }
+
+    @Test func `the newest three copies stay`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeOlderDatabase()
+        let old = (1...4).map { "convosync.db.before-000\(5 - $0)_x-2026010\($0)T000000Z" }
+        for name in old { _ = FileManager.default.createFile(atPath: folder.appending(path: name).path, contents: nil) }
+        let backup = try #require(try Store(path: path, access: .migrating).backupPath)
+        #expect(Set(try copies()) == Set(old.suffix(2) + [(backup as NSString).lastPathComponent]))
+    }
+
+    @Test func `without room for the copy nothing is changed`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeOlderDatabase()
+        // A folder in the place of the copy.
+        let queue = try DatabaseQueue(path: path)
+        #expect(throws: (any Error).self) {
+            try SchemaBackup.make(of: queue, path: path, before: "missing/folder")
+        }
+        #expect(try copies() == [])
+    }
+}

@@ -79,7 +79,7 @@ extension Lane {
         }
         inboundReporter.report(reply.reconciled)
         let hasNews = reply.reconciled.contains { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }
-        if reply.hasFreedPlanning || hasNews { onPlanningFreed() }
+        if reply.hasFreedPlanning || hasNews { onWork() }
         resumedAt = .some(reply.resumedAt)
         if claims.hasAsked { retriesWait = reply.hasLeftRetries }
         claims.brought(reply.claimed.count)

@@ -19,8 +19,9 @@ package actor Lane {
     let reporter: DeliveryReporter
     let inboundReporter: InboundReporter
     let credentials: Credentials
-    /// Called when a conversation can be planned whose planning waited for a call of this lane.
-    let onPlanningFreed: @Sendable () -> Void
+    /// Called when there is something for a run to do: to plan what waited for a call, or to find out when rows fall due that were put
+    /// back after the run had ended.
+    let onWork: @Sendable () -> Void
     let now: @Sendable () -> Instant
 
     var gate: RemoteGate
@@ -40,6 +41,8 @@ package actor Lane {
     var timerAt: Instant?
     var isActive = false
     var isStopping = false
+    /// The run ended before the lane's work did.
+    private var outlivesRun = false
     /// The store has to be asked whether the remote was paused or resumed.
     var mayBeSteered = false
     /// When the remote was last resumed by hand, as the store said it last; the outer nil: it has not been asked yet.
@@ -63,7 +66,7 @@ package actor Lane {
 
     init(
         remote: RemoteConfiguration, courier: Courier, credentials: Credentials, commits: CommitQueue, reporter: DeliveryReporter,
-        inboundReporter: InboundReporter, onPlanningFreed: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
+        inboundReporter: InboundReporter, onWork: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
     ) {
         self.remote = remote
         self.courier = courier
@@ -71,7 +74,7 @@ package actor Lane {
         self.commits = commits
         self.reporter = reporter
         self.inboundReporter = inboundReporter
-        self.onPlanningFreed = onPlanningFreed
+        self.onWork = onWork
         self.now = now
         gate = RemoteGate(remote.gate, now: now())
         storedGate = gate.stored
@@ -140,6 +143,11 @@ package actor Lane {
         !claims.mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !inFlightByRun.keys.contains { $0 >= run }
     }
 
+    /// The run has ended. What becomes of the lane's rows from now on is not part of its account of what falls due when.
+    package func runEnded() {
+        outlivesRun = isActive
+    }
+
     /// No new calls from now on. Calls in flight go on.
     package func stop() {
         isStopping = true
@@ -171,6 +179,8 @@ package actor Lane {
         // A start that came while the last round was being wound up begins another one.
         repeat { await deliverRound() } while mayBeSteered && !isStopping && failure == nil
         isActive = false
+        if outlivesRun, !isStopping { onWork() }
+        outlivesRun = false
         for waiter in idleWaiters + triedWaiters.map(\.continuation) { waiter.resume() }
         idleWaiters = []
         triedWaiters = []

@@ -66,7 +66,7 @@ package actor SyncEngine {
                 random: parts.random, now: parts.now)
             return Lane(
                 remote: remote, courier: courier, credentials: credentials, commits: commits, reporter: reporter,
-                inboundReporter: inboundReporter, onPlanningFreed: onWork, now: parts.now)
+                inboundReporter: inboundReporter, onWork: onWork, now: parts.now)
         }
         pollers = lanes.filter(\.remote.kind.isReadable).map { lane in
             Poller(
@@ -209,6 +209,7 @@ package actor SyncEngine {
 
     private func collect(_ summary: inout Summary) async {
         summary.counts.add(await takeCounts())
+        for lane in lanes { await lane.runEnded() }
         summary.nextDue = await nextDue()
         guard !isStopping else { return }
         for poller in pollers {

@@ -51,7 +51,7 @@ import Testing
             #expect(await bench.news.next() == "credential.changed")
             #expect(bench.credentials["vg"]?.token == token)
             #expect(await bench.news.next() == "told vg")
-            #expect(ContinuousClock.now - writtenAt < .seconds(5))
+            #expect(ContinuousClock.now - writtenAt < .seconds(20))
         }
         bench.close()
     }

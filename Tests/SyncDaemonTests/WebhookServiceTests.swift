@@ -109,9 +109,9 @@ import Testing
 
     private static func wait(until condition: @Sendable () -> Bool) async throws {
         let clock = ContinuousClock()
-        let end = clock.now + .seconds(10)
+        let end = clock.now + .seconds(30)
         while !condition() {
-            guard clock.now < end else { return #expect(Bool(false), "ten seconds are over") }
+            guard clock.now < end else { return #expect(Bool(false), "thirty seconds are over") }
             try await Task.sleep(for: .milliseconds(5))
         }
     }

@@ -39,7 +39,9 @@ package struct StatusReconciliation: Sendable {
         /// When the end user last wrote.
         package var lastUserMessageAt: Instant?
 
-        package init(state: LocalState, isDue: Bool = false, changedAt: Instant, statusChangedAt: Instant? = nil, lastUserMessageAt: Instant? = nil) {
+        package init(
+            state: LocalState, isDue: Bool = false, changedAt: Instant, statusChangedAt: Instant? = nil, lastUserMessageAt: Instant? = nil
+        ) {
             self.state = state
             self.isDue = isDue
             self.changedAt = changedAt

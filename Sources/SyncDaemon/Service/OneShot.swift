@@ -35,7 +35,8 @@ package struct OneShot: Sendable {
     /// - Throws: `StoreError` when the database cannot be used at all, a ``ConfigurationError`` for credentials.
     package func run(drain: Span?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let store = try Store(path: configuration.databasePath, access: .migrating)
-        let engine = try await SyncEngine(configuration, .init(store: store, log: log, now: now), patience: OneShot.patience, readPatience: configuration.schedule.stall)
+        let engine = try await SyncEngine(
+            configuration, .init(store: store, log: log, now: now), patience: OneShot.patience, readPatience: configuration.schedule.stall)
         let interrupted = Task {
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
                 await engine.stop(within: configuration.schedule.shutdownTimeout)

@@ -33,7 +33,7 @@ final class RawConnection {
             withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
             try RawConnection.connect(descriptor, &target)
         }
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -95,7 +95,7 @@ final class RawConnection {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = read(descriptor, &buffer, buffer.count)
         if count > 0 { received += buffer[..<count] }
-        if count < 0, errno == EAGAIN { throw Failure(message: "no answer within ten seconds") }
+        if count < 0, errno == EAGAIN { throw Failure(message: "no answer within a minute") }
         return count > 0
     }
 }

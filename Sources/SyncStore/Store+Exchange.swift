@@ -88,8 +88,10 @@ extension Store {
                         SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
                             AND e.state IN ('pending', 'held') AND e.id < o.id)
                     -- A newer state waits to be planned and will replace the row. Rows written just now go out once: a conversation that
-                    -- changes all the time must not be starved.
-                    AND (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL AND o.created_at >= ?) OR NOT EXISTS (
+                    -- changes all the time must not be starved. (But not over something that was taken over from a remote since.)
+                    AND (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL AND o.created_at >= ? AND NOT EXISTS (
+                            SELECT 1 FROM adopted_changes a
+                            WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
                         SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
                             AND f.deferred = 0))
                 ORDER BY o.due_at, o.id LIMIT ?

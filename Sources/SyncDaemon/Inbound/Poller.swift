@@ -32,6 +32,8 @@ package actor Poller {
     private var failures: Int64 = 0
     private static let firstRest = Span.seconds(1)
     private static let longestRest = Span.minutes(5)
+    /// What failed by itself is asked for again after that.
+    private static let restAfterSingleFailure = Span.seconds(10)
     private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var lastWaiter = 0
 
@@ -67,6 +69,7 @@ package actor Poller {
         isReading = true
         let requests = (try? await store.readRequests(of: remote.name, limit: Poller.requestLimit)) ?? []
         let isListDue = schedule?.begin(now: now()) ?? false
+        restsUntil = nil
         guard isListDue || !requests.isEmpty else {
             end()
             return false
@@ -115,7 +118,7 @@ package actor Poller {
             try await store.noteRead(remote.name, now: now())
             reporter.reportRead(remote.name, failure: nil)
             if isListDue { schedule?.ended() }
-            (failures, restsUntil) = (0, nil)
+            failures = 0
             end(hasNews: hasNews || requests.count == Poller.requestLimit)
         } catch Interruption.held(let until) {
             schedule?.held(until: until, now: now())
@@ -193,38 +196,69 @@ package actor Poller {
 
     // MARK: Objects
 
+    /// What became of the reads of a batch.
+    private struct Batch {
+        var reports: [Report] = []
+        /// Objects whose read was answered, whatever the answer was.
+        var answered: [ReadRequest] = []
+        var failure: String?
+        var hold: Interruption?
+    }
+
+    private enum Reading: Sendable {
+        case answered(ReadRequest, Report?)
+        case failed(ReadRequest, reason: String)
+        case held(until: Instant?)
+    }
+
+    /// One object that fails says little about the others: what was read is taken in, and it is asked for again later. If no read of a
+    /// batch is answered, the look ends.
     /// - Returns: whether something has to be planned because of what they say.
     private func read(_ objects: [ReadRequest]) async throws -> Bool {
         var hasNews = false
         var rest = objects[...]
         while !rest.isEmpty {
-            let batch = Array(rest.prefix(Poller.batch))
-            rest = rest.dropFirst(batch.count)
+            let requested = Array(rest.prefix(Poller.batch))
+            rest = rest.dropFirst(requested.count)
             let readAt = now()
-            let reports = try await reports(batch)
-            let results = try await store.reconcile(reports, inbound(now()))
+            let batch = await batch(requested)
+            let results = try await store.reconcile(batch.reports, inbound(now()))
             reporter.report(results)
-            try await store.endReadRequests(batch, of: remote.name, readAt: readAt)
+            try await store.endReadRequests(batch.answered, of: remote.name, readAt: readAt)
             if results.contains(where: { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }) { hasNews = true }
+            if let hold = batch.hold { throw hold }
+            guard let failure = batch.failure else { continue }
+            if batch.answered.isEmpty { throw Interruption.failed(failure) }
+            restsUntil = now() + Poller.restAfterSingleFailure
         }
         return hasNews
     }
 
-    private func reports(_ objects: [ReadRequest]) async throws -> [Report] {
-        try await withThrowingTaskGroup(of: Report?.self) { group in
+    private func batch(_ objects: [ReadRequest]) async -> Batch {
+        await withTaskGroup(of: Reading.self) { group in
             var rest = objects[...]
-            var reports: [Report] = []
-            for object in rest.prefix(Poller.width) { group.addTask { try await self.report(on: object) } }
+            var batch = Batch()
+            for object in rest.prefix(Poller.width) { group.addTask { await self.read(object) } }
             rest = rest.dropFirst(Poller.width)
-            while let report = try await group.next() {
-                if let report { reports.append(report) }
-                if let object = rest.popFirst() { group.addTask { try await self.report(on: object) } }
+            while let reading = await group.next() {
+                switch reading {
+                case .answered(let object, let report):
+                    batch.answered.append(object)
+                    if let report { batch.reports.append(report) }
+                case .failed(let object, let reason):
+                    reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
+                    batch.failure = reason
+                case .held(let until):
+                    batch.hold = .held(until: until)
+                    rest = []
+                }
+                if let object = rest.popFirst() { group.addTask { await self.read(object) } }
             }
-            return reports
+            return batch
         }
     }
 
-    private func report(on object: ReadRequest) async throws -> Report? {
+    private func read(_ object: ReadRequest) async -> Reading {
         let readAt = now()
         let call: OutboundCall
         do {
@@ -232,25 +266,26 @@ package actor Poller {
                 conversationID: object.remoteID, link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.profile.agentID))
         } catch {
             // A link that cannot be called is planning's to report.
-            return nil
+            return .answered(object, nil)
         }
         switch await lane.read(call) {
         case .body(let body):
             do {
-                return Report(
-                    remote: remote.name, subject: .object(object), observation: try adapter.conversation(in: body), readAt: readAt)
+                let observation = try adapter.conversation(in: body)
+                return .answered(object, Report(remote: remote.name, subject: .object(object), observation: observation, readAt: readAt))
             } catch {
                 reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: error.reason)
+                return .answered(object, nil)
             }
         case .gone:
-            for id in try await store.noteGone(object, at: remote.participation, now: now()) {
-                reporter.reportGone(id, remote: remote.name)
-            }
+            let ids = (try? await store.noteGone(object, at: remote.participation, now: now())) ?? []
+            for id in ids { reporter.reportGone(id, remote: remote.name) }
+            return .answered(object, nil)
         case .refused(let reason):
             reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
-        case .failed(let reason): throw Interruption.failed(reason)
-        case .held(let until): throw Interruption.held(until: until)
+            return .answered(object, nil)
+        case .failed(let reason): return .failed(object, reason: reason)
+        case .held(let until): return .held(until: until)
         }
-        return nil
     }
 }

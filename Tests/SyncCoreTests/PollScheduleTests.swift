@@ -10,15 +10,80 @@ import Testing
     /// The machine with its answers as values: an event inside of an expectation would change a copy.
     private final class Reader {
         var schedule: PollSchedule
-        init(startingAt seconds: Int64 = 0) { schedule = PollSchedule(interval: .seconds(30), now: PollScheduleTests.at(seconds)) }
-        func begins(_ seconds: Int64) -> Bool { schedule.begin(now: PollScheduleTests.at(seconds)) }
-        var nextAt: Int64 { (schedule.nextAt - PollScheduleTests.start).milliseconds / 1000 }
+        init(_ interval: Span? = .seconds(30), startingAt seconds: Int64 = 0) {
+            schedule = PollSchedule(interval: interval, now: PollScheduleTests.at(seconds))
+        }
+        func begin(_ seconds: Int64, hasRequests: Bool = false) -> PollSchedule.Look? {
+            schedule.begin(hasRequests: hasRequests, now: PollScheduleTests.at(seconds))
+        }
+        func begins(_ seconds: Int64) -> Bool { begin(seconds) == .list }
+        @discardableResult func ended(_ seconds: Int64, hasSingleFailures: Bool = false) -> Bool {
+            schedule.ended(hasSingleFailures: hasSingleFailures, now: PollScheduleTests.at(seconds))
+        }
+        @discardableResult func failed(_ seconds: Int64) -> Bool { schedule.failed(now: PollScheduleTests.at(seconds)) }
+        @discardableResult func held(_ seconds: Int64, until: Int64?) -> Bool {
+            schedule.held(until: until.map(PollScheduleTests.at), now: PollScheduleTests.at(seconds))
+        }
+        var nextAt: Int64? { schedule.nextAt.map { ($0 - PollScheduleTests.start).milliseconds / 1000 } }
+    }
+
+    @Test func `without an interval only what is asked for is read, and nothing is due by itself`() {
+        let reader = Reader(nil)
+        #expect(reader.nextAt == nil)
+        #expect(reader.begin(0) == nil)
+        #expect(reader.begin(0, hasRequests: true) == .requests)
+        #expect(!reader.ended(1))
+        #expect(reader.nextAt == nil)
+    }
+
+    @Test func `who asks during a look is heard when it ends`() {
+        let reader = Reader(nil)
+        #expect(reader.begin(0, hasRequests: true) == .requests)
+        #expect(reader.begin(1, hasRequests: true) == nil)
+        #expect(reader.ended(2))
+        #expect(reader.begin(2, hasRequests: true) == .requests)
+        #expect(!reader.ended(3))
+    }
+
+    @Test func `requests that fail rest longer and longer, and are due by themselves afterwards`() {
+        let reader = Reader(nil)
+        var now: Int64 = 0
+        var rests: [Int64] = []
+        for _ in 0..<10 {
+            #expect(reader.begin(now, hasRequests: true) == .requests)
+            #expect(reader.failed(now), "somebody has to set an alarm for the end of the rest")
+            let next = reader.nextAt ?? 0
+            #expect(reader.begin(next - 1, hasRequests: true) == nil)
+            rests.append(next - now)
+            now = next
+        }
+        #expect(rests == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
+    }
+
+    @Test func `a single failure keeps the rest waiting for ten seconds, and is no failure of the remote`() {
+        let reader = Reader()
+        #expect(reader.begins(0))
+        #expect(reader.ended(1, hasSingleFailures: true))
+        #expect(reader.begin(10, hasRequests: true) == nil)
+        #expect(reader.begin(11, hasRequests: true) == .requests)
+        reader.ended(11)
+        #expect(reader.nextAt == 30)
+    }
+
+    @Test func `requests that fail do not put off the list beyond their rest`() {
+        let reader = Reader()
+        #expect(reader.begins(0))
+        reader.ended(0)
+        #expect(reader.begin(29, hasRequests: true) == .requests)
+        reader.failed(29)
+        #expect(reader.nextAt == 31)
+        #expect(reader.begins(31))
     }
 
     @Test func `the first look begins at once, the next an interval after it began`() {
         let reader = Reader()
         #expect(reader.begins(0))
-        reader.schedule.ended()
+        reader.ended(0)
         #expect(!reader.begins(29))
         #expect(reader.nextAt == 30)
         #expect(reader.begins(31))
@@ -29,37 +94,38 @@ import Testing
         let reader = Reader()
         #expect(reader.begins(0))
         #expect(!reader.begins(100))
-        reader.schedule.ended()
+        reader.ended(0)
         #expect(reader.begins(100))
     }
 
     @Test func `failures in a row double the interval up to tenfold, and a success forgets them`() {
-        let reader = Reader()
+        let reader = Reader(.minutes(1))
         var waits: [Int64] = []
-        for _ in 0..<7 {
-            let now = reader.nextAt
-            #expect(reader.begins(now))
-            reader.schedule.failed(now: Self.at(now))
-            waits.append(reader.nextAt - now)
-        }
-        #expect(waits == [60, 120, 240, 300, 300, 300, 300])
-        let now = reader.nextAt
+        var now: Int64 = 0
         #expect(reader.begins(now))
-        reader.schedule.ended()
-        #expect(reader.nextAt == now + 30)
+        for _ in 0..<6 {
+            reader.failed(now)
+            var next = now
+            repeat { next += 1 } while !reader.begins(next)
+            waits.append(next - now)
+            now = next
+        }
+        #expect(waits == [120, 240, 480, 600, 600, 600])
+        reader.ended(now)
+        #expect(reader.nextAt == now + 60)
     }
 
     @Test func `a closed gate is waited for, and is no failure`() {
         let reader = Reader()
         #expect(reader.begins(0))
-        reader.schedule.held(until: Self.at(7), now: Self.at(0))
+        reader.held(0, until: 7)
         #expect(reader.nextAt == 7)
         #expect(reader.begins(7))
         // Nobody knows until when: an interval. A moment that is past: not at once again.
-        reader.schedule.held(until: nil, now: Self.at(7))
+        reader.held(7, until: nil)
         #expect(reader.nextAt == 37)
         #expect(reader.begins(37))
-        reader.schedule.held(until: Self.at(1), now: Self.at(37))
+        reader.held(37, until: 1)
         #expect(reader.nextAt == 38)
     }
 
@@ -79,16 +145,21 @@ import Testing
         for _ in 0..<5000 {
             now = now + .seconds(Int64.random(in: -40...60, using: &random))
             let wasReading = schedule.isReading
-            switch Int.random(in: 0..<5, using: &random) {
-            case 0 where wasReading: schedule.ended()
-            case 1 where wasReading: schedule.failed(now: now)
-            case 2 where wasReading: schedule.held(until: Bool.random(using: &random) ? nil : now + .seconds(5), now: now)
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0 where wasReading: _ = schedule.ended(now: now)
+            case 1 where wasReading: _ = schedule.ended(hasSingleFailures: true, now: now)
+            case 2 where wasReading: _ = schedule.failed(now: now)
+            case 3 where wasReading: _ = schedule.held(until: Bool.random(using: &random) ? nil : now + .seconds(5), now: now)
             default:
-                let hasBegun = schedule.begin(now: now)
-                #expect(!(hasBegun && wasReading), "seed \(seed)")
-                begun += hasBegun ? 1 : 0
+                let look = schedule.begin(hasRequests: Bool.random(using: &random), now: now)
+                #expect(!(look != nil && wasReading), "seed \(seed)")
+                begun += look != nil ? 1 : 0
             }
-            if !schedule.isReading { #expect(schedule.nextAt <= max(now, Self.start + .hours(40)) + .seconds(300), "seed \(seed)") }
+            // What a clock step has put further away is brought back at the next attempt to begin.
+            if !schedule.isReading {
+                _ = schedule.begin(hasRequests: false, now: now)
+                if let next = schedule.nextAt, !schedule.isReading { #expect(next <= now + .seconds(300), "seed \(seed)") }
+            }
         }
         #expect(begun > 500, "seed \(seed)")
     }

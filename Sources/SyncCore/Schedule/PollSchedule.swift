@@ -16,48 +16,100 @@ package struct PollSettings: Equatable, Sendable {
 
 /// Decides when a remote is read: a machine over events.
 ///
-/// | event            | next look                                                      |
-/// |------------------|----------------------------------------------------------------|
-/// | start            | at once                                                        |
-/// | ended            | an interval after it began                                     |
-/// | failed           | the interval doubled for each failure in a row, at most tenfold |
-/// | held by the gate | when the gate opens                                            |
+/// | event                  | what was asked for is read                             | the list is read                                |
+/// |------------------------|--------------------------------------------------------|-------------------------------------------------|
+/// | start                  | at once                                                | at once                                         |
+/// | ended                  | when somebody asks                                     | an interval after it was begun                  |
+/// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after it was begun                  |
+/// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
+/// | held by the gate       | when the gate opens                                    | when the gate opens                             |
 ///
-/// Invariants: one look at a time; a look that a clock step has put out of reach comes within an interval.
+/// Invariants: one look at a time; who asks during a look is not forgotten; a moment that a clock step has put out of reach comes
+/// within its bound.
 package struct PollSchedule: Equatable, Sendable {
-    private let interval: Span
-    private(set) package var nextAt: Instant
-    private(set) package var isReading = false
+    /// What a look takes in; the list brings what was asked for with it.
+    package enum Look: Equatable, Sendable {
+        case requests
+        case list
+    }
+
+    /// What failed by itself, while other reads were answered, is asked for again after that.
+    package static let restAfterSingleFailure = Span.seconds(10)
+    private static let firstRest = Span.seconds(1)
+    private static let longestRest = Span.minutes(5)
+    /// How long a closed gate is left alone of which nobody knows when it opens, without an interval of its own.
+    private static let blindRest = Span.seconds(30)
+
+    /// Nil: the list is read only when somebody asks for it.
+    private let interval: Span?
+    private var listAt: Instant?
+    /// Nothing is read before that moment.
+    private var restsUntil: Instant?
+    private var present: Look?
+    private var wasAskedAgain = false
     private var failures: Int64 = 0
 
-    package init(interval: Span, now: Instant) {
+    package init(interval: Span?, now: Instant) {
         self.interval = interval
-        nextAt = now
+        listAt = interval.map { _ in now }
     }
 
-    /// True when a look has to begin now; it counts as begun.
-    package mutating func begin(now: Instant) -> Bool {
-        if nextAt - now > interval * 10 { nextAt = now + interval }
-        guard !isReading, now >= nextAt else { return false }
-        isReading = true
-        nextAt = now + interval
-        return true
+    package var isReading: Bool { present != nil }
+
+    /// When something is due by itself: the list, or what a rest keeps waiting. Nil while nothing is.
+    package var nextAt: Instant? {
+        [listAt.map { max($0, restsUntil ?? $0) }, restsUntil].compactMap { $0 }.min()
     }
 
-    package mutating func ended() {
-        isReading = false
+    /// What to read now; the look counts as begun. Nil: nothing is due, or a look is in progress.
+    package mutating func begin(hasRequests: Bool, now: Instant) -> Look? {
+        guard present == nil else {
+            wasAskedAgain = true
+            return nil
+        }
+        repair(now: now)
+        if let restsUntil, now < restsUntil { return nil }
+        restsUntil = nil
+        if let interval, let moment = listAt, now >= moment {
+            listAt = now + interval
+            present = .list
+        } else if hasRequests {
+            present = .requests
+        }
+        return present
+    }
+
+    /// Brings moments back that a clock step has put out of reach.
+    private mutating func repair(now: Instant) {
+        if let interval, let moment = listAt, moment - now > interval * 10 { listAt = now + interval }
+        if let moment = restsUntil, moment - now > max(PollSchedule.longestRest, interval ?? .zero) { restsUntil = nil }
+    }
+
+    /// - Returns: whether somebody has to look again: what is left, or what a rest keeps waiting.
+    package mutating func ended(hasSingleFailures: Bool = false, now: Instant) -> Bool {
         failures = 0
+        if hasSingleFailures { restsUntil = now + PollSchedule.restAfterSingleFailure }
+        return finish()
     }
 
-    package mutating func failed(now: Instant) {
-        isReading = false
+    package mutating func failed(now: Instant) -> Bool {
         failures += 1
-        nextAt = now + interval * min(Int64(1) << min(failures, 4), 10)
+        restsUntil = now + min(PollSchedule.firstRest * (Int64(1) << min(failures, 10)), PollSchedule.longestRest)
+        if present == .list, let interval { listAt = now + interval * min(Int64(1) << min(failures, 4), 10) }
+        return finish()
     }
 
     /// The remote may not be called before that moment; nil: nobody knows when it may.
-    package mutating func held(until: Instant?, now: Instant) {
-        isReading = false
-        nextAt = max(until ?? now + interval, now + .seconds(1))
+    package mutating func held(until: Instant?, now: Instant) -> Bool {
+        let moment = max(until ?? now + (interval ?? PollSchedule.blindRest), now + PollSchedule.firstRest)
+        restsUntil = moment
+        if present == .list { listAt = moment }
+        return finish()
+    }
+
+    private mutating func finish() -> Bool {
+        defer { wasAskedAgain = false }
+        present = nil
+        return wasAskedAgain || restsUntil != nil
     }
 }

@@ -21,19 +21,9 @@ package actor Poller {
     private let reporter: InboundReporter
     private let inbound: @Sendable (Instant) -> InboundContext
     private let now: @Sendable () -> Instant
-    /// Called when something was taken over that has to be planned.
+    /// Called when something was taken over that has to be planned, or has to be read later.
     private let onWork: @Sendable () -> Void
-    private var schedule: PollSchedule?
-    private var isReading = false
-    /// A start came while something was being read.
-    private var wasAskedAgain = false
-    /// After a failed look nothing is read before that moment; doubled with each failure in a row.
-    private var restsUntil: Instant?
-    private var failures: Int64 = 0
-    private static let firstRest = Span.seconds(1)
-    private static let longestRest = Span.minutes(5)
-    /// What failed by itself is asked for again after that.
-    private static let restAfterSingleFailure = Span.seconds(10)
+    private var schedule: PollSchedule
     private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var lastWaiter = 0
 
@@ -50,37 +40,24 @@ package actor Poller {
         self.inbound = inbound
         self.now = now
         self.onWork = onWork
-        schedule = remote.poll.map { PollSchedule(interval: $0.interval, now: now()) }
+        schedule = PollSchedule(interval: remote.poll?.interval, now: now())
     }
 
-    /// When something is due to be read; nil without polling, unless a failed look has to be made up for.
-    package var nextAt: Instant? {
-        [schedule.map { max($0.nextAt, restsUntil ?? $0.nextAt) }, restsUntil].compactMap { $0 }.min()
-    }
+    /// When something is due to be read by itself.
+    package var nextAt: Instant? { schedule.nextAt }
 
     /// Begins to read what is due, in the background.
     /// - Returns: whether something was due.
     package func start() async -> Bool {
-        guard !isReading else {
-            wasAskedAgain = true
-            return false
-        }
-        if let restsUntil, now() < restsUntil, restsUntil - now() <= Poller.longestRest { return false }
-        isReading = true
         let requests = (try? await store.readRequests(of: remote.name, limit: Poller.requestLimit)) ?? []
-        let isListDue = schedule?.begin(now: now()) ?? false
-        restsUntil = nil
-        guard isListDue || !requests.isEmpty else {
-            end()
-            return false
-        }
-        Task { await look(requests, isListDue: isListDue) }
+        guard let look = schedule.begin(hasRequests: !requests.isEmpty, now: now()) else { return false }
+        Task { await self.look(requests, isListDue: look == .list) }
         return true
     }
 
     /// Returns when nothing is being read any more, or after the span.
     package func wait(atMost span: Span) async {
-        guard isReading else { return }
+        guard schedule.isReading else { return }
         lastWaiter += 1
         let number = lastWaiter
         await withCheckedContinuation { continuation in
@@ -92,10 +69,8 @@ package actor Poller {
         }
     }
 
-    private func end(hasNews: Bool = false) {
-        isReading = false
-        if hasNews || wasAskedAgain { onWork() }
-        wasAskedAgain = false
+    private func end(_ hasWork: Bool) {
+        if hasWork { onWork() }
         for waiter in waiters.values { waiter.resume() }
         waiters = [:]
     }
@@ -113,27 +88,21 @@ package actor Poller {
             var objects = requests.filter { !$0.remoteID.isEmpty }
             if isListDue || objects.count < requests.count { objects += try await changedInList() }
             if isListDue { objects += try await inRotation() }
-            let hasNews = try await read(unique(objects))
+            let (hasNews, hasFailures) = try await read(unique(objects))
             try await store.endReadRequests(requests.filter(\.remoteID.isEmpty), of: remote.name, readAt: startedAt)
             try await store.noteRead(remote.name, now: now())
             reporter.reportRead(remote.name, failure: nil)
-            if isListDue { schedule?.ended() }
-            failures = 0
-            end(hasNews: hasNews || requests.count == Poller.requestLimit)
+            let looksAgain = schedule.ended(hasSingleFailures: hasFailures, now: now())
+            end(hasNews || looksAgain || requests.count == Poller.requestLimit)
         } catch Interruption.held(let until) {
-            schedule?.held(until: until, now: now())
-            restsUntil = max(until ?? now() + Poller.longestRest, now() + Poller.firstRest)
-            end()
+            end(schedule.held(until: until, now: now()))
         } catch {
             if case Interruption.failed(let reason) = error {
                 reporter.reportRead(remote.name, failure: reason)
             } else {
                 reporter.reportRead(remote.name, failure: "\(error)")
             }
-            schedule?.failed(now: now())
-            failures += 1
-            restsUntil = now() + min(Poller.firstRest * (Int64(1) << min(failures, 10)), Poller.longestRest)
-            end()
+            end(schedule.failed(now: now()))
         }
     }
 
@@ -213,9 +182,10 @@ package actor Poller {
 
     /// One object that fails says little about the others: what was read is taken in, and it is asked for again later. If no read of a
     /// batch is answered, the look ends.
-    /// - Returns: whether something has to be planned because of what they say.
-    private func read(_ objects: [ReadRequest]) async throws -> Bool {
+    /// - Returns: whether something has to be planned because of what they say, and whether some failed.
+    private func read(_ objects: [ReadRequest]) async throws -> (hasNews: Bool, hasFailures: Bool) {
         var hasNews = false
+        var hasFailures = false
         var rest = objects[...]
         while !rest.isEmpty {
             let requested = Array(rest.prefix(Poller.batch))
@@ -229,9 +199,9 @@ package actor Poller {
             if let hold = batch.hold { throw hold }
             guard let failure = batch.failure else { continue }
             if batch.answered.isEmpty { throw Interruption.failed(failure) }
-            restsUntil = now() + Poller.restAfterSingleFailure
+            hasFailures = true
         }
-        return hasNews
+        return (hasNews, hasFailures)
     }
 
     private func batch(_ objects: [ReadRequest]) async -> Batch {

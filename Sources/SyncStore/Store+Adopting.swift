@@ -64,10 +64,7 @@ extension Store {
                 "at": .string(context.now.iso8601),
             ]
         }
-        let doubts = try String.fetchOne(
-            db.cachedStatement(sql: "SELECT in_doubt FROM link_state WHERE conversation_id = ? AND remote = ?"),
-            arguments: [conversationID, report.remote])
-        let inDoubt = JSONValue.object(column: doubts).filter { !verdict.settled.contains($0.key) }
+        let inDoubt = past.inDoubt.filter { !verdict.settled.contains($0.key) }
         try db.cachedStatement(
             sql: """
                 UPDATE link_state SET base = ?, seen = ?, in_doubt = ?, seen_at = ?, seen_version = ?, verdicts = ?
@@ -81,12 +78,7 @@ extension Store {
             report.remote,
         ])
         if verdict.mustPlan {
-            try db.cachedStatement(
-                sql: """
-                    INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES (?, ?, ?)
-                    ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 0
-                    """
-            ).execute(arguments: [conversationID, report.remote, context.now.iso8601])
+            try requestPlanning(db, conversationID, report.remote, now: context.now)
         }
         try freeHeldReplies(conversationID, report.remote, context, db)
         return !isSame && (before?["decision"]?.stringValue != verdict.kind.rawValue || before?["word"]?.stringValue != verdict.word)

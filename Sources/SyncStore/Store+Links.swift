@@ -28,6 +28,16 @@ extension Store {
         return try Int.fetchOne(statement, arguments: [conversationID, remote]) != nil
     }
 
+    /// Looked at by the next run, whatever it waited for.
+    static func requestPlanning(_ db: Database, _ conversationID: String, _ remote: String, now: Instant) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES (?, ?, ?)
+                ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 0
+                """
+        ).execute(arguments: [conversationID, remote, now.iso8601])
+    }
+
     /// Looked at again when the call in flight has ended.
     static func deferPlanning(_ db: Database, _ conversationID: String, _ remote: String, now: Instant) throws {
         try db.cachedStatement(

@@ -174,17 +174,22 @@ struct LinkPast {
     var seenVersion: Int64?
     var acknowledgedAt: Instant?
     var verdicts: JSONObject = [:]
+    var inDoubt: Fields = [:]
 
     init(_ db: Database, _ conversationID: String, _ remote: String) throws {
         let row = try Row.fetchOne(
             db.cachedStatement(
-                sql: "SELECT seen_at, seen_version, acknowledged_at, verdicts FROM link_state WHERE conversation_id = ? AND remote = ?"),
+                sql: """
+                    SELECT seen_at, seen_version, acknowledged_at, verdicts, in_doubt FROM link_state
+                    WHERE conversation_id = ? AND remote = ?
+                    """),
             arguments: [conversationID, remote])
         guard let row else { return }
         seenAt = .column(row[0])
         seenVersion = row[1]
         acknowledgedAt = .column(row[2])
         verdicts = JSONValue.object(column: row[3])
+        inDoubt = JSONValue.object(column: row[4])
     }
 
     /// The remote's date of what is known, where it is later than the report's.

@@ -180,7 +180,7 @@ extension Store {
                     """, arguments: [time, id])
         case .planAgain:
             try discard(id, because: "planned again by hand", time: time, db)
-            try feed(row, time: time, db)
+            try feed(row, now: now, db)
         }
     }
 
@@ -191,13 +191,9 @@ extension Store {
     }
 
     /// Puts what the row was about back on its feed.
-    private static func feed(_ row: Row, time: String, _ db: Database) throws {
+    private static func feed(_ row: Row, now: Instant, _ db: Database) throws {
         if row[2] == PayloadKind.state.rawValue {
-            try db.execute(
-                sql: """
-                    INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES (?, ?, ?)
-                    ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 0
-                    """, arguments: [row[4] as String, row[5] as String, time])
+            try requestPlanning(db, row[4], row[5], now: now)
         } else {
             try db.execute(
                 sql: "DELETE FROM planned_messages WHERE message_id = ? AND remote = ?", arguments: [row[6] as String?, row[5] as String])

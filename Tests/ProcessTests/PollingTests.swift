@@ -35,6 +35,22 @@ import Testing
         }
     }
 
+    @Test func `an object that cannot be read is left out, and the others are heard`() async throws {
+        try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
+            try await scenario.addConversations(1...3)
+            try await scenario.sync()
+            var failing = FaultRule(.status)
+            failing.method = "GET"
+            failing.conversation = "1"
+            try scenario.world.setFaults([failing], on: "voicebot")
+            for number in 1...3 { try scenario.act(at: "voicebot", on: number, ["status": "done"]) }
+            let result = try await scenario.run("sync")
+            #expect(try await scenario.texts("SELECT status FROM conversations ORDER BY id") == ["open", "closed", "closed"])
+            #expect(result.events("poll.unreadable").map { $0["object"] } == ["1"])
+            #expect(result.events("poll.failed").isEmpty)
+        }
+    }
+
     @Test func `a read that is refused is reported once and stops no delivery`() async throws {
         try await withScenario({
             $0.poll(["voicebot"])

@@ -34,6 +34,25 @@ import Testing
         bench.close()
     }
 
+    @Test func `a call that outlives its run asks for another one, which finds out when its row is due again`() async throws {
+        let bench = try await ScriptedBench("vg", stall: "100ms", conversations: 1)
+        let (asked, asks) = AsyncStream.makeStream(of: Void.self)
+        let (released, release) = AsyncStream.makeStream(of: Void.self)
+        let engine = try await bench.engine(onWork: { asks.yield() }) { _ in
+            for await _ in released { break }
+            return HTTPReply(status: 500)
+        }
+        let summary = await engine.run(cause: "request")
+        #expect(summary.nextDue == nil, "nobody knows yet when the row is due again")
+        #expect(await engine.inFlight() == 1)
+        release.yield()
+        for await _ in asked { break }
+        let next = try #require(await engine.run(cause: "request").nextDue)
+        #expect(next - SystemClock.now() > .minutes(30))
+        await engine.stop(within: .zero)
+        bench.close()
+    }
+
     @Test func `retries that fail are limited, first tries go out at once`() async throws {
         let bench = try await ScriptedBench(
             "vg", "concurrency = 4\nbreaker = { min_sample = 100000 }\nretry_budget = { percent = 0, min_per_second = 1 }",

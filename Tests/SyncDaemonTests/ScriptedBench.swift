@@ -40,6 +40,16 @@ struct ScriptedBench {
         }
     }
 
+    /// Pauses are as long as they can be: what fails does not come back by chance while a test counts calls.
+    private struct Longest: RandomNumberGenerator, Sendable {
+        private var drawn: UInt64 = 0
+
+        mutating func next() -> UInt64 {
+            drawn += 1
+            return .max - drawn
+        }
+    }
+
     static let ok = HTTPReply(status: 200, body: Array(#"{"success":true}"#.utf8))
 
     let directory: URL
@@ -50,7 +60,7 @@ struct ScriptedBench {
     private let configuration: SyncDaemon.Configuration
 
     /// - Parameter remote: the name, which is the kind, of the one remote; `keys` are added to its table.
-    init(_ remote: String = "vg", _ keys: String = "", conversations: Int = 3) async throws {
+    init(_ remote: String = "vg", _ keys: String = "", stall: String = "2s", conversations: Int = 3) async throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try Data("token".utf8).write(to: directory.appendingPathComponent("token"))
@@ -58,6 +68,7 @@ struct ScriptedBench {
             database = { path = "convosync.db" }
             # What fails comes back when the test says so.
             retry = { base = "1h", cap = "1h" }
+            schedule = { stall = "\(stall)" }
             [remotes.\(remote)]
             url = "https://\(remote).example.com"
             token_file = "token"
@@ -78,11 +89,18 @@ struct ScriptedBench {
     }
 
     func engine(_ answer: @escaping Answer = { _ in ScriptedBench.ok }) async throws -> SyncEngine {
+        try await engine(onWork: {}, answer)
+    }
+
+    func engine(onWork: @escaping @Sendable () -> Void, _ answer: @escaping Answer) async throws -> SyncEngine {
         let (calls, log) = (calls, log)
         let eventLog = EventLog(.init(), hasPriorityPrefix: false, output: { log.add($0) })
         return try await SyncEngine(
-            configuration, .init(store: store, log: eventLog, makeTransport: { _ in Transport(calls: calls, answer: answer) }),
-            patience: .seconds(5))
+            configuration,
+            .init(
+                store: store, log: eventLog, random: RandomSource(Longest()),
+                makeTransport: { _ in Transport(calls: calls, answer: answer) }),
+            patience: .seconds(5), onWork: onWork)
     }
 
     func write(_ sql: String, _ arguments: StatementArguments = []) throws {

@@ -66,6 +66,9 @@ struct LawsByHand {
                 broken.insert("totality")
                 continue
             }
+            // What was sent is read back as what it was, however the remote spells it.
+            for shown in remote.spellings.first(where: { $0.contains(word) }) ?? [word]
+            where remote.put(shown, false, onto: state) != state { broken.insert("get-put") }
             // What is sent says the same class when it is read.
             if let (status, _) = remote.meaning[word], (status != .open) != isFinished(state) { broken.insert("put-get") }
         }

@@ -96,8 +96,8 @@ import Testing
 
     @Test func `the other spelling of finished that is read as unfinished`() {
         let found = violations(.vg) { $0.inbound.cells["completed"] = .state(.open, .none) }
-        #expect(found.map(\.law) == [.rest])
-        #expect(found.first?.text.contains("completed") == true)
+        #expect(found.map(\.law) == [.getPut])
+        #expect(found.first?.text.contains("`ended_chat`, shown as `completed` → open (none)") == true)
     }
 
     @Test func `a person's word that comes back as the AI's`() {

@@ -127,6 +127,18 @@ import Testing
         #expect(try await bench.claim("vg", now: Bench.start + .seconds(1)).map(\.conversationID) == ["c1"])
     }
 
+    @Test func `a state written just now is not claimed over what was taken over from a remote since`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET status = 'closed'")
+        try bench.write(
+            """
+            INSERT INTO adopted_changes (conversation_id, remote, reported_at, adopted_at, changes, rule) VALUES ('c1', 'vg', ?1, ?1, '{}', '')
+            """, [(Bench.start + .milliseconds(500)).iso8601])
+        #expect(try await bench.claim("vg", now: Bench.start + .seconds(1)).isEmpty)
+    }
+
     @Test func `a message is claimed although its conversation waits to be planned`() async throws {
         let bench = try messages("m1")
         try await bench.plan()

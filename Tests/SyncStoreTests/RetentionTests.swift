@@ -144,4 +144,25 @@ import Testing
         let old = try Store(path: path, access: .migrating)
         #expect(try await !old.size().shrinks)
     }
+
+    @Test func `events that were worked off and the record of what was taken over go by age, what waits stays`() async throws {
+        let bench = try Bench([.fin])
+        for (id, state, age) in [("old", "done", 40), ("young", "done", 20), ("waiting", "waiting", 40), ("pending", "pending", 40)] {
+            let at = (now - .days(Int64(age))).iso8601
+            try bench.write(
+                """
+                INSERT INTO inbox (remote, kind, conversation_id, event_key, occurred_at, received_at, payload, state)
+                VALUES ('fin', 'status', 'c1', ?, 0, ?, '{}', ?)
+                """, [id, at, state])
+            try bench.write(
+                """
+                INSERT INTO adopted_changes (conversation_id, remote, reported_at, adopted_at, changes, rule)
+                VALUES (?1, 'fin', ?2, ?2, '{}', '')
+                """, [id, at])
+        }
+        #expect(try await bench.store.pruneInbound(before: now - .days(30)) == 4)
+        #expect(try bench.lines("SELECT event_key FROM inbox ORDER BY id") == ["young", "waiting", "pending"])
+        #expect(try bench.lines("SELECT conversation_id FROM adopted_changes") == ["young"])
+        #expect(try await bench.store.pruneInbound(before: now - .days(30)) == 0)
+    }
 }

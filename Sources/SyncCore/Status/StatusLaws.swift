@@ -19,7 +19,7 @@ package struct NamedLens: Sendable {
 /// | law        | says                                                                                              |
 /// |------------|---------------------------------------------------------------------------------------------------|
 /// | totality   | what is sent means something when it is read back                                                 |
-/// | GetPut     | reading back what the local state looks like changes nothing                                      |
+/// | GetPut     | reading back what was sent, in whichever spelling the remote shows it, changes nothing             |
 /// | PutGet     | what a word turns the local state into is not sent back as a word of another class or owner       |
 /// | rest       | after one change anywhere each remote is written at most once, and all agree (``RestSearch``)      |
 ///
@@ -60,11 +60,15 @@ package enum StatusLaws {
     private static func getPut(_ remote: NamedLens) -> Violation? {
         for state in LocalState.all {
             guard case .word(let word) = remote.lens.outbound[state] else { continue }
-            let read = remote.lens.put(word, onto: state)
-            guard read != state else { continue }
-            return Violation(
-                law: .getPut, remote: remote.name,
-                text: "\(state.name) → \(remote.name) `\(word)` → \(read.name): what was sent would come back as something else")
+            for shown in (remote.spellings.first { $0.contains(word) } ?? [word]).sorted() {
+                let read = remote.lens.put(shown, onto: state)
+                guard read != state else { continue }
+                let showing = shown == word ? "" : ", shown as `\(shown)`"
+                return Violation(
+                    law: .getPut, remote: remote.name,
+                    text: "\(state.name) → \(remote.name) `\(word)`\(showing) → \(read.name): "
+                        + "what was sent would come back as something else")
+            }
         }
         return nil
     }

@@ -47,6 +47,17 @@ package struct LocalSource: Hashable, Sendable {
     /// Whether the source is a column that holds a time.
     var isTime: Bool { [.lastUserReadAt, .createdAt, .updatedAt].contains(path) }
 
+    /// Why the column behind the source cannot be read; nil where it can.
+    func problem(in conversation: Conversation) -> String? {
+        switch path {
+        case .status: conversation.unreadable[.status]
+        case .tags: conversation.unreadable[.tags]
+        case .attributes, .attribute: conversation.unreadable[.attributes]
+        case .userAttributes, .userAttribute: conversation.user?.unreadableAttributes
+        default: nil
+        }
+    }
+
     /// The local value; nil where the row makes no statement.
     func value(in conversation: Conversation) -> JSONValue? {
         switch path {

@@ -46,6 +46,7 @@ package struct Redaction: Sendable {
         case .array(let values): .array(values.prefix(20).map { apply(to: $0) })
         case .object(let members): .object(members.mapValues { apply(to: $0) })
         case .integer(let number) where secrets.contains(String(number)) || number.magnitude >= 1_000_000: .string(Redaction.mark)
+        case .number(let number) where secrets.contains(number.text) || Redaction.digits(in: number.text) >= 7: .string(Redaction.mark)
         default: value
         }
     }
@@ -66,7 +67,7 @@ package struct Redaction: Sendable {
 
     private func isPersonal(_ piece: Substring) -> Bool {
         if piece.contains("@") { return true }
-        if piece.utf8.count(where: { (0x30...0x39).contains($0) }) >= 7, piece.allSatisfy({ !$0.isLetter }) { return true }
+        if Redaction.digits(in: piece) >= 7, piece.allSatisfy({ !$0.isLetter }) { return true }
         // A quotation that was cut off.
         let quoted = piece.drop { "._+-[]".contains($0) }.reversed().drop { "._+-[]".contains($0) }.reversed()
         if quoted.count >= Redaction.shortestQuotation, !Redaction.technicalWords.contains(String(quoted).lowercased()),
@@ -76,6 +77,8 @@ package struct Redaction: Sendable {
         }
         return words.contains(piece.lowercased()) || Redaction.words(in: String(piece)).contains { words.contains($0.lowercased()) }
     }
+
+    private static func digits(in text: some StringProtocol) -> Int { text.utf8.count { (0x30...0x39).contains($0) } }
 
     private static func words(in text: String) -> [Substring] {
         text.split { !$0.isLetter && !$0.isNumber }.filter { $0.count >= shortestWord }
@@ -102,6 +105,7 @@ package struct Redaction: Sendable {
         switch value {
         case .string(let text) where text.count >= 2: found.insert(text)
         case .integer(let number) where number.magnitude >= 1000: found.insert(String(number))
+        case .number(let number) where digits(in: number.text) >= 4: found.insert(number.text)
         case .array(let values): values.forEach { collect($0, into: &found) }
         case .object(let members):
             for (name, member) in members where !harmless.contains(name) { collect(member, into: &found) }

@@ -43,7 +43,7 @@ extension RemoteAdapter {
         case .adopted(let state), .conflictLost(let state):
             let conversation = adopting(state, snapshot)
             if conversation.status != snapshot.conversation.status { verdict.changes.status = conversation.status }
-            if conversation.assigneeID != snapshot.conversation.assigneeID {
+            if !conversation.assigneeID.hasSameBytes(as: snapshot.conversation.assigneeID) {
                 verdict.changes.assigneeID = .some(conversation.assigneeID)
             }
             if verdict.changes.isEmpty {
@@ -72,7 +72,9 @@ extension RemoteAdapter {
         verdict.kind = .adopted
         verdict.rule = "took over \(state.text): \(profile.name) had said `\(word)` before `\(later)`"
         verdict.changes.status = conversation.status
-        if conversation.assigneeID != snapshot.conversation.assigneeID { verdict.changes.assigneeID = .some(conversation.assigneeID) }
+        if !conversation.assigneeID.hasSameBytes(as: snapshot.conversation.assigneeID) {
+            verdict.changes.assigneeID = .some(conversation.assigneeID)
+        }
         return verdict
     }
 
@@ -138,8 +140,9 @@ extension RemoteAdapter {
     }
 
     private func remoteAssignee(of conversation: Conversation, _ snapshot: InboundSnapshot) -> String? {
-        if conversation.assigneeID == snapshot.conversation.assigneeID { return snapshot.knowledge.remoteAssigneeID }
-        guard case .somebody(let id) = snapshot.observation.assignee, conversation.assigneeID == snapshot.reportedAssigneeID else {
+        if conversation.assigneeID.hasSameBytes(as: snapshot.conversation.assigneeID) { return snapshot.knowledge.remoteAssigneeID }
+        guard case .somebody(let id) = snapshot.observation.assignee, conversation.assigneeID.hasSameBytes(as: snapshot.reportedAssigneeID)
+        else {
             return nil
         }
         return id
@@ -170,6 +173,8 @@ extension RemoteAdapter {
         guard let title = snapshot.observation.title else { return }
         let base = snapshot.knowledge.seen["title"] ?? snapshot.knowledge.base["title"]
         verdict.seen["title"] = .string(title)
+        // The first report after an acknowledgement may show how the remote normalizes what it was sent. That is not a change.
+        if snapshot.knowledge.seen["title"] == nil, base?.stringValue == title { return }
         let decision = FieldReconciliation.merge(
             remote: JSONValue.string(title), base: base, local: .nullable(snapshot.conversation.title), remoteWins: remoteWins(snapshot))
         switch decision {
@@ -185,14 +190,16 @@ extension RemoteAdapter {
         let base = (snapshot.knowledge.seen["tags"] ?? snapshot.knowledge.base["tags"])?.arrayValue?.compactMap(\.stringValue)
         let known = JSONValue.array(tags.map(JSONValue.string))
         verdict.seen["tags"] = known
+        // As with the title: how a remote normalizes what it was sent is not a change.
+        if snapshot.knowledge.seen["tags"] == nil, let base, Set(base) == Set(tags) { return }
         // A remote may keep tags in an order of its own: that is no change.
-        guard let base, Set(base) != Set(tags) else { return }
+        guard let base, base.exactSet != tags.exactSet else { return }
         var merged = local
         if case .adopted(let changed) = FieldReconciliation.mergeSet(remote: tags, base: base, local: local) {
             merged = changed
             verdict.changes.tags = changed
         }
-        verdict.base["tags"] = Set(merged) == Set(tags) ? .array(merged.map(JSONValue.string)) : known
+        verdict.base["tags"] = merged.exactSet == tags.exactSet ? .array(merged.map(JSONValue.string)) : known
         verdict.mustPlan = true
     }
 }

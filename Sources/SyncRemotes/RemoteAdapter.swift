@@ -66,12 +66,7 @@ extension RemoteKind {
 extension RemoteAdapter {
     /// Plans one conversation: projection, delta against the base, call.
     package func plan(_ snapshot: LinkSnapshot) -> PlanDecision {
-        let conversation: Conversation
-        switch snapshot.conversation {
-        case .success(let parsed): conversation = parsed
-        case .failure(let refusal): return .refuse(placeholder(for: snapshot), refusal)
-        }
-        let projection = project(conversation, knowing: snapshot.knowledge)
+        let projection = project(snapshot.conversation, knowing: snapshot.knowledge)
         let delta = delta(wanted: projection.fields, knowing: snapshot.knowledge)
         guard !delta.isEmpty else { return .upToDate(omissions: projection.omissions) }
         do {

@@ -88,7 +88,7 @@ enum ErrorText {
         case .array(let entries)?:
             parts += entries.prefix(5).map(entry)
         case .object(let fields)?:
-            parts += fields.sorted { $0.key < $1.key }.prefix(5).map { "\($0.key): \(strings(in: $0.value))" }
+            parts += fields.sorted.prefix(5).map { "\($0.key): \(strings(in: $0.value))" }
         default: break
         }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")

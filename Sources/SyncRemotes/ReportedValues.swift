@@ -1,4 +1,3 @@
-import FoundationEssentials
 import SyncCore
 
 /// Values in answers, read leniently: what has another type than the documents say counts as not reported.
@@ -20,19 +19,17 @@ extension JSONValue {
     /// An id that the document calls an integer, as text. A string of digits is taken as well if it is how the number is written:
     /// `"7"` is, `"007"` and `"+7"` are not.
     var reportedInteger: String? {
-        switch self {
-        case .integer(let number): return String(number)
-        case .string(let text): return Int64(text).map(String.init) == text ? text : nil
-        default: return nil
-        }
+        if case .string(let text) = self { return Int64(text).map(String.init) == text ? text : nil }
+        return integerValue.map(String.init)
     }
 
     /// An id that the document calls a string. A number is taken as well.
     var reportedID: String? {
         switch self {
         case .string(let text): text.isEmpty ? nil : text
-        case .integer(let number): String(number)
-        default: nil
+        // A number that is too long for an integer keeps all its digits.
+        case .number(let number) where number.integerValue == nil && number.isWrittenAsInteger: number.text
+        default: integerValue.map(String.init)
         }
     }
 
@@ -56,7 +53,7 @@ extension JSONValue {
         let number: Double? =
             switch self {
             case .integer(let integer): Double(integer)
-            case .decimal(let decimal): Double(decimal.description)
+            case .number(let number): number.doubleValue
             default: nil
             }
         guard let number, number > 0 else { return nil }

@@ -29,10 +29,10 @@ package struct RemoteParticipation: Sendable, Equatable {
 }
 
 extension JSONValue {
-    /// A JSON column; empty where it is NULL or unreadable.
+    /// A JSON column of ours; empty where it is NULL or unreadable.
     static func object(column text: String?) -> JSONObject {
         guard let text, text != "{}" else { return [:] }
-        return (try? JSONValue(text: text))?.objectValue ?? [:]
+        return (try? JSONValue(stored: text))?.objectValue ?? [:]
     }
 
     /// NULL for an empty object.
@@ -52,54 +52,37 @@ extension Conversation {
         u.name, u.email, u.photo_url, u.user_type, u.attributes, u.id
         """
 
-    /// Throws a ``Refusal`` that names the column for values that cannot be read.
-    init(row: Row) throws(Refusal) {
+    /// What cannot be read is left out and noted in ``Conversation/unreadable``: it costs the fields that depend on it.
+    init(row: Row) {
         let id: String = row[0]
-        let status: String = row[4]
-        guard let parsedStatus = LocalStatus(rawValue: status) else {
-            throw Refusal("conversations.status of \"\(id)\" is \"\(status)\"; allowed: open, resolved, closed, ended")
+        let statusText: String = row[4]
+        let status = LocalStatus(rawValue: statusText)
+        let (tags, tagsProblem) = JSONColumn.tags(row[2])
+        let (attributes, attributesProblem) = JSONColumn.object(row[3])
+        var unreadable: [Conversation.Column: String] = [:]
+        if status == nil {
+            unreadable[.status] = "conversations.status of \"\(id)\" is not one of open, resolved, closed, ended"
         }
+        unreadable[.tags] = tagsProblem.map { "conversations.tags of \"\(id)\" \($0)" }
+        unreadable[.attributes] = attributesProblem.map { "conversations.attributes of \"\(id)\" \($0)" }
         self.init(
-            id: id, title: row[1], tags: try Conversation.tags(row[2], of: id),
-            attributes: try JSONValue.strictObject(row[3], column: "conversations.attributes", of: id), status: parsedStatus,
-            assigneeID: row[5], lastUserReadAt: row[6], user: try User(row: row, offset: 7), createdAt: row[8], updatedAt: row[9])
-    }
-
-    private static func tags(_ text: String?, of id: String) throws(Refusal) -> [String]? {
-        guard let text else { return nil }
-        if text == "[]" { return [] }
-        guard let array = (try? JSONValue(text: text))?.arrayValue else {
-            throw Refusal("conversations.tags of \"\(id)\" is no JSON array")
-        }
-        let tags = array.compactMap(\.stringValue)
-        guard tags.count == array.count else { throw Refusal("conversations.tags of \"\(id)\" holds something that is no string") }
-        return tags
+            id: id, title: row[1], tags: tags, attributes: attributes, status: status ?? .open, assigneeID: row[5],
+            lastUserReadAt: row[6], user: User(row: row, offset: 7), createdAt: row[8], updatedAt: row[9], unreadable: unreadable)
     }
 }
 
 extension User {
     /// Nil where the conversation has no user. A user without a row in `users` is known by its id only.
-    fileprivate init?(row: Row, offset: Int) throws(Refusal) {
+    fileprivate init?(row: Row, offset: Int) {
         guard let id: String = row[offset] else { return nil }
-        let hasRow: String? = row[15]
-        guard hasRow != nil else {
+        let rowID: String? = row[15]
+        guard rowID != nil else {
             self.init(id: id, userType: nil, attributes: nil, hasRow: false)
             return
         }
+        let (attributes, problem) = JSONColumn.object(row[14])
         self.init(
-            id: id, name: row[10], email: row[11], photoURL: row[12], userType: row[13],
-            attributes: try JSONValue.strictObject(row[14], column: "users.attributes", of: id))
-    }
-}
-
-extension JSONValue {
-    /// A JSON object column: nil for NULL, a ``Refusal`` that names it for anything else.
-    static func strictObject(_ text: String?, column: String, of id: String) throws(Refusal) -> JSONObject? {
-        guard let text else { return nil }
-        if text == "{}" { return [:] }
-        guard let object = (try? JSONValue(text: text))?.objectValue else {
-            throw Refusal("\(column) of \"\(id)\" is no JSON object")
-        }
-        return object
+            id: id, name: row[10], email: row[11], photoURL: row[12], userType: row[13], attributes: attributes,
+            unreadableAttributes: problem.map { "users.attributes of \"\(id)\" \($0)" })
     }
 }

@@ -24,8 +24,7 @@ extension Store {
             .execute(arguments: StatementArguments(values + [context.now.iso8601, conversation.id]))
         let reportedAt = report.observation.changedAt ?? report.readAt
         try dateChange(changes, of: conversation.id, at: min(reportedAt, context.now), db)
-        let record = Dictionary(
-            uniqueKeysWithValues: columns.map { ($0.name, JSONValue.object(["from": $0.from, "to": $0.to])) })
+        let record = JSONObject(members: columns.map { ($0.name, JSONValue.object(["from": $0.from, "to": $0.to])) })
         try db.cachedStatement(
             sql: """
                 INSERT INTO adopted_changes (conversation_id, remote, word, reported_at, adopted_at, changes, rule)

@@ -60,7 +60,7 @@ extension Store {
             for entry in page.entries {
                 survey.entries += entry.weight
                 // The entries of a conversation stand side by side, maybe on two pages.
-                if open?.conversation == entry.conversation, let sum = open?.reach {
+                if (open?.conversation).hasSameBytes(as: entry.conversation), let sum = open?.reach {
                     open?.reach = Brake.Reach(
                         touched: max(sum.touched, entry.reach.touched), finished: max(sum.finished, entry.reach.finished))
                 } else {
@@ -142,7 +142,7 @@ extension Store {
             let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
         else { return nil }
         let snapshot = LinkSnapshot(
-            conversationID: id, remote: remote.name, link: link, conversation: Result { () throws(Refusal) in try Conversation(row: row) },
+            conversationID: id, remote: remote.name, link: link, conversation: Conversation(row: row),
             knowledge: knowledge, standing: try standingRow(db, id, remote.name))
         return try effect(of: context.decide(snapshot), on: snapshot, countsFirst: countsFirst, db)
     }

@@ -3,7 +3,7 @@ import SyncCore
 
 /// Everything that the database knows about one conversation, for `convosync explain`.
 package struct StoredConversation: Sendable {
-    package var conversation: Result<Conversation, Refusal>
+    package var conversation: Conversation
     /// When status or assignee last changed.
     package var statusChangedAt: String?
     package var remotes: [StoredLink]
@@ -73,7 +73,7 @@ extension Store {
                         OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = ?1)
                     """, arguments: [id])
             return StoredConversation(
-                conversation: Result { () throws(Refusal) in try Conversation(row: row) }, statusChangedAt: row[16],
+                conversation: Conversation(row: row), statusChangedAt: row[16],
                 remotes: try remotes.map { try Store.storedLink(db, id, $0, assigneeID: assigneeID, limit: limit) },
                 adopted: try Store.adoptedChanges(db, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
         }

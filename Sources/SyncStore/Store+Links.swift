@@ -59,7 +59,7 @@ extension Store {
         let statement = try db.cachedStatement(
             sql: "SELECT target_id, target_agent, base, in_doubt, seen, gone_at FROM link_state WHERE conversation_id = ? AND remote = ?")
         let row = try Row.fetchOne(statement, arguments: [conversationID, remote.name])
-        if let row, row[0] == link.remoteID, row[1] == link.agentID {
+        if let row, (row[0] as String).hasSameBytes(as: link.remoteID), (row[1] as String?).hasSameBytes(as: link.agentID) {
             let gone: String? = row[5]
             guard gone == nil else { return nil }
             knowledge.base = JSONValue.object(column: row[2])

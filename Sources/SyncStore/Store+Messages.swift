@@ -68,6 +68,9 @@ extension Store {
         switch context.decideMessage(snapshot) {
         case .send(let planned):
             row.call = planned.call
+            batch.omissions += planned.omissions.map {
+                PlanBatch.OmittedField(conversationID: conversationID, remote: remote.name, omission: $0)
+            }
             let id = try row.insert(db, context)
             try holdBehindOthers(db, id, conversationID, remote.name)
             batch.planned += 1
@@ -120,10 +123,8 @@ extension Store {
                 WHERE m.id = ?
                 """)
         guard let row = try Row.fetchOne(statement, arguments: [messageID]) else { return nil }
-        let conversation = Result { () throws(Refusal) in try Conversation(row: row) }
         let message = Result { () throws(Refusal) in try Message(row: row, offset: 16) }
-        return MessageSnapshot(
-            remote: remote, message: conversation.flatMap { _ in message }, user: try? conversation.get().user)
+        return MessageSnapshot(remote: remote, message: message, user: Conversation(row: row).user)
     }
 }
 
@@ -134,7 +135,7 @@ extension Message {
         var attachments: [JSONValue] = []
         if let text, text != "[]" {
             guard let array = (try? JSONValue(text: text))?.arrayValue else {
-                throw Refusal("messages.attachments of \"\(id)\" is no JSON array")
+                throw Refusal("messages.attachments of \"\(id)\" is not a JSON array")
             }
             attachments = array
         }

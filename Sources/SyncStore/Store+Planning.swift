@@ -17,10 +17,10 @@ extension Store {
             }
             let entries = try Store.feedEntries(db, stage: stage, context: context, limit: limit)
             batch.examined = entries.count
-            var examined: Set<String> = []
-            for (conversationID, remote) in entries where !examined.contains(conversationID) {
+            var examined: Set<ExactText> = []
+            for (conversationID, remote) in entries where !examined.contains(ExactText(conversationID)) {
                 if remote.isEmpty {
-                    examined.insert(conversationID)
+                    examined.insert(ExactText(conversationID))
                     try Store.expand(db, conversationID: conversationID, context: context)
                 }
                 try Store.planConversation(
@@ -96,7 +96,7 @@ extension Store {
         let statement = try db.cachedStatement(
             sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
         guard let row = try Row.fetchOne(statement, arguments: [conversationID]) else { return }
-        let conversation = Result { () throws(Refusal) in try Conversation(row: row) }
+        let conversation = Conversation(row: row)
         var reach = Brake.Reach()
         defer { batch.reach = batch.reach + reach }
         for remote in remotes {

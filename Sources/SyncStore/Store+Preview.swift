@@ -93,8 +93,8 @@ extension Store {
         else { return nil }
         let standing = try standingRow(db, id, remote.name)
         let snapshot = LinkSnapshot(
-            conversationID: id, remote: remote.name, link: link,
-            conversation: Result { () throws(Refusal) in try Conversation(row: row) }, knowledge: knowledge, standing: standing)
+            conversationID: id, remote: remote.name, link: link, conversation: Conversation(row: row), knowledge: knowledge,
+            standing: standing)
         let decision = context.decide(snapshot)
         var preview = PlanPreview(conversationID: id, remote: remote.name, source: .new, decision: decision, base: knowledge.base)
         switch OutboxChange(decision, standing: standing) {
@@ -131,13 +131,13 @@ extension Store {
                         SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = ?1)
                     ORDER BY f.sequence
                     """, arguments: [remote.name])
-            var shown: [String: Set<String>] = [:]
+            var shown: [ExactText: Set<String>] = [:]
             var items: [PlanPreview] = try ids.compactMap { row in
                 guard var snapshot = try Store.messageSnapshot(db, row[0], remote: remote.name) else { return nil }
                 snapshot.takenTimestamps = try Store.takenTimestamps(db, row[1], remote.name, now: context.now)
-                    .union(shown[row[1], default: []])
+                    .union(shown[ExactText(row[1]), default: []])
                 let decision = context.decideMessage(snapshot)
-                if let timestamp = decision.timestamp { shown[row[1], default: []].insert(timestamp) }
+                if let timestamp = decision.timestamp { shown[ExactText(row[1]), default: []].insert(timestamp) }
                 return PlanPreview(
                     conversationID: row[1], remote: remote.name, source: .new, decision: decision, base: [:])
             }
@@ -148,7 +148,7 @@ extension Store {
                     WHERE remote = ? AND payload = 'message' AND state = 'pending' ORDER BY id
                     """, arguments: [remote.name])
             for row in waiting {
-                let body = (try? JSONValue(text: row[6] as String)) ?? .null
+                let body = (try? JSONValue(stored: row[6] as String)) ?? .null
                 let call = OutboundCall(operation: row[3], method: row[4], path: row[5], body: body)
                 items.append(
                     PlanPreview(

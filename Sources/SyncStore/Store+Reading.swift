@@ -90,7 +90,7 @@ extension Store {
                     sql: "SELECT DISTINCT agent_id FROM links WHERE remote = ? AND agent_id IS NOT NULL ORDER BY 1 LIMIT 100"),
                 arguments: [remote.name])
             guard let standard = remote.defaultAgent else { return named.isEmpty ? [nil] : named }
-            return [standard] + named.filter { $0 != standard }
+            return [standard] + named.filter { !$0.hasSameBytes(as: standard) }
         }
     }
 

@@ -95,10 +95,12 @@ extension Store {
                 FROM conversations c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN local_changes l ON l.conversation_id = c.id
                 WHERE c.id = ?
                 """)
-        // A row that cannot be read is the application's to mend; what the remote says is read again later.
-        guard let row = try Row.fetchOne(select, arguments: [conversationID]), let conversation = try? Conversation(row: row),
-            let link = try link(db, conversationID, remote)
-        else { return [] }
+        guard let row = try Row.fetchOne(select, arguments: [conversationID]), let link = try link(db, conversationID, remote) else {
+            return []
+        }
+        let conversation = Conversation(row: row)
+        // Without a local status there is nothing to compare with: the application has to correct it, and the remote is read again later.
+        guard conversation.unreadable[.status] == nil else { return [] }
         // What a call in flight does to the remote is not known yet; the object is read again when it has ended.
         if !remote.receivesMessages, try isInFlight(db, conversationID, remote.name) {
             _ = try requestReading(

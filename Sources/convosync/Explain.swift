@@ -39,15 +39,13 @@ struct Explain: AsyncParsableCommand {
 enum ExplainView {
     static func text(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> String {
         var lines: [String] = []
-        switch stored.conversation {
-        case .success(let conversation):
-            let owner = Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue
-            lines.append(
-                "\(Terminal.paint(id, .bold))  \(conversation.status.rawValue), assignee \(conversation.assigneeID ?? "NULL") (\(owner))"
-                    + (stored.statusChangedAt.map { ", since \($0)" } ?? ""))
-        case .failure(let refusal):
-            lines.append("\(Terminal.paint(id, .bold))  cannot be read: \(refusal.reason)")
-        }
+        let conversation = stored.conversation
+        let owner = Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue
+        let status = conversation.unreadable[.status] == nil ? conversation.status.rawValue : "status cannot be read"
+        lines.append(
+            "\(Terminal.paint(id, .bold))  \(status), assignee \(conversation.assigneeID ?? "NULL") (\(owner))"
+                + (stored.statusChangedAt.map { ", since \($0)" } ?? ""))
+        lines += conversation.problems.map { "  cannot be read: \($0)" }
         for change in stored.adopted {
             lines.append("  \(change.adoptedAt)  \(change.rule) (\(change.remote), \(change.reportedAt))")
         }
@@ -71,7 +69,7 @@ enum ExplainView {
         }
         // What an answer to our own call showed counts as seen, too.
         if let seenAt = [stored.seenAt, stored.acknowledgedAt].compactMap({ $0 }).max() { lines.append("  last seen \(seenAt)") }
-        for (field, verdict) in stored.verdicts.sorted(by: { $0.key < $1.key }) {
+        for (field, verdict) in stored.verdicts.sorted {
             lines.append("  \(field): \(verdict["rule"]?.stringValue ?? "") (\(verdict["at"]?.stringValue ?? ""))")
         }
         for row in stored.history {
@@ -89,14 +87,11 @@ enum ExplainView {
 
     static func json(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> JSONValue {
         var local: JSONObject = ["id": .string(id), "status_changed_at": .nullable(stored.statusChangedAt)]
-        switch stored.conversation {
-        case .success(let conversation):
-            local["status"] = .string(conversation.status.rawValue)
-            local["assignee_id"] = .nullable(conversation.assigneeID)
-            local["owner"] = .string(Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue)
-        case .failure(let refusal):
-            local["error"] = .string(refusal.reason)
-        }
+        let conversation = stored.conversation
+        local["status"] = conversation.unreadable[.status] == nil ? .string(conversation.status.rawValue) : .null
+        local["assignee_id"] = .nullable(conversation.assigneeID)
+        local["owner"] = .string(Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue)
+        if !conversation.problems.isEmpty { local["error"] = .string(conversation.problems.joined(separator: "; ")) }
         let adopted: [JSONValue] = stored.adopted.map { change in
             [
                 "remote": .string(change.remote), "word": .nullable(change.word), "reported_at": .string(change.reportedAt),
@@ -105,7 +100,7 @@ enum ExplainView {
         }
         return [
             "conversation": .object(local), "adopted": .array(adopted), "unplanned": .bool(stored.isWaitingForPlan),
-            "remotes": .object(Dictionary(uniqueKeysWithValues: remotes.map { ($0.stored.remote, json($0)) })),
+            "remotes": .object(JSONObject(members: remotes.map { ($0.stored.remote, json($0)) })),
         ]
     }
 
@@ -128,9 +123,16 @@ enum ExplainView {
         }
         return [
             "kind": .string(remote.kind.rawValue), "remote_id": .nullable(stored.link?.remoteID),
-            "agent_id": .nullable(stored.link?.agentID), "fields": .object(Dictionary(uniqueKeysWithValues: fields)),
+            "agent_id": .nullable(stored.link?.agentID), "fields": .object(JSONObject(members: fields)),
             "seen_at": .nullable(stored.seenAt), "acknowledged_at": .nullable(stored.acknowledgedAt), "gone_at": .nullable(stored.goneAt),
             "verdicts": .object(stored.verdicts), "next": .string(remote.next), "outbox": .array(history),
         ]
+    }
+}
+
+extension Conversation {
+    /// Why columns cannot be read.
+    fileprivate var problems: [String] {
+        ([unreadable[.status], unreadable[.tags], unreadable[.attributes]] + [user?.unreadableAttributes]).compactMap { $0 }
     }
 }

@@ -77,7 +77,7 @@ enum MapView {
     }
 
     static func json(_ remotes: [RemoteConfiguration]) -> JSONValue {
-        ["remotes": .object(Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, json($0)) }))]
+        ["remotes": .object(JSONObject(members: remotes.map { ($0.name, json($0)) }))]
     }
 
     private static func json(_ remote: RemoteConfiguration) -> JSONValue {
@@ -93,8 +93,8 @@ enum MapView {
                     ]
                 }),
             "inbound": .array(inbound.cells.sorted { $0.key < $1.key }.map { json($0.key, $0.value, remote) }),
-            "never_over": .object(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) }),
-            "silent_after": .object(inbound.silentAfter.mapValues { .array($0.sorted().map(JSONValue.string)) }),
+            "never_over": .object(JSONObject(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) })),
+            "silent_after": .object(JSONObject(inbound.silentAfter.mapValues { .array($0.sorted().map(JSONValue.string)) })),
             "ambiguous": .array(map.ambiguous.keys.sorted().map(JSONValue.string)),
         ]
     }

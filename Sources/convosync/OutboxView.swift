@@ -39,7 +39,7 @@ enum OutboxView {
         ]
         guard let history else { return .object(object) }
         object["attempt_history"] = .array(history.attempts.map(json))
-        object["body"] = (try? JSONValue(text: row.body)) ?? .string(row.body)
+        object["body"] = (try? JSONValue(stored: row.body)) ?? .string(row.body)
         object["absorbed"] = .array(history.absorbed.map { .integer($0) })
         object["changes"] = .array(history.carried.map(json))
         object["next_try"] = .nullable(history.nextTry?.moment)
@@ -73,7 +73,7 @@ enum OutboxView {
         lines.append("  key         \(row.idempotencyKey)")
         if let successor = row.supersededBy { lines.append("  replaced by \(successor)") }
         if !history.absorbed.isEmpty { lines.append("  replaces    \(history.absorbed.map(String.init).joined(separator: ", "))") }
-        for (field, change) in (row.delta?.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
+        for (field, change) in (row.delta?.objectValue ?? [:]).sorted {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
         }
         // The row's own changes are above already.

@@ -37,8 +37,8 @@ final class PlanView: @unchecked Sendable {
     private var held = 0
     private var isFirst = true
     // A conversation that several remotes are told about counts once.
-    private var touched: Set<String> = []
-    private var finished: Set<String> = []
+    private var touched: Set<ExactText> = []
+    private var finished: Set<ExactText> = []
 
     var reach: Brake.Reach { Brake.Reach(touched: touched.count, finished: finished.count) }
 
@@ -48,8 +48,8 @@ final class PlanView: @unchecked Sendable {
     }
 
     func show(_ item: PlanPreview) {
-        if item.touches { touched.insert(item.conversationID) }
-        if item.finishes { finished.insert(item.conversationID) }
+        if item.touches { touched.insert(ExactText(item.conversationID)) }
+        if item.finishes { finished.insert(ExactText(item.conversationID)) }
         switch (item.decision, item.source) {
         case (.upToDate, _): return
         case (.send, .held): held += 1
@@ -99,6 +99,9 @@ final class PlanView: @unchecked Sendable {
             object["path"] = .string(planned.call.path)
             object["body"] = planned.call.body
             object["fields"] = planned.delta.map { .object(changes($0, base: item.base)) } ?? .null
+            if !planned.omissions.isEmpty {
+                object["omitted"] = .array(planned.omissions.map { ["field": .string($0.field), "reason": .string($0.reason)] })
+            }
         case .refuse(_, let refusal):
             object["refused"] = .string(refusal.reason)
         }
@@ -127,13 +130,14 @@ final class PlanView: @unchecked Sendable {
                 Terminal.paint("\(item.remote)  \(item.conversationID)  \(planned.call.method) \(planned.call.path)\(source)", .bold)
             ]
             if let delta = planned.delta {
-                lines += delta.fields.sorted { $0.key < $1.key }.map { name, value in
+                lines += delta.fields.sorted.map { name, value in
                     let before = item.base[name].map { Terminal.paint(shown($0), .red) } ?? Terminal.paint("(never sent)", .dim)
                     return "    \(name): \(before) → \(Terminal.paint(shown(value), .green))"
                 }
             } else {
                 lines.append("    one message by the user, \(planned.call.body["message"]?["timestamp"]?.stringValue ?? "")")
             }
+            lines += planned.omissions.map { Terminal.paint("    \($0.field) is left out: \($0.reason)", .yellow) }
             return lines.joined(separator: "\n")
         }
     }

@@ -59,15 +59,6 @@ import Testing
             correct: { try await $0.write("UPDATE messages SET attachments = ? WHERE id = 'm2'", [ten]) })
     }
 
-    @Test func `a user with eleven attributes`() async throws {
-        let eleven = "{" + (1...11).map { "\"a\($0)\":\($0)" }.joined(separator: ",") + "}"
-        let ten = "{" + (1...10).map { "\"a\($0)\":\($0)" }.joined(separator: ",") + "}"
-        try await check(
-            "fin", break: { try await $0.write("UPDATE users SET attributes = ? WHERE id = 'u2'", [eleven]) },
-            reason: ["u2", "11 attributes", "10", "remotes.fin.user_attributes"],
-            correct: { try await $0.write("UPDATE users SET attributes = ? WHERE id = 'u2'", [ten]) })
-    }
-
     @Test func `a message of a conversation without a user`() async throws {
         try await check(
             "fin", break: { try await $0.write("UPDATE conversations SET user_id = NULL WHERE id = 'c2'") },

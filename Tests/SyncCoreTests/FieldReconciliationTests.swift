@@ -62,6 +62,13 @@ import Testing
         #expect(mergeSet(["theirs"], base: nil, local: ["ours"]) == .unchanged)
     }
 
+    @Test func `tags that differ in bytes only are two tags`() {
+        #expect(
+            mergeSet(["caf\u{E9}", "cafe\u{301}"], base: ["caf\u{E9}"], local: ["caf\u{E9}"]) == .adopted(["caf\u{E9}", "cafe\u{301}"]))
+        #expect(
+            mergeSet(["cafe\u{301}"], base: ["caf\u{E9}", "cafe\u{301}"], local: ["caf\u{E9}", "cafe\u{301}"]) == .adopted(["cafe\u{301}"]))
+    }
+
     @Test(arguments: [UInt64(71), 72, 73])
     func `tags merge as sets: changes of both sides, nothing else, and the same again changes nothing`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

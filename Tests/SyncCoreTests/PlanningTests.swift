@@ -8,6 +8,20 @@ import Testing
         #expect(delta.fields == ["b": .null, "c": "x"])
     }
 
+    @Test func `a value in another normalization differs, at any depth and in names`() {
+        let composed: JSONValue = ["v": "caf\u{E9}"]
+        let decomposed: JSONValue = ["v": "cafe\u{301}"]
+        #expect(Delta(wanted: ["a": decomposed], base: ["a": composed]).fields == ["a": decomposed])
+        #expect(Delta(wanted: ["a": composed], base: ["a": composed]).isEmpty)
+        #expect(!Delta(wanted: ["a": ["cafe\u{301}": 1]], base: ["a": ["caf\u{E9}": 1]]).isEmpty)
+    }
+
+    @Test func `a number that is written otherwise is the same value`() throws {
+        let base: Fields = ["a": try JSONValue(text: "[1.0,1e2,-0]")]
+        #expect(Delta(wanted: ["a": [1, 100, 0]], base: base).isEmpty)
+        #expect(!Delta(wanted: ["a": [1, 100, 1]], base: base).isEmpty)
+    }
+
     @Test func `null is a value: it is sent once and then known`() {
         #expect(Delta(wanted: ["a": .null], base: [:]).fields == ["a": .null])
         #expect(Delta(wanted: ["a": .null], base: ["a": .null]).isEmpty)
@@ -53,6 +67,13 @@ import Testing
     @Test func `something new is written`() {
         #expect(OutboxChange(.send(planned), standing: nil) == .insert(planned))
         #expect(OutboxChange(.send(planned), standing: standing(.pending, body: "{}")) == .insert(planned))
+    }
+
+    @Test func `a body that differs in normalization only is another one`() {
+        let composed = PlannedCall(
+            call: OutboundCall(operation: "u", method: "PATCH", path: "/1", body: ["title": "caf\u{E9}"]), delta: nil)
+        #expect(OutboxChange(.send(composed), standing: standing(.pending, body: #"{"title":"caf\#u{E9}"}"#)) == .none)
+        #expect(OutboxChange(.send(composed), standing: standing(.pending, body: #"{"title":"cafe\#u{301}"}"#)) == .insert(composed))
     }
 
     @Test(arguments: [OutboxState.pending, .held, .dead])

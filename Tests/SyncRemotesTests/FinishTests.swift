@@ -12,7 +12,7 @@ import Testing
             id: "c1", title: "t", tags: [], attributes: [:], status: status, assigneeID: "bot", lastUserReadAt: nil, user: nil,
             createdAt: "2026-03-01T11:00:00.000Z", updatedAt: "2026-03-01T11:00:00.000Z")
         let snapshot = LinkSnapshot(
-            conversationID: "c1", remote: "r", link: Link(remoteID: "17"), conversation: .success(conversation),
+            conversationID: "c1", remote: "r", link: Link(remoteID: "17"), conversation: conversation,
             knowledge: RemoteKnowledge(base: base, inDoubt: Set(attempted.keys), attempted: attempted, seen: seen))
         guard case .send(let planned) = kind.adapter(profile).plan(snapshot) else { return nil }
         return planned.finishes

@@ -65,7 +65,7 @@ extension RemoteProfile {
         self.init(
             name: object["name"]?.stringValue ?? kind.rawValue, kind: kind, agentID: object["agent_id"]?.stringValue,
             apiVersion: object["api_version"]?.stringValue,
-            paths: (object["paths"]?.objectValue ?? [:]).compactMapValues(\.stringValue),
+            paths: (object["paths"]?.objectValue ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue },
             userAttributes: object["user_attributes"].map { Golden.strings($0) },
             aiAssignees: Set(object["ai"].map { Golden.strings($0) } ?? ["agent_fin"]))
         var overrides: [StatusOverride] = []
@@ -77,7 +77,9 @@ extension RemoteProfile {
             overrides.append(StatusOverride(status: status, owner: parts.count > 1 ? Owner(rawValue: parts[1]) : nil, word: word))
         }
         statusMap = statusMap.overridden(by: overrides)
-        if let guards = object["never_over"]?.objectValue { statusMap.neverOver = guards.mapValues { Set(Golden.strings($0)) } }
+        if let guards = object["never_over"]?.objectValue {
+            statusMap.neverOver = guards.reduce(into: [:]) { $0[$1.key] = Set(Golden.strings($1.value)) }
+        }
         for (field, text) in object["fields"]?.objectValue ?? [:] {
             guard let text = text.stringValue, text == "none" || LocalSource(text) != nil else {
                 throw Golden.Broken(description: "profile.fields.\(field)")

@@ -16,13 +16,16 @@ import Testing
     @Test(arguments: Golden.names(.fin, .requests))
     func `fin is sent what the file says`(_ name: String) throws {
         let file = try Golden.object(
-            .fin, .requests, name, members: ["name", "profile", "message", "user", "taken", "headers", "expect", "known_issue"])
+            .fin, .requests, name,
+            members: ["name", "profile", "message", "user", "taken", "headers", "expect", "omissions", "known_issue"])
         let adapter = RemoteKind.fin.adapter(try RemoteProfile(golden: file["profile"], kind: .fin))
         let snapshot = MessageSnapshot(
             remote: adapter.profile.name, message: .success(try message(file["message"])), user: try User(golden: file["user"]),
             takenTimestamps: Set(Golden.strings(file["taken"])))
         try Golden.withPossibleIssue(file) {
-            try expect(adapter.plan(snapshot), file)
+            let decision = adapter.plan(snapshot)
+            try expect(decision, file)
+            expectOmissions(decision, file)
             for (header, value) in file["headers"]?.objectValue ?? [:] {
                 #expect(adapter.headers.first { $0.name == header }?.value == value.stringValue)
             }
@@ -38,24 +41,9 @@ import Testing
         let adapter = RemoteKind.fin.adapter(RemoteProfile(name: "fin", kind: .fin))
         let conversation = Conversation(id: "conv_456", title: "Pricing", status: .resolved, user: User(id: "user_1"))
         let snapshot = LinkSnapshot(
-            conversationID: "conv_456", remote: "fin", link: Link(remoteID: "conv_456"), conversation: .success(conversation),
+            conversationID: "conv_456", remote: "fin", link: Link(remoteID: "conv_456"), conversation: conversation,
             knowledge: RemoteKnowledge())
         #expect(adapter.plan(snapshot) == .upToDate(omissions: []))
-    }
-
-    @Test(arguments: RemoteKind.allCases)
-    func `a row that cannot be read is refused with its reason and carries no values`(_ kind: RemoteKind) {
-        let adapter = kind.adapter(RemoteProfile(name: "remote", kind: kind))
-        let refusal = Refusal("conversations.tags of \"conv_456\" is no JSON array")
-        let decision = adapter.plan(
-            LinkSnapshot(
-                conversationID: "conv_456", remote: "remote", link: Link(remoteID: "9"), conversation: .failure(refusal),
-                knowledge: RemoteKnowledge()))
-        guard case .refuse(let call, refusal) = decision else {
-            Issue.record("not refused: \(decision)")
-            return
-        }
-        #expect(call.body == [:])
     }
 
     // MARK: Checks
@@ -77,7 +65,7 @@ import Testing
             seen: file["seen"]?.objectValue ?? [:], remoteAssigneeID: file["remote_assignee_id"]?.stringValue)
         let decision = adapter.plan(
             LinkSnapshot(
-                conversationID: conversation.id, remote: adapter.profile.name, link: link, conversation: .success(conversation),
+                conversationID: conversation.id, remote: adapter.profile.name, link: link, conversation: conversation,
                 knowledge: knowledge))
         try Golden.withPossibleIssue(file) {
             try expect(decision, file)

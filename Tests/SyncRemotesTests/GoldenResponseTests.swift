@@ -55,7 +55,7 @@ import Testing
         let raw = file["raw"]?.stringValue ?? file["body"]?.text ?? ""
         let reply = HTTPReply(
             status: Int(try #require(file["status"]?.integerValue)),
-            headers: (file["headers"]?.objectValue ?? [:]).compactMapValues(\.stringValue), body: Array(raw.utf8))
+            headers: (file["headers"]?.objectValue ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue }, body: Array(raw.utf8))
         let sent = file["sent"]?.objectValue
         let redaction = Redaction(
             credential: file["token"]?.stringValue, body: file["call_body"] ?? sent.map(JSONValue.object) ?? .null)

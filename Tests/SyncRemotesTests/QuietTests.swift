@@ -82,7 +82,7 @@ import Testing
     private func plan(_ conversation: Conversation, _ world: RandomWorld) -> PlanDecision {
         world.adapter.plan(
             LinkSnapshot(
-                conversationID: conversation.id, remote: "remote", link: Self.link, conversation: .success(conversation),
+                conversationID: conversation.id, remote: "remote", link: Self.link, conversation: conversation,
                 knowledge: world.knowledge))
     }
 }

@@ -1,5 +1,6 @@
 import GRDB
 import SyncCore
+import Synchronization
 import Testing
 
 @testable import SyncStore
@@ -127,13 +128,29 @@ import Testing
         #expect(try bench.outbox() == ["1|c1|voicebot|discarded", "2|c1|voicebot|pending"])
     }
 
-    @Test func `a row whose JSON became unreadable is refused by column`() async throws {
+    @Test(
+        arguments: [
+            ("'oops'", "is not JSON"), ("'[]'", "is not a JSON object"), ("NULL", nil), ("'{}'", nil),
+            (
+                "'{\"a\":' || replace(hex(zeroblob(300)), '00', '[') || replace(hex(zeroblob(300)), '00', ']') || '}'",
+                "is nested deeper than 256 levels"
+            ),
+        ] as [(String, String?)])
+    func `a row of which a column cannot be read is planned without it`(value: String, problem: String?) async throws {
         let bench = try bench()
-        try bench.write("PRAGMA ignore_check_constraints = ON; UPDATE conversations SET attributes = 'oops'")
-        try await bench.plan()
-        #expect(
-            try bench.lines("SELECT state, last_error FROM outbox")
-                == ["dead|not sendable: conversations.attributes of \"c1\" is no JSON object"])
+        try bench.write("PRAGMA ignore_check_constraints = ON; UPDATE conversations SET attributes = \(value)")
+        let seen = Mutex<[Conversation]>([])
+        var context = bench.context()
+        let decide = context.decide
+        context.decide = { snapshot in
+            seen.withLock { $0.append(snapshot.conversation) }
+            return decide(snapshot)
+        }
+        _ = try await bench.store.planStates(.linked, context)
+        #expect(try bench.lines("SELECT state FROM outbox") == ["pending"])
+        let conversation = try #require(seen.withLock { $0.first })
+        #expect(conversation.unreadable[.attributes] == problem.map { "conversations.attributes of \"c1\" \($0)" })
+        #expect(conversation.attributes == (value == "'{}'" ? [:] : nil))
     }
 
     @Test func `a batch reports what it did`() async throws {

@@ -32,11 +32,7 @@ enum Scripted {
 
     static func decide(_ snapshot: LinkSnapshot) -> PlanDecision {
         let placeholder = OutboundCall(operation: "update", method: "PATCH", path: "/", body: [:])
-        let conversation: Conversation
-        switch snapshot.conversation {
-        case .success(let parsed): conversation = parsed
-        case .failure(let refusal): return .refuse(placeholder, refusal)
-        }
+        let conversation = snapshot.conversation
         var wanted: Fields = ["status": .string(conversation.status.rawValue), "title": .nullable(conversation.title)]
         wanted["user_id"] = snapshot.knowledge.remoteAssigneeID.map(JSONValue.string)
         let delta = Delta(wanted: wanted, base: snapshot.knowledge.base, inDoubt: snapshot.knowledge.inDoubt)

@@ -26,9 +26,10 @@ package enum FieldReconciliation {
     /// over there is part of the base, so it is no addition and does not come back.
     package static func mergeSet(remote: [String], base: [String]?, local: [String]) -> Decision<[String]> {
         guard let base else { return .unchanged }
-        let added = remote.filter { !base.contains($0) && !local.contains($0) }
-        let removed = Set(base).subtracting(remote)
-        let merged = local.filter { !removed.contains($0) } + added
-        return merged == local ? .unchanged : .adopted(merged)
+        let known = base.exactSet.union(local.exactSet)
+        let added = remote.filter { !known.contains(ExactText($0)) }
+        let removed = base.exactSet.subtracting(remote.exactSet)
+        let kept = local.filter { !removed.contains(ExactText($0)) }
+        return added.isEmpty && kept.count == local.count ? .unchanged : .adopted(kept + added)
     }
 }

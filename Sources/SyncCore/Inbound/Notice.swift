@@ -20,4 +20,8 @@ package struct ReadRequest: Hashable, Sendable {
         self.remoteID = remoteID
         self.agentID = agentID
     }
+
+    package static func == (left: ReadRequest, right: ReadRequest) -> Bool {
+        left.remoteID.hasSameBytes(as: right.remoteID) && left.agentID.hasSameBytes(as: right.agentID)
+    }
 }

@@ -9,6 +9,14 @@ package struct Observation: Equatable, Sendable {
         case somebody(String)
 
         package var isSomebody: Bool { if case .somebody = self { true } else { false } }
+
+        package static func == (left: Assignee, right: Assignee) -> Bool {
+            switch (left, right) {
+            case (.unknown, .unknown), (.nobody, .nobody): true
+            case (.somebody(let left), .somebody(let right)): left.hasSameBytes(as: right)
+            default: false
+            }
+        }
     }
 
     /// The status as the remote spells it; nil where the answer holds none.

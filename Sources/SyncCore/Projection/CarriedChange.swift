@@ -46,7 +46,7 @@ package struct CarriedChange: Equatable, Sendable {
                 steps.append(
                     CarriedChange(field: field, from: before.value, to: base, since: link.plannedAt, outboxID: link.outboxID))
             }
-            for (field, change) in link.delta.sorted(by: { $0.key < $1.key }) {
+            for (field, change) in link.delta.sorted {
                 guard let value = change["to"] else { continue }
                 if wanted[field]?.value != value {
                     steps.append(

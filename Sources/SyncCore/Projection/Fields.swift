@@ -12,6 +12,15 @@ package struct Projection: Equatable, Sendable {
         self.fields = fields
         self.omissions = omissions
     }
+
+    /// Adds a field, or leaves it out for a reason. A value of nil makes no statement.
+    package mutating func add(_ field: String, unless problem: String?, _ value: JSONValue?) {
+        if let problem {
+            omissions.append(Omission(field: field, reason: problem))
+        } else {
+            fields[field] = value
+        }
+    }
 }
 
 /// A field that was left out of a projection although the local row has something to say about it.

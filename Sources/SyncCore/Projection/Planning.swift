@@ -3,15 +3,14 @@ package struct LinkSnapshot: Sendable {
     package var conversationID: String
     package var remote: String
     package var link: Link
-    /// The parsed row, or why it cannot be read.
-    package var conversation: Result<Conversation, Refusal>
+    package var conversation: Conversation
     package var knowledge: RemoteKnowledge
     /// The row that already stands for this conversation at this remote, if any.
     package var standing: StandingRow?
 
     package init(
-        conversationID: String, remote: String, link: Link, conversation: Result<Conversation, Refusal>,
-        knowledge: RemoteKnowledge, standing: StandingRow? = nil
+        conversationID: String, remote: String, link: Link, conversation: Conversation, knowledge: RemoteKnowledge,
+        standing: StandingRow? = nil
     ) {
         self.conversationID = conversationID
         self.remote = remote
@@ -105,11 +104,12 @@ package enum OutboxChange: Equatable, Sendable {
         case (.upToDate, _?):
             self = .discardStanding(reason: "not needed any more: the remote already has what is wanted")
         case (.send(let planned), let standing?)
-        where standing.path == planned.call.path && standing.body == planned.call.body.text && !standing.wasRefused:
+        where standing.path.hasSameBytes(as: planned.call.path) && standing.body.hasSameBytes(as: planned.call.body.text)
+            && !standing.wasRefused:
             self = .none
         case (.send(let planned), _):
             self = .insert(planned)
-        case (.refuse(_, let refusal), let standing?) where standing.state == .dead && standing.error == refusal.text:
+        case (.refuse(_, let refusal), let standing?) where standing.state == .dead && standing.error.hasSameBytes(as: refusal.text):
             self = .none
         case (.refuse(let call, let refusal), _):
             self = .insertRefused(call, refusal)

@@ -34,7 +34,15 @@ package enum Owner: String, CaseIterable, Sendable, Codable {
 }
 
 /// One row of `conversations` with its user, parsed. Optionals are SQL NULLs.
+///
+/// A column that cannot be read costs what depends on it, at the remotes that take it: ``unreadable`` says why, and the property holds what
+/// a row without a statement would (for the status: `open`). An adapter asks for the reason before it uses the value.
 package struct Conversation: Equatable, Sendable {
+    /// Columns with values that not every text is.
+    package enum Column: String, Sendable {
+        case status, tags, attributes
+    }
+
     package var id: String
     package var title: String?
     /// NULL makes no statement about tags; an empty array says that there are none.
@@ -47,11 +55,14 @@ package struct Conversation: Equatable, Sendable {
     package var user: User?
     package var createdAt: String
     package var updatedAt: String
+    /// Why a column cannot be read, in one sentence without personal values.
+    package var unreadable: [Column: String]
 
     package init(
         id: String, title: String? = nil, tags: [String]? = [], attributes: JSONObject? = [:], status: LocalStatus = .open,
         assigneeID: String? = nil, lastUserReadAt: String? = nil, user: User? = nil,
-        createdAt: String = "2026-01-01T00:00:00.000Z", updatedAt: String = "2026-01-01T00:00:00.000Z"
+        createdAt: String = "2026-01-01T00:00:00.000Z", updatedAt: String = "2026-01-01T00:00:00.000Z",
+        unreadable: [Column: String] = [:]
     ) {
         self.id = id
         self.title = title
@@ -63,6 +74,7 @@ package struct Conversation: Equatable, Sendable {
         self.user = user
         self.createdAt = createdAt
         self.updatedAt = updatedAt
+        self.unreadable = unreadable
     }
 }
 
@@ -74,12 +86,14 @@ package struct User: Equatable, Sendable {
     package var photoURL: String?
     package var userType: String?
     package var attributes: JSONObject?
+    /// Why `users.attributes` cannot be read; nil where it can. Then ``attributes`` is nil.
+    package var unreadableAttributes: String?
     /// False for a `conversations.user_id` that no row of `users` explains.
     package var hasRow: Bool
 
     package init(
         id: String, name: String? = nil, email: String? = nil, photoURL: String? = nil, userType: String? = "end_user",
-        attributes: JSONObject? = [:], hasRow: Bool = true
+        attributes: JSONObject? = [:], unreadableAttributes: String? = nil, hasRow: Bool = true
     ) {
         self.id = id
         self.hasRow = hasRow
@@ -88,6 +102,7 @@ package struct User: Equatable, Sendable {
         self.photoURL = photoURL
         self.userType = userType
         self.attributes = attributes
+        self.unreadableAttributes = unreadableAttributes
     }
 }
 

@@ -1,28 +1,35 @@
-import FoundationEssentials
-
-/// Reads one JSON text (RFC 8259), strictly: no trailing commas, no comments, valid UTF-8, at most ``maximumDepth`` levels.
+/// Reads one JSON text by the grammar of RFC 8259: no trailing commas, no comments, a bounded number of levels.
+///
+/// What the grammar allows is read, and so is what senders get wrong without harm to the rest of the text: a byte order mark before it
+/// (section 8.1 lets readers ignore it), half of a surrogate pair (section 8.2; JavaScript writes one when it cuts through an emoji) and
+/// bytes that are not UTF-8 inside of a string. The latter two become U+FFFD. Of members with the same name, the last one counts.
 ///
 /// Why not `JSONDecoder`: decoding into an enumeration tries one type after the other, each failure costs a thrown error, and every
 /// row is read three times on its way (`make bench` took half as long again with it). It also takes trailing commas and rounds
 /// long decimals to integers. The tests compare both readers over random values.
 struct JSONReader {
-    static let maximumDepth = 256
-
     private let bytes: UnsafeBufferPointer<UInt8>
+    private let maximumDepth: Int
     private var position = 0
     private var depth = 0
 
-    static func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONTextError) -> JSONValue {
-        var reader = JSONReader(bytes: bytes)
+    static func read(_ bytes: UnsafeBufferPointer<UInt8>, maximumDepth: Int) throws(JSONTextError) -> JSONValue {
+        var reader = JSONReader(bytes: bytes, maximumDepth: maximumDepth)
+        reader.skipByteOrderMark()
         reader.skipSpace()
         let value = try reader.value()
         reader.skipSpace()
-        guard reader.position == bytes.count else { throw JSONTextError() }
+        guard reader.position == bytes.count else { throw .invalid }
         return value
     }
 
-    private init(bytes: UnsafeBufferPointer<UInt8>) {
+    private init(bytes: UnsafeBufferPointer<UInt8>, maximumDepth: Int) {
         self.bytes = bytes
+        self.maximumDepth = maximumDepth
+    }
+
+    private mutating func skipByteOrderMark() {
+        if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { position = 3 }
     }
 
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -51,8 +58,8 @@ struct JSONReader {
 
     private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONTextError) -> JSONValue {
         let end = position + word.utf8CodeUnitCount
-        guard end <= bytes.count else { throw JSONTextError() }
-        for offset in 0..<word.utf8CodeUnitCount where bytes[position + offset] != word.utf8Start[offset] { throw JSONTextError() }
+        guard end <= bytes.count else { throw .invalid }
+        for offset in 0..<word.utf8CodeUnitCount where bytes[position + offset] != word.utf8Start[offset] { throw .invalid }
         position = end
         return value
     }
@@ -68,15 +75,15 @@ struct JSONReader {
         }
         repeat {
             skipSpace()
-            guard next == UInt8(ascii: "\"") else { throw JSONTextError() }
+            guard next == UInt8(ascii: "\"") else { throw .invalid }
             let name = try string()
             skipSpace()
-            guard take(UInt8(ascii: ":")) else { throw JSONTextError() }
+            guard take(UInt8(ascii: ":")) else { throw .invalid }
             skipSpace()
             members[name] = try value()
             skipSpace()
         } while take(UInt8(ascii: ","))
-        guard take(UInt8(ascii: "}")) else { throw JSONTextError() }
+        guard take(UInt8(ascii: "}")) else { throw .invalid }
         depth -= 1
         return members
     }
@@ -93,7 +100,7 @@ struct JSONReader {
             values.append(try value())
             skipSpace()
         } while take(UInt8(ascii: ","))
-        guard take(UInt8(ascii: "]")) else { throw JSONTextError() }
+        guard take(UInt8(ascii: "]")) else { throw .invalid }
         depth -= 1
         return values
     }
@@ -101,7 +108,7 @@ struct JSONReader {
     private mutating func enter() throws(JSONTextError) {
         position += 1
         depth += 1
-        guard depth <= JSONReader.maximumDepth else { throw JSONTextError() }
+        guard depth <= maximumDepth else { throw .tooDeep }
         skipSpace()
     }
 
@@ -113,7 +120,7 @@ struct JSONReader {
         let digitsStart = position
         skipDigits()
         let digits = position - digitsStart
-        guard digits > 0, digits == 1 || bytes[digitsStart] != UInt8(ascii: "0") else { throw JSONTextError() }
+        guard digits > 0, digits == 1 || bytes[digitsStart] != UInt8(ascii: "0") else { throw .invalid }
         var isWhole = true
         if take(UInt8(ascii: ".")) {
             isWhole = false
@@ -125,12 +132,23 @@ struct JSONReader {
             if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
             try needDigits()
         }
-        let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        if isWhole, let integer = Int64(text) { return .integer(integer) }
-        guard let decimal = Decimal(string: text), !decimal.isNaN else { throw JSONTextError() }
-        // 1.0 is 1: equal values have one form.
-        if let integer = Int64(decimal.description) { return .integer(integer) }
-        return .decimal(decimal)
+        if isWhole, let integer = integer(from: start) { return .integer(integer) }
+        return .number(JSONNumber(checked: String(decoding: bytes[start..<position], as: UTF8.self)))
+    }
+
+    /// The whole number that was read, where writing it gives the same text: `-0` does not.
+    private func integer(from start: Int) -> Int64? {
+        let isNegative = bytes[start] == UInt8(ascii: "-")
+        var magnitude: UInt64 = 0
+        for index in (isNegative ? start + 1 : start)..<position {
+            let (product, overflow) = magnitude.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(UInt64(bytes[index] - UInt8(ascii: "0")))
+            guard !overflow, !carry else { return nil }
+            magnitude = sum
+        }
+        guard isNegative else { return Int64(exactly: magnitude) }
+        guard magnitude > 0, magnitude <= Int64.min.magnitude else { return nil }
+        return magnitude == Int64.min.magnitude ? .min : -Int64(magnitude)
     }
 
     private mutating func skipDigits() {
@@ -140,7 +158,7 @@ struct JSONReader {
     private mutating func needDigits() throws(JSONTextError) {
         let before = position
         skipDigits()
-        guard position > before else { throw JSONTextError() }
+        guard position > before else { throw .invalid }
     }
 
     // MARK: Strings
@@ -149,61 +167,69 @@ struct JSONReader {
         position += 1
         let start = position
         while let byte = next, byte != UInt8(ascii: "\"") {
-            guard byte >= 0x20 else { throw JSONTextError() }
+            guard byte >= 0x20 else { throw .invalid }
             if byte == UInt8(ascii: "\\") { return try stringWithEscapes(from: start) }
             position += 1
         }
-        guard let string = String(validating: bytes[start..<position], as: UTF8.self), take(UInt8(ascii: "\"")) else {
-            throw JSONTextError()
-        }
-        return string
+        let end = position
+        guard take(UInt8(ascii: "\"")) else { throw .invalid }
+        return String(decoding: bytes[start..<end], as: UTF8.self)
     }
 
     private mutating func stringWithEscapes(from start: Int) throws(JSONTextError) -> String {
         var buffer = Array(bytes[start..<position])
         while let byte = next, byte != UInt8(ascii: "\"") {
-            guard byte >= 0x20 else { throw JSONTextError() }
+            guard byte >= 0x20 else { throw .invalid }
             position += 1
             if byte == UInt8(ascii: "\\") {
-                buffer.append(contentsOf: try escape())
+                try appendEscape(to: &buffer)
             } else {
                 buffer.append(byte)
             }
         }
-        guard let string = String(validating: buffer, as: UTF8.self), take(UInt8(ascii: "\"")) else { throw JSONTextError() }
-        return string
+        guard take(UInt8(ascii: "\"")) else { throw .invalid }
+        return String(decoding: buffer, as: UTF8.self)
     }
 
-    private mutating func escape() throws(JSONTextError) -> [UInt8] {
-        guard let byte = next else { throw JSONTextError() }
+    private mutating func appendEscape(to buffer: inout [UInt8]) throws(JSONTextError) {
+        guard let byte = next else { throw .invalid }
         position += 1
         switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return [byte]
-        case UInt8(ascii: "b"): return [0x08]
-        case UInt8(ascii: "f"): return [0x0C]
-        case UInt8(ascii: "n"): return [0x0A]
-        case UInt8(ascii: "r"): return [0x0D]
-        case UInt8(ascii: "t"): return [0x09]
-        case UInt8(ascii: "u"): return try unicodeEscape()
-        default: throw JSONTextError()
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): buffer.append(byte)
+        case UInt8(ascii: "b"): buffer.append(0x08)
+        case UInt8(ascii: "f"): buffer.append(0x0C)
+        case UInt8(ascii: "n"): buffer.append(0x0A)
+        case UInt8(ascii: "r"): buffer.append(0x0D)
+        case UInt8(ascii: "t"): buffer.append(0x09)
+        case UInt8(ascii: "u"): buffer += UTF8.encode(try unicodeEscape()) ?? UTF8.encodedReplacementCharacter
+        default: throw .invalid
         }
     }
 
-    /// `\uXXXX`, and pairs of surrogates for what lies beyond the basic plane. A lone surrogate is no text.
-    private mutating func unicodeEscape() throws(JSONTextError) -> [UInt8] {
-        var code = try fourHexDigits()
-        if (0xD800...0xDBFF).contains(code) {
-            guard take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else { throw JSONTextError() }
-            let low = try fourHexDigits()
-            guard (0xDC00...0xDFFF).contains(low) else { throw JSONTextError() }
-            code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+    /// `\uXXXX`, and pairs of surrogates for what lies beyond the basic plane. Half of a pair is U+FFFD; what follows it stays.
+    private mutating func unicodeEscape() throws(JSONTextError) -> Unicode.Scalar {
+        let code = try fourHexDigits()
+        if (0xD800...0xDBFF).contains(code), let low = try lowSurrogate() {
+            return Unicode.Scalar(0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)) ?? "\u{FFFD}"
         }
-        guard let scalar = Unicode.Scalar(code) else { throw JSONTextError() }
-        return Array(String(Character(scalar)).utf8)
+        return Unicode.Scalar(code) ?? "\u{FFFD}"
+    }
+
+    /// The second half of a pair; nil, with nothing taken, where something else follows.
+    private mutating func lowSurrogate() throws(JSONTextError) -> UInt32? {
+        let before = position
+        guard take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {
+            position = before
+            return nil
+        }
+        let code = try fourHexDigits()
+        if (0xDC00...0xDFFF).contains(code) { return code }
+        position = before
+        return nil
     }
 
     private mutating func fourHexDigits() throws(JSONTextError) -> UInt32 {
-        guard position + 4 <= bytes.count else { throw JSONTextError() }
+        guard position + 4 <= bytes.count else { throw .invalid }
         var code: UInt32 = 0
         for _ in 0..<4 {
             let byte = bytes[position]
@@ -214,7 +240,7 @@ struct JSONReader {
                 case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
                 default: nil
                 }
-            guard let digit else { throw JSONTextError() }
+            guard let digit else { throw .invalid }
             code = code << 4 | UInt32(digit)
             position += 1
         }

@@ -1,60 +1,106 @@
-import FoundationEssentials
-
-/// A JSON object: member names with their values. Order carries no meaning (RFC 8259 section 4).
-package typealias JSONObject = [String: JSONValue]
-
 /// One JSON value (RFC 8259 section 3).
 ///
 /// `null` is a value of its own; "absent" is a missing key of the surrounding ``JSONObject``. The two are never mixed up:
 /// `null` tells a remote to clear a field, absence says nothing about it.
 ///
-/// Numbers keep what the local row says: integers as `Int64`, everything else as `Decimal` (38 significant digits), so that
-/// `0.1` or a 17-digit customer number is sent as it was stored.
-package enum JSONValue: Hashable, Sendable {
+/// Numbers keep what the local row says: whole numbers that fit as `Int64`, everything else as the text in which it was written, so that
+/// `0.10`, `1e200` or a 45-digit customer number is sent as it was stored.
+///
+/// Two values are equal when they say the same: numbers by value, strings and member names by their UTF-8 bytes. A remote that is sent `é`
+/// in another normalization is sent something else.
+package enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
-    case decimal(Decimal)
+    /// Every number that is not an ``integer(_:)``: with a fraction or an exponent, out of its range, `-0`.
+    case number(JSONNumber)
     case string(String)
     case array([JSONValue])
     case object(JSONObject)
 }
 
+extension JSONValue: Hashable {
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.integer(let left), .integer(let right)): left == right
+        case (.integer(let integer), .number(let number)), (.number(let number), .integer(let integer)): number.integerValue == integer
+        case (.number(let left), .number(let right)): left == right
+        case (.string(let left), .string(let right)): left.hasSameBytes(as: right)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): left == right
+        default: false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: hasher.combine(0)
+        case .bool(let bool): hasher.combine(bool)
+        case .integer(let integer): hasher.combine(integer)
+        // Equal to an integer: the same hash.
+        case .number(let number): if let integer = number.integerValue { hasher.combine(integer) } else { hasher.combine(number) }
+        case .string(let string): hasher.combine(string)
+        case .array(let array): hasher.combine(array)
+        case .object(let object): hasher.combine(object)
+        }
+    }
+}
+
 extension JSONValue {
+    /// Levels of nesting in a text that others wrote: a column of the application's tables, a response, a webhook call.
+    package static let maximumDepth = 256
+    /// What we write ourselves holds such values a few levels deeper (`{"attributes": {"from": …, "to": …}}`) and has to be read again.
+    private static let maximumStoredDepth = maximumDepth + 16
+
     /// Parses a JSON text.
-    /// - Throws: ``JSONTextError`` when the text is no JSON.
+    /// - Throws: ``JSONTextError`` when the text is not JSON, or nested deeper than ``maximumDepth``.
     package init(text: String) throws(JSONTextError) {
+        try self.init(text: text, maximumDepth: JSONValue.maximumDepth)
+    }
+
+    /// Parses a JSON text that we wrote.
+    /// - Throws: ``JSONTextError`` when the text is not JSON.
+    package init(stored text: String) throws(JSONTextError) {
+        try self.init(text: text, maximumDepth: JSONValue.maximumStoredDepth)
+    }
+
+    private init(text: String, maximumDepth: Int) throws(JSONTextError) {
         var text = text
         let result = text.withUTF8 { bytes in
-            Result { () throws(JSONTextError) in try JSONReader.read(bytes) }
+            Result { () throws(JSONTextError) in try JSONReader.read(bytes, maximumDepth: maximumDepth) }
         }
         self = try result.get()
     }
 
     /// Parses UTF-8 encoded JSON.
-    /// - Throws: ``JSONTextError`` when the bytes are no JSON.
+    /// - Throws: ``JSONTextError`` when the bytes are not JSON, or nested deeper than ``maximumDepth``.
     package init(bytes: some Collection<UInt8>) throws(JSONTextError) {
         let result = Array(bytes).withUnsafeBufferPointer { bytes in
-            Result { () throws(JSONTextError) in try JSONReader.read(bytes) }
+            Result { () throws(JSONTextError) in try JSONReader.read(bytes, maximumDepth: JSONValue.maximumDepth) }
         }
         self = try result.get()
     }
 
-    /// The value as JSON text with sorted member names: equal values have equal texts.
-    package var text: String {
-        var text = ""
-        JSONWriter.write(self, to: &text)
-        return text
-    }
+    /// The value as JSON text with sorted member names: values that are written alike have equal texts.
+    package var text: String { JSONWriter.text(of: self, isPrintable: false) }
+
+    /// ``text`` for a terminal or a log line: what ``Unicode/Scalar/controlsDisplay`` names is escaped, which says the same in JSON.
+    package var printableText: String { JSONWriter.text(of: self, isPrintable: true) }
 
     package var stringValue: String? {
         if case .string(let string) = self { return string }
         return nil
     }
 
+    /// A whole number that fits, however it is written.
     package var integerValue: Int64? {
-        if case .integer(let integer) = self { return integer }
-        return nil
+        switch self {
+        case .integer(let integer): integer
+        case .number(let number): number.integerValue
+        default: nil
+        }
     }
 
     package var boolValue: Bool? {
@@ -72,7 +118,7 @@ extension JSONValue {
         return nil
     }
 
-    /// The member of that name, or nil where this is no object or has no such member. `null` members are returned as `.null`.
+    /// The member of that name, or nil where this is not an object or has no such member. `null` members are returned as `.null`.
     package subscript(_ member: String) -> JSONValue? { objectValue?[member] }
 
     /// `.string` for a value, `.null` for nil: for columns in which NULL is a statement.
@@ -85,7 +131,7 @@ extension JSONValue {
         switch self {
         case .null: "null"
         case .bool: "boolean"
-        case .integer, .decimal: "number"
+        case .integer, .number: "number"
         case .string: "string"
         case .array: "array"
         case .object: "object"
@@ -93,9 +139,12 @@ extension JSONValue {
     }
 }
 
-/// A text that was expected to be JSON is none. Carries no part of the text: it may be personal.
-package struct JSONTextError: Error, Equatable {
-    package init() {}
+/// Why a text cannot be read as JSON. Carries no part of the text: it may be personal.
+package enum JSONTextError: Error, Equatable {
+    /// It is not JSON.
+    case invalid
+    /// It is nested deeper than is read.
+    case tooDeep
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
@@ -108,6 +157,6 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     package init(booleanLiteral value: Bool) { self = .bool(value) }
     package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     package init(dictionaryLiteral elements: (String, JSONValue)...) {
-        self = .object(JSONObject(elements, uniquingKeysWith: { _, last in last }))
+        self = .object(JSONObject(members: elements))
     }
 }

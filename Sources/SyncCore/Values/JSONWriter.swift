@@ -1,57 +1,75 @@
-/// Writes JSON text with sorted member names and nothing escaped that need not be (RFC 8259 section 7).
+/// Writes JSON text with member names in the order of their bytes (RFC 8259 section 7).
 ///
 /// As with ``JSONReader``, `JSONEncoder` does the same at several times the cost, several times a row.
-enum JSONWriter {
-    static func write(_ value: JSONValue, to text: inout String) {
+struct JSONWriter {
+    private var bytes: [UInt8] = []
+    /// Whether characters that steer a terminal or break lines are escaped although JSON does not ask for it.
+    private let isPrintable: Bool
+
+    static func text(of value: JSONValue, isPrintable: Bool) -> String {
+        var writer = JSONWriter(isPrintable: isPrintable)
+        writer.write(value)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private init(isPrintable: Bool) {
+        self.isPrintable = isPrintable
+    }
+
+    private mutating func write(_ value: JSONValue) {
         switch value {
-        case .null: text += "null"
-        case .bool(let bool): text += bool ? "true" : "false"
-        case .integer(let integer): text += String(integer)
-        case .decimal(let decimal): text += decimal.description
-        case .string(let string): write(string, to: &text)
+        case .null: bytes += "null".utf8
+        case .bool(let bool): bytes += (bool ? "true" : "false").utf8
+        case .integer(let integer): bytes += String(integer).utf8
+        case .number(let number): bytes += number.text.utf8
+        case .string(let string): write(string)
         case .array(let array):
-            text += "["
+            bytes.append(UInt8(ascii: "["))
             for (index, element) in array.enumerated() {
-                if index > 0 { text += "," }
-                write(element, to: &text)
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                write(element)
             }
-            text += "]"
+            bytes.append(UInt8(ascii: "]"))
         case .object(let object):
-            text += "{"
-            var isFirst = true
-            for name in object.keys.sorted() {
-                guard let member = object[name] else { continue }
-                if !isFirst { text += "," }
-                isFirst = false
-                write(name, to: &text)
-                text += ":"
-                write(member, to: &text)
+            bytes.append(UInt8(ascii: "{"))
+            for (index, member) in object.sorted.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                write(member.key)
+                bytes.append(UInt8(ascii: ":"))
+                write(member.value)
             }
-            text += "}"
+            bytes.append(UInt8(ascii: "}"))
         }
     }
 
-    private static func write(_ string: String, to text: inout String) {
-        text += "\""
-        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            text += string
+    private mutating func write(_ string: String) {
+        bytes.append(UInt8(ascii: "\""))
+        // Escaping is rare, so it is decided for the string as a whole.
+        let needsEscapes = string.utf8.contains {
+            $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || (isPrintable && $0 >= 0x7F)
+        }
+        if needsEscapes {
+            for scalar in string.unicodeScalars { write(scalar) }
         } else {
-            for scalar in string.unicodeScalars { write(scalar, to: &text) }
+            bytes += string.utf8
         }
-        text += "\""
+        bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func write(_ scalar: Unicode.Scalar, to text: inout String) {
+    private mutating func write(_ scalar: Unicode.Scalar) {
         switch scalar {
-        case "\"": text += "\\\""
-        case "\\": text += "\\\\"
-        case "\n": text += "\\n"
-        case "\r": text += "\\r"
-        case "\t": text += "\\t"
-        case _ where scalar.value < 0x20:
+        case "\"": bytes += #"\""#.utf8
+        case "\\": bytes += #"\\"#.utf8
+        case "\n": bytes += #"\n"#.utf8
+        case "\r": bytes += #"\r"#.utf8
+        case "\t": bytes += #"\t"#.utf8
+        case _ where scalar.value < 0x20 || (isPrintable && scalar.controlsDisplay):
+            // What controls the display lies in the basic plane: four digits are enough.
             let digits = String(scalar.value, radix: 16)
-            text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: text.unicodeScalars.append(scalar)
+            bytes += #"\u"#.utf8
+            bytes += Array(repeating: UInt8(ascii: "0"), count: 4 - digits.utf8.count)
+            bytes += digits.utf8
+        default: bytes += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
         }
     }
 }

@@ -140,6 +140,7 @@ struct TableReader {
         switch value {
         case .string(let text) where text.count <= 16: "\"\(text)\""
         case .integer(let number): "\(number)"
+        case .number(let number) where number.text.utf8.count <= 16: number.text
         case .bool(let bool): "\(bool)"
         default: "a \(value.typeName)"
         }

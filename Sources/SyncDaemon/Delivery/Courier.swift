@@ -59,7 +59,7 @@ struct Courier: Sendable {
     private func redaction(_ claimed: ClaimedRow, _ credential: Credential) -> Redaction {
         // What earlier calls said is known over there, too.
         let known: [JSONValue] = [
-            (try? JSONValue(text: claimed.body)) ?? .null, .object(claimed.knowledge.base), .object(claimed.knowledge.seen),
+            (try? JSONValue(stored: claimed.body)) ?? .null, .object(claimed.knowledge.base), .object(claimed.knowledge.seen),
         ]
         return Redaction(credential: credential.token, body: .array(known))
     }

@@ -11,7 +11,7 @@ package final class InboundReporter: Sendable {
     private let failing = Mutex<Set<String>>([])
 
     /// Objects that could not be read.
-    private let unreadable = Mutex<Set<String>>([])
+    private let unreadable = Mutex<Set<ExactText>>([])
     private static let rememberedObjects = 10_000
 
     package init(log: EventLog) {
@@ -68,7 +68,7 @@ package final class InboundReporter: Sendable {
     /// One object that cannot be read says nothing about the others. Reported once until the program starts anew.
     func reportUnreadable(_ id: String, remote: String, reason: String) {
         let isNew = unreadable.withLock { known in
-            known.count < InboundReporter.rememberedObjects && known.insert("\(remote)\u{0}\(id)").inserted
+            known.count < InboundReporter.rememberedObjects && known.insert(ExactText("\(remote)\u{0}\(id)")).inserted
         }
         guard isNew else { return }
         log.write(LogEvent("poll.unreadable", level: .warning).with("remote", remote).with("object", id).with("error", reason))

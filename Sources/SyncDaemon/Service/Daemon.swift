@@ -141,7 +141,7 @@ package actor Daemon {
         defer { notifier.ready() }
         do {
             let fresh = try ConfigurationFile.load(path: configurationPath)
-            guard fresh.databasePath == configuration.databasePath else {
+            guard fresh.databasePath.hasSameBytes(as: configuration.databasePath) else {
                 throw Refusal("database.path has changed; that takes a restart")
             }
             // Built before the old one is stopped: a credential that cannot be read, or an address that cannot be bound, leaves

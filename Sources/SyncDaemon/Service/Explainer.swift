@@ -50,7 +50,8 @@ package struct Explainer: Sendable {
     // MARK: Fields
 
     private func fields(_ remote: RemoteConfiguration, _ link: StoredLink, _ stored: StoredConversation) -> [RemoteExplanation.Field] {
-        guard link.link != nil, case .success(let conversation) = stored.conversation else { return [] }
+        guard link.link != nil else { return [] }
+        let conversation = stored.conversation
         let adapter = remote.kind.adapter(remote.profile)
         let projection = adapter.project(conversation, knowing: link.knowledge)
         let due = adapter.delta(wanted: projection.fields, knowing: link.knowledge).fields
@@ -91,9 +92,10 @@ package struct Explainer: Sendable {
     private func agreement(
         _ field: RemoteExplanation.Field, _ remote: RemoteConfiguration, _ stored: StoredConversation
     ) -> String {
-        guard field.name == remote.kind.adapter(remote.profile).statusField, case .success(let conversation) = stored.conversation,
-            let word = (field.seen ?? field.base)?.stringValue
-        else { return "nothing to send" }
+        guard field.name == remote.kind.adapter(remote.profile).statusField, let word = (field.seen ?? field.base)?.stringValue else {
+            return "nothing to send"
+        }
+        let conversation = stored.conversation
         let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: remote.profile.aiAssignees))
         guard remote.profile.lens.looks(state, like: word) else {
             return "\(remote.name) says `\(word)`, which fits `\(conversation.status.rawValue)`"

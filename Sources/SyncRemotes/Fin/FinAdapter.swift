@@ -16,8 +16,13 @@ struct FinAdapter: RemoteAdapter {
 
     var headers: [(name: String, value: String)] { [("Intercom-Version", profile.apiVersion ?? FinAdapter.standardVersion)] }
 
+    /// No fields: what a message leaves out about its user is shown with the conversation.
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
-        Projection(fields: [:])
+        var projection = Projection(fields: [:])
+        if let user = conversation.user, case .failure(let refusal) = selectedAttributes(of: user) {
+            projection.omissions = [FinAdapter.omission(refusal)]
+        }
+        return projection
     }
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
@@ -33,7 +38,7 @@ struct FinAdapter: RemoteAdapter {
             outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
         }
         for owner in ["user", "conversation"] {
-            for (name, message) in (body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
+            for (name, message) in (body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]).sorted {
                 outcome.partialErrors.append("\(owner) attribute \(name): \(message.stringValue ?? message.text)")
             }
         }
@@ -45,9 +50,9 @@ extension RemoteAdapter {
     /// Plans the call for one message. Only `fin` takes messages.
     package func plan(_ snapshot: MessageSnapshot) -> PlanDecision {
         do throws(Refusal) {
-            let call = try FinAdapter(profile: profile).reply(
+            let planned = try FinAdapter(profile: profile).reply(
                 to: try snapshot.message.get(), by: snapshot.user, takenTimestamps: snapshot.takenTimestamps)
-            return .send(PlannedCall(call: call, delta: nil))
+            return .send(planned)
         } catch {
             let call = OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: [:])
             return .refuse(call, error)
@@ -58,8 +63,11 @@ extension RemoteAdapter {
 extension FinAdapter {
     /// `message.timestamp` is the stored text to the character: Fin recognises a repetition by it. Two messages of a conversation
     /// that were stored within the same millisecond must not be taken for one: the second is moved on by a millisecond.
-    func reply(to message: Message, by user: User?, takenTimestamps: Set<String> = []) throws(Refusal) -> OutboundCall {
-        guard let user else {
+    ///
+    /// What the user wrote is sent whole or refused. Attributes of the user that cannot be sent are left out: they must not keep a message
+    /// from being answered.
+    func reply(to message: Message, by user: User?, takenTimestamps: Set<String> = []) throws(Refusal) -> PlannedCall {
+        guard let user, !user.id.isEmpty else {
             throw Refusal(
                 "conversation \"\(message.conversationID)\" has no user, and Fin requires user.id; "
                     + "set conversations.user_id, then replay the row with `convosync outbox retry`")
@@ -68,13 +76,16 @@ extension FinAdapter {
             throw Refusal("message \"\(message.id)\" has neither a body nor an attachment")
         }
         guard Instant(iso8601: message.createdAt) != nil else {
-            throw Refusal("messages.created_at of \"\(message.id)\" is no moment in ISO 8601, such as 2026-01-31T09:30:00.000Z")
+            throw Refusal("messages.created_at of \"\(message.id)\" is not a time in ISO 8601, such as 2026-01-31T09:30:00.000Z")
         }
         var userObject: JSONObject = ["id": .string(user.id)]
         userObject["name"] = user.name.map(JSONValue.string)
         userObject["email"] = user.email.map(JSONValue.string)
-        let attributes = try selectedAttributes(of: user)
-        if !attributes.isEmpty { userObject["attributes"] = .object(attributes) }
+        var omissions: [Omission] = []
+        switch selectedAttributes(of: user) {
+        case .success(let attributes): if !attributes.isEmpty { userObject["attributes"] = .object(attributes) }
+        case .failure(let refusal): omissions = [FinAdapter.omission(refusal)]
+        }
         var body: JSONObject = [
             "conversation_id": .string(message.conversationID),
             "message": [
@@ -87,8 +98,11 @@ extension FinAdapter {
             try check(message.attachments, of: message.id)
             body["attachments"] = .array(message.attachments)
         }
-        return OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: .object(body))
+        let call = OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: .object(body))
+        return PlannedCall(call: call, delta: nil, omissions: omissions)
     }
+
+    private static func omission(_ refusal: Refusal) -> Omission { Omission(field: "user.attributes", reason: refusal.reason) }
 
     private static func free(_ timestamp: String, among taken: Set<String>) -> String {
         guard taken.contains(timestamp), var moment = Instant(iso8601: timestamp) else { return timestamp }
@@ -96,15 +110,17 @@ extension FinAdapter {
         return moment.iso8601
     }
 
-    private func selectedAttributes(of user: User) throws(Refusal) -> JSONObject {
+    private func selectedAttributes(of user: User) -> Result<JSONObject, Refusal> {
+        if let problem = user.unreadableAttributes { return .failure(Refusal(problem)) }
         var attributes = user.attributes ?? [:]
         if let selection = profile.userAttributes { attributes = attributes.filter { selection.contains($0.key) } }
         guard attributes.count <= FinAdapter.maximumAttributes else {
-            throw Refusal(
-                "user \"\(user.id)\" has \(attributes.count) attributes and Fin takes at most \(FinAdapter.maximumAttributes); "
-                    + "choose some with remotes.\(profile.name).user_attributes")
+            return .failure(
+                Refusal(
+                    "user \"\(user.id)\" has \(attributes.count) attributes and Fin takes at most \(FinAdapter.maximumAttributes); "
+                        + "choose some with remotes.\(profile.name).user_attributes"))
         }
-        return attributes
+        return .success(attributes)
     }
 
     private func check(_ attachments: [JSONValue], of messageID: String) throws(Refusal) {
@@ -121,12 +137,12 @@ extension FinAdapter {
                     throw Refusal("attachment \(index) of message \"\(messageID)\" needs a type, \"url\" or \"file\"")
                 }
             let documented: Set<String> = ["type", "url", "name", "content_type", "data"]
-            for (name, value) in (attachment.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
+            for (name, value) in (attachment.objectValue ?? [:]).sorted {
                 guard documented.contains(name) else {
                     throw Refusal("attachment \(index) of message \"\(messageID)\" has a member \"\(name)\" that Fin does not know")
                 }
                 guard value.stringValue != nil else {
-                    throw Refusal("\"\(name)\" of attachment \(index) of message \"\(messageID)\" is no string")
+                    throw Refusal("\"\(name)\" of attachment \(index) of message \"\(messageID)\" is not a string")
                 }
             }
             for name in required where attachment[name]?.stringValue == nil {

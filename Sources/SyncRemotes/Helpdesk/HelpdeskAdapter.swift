@@ -7,26 +7,40 @@ struct HelpdeskAdapter: RemoteAdapter {
     let profile: RemoteProfile
 
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
-        var fields: Fields = [
-            "title": .nullable(conversation.title),
-            "assignee_id": .nullable(conversation.assigneeID),
-            "last_user_read_at": .nullable(conversation.lastUserReadAt),
-        ]
-        fields["tags"] = conversation.tags.map { .array($0.map(JSONValue.string)) }
-        fields["attributes"] = conversation.attributes.map(JSONValue.object)
+        var projection = Projection(fields: [
+            "title": .nullable(conversation.title), "assignee_id": .nullable(conversation.assigneeID),
+        ])
         let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees))
-        fields["status"] = statusWord(for: state, field: "status", knowing: knowledge)
-        if let user = conversation.user {
-            fields["user.id"] = .string(user.id)
-            // name, email and photo_url are no nullable strings in the document: NULL says nothing.
-            fields["user.name"] = user.name.map(JSONValue.string)
-            fields["user.email"] = user.email.map(JSONValue.string)
-            fields["user.photo_url"] = user.photoURL.map(JSONValue.string)
-            fields["user.user_type"] = user.userType.map(JSONValue.string)
-            // Without a row in users nothing but the id is known.
-            if user.hasRow { fields["user.attributes"] = user.attributes.map(JSONValue.object) ?? .null }
+        projection.add("status", unless: conversation.unreadable[.status], statusWord(for: state, field: "status", knowing: knowledge))
+        projection.add("tags", unless: conversation.unreadable[.tags], conversation.tags.map { .array($0.map(JSONValue.string)) })
+        projection.add("attributes", unless: conversation.unreadable[.attributes], conversation.attributes.map(JSONValue.object))
+        projection.add(
+            "last_user_read_at", unless: HelpdeskAdapter.problem(withReadTime: conversation), .nullable(conversation.lastUserReadAt))
+        if let user = conversation.user { add(user, to: &projection) }
+        return projection
+    }
+
+    private func add(_ user: User, to projection: inout Projection) {
+        projection.fields["user.id"] = .string(user.id)
+        // name, email and photo_url are not nullable in the document: NULL says nothing.
+        projection.fields["user.name"] = user.name.map(JSONValue.string)
+        projection.fields["user.email"] = user.email.map(JSONValue.string)
+        projection.fields["user.photo_url"] = user.photoURL.map(JSONValue.string)
+        projection.add("user.user_type", unless: HelpdeskAdapter.problem(withTypeOf: user), user.userType.map(JSONValue.string))
+        // Without a row in users nothing but the id is known.
+        if user.hasRow {
+            projection.add("user.attributes", unless: user.unreadableAttributes, user.attributes.map(JSONValue.object) ?? .null)
         }
-        return Projection(fields: fields)
+    }
+
+    private static func problem(withReadTime conversation: Conversation) -> String? {
+        guard let text = conversation.lastUserReadAt, Instant(iso8601: text) == nil else { return nil }
+        return "conversations.last_user_read_at of \"\(conversation.id)\" is not a time in ISO 8601, such as 2026-01-31T09:30:00.000Z"
+    }
+
+    private static func problem(withTypeOf user: User) -> String? {
+        guard let type = user.userType, type != "end_user" else { return nil }
+        return "users.user_type of \"\(user.id)\" is not \"end_user\", the only type that the helpdesk takes"
     }
 
     /// Another user is sent whole: what was acknowledged about the one before says nothing about this one.

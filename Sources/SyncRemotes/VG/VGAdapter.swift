@@ -10,8 +10,13 @@ struct VGAdapter: RemoteAdapter {
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
         var projection = Projection(fields: [:])
         let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
-        projection.fields["state"] = statusWord(for: LocalState(conversation.status, owner), field: "state", knowing: knowledge)
+        let word = statusWord(for: LocalState(conversation.status, owner), field: "state", knowing: knowledge)
+        projection.add("state", unless: conversation.unreadable[.status], word)
         for (field, source) in profile.fieldMap {
+            if let problem = source.problem(in: conversation) {
+                projection.omissions.append(Omission(field: field, reason: problem))
+                continue
+            }
             // The document shows no nulls: NULL says nothing.
             guard let value = source.value(in: conversation), value != .null else { continue }
             let type = VGFields.documented[field] ?? .any

@@ -49,7 +49,7 @@ package enum VGFields {
     /// A local value in the documented type; nil when it is none of that type.
     static func fitted(_ value: JSONValue, from source: LocalSource, as type: FieldType) -> JSONValue? {
         switch (type, value) {
-        case (.any, _), (.string, .string), (.number, .integer), (.number, .decimal), (.boolean, .bool), (.array, .array),
+        case (.any, _), (.string, .string), (.number, .integer), (.number, .number), (.boolean, .bool), (.array, .array),
             (.object, .object):
             return value
         case (.strings, .array(let values)):

@@ -7,7 +7,8 @@ struct VoicebotAdapter: RemoteAdapter {
     func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
         var projection = Projection(fields: [:])
         let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
-        projection.fields["status"] = statusWord(for: LocalState(conversation.status, owner), field: "status", knowing: knowledge)
+        let word = statusWord(for: LocalState(conversation.status, owner), field: "status", knowing: knowledge)
+        projection.add("status", unless: conversation.unreadable[.status], word)
         switch (owner, knowledge.remoteAssigneeID) {
         case (.human, let id?):
             if let number = Int64(id) {
@@ -16,7 +17,7 @@ struct VoicebotAdapter: RemoteAdapter {
                 projection.omissions.append(
                     Omission(
                         field: "user_id",
-                        reason: "assignees.remote_user_id for assignee \"\(conversation.assigneeID ?? "")\" is no integer; "
+                        reason: "assignees.remote_user_id for assignee \"\(conversation.assigneeID ?? "")\" is not an integer; "
                             + "voicebot's user ids are integers"))
             }
         case (.human, nil):

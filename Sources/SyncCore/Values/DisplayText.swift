@@ -1,0 +1,30 @@
+extension Unicode.Scalar {
+    /// Whether a terminal or a reader of lines may take the character for a command instead of text: the C0 and C1 controls with DEL (ECMA-48),
+    /// the line and paragraph separators, and the controls that change the direction of what follows (Unicode Standard Annex #9).
+    package var controlsDisplay: Bool {
+        switch value {
+        case 0x00...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+}
+
+extension String {
+    /// The text on one line and without commands for a terminal: what ``Unicode/Scalar/controlsDisplay`` names is shown as `\n`, `\t`, `\r`
+    /// or `\u{1b}`. For text that was written by others (ids, titles, error texts of remotes) and is shown to people.
+    package var onOneLine: String {
+        guard unicodeScalars.contains(where: \.controlsDisplay) else { return self }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(utf8.count + 16)
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\n": bytes += #"\n"#.utf8
+            case "\t": bytes += #"\t"#.utf8
+            case "\r": bytes += #"\r"#.utf8
+            case _ where scalar.controlsDisplay: bytes += "\\u{\(String(scalar.value, radix: 16))}".utf8
+            default: bytes += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,41 @@
+import SyncCore
+
+/// Reads JSON columns that the application writes.
+///
+/// The CHECKs of the tables refuse most of what cannot be read, but a connection can switch them off (`PRAGMA ignore_check_constraints`), and
+/// SQLite takes deeper nesting than is read here. So each function returns the value, nil for NULL, and what is wrong with it: half a sentence
+/// that continues the column's name and does not show its content.
+enum JSONColumn {
+    static func tags(_ text: String?) -> (value: [String]?, problem: String?) {
+        guard let text else { return (nil, nil) }
+        if text == "[]" { return ([], nil) }
+        switch parsed(text) {
+        case .success(.array(let array)):
+            let tags = array.compactMap(\.stringValue)
+            return tags.count == array.count ? (tags, nil) : (nil, "holds something that is not a string")
+        case .success: return (nil, "is not a JSON array")
+        case .failure(let error): return (nil, problem(error))
+        }
+    }
+
+    static func object(_ text: String?) -> (value: JSONObject?, problem: String?) {
+        guard let text else { return (nil, nil) }
+        if text == "{}" { return ([:], nil) }
+        switch parsed(text) {
+        case .success(.object(let object)): return (object, nil)
+        case .success: return (nil, "is not a JSON object")
+        case .failure(let error): return (nil, problem(error))
+        }
+    }
+
+    private static func parsed(_ text: String) -> Result<JSONValue, JSONTextError> {
+        Result { () throws(JSONTextError) in try JSONValue(text: text) }
+    }
+
+    private static func problem(_ error: JSONTextError) -> String {
+        switch error {
+        case .invalid: "is not JSON"
+        case .tooDeep: "is nested deeper than \(JSONValue.maximumDepth) levels"
+        }
+    }
+}

@@ -41,6 +41,7 @@ let package = Package(
                 .embedInCode("0003_change_feed.sql"),
                 .embedInCode("0004_inbound.sql"),
                 .embedInCode("0005_delivery.sql"),
+                .embedInCode("0006_borders.sql"),
             ],
             swiftSettings: strict
         ),

@@ -10,6 +10,7 @@ package enum EmbeddedMigrations {
             ("0003_change_feed", PackageResources._003_change_feed_sql),
             ("0004_inbound", PackageResources._004_inbound_sql),
             ("0005_delivery", PackageResources._005_delivery_sql),
+            ("0006_borders", PackageResources._006_borders_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

@@ -66,6 +66,7 @@ extension RemoteKind {
 extension RemoteAdapter {
     /// Plans one conversation: projection, delta against the base, call.
     package func plan(_ snapshot: LinkSnapshot) -> PlanDecision {
+        if let problem = snapshot.linkProblem { return .refuse(placeholder(for: snapshot), problem) }
         let projection = project(snapshot.conversation, knowing: snapshot.knowledge)
         let delta = delta(wanted: projection.fields, knowing: snapshot.knowledge)
         guard !delta.isEmpty else { return .upToDate(omissions: projection.omissions) }

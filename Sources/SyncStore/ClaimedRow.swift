@@ -112,6 +112,8 @@ package struct ExchangeReply: Sendable {
     package var resumedAt: String?
     /// Due rows that have failed before were not claimed, because no more of them were asked for.
     package var hasLeftRetries = false
+    /// Due rows were passed over, and there are more than were looked at.
+    package var mayHaveMore = false
     /// Conversations whose planning waited for one of the recorded calls can be planned now.
     package var hasFreedPlanning = false
     /// What came of the news that answers held.

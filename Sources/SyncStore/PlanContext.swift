@@ -47,6 +47,29 @@ package enum PlanStage: Sendable {
     case endOfRun
 }
 
+/// A key in the application's tables that cannot be used, for the log and for `status`.
+package struct UnreadableKey: Sendable, Equatable {
+    /// The bytes as SQLite's hex() writes them.
+    package var hex: String
+    package var problem: String
+
+    init(conversation key: StoredKey) {
+        hex = key.hex
+        problem = "conversations.id \(key.problem ?? "cannot be used")"
+    }
+
+    /// The message's own key, or that of its conversation.
+    init(message: StoredKey, of conversation: StoredKey) {
+        hex = (message.text == nil ? message : conversation).hex
+        problem =
+            if let problem = message.problem {
+                "messages.id \(problem)"
+            } else {
+                "messages.conversation_id \(conversation.problem ?? "cannot be used")"
+            }
+    }
+}
+
 /// What one batch of planning did.
 package struct PlanBatch: Sendable, Equatable {
     package struct Refused: Sendable, Equatable {
@@ -69,8 +92,15 @@ package struct PlanBatch: Sendable, Equatable {
         package var omission: Omission
     }
 
-    /// Entries of the feed that were worked off; 0 means that nothing is left.
+    /// Entries of the feed that were looked at; 0 means that nothing is left.
     package var examined = 0
+    /// Of these, the entries that the feed does not show any more. Fewer than one for a batch that looked at some: planning makes no
+    /// progress, and must not go on.
+    package var takenOff = 0
+    /// Entries that were put aside because their key cannot be used.
+    package var unreadable: [UnreadableKey] = []
+    /// Remotes for which another process plans with another configuration; only the first time that it is found out.
+    package var foreignRemotes: [String] = []
     package var planned = 0
     package var superseded: [Superseded] = []
     package var refused: [Refused] = []

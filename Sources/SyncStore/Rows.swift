@@ -53,7 +53,7 @@ extension Conversation {
         """
 
     /// What cannot be read is left out and noted in ``Conversation/unreadable``: it costs the fields that depend on it.
-    init(row: Row) {
+    init(row: StoredRow) {
         let id: String = row[0]
         let statusText: String = row[4]
         let status = LocalStatus(rawValue: statusText)
@@ -73,7 +73,7 @@ extension Conversation {
 
 extension User {
     /// Nil where the conversation has no user. A user without a row in `users` is known by its id only.
-    fileprivate init?(row: Row, offset: Int) {
+    fileprivate init?(row: StoredRow, offset: Int) {
         guard let id: String = row[offset] else { return nil }
         let rowID: String? = row[15]
         guard rowID != nil else {

@@ -18,10 +18,11 @@ extension Store {
             let before = conversation.tags.map { JSONValue.array($0.map(JSONValue.string)) } ?? .null
             columns.append(("tags", before, .array(tags.map(JSONValue.string))))
         }
-        let assignments = columns.map { "\($0.name) = ?" }.joined(separator: ", ")
-        let values = columns.map { $0.to == .null ? nil : $0.to.stringValue ?? $0.to.text }
+        // As bytes: what a remote says may contain NUL characters.
+        let assignments = columns.map { "\($0.name) = CAST(? AS TEXT)" }.joined(separator: ", ")
+        let values = columns.map { $0.to == .null ? nil : ($0.to.stringValue ?? $0.to.text).stored }
         try db.cachedStatement(sql: "UPDATE conversations SET \(assignments), updated_at = ? WHERE id = ?")
-            .execute(arguments: StatementArguments(values + [context.now.iso8601, conversation.id]))
+            .execute(arguments: StatementArguments(values) + [context.now.iso8601, conversation.id])
         let reportedAt = report.observation.changedAt ?? report.readAt
         try dateChange(changes, of: conversation.id, at: min(reportedAt, context.now), db)
         let record = JSONObject(members: columns.map { ($0.name, JSONValue.object(["from": $0.from, "to": $0.to])) })
@@ -79,20 +80,20 @@ extension Store {
         if verdict.mustPlan {
             try requestPlanning(db, conversationID, report.remote, now: context.now)
         }
-        try freeHeldReplies(conversationID, report.remote, context, db)
+        try freeHeldReplies(conversationID, report.remote, now: context.now, db)
         return !isSame && (before?["decision"]?.stringValue != verdict.kind.rawValue || before?["word"]?.stringValue != verdict.word)
     }
 
-    /// The remote's status changed: messages that waited for that are looked at again.
-    private static func freeHeldReplies(
-        _ conversationID: String, _ remote: String, _ context: InboundContext, _ db: Database
-    ) throws {
+    /// The remote's status may have changed: messages that waited for that are looked at again.
+    static func freeHeldReplies(_ conversationID: String, _ remote: String, now: Instant, _ db: Database) throws {
         try db.cachedStatement(
             sql: """
                 UPDATE outbox SET state = 'pending', due_at = ?1, held_by = NULL, updated_at = ?1
-                WHERE conversation_id = ?2 AND remote = ?3 AND state IN ('held', 'pending') AND held_by = 'fin'
+                WHERE id IN (
+                    SELECT id FROM outbox WHERE conversation_id = ?2 AND remote = ?3 AND state IN ('held', 'pending') AND held_by = 'fin'
+                    ORDER BY id LIMIT \(Store.heldAtOnce))
                 """
-        ).execute(arguments: [context.now.iso8601, conversationID, remote])
+        ).execute(arguments: [now.iso8601, conversationID, remote])
     }
 }
 

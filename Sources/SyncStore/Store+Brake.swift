@@ -53,14 +53,14 @@ extension Store {
             )
         }
         var survey = ground
-        var cursor: (conversation: String, remote: String)? = ("", "")
-        var open: (conversation: String, reach: Brake.Reach)?
+        var cursor: (conversation: StoredKey, remote: String)? = (StoredKey(""), "")
+        var open: (conversation: StoredKey, reach: Brake.Reach)?
         while let after = cursor {
             let page = try await surveyPage(after: after, context, decides: !isFirst || isEmptied, countsFirst: isEmptied)
             for entry in page.entries {
                 survey.entries += entry.weight
                 // The entries of a conversation stand side by side, maybe on two pages.
-                if (open?.conversation).hasSameBytes(as: entry.conversation), let sum = open?.reach {
+                if open?.conversation == entry.conversation, let sum = open?.reach {
                     open?.reach = Brake.Reach(
                         touched: max(sum.touched, entry.reach.touched), finished: max(sum.finished, entry.reach.finished))
                 } else {
@@ -100,34 +100,37 @@ extension Store {
     }
 
     private struct SurveyedEntry: Sendable {
-        var conversation: String
+        var conversation: StoredKey
         var weight: Int
         var reach: Brake.Reach
     }
 
     private func surveyPage(
-        after cursor: (conversation: String, remote: String), _ context: PlanContext, decides: Bool, countsFirst: Bool
-    ) async throws(StoreError) -> (entries: [SurveyedEntry], next: (conversation: String, remote: String)?) {
+        after cursor: (conversation: StoredKey, remote: String), _ context: PlanContext, decides: Bool, countsFirst: Bool
+    ) async throws(StoreError) -> (entries: [SurveyedEntry], next: (conversation: StoredKey, remote: String)?) {
         let remotes = context.remotes.filter { $0.isEnabled && ($0.needsLink || $0.isPushedAtEndOfRun) }
         let pushed = remotes.filter(\.isPushedAtEndOfRun).count
         return try await read { db in
-            let rows = try Row.fetchAll(
+            let rows = try StoredRow.fetchAll(
                 db.cachedStatement(
                     sql: """
-                        SELECT conversation_id, remote FROM change_feed WHERE (conversation_id, remote) > (?, ?) AND deferred = 0
+                        SELECT conversation_id, remote FROM change_feed
+                        WHERE (conversation_id, remote) > (CAST(? AS TEXT), ?) AND deferred = 0
                         ORDER BY conversation_id, remote LIMIT \(Store.planBatchSize)
                         """),
-                arguments: [cursor.conversation, cursor.remote])
+                arguments: [cursor.conversation.databaseValue, cursor.remote])
             let entries = try rows.map { row in
-                let (conversation, name): (String, String) = (row[0], row[1])
+                let (key, name): (StoredKey, String) = (row.key(0), row[1])
+                // Planning will put the entry aside.
+                guard let conversation = key.text else { return SurveyedEntry(conversation: key, weight: 1, reach: Brake.Reach()) }
                 let concerned = remotes.filter { name.isEmpty || $0.name == name }
                 let effects =
                     decides ? try concerned.compactMap { try Store.effect(db, conversation, $0, context, countsFirst: countsFirst) } : []
                 return SurveyedEntry(
-                    conversation: conversation, weight: name.isEmpty ? 1 + pushed : 1,
+                    conversation: key, weight: name.isEmpty ? 1 + pushed : 1,
                     reach: effects.reduce(Brake.Reach()) { $0.including($1) })
             }
-            return (entries, rows.count < Store.planBatchSize ? nil : rows.last.map { ($0[0], $0[1]) })
+            return (entries, rows.count < Store.planBatchSize ? nil : rows.last.map { ($0.key(0), $0[1]) })
         }
     }
 
@@ -137,12 +140,12 @@ extension Store {
     ) throws -> PlanEffect? {
         let statement = try db.cachedStatement(
             sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [id]), let link = try link(db, id, remote),
+        guard let row = try StoredRow.fetchOne(statement, arguments: [id]), let (link, problem) = try checkedLink(db, id, remote),
             try !isInFlight(db, id, remote.name),
             let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
         else { return nil }
         let snapshot = LinkSnapshot(
-            conversationID: id, remote: remote.name, link: link, conversation: Conversation(row: row),
+            conversationID: id, remote: remote.name, link: link, linkProblem: problem, conversation: Conversation(row: row),
             knowledge: knowledge, standing: try standingRow(db, id, remote.name))
         return try effect(of: context.decide(snapshot), on: snapshot, countsFirst: countsFirst, db)
     }

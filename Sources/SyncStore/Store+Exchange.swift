@@ -26,77 +26,21 @@ extension Store {
                 try Store.recordHealth(request, db)
                 if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
                 let steering = try Row.fetchOne(
-                    db.cachedStatement(sql: "SELECT paused_at IS NOT NULL, resumed_at FROM remotes WHERE name = ?"),
+                    db.cachedStatement(
+                        sql: "SELECT paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL FROM remotes WHERE name = ?"),
                     arguments: [request.remote])
                 reply.isPaused = steering?[0] ?? false
                 reply.resumedAt = steering?[1]
-                if request.claim > 0, !reply.isPaused {
+                // Rows from before the remote was taken out of service, or was configured in another way, wait until everything is
+                // on the feed: from then on those are left out whose conversation waits to be planned.
+                let isBeingFed: Bool = steering?[2] ?? false
+                if request.claim > 0, !reply.isPaused, !isBeingFed {
                     counter += 1
-                    reply.claimed = try Store.claim(
-                        request, lease: processID << 32 | counter, now: now, hasLeftRetries: &reply.hasLeftRetries, db)
+                    try Store.claim(request, lease: processID << 32 | counter, now: now, into: &reply, db)
                 }
                 return reply
             }
         }
-    }
-
-    // MARK: Claiming
-
-    /// A row younger than this is sent although a newer state waits to be planned already.
-    private static let freshness = Span.seconds(2)
-
-    private static func claim(
-        _ request: ExchangeRequest, lease: Int64, now: Instant, hasLeftRetries: inout Bool, _ db: Database
-    ) throws -> [ClaimedRow] {
-        let leaseUntil = now + request.leaseDuration
-        var rows = try dueRows(.all, request.remote, limit: request.claim, now: now, db)
-        let failed = rows.filter { $0[8] as Int > 0 }
-        if let retries = request.retries, failed.count > retries {
-            // First tries never wait behind retries that have to.
-            hasLeftRetries = true
-            rows = Array(failed.prefix(retries))
-            rows += try dueRows(.firstTries, request.remote, limit: request.claim - retries, now: now, db)
-        }
-        let update = try db.cachedStatement(
-            sql: "UPDATE outbox SET state = 'sending', lease = ?, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'pending'")
-        return try rows.map { row in
-            let claimed = ClaimedRow(row, remote: request.remote, lease: lease, leaseUntil: leaseUntil, now: now)
-            try update.execute(arguments: [lease, leaseUntil.iso8601, now.iso8601, claimed.id])
-            return claimed
-        }
-    }
-
-    private enum DueRows: String {
-        case all = ""
-        case firstTries = "AND o.attempts = 0"
-    }
-
-    private static func dueRows(_ which: DueRows, _ remote: String, limit: Int, now: Instant, _ db: Database) throws -> [Row] {
-        guard limit > 0 else { return [] }
-        let select = try db.cachedStatement(
-            sql: """
-                SELECT o.id, o.conversation_id, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts,
-                    o.due_at, coalesce(o.replayed_at, o.created_at), o.in_doubt_since, o.delta, s.base, s.in_doubt, s.seen,
-                    (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), s.seen_at, o.released_at IS NOT NULL
-                FROM outbox o
-                LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
-                WHERE o.remote = ? AND o.state = 'pending' AND o.due_at <= ? \(which.rawValue)
-                    AND NOT EXISTS (
-                        SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
-                            AND e.state = 'sending')
-                    AND NOT EXISTS (
-                        SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
-                            AND e.state IN ('pending', 'held') AND e.id < o.id)
-                    -- A newer state waits to be planned and will replace the row. Rows written just now go out once: a conversation that
-                    -- changes all the time must not be starved. (But not over something that was taken over from a remote since.)
-                    AND (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL AND o.created_at >= ? AND NOT EXISTS (
-                            SELECT 1 FROM adopted_changes a
-                            WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
-                        SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
-                            AND f.deferred = 0))
-                ORDER BY o.due_at, o.id LIMIT ?
-                """)
-        return try Row.fetchAll(select, arguments: [remote, now.iso8601, (now - freshness).iso8601, limit])
     }
 
     // MARK: Recording
@@ -120,9 +64,13 @@ extension Store {
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
         try recordLinkState(finished, db)
         if row.state == .held { try holdFollowing(finished, db) }
-        if row.state == .pending { try discardOrphan(finished.claimed.id, now: time, db) }
+        if row.state == .pending { try settleReturned(finished.claimed.id, now: time, db) }
+        if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, db) }
         return true
     }
+
+    /// Messages of one conversation that are held, or freed, in one transaction. What is behind them waits in any case.
+    static let heldAtOnce = 1000
 
     /// Messages behind a held one wait for the same thing: they are let go together.
     private static func holdFollowing(_ finished: FinishedCall, _ db: Database) throws {
@@ -130,12 +78,21 @@ extension Store {
         try db.cachedStatement(
             sql: """
                 UPDATE outbox SET state = 'held', held_by = ?, last_error = ?, updated_at = ?
-                WHERE conversation_id = ? AND remote = ? AND payload = 'message' AND state = 'pending' AND id > ? AND released_at IS NULL
+                WHERE id IN (
+                    SELECT id FROM outbox
+                    WHERE conversation_id = ? AND remote = ? AND payload = 'message' AND state = 'pending' AND id > ?
+                        AND released_at IS NULL
+                    ORDER BY id LIMIT \(Store.heldAtOnce))
                 """
         ).execute(arguments: [
             finished.heldBy, finished.error, finished.finishedAt.iso8601, finished.claimed.conversationID, finished.claimed.remote,
             finished.claimed.id,
         ])
+    }
+
+    /// Fin took a message: those that were held behind it, and were too many to be freed at once, are looked at again.
+    private static func freeNextHeld(_ finished: FinishedCall, _ db: Database) throws {
+        try freeHeldReplies(finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt, db)
     }
 
     /// Claimed and not sent after all: as if it had never been claimed.
@@ -147,7 +104,7 @@ extension Store {
                 """
         ).execute(arguments: [finished.finishedAt.iso8601, finished.claimed.id, finished.claimed.lease])
         guard db.changesCount == 1 else { return false }
-        try discardOrphan(finished.claimed.id, now: finished.finishedAt.iso8601, db)
+        try settleReturned(finished.claimed.id, now: finished.finishedAt.iso8601, db)
         return true
     }
 
@@ -168,7 +125,8 @@ extension Store {
 
     /// What came back to line although its conversation, link or message was deleted while it was in flight, or although the link
     /// points elsewhere by now, is not sent again.
-    static func discardOrphan(_ id: Int64, now: String, _ db: Database) throws {
+    static func settleReturned(_ id: Int64, now: String, _ db: Database) throws {
+        try followMessage(id, now: now, db)
         try db.cachedStatement(
             sql: """
                 UPDATE outbox SET state = 'discarded', finished_at = ?1, updated_at = ?1,
@@ -181,6 +139,35 @@ extension Store {
                             AND s.target_id = outbox.target_id AND s.target_agent IS outbox.target_agent)))
                 """
         ).execute(arguments: [now, id])
+    }
+
+    /// A message that was moved to another conversation while it was in flight: planned anew there, or in doubt and for a person.
+    private static func followMessage(_ id: Int64, now: String, _ db: Database) throws {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT o.message_id, m.conversation_id, o.remote, o.in_doubt_since IS NOT NULL
+                    FROM outbox o JOIN messages m ON m.id = o.message_id
+                    WHERE o.id = ? AND o.state = 'pending' AND o.payload = 'message' AND m.conversation_id IS NOT o.conversation_id
+                    """),
+            arguments: [id])
+        guard let row else { return }
+        let isInDoubt: Bool = row[3]
+        try db.cachedStatement(
+            sql: "UPDATE outbox SET state = ?2, last_error = ?3, updated_at = ?4, finished_at = ?4 WHERE id = ?1"
+        ).execute(arguments: [
+            id, (isInDoubt ? OutboxState.uncertain : .discarded).rawValue,
+            isInDoubt
+                ? "sent, but nobody knows whether it arrived, and the message was moved to another conversation since"
+                : "the message was moved to another conversation, for which it is planned anew", now,
+        ])
+        guard !isInDoubt else { return }
+        let (message, conversation, remote): (String, String, String) = (row[0], row[1], row[2])
+        try db.cachedStatement(sql: "DELETE FROM planned_messages WHERE message_id = ? AND remote = ?")
+            .execute(arguments: [message, remote])
+        try db.cachedStatement(
+            sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved) VALUES (?, ?, ?, 1)"
+        ).execute(arguments: [message, conversation, remote])
     }
 
     private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ db: Database) throws {
@@ -256,25 +243,5 @@ extension Store {
             gate.parkedAt?.iso8601, gate.parkReason, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
             gate.breakerOpenings, gate.concurrency, remote,
         ])
-    }
-}
-
-extension ClaimedRow {
-    fileprivate init(_ row: Row, remote: String, lease: Int64, leaseUntil: Instant, now: Instant) {
-        let delta: String? = row[12]
-        let attempted = JSONValue.object(column: row[14])
-        self.init(
-            id: row[0], conversationID: row[1], remote: remote, operation: row[2], method: row[3], path: row[4], body: row[5],
-            idempotencyKey: row[6],
-            row: OutboxRow(
-                payload: PayloadKind(rawValue: row[7]) ?? .state, state: .sending, attempts: row[8],
-                dueAt: Instant.column(row[9]) ?? now, createdAt: Instant.column(row[10]) ?? now,
-                inDoubtSince: Instant.column(row[11])),
-            delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
-            earlierTries: row[16] ?? 0, lease: lease, leaseUntil: leaseUntil,
-            knowledge: RemoteKnowledge(
-                base: JSONValue.object(column: row[13]), inDoubt: Set(attempted.keys), attempted: attempted,
-                seen: JSONValue.object(column: row[15])),
-            seenAt: .column(row[17]), isReleased: row[18])
     }
 }

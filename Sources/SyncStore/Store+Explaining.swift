@@ -58,7 +58,7 @@ extension Store {
         _ id: String, remotes: [RemoteParticipation], history limit: Int
     ) async throws(StoreError) -> StoredConversation? {
         try await read { db in
-            let row = try Row.fetchOne(
+            let row = try StoredRow.fetchOne(
                 db,
                 sql: """
                     SELECT \(Conversation.columns), l.status_changed_at FROM conversations c LEFT JOIN users u ON u.id = c.user_id

@@ -11,6 +11,7 @@ extension Store {
         try await write { db in
             var new = 0
             for notice in notices {
+                guard notice.namesKeys else { continue }
                 switch notice {
                 case .status(let conversationID, let word, let at, let key):
                     new += try Store.enter(
@@ -38,10 +39,10 @@ extension Store {
         try db.cachedStatement(
             sql: """
                 INSERT OR IGNORE INTO inbox (remote, kind, conversation_id, event_key, occurred_at, received_at, payload)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, CAST(? AS TEXT), ?, ?, ?)
                 """
         ).execute(arguments: [
-            remote, kind, conversationID, key, at.milliseconds, now.iso8601, JSONValue.object(payload).text,
+            remote, kind, conversationID, key.stored, at.milliseconds, now.iso8601, JSONValue.object(payload).text,
         ])
         return db.changesCount
     }
@@ -60,5 +61,17 @@ extension Store {
                 """
         ).execute(arguments: [remote, request.remoteID, request.agentID ?? "", now.iso8601])
         return 1
+    }
+}
+
+extension Notice {
+    /// No key here contains a NUL character: what names one with it is about nothing that there is.
+    fileprivate var namesKeys: Bool {
+        switch self {
+        case .status(let conversationID, _, _, _): conversationID.isUsableKey
+        case .message(let conversationID, _, _, _, _): conversationID.isUsableKey
+        case .changed(let remoteID, let agentID): remoteID.isUsableKey && agentID?.isUsableKey != false
+        case .somethingChanged: true
+        }
     }
 }

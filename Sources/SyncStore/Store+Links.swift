@@ -5,12 +5,22 @@ import SyncCore
 extension Store {
     /// The link with the agent in force, or nil where the conversation does not take part.
     static func link(_ db: Database, _ conversationID: String, _ remote: RemoteParticipation) throws -> Link? {
-        guard remote.needsLink else { return Link(remoteID: conversationID) }
+        try checkedLink(db, conversationID, remote)?.0
+    }
+
+    /// As ``link(_:_:_:)``, and why nothing can be sent along it. Then the ids hold U+FFFD for what cannot be stored.
+    static func checkedLink(_ db: Database, _ conversationID: String, _ remote: RemoteParticipation) throws -> (Link, Refusal?)? {
+        guard remote.needsLink else { return (Link(remoteID: conversationID), nil) }
         let statement = try db.cachedStatement(
             sql: "SELECT remote_id, agent_id FROM links WHERE conversation_id = ? AND remote = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [conversationID, remote.name]) else { return nil }
-        let agent: String? = row[1]
-        return Link(remoteID: row[0], agentID: agent ?? remote.defaultAgent)
+        guard let row = try StoredRow.fetchOne(statement, arguments: [conversationID, remote.name]) else { return nil }
+        let (remoteID, agentID) = (row.key(0), row.optionalKey(1))
+        let link = Link(remoteID: remoteID.repaired, agentID: agentID?.repaired ?? remote.defaultAgent)
+        for (column, key) in [("remote_id", remoteID), ("agent_id", agentID)] {
+            guard let problem = key?.problem else { continue }
+            return (link, Refusal("links.\(column) of \"\(conversationID)\" for \(remote.name) \(problem); write the link again"))
+        }
+        return (link, nil)
     }
 
     /// A conversation that the remote is known to have; nil where none is.
@@ -73,8 +83,8 @@ extension Store {
         }
         if let assigneeID {
             knowledge.remoteAssigneeID = try String.fetchOne(
-                db.cachedStatement(sql: "SELECT remote_user_id FROM assignees WHERE assignee_id = ? AND remote = ?"),
-                arguments: [assigneeID, remote.name])
+                db.cachedStatement(sql: "SELECT remote_user_id FROM assignees WHERE assignee_id = CAST(? AS TEXT) AND remote = ?"),
+                arguments: [assigneeID.stored, remote.name])
         }
         return knowledge
     }

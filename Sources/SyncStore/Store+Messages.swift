@@ -6,6 +6,8 @@ extension Store {
     ///
     /// A remote that is configured but disabled keeps its messages on the feed. Where no fin remote is configured at all, they are
     /// taken off: they are not addressed to anybody.
+    ///
+    /// The same holds for a remote that the database knows and the configuration does not name: it may come back.
     package func planMessages(_ context: PlanContext) async throws(StoreError) -> PlanBatch {
         try await write { db in
             var batch = PlanBatch()
@@ -13,32 +15,65 @@ extension Store {
             let names = [""] + receivers.filter(\.isEnabled).map(\.name)
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT sequence, message_id, conversation_id, remote FROM message_feed
-                    WHERE remote IN (SELECT value FROM json_each(?)) ORDER BY sequence LIMIT \(Store.planBatchSize)
+                    SELECT \(MessageEntry.columns) FROM message_feed f LEFT JOIN messages m ON m.id = f.message_id
+                    WHERE f.remote IN (SELECT value FROM json_each(?)) ORDER BY f.sequence LIMIT \(Store.planBatchSize)
                     """)
-            let entries = try Row.fetchAll(statement, arguments: [JSONValue.array(names.map(JSONValue.string)).text])
-            batch.examined = entries.count
-            for entry in entries {
-                let messageID: String = entry[1]
-                let remote: String = entry[3]
-                if try Store.waitsForConversation(db, messageID, conversationID: entry[2]) {
-                    try db.cachedStatement(sql: "UPDATE message_feed SET remote = '-' WHERE sequence = ?")
-                        .execute(arguments: [entry[0] as Int64])
+            let rows = try StoredRow.fetchAll(statement, arguments: [JSONValue.array(names.map(JSONValue.string)).text])
+            guard !rows.isEmpty else { return batch }
+            let waiting = receivers.filter { !$0.isEnabled }.map(\.name) + (try Store.absentReceivers(db, context.remotes))
+            var entries: [MessageEntry] = []
+            for row in rows {
+                if let entry = MessageEntry(row) {
+                    entries.append(entry)
+                } else {
+                    batch.unreadable.append(try Store.putAside(db, row))
+                    batch.examined += 1
+                    batch.takenOff += 1
+                }
+            }
+            var timestamps: [String: TimestampRegister] = [:]
+            let deadline = ContinuousClock.now + Store.planningTime
+            for entry in MessageEntry.ordered(entries) {
+                if batch.examined > 0, ContinuousClock.now > deadline { break }
+                batch.examined += 1
+                if try Store.waitsForConversation(db, entry.messageID, conversationID: entry.conversationID) {
+                    try db.cachedStatement(
+                        sql: "UPDATE OR REPLACE message_feed SET remote = '-', conversation_id = ? WHERE sequence = ?"
+                    ).execute(arguments: [entry.conversationID, entry.sequence])
+                    batch.takenOff += db.changesCount
                     continue
                 }
-                for receiver in receivers where remote.isEmpty || receiver.name == remote {
-                    if receiver.isEnabled {
-                        try Store.planMessage(db, messageID, conversationID: entry[2], for: receiver, context, into: &batch)
-                    } else {
-                        try db.cachedStatement(
-                            sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote) VALUES (?, ?, ?)"
-                        ).execute(arguments: [messageID, entry[2] as String, receiver.name])
-                    }
+                for receiver in receivers where receiver.isEnabled && (entry.remote.isEmpty || receiver.name == entry.remote) {
+                    var register = timestamps[receiver.name] ?? TimestampRegister(remote: receiver.name, now: context.now)
+                    try Store.planMessage(db, entry, for: receiver, &register, context, into: &batch)
+                    timestamps[receiver.name] = register
                 }
-                try db.cachedStatement(sql: "DELETE FROM message_feed WHERE sequence = ?").execute(arguments: [entry[0] as Int64])
+                for name in waiting where entry.remote.isEmpty {
+                    try db.cachedStatement(
+                        sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved) VALUES (?, ?, ?, ?)"
+                    ).execute(arguments: [entry.messageID, entry.conversationID, name, entry.isMoved])
+                }
+                try db.cachedStatement(sql: "DELETE FROM message_feed WHERE sequence = ?").execute(arguments: [entry.sequence])
+                batch.takenOff += db.changesCount
             }
             return batch
         }
+    }
+
+    /// Remotes that took messages and are not configured at the moment.
+    private static func absentReceivers(_ db: Database, _ configured: [RemoteParticipation]) throws -> [String] {
+        let known = JSONValue.array(configured.map { .string($0.name) }).text
+        return try String.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT name FROM remotes WHERE receives_messages = 1 AND name NOT IN (SELECT value FROM json_each(?)) ORDER BY name"),
+            arguments: [known])
+    }
+
+    /// An entry whose message or conversation has a key that cannot be used.
+    private static func putAside(_ db: Database, _ row: StoredRow) throws -> UnreadableKey {
+        try db.cachedStatement(sql: "UPDATE OR REPLACE message_feed SET remote = '!' WHERE sequence = ?")
+            .execute(arguments: [row[0] as Int64])
+        return UnreadableKey(message: row.key(1), of: row.key(2))
     }
 
     /// A message that was committed before its conversation waits for it; a trigger brings it back.
@@ -52,20 +87,22 @@ extension Store {
     }
 
     private static func planMessage(
-        _ db: Database, _ messageID: String, conversationID: String, for remote: RemoteParticipation, _ context: PlanContext,
-        into batch: inout PlanBatch
+        _ db: Database, _ entry: MessageEntry, for remote: RemoteParticipation, _ timestamps: inout TimestampRegister,
+        _ context: PlanContext, into batch: inout PlanBatch
     ) throws {
-        guard var snapshot = try messageSnapshot(db, messageID, remote: remote.name) else { return }
+        guard var snapshot = try messageSnapshot(db, entry.messageID, remote: remote.name) else { return }
         try db.cachedStatement(sql: "INSERT OR IGNORE INTO planned_messages (message_id, remote) VALUES (?, ?)")
-            .execute(arguments: [messageID, remote.name])
+            .execute(arguments: [entry.messageID, remote.name])
         // Planned before: the application wrote the same message again.
         guard db.changesCount == 1 else { return }
-        snapshot.takenTimestamps = try takenTimestamps(db, conversationID, remote.name, now: context.now)
+        try timestamps.fill(&snapshot, db)
+        let conversationID = entry.conversationID
+        let decision = context.decideMessage(snapshot)
         var row = NewOutboxRow(
             conversationID: conversationID, remote: remote.name, payload: .message,
-            call: OutboundCall(operation: "", method: "", path: "", body: [:]), state: .pending, messageID: messageID,
-            link: Link(remoteID: conversationID))
-        switch context.decideMessage(snapshot) {
+            call: OutboundCall(operation: "", method: "", path: "", body: [:]), state: .pending, messageID: entry.messageID,
+            link: Link(remoteID: conversationID), dedupeKey: decision.timestamp?.milliseconds)
+        switch decision {
         case .send(let planned):
             row.call = planned.call
             batch.omissions += planned.omissions.map {
@@ -99,21 +136,6 @@ extension Store {
         ).execute(arguments: [id, conversationID, remote])
     }
 
-    /// Of messages that are not over, or were planned within twice the time that Fin remembers a timestamp.
-    static func takenTimestamps(
-        _ db: Database, _ conversationID: String, _ remote: String, now: Instant
-    ) throws -> Set<String> {
-        try String.fetchSet(
-            db.cachedStatement(
-                sql: """
-                    SELECT json_extract(body, '$.message.timestamp') FROM outbox
-                    WHERE conversation_id = ? AND remote = ? AND payload = 'message'
-                        AND (state IN ('pending', 'sending', 'held') OR updated_at > ?)
-                        AND json_extract(body, '$.message.timestamp') IS NOT NULL
-                    """),
-            arguments: [conversationID, remote, (now - OutboxRow.messageWindow * 2).iso8601])
-    }
-
     /// Nil where the message or its conversation does not exist any more.
     static func messageSnapshot(_ db: Database, _ messageID: String, remote: String) throws -> MessageSnapshot? {
         let statement = try db.cachedStatement(
@@ -122,14 +144,14 @@ extension Store {
                 FROM messages m JOIN conversations c ON c.id = m.conversation_id LEFT JOIN users u ON u.id = c.user_id
                 WHERE m.id = ?
                 """)
-        guard let row = try Row.fetchOne(statement, arguments: [messageID]) else { return nil }
+        guard let row = try StoredRow.fetchOne(statement, arguments: [messageID]) else { return nil }
         let message = Result { () throws(Refusal) in try Message(row: row, offset: 16) }
         return MessageSnapshot(remote: remote, message: message, user: Conversation(row: row).user)
     }
 }
 
 extension Message {
-    fileprivate init(row: Row, offset: Int) throws(Refusal) {
+    fileprivate init(row: StoredRow, offset: Int) throws(Refusal) {
         let id: String = row[offset]
         let text: String? = row[offset + 3]
         var attachments: [JSONValue] = []

@@ -4,8 +4,12 @@ import SyncCore
 extension Store {
     /// Conversations looked at in one transaction.
     package static let planBatchSize = 500
+    /// A planning transaction takes no further entry after this time: the application waits for it with its own commits.
+    static let planningTime = Duration.milliseconds(50)
 
     /// Plans the next conversations of the feed: one transaction reads them, writes their rows and takes them off the feed.
+    ///
+    /// Entries whose key cannot be used are put aside (see ``StoredKey/text``).
     /// - Parameter limit: how many entries of the feed at most.
     package func planStates(
         _ stage: PlanStage, _ context: PlanContext, limit: Int = planBatchSize
@@ -16,16 +20,28 @@ extension Store {
                 $0.isEnabled && (stage == .endOfRun ? $0.isPushedAtEndOfRun : $0.needsLink)
             }
             let entries = try Store.feedEntries(db, stage: stage, context: context, limit: limit)
-            batch.examined = entries.count
+            if !entries.isEmpty { batch.foreignRemotes = try Store.markForeignFingerprints(db, remotes) }
             var examined: Set<ExactText> = []
-            for (conversationID, remote) in entries where !examined.contains(ExactText(conversationID)) {
+            let deadline = ContinuousClock.now + Store.planningTime
+            for (key, remote) in entries {
+                if batch.examined > 0, ContinuousClock.now > deadline { break }
+                batch.examined += 1
+                guard let conversationID = key.text else {
+                    batch.unreadable.append(try Store.putAside(db, key, remote: remote))
+                    batch.takenOff += 1
+                    continue
+                }
+                guard !examined.contains(ExactText(conversationID)) else {
+                    batch.takenOff += 1
+                    continue
+                }
                 if remote.isEmpty {
                     examined.insert(ExactText(conversationID))
                     try Store.expand(db, conversationID: conversationID, context: context)
                 }
                 try Store.planConversation(
                     db, conversationID, at: remotes.filter { remote.isEmpty || $0.name == remote }, context, into: &batch)
-                try Store.takeOffFeed(db, conversationID, remote: remote, stageRemotes: remotes)
+                batch.takenOff += try Store.takeOffFeed(db, conversationID, remote: remote, stageRemotes: remotes)
             }
             return batch
         }
@@ -54,15 +70,22 @@ extension Store {
 
     private static func feedEntries(
         _ db: Database, stage: PlanStage, context: PlanContext, limit: Int
-    ) throws -> [(String, String)] {
+    ) throws -> [(StoredKey, String)] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT conversation_id, remote FROM change_feed WHERE deferred = 0 AND remote IN (SELECT value FROM json_each(?))
                 LIMIT ?
                 """)
-        return try Row.fetchAll(statement, arguments: [feedNames(of: stage, context.remotes), min(limit, Store.planBatchSize)]).map {
-            ($0[0], $0[1])
+        return try StoredRow.fetchAll(statement, arguments: [feedNames(of: stage, context.remotes), min(limit, Store.planBatchSize)]).map {
+            ($0.key(0), $0[1])
         }
+    }
+
+    /// An entry that nothing can be done with: out of the way of the others until the row that it stands for is written again.
+    private static func putAside(_ db: Database, _ key: StoredKey, remote: String) throws -> UnreadableKey {
+        try db.cachedStatement(sql: "UPDATE change_feed SET deferred = 2 WHERE conversation_id = CAST(? AS TEXT) AND remote = ?")
+            .execute(arguments: [key.databaseValue, remote])
+        return UnreadableKey(conversation: key)
     }
 
     /// "Every remote" means for the helpdesk: at the end of the run.
@@ -78,15 +101,24 @@ extension Store {
         }
     }
 
+    /// - Returns: how many of the entry asked for are gone or wait for a call: 1, or 0 when it stands as it stood.
     private static func takeOffFeed(
         _ db: Database, _ conversationID: String, remote: String, stageRemotes: [RemoteParticipation]
-    ) throws {
+    ) throws -> Int {
         let statement = try db.cachedStatement(
             sql: "DELETE FROM change_feed WHERE conversation_id = ? AND remote = ? AND deferred = 0")
         try statement.execute(arguments: [conversationID, remote])
+        var gone = db.changesCount
         if remote.isEmpty {
             for stageRemote in stageRemotes { try statement.execute(arguments: [conversationID, stageRemote.name]) }
+        } else if gone == 0 {
+            gone =
+                try Int.fetchOne(
+                    db.cachedStatement(
+                        sql: "SELECT count(*) FROM change_feed WHERE conversation_id = ? AND remote = ? AND deferred <> 0"),
+                    arguments: [conversationID, remote]) ?? 0
         }
+        return gone
     }
 
     private static func planConversation(
@@ -95,20 +127,20 @@ extension Store {
     ) throws {
         let statement = try db.cachedStatement(
             sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [conversationID]) else { return }
+        guard let row = try StoredRow.fetchOne(statement, arguments: [conversationID]) else { return }
         let conversation = Conversation(row: row)
         var reach = Brake.Reach()
         defer { batch.reach = batch.reach + reach }
         for remote in remotes {
-            guard let link = try link(db, conversationID, remote) else { continue }
+            guard let (link, problem) = try checkedLink(db, conversationID, remote) else { continue }
             if try isInFlight(db, conversationID, remote.name) {
                 try deferPlanning(db, conversationID, remote.name, now: context.now)
                 continue
             }
             guard let knowledge = try knowledge(db, conversationID, remote, link, assigneeID: row[5]) else { continue }
             let snapshot = LinkSnapshot(
-                conversationID: conversationID, remote: remote.name, link: link, conversation: conversation, knowledge: knowledge,
-                standing: try standingRow(db, conversationID, remote.name))
+                conversationID: conversationID, remote: remote.name, link: link, linkProblem: problem, conversation: conversation,
+                knowledge: knowledge, standing: try standingRow(db, conversationID, remote.name))
             let decision = context.decide(snapshot)
             if let effect = effect(of: decision, on: snapshot) { reach = reach.including(effect) }
             try apply(decision, to: snapshot, db, context, into: &batch)

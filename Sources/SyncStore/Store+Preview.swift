@@ -33,7 +33,7 @@ extension Store {
         let changed = try await changedRemotes(context.remotes)
         let countsFirst = try await brakeGround(rememberedRows: rememberedRows).countsFirst
         for remote in context.remotes where remote.isEnabled && !remote.receivesMessages {
-            var cursor: String? = ""
+            var cursor: StoredKey? = StoredKey("")
             while let after = cursor {
                 let (items, next) = try await previewPage(
                     remote, everything: changed.contains(remote.name), after: after, countsFirst: countsFirst, context)
@@ -62,8 +62,8 @@ extension Store {
     }
 
     private func previewPage(
-        _ remote: RemoteParticipation, everything: Bool, after: String, countsFirst: Bool, _ context: PlanContext
-    ) async throws(StoreError) -> (items: [PlanPreview], next: String?) {
+        _ remote: RemoteParticipation, everything: Bool, after: StoredKey, countsFirst: Bool, _ context: PlanContext
+    ) async throws(StoreError) -> (items: [PlanPreview], next: StoredKey?) {
         try await read { db in
             let source =
                 everything
@@ -72,13 +72,17 @@ extension Store {
                 : """
                 SELECT conversation_id AS id FROM change_feed WHERE remote IN ('', ?1)
                 UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'pending' AND payload = 'state'
+                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
                 UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'held' AND payload = 'state'
                     AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
                 """
-            let ids = try String.fetchAll(
-                db, sql: "SELECT id FROM (\(source)) WHERE id > ?2 ORDER BY id LIMIT \(Store.planBatchSize)",
-                arguments: [remote.name, after])
-            let items = try ids.compactMap { try Store.previewConversation(db, $0, remote, countsFirst: countsFirst, context) }
+            let ids = try StoredRow.fetchAll(
+                db, sql: "SELECT id FROM (\(source)) WHERE id > CAST(?2 AS TEXT) ORDER BY id LIMIT \(Store.planBatchSize)",
+                arguments: [remote.name, after.databaseValue]
+            ).map { $0.key(0) }
+            let items = try ids.compactMap(\.text).compactMap {
+                try Store.previewConversation(db, $0, remote, countsFirst: countsFirst, context)
+            }
             return (items, ids.count < Store.planBatchSize ? nil : ids.last)
         }
     }
@@ -88,13 +92,13 @@ extension Store {
     ) throws -> PlanPreview? {
         let statement = try db.cachedStatement(
             sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [id]), let link = try link(db, id, remote),
+        guard let row = try StoredRow.fetchOne(statement, arguments: [id]), let (link, problem) = try checkedLink(db, id, remote),
             let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
         else { return nil }
         let standing = try standingRow(db, id, remote.name)
         let snapshot = LinkSnapshot(
-            conversationID: id, remote: remote.name, link: link, conversation: Conversation(row: row), knowledge: knowledge,
-            standing: standing)
+            conversationID: id, remote: remote.name, link: link, linkProblem: problem, conversation: Conversation(row: row),
+            knowledge: knowledge, standing: standing)
         let decision = context.decide(snapshot)
         var preview = PlanPreview(conversationID: id, remote: remote.name, source: .new, decision: decision, base: knowledge.base)
         switch OutboxChange(decision, standing: standing) {
@@ -123,29 +127,30 @@ extension Store {
 
     private func previewMessages(_ remote: RemoteParticipation, _ context: PlanContext) async throws(StoreError) -> [PlanPreview] {
         try await read { db in
-            let ids = try Row.fetchAll(
+            let entries = try StoredRow.fetchAll(
                 db,
                 sql: """
-                    SELECT f.message_id, f.conversation_id FROM message_feed f
+                    SELECT \(MessageEntry.columns) FROM message_feed f LEFT JOIN messages m ON m.id = f.message_id
                     WHERE f.remote IN ('', ?1) AND NOT EXISTS (
                         SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = ?1)
                     ORDER BY f.sequence
-                    """, arguments: [remote.name])
-            var shown: [ExactText: Set<String>] = [:]
-            var items: [PlanPreview] = try ids.compactMap { row in
-                guard var snapshot = try Store.messageSnapshot(db, row[0], remote: remote.name) else { return nil }
-                snapshot.takenTimestamps = try Store.takenTimestamps(db, row[1], remote.name, now: context.now)
-                    .union(shown[ExactText(row[1]), default: []])
+                    """, arguments: [remote.name]
+            ).compactMap { MessageEntry($0) }
+            var timestamps = TimestampRegister(remote: remote.name, now: context.now)
+            var items: [PlanPreview] = try MessageEntry.ordered(entries).compactMap { entry in
+                guard var snapshot = try Store.messageSnapshot(db, entry.messageID, remote: remote.name) else { return nil }
+                try timestamps.fill(&snapshot, db)
                 let decision = context.decideMessage(snapshot)
-                if let timestamp = decision.timestamp { shown[ExactText(row[1]), default: []].insert(timestamp) }
+                timestamps.take(decision, in: entry.conversationID)
                 return PlanPreview(
-                    conversationID: row[1], remote: remote.name, source: .new, decision: decision, base: [:])
+                    conversationID: entry.conversationID, remote: remote.name, source: .new, decision: decision, base: [:])
             }
             let waiting = try Row.fetchAll(
                 db,
                 sql: """
                     SELECT id, conversation_id, due_at, operation, method, path, body FROM outbox
-                    WHERE remote = ? AND payload = 'message' AND state = 'pending' ORDER BY id
+                    WHERE remote = ? AND payload = 'message' AND state = 'pending'
+                        AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') ORDER BY id
                     """, arguments: [remote.name])
             for row in waiting {
                 let body = (try? JSONValue(stored: row[6] as String)) ?? .null
@@ -157,13 +162,5 @@ extension Store {
             }
             return items
         }
-    }
-}
-
-extension PlanDecision {
-    /// The timestamp that a planned message carries.
-    fileprivate var timestamp: String? {
-        guard case .send(let planned) = self else { return nil }
-        return planned.call.body["message"]?["timestamp"]?.stringValue
     }
 }

@@ -32,18 +32,21 @@ extension Store {
     package func nextInRotation(_ remote: RemoteParticipation, limit: Int) async throws(StoreError) -> [ReadRequest] {
         guard limit > 0 else { return [] }
         return try await write { db in
-            let cursor = try String.fetchOne(db, sql: "SELECT read_cursor FROM remotes WHERE name = ?", arguments: [remote.name]) ?? ""
+            let cursor =
+                try StoredRow.fetchOne(
+                    db, sql: "SELECT coalesce(read_cursor, '') FROM remotes WHERE name = ?", arguments: [remote.name])?.key(0)
+                ?? StoredKey("")
             // Only links that the remote has acknowledged something for: before that there is nothing to compare with.
-            let rows = try Row.fetchAll(
+            let rows = try StoredRow.fetchAll(
                 db.cachedStatement(
                     sql: """
                         SELECT target_id, target_agent FROM link_state
-                        WHERE remote = ? AND target_id > ? AND gone_at IS NULL AND (acknowledged_at IS NOT NULL OR seen_at IS NOT NULL)
+                        WHERE remote = ? AND target_id > CAST(? AS TEXT) AND gone_at IS NULL AND (acknowledged_at IS NOT NULL OR seen_at IS NOT NULL)
                         ORDER BY target_id LIMIT ?
                         """),
-                arguments: [remote.name, cursor, limit])
-            let last: String? = rows.count < limit ? nil : rows.last?[0]
-            try db.execute(sql: "UPDATE remotes SET read_cursor = ? WHERE name = ?", arguments: [last, remote.name])
+                arguments: [remote.name, cursor.databaseValue, limit])
+            let last = rows.count < limit ? nil : rows.last?.key(0).databaseValue
+            try db.execute(sql: "UPDATE remotes SET read_cursor = CAST(? AS TEXT) WHERE name = ?", arguments: [last, remote.name])
             return rows.map { ReadRequest(remoteID: $0[0], agentID: $0[1]) }
         }
     }

@@ -24,12 +24,13 @@ extension Store {
         while true {
             let (reconciled, count) = try await write { db in try Store.workOffBatch(context, db) }
             results += reconciled
+            // Every event that was looked at is done or waits: the next batch holds others.
             if count < Store.reconcileBatchSize { return results }
         }
     }
 
     private static func workOffBatch(_ context: InboundContext, _ db: Database) throws -> ([Reconciled], Int) {
-        let rows = try Row.fetchAll(
+        let rows = try StoredRow.fetchAll(
             db.cachedStatement(
                 sql: """
                     SELECT id, remote, kind, conversation_id, occurred_at, payload FROM inbox WHERE state = 'pending'
@@ -37,11 +38,12 @@ extension Store {
                     """))
         var results: [Reconciled] = []
         for row in rows {
-            let conversationID: String = row[3]
+            let key = row.key(3)
             let isKnown =
                 try Int.fetchOne(
-                    db.cachedStatement(sql: "SELECT 1 FROM conversations WHERE id = ?"), arguments: [conversationID]) != nil
-            guard isKnown else {
+                    db.cachedStatement(sql: "SELECT 1 FROM conversations WHERE id = CAST(? AS TEXT)"), arguments: [key.databaseValue])
+                != nil
+            guard isKnown, key.text != nil else {
                 try db.cachedStatement(sql: "UPDATE inbox SET state = 'waiting' WHERE id = ?").execute(arguments: [row[0] as Int64])
                 continue
             }
@@ -52,16 +54,21 @@ extension Store {
         return (results, rows.count)
     }
 
-    private static func workOff(_ row: Row, _ context: InboundContext, _ db: Database) throws -> [Reconciled] {
+    private static func workOff(_ row: StoredRow, _ context: InboundContext, _ db: Database) throws -> [Reconciled] {
         let payload = JSONValue.object(column: row[5])
         let at = Instant(milliseconds: row[4])
         let remote: String = row[1]
         let conversationID: String = row[3]
         if row[2] == "message" {
             try db.cachedStatement(
-                sql: "INSERT OR IGNORE INTO messages (id, conversation_id, author, body, created_at) VALUES (?, ?, 'fin', ?, ?)"
+                sql: """
+                    INSERT OR IGNORE INTO messages (id, conversation_id, author, body, created_at)
+                    VALUES (?, ?, 'fin', CAST(? AS TEXT), ?)
+                    """
             ).execute(arguments: [
-                "\(remote):\(payload["id"]?.stringValue ?? "")", conversationID, payload["body"]?.stringValue, at.iso8601,
+                // A key has no NUL character.
+                "\(remote):\(payload["id"]?.stringValue ?? "")".replacing("\0", with: "\u{FFFD}"), conversationID,
+                payload["body"]?.stringValue?.stored, at.iso8601,
             ])
             return []
         }
@@ -78,10 +85,12 @@ extension Store {
         case .conversation(let id): ids = [id]
         case .object(let object):
             guard remote.needsLink else { return try reconcile(report, conversationID: object.remoteID, remote, context, db) }
-            ids = try String.fetchAll(
+            guard object.remoteID.isUsableKey else { return [] }
+            ids = try StoredRow.fetchAll(
                 db.cachedStatement(
                     sql: "SELECT conversation_id FROM links WHERE remote = ? AND remote_id = ? AND coalesce(agent_id, ?) IS ?"),
-                arguments: [remote.name, object.remoteID, remote.defaultAgent, object.agentID ?? remote.defaultAgent])
+                arguments: [remote.name, object.remoteID, remote.defaultAgent, object.agentID ?? remote.defaultAgent]
+            ).compactMap { $0.key(0).text }
         }
         return try ids.flatMap { try reconcile(report, conversationID: $0, remote, context, db) }
     }
@@ -95,9 +104,10 @@ extension Store {
                 FROM conversations c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN local_changes l ON l.conversation_id = c.id
                 WHERE c.id = ?
                 """)
-        guard let row = try Row.fetchOne(select, arguments: [conversationID]), let link = try link(db, conversationID, remote) else {
-            return []
-        }
+        // What a remote calls a conversation may be no key at all.
+        guard conversationID.isUsableKey, let row = try StoredRow.fetchOne(select, arguments: [conversationID]),
+            let link = try link(db, conversationID, remote)
+        else { return [] }
         let conversation = Conversation(row: row)
         // Without a local status there is nothing to compare with: the application has to correct it, and the remote is read again later.
         guard conversation.unreadable[.status] == nil else { return [] }
@@ -123,9 +133,10 @@ extension Store {
             statusChangedAt: .column(row[16]) ?? updatedAt)
         if conversation.status.isFinished { snapshot.lastUserMessageAt = try lastUserMessage(db, conversationID) }
         if case .somebody(let id) = report.observation.assignee {
-            snapshot.reportedAssigneeID = try String.fetchOne(
-                db.cachedStatement(sql: "SELECT assignee_id FROM assignees WHERE remote = ? AND remote_user_id = ? ORDER BY 1 LIMIT 1"),
-                arguments: [remote.name, id])
+            snapshot.reportedAssigneeID = try StoredRow.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT assignee_id FROM assignees WHERE remote = ? AND remote_user_id = CAST(? AS TEXT) ORDER BY 1 LIMIT 1"),
+                arguments: [remote.name, id.stored])?.key(0).text
         }
         let verdict = context.decide(snapshot)
         try apply(verdict, report, conversation, context, db)

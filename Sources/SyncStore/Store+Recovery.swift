@@ -85,7 +85,7 @@ extension Store {
                 VALUES (?, ?, ?, ?, 'interrupted', 'the process ended before an answer was recorded')
                 """,
             arguments: [id, tries + 1, claimedAt, now.iso8601])
-        try discardOrphan(id, now: now.iso8601, db)
+        try settleReturned(id, now: now.iso8601, db)
         let payload: String = row[3]
         if payload == PayloadKind.state.rawValue {
             let sent = JSONValue.object(column: row[4]).compactMapValues { $0["to"] }
@@ -99,18 +99,66 @@ extension Store {
             arguments: [row[1] as String, row[2] as String])
     }
 
-    /// Brings moments that a stepped clock has put out of reach back to now, and frees feed entries whose call is not in flight.
+    /// Brings moments that a stepped clock has put out of reach back to now, frees feed entries whose call is not in flight, and rows
+    /// that keep a mark (`outbox.behind`) although nothing stands before them.
+    ///
+    /// What there is to repair is found without the write lock: with many waiting rows that takes a while.
     package func repair(now: Instant, farthestDue: Span) async throws(StoreError) {
+        let farthest = (now + farthestDue).iso8601
+        let (late, waiting) = try await read { db in (try Store.lateRows(db, after: farthest), try Store.forgottenRows(db)) }
+        try await updateRows(late, "due_at = ?2, updated_at = ?2", now: now)
+        try await updateRows(waiting, "behind = 0", now: now)
         try await write { db in
-            try db.execute(
-                sql: "UPDATE outbox SET due_at = ?, updated_at = ? WHERE state = 'pending' AND due_at > ?",
-                arguments: [now.iso8601, now.iso8601, (now + farthestDue).iso8601])
             try db.execute(
                 sql: """
                     UPDATE change_feed SET deferred = 0 WHERE deferred = 1 AND NOT EXISTS (
                         SELECT 1 FROM outbox o WHERE o.conversation_id = change_feed.conversation_id
                             AND o.remote = change_feed.remote AND o.state = 'sending')
                     """)
+        }
+    }
+
+    private static func lateRows(_ db: Database, after moment: String) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: """
+                SELECT id FROM outbox WHERE state = 'pending' AND due_at > ?
+                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+                """, arguments: [moment])
+    }
+
+    /// Triggers keep the marks; a row that kept one by mistake would wait for ever.
+    private static func forgottenRows(_ db: Database) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: """
+                SELECT h.id FROM (
+                    SELECT conversation_id, remote, min(id) AS id FROM outbox WHERE state = 'pending' AND behind = 1
+                    GROUP BY conversation_id, remote) h
+                WHERE NOT EXISTS (
+                    SELECT 1 FROM outbox e WHERE e.conversation_id = h.conversation_id AND e.remote = h.remote
+                        AND e.state IN ('pending', 'sending', 'held') AND e.id < h.id)
+                """)
+            + Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT o.id FROM outbox o WHERE o.behind = 2 AND NOT EXISTS (
+                        SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id
+                            AND f.remote IN ('', o.remote) AND f.deferred = 0)
+                    """)
+    }
+
+    private func updateRows(_ ids: [Int64], _ assignments: String, now: Instant) async throws(StoreError) {
+        var rest = ids[...]
+        while !rest.isEmpty {
+            let page = JSONValue.array(rest.prefix(500).map { .integer($0) }).text
+            rest = rest.dropFirst(500)
+            try await write { db in
+                try db.execute(
+                    sql:
+                        "UPDATE outbox SET \(assignments) WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'pending' AND ?2 <> ''",
+                    arguments: [page, now.iso8601])
+            }
         }
     }
 }

@@ -39,6 +39,9 @@ package struct StoreStatus: Sendable, Equatable {
     /// Rows that the brake holds, and since when.
     package var heldByBrake = 0
     package var heldByBrakeSince: String?
+    /// Entries of the feeds that were put aside because a key cannot be used, and the first of these keys.
+    package var putAside = 0
+    package var unreadable: [UnreadableKey] = []
 }
 
 extension Store {
@@ -76,17 +79,44 @@ extension Store {
             }
             let unplanned =
                 try Int.fetchOne(
-                    db, sql: "SELECT (SELECT count(*) FROM change_feed) + (SELECT count(*) FROM message_feed WHERE remote = '')") ?? 0
+                    db,
+                    sql:
+                        "SELECT (SELECT count(*) FROM change_feed WHERE deferred <> 2) + (SELECT count(*) FROM message_feed WHERE remote = '')"
+                ) ?? 0
             let braked = try Row.fetchOne(
                 db,
                 sql: """
                     SELECT count(*), min(created_at) FROM outbox
                     WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'held' AND held_by = 'brake'
                     """)
+            let (putAside, unreadable) = try Store.putAside(db)
             return StoreStatus(
                 remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned,
-                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1])
+                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1], putAside: putAside, unreadable: unreadable)
         }
+    }
+
+    /// Keys that `status` names at most.
+    private static let namedKeys = 10
+
+    private static func putAside(_ db: Database) throws -> (Int, [UnreadableKey]) {
+        let count =
+            try Int.fetchOne(
+                db,
+                sql: """
+                    SELECT (SELECT count(DISTINCT conversation_id) FROM change_feed WHERE deferred = 2)
+                        + (SELECT count(*) FROM message_feed WHERE remote = '!')
+                    """) ?? 0
+        guard count > 0 else { return (0, []) }
+        let conversations = try StoredRow.fetchAll(
+            db, sql: "SELECT DISTINCT conversation_id FROM change_feed WHERE deferred = 2 ORDER BY 1 LIMIT \(namedKeys)")
+        let messages = try StoredRow.fetchAll(
+            db,
+            sql: "SELECT message_id, conversation_id FROM message_feed WHERE remote = '!' ORDER BY sequence LIMIT \(namedKeys)")
+        let keys =
+            conversations.map { UnreadableKey(conversation: $0.key(0)) }
+            + messages.map { UnreadableKey(message: $0.key(0), of: $0.key(1)) }
+        return (count, Array(keys.prefix(namedKeys)))
     }
 
     private static func lastRun(_ db: Database) throws -> StoredRun? {

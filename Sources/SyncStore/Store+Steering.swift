@@ -98,7 +98,15 @@ extension Store {
                     EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
                         AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
                     o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
-                    o.body = '{}', o.method, o.path, o.payload = 'message' AND o.in_doubt_since IS NOT NULL
+                    o.body = '{}', o.method, o.path, o.payload = 'message' AND o.in_doubt_since IS NOT NULL,
+                    o.payload = 'state' AND EXISTS (SELECT 1 FROM link_state s
+                        WHERE s.conversation_id = o.conversation_id AND s.remote = o.remote AND s.gone_at IS NOT NULL),
+                    o.payload = 'message' AND (
+                        EXISTS (SELECT 1 FROM outbox n WHERE n.message_id = o.message_id AND n.remote = o.remote AND n.id > o.id
+                            AND n.state <> 'discarded')
+                        OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN ('', '-', o.remote))),
+                    o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m
+                        WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id)
                 FROM outbox o WHERE \(sql) AND o.id > ? ORDER BY o.id LIMIT ?
                 """, arguments: arguments + [id, size])
         var result = SteeringResult()
@@ -128,6 +136,7 @@ extension Store {
             return "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
         }
         if action == .retry, row[8] { return "belongs to a message that was deleted" }
+        if action == .retry, row[14] { return "belongs to a message that was planned anew since" }
         return nil
     }
 
@@ -143,9 +152,11 @@ extension Store {
             let wasRefused = error?.hasPrefix(Refusal.prefix) == true || row[9]
             let wasDropped = row[1] == OutboxState.discarded.rawValue
             let hasSuccessor: Bool = row[7]
+            let isGone: Bool = row[13]
+            let wasMoved: Bool = row[15]
             // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has
-            // overtaken, or that was dropped: it may be out of date.
-            return wasRefused || (isState && (hasSuccessor || wasDropped)) ? .planAgain : .sendAgain
+            // overtaken, or that was dropped: it may be out of date. While a link is gone nothing is planned for it, so its row may be, too.
+            return wasRefused || wasMoved || (isState && (hasSuccessor || wasDropped || isGone)) ? .planAgain : .sendAgain
         }
     }
 

@@ -57,6 +57,8 @@ enum StatusView {
         return [
             "remotes": .object(remotes), "unplanned": .integer(Int64(status.unplanned)), "last_run": status.lastRun.map(json) ?? .null,
             "held_by_brake": .integer(Int64(status.heldByBrake)), "held_by_brake_since": .nullable(status.heldByBrakeSince),
+            "unreadable": .integer(Int64(status.putAside)),
+            "unreadable_keys": .array(status.unreadable.map { ["hex": .string($0.hex), "problem": .string($0.problem)] }),
         ]
     }
 
@@ -91,6 +93,12 @@ enum StatusView {
                 Terminal.paint(
                     "the brake holds \(status.heldByBrake) rows\(since): convosync plan, then convosync outbox release --held-by brake "
                         + "or discard --held-by brake", .red))
+        }
+        if let first = status.unreadable.first {
+            lines.append(
+                Terminal.paint(
+                    "\(status.putAside) rows have a key that cannot be used and are left out: \(first.problem), x'\(first.hex)'"
+                        + (status.putAside > 1 ? ", …" : "") + "; find it with hex(id), then correct or delete it", .red))
         }
         if let run = status.lastRun {
             let counts = run.counts

@@ -10,7 +10,7 @@ import Testing
     private func timestamp(of createdAt: String, taken: Set<String>) throws -> String {
         let message = Message(id: "m1", conversationID: "c1", body: "text", createdAt: createdAt)
         let decision = adapter.plan(
-            MessageSnapshot(remote: "fin", message: .success(message), user: User(id: "u1"), takenTimestamps: taken))
+            MessageSnapshot(remote: "fin", message: .success(message), user: User(id: "u1"), takenTimestamps: TakenTimestamps(taken)))
         guard case .send(let planned) = decision else { throw Refusal("not planned: \(decision)") }
         return try #require(planned.call.body["message"]?["timestamp"]?.stringValue)
     }

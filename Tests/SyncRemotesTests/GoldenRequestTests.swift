@@ -21,7 +21,7 @@ import Testing
         let adapter = RemoteKind.fin.adapter(try RemoteProfile(golden: file["profile"], kind: .fin))
         let snapshot = MessageSnapshot(
             remote: adapter.profile.name, message: .success(try message(file["message"])), user: try User(golden: file["user"]),
-            takenTimestamps: Set(Golden.strings(file["taken"])))
+            takenTimestamps: TakenTimestamps(Golden.strings(file["taken"])))
         try Golden.withPossibleIssue(file) {
             let decision = adapter.plan(snapshot)
             try expect(decision, file)

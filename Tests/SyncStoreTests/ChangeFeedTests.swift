@@ -61,13 +61,35 @@ import Testing
 
     @Test(arguments: [
         "INSERT INTO assignees VALUES ('agent_jane', 'vg', '9')",
-        "UPDATE assignees SET remote = 'vg'",
         "INSERT OR REPLACE INTO assignees VALUES ('agent_jane', 'vg', '9')",
     ])
     func `an entry of the id map feeds the assignee's conversations for its remote`(_ sql: String) throws {
         let bench = try bench()
         try bench.write(sql)
         #expect(try bench.feed() == ["c1|vg|0"])
+    }
+
+    @Test func `an entry of the id map that changes its remote feeds both remotes`() throws {
+        let bench = try bench()
+        try bench.write("UPDATE assignees SET remote = 'vg'")
+        #expect(try bench.feed() == ["c1|vg|0", "c1|voicebot|0"])
+    }
+
+    @Test func `a renamed assignee feeds the conversations of the old key and of the new one`() throws {
+        let bench = try bench()
+        try bench.write("INSERT INTO conversations (id, assignee_id) VALUES ('c9', 'agent_joan')")
+        try bench.clearFeed()
+        try bench.write("UPDATE assignees SET assignee_id = 'agent_joan'")
+        #expect(try bench.feed() == ["c1|voicebot|0", "c9|voicebot|0"])
+    }
+
+    @Test func `a renamed user feeds the conversations of the old id and of the new one`() throws {
+        let bench = try Bench(foreignKeys: false)
+        try bench.write("INSERT INTO users (id) VALUES ('u1')")
+        try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u2')")
+        try bench.clearFeed()
+        try bench.write("UPDATE users SET id = 'u2'")
+        #expect(try bench.feed() == ["c1||0", "c2||0"])
     }
 
     @Test(arguments: [

@@ -82,8 +82,12 @@ import Testing
         for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1") }
         try await bench.converge()
         try bench.write("UPDATE outbox SET updated_at = ?", [(now - .minutes(9)).iso8601])
-        let taken = try await bench.store.read { try Store.takenTimestamps($0, "c1", "fin", now: now) }
-        #expect(taken.count == 3)
+        let first = try #require(Instant(iso8601: "2026-03-01T11:00:00.000Z"))
+        let taken = try await bench.store.read { db in
+            var register = TimestampRegister(remote: "fin", now: now)
+            return try register.run(from: first.milliseconds, in: "c1", db)
+        }
+        #expect(taken?.count == 3)
         #expect(try await bench.store.prune(cut(upTo: 100)).removed == 0)
         try bench.write("UPDATE outbox SET updated_at = ?", [(now - .hours(3)).iso8601])
         #expect(try await bench.store.prune(cut(upTo: 100)).removed == 2)

@@ -54,10 +54,7 @@ enum Scripted {
         case .failure(let refusal): return .refuse(placeholder, refusal)
         }
         guard snapshot.user != nil else { return .refuse(placeholder, Refusal("no user")) }
-        var timestamp = message.createdAt
-        while snapshot.takenTimestamps.contains(timestamp), let moment = Instant(iso8601: timestamp) {
-            timestamp = (moment + .milliseconds(1)).iso8601
-        }
+        let timestamp = snapshot.takenTimestamps.free(message.createdAt)
         let body: JSONValue = ["message": ["body": .nullable(message.body), "timestamp": .string(timestamp)]]
         return .send(
             PlannedCall(call: OutboundCall(operation: "reply", method: "POST", path: "/reply", body: body), delta: nil))

@@ -155,12 +155,18 @@ import Testing
         #expect(claimed.isEmpty)
     }
 
-    @Test func `a retry of a gone object takes the tombstone away`() async throws {
+    @Test func `a retry of a gone object takes the tombstone away and sends the newest state`() async throws {
         let bench = try await bench("pending")
         try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
-        _ = try await bench.store.steer(.retry, filter(1), now: later)
+        try bench.write("UPDATE conversations SET status = 'ended'")
+        try await bench.plan(now: later)
+        #expect(try bench.outbox("state = 'pending'").isEmpty, "nothing is planned for a link that is gone")
+        let result = try await bench.store.steer(.retry, filter(1), now: later)
+        #expect(result.steps.map(\.effect) == [.planAgain])
         #expect(try bench.lines("SELECT gone_at FROM link_state") == ["-"])
-        #expect(try await bench.claim("vg", now: later).count == 1)
+        #expect(try await bench.claim("vg", now: later).isEmpty, "the old state is not sent")
+        try await bench.plan(now: later)
+        #expect(try await bench.claim("vg", now: later).map(\.body) == ["{\"status\":\"ended\",\"title\":null}"])
     }
 
     @Test func `an uncertain message is sent again only when a duplicate is accepted`() async throws {

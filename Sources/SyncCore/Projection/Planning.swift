@@ -3,18 +3,21 @@ package struct LinkSnapshot: Sendable {
     package var conversationID: String
     package var remote: String
     package var link: Link
+    /// Why nothing can be sent along the link; nil where something can.
+    package var linkProblem: Refusal?
     package var conversation: Conversation
     package var knowledge: RemoteKnowledge
     /// The row that already stands for this conversation at this remote, if any.
     package var standing: StandingRow?
 
     package init(
-        conversationID: String, remote: String, link: Link, conversation: Conversation, knowledge: RemoteKnowledge,
-        standing: StandingRow? = nil
+        conversationID: String, remote: String, link: Link, linkProblem: Refusal? = nil, conversation: Conversation,
+        knowledge: RemoteKnowledge, standing: StandingRow? = nil
     ) {
         self.conversationID = conversationID
         self.remote = remote
         self.link = link
+        self.linkProblem = linkProblem
         self.conversation = conversation
         self.knowledge = knowledge
         self.standing = standing
@@ -28,9 +31,9 @@ package struct MessageSnapshot: Sendable {
     package var user: User?
     /// Timestamps that recent messages of the conversation were planned with. A second message with one of these would be taken
     /// for a repetition of the first.
-    package var takenTimestamps: Set<String>
+    package var takenTimestamps: TakenTimestamps
 
-    package init(remote: String, message: Result<Message, Refusal>, user: User?, takenTimestamps: Set<String> = []) {
+    package init(remote: String, message: Result<Message, Refusal>, user: User?, takenTimestamps: TakenTimestamps = .init()) {
         self.remote = remote
         self.message = message
         self.user = user

@@ -32,13 +32,14 @@ package struct Instant: Hashable, Comparable, Sendable {
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// Reads ISO 8601 with or without a fraction; nil for anything else.
+    /// Reads ISO 8601 with or without a fraction; nil for anything else. Digits behind the milliseconds are cut off.
     package init?(iso8601 text: String) {
         let date =
             (try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text))
             ?? (try? Date.ISO8601FormatStyle().parse(text))
         guard let date else { return nil }
-        self.init(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
+        // A thousandth more than the binary value, which may lie just below the millisecond.
+        self.init(milliseconds: Int64((date.timeIntervalSince1970 * 1000 + 0.001).rounded(.down)))
     }
 }
 

@@ -128,6 +128,18 @@ package final class DeliveryReporter: Sendable {
                     .with("outbox", refused.outboxID).with("error", refused.reason)
                     .with("hint", "correct it, then: convosync outbox retry \(refused.outboxID)"))
         }
+        for key in batch.unreadable {
+            log.write(
+                LogEvent("conversation.unreadable", level: .error).with("key_hex", key.hex).with("error", key.problem)
+                    .with("hint", "the row is left out until it is written again; find it with hex(id), then correct or delete it"))
+        }
+        for name in batch.foreignRemotes {
+            log.write(
+                LogEvent("plan.foreign_configuration", level: .warning).with("remote", name)
+                    .with(
+                        "hint",
+                        "another process has planned with another configuration; everything is planned anew at the next reload or start"))
+        }
         for omitted in batch.omissions {
             let isNew = reportedOmissions.withLock { $0.insert("\(omitted.remote)\u{0}\(omitted.omission.field)").inserted }
             guard isNew else { continue }

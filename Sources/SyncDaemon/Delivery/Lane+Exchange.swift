@@ -83,6 +83,7 @@ extension Lane {
         resumedAt = .some(reply.resumedAt)
         if claims.hasAsked { retriesWait = reply.hasLeftRetries }
         claims.brought(reply.claimed.count)
+        if reply.mayHaveMore { claims.mayBeDue() }
         committing = []
         buffer += reply.claimed
     }

@@ -127,14 +127,14 @@ package actor SyncEngine {
                     .with("hint", "rows in links or assignees name a remote that is not configured or not enabled"))
         }
         try await ingest()
+        // All of it is fed first: feeding page by page between plans would look at the same conversations again, the brake has to
+        // see the whole, and rows of old state wait for it.
+        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 { stepAt = parts.now() }
         // Messages first, then the state of linked remotes, then the helpdesk.
         try await planMessages(&summary)
         let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
         for lane in messageLanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: messageLanes, stall: configuration.schedule.stall, now: parts.now)
-        // All of it is fed first: feeding page by page between plans would look at the same conversations again, and the brake has to
-        // see the whole.
-        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 { stepAt = parts.now() }
         var brake = Brake(configuration.brake)
         try await planAndDeliver(.linked, lanes.filter { $0.remote.kind.needsLink }, &brake, &summary)
         try await planAndDeliver(.endOfRun, lanes.filter { $0.remote.kind.isPushedAtEndOfRun }, &brake, &summary)
@@ -158,7 +158,7 @@ package actor SyncEngine {
             stepAt = parts.now()
             take(batch, &summary)
             if batch.planned > batch.held { for lane in lanes { await lane.start(run: summary.runID) } }
-            if batch.examined == 0 { break }
+            guard goesOn(batch) else { break }
         }
         for lane in lanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
@@ -169,8 +169,18 @@ package actor SyncEngine {
             let batch = try await parts.store.planMessages(planner.context(runID: summary.runID, now: parts.now()))
             stepAt = parts.now()
             take(batch, &summary)
-            if batch.examined == 0 { return }
+            guard goesOn(batch) else { return }
         }
+    }
+
+    /// Whether there may be more to plan. A batch that took nothing off the feed would come again and again.
+    private func goesOn(_ batch: PlanBatch) -> Bool {
+        guard batch.examined > 0 else { return false }
+        guard batch.takenOff == 0 else { return true }
+        parts.log.write(
+            LogEvent("plan.stalled", level: .error).with("entries", batch.examined)
+                .with("hint", "planning took nothing off the change feed and is given up for this run; the other stages go on"))
+        return false
     }
 
     private func take(_ batch: PlanBatch, _ summary: inout Summary) {

@@ -66,7 +66,7 @@ extension FinAdapter {
     ///
     /// What the user wrote is sent whole or refused. Attributes of the user that cannot be sent are left out: they must not keep a message
     /// from being answered.
-    func reply(to message: Message, by user: User?, takenTimestamps: Set<String> = []) throws(Refusal) -> PlannedCall {
+    func reply(to message: Message, by user: User?, takenTimestamps: TakenTimestamps = .init()) throws(Refusal) -> PlannedCall {
         guard let user, !user.id.isEmpty else {
             throw Refusal(
                 "conversation \"\(message.conversationID)\" has no user, and Fin requires user.id; "
@@ -90,7 +90,7 @@ extension FinAdapter {
             "conversation_id": .string(message.conversationID),
             "message": [
                 "author": "user", "body": .string(message.body ?? ""),
-                "timestamp": .string(FinAdapter.free(message.createdAt, among: takenTimestamps)),
+                "timestamp": .string(takenTimestamps.free(message.createdAt)),
             ],
             "user": .object(userObject),
         ]
@@ -103,12 +103,6 @@ extension FinAdapter {
     }
 
     private static func omission(_ refusal: Refusal) -> Omission { Omission(field: "user.attributes", reason: refusal.reason) }
-
-    private static func free(_ timestamp: String, among taken: Set<String>) -> String {
-        guard taken.contains(timestamp), var moment = Instant(iso8601: timestamp) else { return timestamp }
-        repeat { moment = moment + .milliseconds(1) } while taken.contains(moment.iso8601)
-        return moment.iso8601
-    }
 
     private func selectedAttributes(of user: User) -> Result<JSONObject, Refusal> {
         if let problem = user.unreadableAttributes { return .failure(Refusal(problem)) }

@@ -1,0 +1,32 @@
+/// The milliseconds that messages of a conversation have as their timestamps already.
+///
+/// Timestamps are compared as moments: `…00Z`, `…00.000Z` and `…00.0004Z` are one millisecond to a remote that recognises repetitions
+/// by it.
+package struct TakenTimestamps: Equatable, Sendable {
+    private var ranges: [ClosedRange<Int64>]
+
+    package init() {
+        ranges = []
+    }
+
+    /// - Parameter range: milliseconds since 1970, all of which are taken.
+    package init(range: ClosedRange<Int64>) {
+        ranges = [range]
+    }
+
+    /// - Parameter texts: ISO 8601; what cannot be read takes nothing.
+    package init(_ texts: some Sequence<String>) {
+        ranges = texts.compactMap { Instant(iso8601: $0)?.milliseconds }.map { $0...$0 }
+    }
+
+    /// How many milliseconds are taken.
+    package var count: Int { ranges.reduce(0) { $0 + $1.count } }
+
+    /// The text itself, to the character, where its millisecond is free; else the next free millisecond.
+    package func free(_ timestamp: String) -> String {
+        guard let moment = Instant(iso8601: timestamp) else { return timestamp }
+        var candidate = moment.milliseconds
+        while let range = ranges.first(where: { $0.contains(candidate) }) { candidate = range.upperBound + 1 }
+        return candidate == moment.milliseconds ? timestamp : Instant(milliseconds: candidate).iso8601
+    }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import GRDB
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// Keys with a NUL character or invalid UTF-8 are refused; rows that are older than that are left out and named, and nothing else is
+/// held up by them. Free text arrives whole.
+@Suite struct KeyTests {
+    /// A NUL character at every place; truncated, overlong, stray and surrogate sequences; above U+10FFFF.
+    static let unusable = [
+        "00", "6100", "0061", "610062", "C328", "FF", "61FF", "EDA080", "C181", "E08282", "E282", "80", "F4908080", "F8888080", "C3A9C3",
+    ]
+    static let usable = ["61", "C3A9", "E282AC", "F09F9880", "EFBFBD", "EFBFBE", "EFBFBF", "7F", "0A", "65CC81"]
+
+    /// Lets rows in that only an older schema accepts.
+    private func dropBorders(_ bench: Bench) throws {
+        for name in try bench.lines("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '*_keys_*'") {
+            try bench.write("DROP TRIGGER \(name)")
+        }
+    }
+
+    private static let columns = [
+        ("users.id", "INSERT INTO users (id) VALUES (KEY)"), ("conversations.id", "INSERT INTO conversations (id) VALUES (KEY)"),
+        ("conversations.user_id", "INSERT INTO conversations (id, user_id) VALUES ('c2', KEY)"),
+        ("conversations.assignee_id", "INSERT INTO conversations (id, assignee_id) VALUES ('c2', KEY)"),
+        ("links.conversation_id", "INSERT INTO links VALUES (KEY, 'vg', 'r', NULL)"),
+        ("links.remote", "INSERT INTO links VALUES ('c1', KEY, 'r', NULL)"),
+        ("links.remote_id", "INSERT INTO links VALUES ('c1', 'vg', KEY, NULL)"),
+        ("links.agent_id", "INSERT INTO links VALUES ('c1', 'vg', 'r', KEY)"),
+        ("messages.id", "INSERT INTO messages (id, conversation_id, author) VALUES (KEY, 'c1', 'user')"),
+        ("messages.conversation_id", "INSERT INTO messages (id, conversation_id, author) VALUES ('m1', KEY, 'user')"),
+        ("assignees.assignee_id", "INSERT INTO assignees VALUES (KEY, 'vg', '7')"),
+        ("assignees.remote", "INSERT INTO assignees VALUES ('a', KEY, '7')"),
+        ("assignees.remote_user_id", "INSERT INTO assignees VALUES ('a', 'vg', KEY)"),
+    ]
+
+    @Test(arguments: columns)
+    func `a key that nobody can address is refused with its column`(_ column: String, _ sql: String) throws {
+        let bench = try Bench(foreignKeys: false)
+        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
+        for hex in Self.unusable {
+            let error = #expect(throws: DatabaseError.self) {
+                try bench.write(sql.replacingOccurrences(of: "KEY", with: "CAST(x'\(hex)' AS TEXT)"))
+            }
+            let rule = hex.contains("00") ? "must not contain a NUL character" : "must be valid UTF-8"
+            #expect(error?.message == "\(column) \(rule)", "\(hex)")
+            #expect(error?.extendedResultCode == .SQLITE_CONSTRAINT_TRIGGER)
+        }
+        for hex in Self.usable {
+            try bench.write("BEGIN; \(sql.replacingOccurrences(of: "KEY", with: "CAST(x'\(hex)' AS TEXT)")); ROLLBACK")
+        }
+    }
+
+    @Test func `a key is refused by an UPDATE as well, and another column of an old row may be written`() throws {
+        let bench = try Bench(foreignKeys: false)
+        try bench.addConversations("c1")
+        try bench.addMessage("m1", of: "c1")
+        for sql in [
+            "UPDATE conversations SET assignee_id = CAST(x'6100' AS TEXT)", "UPDATE messages SET conversation_id = CAST(x'FF' AS TEXT)",
+            "UPDATE links SET remote_id = CAST(x'6100' AS TEXT)",
+        ] {
+            #expect(throws: DatabaseError.self) { try bench.write(sql) }
+        }
+        let creation = try bench.lines("SELECT sql FROM sqlite_schema WHERE name = 'conversations_keys_inserted'")
+        try bench.write("DROP TRIGGER conversations_keys_inserted; INSERT INTO conversations (id) VALUES (CAST(x'610062' AS TEXT))")
+        try bench.write(creation.joined())
+        try bench.write("UPDATE conversations SET title = 'x'")
+    }
+
+    @Test func `old rows with unusable keys are put aside and named, and everything else is delivered`() async throws {
+        let bench = try Bench(foreignKeys: false)
+        try dropBorders(bench)
+        try bench.write("INSERT INTO users (id) VALUES ('u1')")
+        for hex in Self.unusable {
+            try bench.write("INSERT INTO conversations (id, user_id) VALUES (CAST(x'\(hex)' AS TEXT), 'u1')")
+            try bench.write("INSERT INTO links VALUES (CAST(x'\(hex)' AS TEXT), 'vg', 'r', NULL)")
+            try bench.write(
+                "INSERT INTO messages (id, conversation_id, author, body) VALUES (CAST(x'\(hex)' AS TEXT), 'good', 'user', 'x')")
+            try bench.write(
+                "INSERT INTO messages (id, conversation_id, author, body) VALUES ('of \(hex)', CAST(x'\(hex)' AS TEXT), 'user', 'x')")
+        }
+        // A key that GRDB would read as that of the row with the NUL character.
+        try bench.addConversations("a", "good")
+        try bench.write("UPDATE conversations SET user_id = 'u1'")
+        try bench.addMessage("m1", of: "good")
+        _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        var fed = 0
+        while case let count = try await bench.store.feedReplan(bench.remotes, pageSize: 3, now: Bench.start), count > 0 {
+            fed += count
+            try #require(fed < 1000)
+        }
+        _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
+        try await bench.store.preview(bench.context()) { _ in }
+        var batches = 0
+        for stage in [PlanStage.linked, .endOfRun] {
+            while case let batch = try await bench.store.planStates(stage, bench.context()), batch.examined > 0 {
+                batches += 1
+                try #require(batches < 100 && batch.takenOff > 0, "planning must end")
+            }
+        }
+        while case let batch = try await bench.store.planMessages(bench.context()), batch.examined > 0 { try #require(batch.takenOff > 0) }
+        #expect(try await bench.store.feedIsEmpty())
+        try await bench.converge()
+        #expect(
+            try bench.lines("SELECT DISTINCT conversation_id, remote, state FROM outbox ORDER BY 1, 2") == [
+                "a|helpdesk|delivered", "a|vg|delivered", "a|voicebot|delivered", "good|fin|delivered", "good|helpdesk|delivered",
+                "good|vg|delivered", "good|voicebot|delivered",
+            ])
+        #expect(try bench.lines("SELECT message_id FROM outbox WHERE remote = 'fin'") == ["m1"])
+        let status = try await bench.store.status(of: ["vg"])
+        #expect(status.putAside == Self.unusable.count * 3)
+        #expect(status.unplanned == 0)
+        #expect(status.unreadable.contains { $0.hex == "610062" && $0.problem == "conversations.id contains a NUL character" })
+        // Written again, it is looked at again, and put aside again.
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id = CAST(x'C328' AS TEXT)")
+        let again = try await bench.store.planStates(.linked, bench.context())
+        #expect(again.unreadable.map(\.hex) == ["C328"])
+        #expect(again.unreadable.map(\.problem) == ["conversations.id is not valid UTF-8"])
+    }
+
+    @Test(arguments: ["610062", "C328"])
+    func `an old link with an unusable id is refused with the reason, at its remote only`(_ hex: String) async throws {
+        let bench = try Bench([.voicebot, .vg, .helpdesk], foreignKeys: false)
+        try bench.addConversations("c1")
+        try dropBorders(bench)
+        try bench.write("UPDATE links SET remote_id = CAST(x'\(hex)' AS TEXT) WHERE remote = 'vg'")
+        try await bench.converge()
+        try bench.write("UPDATE conversations SET title = 'x'")
+        try await bench.converge()
+        #expect(
+            try bench.lines("SELECT DISTINCT remote, state FROM outbox ORDER BY 1, 2")
+                == ["helpdesk|delivered", "vg|dead", "voicebot|delivered"])
+        #expect(
+            try bench.lines("SELECT last_error FROM outbox WHERE state = 'dead'").allSatisfy { $0.contains("links.remote_id of \"c1\"") })
+    }
+
+    @Test func `the assignee with a NUL character is not another one's`() async throws {
+        let bench = try Bench([.voicebot], foreignKeys: false)
+        try dropBorders(bench)
+        try bench.write("INSERT INTO assignees VALUES ('a', 'voicebot', '7')")
+        try bench.addConversations("c1")
+        try bench.write("UPDATE conversations SET assignee_id = CAST(x'610062' AS TEXT)")
+        try await bench.plan()
+        #expect(try bench.lines("SELECT body FROM outbox") == ["{\"status\":\"open\",\"title\":null}"])
+    }
+
+    @Test func `titles and texts arrive whole, with what is not UTF-8 replaced`() async throws {
+        let bench = try Bench([.vg, .fin])
+        try bench.addConversations("c1")
+        try bench.write(
+            "INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1', title = CAST(x'610062FF63' AS TEXT)")
+        try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', 'user', CAST(x'0061C32800' AS TEXT))")
+        try await bench.plan()
+        #expect(
+            try bench.lines("SELECT body FROM outbox WHERE remote = 'vg'")
+                == ["{\"status\":\"open\",\"title\":\"a\\u0000b\u{FFFD}c\"}"])
+        let body = try #require(try bench.lines("SELECT body FROM outbox WHERE remote = 'fin'").first)
+        #expect(try JSONValue(text: body)["message"]?["body"] == .string("\0a\u{FFFD}(\0"))
+    }
+
+    @Test func `a title and a message with a NUL character are adopted whole`() async throws {
+        let bench = try Bench([.vg, .fin])
+        try bench.addConversations("c1")
+        try await bench.converge()
+        let context = InboundContext(remotes: bench.remotes, now: Bench.start + .hours(1)) { snapshot in
+            var verdict = Verdict(kind: .silent, rule: "scripted", base: snapshot.knowledge.base, seen: snapshot.knowledge.seen)
+            verdict.changes.title = "a\0b"
+            return verdict
+        }
+        let report = Report(
+            remote: "vg", subject: .conversation("c1"), observation: Observation(word: "x"), readAt: Bench.start + .hours(1))
+        _ = try await bench.store.reconcile([report], context)
+        #expect(try bench.lines("SELECT hex(title) FROM conversations") == ["610062"])
+        // A conversation that the remote calls c1 and something behind a NUL character is not c1.
+        let other = Report(
+            remote: "vg", subject: .conversation("c1\0x"), observation: Observation(word: "x"), readAt: Bench.start + .hours(2))
+        #expect(try await bench.store.reconcile([other], context).isEmpty)
+        let at = Bench.start + .hours(1)
+        let new = try await bench.store.receive(
+            [
+                .message(conversationID: "c1", id: "f\0g", body: "x\0y", at: at, key: "k\0a"),
+                .message(conversationID: "c1", id: "h", body: "", at: at, key: "k\0b"),
+                .message(conversationID: "c1\0x", id: "i", body: "z", at: at, key: "k"),
+            ], from: "fin", now: at)
+        #expect(new == 2)
+        _ = try await bench.store.workOffInbox(context)
+        #expect(
+            try bench.lines("SELECT id, hex(body) FROM messages ORDER BY id") == ["fin:f\u{FFFD}g|780079", "fin:h|"])
+    }
+}

@@ -1,0 +1,153 @@
+import GRDB
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncStore
+
+/// Many rows that wait cost a claim and a planning transaction nothing: the application waits for both with its own commits.
+@Suite struct WaitingMessagesTests {
+    /// Messages of one conversation with one timestamp, planned.
+    private func bench(messages count: Int) async throws -> Bench {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(count))
+            INSERT INTO messages (id, conversation_id, author, body, created_at)
+                SELECT 'm' || i, 'c1', 'user', 'text', '2026-03-01T11:00:00.000Z' FROM n
+            """)
+        return bench
+    }
+
+    @Test func `thousands of messages of one millisecond have timestamps of their own, in short transactions`() async throws {
+        let bench = try await bench(messages: 4000)
+        let clock = ContinuousClock()
+        var longest = Duration.zero
+        var batches = 0
+        while true {
+            let start = clock.now
+            let batch = try await bench.store.planMessages(bench.context())
+            longest = max(longest, clock.now - start)
+            if batch.examined == 0 { break }
+            batches += 1
+        }
+        #expect(
+            try bench.lines(
+                "SELECT count(*), count(DISTINCT json_extract(body, '$.message.timestamp')), count(DISTINCT dedupe_key) FROM outbox")
+                == ["4000|4000|4000"])
+        // Bounded by Store.planningTime; generous, because tests run side by side.
+        #expect(longest < .seconds(1), "\(longest) in \(batches) batches")
+    }
+
+    @Test func `only the first message of a conversation is looked at by a claim, and each gets its turn`() async throws {
+        let bench = try await bench(messages: 30)
+        try await bench.plan()
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind = 0") == ["1"])
+        for number in 1...30 {
+            let claimed = try await bench.claimOne("fin")
+            #expect(claimed.id == Int64(number))
+            #expect(try await bench.claim("fin").isEmpty)
+            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+        }
+    }
+
+    @Test(arguments: [
+        "UPDATE outbox SET state = 'delivered' WHERE id = 1", "UPDATE outbox SET state = 'dead' WHERE id = 1",
+        "DELETE FROM outbox WHERE id = 1",
+        "DELETE FROM messages WHERE id = 'm1'", "UPDATE messages SET author = 'agent' WHERE id = 'm1'",
+        "UPDATE messages SET conversation_id = 'c2' WHERE id = 'm1'",
+    ])
+    func `whatever takes the first row out of the line, the next one gets its turn`(_ sql: String) async throws {
+        let bench = try await bench(messages: 3)
+        try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")
+        try await bench.plan()
+        try bench.write(sql)
+        #expect(try await bench.claim("fin").map(\.id) == [2])
+    }
+
+    @Test func `a row that is replayed goes before the later ones, and they get their turn after it`() async throws {
+        let bench = try await bench(messages: 3)
+        try await bench.plan()
+        try await bench.finish(try await bench.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "no"))
+        var filter = OutboxFilter()
+        filter.ids = [1]
+        _ = try await bench.store.steer(.retry, filter, now: Bench.start)
+        for id in 1...3 {
+            let claimed = try await bench.claimOne("fin", now: Bench.start + .seconds(1))
+            #expect(claimed.id == Int64(id))
+            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: Bench.start + .seconds(1))
+        }
+    }
+
+    @Test func `a mark that was kept by mistake is repaired`() async throws {
+        let bench = try await bench(messages: 3)
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET behind = 1")
+        #expect(try await bench.claim("fin").isEmpty)
+        try await bench.store.repair(now: Bench.start, farthestDue: .days(3))
+        #expect(try await bench.claim("fin").map(\.id) == [1])
+        #expect(try bench.lines("SELECT id FROM outbox WHERE behind = 1 ORDER BY id") == ["2", "3"])
+    }
+
+    @Test func `state that waits to be planned is passed over once, and is free when it was planned`() async throws {
+        let bench = try Bench([.vg])
+        try bench.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+            INSERT INTO conversations (id) SELECT 'c' || i FROM n;
+            INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
+            """)
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z' WHERE id <> 'c7'")
+        let later = Bench.start + .minutes(5)
+        var passes = 0
+        var claimed: [ClaimedRow] = []
+        while true {
+            let reply = try await bench.exchange("vg", claim: 2, now: later)
+            claimed += reply.claimed
+            passes += 1
+            if !reply.mayHaveMore { break }
+        }
+        #expect(claimed.map(\.conversationID) == ["c7"])
+        #expect((2...4).contains(passes))
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind = 2") == ["2499"])
+        #expect(try await bench.store.nextDue("vg", after: Bench.start - .hours(1)) == nil)
+        // Planning finds nothing new, so the same rows go out.
+        try await bench.plan(now: later)
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind <> 0") == ["0"])
+        #expect(try await bench.claim("vg", 3000, now: later).count == 2499)
+    }
+
+    @Test func `holding and freeing many messages is done in parts, and none stays behind`() async throws {
+        let bench = try await bench(messages: 2500)
+        try await bench.plan()
+        let first = try await bench.claimOne("fin")
+        var row = first.row
+        row.state = .held
+        let held = FinishedCall(
+            claimed: first, row: row, startedAt: Bench.start, finishedAt: Bench.start, outcome: nil, error: "escalated", heldBy: "fin")
+        _ = try await bench.exchange("fin", finished: [held])
+        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'held'") == ["1001"])
+        #expect(try await bench.claim("fin").isEmpty)
+        try bench.addMessage("late", of: "c1")
+        try await bench.plan()
+        // Fin's status changed.
+        let report = Report(remote: "fin", subject: .conversation("c1"), observation: Observation(word: "x"), readAt: Bench.start)
+        _ = try await bench.store.reconcile([report], bench.inbound())
+        var delivered = 0
+        while let claimed = try await bench.claim("fin", 1).first {
+            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+            delivered += 1
+            try #require(delivered <= 2501)
+        }
+        #expect(delivered == 2501)
+    }
+}
+
+/// What closures have collected.
+final class Collected: Sendable {
+    private let ids = Mutex<[String]>([])
+    func add(_ more: [String]) { ids.withLock { $0 += more } }
+    var all: [String] { ids.withLock { $0 } }
+}

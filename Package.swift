@@ -42,6 +42,7 @@ let package = Package(
                 .embedInCode("0004_inbound.sql"),
                 .embedInCode("0005_delivery.sql"),
                 .embedInCode("0006_borders.sql"),
+                .embedInCode("0007_fate.sql"),
             ],
             swiftSettings: strict
         ),

@@ -11,6 +11,7 @@ package enum EmbeddedMigrations {
             ("0004_inbound", PackageResources._004_inbound_sql),
             ("0005_delivery", PackageResources._005_delivery_sql),
             ("0006_borders", PackageResources._006_borders_sql),
+            ("0007_fate", PackageResources._007_fate_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

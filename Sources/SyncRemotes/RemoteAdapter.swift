@@ -19,6 +19,9 @@ package protocol RemoteAdapter: RemoteReading {
     /// Reads an answer that HTTP calls a success. `classified` holds the status code already.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome
 
+    /// Whether the body of a 404 has the form in which the API itself says that it does not know an object.
+    func isOwnAbsence(_ body: JSONValue) -> Bool
+
     /// Headers besides the ones that every call carries.
     var headers: [(name: String, value: String)] { get }
 }
@@ -33,6 +36,9 @@ extension RemoteAdapter {
     }
 
     package var headers: [(name: String, value: String)] { [] }
+
+    /// Where the document shows no error bodies, or several, any JSON object may be one of them.
+    package func isOwnAbsence(_ body: JSONValue) -> Bool { body.objectValue != nil }
 }
 
 extension RemoteAdapter {

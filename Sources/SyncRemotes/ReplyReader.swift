@@ -18,14 +18,19 @@ package struct ReplyReader: Sendable {
         _ reply: HTTPReply, delta: Delta?, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
     ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
-        let body = try? JSONValue(bytes: reply.body)
+        let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
         if outcome.outcome == .delivered, (200...299).contains(reply.status) {
-            outcome = readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta)
+            outcome =
+                reply.bodyFailure.map { unreadable(outcome, because: $0) }
+                ?? readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta)
         } else if outcome.outcome != .delivered {
+            // Without a body that can be read, the status alone decides.
             let explanation = body.flatMap(ErrorText.explanation)
-            outcome.error = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
+            let said = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
+            outcome.error = [said, outcome.waitNote].compactMap { $0 }.joined(separator: "; ")
         }
-        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation, or that the URL is wrong.
+        outcome = judgingAbsence(outcome, body)
+        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation.
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         guard outcome.outcome != .delivered || !outcome.partialErrors.isEmpty else { return outcome }
         return redacted(outcome, body: body, reply: reply, makeRedaction())
@@ -34,7 +39,13 @@ package struct ReplyReader: Sendable {
     /// The answer to a call that changes nothing: its body, or why there is none.
     package func readState(_ reply: HTTPReply, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {
         var outcome = classifier.classify(reply, now: now)
-        let body = try? JSONValue(bytes: reply.body)
+        let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
+        if outcome.outcome == .delivered, let failure = reply.bodyFailure {
+            // Nothing was changed by it: it may be read again.
+            outcome.outcome = classifier.classify(failure).outcome
+            outcome.error = "HTTP \(reply.status): \(failure.kind.rawValue): \(failure.detail)"
+            return (outcome, nil)
+        }
         if outcome.outcome == .delivered {
             if let body, body.objectValue != nil { return (outcome, body) }
             outcome.outcome = .dead
@@ -42,6 +53,7 @@ package struct ReplyReader: Sendable {
         } else {
             // What such an answer says about whom is not known, so nothing of it is passed on but a word for programs.
             outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.code)].compactMap { $0 }.joined(separator: ": ")
+            outcome = judgingAbsence(outcome, body)
         }
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         return (outcome, nil)
@@ -57,6 +69,33 @@ package struct ReplyReader: Sendable {
                 (excerpt ?? redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self))).bounded(to: 500)
         }
         outcome.partialErrors = outcome.partialErrors.map { redaction.apply(to: $0).bounded(to: 400) }
+        return outcome
+    }
+
+    /// Tells the remote's own "there is no such object" from a response of something that stands in its place, or of a path that the API
+    /// does not have: those say nothing about any object and are tried again. None of the APIs answers an empty 404. A 405 cannot mean
+    /// an object either: each call has one method, and the API takes it.
+    private func judgingAbsence(_ classified: DeliveryOutcome, _ body: JSONValue?) -> DeliveryOutcome {
+        guard let status = classified.httpStatus, !(200...299).contains(status) else { return classified }
+        var outcome = classified
+        if outcome.outcome == .gone, let body, adapter.isOwnAbsence(body) {
+            outcome.absence = .object
+        } else if outcome.outcome == .gone || (status == 405 && classifier.overrides[405] == nil) {
+            outcome.absence = .route
+            outcome.outcome = .retry
+            outcome.error = "\(outcome.error ?? "HTTP \(status)"); this is not how the API says that an object does not exist"
+        }
+        return outcome
+    }
+
+    /// A 2xx whose body did not arrive whole or cannot be decoded: the remote has taken the call, and what it says about it is lost.
+    /// Sending it again would do it twice. When we ourselves stopped reading, the call is interrupted like any other.
+    private func unreadable(_ classified: DeliveryOutcome, because failure: TransportFailure) -> DeliveryOutcome {
+        var outcome = classified
+        outcome.outcome = failure.kind == .cancelled ? .interrupted : .dead
+        outcome.fate = .unknown
+        outcome.error =
+            "HTTP \(classified.httpStatus ?? 200), but the response cannot be read: \(failure.kind.rawValue): \(failure.detail)"
         return outcome
     }
 

@@ -26,6 +26,10 @@ package struct ClaimedRow: Sendable {
     package var seenAt: Instant?
     /// A person let the row go: it is not held again.
     package var isReleased: Bool
+    /// When the remote said before that it does not know the object, and was not believed.
+    package var missingSince: Instant?
+    /// The agent in force when the row was planned (vg).
+    package var agent: String?
 }
 
 extension ClaimedRow {
@@ -62,6 +66,8 @@ package struct FinishedCall: Sendable {
     package var news: Observation?
     /// Who holds the row, when it was held instead of being sent.
     package var heldBy: String?
+    /// The remote says that it does not know the object, and nothing has confirmed it.
+    package var isMissing = false
 
     package init(
         claimed: ClaimedRow, row: OutboxRow, startedAt: Instant, finishedAt: Instant, outcome: DeliveryOutcome?, error: String?,
@@ -90,14 +96,20 @@ package struct ExchangeRequest: Sendable {
     package var leaseDuration: Span
     /// The gate as it should be stored; nil when nothing about it changed.
     package var gate: RemoteGate.Stored?
+    /// What is concluded about objects that seemed to be missing, in this order, after the outcomes are recorded.
+    package var absences: [AbsenceRecord]
 
-    package init(remote: String, finished: [FinishedCall], claim: Int, retries: Int? = nil, leaseDuration: Span, gate: RemoteGate.Stored?) {
+    package init(
+        remote: String, finished: [FinishedCall], claim: Int, retries: Int? = nil, leaseDuration: Span, gate: RemoteGate.Stored?,
+        absences: [AbsenceRecord] = []
+    ) {
         self.remote = remote
         self.finished = finished
         self.claim = claim
         self.retries = retries
         self.leaseDuration = leaseDuration
         self.gate = gate
+        self.absences = absences
     }
 }
 
@@ -116,6 +128,8 @@ package struct ExchangeReply: Sendable {
     package var mayHaveMore = false
     /// Conversations whose planning waited for one of the recorded calls can be planned now.
     package var hasFreedPlanning = false
+    /// Rows that had been given up because of a wrong URL and are due again.
+    package var takenBack = 0
     /// What came of the news that answers held.
     package var reconciled: [Reconciled] = []
 }

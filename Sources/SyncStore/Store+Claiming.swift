@@ -43,8 +43,9 @@ extension Store {
         let select = try db.cachedStatement(
             sql: """
                 SELECT o.id, o.conversation_id, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts,
-                    o.due_at, coalesce(o.replayed_at, o.created_at), o.in_doubt_since, o.delta, s.base, s.in_doubt, s.seen,
+                    o.due_at, o.counted_since, o.in_doubt_since, o.delta, s.base, s.in_doubt, s.seen,
                     (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), s.seen_at, o.released_at IS NOT NULL,
+                    o.missing_at, o.target_agent,
                     EXISTS (
                         SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
                             AND e.state = 'sending')
@@ -68,9 +69,9 @@ extension Store {
         var rows: [Row] = []
         var blocked: [(id: Int64, behind: Int)] = []
         while rows.count < limit, let row = try cursor.next() {
-            if row[19] {
+            if row[21] {
                 blocked.append((row[0], 1))
-            } else if row[20] {
+            } else if row[22] {
                 blocked.append((row[0], 2))
             } else {
                 rows.append(row.copy())
@@ -92,13 +93,13 @@ extension ClaimedRow {
             idempotencyKey: row[6],
             row: OutboxRow(
                 payload: PayloadKind(rawValue: row[7]) ?? .state, state: .sending, attempts: row[8],
-                dueAt: Instant.column(row[9]) ?? now, createdAt: Instant.column(row[10]) ?? now,
+                dueAt: Instant.column(row[9]) ?? now, countedSince: Instant.column(row[10]),
                 inDoubtSince: Instant.column(row[11])),
             delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
             earlierTries: row[16] ?? 0, lease: lease, leaseUntil: leaseUntil,
             knowledge: RemoteKnowledge(
                 base: JSONValue.object(column: row[13]), inDoubt: Set(attempted.keys), attempted: attempted,
                 seen: JSONValue.object(column: row[15])),
-            seenAt: .column(row[17]), isReleased: row[18])
+            seenAt: .column(row[17]), isReleased: row[18], missingSince: .column(row[19]), agent: row[20])
     }
 }

@@ -23,6 +23,9 @@ extension Store {
                     reply.reconciled += try Store.takeInNews(finished, inbound, db)
                     if try Store.freePlanning(finished.claimed, db) { reply.hasFreedPlanning = true }
                 }
+                for conclusion in request.absences {
+                    reply.takenBack += try Store.record(conclusion, of: request.remote, now: now, db)
+                }
                 try Store.recordHealth(request, db)
                 if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
                 let steering = try Row.fetchOne(
@@ -52,13 +55,15 @@ extension Store {
         guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else { return try release(finished, db) }
         try db.cachedStatement(
             sql: """
-                UPDATE outbox SET state = ?, attempts = ?, due_at = ?, in_doubt_since = ?, last_http_status = ?,
-                    last_error = ?, held_by = ?, lease = NULL, lease_until = NULL, updated_at = ?, finished_at = ?
+                UPDATE outbox SET state = ?, attempts = ?, due_at = ?, counted_since = ?, in_doubt_since = ?, missing_at = ?,
+                    last_http_status = ?, last_error = ?, held_by = ?, lease = NULL, lease_until = NULL, updated_at = ?, finished_at = ?
                 WHERE id = ? AND state = 'sending' AND lease = ?
                 """
         ).execute(arguments: [
-            row.state.rawValue, row.attempts, row.dueAt.iso8601, row.inDoubtSince?.iso8601, finished.outcome?.httpStatus,
-            finished.error, finished.heldBy, time, row.state.isFinished ? time : nil, finished.claimed.id, finished.claimed.lease,
+            row.state.rawValue, row.attempts, row.dueAt.iso8601, row.countedSince?.iso8601, row.inDoubtSince?.iso8601,
+            finished.isMissing ? time : nil, finished.outcome?.httpStatus, finished.error, finished.heldBy, time,
+            row.state.isFinished ? time : nil, finished.claimed.id,
+            finished.claimed.lease,
         ])
         guard db.changesCount == 1 else { return false }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
@@ -201,11 +206,14 @@ extension Store {
                 JSONValue.object(acknowledgement.seen).text, finished.finishedAt.iso8601, claimed.conversationID, claimed.remote,
                 claimed.id,
             ])
-        } else if finished.outcome?.fate == .unknown, let delta = claimed.delta {
+            return
+        }
+        if finished.outcome?.fate == .unknown, let delta = claimed.delta {
             let inDoubt = claimed.knowledge.attempted.merging(delta.fields) { $1 }
             try db.cachedStatement(sql: "UPDATE link_state SET in_doubt = ? WHERE \(target)")
                 .execute(arguments: [JSONValue.column(inDoubt), claimed.conversationID, claimed.remote, claimed.id])
-        } else if finished.outcome?.outcome == .gone {
+        }
+        if finished.outcome?.outcome == .gone {
             try db.cachedStatement(sql: "UPDATE link_state SET gone_at = ? WHERE \(target)")
                 .execute(arguments: [finished.finishedAt.iso8601, claimed.conversationID, claimed.remote, claimed.id])
         }
@@ -235,12 +243,12 @@ extension Store {
         // paused_at and resumed_at belong to the command line and are not written here.
         try db.cachedStatement(
             sql: """
-                UPDATE remotes SET parked_at = ?, park_reason = ?, throttled_until = ?, breaker_open_until = ?, breaker_openings = ?,
-                    concurrency = ?
+                UPDATE remotes SET parked_at = ?, park_reason = ?, park_cause = ?, throttled_until = ?, breaker_open_until = ?,
+                    breaker_openings = ?, concurrency = ?
                 WHERE name = ?
                 """
         ).execute(arguments: [
-            gate.parkedAt?.iso8601, gate.parkReason, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
+            gate.parkedAt?.iso8601, gate.parkReason, gate.parkCause?.rawValue, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
             gate.breakerOpenings, gate.concurrency, remote,
         ])
     }

@@ -5,6 +5,12 @@ import SyncCore
 package struct StoredRemote: Sendable, Equatable {
     package var gate: RemoteGate.Stored
     package var lastSuccessAt: String?
+    /// Conversations that it said it does not know, where nothing has confirmed it.
+    package var suspects: Set<String> = []
+}
+
+extension RemoteGate.ParkCause {
+    static func column(_ text: String?) -> RemoteGate.ParkCause? { text.flatMap(RemoteGate.ParkCause.init(rawValue:)) }
 }
 
 extension Store {
@@ -31,15 +37,16 @@ extension Store {
                 db,
                 sql: """
                     SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at, concurrency FROM remotes
+                        last_success_at, concurrency, park_cause FROM remotes
                     """)
+            let suspects = try Store.suspects(db)
             return Dictionary(
                 uniqueKeysWithValues: rows.map { row in
                     let name: String = row[0]
                     let gate = RemoteGate.Stored(
-                        pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], throttledUntil: .column(row[4]),
-                        breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[8])
-                    return (name, StoredRemote(gate: gate, lastSuccessAt: row[7]))
+                        pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[9]),
+                        throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[8])
+                    return (name, StoredRemote(gate: gate, lastSuccessAt: row[7], suspects: suspects[name] ?? []))
                 })
         }
     }

@@ -65,13 +65,13 @@ extension Store {
                 db,
                 sql: """
                     SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at, last_failure_at, last_error, concurrency FROM remotes
+                        last_success_at, last_failure_at, last_error, concurrency, park_cause FROM remotes
                     """)
             for row in remotes {
                 guard var status = byName[row[0]] else { continue }
                 status.gate = RemoteGate.Stored(
-                    pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], throttledUntil: .column(row[4]),
-                    breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[10])
+                    pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[11]),
+                    throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[10])
                 status.lastSuccessAt = row[7]
                 status.lastFailureAt = row[8]
                 status.lastError = row[9]

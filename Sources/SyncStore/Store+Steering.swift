@@ -174,17 +174,17 @@ extension Store {
         case .drop:
             try discard(id, because: "discarded by hand", time: time, db)
         case .sendNow:
-            // Its age counts from here: it was not tried while it was held.
+            // Its age counts anew: it was not tried while it was held.
             try db.execute(
                 sql: """
-                    UPDATE outbox SET state = 'pending', held_by = NULL, due_at = ?1, replayed_at = ?1, released_at = ?1,
-                        last_error = NULL, updated_at = ?1 WHERE id = ?2
+                    UPDATE outbox SET state = 'pending', held_by = NULL, due_at = ?1, counted_since = NULL, replayed_at = ?1,
+                        released_at = ?1, last_error = NULL, updated_at = ?1 WHERE id = ?2
                     """,
                 arguments: [time, id])
         case .sendAgain:
             try db.execute(
                 sql: """
-                    UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?1, replayed_at = ?1, finished_at = NULL, updated_at = ?1,
+                    UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?1, counted_since = NULL, missing_at = NULL, replayed_at = ?1, finished_at = NULL, updated_at = ?1,
                         -- A message that waits in doubt is repeated within Fin's memory or not at all, also by hand.
                         in_doubt_since = CASE state WHEN 'pending' THEN in_doubt_since END
                     WHERE id = ?2
@@ -214,17 +214,29 @@ extension Store {
         }
     }
 
-    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices the commit, and a remote that is parked is
-    /// tried at once when it is resumed.
+    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices the commit. Resuming also lifts a throttle,
+    /// with the rows that wait for its end, and lets a parked remote be tried at once.
     /// - Returns: false when the remote is not known to the database.
     package func setPaused(_ isPaused: Bool, remote: String, now: Instant) async throws(StoreError) -> Bool {
         try await write { db in
             try db.execute(
                 sql: isPaused
                     ? "UPDATE remotes SET paused_at = coalesce(paused_at, ?) WHERE name = ?"
-                    : "UPDATE remotes SET paused_at = NULL, resumed_at = ? WHERE name = ?",
+                    : "UPDATE remotes SET paused_at = NULL, throttled_until = NULL, resumed_at = ? WHERE name = ?",
                 arguments: [now.iso8601, remote])
-            return db.changesCount == 1
+            guard db.changesCount == 1 else { return false }
+            if !isPaused { try Store.liftThrottle(remote, now: now, db) }
+            return true
         }
+    }
+
+    /// Rows whose last attempt was throttled are due again: they waited for nothing else.
+    private static func liftThrottle(_ remote: String, now: Instant, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE outbox SET due_at = ?1, updated_at = ?1
+                WHERE remote = ?2 AND state = 'pending' AND due_at > ?1 AND held_by IS NULL AND (
+                    SELECT a.outcome FROM outbox_attempts a WHERE a.outbox_id = outbox.id ORDER BY a.attempt DESC LIMIT 1) = 'throttled'
+                """, arguments: [now.iso8601, remote])
     }
 }

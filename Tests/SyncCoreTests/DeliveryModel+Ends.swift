@@ -42,7 +42,7 @@ extension DeliveryModel {
         switch change {
         case .parked: expect(before.parkedAt == nil && gate.parkedAt != nil, "parked is said twice")
         case .resumed: expect(before.parkedAt != nil && gate.parkedAt == nil, "resumed is said of a remote that was not parked")
-        case .throttled(let until): expect(until > now && gate.throttledUntil == until, "throttled until \(until)")
+        case .throttled(let until, _): expect(until > now && gate.throttledUntil == until, "throttled until \(until)")
         case .breaker(let transition):
             expect(before.breaker.state != gate.breaker.state, "\(transition) is said, and nothing changed")
             noted("breaker \(transition)")
@@ -85,7 +85,7 @@ extension DeliveryModel {
             expect(
                 row.dueAt >= outcome.notBefore ?? row.dueAt || outcome.outcome == .park || outcome.outcome == .interrupted, "due too early")
             if outcome.outcome == .retry {
-                expect(row.dueAt - row.createdAt <= policy.maximumAge, "due when it is older than it may become")
+                expect(row.dueAt - (row.countedSince ?? now) <= policy.maximumAge, "due when it is older than it may become")
                 expect(row.dueAt <= max(now + policy.cap, outcome.notBefore ?? now), "due later than the longest pause")
             }
             if row.payload == .message, let since = row.inDoubtSince {

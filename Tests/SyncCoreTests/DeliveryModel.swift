@@ -129,7 +129,13 @@ struct DeliveryModel {
     mutating func setPaused(_ paused: Bool) {
         if paused, !isPaused { noted("paused") }
         isPaused = paused
-        if paused { gate.pause(now: now) } else { gate.resume() }
+        if paused {
+            gate.pause(now: now)
+        } else {
+            // Somebody knows better than the remote's last word.
+            gate.resume()
+            patience = min(patience, elapsed)
+        }
     }
 
     /// The process ends without a word; another one begins with what is stored.
@@ -153,7 +159,7 @@ struct DeliveryModel {
     mutating func addRow() {
         guard rows.count(where: { !$0.row.state.isFinished }) < 60 else { return }
         let payload: PayloadKind = Bool.random(using: &random) ? .state : .message
-        let row = Row(row: OutboxRow(payload: payload, dueAt: now, createdAt: now))
+        let row = Row(row: OutboxRow(payload: payload, dueAt: now))
         // In the place of one that is over: the model is not to grow.
         if let free = rows.firstIndex(where: { $0.row.state.isFinished }) { rows[free] = row } else { rows.append(row) }
     }

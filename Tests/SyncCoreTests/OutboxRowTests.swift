@@ -7,8 +7,11 @@ import Testing
     private let policy = RetryPolicy(base: .seconds(2), cap: .minutes(1), maximumAttempts: 3, maximumAge: .hours(1))
     private let timeout = Span.seconds(30)
 
-    private func sending(_ payload: PayloadKind = .state, attempts: Int = 0, inDoubtSince: Instant? = nil) -> OutboxRow {
-        OutboxRow(payload: payload, state: .sending, attempts: attempts, dueAt: start, createdAt: start, inDoubtSince: inDoubtSince)
+    private func sending(
+        _ payload: PayloadKind = .state, attempts: Int = 0, countedSince: Instant? = nil, inDoubtSince: Instant? = nil
+    ) -> OutboxRow {
+        OutboxRow(
+            payload: payload, state: .sending, attempts: attempts, dueAt: start, countedSince: countedSince, inDoubtSince: inDoubtSince)
     }
 
     private func finish(_ row: inout OutboxRow, _ outcome: DeliveryOutcome, after: Span = .zero, seed: UInt64 = 1) -> String? {
@@ -45,10 +48,64 @@ import Testing
     }
 
     @Test func `a row that is too old is given up`() {
-        var row = sending()
+        var row = sending(countedSince: start)
         let reason = finish(&row, DeliveryOutcome(.retry, error: "HTTP 500"), after: .hours(1) + .seconds(1))
         #expect(row.state == .dead)
         #expect(reason == "gave up after 1h: HTTP 500")
+    }
+
+    @Test(arguments: [OutcomeClass.throttled, .park, .interrupted])
+    func `age counts from the first attempt that counts, not from days in which nothing could be attempted`(_ waiting: OutcomeClass) {
+        for payload in [PayloadKind.state, .message] {
+            var row = sending(payload)
+            for day in 0..<4 {
+                _ = finish(&row, DeliveryOutcome(waiting), after: .days(Int64(day)))
+                #expect(row.countedSince == nil)
+                row.state = .sending
+            }
+            #expect(finish(&row, DeliveryOutcome(.retry, error: "HTTP 503"), after: .days(4)) == nil)
+            #expect(row.state == .pending && row.countedSince == start + .days(4))
+            row.state = .sending
+            _ = finish(&row, DeliveryOutcome(.park), after: .days(4) + .minutes(2))
+            #expect(row.countedSince == start + .days(4), "what does not count moves nothing")
+            row.state = .sending
+            #expect(finish(&row, DeliveryOutcome(.retry, error: "HTTP 503"), after: .days(4) + .hours(2)) == "gave up after 1h: HTTP 503")
+            #expect(row.state == .dead)
+        }
+    }
+
+    @Test func `a message that a connection refused keeps out of the door keeps its window from the first doubtful send`() {
+        var row = sending(.message)
+        _ = finish(&row, DeliveryOutcome(.retry, fate: .unknown, error: "HTTP 500"))
+        row.state = .sending
+        _ = finish(&row, DeliveryOutcome(.retry, error: "connection_refused"), after: .minutes(3))
+        #expect(row.state == .pending && row.inDoubtSince == start)
+        #expect(row.dueAt < start + OutboxRow.messageWindow)
+        row.state = .sending
+        _ = finish(&row, DeliveryOutcome(.retry, error: "connection_refused"), after: .minutes(5))
+        #expect(row.state == .uncertain)
+    }
+
+    @Test func `a message that surely did not arrive is an ordinary retry after hours`() {
+        let patient = RetryPolicy(base: .seconds(2), cap: .minutes(15), maximumAttempts: 1000, maximumAge: .days(3))
+        var random = SeededGenerator(seed: 1)
+        var row = sending(.message)
+        for hour in 0..<40 {
+            let now = start + .hours(Int64(hour))
+            _ = row.finish(
+                DeliveryOutcome(.retry, error: "connection_refused"), startedAt: now, now: now, policy: patient, timeout: timeout,
+                using: &random)
+            #expect(row.state == .pending && row.inDoubtSince == nil)
+            row.state = .sending
+        }
+    }
+
+    @Test(arguments: [OutcomeClass.gone, .dead])
+    func `a refusal says nothing about what became of an earlier send of the message`(outcome: OutcomeClass) {
+        var row = sending(.message, inDoubtSince: start)
+        let reason = finish(&row, DeliveryOutcome(outcome, error: "HTTP 400"))
+        #expect(row.state == .uncertain)
+        #expect(reason == "HTTP 400; an earlier attempt may have arrived")
     }
 
     @Test(arguments: [OutcomeClass.throttled, .park, .interrupted])
@@ -104,7 +161,7 @@ import Testing
     }
 
     @Test func `a message is sent only while the answer can still arrive inside the window`() {
-        let row = OutboxRow(payload: .message, dueAt: start, createdAt: start, inDoubtSince: start)
+        let row = OutboxRow(payload: .message, dueAt: start, inDoubtSince: start)
         #expect(row.mayBeSent(now: start + .seconds(269), timeout: timeout))
         #expect(!row.mayBeSent(now: start + .seconds(270), timeout: timeout))
         #expect(!row.mayBeSent(now: start - .seconds(1), timeout: timeout), "a clock that stepped back proves nothing")
@@ -116,7 +173,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         for life in 0..<3000 {
             let payload: PayloadKind = Bool.random(using: &random) ? .message : .state
-            var row = OutboxRow(payload: payload, dueAt: start, createdAt: start)
+            var row = OutboxRow(payload: payload, dueAt: start)
             var now = start
             var counted = 0
             while !row.state.isFinished {

@@ -57,6 +57,53 @@ import Testing
         #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60])
     }
 
+    @Test func `resume lifts a throttle, and the next one begins with a short pause again`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .hours(20)), now: start)
+        gate.resume()
+        #expect(gate.throttledUntil == nil && gate.stored.throttledUntil == nil)
+        #expect(gate.opensAt(now: start) == start)
+        #expect(gate.admit(now: start).0 == .admitted)
+        #expect(gate.finished(DeliveryOutcome(.throttled), now: start) == [.throttled(until: start + .seconds(1))])
+    }
+
+    @Test func `why a wait is not the one that was asked for is said with the throttle`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        let outcome = DeliveryOutcome(.throttled, notBefore: start + .days(1), waitNote: "cut")
+        #expect(gate.finished(outcome, now: start) == [.throttled(until: start + .days(1), note: "cut")])
+    }
+
+    @Test func `calls that were out when the remote was parked are no probes`() {
+        var gate = gate(concurrency: 8)
+        for _ in 0..<8 { _ = gate.admit(now: start) }
+        for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start) }
+        #expect(gate.opensAt(now: start) == start + .seconds(10), "one refusal, be it said eight times")
+        #expect(gate.admit(now: start + .seconds(10)).0 == .admitted)
+        _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start + .seconds(10))
+        #expect(gate.opensAt(now: start + .seconds(10)) == start + .seconds(30))
+    }
+
+    @Test func `a URL that seems wrong parks like a refused credential, and is probed sooner`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        let outcome = DeliveryOutcome(.park, error: "URL wrong?", absence: .object)
+        #expect(gate.finished(outcome, hadPresentCredential: false, now: start) == [.parked(reason: "URL wrong?")])
+        #expect(gate.parkCause == .url && gate.stored.parkCause == .url)
+        #expect(gate.opensAt(now: start) == start + .seconds(5))
+        let restarted = RemoteGate(.init(), stored: gate.stored, now: start)
+        #expect(restarted.parkCause == .url)
+        #expect(gate.answeredProperly() == .resumed)
+        #expect(gate.parkCause == nil && gate.parkedAt == nil && gate.stored.parkCause == nil)
+        #expect(gate.park(for: .url, reason: "again", now: start) == .parked(reason: "again"))
+        #expect(gate.park(for: .url, reason: "a probe", now: start + .seconds(5)) == nil)
+        #expect(gate.parkReason == "again")
+        _ = gate.admit(now: start + .minutes(1))
+        #expect(gate.finished(DeliveryOutcome(.delivered), now: start + .minutes(1)) == [.resumed])
+        #expect(gate.parkCause == nil)
+    }
+
     @Test func `an earlier throttle never shortens a later one`() {
         var gate = gate()
         _ = gate.admit(now: start)

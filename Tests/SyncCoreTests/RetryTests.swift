@@ -50,17 +50,17 @@ import Testing
 
     @Test(arguments: [("120", 120_000), (" 3 ", 3000), ("0.5", 500), ("Sun, 06 Nov 1994 08:50:37 GMT", 60_000)])
     func `Retry-After counts from now, as seconds or as a date`(value: String, milliseconds: Int64) {
-        let moment = RetryHints.notBefore(headers: ["retry-after": value], now: date, cap: .days(1))
+        let moment = RetryHints(headers: ["retry-after": value], now: date, cap: .days(1)).notBefore
         #expect(moment == date + .milliseconds(milliseconds))
     }
 
     @Test(arguments: ["-5", "soon", "0", "Sun, 06 Nov 1994 08:49:36 GMT"])
     func `a past or senseless wish is none`(value: String) {
-        #expect(RetryHints.notBefore(headers: ["retry-after": value], now: date, cap: .days(1)) == nil)
+        #expect(RetryHints(headers: ["retry-after": value], now: date, cap: .days(1)).notBefore == nil)
     }
 
     @Test func `a wish beyond the cap is cut to it`() {
-        #expect(RetryHints.notBefore(headers: ["retry-after": "999999"], now: date, cap: .hours(1)) == date + .hours(1))
+        #expect(RetryHints(headers: ["retry-after": "999999"], now: date, cap: .hours(1)).notBefore == date + .hours(1))
     }
 
     @Test func `an exhausted quota holds until its reset`() {
@@ -68,10 +68,10 @@ import Testing
         let used = ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000030"]
         let left = ["x-ratelimit-remaining": "5", "x-ratelimit-reset": "1700000030"]
         let relative = ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"]
-        #expect(RetryHints.notBefore(headers: used, now: now, cap: .days(1)) == now + .seconds(30))
-        #expect(RetryHints.notBefore(headers: left, now: now, cap: .days(1)) == nil)
-        #expect(RetryHints.notBefore(headers: relative, now: now, cap: .days(1)) == now + .seconds(12))
-        #expect(RetryHints.notBefore(headers: used.merging(["retry-after": "90"]) { $1 }, now: now, cap: .days(1)) == now + .seconds(90))
+        #expect(RetryHints(headers: used, now: now, cap: .days(1)).notBefore == now + .seconds(30))
+        #expect(RetryHints(headers: left, now: now, cap: .days(1)).notBefore == nil)
+        #expect(RetryHints(headers: relative, now: now, cap: .days(1)).notBefore == now + .seconds(12))
+        #expect(RetryHints(headers: used.merging(["retry-after": "90"]) { $1 }, now: now, cap: .days(1)).notBefore == now + .seconds(90))
     }
 }
 
@@ -124,11 +124,31 @@ import Testing
         #expect(classifier.classify(HTTPReply(status: 500), now: now).outcome == .dead)
     }
 
-    @Test func `a gateway that gave up waiting leaves the fate open`() {
-        #expect(
-            [500, 502, 503, 504].map { OutcomeClassifier().classify(HTTPReply(status: $0), now: now).fate } == [
-                .notApplied, .unknown, .notApplied, .unknown,
-            ])
+    @Test(arguments: [
+        (500, CallFate.unknown), (501, .notApplied), (502, .unknown), (503, .unknown), (504, .unknown), (505, .unknown), (507, .unknown),
+        (520, .unknown), (599, .unknown), (400, .notApplied), (408, .notApplied), (409, .notApplied), (425, .notApplied),
+        (429, .notApplied), (307, .notApplied),
+    ])
+    func `a 5xx leaves the fate open, a refusal does not`(status: Int, fate: CallFate) {
+        #expect(OutcomeClassifier().classify(HTTPReply(status: status), now: now).fate == fate)
+    }
+
+    @Test(arguments: ["7", "0", "30s", "Thu, 01 Jan 1970 00:00:00 GMT"])
+    func `a 503 that says when to come back was not applied, be it at once`(value: String) {
+        #expect(OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": value]), now: now).fate == .notApplied)
+        #expect(OutcomeClassifier().classify(HTTPReply(status: 500, headers: ["retry-after": value]), now: now).fate == .unknown)
+    }
+
+    @Test func `a 503 whose Retry-After says nothing leaves the fate open`() {
+        #expect(OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": "soon"]), now: now).fate == .unknown)
+    }
+
+    @Test(arguments: [OutcomeClass.retry, .throttled, .park, .gone, .dead])
+    func `a code in another class keeps its fate`(outcome: OutcomeClass) {
+        let classifier = OutcomeClassifier(overrides: [500: outcome, 501: outcome, 409: outcome])
+        let classified = [500, 501, 409].map { classifier.classify(HTTPReply(status: $0), now: now) }
+        #expect(classified.map(\.outcome) == [outcome, outcome, outcome])
+        #expect(classified.map(\.fate) == [.unknown, .notApplied, .notApplied])
     }
 
     @Test(arguments: [

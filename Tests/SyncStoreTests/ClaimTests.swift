@@ -31,7 +31,7 @@ import Testing
         let knowledge = RemoteKnowledge(
             base: ["title": "x"], inDoubt: ["status"], attempted: ["status": "closed"], seen: ["status": "open"])
         #expect(claimed.knowledge == knowledge)
-        #expect(claimed.row == OutboxRow(payload: .state, state: .sending, dueAt: Bench.start, createdAt: Bench.start))
+        #expect(claimed.row == OutboxRow(payload: .state, state: .sending, dueAt: Bench.start))
         #expect(claimed.lease >> 32 == 5, "the upper half of a fencing value names its process")
         #expect(claimed.leaseUntil == Bench.start + .seconds(60))
         #expect(claimed.earlierTries == 0)

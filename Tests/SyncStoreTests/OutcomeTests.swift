@@ -155,4 +155,65 @@ import Testing
         expected.pausedAt = Bench.start
         #expect(try await bench.store.storedRemotes()["vg"]?.gate == expected)
     }
+
+    // MARK: Objects that seem to be missing
+
+    /// Ends a call with a 404 that nothing has confirmed.
+    private func miss(_ bench: Bench, _ claimed: ClaimedRow, now: Instant = Bench.start) async throws {
+        var call = bench.finished(
+            claimed, DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404", absence: .object), now: now)
+        call.isMissing = true
+        #expect(try await bench.exchange(claimed.remote, finished: [call], now: now).fenced.isEmpty)
+    }
+
+    private func conclude(_ bench: Bench, _ records: AbsenceRecord..., now: Instant) async throws -> ExchangeReply {
+        let request = ExchangeRequest(
+            remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: nil, absences: records)
+        let replies = try await bench.store.exchange([request], processID: 1, leaseCounter: 90, bench.inbound(now: now))
+        return try #require(replies.first)
+    }
+
+    @Test func `what was given up because of a wrong URL is taken back, with its tombstone and what changed meanwhile`() async throws {
+        let bench = try Bench([.vg, .voicebot])
+        try bench.addConversations("c1", "c2", "c3")
+        try await bench.store.enterRemotes(bench.remotes)
+        try await bench.plan()
+        for claimed in try await bench.claim("vg", 2) { try await miss(bench, claimed) }
+        try await miss(bench, try await bench.claim("voicebot", 1)[0])
+        #expect(try await bench.store.storedRemotes()["vg"]?.suspects == ["c1", "c2"])
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+        try await bench.plan()
+        let later = Bench.start + .minutes(1)
+        #expect(try await conclude(bench, .takeBack, now: later).takenBack == 2)
+        #expect(
+            try bench.lines(
+                "SELECT conversation_id, state, attempts, due_at, finished_at FROM outbox WHERE remote = 'vg' AND id < 5 ORDER BY id"
+            )
+            .filter { $0.hasPrefix("c1") || $0.hasPrefix("c2") }.allSatisfy { $0.hasSuffix("|pending|0|\(later.iso8601)|-") })
+        #expect(try bench.lines("SELECT count(*) FROM link_state WHERE remote = 'vg' AND gone_at IS NOT NULL") == ["0"])
+        #expect(try bench.lines("SELECT count(*) FROM link_state WHERE remote = 'voicebot' AND gone_at IS NOT NULL") == ["1"])
+        try await bench.plan(now: later)
+        #expect(
+            try bench.lines(
+                "SELECT json_extract(body, '$.status') FROM outbox WHERE remote = 'vg' AND conversation_id = 'c1' AND state = 'pending'")
+                == ["closed"], "what changed while it was gone")
+        let claimed = try await bench.claim("vg", now: later)
+        #expect(claimed.first { $0.conversationID == "c2" }?.missingSince == Bench.start)
+    }
+
+    @Test func `what is confirmed is not taken back`() async throws {
+        let bench = try await bench()
+        try await miss(bench, try await bench.claimOne("vg"))
+        #expect(try await conclude(bench, .confirm, .takeBack, now: Bench.start).takenBack == 0)
+        #expect(try bench.outbox() == ["1|c1|vg|dead"])
+        #expect(try linkState(bench) == ["{}|-|{}|1|0"])
+        #expect(try await bench.store.storedRemotes()["vg"]?.suspects == [])
+    }
+
+    @Test func `a 5xx that the configuration takes for gone leaves the fields in doubt, too`() async throws {
+        let bench = try await bench()
+        let outcome = DeliveryOutcome(.gone, fate: .unknown, httpStatus: 500, error: "HTTP 500")
+        try await bench.finish(try await bench.claimOne("vg"), outcome)
+        #expect(try linkState(bench) == ["{}|{\"status\":\"open\",\"title\":null}|{}|1|0"])
+    }
 }

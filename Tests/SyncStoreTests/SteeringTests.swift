@@ -41,7 +41,7 @@ import Testing
             try bench.lines("SELECT state, attempts, due_at, replayed_at, finished_at, in_doubt_since FROM outbox")
                 == ["pending|0|\(later.iso8601)|\(later.iso8601)|-|-"])
         let claimed = try await bench.claimOne("vg", now: later)
-        #expect(claimed.row.createdAt == later, "age counts from the replay")
+        #expect(claimed.row.countedSince == nil, "age counts from the replay")
         #expect(claimed.idempotencyKey == "key-1")
     }
 
@@ -208,5 +208,44 @@ import Testing
         let result = try await bench.store.steer(.retry, filter(1), now: later)
         #expect(result.affected.isEmpty && result.skipped.map(\.id) == [1])
         #expect(try await bench.claim("fin", now: later).isEmpty)
+    }
+
+    @Test func `resuming lifts a throttle, with the rows that wait for its end and for nothing else`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1", "c2", "c3")
+        try await bench.store.enterRemotes(bench.remotes)
+        try await bench.plan()
+        let rows = try await bench.claim("vg")
+        let far = Bench.start + .hours(20)
+        try await bench.finish(rows[0], DeliveryOutcome(.throttled, httpStatus: 429, error: "HTTP 429", notBefore: far))
+        try await bench.finish(rows[1], DeliveryOutcome(.retry, httpStatus: 500, error: "HTTP 500", notBefore: far))
+        let gate = RemoteGate.Stored(throttledUntil: far)
+        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: gate)
+        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 9, bench.inbound())
+        #expect(try await bench.store.setPaused(false, remote: "vg", now: later))
+        #expect(try await bench.store.storedRemotes()["vg"]?.gate.throttledUntil == nil)
+        #expect(
+            try bench.lines("SELECT id, state, due_at FROM outbox WHERE id < 3 ORDER BY id")
+                == ["1|pending|\(later.iso8601)", "2|pending|\(far.iso8601)"])
+        #expect(try await bench.store.setPaused(true, remote: "vg", now: later), "a pause lifts nothing")
+    }
+
+    @Test func `age is kept from the first counted attempt on, and begins anew with a replay`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1")
+        try await bench.store.enterRemotes(bench.remotes)
+        try await bench.plan()
+        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401"))
+        #expect(try bench.lines("SELECT counted_since FROM outbox") == ["-"])
+        let first = Bench.start + .days(4)
+        try await bench.finish(
+            try await bench.claimOne("vg", now: first), DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first)
+        #expect(try bench.lines("SELECT state, counted_since FROM outbox") == ["pending|\(first.iso8601)"])
+        let second = try await bench.claimOne("vg", now: first + .hours(1))
+        #expect(second.row.countedSince == first)
+        try await bench.finish(second, DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first + .hours(1))
+        #expect(try bench.lines("SELECT counted_since FROM outbox") == [first.iso8601])
+        _ = try await bench.store.steer(.retry, filter(1), now: first + .hours(2))
+        #expect(try bench.lines("SELECT attempts, counted_since FROM outbox") == ["0|-"])
     }
 }

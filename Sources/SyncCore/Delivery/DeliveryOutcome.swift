@@ -1,4 +1,4 @@
-/// How a call ended: the seven classes of design section 6.4 and the interruption that is none of them.
+/// How a call ended: in one of seven classes, or interrupted, which is none of them.
 package enum OutcomeClass: String, CaseIterable, Sendable, Codable {
     /// The remote acknowledged: the base moves.
     case delivered
@@ -20,7 +20,7 @@ package enum OutcomeClass: String, CaseIterable, Sendable, Codable {
 package enum CallFate: Sendable {
     /// It did not: refused before or instead of being applied.
     case notApplied
-    /// Nobody knows: the connection broke or the time ran out after the call was sent.
+    /// Nobody knows: the connection broke or the time ran out after the call was sent, or the remote failed while it had the call.
     case unknown
 }
 
@@ -35,6 +35,10 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var notBefore: Instant?
     /// The answer says that the quota of calls is used up until then, whatever became of this one.
     package var quotaResetsAt: Instant?
+    /// Why the wait is not the one that the response asks for; nil when it is.
+    package var waitNote: String?
+    /// Set for a 404 or 405: what it says does not exist. What follows from it is ``AbsenceWatch``'s to decide.
+    package var absence: Absence?
     /// What the answer says about the remote's present state, by field name.
     package var observed: Fields
     /// The same, with the remote's own times, for reconciling; nil where the answer holds no conversation.
@@ -48,7 +52,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
 
     package init(
         _ outcome: OutcomeClass, fate: CallFate = .notApplied, httpStatus: Int? = nil, error: String? = nil,
-        notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, observed: Fields = [:], observation: Observation? = nil,
+        notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, waitNote: String? = nil, absence: Absence? = nil, observed: Fields = [:],
+        observation: Observation? = nil,
         drift: [String] = [], partialErrors: [String] = [],
         responseExcerpt: String? = nil
     ) {
@@ -58,6 +63,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
         self.error = error
         self.notBefore = notBefore
         self.quotaResetsAt = quotaResetsAt
+        self.waitNote = waitNote
+        self.absence = absence
         self.observed = observed
         self.observation = observation
         self.drift = drift

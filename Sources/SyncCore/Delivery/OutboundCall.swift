@@ -20,11 +20,14 @@ package struct HTTPReply: Equatable, Sendable {
     package var status: Int
     package var headers: [String: String]
     package var body: [UInt8]
+    /// Why the body is not complete or cannot be decoded; nil for a complete one.
+    package var bodyFailure: TransportFailure?
 
-    package init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
+    package init(status: Int, headers: [String: String] = [:], body: [UInt8] = [], bodyFailure: TransportFailure? = nil) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.bodyFailure = bodyFailure
     }
 }
 

@@ -1,4 +1,4 @@
-/// The states of an outbox row (contract, design section 7.1).
+/// The states of an outbox row (docs/schema.md, the table outbox).
 package enum OutboxState: String, CaseIterable, Sendable, Codable {
     /// Waits for its moment (`due_at`).
     case pending
@@ -51,20 +51,22 @@ package enum PayloadKind: String, Sendable, Codable {
 /// | sending   | retry                         | pending later; dead when out of attempts or too old             |
 /// | sending   | retry, message, fate unknown  | pending within the dedupe window; then uncertain                |
 /// | sending   | throttled, park, interrupted  | pending, no attempt counted                                     |
-/// | sending   | gone, dead                    | dead; a message of unknown fate: uncertain                      |
+/// | sending   | gone, dead                    | dead; a message in doubt: uncertain                             |
 /// | pending, held, dead | superseded by a newer state | superseded                                              |
 /// | pending, held, dead, uncertain | discarded  | discarded                                                       |
 /// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned anew (`Store.steer`)      |
 ///
 /// Invariants: only `sending` rows have a lease. A message is never superseded. `attempts` counts outcomes `retry`, `dead`, `gone`
-/// and `delivered` only. A message in doubt is never sent later than ``messageWindow`` after its first doubtful send.
+/// and `delivered` only, `countedSince` is the beginning of the first of them that was a retry. A message in doubt is never sent later than ``messageWindow`` after its first doubtful send.
 package struct OutboxRow: Equatable, Sendable {
     package var payload: PayloadKind
     package var state: OutboxState
     /// Tries that count against ``RetryPolicy/maximumAttempts``.
     package var attempts: Int
     package var dueAt: Instant
-    package var createdAt: Instant
+    /// When the first attempt began that counts, since the row was planned or last replayed: its age counts from here. Nil before
+    /// that: a row that was not attempted, be it for days, because its remote was paused, parked or throttled has no age.
+    package var countedSince: Instant?
     /// When the first send began whose fate is unknown; nil when every try so far is known not to have been applied.
     package var inDoubtSince: Instant?
 
@@ -72,14 +74,14 @@ package struct OutboxRow: Equatable, Sendable {
     package static let messageWindow = Span.minutes(5)
 
     package init(
-        payload: PayloadKind, state: OutboxState = .pending, attempts: Int = 0, dueAt: Instant, createdAt: Instant,
+        payload: PayloadKind, state: OutboxState = .pending, attempts: Int = 0, dueAt: Instant, countedSince: Instant? = nil,
         inDoubtSince: Instant? = nil
     ) {
         self.payload = payload
         self.state = state
         self.attempts = attempts
         self.dueAt = dueAt
-        self.createdAt = createdAt
+        self.countedSince = countedSince
         self.inDoubtSince = inDoubtSince
     }
 
@@ -110,21 +112,31 @@ package struct OutboxRow: Equatable, Sendable {
             return nil
         case .gone, .dead:
             attempts += 1
-            // An answer that cannot be read says nothing about whether the message was taken.
-            state = payload == .message && outcome.fate == .unknown ? .uncertain : .dead
-            return outcome.error
+            // A response that cannot be read says nothing about whether the message was taken, and a refusal nothing about what
+            // became of an earlier send.
+            guard payload == .message, inDoubtSince != nil else {
+                state = .dead
+                return outcome.error
+            }
+            state = .uncertain
+            if outcome.fate == .unknown { return outcome.error }
+            return outcome.error.map { "\($0); an earlier attempt may have arrived" } ?? OutboxRow.uncertainReason
         case .throttled:
             return putBack(until: now, notBefore: outcome.notBefore, now: now, timeout: timeout)
         case .park, .interrupted:
             return putBack(until: now, notBefore: nil, now: now, timeout: timeout)
         case .retry:
             attempts += 1
-            return retry(notBefore: outcome.notBefore, error: outcome.error, now: now, policy: policy, timeout: timeout, using: &random)
+            let since = countedSince ?? startedAt
+            countedSince = since
+            return retry(
+                since: since, notBefore: outcome.notBefore, error: outcome.error, now: now, policy: policy, timeout: timeout, using: &random
+            )
         }
     }
 
     private mutating func retry(
-        notBefore: Instant?, error: String?, now: Instant, policy: RetryPolicy, timeout: Span,
+        since: Instant, notBefore: Instant?, error: String?, now: Instant, policy: RetryPolicy, timeout: Span,
         using random: inout some RandomNumberGenerator
     ) -> String? {
         let cause = error.map { ": \($0)" } ?? ""
@@ -132,7 +144,7 @@ package struct OutboxRow: Equatable, Sendable {
             return giveUp("gave up after \(attempts) attempts\(cause)")
         }
         let next = now + policy.pause(afterFailures: attempts, using: &random)
-        if max(next, notBefore ?? next) - createdAt > policy.maximumAge {
+        if max(next, notBefore ?? next) - since > policy.maximumAge {
             return giveUp("gave up after \(policy.maximumAge)\(cause)")
         }
         return putBack(until: next, notBefore: notBefore, now: now, timeout: timeout)

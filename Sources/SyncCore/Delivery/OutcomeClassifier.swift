@@ -10,7 +10,7 @@ package struct OutcomeClassifier: Equatable, Sendable {
         self.longestWait = longestWait
     }
 
-    /// The class of a status code by default (design section 6.4).
+    /// The class of a status code by default .
     ///
     /// A redirect parks the remote: it is not followed, since the token would travel with it, and it means that the configured URL
     /// is not the right one.
@@ -28,16 +28,33 @@ package struct OutcomeClassifier: Equatable, Sendable {
         }
     }
 
+    /// Whether a call that ended in a status code changed the remote, whatever class the configuration puts the code into.
+    ///
+    /// | status                                   | fate                                                                  |
+    /// |------------------------------------------|-----------------------------------------------------------------------|
+    /// | 501                                      | not applied: the method is not implemented (RFC 9110 section 15.6.2)   |
+    /// | 503 that says when to come back          | not applied: the remote refuses on purpose, before it does anything    |
+    /// | any other 5xx                            | unknown: a system may fail after it has applied the call, and a gateway does not know what the system behind it did |
+    /// | 408                                      | not applied: the request did not arrive as a whole (section 15.5.9)    |
+    /// | 425, 429 and any other 4xx, 3xx          | not applied: refused                                                   |
+    ///
+    /// - Parameter isDeliberate: whether the response says when to come back.
+    package static func fate(of status: Int, isDeliberate: Bool) -> CallFate {
+        switch status {
+        case 501: .notApplied
+        case 503 where isDeliberate: .notApplied
+        case 500...: .unknown
+        default: .notApplied
+        }
+    }
+
     package func classify(_ reply: HTTPReply, now: Instant) -> DeliveryOutcome {
-        let notBefore = RetryHints.notBefore(headers: reply.headers, now: now, cap: longestWait)
+        let hints = RetryHints(headers: reply.headers, now: now, cap: longestWait)
         let outcome =
-            overrides[reply.status]
-            ?? OutcomeClassifier.standard(reply.status, hasRetryAfter: notBefore != nil)
-        // A gateway that gave up waiting says nothing about what the system behind it did.
-        let fate: CallFate = reply.status == 502 || reply.status == 504 ? .unknown : .notApplied
+            overrides[reply.status] ?? OutcomeClassifier.standard(reply.status, hasRetryAfter: hints.notBefore != nil)
         return DeliveryOutcome(
-            outcome, fate: fate, httpStatus: reply.status, notBefore: notBefore,
-            quotaResetsAt: RetryHints.quotaResetsAt(headers: reply.headers, now: now, cap: longestWait))
+            outcome, fate: OutcomeClassifier.fate(of: reply.status, isDeliberate: hints.isDeliberate), httpStatus: reply.status,
+            notBefore: hints.notBefore, quotaResetsAt: hints.quotaResetsAt, waitNote: hints.note)
     }
 
     package func classify(_ failure: TransportFailure) -> DeliveryOutcome {

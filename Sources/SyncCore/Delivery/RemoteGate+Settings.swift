@@ -23,11 +23,24 @@ extension RemoteGate {
         }
     }
 
+    /// Why a remote is parked.
+    package enum ParkCause: String, Equatable, Sendable {
+        /// It refuses the credential, or cannot be reached under its name and certificate.
+        case access
+        /// It knows nothing of what it is asked for (``AbsenceWatch``).
+        case url
+
+        /// How long it is left alone before the first probe. A gateway that knows no routes has often only begun to start.
+        var firstPause: Span { self == .url ? .seconds(5) : .seconds(10) }
+    }
+
     /// The part that survives a restart.
     package struct Stored: Equatable, Sendable {
         package var pausedAt: Instant?
         package var parkedAt: Instant?
         package var parkReason: String?
+        /// Nil while it is not parked.
+        package var parkCause: ParkCause?
         package var throttledUntil: Instant?
         /// Nil while the breaker is closed. A moment in the past: the next call is the probe.
         package var breakerOpenUntil: Instant?
@@ -36,12 +49,14 @@ extension RemoteGate {
         package var concurrency: Int?
 
         package init(
-            pausedAt: Instant? = nil, parkedAt: Instant? = nil, parkReason: String? = nil, throttledUntil: Instant? = nil,
+            pausedAt: Instant? = nil, parkedAt: Instant? = nil, parkReason: String? = nil, parkCause: ParkCause? = nil,
+            throttledUntil: Instant? = nil,
             breakerOpenUntil: Instant? = nil, breakerOpenings: Int = 0, concurrency: Int? = nil
         ) {
             self.pausedAt = pausedAt
             self.parkedAt = parkedAt
             self.parkReason = parkReason
+            self.parkCause = parkCause
             self.throttledUntil = throttledUntil
             self.breakerOpenUntil = breakerOpenUntil
             self.breakerOpenings = breakerOpenings

@@ -4,8 +4,8 @@
 /// | hold      | begins with                    | ends with                                                        |
 /// |-----------|--------------------------------|------------------------------------------------------------------|
 /// | paused    | `pause`                        | `resume`                                                         |
-/// | parked    | outcome `park`                 | new credential, reload, or a single probe that is answered       |
-/// | throttled | outcome `throttled`, or an answer that says that the quota is used up | its moment                |
+/// | parked    | outcome `park`, or a URL that seems wrong | new credential, reload, or a single probe that is answered |
+/// | throttled | outcome `throttled`, or an answer that says that the quota is used up | its moment, `resume`      |
 /// | breaker   | see ``CircuitBreaker``         | see ``CircuitBreaker``                                           |
 ///
 /// Invariants: no call is admitted above `concurrency`, which is at most the configured one and 1 while parked or half-open; none is
@@ -29,7 +29,8 @@ package struct RemoteGate: Equatable, Sendable {
     package enum Change: Equatable, Sendable {
         case parked(reason: String)
         case resumed
-        case throttled(until: Instant)
+        /// - note: why that is not what the remote asked for.
+        case throttled(until: Instant, note: String? = nil)
         case breaker(CircuitBreaker.Transition)
     }
 
@@ -42,6 +43,7 @@ package struct RemoteGate: Equatable, Sendable {
     package private(set) var pausedAt: Instant?
     package private(set) var parkedAt: Instant?
     package private(set) var parkReason: String?
+    package private(set) var parkCause: ParkCause?
     private let settings: Settings
     private var bucket: TokenBucket?
     private var budget: RetryBudget
@@ -49,6 +51,8 @@ package struct RemoteGate: Equatable, Sendable {
     /// Until when a parked remote is left alone; nil when it may be probed.
     private var probeWait: BoundedWait?
     private var failedProbes = 0
+    /// Calls that were in flight already when the remote was parked: they are no probes.
+    private var callsBeforePark = 0
     private var throttlesInARow = 0
 
     /// A start counts as a reload: a parked remote gets its first probe at once.
@@ -62,6 +66,7 @@ package struct RemoteGate: Equatable, Sendable {
         pausedAt = stored.pausedAt
         parkedAt = stored.parkedAt
         parkReason = stored.parkReason
+        parkCause = stored.parkedAt == nil ? nil : stored.parkCause ?? .access
         if let until = stored.throttledUntil, until > now {
             throttle = BoundedWait(until: min(until, now + RemoteGate.longestThrottle), now: now)
         }
@@ -69,7 +74,7 @@ package struct RemoteGate: Equatable, Sendable {
 
     package var stored: Stored {
         Stored(
-            pausedAt: pausedAt, parkedAt: parkedAt, parkReason: parkReason, throttledUntil: throttledUntil,
+            pausedAt: pausedAt, parkedAt: parkedAt, parkReason: parkReason, parkCause: parkCause, throttledUntil: throttledUntil,
             breakerOpenUntil: breaker.openUntil, breakerOpenings: breaker.openings,
             concurrency: adaptive.limit == adaptive.maximum ? nil : adaptive.limit)
     }
@@ -116,6 +121,8 @@ package struct RemoteGate: Equatable, Sendable {
     ) -> [Change] {
         precondition(inFlight > 0, "a call ended that was never admitted")
         inFlight -= 1
+        let wasBeforePark = callsBeforePark > 0
+        if wasBeforePark { callsBeforePark -= 1 }
         var changes: [Change] = []
         if let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
             changes.append(.breaker(transition))
@@ -123,28 +130,40 @@ package struct RemoteGate: Equatable, Sendable {
         if isRetry { budget.retryEnded(failed: outcome.tellsLoadOfRemote == .overloaded) }
         adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
         switch outcome.outcome {
-        case .park where hadPresentCredential:
-            let pause = min(.seconds(10) * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
-            probeWait = BoundedWait(until: now + pause, now: now)
-            failedProbes += 1
-            if parkedAt == nil {
-                parkedAt = now
-                parkReason = outcome.error
-                changes.append(.parked(reason: outcome.error ?? "refused the credential"))
-            }
+        // A path that does not exist has nothing to do with the credential.
+        case .park where hadPresentCredential || outcome.absence != nil:
+            let cause: ParkCause = outcome.absence == nil ? .access : .url
+            if wasBeforePark { break }
+            if let change = park(for: cause, reason: outcome.error ?? "refused the credential", now: now) { changes.append(change) }
         case .throttled:
             let pause = min(settings.throttlePause * (Int64(1) << min(throttlesInARow, 10)), .minutes(1))
             throttlesInARow += 1
-            if let change = hold(until: outcome.notBefore ?? now + pause, now: now) { changes.append(change) }
+            if let change = hold(until: outcome.notBefore ?? now + pause, note: outcome.waitNote, now: now) { changes.append(change) }
         case .delivered, .gone, .dead:
             throttlesInARow = 0
             if let change = unpark() { changes.append(change) }
         case .retry, .interrupted, .park:
             break
         }
-        if let reset = outcome.quotaResetsAt, let change = hold(until: reset, now: now) { changes.append(change) }
+        if let reset = outcome.quotaResetsAt, let change = hold(until: reset, note: outcome.waitNote, now: now) { changes.append(change) }
         return changes
     }
+
+    /// Stops the remote but for single probes; of one that is stopped already, a probe has failed.
+    package mutating func park(for cause: ParkCause, reason: String, now: Instant) -> Change? {
+        let pause = min(cause.firstPause * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
+        probeWait = BoundedWait(until: now + pause, now: now)
+        failedProbes += 1
+        guard parkedAt == nil else { return nil }
+        parkedAt = now
+        parkReason = reason
+        parkCause = cause
+        callsBeforePark = inFlight
+        return .parked(reason: reason)
+    }
+
+    /// A call of which it was not known at first what its end says has turned out to be answered by the remote itself.
+    package mutating func answeredProperly() -> Change? { unpark() }
 
     /// The credential changed or the configuration was read anew: try again at once.
     package mutating func credentialChanged() {
@@ -156,25 +175,29 @@ package struct RemoteGate: Equatable, Sendable {
         if pausedAt == nil { pausedAt = now }
     }
 
-    /// Ends a pause and lets a parked remote be tried at once.
+    /// Ends a pause and a throttle, and lets a parked remote be tried at once: somebody knows better than the remote's last word.
     package mutating func resume() {
         pausedAt = nil
+        throttle = nil
+        throttlesInARow = 0
         probeWait = nil
         failedProbes = 0
     }
 
     /// The longer of two holds counts. Only the beginning of a hold is worth a report, not that it became longer.
-    private mutating func hold(until: Instant, now: Instant) -> Change? {
+    private mutating func hold(until: Instant, note: String?, now: Instant) -> Change? {
         let present = throttle?.end(now: now) ?? now
         guard present < until else { return nil }
         throttle = BoundedWait(until: until, now: now)
-        return present > now ? nil : .throttled(until: until)
+        return present > now ? nil : .throttled(until: until, note: note)
     }
 
     private mutating func unpark() -> Change? {
         guard parkedAt != nil else { return nil }
         parkedAt = nil
         parkReason = nil
+        parkCause = nil
+        callsBeforePark = 0
         probeWait = nil
         failedProbes = 0
         return .resumed

@@ -7,7 +7,7 @@ package struct RetryPolicy: Equatable, Sendable {
     package var cap: Span
     /// A row is given up after this many counted attempts. At least 1.
     package var maximumAttempts: Int
-    /// A row is given up when it is older than this.
+    /// A row is given up when its first counted attempt lies further back than this.
     package var maximumAge: Span
 
     package init(

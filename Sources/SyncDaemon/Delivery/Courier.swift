@@ -64,6 +64,29 @@ struct Courier: Sendable {
         return Redaction(credential: credential.token, body: .array(known))
     }
 
+    /// The same call as if it had not been made, because the URL may be wrong: the row is pending again, and no attempt is used.
+    func parked(_ call: FinishedCall) -> FinishedCall { asIfUnsent(call, .park, reason: parkReason(call)) }
+
+    /// The same, where nothing is wrong with the URL: it is sent once more.
+    func postponed(_ call: FinishedCall) -> FinishedCall {
+        asIfUnsent(
+            call, .interrupted, reason: "asked once more, now that the URL is known to be right: \(call.outcome?.error ?? "HTTP 404")")
+    }
+
+    private func asIfUnsent(_ call: FinishedCall, _ outcomeClass: OutcomeClass, reason: String) -> FinishedCall {
+        guard var outcome = call.outcome else { return call }
+        outcome.outcome = outcomeClass
+        outcome.error = reason
+        var parked = finish(call.claimed, outcome, startedAt: call.startedAt)
+        parked.finishedAt = call.finishedAt
+        parked.isMissing = outcome.absence == .object
+        return parked
+    }
+
+    func parkReason(_ call: FinishedCall) -> String {
+        "URL wrong? Nothing that was asked for is known there, last: \(call.outcome?.error ?? "HTTP 404")"
+    }
+
     private func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, startedAt: Instant) -> FinishedCall {
         let finishedAt = now()
         var row = claimed.row

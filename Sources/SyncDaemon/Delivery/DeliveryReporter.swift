@@ -100,6 +100,10 @@ package final class DeliveryReporter: Sendable {
                 .with("error", "the lease ran out before the outcome was recorded; the row is sent again with the same key"))
     }
 
+    func reportTakenBack(_ rows: Int, remote: RemoteConfiguration) {
+        log.write(LogEvent("delivery.taken_back", level: .notice).with("remote", remote.name).with("rows", rows))
+    }
+
     func report(_ change: RemoteGate.Change, remote: RemoteConfiguration) {
         switch change {
         case .parked(let reason):
@@ -108,8 +112,10 @@ package final class DeliveryReporter: Sendable {
                     .with("hint", "correct the credential or url of remotes.\(remote.name); a probe goes out from time to time"))
         case .resumed:
             log.write(LogEvent("remote.resumed", level: .notice).with("remote", remote.name))
-        case .throttled(let until):
-            log.write(LogEvent("remote.throttled", level: .warning).with("remote", remote.name).with("until", until.iso8601))
+        case .throttled(let until, let note):
+            log.write(
+                LogEvent("remote.throttled", level: .warning).with("remote", remote.name).with("until", until.iso8601)
+                    .with("reason", note))
         case .breaker(let transition):
             log.write(
                 LogEvent("breaker.\(transition.rawValue)", level: transition == .opened ? .error : .notice).with("remote", remote.name))

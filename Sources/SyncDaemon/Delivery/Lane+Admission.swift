@@ -12,7 +12,8 @@ extension Lane {
 
     /// Starts calls for buffered rows as long as the gate admits them.
     func admit(_ group: inout TaskGroup<Event>) -> Hold {
-        while !isStopping, finished.count + committing.count < Lane.uncommittedLimit {
+        // While it is not known whether the URL is right, nothing more is sent there.
+        while !isStopping, !absences.isReading, finished.count + committing.count < Lane.uncommittedLimit {
             guard let claimed = buffer.first else {
                 // Nothing to send: a closed gate is no reason to claim.
                 guard let opensAt = gate.opensAt(now: now()) else { return .long }

@@ -4,7 +4,8 @@ import SyncStore
 /// Handing outcomes to the commit queue, and claiming the next rows with the same commit.
 extension Lane {
     func isDone(_ hold: Hold) -> Bool {
-        gate.inFlight == 0 && !isExchanging && finished.isEmpty && buffer.isEmpty && gate.stored == storedGate
+        gate.inFlight == 0 && !isExchanging && !absences.isReading && absenceRecords.isEmpty && finished.isEmpty && buffer.isEmpty
+            && gate.stored == storedGate
             && (!mayBeSteered || isStopping)
             && (!claims.mayHaveDue || isStopping || hold == .long)
     }
@@ -16,7 +17,7 @@ extension Lane {
             buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping, isProbing: gate.isProbing)
         if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
         guard let oldest = finished.first else {
-            if gate.stored != storedGate, gate.inFlight == 0 { exchange(&group, claim: 0) }
+            if gate.stored != storedGate || !absenceRecords.isEmpty, gate.inFlight == 0 { exchange(&group, claim: 0) }
             return
         }
         let deadline = oldest.finishedAt + Lane.linger
@@ -44,7 +45,8 @@ extension Lane {
         gateChanged = false
         let request = ExchangeRequest(
             remote: remote.name, finished: committing, claim: claim, retries: retriesAllowed(), leaseDuration: remote.leaseDuration,
-            gate: storingGate == storedGate ? nil : storingGate)
+            gate: storingGate == storedGate ? nil : storingGate, absences: absenceRecords)
+        absenceRecords = []
         let commits = commits
         group.addTask {
             do {
@@ -69,6 +71,12 @@ extension Lane {
         for call in committing where !reply.fenced.contains(call.claimed.id) {
             count(call)
             reporter.report(call, remote: remote)
+        }
+        if reply.takenBack > 0 {
+            counts.dead -= min(counts.dead, reply.takenBack)
+            reporter.reportTakenBack(reply.takenBack, remote: remote)
+            claims.mayBeDue()
+            onWork()
         }
         for id in reply.fenced { reporter.reportFenced(id, remote: remote) }
         storedGate = storingGate

@@ -9,6 +9,8 @@ extension Lane {
         case body(JSONValue)
         /// The remote says that there is no such object.
         case gone
+        /// What answered does not speak the API.
+        case noRoute(reason: String)
         /// The remote refuses this very call; others may go well.
         case refused(reason: String)
         /// The remote as a whole does not answer as it should.
@@ -17,11 +19,12 @@ extension Lane {
         case held(until: Instant?)
     }
 
-    func read(_ call: OutboundCall) async -> ReadAnswer {
+    /// - Parameter longest: a gate that opens later than this is not waited for.
+    func read(_ call: OutboundCall, waitingAtMost longest: Span = Lane.shortHold) async -> ReadAnswer {
         guard !isStopping else { return .held(until: nil) }
         while true {
             guard let opensAt = gate.opensAt(now: now()) else { return .held(until: nil) }
-            if opensAt > now() + Lane.shortHold { return .held(until: opensAt) }
+            if opensAt > now() + longest { return .held(until: opensAt) }
             let (admission, change) = gate.admit(now: now())
             report(change)
             switch admission {
@@ -30,13 +33,13 @@ extension Lane {
             case .paused:
                 return .held(until: nil)
             case .wait(let until), .noRetry(let until):
-                guard until - now() <= Lane.shortHold else { return .held(until: until) }
+                guard until - now() <= longest else { return .held(until: until) }
                 try? await Task.sleep(for: .milliseconds(max((until - now()).milliseconds, 1)))
             case .full:
                 // Deliveries come first; their slots become free within a call's time.
                 try? await Task.sleep(for: .milliseconds(20))
             }
-            if isStopping { return .held(until: nil) }
+            if isStopping || Task.isCancelled { return .held(until: nil) }
         }
     }
 
@@ -52,6 +55,7 @@ extension Lane {
         if gateChanged { start(run: run) }
         if let body { return .body(body) }
         let reason = outcome.error ?? outcome.outcome.rawValue
+        if outcome.absence == .route { return .noRoute(reason: reason) }
         switch outcome.outcome {
         case .gone: return .gone
         case .dead, .delivered: return .refused(reason: reason)

@@ -25,6 +25,12 @@ package actor Lane {
     let now: @Sendable () -> Instant
 
     var gate: RemoteGate
+    var absences: AbsenceWatch
+    /// Calls whose end is recorded when the read is over that decides about them, and the row of the one that wants the read.
+    var undecided: [FinishedCall] = []
+    var wantedRead: ClaimedRow?
+    /// For the next exchange.
+    var absenceRecords: [AbsenceRecord] = []
     /// A slice: taking the first row away moves no others.
     var buffer: ArraySlice<ClaimedRow> = []
     var finished: [FinishedCall] = []
@@ -77,6 +83,7 @@ package actor Lane {
         self.onWork = onWork
         self.now = now
         gate = RemoteGate(remote.gate, now: now())
+        absences = AbsenceWatch(canRead: remote.kind.hasList)
         storedGate = gate.stored
         storingGate = storedGate
         claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
@@ -87,14 +94,19 @@ package actor Lane {
     enum Event: Sendable {
         case finished(FinishedCall, run: Int64, credential: Credential)
         case exchanged(Result<ExchangeReply, any Error>)
+        case read(AbsenceWatch.ReadResult)
         case timer
         case woken
     }
 
     /// Takes over what the store knows of the gate. Before the lane is started for the first time.
-    package func restore(_ stored: RemoteGate.Stored) {
+    package func restore(_ remote: StoredRemote) {
+        let stored = remote.gate
         precondition(!isActive && run == 0, "a lane that is at work knows more than the store")
-        gate = RemoteGate(remote.gate, stored: stored, now: now())
+        gate = RemoteGate(self.remote.gate, stored: stored, now: now())
+        absences = AbsenceWatch(
+            canRead: self.remote.kind.hasList, suspects: remote.suspects,
+            acknowledgedAt: remote.lastSuccessAt.flatMap(Instant.init(iso8601:)))
         storedGate = stored
         storingGate = stored
     }
@@ -140,7 +152,8 @@ package actor Lane {
     }
 
     func hasTried(_ run: Int64) -> Bool {
-        !claims.mayHaveDue && buffer.isEmpty && finished.isEmpty && !isExchanging && !inFlightByRun.keys.contains { $0 >= run }
+        !claims.mayHaveDue && buffer.isEmpty && finished.isEmpty && undecided.isEmpty && !isExchanging
+            && !inFlightByRun.keys.contains { $0 >= run }
     }
 
     /// The run has ended. What becomes of the lane's rows from now on is not part of its account of what falls due when.
@@ -192,6 +205,7 @@ package actor Lane {
         await withTaskGroup(of: Event.self) { group in
             watchForWakes(&group, signal)
             while failure == nil {
+                startRead(&group)
                 let hold = admit(&group)
                 if isStopping || hold == .long { putBackBuffer() }
                 askForRetries()
@@ -212,6 +226,10 @@ package actor Lane {
         if failure != nil {
             buffer = []
             finished = []
+            undecided = []
+            wantedRead = nil
+            absences.readAbandoned()
+            absenceRecords = []
             committing = []
         }
     }
@@ -253,8 +271,9 @@ package actor Lane {
             break
         case .finished(let call, let run, let credential):
             inFlightByRun[run] = inFlightByRun[run].flatMap { $0 > 1 ? $0 - 1 : nil }
-            conclude(call, hadPresentCredential: credential == credentials[remote.name])
-            finished.append(call)
+            ended(call, hadPresentCredential: credential == credentials[remote.name])
+        case .read(let result):
+            decided(by: result)
         case .exchanged(.success(let reply)):
             isExchanging = false
             take(reply)

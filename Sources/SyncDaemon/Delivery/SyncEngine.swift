@@ -113,7 +113,9 @@ package actor SyncEngine {
     private func begin() async throws {
         guard !hasBegun else { return }
         let stored = try await parts.store.storedRemotes()
-        for lane in lanes { await lane.restore(stored[lane.remote.name]?.gate ?? .init()) }
+        for lane in lanes {
+            if let remote = stored[lane.remote.name] { await lane.restore(remote) }
+        }
         hasBegun = true
     }
 

@@ -115,7 +115,7 @@ package actor Poller {
         switch await lane.read(call) {
         case .body(let body): return body
         case .gone: throw Interruption.failed("the list does not exist: HTTP 404; see remotes.\(remote.name).paths")
-        case .failed(let reason), .refused(let reason): throw Interruption.failed("list: \(reason)")
+        case .failed(let reason), .refused(let reason), .noRoute(let reason): throw Interruption.failed("list: \(reason)")
         case .held(let until): throw Interruption.held(until: until)
         }
     }
@@ -170,6 +170,7 @@ package actor Poller {
         var reports: [Report] = []
         /// Objects whose read was answered, whatever the answer was.
         var answered: [ReadRequest] = []
+        var missing: [ReadRequest] = []
         var failure: String?
         var hold: Interruption?
     }
@@ -177,6 +178,8 @@ package actor Poller {
     private enum Reading: Sendable {
         case answered(ReadRequest, Report?)
         case failed(ReadRequest, reason: String)
+        /// The remote says that there is no such object.
+        case missing(ReadRequest)
         case held(until: Instant?)
     }
 
@@ -191,7 +194,8 @@ package actor Poller {
             let requested = Array(rest.prefix(Poller.batch))
             rest = rest.dropFirst(requested.count)
             let readAt = now()
-            let batch = await batch(requested)
+            var batch = await batch(requested)
+            try await bury(&batch)
             let results = try await store.reconcile(batch.reports, inbound(now()))
             reporter.report(results)
             try await store.endReadRequests(batch.answered, of: remote.name, readAt: readAt)
@@ -202,6 +206,27 @@ package actor Poller {
             hasFailures = true
         }
         return (hasNews, hasFailures)
+    }
+
+    /// Objects that the remote does not know are gone if it knows others, and if there is only one, if it has a list: then the URL is
+    /// right. Otherwise nothing is known about any of them; writing will show it.
+    private func bury(_ batch: inout Batch) async throws {
+        guard !batch.missing.isEmpty else { return }
+        if batch.reports.isEmpty {
+            let agent = batch.missing.first?.agentID ?? remote.profile.agentID
+            guard batch.missing.count == 1, let call = adapter.listCall(agent: agent, after: nil) else {
+                batch.failure =
+                    "HTTP 404 for \(batch.missing.count) objects and no other response; see remotes.\(remote.name).url and paths"
+                return
+            }
+            _ = try adapter.page(in: try await list(call))
+        }
+        for object in batch.missing {
+            for id in try await store.noteGone(object, at: remote.participation, now: now()) {
+                reporter.reportGone(id, remote: remote.name)
+            }
+        }
+        batch.answered += batch.missing
     }
 
     private func batch(_ objects: [ReadRequest]) async -> Batch {
@@ -215,6 +240,8 @@ package actor Poller {
                 case .answered(let object, let report):
                     batch.answered.append(object)
                     if let report { batch.reports.append(report) }
+                case .missing(let object):
+                    batch.missing.append(object)
                 case .failed(let object, let reason):
                     reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
                     batch.failure = reason
@@ -247,14 +274,11 @@ package actor Poller {
                 reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: error.reason)
                 return .answered(object, nil)
             }
-        case .gone:
-            let ids = (try? await store.noteGone(object, at: remote.participation, now: now())) ?? []
-            for id in ids { reporter.reportGone(id, remote: remote.name) }
-            return .answered(object, nil)
+        case .gone: return .missing(object)
         case .refused(let reason):
             reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
             return .answered(object, nil)
-        case .failed(let reason): return .failed(object, reason: reason)
+        case .failed(let reason), .noRoute(let reason): return .failed(object, reason: reason)
         case .held(let until): return .held(until: until)
         }
     }

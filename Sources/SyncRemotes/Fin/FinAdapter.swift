@@ -46,6 +46,11 @@ struct FinAdapter: RemoteAdapter {
     }
 }
 
+extension FinAdapter {
+    /// All errors of Intercom's API are an `error.list` (remotes document "Reply to Fin").
+    func isOwnAbsence(_ body: JSONValue) -> Bool { body["type"] == "error.list" || body["errors"]?.arrayValue != nil }
+}
+
 extension RemoteAdapter {
     /// Plans the call for one message. Only `fin` takes messages.
     package func plan(_ snapshot: MessageSnapshot) -> PlanDecision {

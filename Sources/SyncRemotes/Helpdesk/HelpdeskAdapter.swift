@@ -78,13 +78,16 @@ struct HelpdeskAdapter: RemoteAdapter {
             operation: "update_conversation", method: "POST", path: profile.path("update_conversation"), body: .object(body))
     }
 
-    /// A 200 may carry `error`, an RFC 7807 problem: that is a failure, of the class that its `status` says.
+    /// A 200 may carry `error`, an RFC 7807 problem: that is a failure, of the class that its `status` says, and of the fate. Where no
+    /// status says that the call was refused, nobody knows how far it got.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if let error = body["error"], error != .null {
             let status = error["status"]?.integerValue.flatMap { Int(exactly: $0) }
             let classed = status.map { OutcomeClassifier.standard($0, hasRetryAfter: false) } ?? .retry
             outcome.outcome = classed == .delivered ? .retry : classed
+            outcome.fate =
+                status.map { $0 >= 400 ? OutcomeClassifier.fate(of: $0, isDeliberate: classified.notBefore != nil) : .unknown } ?? .unknown
             outcome.error = "HTTP \(classified.httpStatus ?? 200) with an error: \(ErrorText.explanation(body) ?? "without explanation")"
             return outcome
         }

@@ -75,11 +75,13 @@ struct VGAdapter: RemoteAdapter {
         return agent
     }
 
-    /// `success: false` in a 200 is a failure.
+    /// `success: false` in a 200 is a failure without a status that would say of which kind. It is tried again, so it is not taken for a
+    /// refusal, and a PATCH of several members may have been applied in part.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if body["success"] == .bool(false) {
             outcome.outcome = .retry
+            outcome.fate = .unknown
             outcome.error = "HTTP \(classified.httpStatus ?? 200) with success=false: \(ErrorText.explanation(body) ?? "without message")"
             return outcome
         }

@@ -1,0 +1,81 @@
+/// What a response says about the quota of calls: how many are left, and when there are more.
+///
+/// Three families of headers say it, each with one value or several (a limit by the second and one by the day):
+/// `X-RateLimit-*` (Intercom, Laravel), `X-Rate-Limit-*`, and the `RateLimit-*` and `RateLimit` of the IETF draft "RateLimit header
+/// fields for HTTP", of which both forms are met: `limit=100, remaining=0, reset=30` and `"default";r=0;t=30`.
+struct QuotaHeaders {
+    /// One limit. Nil: not said, or not to be read.
+    struct Limit: Equatable {
+        var remaining: Double?
+        var reset: RequestedWait?
+    }
+
+    let limits: [Limit]
+
+    init(_ headers: [String: String]) {
+        var limits: [Limit] = []
+        for family in ["x-ratelimit", "x-rate-limit", "ratelimit"] {
+            limits += QuotaHeaders.limits(
+                remaining: headers["\(family)-remaining"].map(QuotaHeaders.numbers) ?? [],
+                resets: headers["\(family)-reset"].map { RequestedWait.all(in: $0).values } ?? [])
+        }
+        limits += headers["ratelimit"].map(QuotaHeaders.draft) ?? []
+        // One family may name what is left, and another one when there is more.
+        let least = limits.compactMap(\.remaining).min()
+        self.limits = limits.map { Limit(remaining: $0.remaining ?? least, reset: $0.reset) }
+    }
+
+    private static func numbers(_ text: String) -> [Double?] {
+        text.split(separator: ",").map { RequestedWait.number(String($0).trimmed) }
+    }
+
+    /// As many of the one as of the other belong together; otherwise every reset counts as soon as one limit is used up.
+    private static func limits(remaining: [Double?], resets: [RequestedWait?]) -> [Limit] {
+        if remaining.count == resets.count { return zip(remaining, resets).map { Limit(remaining: $0, reset: $1) } }
+        let least = remaining.compactMap { $0 }.min()
+        return resets.isEmpty ? [Limit(remaining: least)] : resets.map { Limit(remaining: least, reset: $0) }
+    }
+
+    private static func draft(_ text: String) -> [Limit] {
+        var limits: [Limit] = []
+        var seen: Set<String> = []
+        for item in split(text, at: ",") {
+            let isItem = split(item, at: ";").count > 1
+            var limit = isItem || limits.isEmpty ? Limit() : limits.removeLast()
+            if isItem { seen = [] }
+            for parameter in split(item, at: ";") {
+                let sides = split(parameter, at: "=")
+                guard sides.count == 2, let name = Name(rawValue: sides[0].lowercased()) else { continue }
+                // The same name again begins another limit.
+                if !isItem, !seen.insert(name.meaning).inserted {
+                    limits.append(limit)
+                    limit = Limit()
+                    seen = [name.meaning]
+                }
+                switch name {
+                case .remaining, .r: limit.remaining = RequestedWait.number(sides[1])
+                case .reset, .t: limit.reset = RequestedWait.one(sides[1])
+                }
+            }
+            limits.append(limit)
+        }
+        return limits
+    }
+
+    private enum Name: String {
+        case remaining, r, reset, t
+
+        var meaning: String { self == .remaining || self == .r ? "remaining" : "reset" }
+    }
+
+    /// Not inside quotation marks.
+    private static func split(_ text: String, at separator: Character) -> [String] {
+        var parts = [""]
+        var isQuoted = false
+        for character in text {
+            if character == "\"" { isQuoted.toggle() }
+            if character == separator, !isQuoted { parts.append("") } else { parts[parts.count - 1].append(character) }
+        }
+        return parts.map(\.trimmed)
+    }
+}

@@ -1,0 +1,208 @@
+import SeededRandom
+import SyncCore
+import Testing
+
+/// Whether an object is gone or the URL is wrong.
+@Suite struct AbsenceWatchTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    private func missing(_ watch: inout AbsenceWatch, _ object: String, back: Bool = false, isParked: Bool = false, after: Span = .zero)
+        -> AbsenceWatch.Decision
+    {
+        watch.missing(object, missingSince: back ? start - .seconds(5) : nil, isParked: isParked, now: start + after)
+    }
+
+    @Test func `an object that is missing while others are acknowledged is gone`() {
+        for canRead in [true, false] {
+            var watch = AbsenceWatch(canRead: canRead)
+            for number in 0..<20 {
+                _ = watch.acknowledged(now: start)
+                #expect(missing(&watch, "c\(number)", after: .seconds(1)) == .accept(isSuspect: true))
+            }
+            #expect(watch.acknowledged(now: start) == true, "and an acknowledgement confirms it")
+            #expect(watch.acknowledged(now: start) == false)
+        }
+    }
+
+    @Test func `where there is a read it decides: at once while nothing has been acknowledged, later for the second in a row`() {
+        var watch = AbsenceWatch(canRead: true)
+        #expect(missing(&watch, "c1") == .wait(startsRead: true))
+        #expect(missing(&watch, "c2") == .wait(startsRead: false), "one read for all that are under way")
+        #expect(watch.read(.answered, isParked: false, now: start) == .again, "a gateway may have recovered just now")
+        #expect(missing(&watch, "c1", back: true) == .accept(isSuspect: false))
+        #expect(missing(&watch, "c3") == .accept(isSuspect: true), "that was just now")
+        #expect(missing(&watch, "c4") == .wait(startsRead: true))
+        #expect(watch.read(.absent, isParked: false, now: start) == .putBack)
+        #expect(watch.suspects.isEmpty)
+    }
+
+    @Test func `an acknowledgement shows for ten seconds that the URL is right`() {
+        for (after, decision) in [
+            (Span.seconds(9), AbsenceWatch.Decision.accept(isSuspect: true)), (.seconds(10), .wait(startsRead: true)),
+        ] {
+            var watch = AbsenceWatch(canRead: true)
+            _ = watch.acknowledged(now: start)
+            #expect(missing(&watch, "c1", after: after) == decision)
+        }
+        var watch = AbsenceWatch(canRead: true)
+        _ = watch.acknowledged(now: start)
+        #expect(
+            watch.missing("c1", missingSince: nil, isParked: false, now: start - .hours(1)) == .wait(startsRead: true), "a clock set back")
+    }
+
+    @Test func `the same object again and again is one object`() {
+        var watch = AbsenceWatch(canRead: false)
+        for _ in 0..<10 { #expect(missing(&watch, "c1") == .accept(isSuspect: true)) }
+        #expect(missing(&watch, "c2") == .accept(isSuspect: true))
+        #expect(missing(&watch, "c3") == .putBack)
+    }
+
+    @Test func `suspects from before a restart count`() {
+        var unread = AbsenceWatch(canRead: false, suspects: ["c1", "c2"])
+        #expect(missing(&unread, "c3") == .putBack)
+        var readable = AbsenceWatch(canRead: true, suspects: ["c1"])
+        #expect(missing(&readable, "c2") == .wait(startsRead: true))
+    }
+
+    @Test func `a read that tells nothing leaves it to the number of objects`() {
+        var watch = AbsenceWatch(canRead: true)
+        for object in ["c1", "c2"] {
+            #expect(missing(&watch, object) == .wait(startsRead: true))
+            #expect(watch.read(.tellsNothing, isParked: false, now: start) == .accept(isSuspect: true))
+        }
+        #expect(missing(&watch, "c3") == .wait(startsRead: true))
+        #expect(watch.read(.tellsNothing, isParked: false, now: start) == .putBack)
+        #expect(missing(&watch, "c1", back: true, isParked: true) == .wait(startsRead: true), "the probe asks again")
+        #expect(watch.read(.tellsNothing, isParked: true, now: start) == .putBack)
+        #expect(missing(&watch, "c2", back: true, isParked: true) == .wait(startsRead: true))
+        #expect(watch.read(.answered, isParked: true, now: start) == .again)
+        #expect(missing(&watch, "c2", back: true) == .accept(isSuspect: false))
+    }
+
+    @Test func `a single object is gone when the read is answered`() {
+        var watch = AbsenceWatch(canRead: true)
+        #expect(missing(&watch, "c1") == .wait(startsRead: true))
+        #expect(watch.read(.answered, isParked: false, now: start) == .accept(isSuspect: false))
+    }
+
+    @Test func `a call that is acknowledged while the read is on its way outweighs it`() {
+        var watch = AbsenceWatch(canRead: true)
+        #expect(missing(&watch, "c1") == .wait(startsRead: true))
+        #expect(watch.acknowledged(now: start) == true)
+        #expect(watch.read(.absent, isParked: false, now: start) == .accept(isSuspect: false))
+    }
+
+    @Test func `what does not speak the API is a retry, and the third in a row parks`() {
+        for canRead in [true, false] {
+            var watch = AbsenceWatch(canRead: canRead)
+            for _ in 0..<2 { #expect(watch.noRoute(isLast: false, isParked: false) == .accept(isSuspect: false)) }
+            _ = watch.acknowledged(now: start)
+            for _ in 0..<2 { #expect(watch.noRoute(isLast: false, isParked: false) == .accept(isSuspect: false)) }
+            #expect(watch.noRoute(isLast: false, isParked: false) == .putBack)
+            #expect(watch.noRoute(isLast: false, isParked: true) == .putBack)
+        }
+        var watch = AbsenceWatch(canRead: true)
+        #expect(watch.noRoute(isLast: true, isParked: false) == .putBack, "no row is given up because of it")
+    }
+
+    @Test func `where there is no read, what was taken back is gone when it is missing again after something was acknowledged`() {
+        var watch = AbsenceWatch(canRead: false)
+        for object in ["c1", "c2"] { #expect(missing(&watch, object) == .accept(isSuspect: true)) }
+        #expect(missing(&watch, "c3") == .putBack)
+        #expect(missing(&watch, "c1", back: true, isParked: true) == .putBack)
+        _ = watch.acknowledged(now: start)
+        for object in ["c1", "c2", "c3"] { #expect(missing(&watch, object, back: true) == .accept(isSuspect: false)) }
+        // Also when the acknowledgement came before a restart, but not when it came before the object was missing.
+        for (acknowledgedAt, isGone) in [(start, true), (start - .seconds(6), false)] {
+            var restarted = AbsenceWatch(canRead: false, acknowledgedAt: acknowledgedAt)
+            #expect(missing(&restarted, "c1", back: true) == .accept(isSuspect: !isGone))
+        }
+    }
+
+    /// A remote whose URL is right, and of whose objects all, some or none are gone, driven until nothing is left to send.
+    @Test(arguments: [UInt64(20_261), 20_262, 20_263], [true, false])
+    func `it ends, and no more objects that are there are given up than cannot be told`(seed: UInt64, canRead: Bool) {
+        var random = SeededGenerator(seed: seed)
+        for life in 0..<300 {
+            let count = Int.random(in: 1...12, using: &random)
+            let there = (0..<count).map { _ in Int.random(in: 0..<3, using: &random) > 0 }
+            // Without a read nothing shows that the URL is right but an object that is there.
+            guard canRead || there.contains(true) else { continue }
+            var world = World(
+                watch: AbsenceWatch(canRead: canRead), there: there, gatewayFails: .random(in: 0...20, using: &random), now: start)
+            for _ in 0..<2000 where !world.isOver { world.step(using: &random) }
+            // Where there is no read, what is gone may have to wait for something else to be acknowledged.
+            #expect(world.isOver || !canRead && world.isParked && world.onlyGoneOnesWait, "seed \(seed), life \(life)")
+            #expect(
+                world.lost.count < (canRead ? 2 : AbsenceWatch.objectLimit), "seed \(seed), life \(life): \(world.lost)")
+        }
+    }
+
+    /// For a while a gateway answers everything with a 404 in JSON.
+    private struct World {
+        enum Row { case pending, suspect, gone, done }
+
+        var watch: AbsenceWatch
+        let there: [Bool]
+        var gatewayFails: Int
+        var now: Instant
+        var rows: [Row]
+        var back: [Int: Instant] = [:]
+        var waiting: [Int] = []
+        var isParked = false
+
+        init(watch: AbsenceWatch, there: [Bool], gatewayFails: Int, now: Instant) {
+            self.watch = watch
+            self.there = there
+            self.gatewayFails = gatewayFails
+            self.now = now
+            rows = there.map { _ in .pending }
+        }
+
+        var isOver: Bool { !rows.contains(.pending) && waiting.isEmpty }
+        var onlyGoneOnesWait: Bool { rows.indices.allSatisfy { rows[$0] != .pending || !there[$0] } }
+        /// Objects that are there and were given up for good, after the gateway had recovered.
+        var lost: [Int] { rows.indices.filter { there[$0] && rows[$0] == .gone } }
+
+        mutating func step(using random: inout SeededGenerator) {
+            now = now + .milliseconds(.random(in: 1...5000, using: &random))
+            let isUp = gatewayFails == 0
+            if gatewayFails > 0 { gatewayFails -= 1 }
+            if watch.isReading, Bool.random(using: &random) {
+                let result: AbsenceWatch.ReadResult = isUp ? .answered : .absent
+                let decision = watch.read(result, isParked: isParked, now: now)
+                for index in waiting { take(decision, index) }
+                waiting = []
+                return
+            }
+            guard !watch.isReading, let index = rows.indices.filter({ rows[$0] == .pending }).randomElement(using: &random) else { return }
+            guard isUp, there[index] else {
+                let decision = watch.missing("\(index)", missingSince: back[index], isParked: isParked, now: now)
+                if case .wait = decision { waiting.append(index) } else { take(decision, index) }
+                return
+            }
+            rows[index] = .done
+            isParked = false
+            if watch.acknowledged(now: now) { for index in rows.indices where rows[index] == .suspect { rows[index] = .gone } }
+        }
+
+        private mutating func take(_ decision: AbsenceWatch.Decision, _ index: Int) {
+            switch decision {
+            case .accept(let isSuspect):
+                rows[index] = isSuspect ? .suspect : .gone
+                if !isSuspect, !waiting.isEmpty {
+                    for index in rows.indices where rows[index] == .suspect { rows[index] = .gone }
+                }
+            case .putBack, .again:
+                isParked = decision == .putBack
+                back[index] = now
+                rows[index] = .pending
+                for index in rows.indices where rows[index] == .suspect {
+                    rows[index] = .pending
+                    back[index] = now
+                }
+            case .wait: break
+            }
+        }
+    }
+}

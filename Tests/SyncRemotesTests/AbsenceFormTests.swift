@@ -1,0 +1,90 @@
+import SyncCore
+import SyncRemotes
+import Testing
+
+/// Which 404s and 405s are the API's own.
+@Suite struct AbsenceFormTests {
+    private let now = Instant(milliseconds: 1_767_225_600_000)
+
+    private func read(_ kind: RemoteKind, _ reply: HTTPReply, overrides: [Int: OutcomeClass] = [:]) -> DeliveryOutcome {
+        ReplyReader(
+            adapter: kind.adapter(RemoteProfile(name: kind.rawValue, kind: kind)), classifier: OutcomeClassifier(overrides: overrides)
+        )
+        .read(
+            reply, delta: kind.receivesMessages ? nil : Delta(fields: [:]), redaction: Redaction(credential: "secret-token", body: .null),
+            now: now)
+    }
+
+    private func readState(_ kind: RemoteKind, _ reply: HTTPReply) -> DeliveryOutcome {
+        ReplyReader(adapter: kind.adapter(RemoteProfile(name: kind.rawValue, kind: kind)), classifier: OutcomeClassifier())
+            .readState(reply, now: now).outcome
+    }
+
+    private func reply(_ status: Int, _ body: String) -> HTTPReply { HTTPReply(status: status, body: Array(body.utf8)) }
+
+    @Test(arguments: [
+        (RemoteKind.vg, #"{"success":false,"message":"Conversation not found"}"#), (.vg, #"{"message":"not found","code":"NOT_FOUND"}"#),
+        (.voicebot, #"{"message":"No query results for model [Conversation] 7"}"#), (.voicebot, "{}"),
+    ])
+    func `a 404 in JSON says that the object of a link is gone`(kind: RemoteKind, body: String) {
+        for outcome in [read(kind, reply(404, body)), readState(kind, reply(404, body))] {
+            #expect(outcome.outcome == .gone)
+            #expect(outcome.absence == .object)
+            #expect(outcome.fate == .notApplied)
+        }
+    }
+
+    @Test(arguments: [
+        (RemoteKind.helpdesk, #"{"error":{"type":"about:blank","title":"Not Found","status":404}}"#),
+        (.helpdesk, #"{"type":"about:blank","title":"Not Found","status":404}"#),
+        (.fin, #"{"type":"error.list","request_id":"r","errors":[{"code":"not_found","message":"no such conversation"}]}"#),
+    ])
+    func `where there are no links it is the row that ends`(kind: RemoteKind, body: String) {
+        let outcome = read(kind, reply(404, body))
+        #expect(outcome.outcome == .dead)
+        #expect(outcome.absence == .object)
+    }
+
+    @Test(arguments: RemoteKind.allCases)
+    func `what does not speak the API says nothing about any object`(kind: RemoteKind) {
+        let bodies = ["", "<html>404</html>", "404 page not found", "[]", "\"Not Found\"", "null", "7", "{\"message\":"]
+        for body in bodies {
+            for outcome in [read(kind, reply(404, body)), readState(kind, reply(404, body))] {
+                #expect(outcome.outcome == .retry, "\(body)")
+                #expect(outcome.absence == .route, "\(body)")
+                #expect(outcome.error?.hasPrefix("HTTP 404") == true)
+                #expect(outcome.fate == .notApplied)
+            }
+        }
+        let cut = HTTPReply(
+            status: 404, body: Array("{}".utf8), bodyFailure: TransportFailure(.connectionClosed, detail: "broke off"))
+        #expect(read(kind, cut).absence == .route)
+    }
+
+    @Test(arguments: RemoteKind.allCases, ["<html>405</html>", #"{"message":"Method Not Allowed"}"#, ""])
+    func `a 405 is about the route, in whatever form`(kind: RemoteKind, body: String) {
+        #expect(read(kind, reply(405, body)).outcome == .retry)
+        #expect(read(kind, reply(405, body)).absence == .route)
+    }
+
+    @Test func `a 404 of a gateway before Fin is not Intercom's`() {
+        #expect(read(.fin, reply(404, #"{"message":"no Route matched with those values"}"#)).absence == .route)
+    }
+
+    @Test func `inside of a 200 of the helpdesk a 404 is its own`() {
+        let outcome = read(.helpdesk, reply(200, #"{"error":{"status":404}}"#))
+        #expect(outcome.outcome == .dead)
+        #expect(outcome.absence == nil)
+    }
+
+    @Test func `a code that the configuration puts into a class stays in it`() {
+        for outcome in [OutcomeClass.retry, .throttled, .park, .dead] {
+            let classified = read(.vg, reply(404, "<html>"), overrides: [404: outcome, 405: outcome])
+            #expect(classified.outcome == outcome)
+            #expect(classified.absence == nil)
+            #expect(read(.vg, reply(405, "<html>"), overrides: [405: outcome]).outcome == outcome)
+        }
+        #expect(read(.vg, reply(410, "{}"), overrides: [410: .gone]).absence == .object)
+        #expect(read(.vg, reply(410, "<html>"), overrides: [410: .gone]).outcome == .retry)
+    }
+}

@@ -1,0 +1,90 @@
+import SyncCore
+import SyncRemotes
+import Testing
+
+/// A response whose body did not arrive whole or cannot be decoded: its status is known all the same.
+@Suite struct UnreadableResponseTests {
+    private static let failures = [
+        TransportFailure(.responseTooLarge, detail: "larger than max_response_size"), TransportFailure(.timeout, detail: "never ended"),
+        TransportFailure(.connectionClosed, detail: "broke off"), TransportFailure(.invalidResponse, detail: "no gzip"),
+    ]
+
+    private let now = Instant(milliseconds: 1_767_225_600_000)
+
+    private func reader(_ kind: RemoteKind) -> ReplyReader {
+        ReplyReader(adapter: kind.adapter(RemoteProfile(name: kind.rawValue, kind: kind)), classifier: OutcomeClassifier())
+    }
+
+    private func read(_ kind: RemoteKind, _ reply: HTTPReply) -> DeliveryOutcome {
+        reader(kind).read(
+            reply, delta: kind.receivesMessages ? nil : Delta(fields: ["status": "done"]),
+            redaction: Redaction(credential: "secret-token", body: .null),
+            now: now)
+    }
+
+    @Test(arguments: RemoteKind.allCases, failures)
+    func `a 2xx that cannot be read is one, and is not sent again`(kind: RemoteKind, failure: TransportFailure) {
+        for status in [200, 201, 202, 204] {
+            // What arrived of it is no reason to take it for the whole.
+            let reply = HTTPReply(status: status, body: Array(#"{"success":true}"#.utf8), bodyFailure: failure)
+            let outcome = read(kind, reply)
+            #expect(outcome.outcome == .dead)
+            #expect(outcome.fate == .unknown)
+            #expect(outcome.httpStatus == status)
+            #expect(outcome.error?.hasPrefix("HTTP \(status), but the response cannot be read: \(failure.kind.rawValue)") == true)
+            #expect(outcome.error?.contains(failure.detail) == true)
+        }
+    }
+
+    @Test func `a call whose response we ourselves stopped reading is interrupted`() {
+        let reply = HTTPReply(status: 200, bodyFailure: TransportFailure(.cancelled, detail: "stopped"))
+        let outcome = read(.fin, reply)
+        #expect(outcome.outcome == .interrupted)
+        #expect(outcome.fate == .unknown)
+    }
+
+    @Test(arguments: [
+        (401, OutcomeClass.park, CallFate.notApplied), (413, .dead, .notApplied), (422, .dead, .notApplied), (429, .throttled, .notApplied),
+        (500, .retry, .unknown), (501, .retry, .notApplied),
+    ])
+    func `any other status decides as if the body were empty`(status: Int, outcome: OutcomeClass, fate: CallFate) {
+        let body = Array(#"{"message":"half of it"}"#.utf8)
+        let cut = read(
+            .voicebot, HTTPReply(status: status, body: body, bodyFailure: TransportFailure(.connectionClosed, detail: "broke off")))
+        let empty = read(.voicebot, HTTPReply(status: status))
+        #expect(cut.outcome == outcome && empty.outcome == outcome)
+        #expect(cut.fate == fate && empty.fate == fate)
+        #expect(cut.error == empty.error)
+    }
+
+    @Test(arguments: [200, 201, 202])
+    func `an empty 2xx is read where the kind documents one, which is 204`(status: Int) {
+        #expect(read(.voicebot, HTTPReply(status: status)).outcome == .dead)
+        #expect(read(.voicebot, HTTPReply(status: 204)).outcome == .delivered)
+    }
+
+    @Test(arguments: failures)
+    func `a read that cannot be read changed nothing and may be repeated`(failure: TransportFailure) {
+        let (outcome, body) = reader(.voicebot).readState(HTTPReply(status: 200, body: Array("{}".utf8), bodyFailure: failure), now: now)
+        #expect(body == nil)
+        #expect(outcome.outcome == .retry)
+        #expect(outcome.httpStatus == 200)
+    }
+
+    @Test(arguments: [
+        (#"{"error":{"status":500}}"#, CallFate.unknown), (#"{"error":{"status":502}}"#, .unknown),
+        (#"{"error":{"status":503}}"#, .unknown),
+        (#"{"error":{"status":501}}"#, .notApplied), (#"{"error":{"status":422}}"#, .notApplied),
+        (#"{"error":{"status":429}}"#, .notApplied),
+        (#"{"error":{"title":"Oops"}}"#, .unknown), (#"{"error":{"status":200}}"#, .unknown), (#"{"error":"oops"}"#, .unknown),
+    ])
+    func `an error inside a 200 of the helpdesk has the fate of its status`(body: String, fate: CallFate) {
+        #expect(read(.helpdesk, HTTPReply(status: 200, body: Array(body.utf8))).fate == fate)
+    }
+
+    @Test func `nobody knows how far a vg got that answered success=false`() {
+        let outcome = read(.vg, HTTPReply(status: 200, body: Array(#"{"success":false}"#.utf8)))
+        #expect(outcome.outcome == .retry)
+        #expect(outcome.fate == .unknown)
+    }
+}

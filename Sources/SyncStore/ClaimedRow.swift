@@ -98,10 +98,12 @@ package struct ExchangeRequest: Sendable {
     package var gate: RemoteGate.Stored?
     /// What is concluded about objects that seemed to be missing, in this order, after the outcomes are recorded.
     package var absences: [AbsenceRecord]
+    /// Whether to say if rows are due, where none is claimed.
+    package var asksForDue: Bool
 
     package init(
         remote: String, finished: [FinishedCall], claim: Int, retries: Int? = nil, leaseDuration: Span, gate: RemoteGate.Stored?,
-        absences: [AbsenceRecord] = []
+        absences: [AbsenceRecord] = [], asksForDue: Bool = false
     ) {
         self.remote = remote
         self.finished = finished
@@ -110,6 +112,7 @@ package struct ExchangeRequest: Sendable {
         self.leaseDuration = leaseDuration
         self.gate = gate
         self.absences = absences
+        self.asksForDue = asksForDue
     }
 }
 
@@ -130,6 +133,8 @@ package struct ExchangeReply: Sendable {
     package var hasFreedPlanning = false
     /// Rows that had been given up because of a wrong URL and are due again.
     package var takenBack = 0
+    /// Whether rows are due; nil when nobody asked, or while the remote is paused.
+    package var isSomethingDue: Bool?
     /// What came of the news that answers held.
     package var reconciled: [Reconciled] = []
 }

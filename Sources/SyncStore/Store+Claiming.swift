@@ -26,6 +26,12 @@ extension Store {
         }
     }
 
+    /// Whether a claim would bring something.
+    static func isSomethingDue(_ remote: String, now: Instant, _ db: Database) throws -> Bool {
+        var mayHaveMore = false
+        return try !dueRows(.all, remote, limit: 1, now: now, &mayHaveMore, db).isEmpty || mayHaveMore
+    }
+
     private enum DueRows: String {
         case all = ""
         case firstTries = "AND o.attempts = 0"

@@ -40,6 +40,8 @@ extension Store {
                 if request.claim > 0, !reply.isPaused, !isBeingFed {
                     counter += 1
                     try Store.claim(request, lease: processID << 32 | counter, now: now, into: &reply, db)
+                } else if request.asksForDue, !reply.isPaused {
+                    reply.isSomethingDue = try !isBeingFed && Store.isSomethingDue(request.remote, now: now, db)
                 }
                 return reply
             }

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Migrations
 import SyncCore
+import Synchronization
 
 /// The database: the application's tables and the daemon's own, in one file.
 ///
@@ -27,8 +28,8 @@ package final class Store: Sendable {
 
     let queue: DatabaseQueue
     package let path: String
-    /// Device and inode of the file that was opened.
-    private let fileIdentity: [UInt64]?
+    let files: StoreFiles
+    let lossState = Mutex<(loss: Loss?, tell: (@Sendable (Loss) -> Void)?)>((nil, nil))
     /// The copy that was made before the schema was changed; nil when nothing had to be changed.
     package let backupPath: String?
 
@@ -60,8 +61,18 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error, path: path)
         }
-        fileIdentity = Store.identity(of: path)
         backupPath = try Store.prepareSchema(queue, access, path: path)
+        files = StoreFiles(path, withLog: access != .reading)
+        // A checkpoint that a crash interrupted would hide what else is written to the file.
+        if access == .migrating, !files.isSettled { try checkpoint() }
+    }
+
+    private func checkpoint() throws(StoreError) {
+        do {
+            try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+        } catch {
+            throw StoreError(error, path: path)
+        }
     }
 
     /// SQLite makes new files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask
@@ -72,12 +83,10 @@ package final class Store: Sendable {
     }
 
     /// False when the file was deleted or another one put in its place: what is written now would be lost.
-    package var isInPlace: Bool { Store.identity(of: path) == fileIdentity }
+    package var isInPlace: Bool { files.loss() == nil }
 
-    private static func identity(of path: String) -> [UInt64]? {
-        var status = stat()
-        return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
-    }
+    /// Where the database is when all links are followed; its -wal file is beside it.
+    package var realPath: String { files.realPath }
 
     /// - Returns: where the copy is that was made before.
     private static func prepareSchema(_ queue: DatabaseQueue, _ access: Access, path: String) throws(StoreError) -> String? {
@@ -120,27 +129,41 @@ package final class Store: Sendable {
         (try? DatabaseQueue().read { db in try String.fetchOne(db, sql: "SELECT sqlite_version()") }) ?? "unknown"
     }
 
-    /// One write transaction.
+    /// One write transaction. When it returns, others find what was written at the path (``loss``).
     func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {
         do {
-            return try await queue.write(updates)
+            return try await queue.writeWithoutTransaction { db in
+                try self.verifyFiles(db)
+                var value: Value?
+                try db.inTransaction(.immediate) {
+                    value = try updates(db)
+                    return .commit
+                }
+                try self.verifyFiles(db)
+                guard let value else { preconditionFailure("a transaction that was committed has a value") }
+                return value
+            }
         } catch {
-            throw StoreError(error, path: path)
+            throw await explained(error)
         }
     }
 
     /// One read transaction: keep it short, a long one keeps the WAL from being reset.
     func read<Value: Sendable>(_ value: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {
+        if let loss { throw loss.error }
         do {
             return try await queue.read(value)
         } catch {
-            throw StoreError(error, path: path)
+            throw await explained(error)
         }
     }
 
-    /// Changes whenever another connection has committed; our own commits do not count.
+    /// Changes whenever another connection has committed; our own commits do not count. Looks at the files as well (``loss``).
     package func dataVersion() async throws(StoreError) -> Int64 {
-        try await unisolated { db in try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
+        try await unisolated { db in
+            try self.verifyFiles(db)
+            return try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0
+        }
     }
 
     /// What `PRAGMA synchronous` and `PRAGMA journal_mode` say is in force.
@@ -163,6 +186,7 @@ package final class Store: Sendable {
 
     /// Closes the connection; the store must not be used afterwards.
     package func close() throws {
+        guard loss == nil else { return }
         try queue.close()
     }
 }

@@ -8,8 +8,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotOpen(path: String, detail: String)
     /// Another process holds the write lock longer than the busy timeout.
     case locked
-    /// The file at the path is not the one that was opened any more.
-    case replaced(path: String)
+    /// The files at the path are not the ones that were opened any more.
+    case replaced(path: String, detail: String)
     /// No space left, or a quota.
     case full
     case readOnly(path: String)
@@ -30,8 +30,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
             "cannot open the database at \(path): \(detail); check that the directory exists and that this user may write it"
         case .locked:
             "the database is locked: another process keeps a write transaction open; end it and try again"
-        case .replaced(let path):
-            "\(path) was deleted or replaced while it was open: restart convosync to use the new file"
+        case .replaced(_, let detail):
+            "\(detail): nothing more is sent or acknowledged; start convosync again to use what is there now"
         case .full:
             "the disk or quota of the database is full: make room; nothing that was acknowledged is lost"
         case .readOnly(let path):

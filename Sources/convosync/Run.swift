@@ -10,7 +10,14 @@ struct Run: AsyncParsableCommand {
         try await reportingErrors {
             let configuration = try options.load()
             let log = EventLog(configuration.log)
-            try await Daemon(configurationPath: options.path, configuration: configuration, log: log).run()
+            let daemon = try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
+            do {
+                try await daemon.run()
+            } catch {
+                await daemon.flushLog()
+                throw error
+            }
+            await daemon.flushLog()
         }
     }
 }

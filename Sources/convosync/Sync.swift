@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import SyncCore
 import SyncDaemon
 import SyncStore
@@ -21,10 +22,18 @@ struct Sync: AsyncParsableCommand {
         let outcome = try await reportingErrors { () async throws -> OneShot.Outcome in
             let configuration = try options.load()
             // The log goes to standard output; with --json that belongs to the result.
-            let toStandardError: @Sendable (String) -> Void = { Terminal.printError($0) }
-            let log = EventLog(configuration.log, output: output.json ? toStandardError : EventLog.standardOutput)
+            let log = EventLog(configuration.log, descriptor: output.json ? STDERR_FILENO : STDOUT_FILENO)
             let span = drain.map { Span(milliseconds: Int64($0 * 1000)) }
-            return try await OneShot(configuration: configuration, log: log).run(drain: span) { Terminal.showProgress($0) }
+            // People who page through the lines take their time.
+            let patience = configuration.schedule.shutdownTimeout
+            do {
+                let outcome = try await OneShot(configuration: configuration, log: log).run(drain: span) { Terminal.showProgress($0) }
+                await log.flush(within: .days(1), stall: patience)
+                return outcome
+            } catch {
+                await log.flush(within: patience, stall: patience)
+                throw error
+            }
         }
         if Terminal.errorIsTerminal { Terminal.showProgress("") }
         if output.json { print(outcome.json.text) } else { print(outcome.text) }

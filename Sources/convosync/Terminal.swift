@@ -1,4 +1,5 @@
 import Foundation
+import SyncDaemon
 
 /// What the outputs are connected to. People get colour, pipes get plain text.
 enum Terminal {
@@ -29,7 +30,12 @@ enum Terminal {
         return "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m"
     }
 
+    /// How long standard error is waited for, in milliseconds, when nobody reads it.
+    private static let errorPatience: Int32 = 2000
+
     static func printError(_ text: String) {
+        // A program that ends must not wait for ever to say why.
+        guard StandardOutput.isWritable(STDERR_FILENO, within: errorPatience) else { return }
         FileHandle.standardError.write(Data((text + "\n").utf8))
     }
 

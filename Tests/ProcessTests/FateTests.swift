@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [(501, nil), (503, 0), (408, nil), (425, nil), (429, 0)] as [(Int, Int?)])
+    @Test(arguments: [(501, nil), (503, 0), (503, 3600), (408, nil), (425, nil), (429, 3600)] as [(Int, Int?)])
     func `after a refusal nothing is said again that is as it was before`(status: Int, retryAfter: Int?) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)

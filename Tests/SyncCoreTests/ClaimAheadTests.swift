@@ -61,4 +61,32 @@ import Testing
         #expect(wanted(claims, isProbing: true) == 1)
         #expect(wanted(claims, buffered: 1, isProbing: true) == 0)
     }
+
+    @Test func `where the remote has a rate, no row is claimed that it would not admit`() {
+        let claims = ClaimAhead(concurrency: 8, payload: .state)
+        for (admitted, buffered, expected) in [(0, 0, 0), (1, 0, 1), (5, 0, 5), (5, 3, 2), (5, 5, 0), (3, 7, 0), (100, 0, 16)] {
+            let wanted = claims.wanted(buffered: buffered, concurrency: 8, isHeld: false, isProbing: false, admitted: admitted)
+            #expect(wanted == expected, "\(admitted) calls, \(buffered) rows at hand")
+        }
+        #expect(claims.wanted(buffered: 0, concurrency: 8, isHeld: false, isProbing: true, admitted: 0) == 0, "a probe is a call, too")
+    }
+
+    @Test func `claims that the rate bounds do not grow`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .state)
+        for _ in 0..<10 {
+            claims.asked(for: 3)
+            claims.brought(3)
+            #expect(claims.mayHaveDue)
+        }
+        #expect(wanted(claims) == 16)
+    }
+
+    @Test func `what the store says about due rows counts where none was claimed`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .state)
+        claims.mayBeDue()
+        claims.found(isSomethingDue: false)
+        #expect(!claims.mayHaveDue)
+        claims.found(isSomethingDue: true)
+        #expect(claims.mayHaveDue)
+    }
 }

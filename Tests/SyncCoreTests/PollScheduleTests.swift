@@ -129,6 +129,18 @@ import Testing
         #expect(reader.nextAt == 38)
     }
 
+    @Test(arguments: [Span.seconds(1), .seconds(30), .minutes(10), nil])
+    func `a gate that is closed for a day is asked again in minutes, not at once`(interval: Span?) {
+        let reader = Reader(interval)
+        #expect(reader.begin(0, hasRequests: true) != nil)
+        reader.held(0, until: 86_400)
+        let longest = max((interval ?? .zero).milliseconds / 1000, 300)
+        #expect(reader.nextAt == longest)
+        // Runs begin all the time, for whatever reason.
+        for second in 1..<longest { #expect(reader.begin(second, hasRequests: true) == nil) }
+        #expect(reader.begin(longest, hasRequests: true) != nil)
+    }
+
     @Test func `a clock that was set back does not stop the looks`() {
         let reader = Reader(startingAt: 100_000)
         #expect(!reader.begins(0))

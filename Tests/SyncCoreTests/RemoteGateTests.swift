@@ -301,4 +301,104 @@ import Testing
         }
         #expect((7 * 24 * 7...7 * 24 * 7 + 1).contains(taken))
     }
+
+    /// Asking takes nothing and rounds nothing, however often it is done.
+    @Test(arguments: [(1, Span.days(1)), (1, .hours(1)), (7, .hours(1)), (1500, .hours(1)), (25, .minutes(1)), (3, .seconds(1))])
+    func `a bucket that is asked all the time has as many tokens as one that is not`(calls: Int, period: Span) {
+        let start = Instant(milliseconds: 1_700_000_000_000)
+        let bucket = Held(TokenBucket(RateLimit(calls: calls, period: period), now: start))
+        var now = start
+        while bucket.machine.available(now: now) > 0 {
+            #expect(bucket.machine.opensAt(now: now) == now)
+            let later = bucket.machine.take(now: now)
+            #expect(later == nil)
+        }
+        let opensAt = bucket.machine.opensAt(now: now)
+        #expect(opensAt == now + .milliseconds((period.milliseconds + Int64(calls) - 1) / Int64(calls)))
+        #expect(bucket.machine.opensAt(leaving: 1, now: now) - now <= (opensAt - now) * 2)
+        // A thousand times at odd moments, and just before its time.
+        let step = max((opensAt - now).milliseconds / 1000, 1)
+        while now < opensAt - .milliseconds(1) {
+            now = min(now + .milliseconds(step), opensAt - .milliseconds(1))
+            #expect(bucket.machine.opensAt(now: now) == opensAt)
+            #expect(bucket.machine.available(now: now) == 0)
+        }
+        #expect(bucket.machine.available(within: .milliseconds(1), now: now) == 1)
+        #expect(bucket.machine.take(now: now) == opensAt)
+        #expect(bucket.machine.take(now: opensAt) == nil)
+    }
+}
+
+/// The gate in front of a rate that is used up.
+@Suite struct RatedGateTests {
+    private let start = Instant(milliseconds: 1_700_000_000_000)
+
+    private func gate(_ rate: RateLimit) -> Held<RemoteGate> { Held(RemoteGate(.init(concurrency: 8, rate: rate), now: start)) }
+
+    @Test(arguments: [(1, Span.hours(1), Int64(3_600_000)), (1500, .hours(1), 2400), (20, .minutes(1), 3000), (1, .seconds(1), 1000)])
+    func `it says when the next call may go out, before anybody asks for one`(calls: Int, period: Span, wait: Int64) {
+        let gate = gate(RateLimit(calls: calls, period: period))
+        #expect(gate.machine.opensAt(now: start) == start)
+        #expect(gate.machine.callsAvailable(within: .zero, now: start) == 1)
+        #expect(gate.machine.admit(now: start).0 == .admitted)
+        #expect(gate.machine.opensAt(now: start) == start + .milliseconds(wait))
+        #expect(gate.machine.callsAvailable(within: .zero, now: start) == 0)
+        let opensAt = start + .milliseconds(wait)
+        #expect(gate.machine.admit(now: opensAt - .milliseconds(1)).0 == .wait(until: opensAt))
+        #expect(gate.machine.opensAt(now: opensAt) == opensAt)
+        #expect(gate.machine.admit(now: opensAt).0 == .admitted)
+    }
+
+    @Test func `the longest of all waits counts, and a pause is none`() {
+        let gate = gate(RateLimit(calls: 1, period: .minutes(1)))
+        _ = gate.machine.admit(now: start)
+        _ = gate.machine.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(10)), now: start)
+        #expect(gate.machine.opensAt(now: start) == start + .minutes(1))
+        _ = gate.machine.admit(now: start + .minutes(1))
+        _ = gate.machine.finished(DeliveryOutcome(.throttled, notBefore: start + .minutes(5)), now: start + .minutes(1))
+        #expect(gate.machine.opensAt(now: start + .minutes(1)) == start + .minutes(5))
+        gate.machine.pause(now: start)
+        #expect(gate.machine.opensAt(now: start) == nil)
+    }
+
+    @Test func `a clock that is set back makes nobody wait longer than one call takes`() {
+        let gate = gate(RateLimit(calls: 1, period: .minutes(1)))
+        _ = gate.machine.admit(now: start)
+        let back = start - .hours(20)
+        #expect(gate.machine.opensAt(now: back) == back + .minutes(1))
+        #expect(gate.machine.admit(now: back + .minutes(1)).0 == .admitted)
+    }
+
+    @Test func `a gate without a rate does not bound what is claimed`() {
+        let gate = Held(RemoteGate(.init(), now: start))
+        #expect(gate.machine.callsAvailable(within: .seconds(1), now: start) == nil)
+    }
+}
+
+@Suite struct ReadTurnTests {
+    @Test func `reads and deliveries take turns where rows wait, and reads wait once only`() {
+        let turn = Held(ReadTurn())
+        #expect(turn.machine.callsLeft(claimed: 0, rowsWait: true) == 0)
+        turn.machine.readAdmitted()
+        #expect(turn.machine.callsLeft(claimed: 0, rowsWait: true) == 1)
+        #expect(turn.machine.callsLeft(claimed: 0, rowsWait: true) == 0, "nobody took the call that was left")
+        turn.machine.readAdmitted()
+        turn.machine.deliveryAdmitted()
+        #expect(turn.machine.callsLeft(claimed: 0, rowsWait: true) == 0)
+        turn.machine.readAdmitted()
+        #expect(turn.machine.callsLeft(claimed: 0, rowsWait: false) == 0)
+    }
+
+    @Test func `the calls of claimed rows are left to them`() {
+        let turn = Held(ReadTurn())
+        #expect(turn.machine.callsLeft(claimed: 3, rowsWait: false) == 3)
+        turn.machine.readAdmitted()
+        #expect(turn.machine.callsLeft(claimed: 3, rowsWait: true) == 3)
+    }
+}
+
+/// A machine whose events may stand inside of expectations, which see a copy of everything else.
+private final class Held<Machine> {
+    var machine: Machine
+    init(_ machine: Machine) { self.machine = machine }
 }

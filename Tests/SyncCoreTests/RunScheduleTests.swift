@@ -28,6 +28,15 @@ import Testing
         #expect(schedule.alarm(now: start + .seconds(63)) == [.startRun(.interval)])
     }
 
+    @Test func `a clock that is set back delays what falls due by no more than it was away`() {
+        var schedule = schedule()
+        _ = schedule.start(now: start)
+        _ = schedule.runEnded(nextDue: start + .seconds(5), hasFailed: false, now: start)
+        let back = start - .hours(3)
+        #expect(schedule.alarm(now: back) == [.setAlarm(back + .seconds(5))])
+        #expect(schedule.alarm(now: back + .seconds(5)) == [.startRun(.retry)])
+    }
+
     @Test func `changes are gathered, but never longer than the debounce`() {
         var schedule = idle()
         #expect(schedule.databaseChanged(now: start + .seconds(1)) == [.setAlarm(start + .milliseconds(1100))])

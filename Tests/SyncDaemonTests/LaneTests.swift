@@ -34,6 +34,56 @@ import Testing
         bench.close()
     }
 
+    @Test(arguments: ["1500/h", "1/h", "20/min"])
+    func `no row is claimed before the rate admits its call, and what waits is looked for when it does`(rate: String) async throws {
+        let bench = try await ScriptedBench("vg", "rate = \"\(rate)\"", conversations: 20)
+        let engine = try await bench.engine()
+        let summary = await engine.run(cause: "request")
+        #expect(bench.calls.all.count == 1)
+        #expect(try bench.texts("SELECT state || count(*) FROM outbox GROUP BY state ORDER BY state") == ["delivered1", "pending19"])
+        let limit = try #require(RateLimit(rate))
+        let next = try #require(summary.nextDue)
+        let wait = Span(milliseconds: limit.period.milliseconds / Int64(limit.calls))
+        let left = next - SystemClock.now()
+        #expect(left <= wait && left + .seconds(2) > wait)
+        // Runs that come meanwhile, for whatever reason, leave the rows as they are.
+        let touched = try bench.texts("SELECT max(updated_at) FROM outbox WHERE state = 'pending'")
+        for _ in 0..<3 { _ = await engine.run(cause: "request") }
+        #expect(bench.calls.all.count == 1)
+        #expect(try bench.texts("SELECT max(updated_at) FROM outbox WHERE state = 'pending'") == touched)
+        await engine.stop(within: .zero)
+        bench.close()
+    }
+
+    @Test func `where nothing waits, a rate that is used up holds up no run`() async throws {
+        let bench = try await ScriptedBench("vg", "rate = \"40/min\"", conversations: 1)
+        let engine = try await bench.engine()
+        let startedAt = ContinuousClock.now
+        _ = await engine.run(cause: "request")
+        _ = await engine.finishCalls()
+        _ = await engine.run(cause: "request")
+        _ = await engine.finishCalls()
+        #expect(ContinuousClock.now - startedAt < .milliseconds(1400))
+        #expect(try bench.texts("SELECT state FROM outbox") == ["delivered"])
+        #expect(await engine.nextDue() == nil)
+        await engine.stop(within: .zero)
+        bench.close()
+    }
+
+    @Test func `a rate of some calls a second is kept and used up`() async throws {
+        let bench = try await ScriptedBench("vg", "rate = \"20/s\"", conversations: 60)
+        let engine = try await bench.engine()
+        let startedAt = ContinuousClock.now
+        _ = await engine.run(cause: "request")
+        _ = await engine.finishCalls()
+        let duration = ContinuousClock.now - startedAt
+        #expect(bench.calls.all.count == 60)
+        // Twenty at once, forty in two seconds.
+        #expect(duration >= .milliseconds(1900) && duration < .seconds(8), "\(duration)")
+        await engine.stop(within: .zero)
+        bench.close()
+    }
+
     @Test func `a call that outlives its run asks for another one, which finds out when its row is due again`() async throws {
         let bench = try await ScriptedBench("vg", stall: "100ms", conversations: 1)
         let (asked, asks) = AsyncStream.makeStream(of: Void.self)

@@ -209,10 +209,17 @@ package struct RemoteGate: Equatable, Sendable {
     /// When retries that had to wait for the budget are worth asking for again.
     package mutating func retriesOpenAt(now: Instant) -> Instant { budget.opensAt(now: now) }
 
-    /// The first moment at which a call could go out, as far as holds are concerned; nil while paused.
-    package mutating func opensAt(now: Instant) -> Instant? {
+    /// How many calls the rate admits until the end of the span; nil where there is no rate.
+    package mutating func callsAvailable(within span: Span, now: Instant) -> Int? { bucket?.available(within: span, now: now) }
+
+    /// The first moment at which a call could go out, as far as holds and the rate are concerned; nil while paused.
+    /// - Parameter others: how many calls that the rate admits are left to somebody else.
+    package mutating func opensAt(leaving others: Int = 0, now: Instant) -> Instant? {
         if pausedAt != nil { return nil }
-        let waits = [throttle?.end(now: now), parkedAt == nil ? nil : probeWait?.end(now: now), breaker.opensAt(now: now)]
+        let waits = [
+            throttle?.end(now: now), parkedAt == nil ? nil : probeWait?.end(now: now), breaker.opensAt(now: now),
+            bucket?.opensAt(leaving: others, now: now),
+        ]
         return waits.compactMap { $0 }.reduce(now, max)
     }
 }

@@ -32,42 +32,51 @@ package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
 
 /// A token bucket that holds at most one second's worth of calls (at least one), so that a pause does not end in a burst.
 ///
-/// Counted in micro-tokens: no rounding drift, no floating point.
+/// A token is counted as as many parts as its period has milliseconds, and every millisecond adds as many parts as the period has calls:
+/// nothing is rounded, however slow the rate is and however often the bucket is asked.
 package struct TokenBucket: Equatable, Sendable {
-    private static let unit: Int64 = 1_000_000
-
     private let limit: RateLimit
+    /// What one call takes, in parts.
+    private let token: Int64
     private let capacity: Int64
     private var level: Int64
     private var filledAt: Instant
 
     package init(_ limit: RateLimit, now: Instant) {
         self.limit = limit
-        let perSecond = Int64(limit.calls) * 1000 / max(limit.period.milliseconds, 1)
-        capacity = max(perSecond, 1) * TokenBucket.unit
+        token = max(limit.period.milliseconds, 1)
+        capacity = max(Int64(limit.calls) * 1000 / token, 1) * token
         level = capacity
         filledAt = now
     }
 
     /// Takes a token, or says when there will be one. A clock that steps back delays by at most one token's time.
     package mutating func take(now: Instant) -> Instant? {
+        let moment = opensAt(now: now)
+        guard moment <= now else { return moment }
+        level -= token
+        return nil
+    }
+
+    /// When a token can be taken; now, when there is one. Takes nothing.
+    /// - Parameter others: how many tokens somebody else takes before.
+    package mutating func opensAt(leaving others: Int = 0, now: Instant) -> Instant {
         refill(now: now)
-        if level >= TokenBucket.unit {
-            level -= TokenBucket.unit
-            return nil
-        }
-        let missing = TokenBucket.unit - level
-        let perToken = limit.period.milliseconds * missing
-        let milliseconds = (perToken + Int64(limit.calls) * TokenBucket.unit - 1) / (Int64(limit.calls) * TokenBucket.unit)
-        return now + Span(milliseconds: max(milliseconds, 1))
+        let missing = token * Int64(others + 1) - level
+        guard missing > 0 else { return now }
+        let calls = Int64(max(limit.calls, 1))
+        return now + .milliseconds((missing + calls - 1) / calls)
+    }
+
+    /// How many tokens there are, those included that come within the span.
+    package mutating func available(within span: Span = .zero, now: Instant) -> Int {
+        refill(now: now)
+        return Int((level + span.milliseconds * Int64(limit.calls)) / token)
     }
 
     private mutating func refill(now: Instant) {
-        let elapsed = min(max((now - filledAt).milliseconds, 0), limit.period.milliseconds * 2)
-        let gained = elapsed * Int64(limit.calls) * TokenBucket.unit / max(limit.period.milliseconds, 1)
-        if gained > 0 || now < filledAt {
-            level = min(capacity, level + gained)
-            filledAt = now
-        }
+        let elapsed = min(max((now - filledAt).milliseconds, 0), token * 2)
+        level = min(capacity, level + elapsed * Int64(limit.calls))
+        filledAt = now
     }
 }

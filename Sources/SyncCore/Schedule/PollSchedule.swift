@@ -22,7 +22,7 @@ package struct PollSettings: Equatable, Sendable {
 /// | ended                  | when somebody asks                                     | an interval after it was begun                  |
 /// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after it was begun                  |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
-/// | held by the gate       | when the gate opens                                    | when the gate opens                             |
+/// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
 ///
 /// Invariants: one look at a time; who asks during a look is not forgotten; a moment that a clock step has put out of reach comes
 /// within its bound.
@@ -101,7 +101,9 @@ package struct PollSchedule: Equatable, Sendable {
 
     /// The remote may not be called before that moment; nil: nobody knows when it may.
     package mutating func held(until: Instant?, now: Instant) -> Bool {
-        let moment = max(until ?? now + (interval ?? PollSchedule.blindRest), now + PollSchedule.firstRest)
+        let wanted = max(until ?? now + (interval ?? PollSchedule.blindRest), now + PollSchedule.firstRest)
+        // What is farther away would be taken for the work of a clock step, and the gate be asked again at once, and again.
+        let moment = min(wanted, now + max(PollSchedule.longestRest, interval ?? .zero))
         restsUntil = moment
         if present == .list { listAt = moment }
         return finish()

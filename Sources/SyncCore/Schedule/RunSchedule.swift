@@ -41,7 +41,7 @@ package struct RunSchedule: Equatable, Sendable {
     private var changeDue: Instant?
     /// While running: when the lanes are told of a change.
     private var lookDue: Instant?
-    private var retryDue: Instant?
+    private var retryDue: BoundedWait?
     private var pendingRequest: RunCause?
     private var isRunning = false
     private var isStopping = false
@@ -87,11 +87,9 @@ package struct RunSchedule: Equatable, Sendable {
         lookDue = nil
         failuresInARow = hasFailed ? failuresInARow + 1 : 0
         let earliest = hasFailed ? now + min(.seconds(1) * (Int64(1) << min(failuresInARow - 1, 10)), .minutes(1)) : now
-        retryDue = nextDue.map { max($0, earliest) }
-        if hasFailed {
-            retryDue = min(retryDue ?? earliest, earliest)
-            changeDue = nil
-        }
+        // After a failure that moment is the latest as well.
+        retryDue = (hasFailed ? earliest : nextDue.map { max($0, earliest) }).map { BoundedWait(until: $0, now: now) }
+        if hasFailed { changeDue = nil }
         nextInterval = now + interval
         return proceed(now: now)
     }
@@ -107,8 +105,9 @@ package struct RunSchedule: Equatable, Sendable {
         // A clock that stepped back would put everything out of reach.
         nextInterval = min(nextInterval, now + interval)
         if let changeDue { self.changeDue = min(changeDue, now + debounce) }
-        guard let cause = dueCause(now: now) else {
-            return [.setAlarm([nextInterval, changeDue, retryDue].compactMap { $0 }.min() ?? nextInterval)]
+        let retryAt = retryDue?.end(now: now)
+        guard let cause = dueCause(retryAt: retryAt, now: now) else {
+            return [.setAlarm([nextInterval, changeDue, retryAt].compactMap { $0 }.min() ?? nextInterval)]
         }
         isRunning = true
         pendingRequest = nil
@@ -117,10 +116,10 @@ package struct RunSchedule: Equatable, Sendable {
         return [.startRun(cause)]
     }
 
-    private func dueCause(now: Instant) -> RunCause? {
+    private func dueCause(retryAt: Instant?, now: Instant) -> RunCause? {
         if let pendingRequest { return pendingRequest }
         if let changeDue, now >= changeDue { return .change }
-        if let retryDue, now >= retryDue { return .retry }
+        if let retryAt, now >= retryAt { return .retry }
         return now >= nextInterval ? .interval : nil
     }
 }

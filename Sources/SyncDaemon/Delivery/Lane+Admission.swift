@@ -30,6 +30,7 @@ extension Lane {
             switch admission {
             case .admitted:
                 buffer.removeFirst()
+                readTurn.deliveryAdmitted()
                 let (courier, credential, run) = (courier, credentials[remote.name] ?? Credential(token: ""), run)
                 inFlightByRun[run, default: 0] += 1
                 movedAt = now()
@@ -48,7 +49,8 @@ extension Lane {
     }
 
     func hold(until: Instant) -> Hold {
-        until - now() > Lane.shortHold ? .long : .short(until: until)
+        if let waitsUntil, until > waitsUntil { return .long }
+        return until - now() > Lane.shortHold ? .long : .short(until: until)
     }
 
     /// A claimed row that must not be sent: its lease is short, or it is a message whose window is over.

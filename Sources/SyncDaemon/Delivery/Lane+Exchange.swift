@@ -14,21 +14,22 @@ extension Lane {
     func exchangeIfNeeded(_ group: inout TaskGroup<Event>, isHeld: Bool) {
         guard !isExchanging else { return }
         let claim = claims.wanted(
-            buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping, isProbing: gate.isProbing)
-        if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim) }
+            buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping, isProbing: gate.isProbing,
+            admitted: gate.callsAvailable(within: Lane.rateLead, now: now()))
+        if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim, isHeld: isHeld) }
         guard let oldest = finished.first else {
-            if gate.stored != storedGate || !absenceRecords.isEmpty, gate.inFlight == 0 { exchange(&group, claim: 0) }
+            if gate.stored != storedGate || !absenceRecords.isEmpty, gate.inFlight == 0 { exchange(&group, claim: 0, isHeld: isHeld) }
             return
         }
         let deadline = oldest.finishedAt + Lane.linger
         if finished.count >= Lane.uncommittedLimit / 2 || gate.inFlight == 0 || gateChanged || now() >= deadline {
-            exchange(&group, claim: claim)
+            exchange(&group, claim: claim, isHeld: isHeld)
         } else {
             startTimer(&group, until: deadline)
         }
     }
 
-    func exchange(_ group: inout TaskGroup<Event>, claim: Int) {
+    func exchange(_ group: inout TaskGroup<Event>, claim: Int, isHeld: Bool) {
         isExchanging = true
         movedAt = now()
         claims.asked(for: claim)
@@ -45,7 +46,9 @@ extension Lane {
         gateChanged = false
         let request = ExchangeRequest(
             remote: remote.name, finished: committing, claim: claim, retries: retriesAllowed(), leaseDuration: remote.leaseDuration,
-            gate: storingGate == storedGate ? nil : storingGate, absences: absenceRecords)
+            gate: storingGate == storedGate ? nil : storingGate, absences: absenceRecords,
+            // A gate that is closed is waited for only when something waits behind it.
+            asksForDue: claim == 0 && isHeld && !isStopping)
         absenceRecords = []
         let commits = commits
         group.addTask {
@@ -92,6 +95,7 @@ extension Lane {
         if claims.hasAsked { retriesWait = reply.hasLeftRetries }
         claims.brought(reply.claimed.count)
         if reply.mayHaveMore { claims.mayBeDue() }
+        if let isSomethingDue = reply.isSomethingDue { claims.found(isSomethingDue: isSomethingDue) }
         committing = []
         buffer += reply.claimed
     }

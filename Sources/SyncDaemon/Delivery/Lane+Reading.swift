@@ -23,19 +23,24 @@ extension Lane {
     func read(_ call: OutboundCall, waitingAtMost longest: Span = Lane.shortHold) async -> ReadAnswer {
         guard !isStopping else { return .held(until: nil) }
         while true {
-            guard let opensAt = gate.opensAt(now: now()) else { return .held(until: nil) }
-            if opensAt > now() + longest { return .held(until: opensAt) }
+            let claimed = buffer.count + (isExchanging ? claims.askedFor : 0)
+            let others = readTurn.callsLeft(claimed: claimed, rowsWait: claims.mayHaveDue)
+            guard let opensAt = gate.opensAt(leaving: others, now: now()) else { return .held(until: nil) }
+            if opensAt > now() {
+                guard opensAt - now() <= longest else { return .held(until: opensAt) }
+                try? await Task.sleep(for: .milliseconds(max((opensAt - now()).milliseconds, 1)))
+                if isStopping { return .held(until: nil) }
+                continue
+            }
             let (admission, change) = gate.admit(now: now())
             report(change)
             switch admission {
             case .admitted:
+                readTurn.readAdmitted()
                 return await answer(to: call)
             case .paused:
                 return .held(until: nil)
-            case .wait(let until), .noRetry(let until):
-                guard until - now() <= longest else { return .held(until: until) }
-                try? await Task.sleep(for: .milliseconds(max((until - now()).milliseconds, 1)))
-            case .full:
+            case .wait, .noRetry, .full:
                 // Deliveries come first; their slots become free within a call's time.
                 try? await Task.sleep(for: .milliseconds(20))
             }

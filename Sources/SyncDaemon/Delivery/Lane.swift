@@ -12,6 +12,8 @@ package actor Lane {
     static let uncommittedLimit = 256
     /// A hold that ends sooner than this is waited out; for a longer one the claimed rows are put back.
     static let shortHold = Span.seconds(2)
+    /// Rows are claimed for the calls that the rate admits within this span: a commit that brings a claim takes about as long.
+    static let rateLead = Span.milliseconds(50)
 
     package nonisolated let remote: RemoteConfiguration
     let courier: Courier
@@ -36,6 +38,9 @@ package actor Lane {
     var finished: [FinishedCall] = []
     var committing: [FinishedCall] = []
     var claims: ClaimAhead
+    var readTurn = ReadTurn()
+    /// Holds that end after that moment are not waited out; nil: as many as there are.
+    var waitsUntil: Instant?
     /// Rows that have failed before are due and could not be claimed or sent, because the retry budget was used up.
     var retriesWait = false
     var isExchanging = false
@@ -161,6 +166,11 @@ package actor Lane {
         outlivesRun = isActive
     }
 
+    /// From that moment on no hold is waited out, however short it is.
+    package func waitNoLonger(than moment: Instant) {
+        waitsUntil = moment
+    }
+
     /// No new calls from now on. Calls in flight go on.
     package func stop() {
         isStopping = true
@@ -184,6 +194,9 @@ package actor Lane {
         let moment = now()
         return gate.opensAt(now: moment).map { retriesWait ? max($0, gate.retriesOpenAt(now: moment)) : $0 }
     }
+
+    /// Rows were due when the gate closed, and nobody is at work on them: they are sent when it opens, whenever they fell due.
+    package var hasLeftDueRows: Bool { !isActive && (claims.mayHaveDue || retriesWait) }
 
     package var isBusy: Bool { isActive }
     package var inFlight: Int { gate.inFlight }

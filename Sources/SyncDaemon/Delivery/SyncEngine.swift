@@ -120,7 +120,6 @@ package actor SyncEngine {
     }
 
     private func carryOut(_ summary: inout Summary) async throws {
-        guard parts.store.isInPlace else { throw StoreError.replaced(path: parts.store.path) }
         try await recover()
         let participations = configuration.remotes.map(\.participation)
         for name in try await parts.store.dropStrayFeed(participations) {
@@ -249,7 +248,10 @@ package actor SyncEngine {
             // lane last looked: it does not look while the run waits for another one.
             let lookedAt = min(await lane.lookedAt ?? now, now)
             var due = try? await parts.store.nextDue(lane.remote.name, after: lookedAt)
-            if opensAt > now, (try? await parts.store.hasPending(lane.remote.name)) == true { due = min(due ?? opensAt, opensAt) }
+            let isLeft = await lane.hasLeftDueRows
+            if opensAt > now || isLeft, (try? await parts.store.hasPending(lane.remote.name)) == true {
+                due = min(due ?? opensAt, opensAt)
+            }
             if let due {
                 let moment = max(due, opensAt, now + .milliseconds(20))
                 earliest = min(earliest ?? moment, moment)
@@ -288,6 +290,11 @@ package actor SyncEngine {
     /// Writes the counts of failures that were not written one by one, as far as their minute is over.
     package func reportRepeats() {
         reporter.reportRepeats()
+    }
+
+    /// For `sync --drain`: no lane waits for its gate beyond that moment.
+    package func waitNoLonger(than moment: Instant) async {
+        for lane in lanes { await lane.waitNoLonger(than: moment) }
     }
 
     /// Nothing is being delivered and nothing waits to be planned.

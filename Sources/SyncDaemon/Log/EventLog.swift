@@ -62,67 +62,87 @@ package struct LogEvent: Sendable, Equatable {
     }
 }
 
-/// Writes events to standard output, one a line, in the order in which they happen.
+/// Writes events, one a line, in the order in which they happen. Whoever has something to say never waits for its reader (``LogWriter``).
 package final class EventLog: Sendable {
-    private let settings: Mutex<Configuration.Log>
-    private let output: Mutex<@Sendable (String) -> Void>
-    private let now: @Sendable () -> Instant
-    /// systemd reads a priority from the beginning of lines when standard output is its journal.
-    private let hasPriorityPrefix: Bool
-    private let journal: JournalWriter
+    private enum Sink {
+        case queued(LogWriter)
+        /// In the call, one at a time.
+        case direct
+    }
 
+    private final class Settings: Sendable {
+        let value: Mutex<Configuration.Log>
+        init(_ settings: Configuration.Log) { value = Mutex(settings) }
+    }
+
+    private let settings: Settings
+    private let output: Mutex<LogOutput>
+    private let render: @Sendable (LogEvent, Instant, LogFormat) -> LogBacklog.Line
+    private let now: @Sendable () -> Instant
+    private let sink: Sink
+
+    /// A log on standard output, or on another descriptor. Lines that nobody reads are dropped and counted.
     package init(
         _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
-        now: @escaping @Sendable () -> Instant = SystemClock.now,
-        output: @escaping @Sendable (String) -> Void = EventLog.standardOutput
+        descriptor: Int32 = STDOUT_FILENO, now: @escaping @Sendable () -> Instant = SystemClock.now
     ) {
-        self.settings = Mutex(settings)
-        self.hasPriorityPrefix = hasPriorityPrefix
-        self.journal = journal
-        self.now = now
+        let output = LogOutput(hasPriorityPrefix: hasPriorityPrefix, journal: journal) { StandardOutput.write($0, to: descriptor) }
+        let shared = Settings(settings)
+        self.settings = shared
         self.output = Mutex(output)
+        self.now = now
+        render = { output.render($0, at: $1, as: $2) }
+        sink = .queued(
+            LogWriter { next in
+                switch next {
+                case .line(let line): output.write(line, now: now)
+                case .dropped(let dropped):
+                    let format = shared.value.withLock { $0.format }
+                    output.write(output.render(EventLog.event(dropped), at: now(), as: format), now: now)
+                }
+            })
+    }
+
+    /// A log for a reader that never stalls.
+    /// - Parameter output: gets every line, without its line feed, before ``write(_:)`` returns.
+    package init(
+        _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
+        now: @escaping @Sendable () -> Instant = SystemClock.now, output: @escaping @Sendable (String) -> Void
+    ) {
+        let lines = LogOutput(hasPriorityPrefix: hasPriorityPrefix, journal: journal) {
+            output(String(decoding: $0.dropLast(), as: UTF8.self))
+        }
+        self.settings = Settings(settings)
+        self.output = Mutex(lines)
+        self.now = now
+        render = { lines.render($0, at: $1, as: $2) }
+        sink = .direct
     }
 
     package func configure(_ settings: Configuration.Log) {
-        self.settings.withLock { $0 = settings }
+        self.settings.value.withLock { $0 = settings }
     }
 
     package func write(_ event: LogEvent) {
-        let settings = settings.withLock { $0 }
+        let settings = settings.value.withLock { $0 }
         guard event.level >= settings.level else { return }
         // A call that went well is of interest to those who asked for all of them.
         if settings.deliveries == .failures, event.name == "delivery.attempted", event.level == .info { return }
-        output.withLock { write in
-            if settings.format == .journal {
-                switch journal.write(event) {
-                case .taken: return
-                case .refused(let isFirst): if isFirst { write(line(EventLog.journalUnavailable, .journal)) }
-                }
-            }
-            write(line(event, settings.format))
+        switch sink {
+        case .queued(let writer):
+            writer.append(isImportant: event.level >= .warning, now: now) { render(event, $0, settings.format) }
+        case .direct:
+            output.withLock { $0.write(render(event, now(), settings.format), now: now) }
         }
     }
 
-    private static let journalUnavailable = LogEvent("log.journal_unavailable", level: .warning)
-        .with("path", JournalWriter.systemPath).with("hint", "lines go to standard output; log.format \"logfmt\" does without the journal")
-
-    private func line(_ event: LogEvent, _ format: LogFormat) -> String {
-        let line = LogLine.render(event, at: now(), as: format)
-        return hasPriorityPrefix ? "<\(event.level.priority)>\(line)" : line
+    /// Before the process ends. What is not written within `bound`, or while the reader takes nothing for the length of `stall`, is lost.
+    package func flush(within bound: Span, stall: Span) async {
+        if case .queued(let writer) = sink { await writer.flush(within: bound, stall: stall) }
     }
 
-    package static let standardOutput: @Sendable (String) -> Void = { line in
-        // One write a line: lines of several processes on one pipe do not mix. A reader that went away is no reason to stop.
-        let bytes = Array((line + "\n").utf8)
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
-            if written <= 0 {
-                if errno == EINTR { continue }
-                return
-            }
-            rest = rest.dropFirst(written)
-        }
+    private static func event(_ dropped: LogBacklog.Dropped) -> LogEvent {
+        LogEvent("log.dropped", level: .warning).with("count", dropped.count).with("since", dropped.since.iso8601)
     }
 
     /// Whether standard output is connected to the journal (systemd.exec(5), JOURNAL_STREAM).

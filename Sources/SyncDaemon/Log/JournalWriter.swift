@@ -1,9 +1,13 @@
+import Glibc
 import Synchronization
 
 /// Sends entries to the journal's socket. A journal that is not there or does not take an entry is reported once; its lines go to
 /// standard output until it takes one again.
 package final class JournalWriter: Sendable {
     package static let systemPath = "/run/systemd/journal/socket"
+
+    /// Between two attempts to send to a journal whose queue is full, in microseconds.
+    private static let (shortestPause, longestPause): (UInt32, UInt32) = (1000, 100_000)
 
     private struct State {
         var socket: DatagramSocket?
@@ -22,15 +26,28 @@ package final class JournalWriter: Sendable {
         self.path = path
     }
 
-    func write(_ event: LogEvent) -> Result {
+    /// Blocks while the journal is there and takes nothing: its queue is full, and it reads later.
+    func write(_ entry: [UInt8]) -> Result {
         state.withLock { state in
             if state.socket == nil { state.socket = DatagramSocket(path: path) }
-            if let socket = state.socket, socket.send(JournalEntry.datagram(event)) {
+            if let socket = state.socket, JournalWriter.send(entry, socket) {
                 state.hasFailed = false
                 return .taken
             }
             defer { state.hasFailed = true }
             return .refused(isFirst: !state.hasFailed)
+        }
+    }
+
+    private static func send(_ entry: [UInt8], _ socket: DatagramSocket) -> Bool {
+        var pause = JournalWriter.shortestPause
+        while true {
+            switch socket.send(entry) {
+            case .sent: return true
+            case .failed: return false
+            case .full: usleep(pause)
+            }
+            pause = min(pause * 2, JournalWriter.longestPause)
         }
     }
 }

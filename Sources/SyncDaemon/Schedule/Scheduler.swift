@@ -3,13 +3,11 @@ import SyncCore
 import SyncStore
 
 /// Starts runs at the right moments. Owns a ``RunSchedule`` on a serial Dispatch queue, with one wall-clock timer armed for the
-/// earliest moment at which something is due: there is no polling.
+/// earliest moment at which something is due, and a ``LookSchedule`` that says when the database is asked for commits of others: right
+/// after its files were written, and once a second.
 package actor Scheduler {
     private let executor = DispatchQueueExecutor(label: "convosync.scheduler")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
-    /// How long after a hint the database is looked at again: the file's event comes before the commit can be seen.
-    private static let secondLooks: [Int] = [1, 5, 20, 100]
 
     private let store: Store
     private let now: @Sendable () -> Instant
@@ -18,8 +16,11 @@ package actor Scheduler {
     private var schedule: RunSchedule
     private var timer: (any DispatchSourceTimer)?
     private var watcher: FileWatcher?
+    private var looks = LookSchedule()
+    private var lookTimer: (any DispatchSourceTimer)?
     private var dataVersion: Int64 = -1
-    private var looksPlanned = 0
+    /// When the database was last looked at, by the wall clock.
+    private var lookedAt: Instant
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private var isStopped = false
     /// Nil while a run is in progress.
@@ -33,15 +34,18 @@ package actor Scheduler {
         self.now = now
         runEngine = run
         self.lookForDue = lookForDue
+        lookedAt = now()
         schedule = RunSchedule(interval: settings.interval, debounce: settings.debounce, now: now())
     }
 
-    /// - Returns: whether changes of the file are noticed at once; if not, the interval finds them.
+    /// - Returns: whether changes of the file are noticed at once; if not, within a second.
     package func start() async -> Bool {
         dataVersion = (try? await store.dataVersion()) ?? -1
-        watcher = FileWatcher(paths: [store.path, "\(store.path)-wal"], mask: FileWatcher.writes, queue: executor.queue) {
+        // SQLite keeps its log beside the file that links lead to.
+        watcher = FileWatcher(paths: [store.path, "\(store.realPath)-wal"], mask: FileWatcher.writes, queue: executor.queue) {
             @Sendable [weak self] events in self?.assumeIsolated { $0.take(events) }
         }
+        startLooking()
         carryOut(schedule.start(now: now()))
         return watcher != nil
     }
@@ -64,24 +68,48 @@ package actor Scheduler {
 
     /// Events are only a hint: they come before the commit is published, and our own commits cause them as well. `data_version` tells.
     private func take(_ events: FileWatcher.Events) {
-        guard watcher?.concern(events) == true else { return }
-        // One series of looks at a time serves any number of events; the last look comes after the last event.
-        let isLooking = looksPlanned > 0
-        for milliseconds in isLooking ? Scheduler.secondLooks.suffix(1) : Scheduler.secondLooks[...] {
-            looksPlanned += 1
-            executor.queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { @Sendable [weak self] in
-                self?.assumeIsolated { $0.look() }
-            }
-            if looksPlanned > 16 { break }
-        }
+        guard watcher?.concern(events) == true, let span = looks.written() else { return }
+        planLook(after: span)
+    }
+
+    private func startLooking() {
+        guard !isStopped, lookTimer == nil else { return }
+        let timer = DispatchSource.makeTimerSource(queue: executor.queue)
+        timer.setEventHandler { @Sendable [weak self] in self?.assumeIsolated { $0.look() } }
+        lookTimer = timer
+        planLook(after: LookSchedule.rest)
+        timer.activate()
+    }
+
+    private func planLook(after span: Span) {
+        let leeway: DispatchTimeInterval = span < LookSchedule.rest ? .microseconds(200) : .milliseconds(50)
+        lookTimer?.schedule(deadline: .now() + .milliseconds(Int(span.milliseconds)), leeway: leeway)
     }
 
     private func look() {
-        looksPlanned -= 1
+        guard looks.lookBegins() else { return }
         Task {
-            guard let version = try? await store.dataVersion(), version != dataVersion else { return }
+            var version: Int64?
+            do {
+                version = try await store.dataVersion()
+            } catch {
+                // A database that fails is the business of the next run, which reports it; lost files, of who waits for that.
+            }
+            looked(version)
+        }
+    }
+
+    private func looked(_ version: Int64?) {
+        let isNew = version != nil && version != dataVersion
+        planLook(after: looks.looked(isNew: isNew))
+        let moment = now()
+        defer { lookedAt = moment }
+        if let version, isNew {
             dataVersion = version
-            carryOut(schedule.databaseChanged(now: now()))
+            carryOut(schedule.databaseChanged(now: moment))
+        } else if moment < lookedAt {
+            // The timer goes by the wall clock: what was a moment ahead is hours ahead now.
+            carryOut(schedule.alarm(now: moment))
         }
     }
 
@@ -129,6 +157,8 @@ package actor Scheduler {
         alarmAt = nil
         timer?.cancel()
         timer = nil
+        lookTimer?.cancel()
+        lookTimer = nil
         watcher = nil
         for waiter in stopWaiters { waiter.resume() }
         stopWaiters = []

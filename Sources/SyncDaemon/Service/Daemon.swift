@@ -21,6 +21,14 @@ package actor Daemon {
     private let upkeep: Upkeep
     private let signals: UnixSignalsSequence
     private let notifier = ServiceNotifier()
+    /// When a stop is to be over: `schedule.shutdown_timeout` after it began.
+    private var stopBy: Instant?
+
+    /// How long calls in flight may go on whose outcome cannot be recorded any more.
+    private static let lostStoreTimeout = Span.seconds(1)
+    /// A log whose reader takes nothing for this long is not waited for at the end.
+    private static let logStall = Span.seconds(1)
+    private static let shortestFlush = Span.milliseconds(250)
 
     /// Lets an engine that was made before its scheduler ask for a run.
     private actor WakeUp {
@@ -83,17 +91,44 @@ package actor Daemon {
         notifier.ready()
         let watch = ServiceWatch(notifier, log: log, now: now) { await self.watched }
         let stateLines = Task { await writeStateLines() }
-        for await signal in signals {
-            if signal == .sighup {
-                await reload()
-            } else {
+        var lost: StoreError?
+        waiting: for await occasion in occasions() {
+            switch occasion {
+            case .signal(.sighup): await reload()
+            case .signal(let signal):
                 await stop(because: signal == .sigterm ? "SIGTERM" : "SIGINT")
-                break
+                break waiting
+            case .storeLost(let loss):
+                await stop(after: loss)
+                lost = loss.error
+                break waiting
             }
         }
         stateLines.cancel()
         watch.end()
         log.write(LogEvent("service.stopped", level: .notice))
+        if let lost { throw lost }
+    }
+
+    /// What the service waits for.
+    private enum Occasion: Sendable {
+        case signal(UnixSignal)
+        case storeLost(Store.Loss)
+    }
+
+    private func occasions() -> AsyncStream<Occasion> {
+        let (occasions, continuation) = AsyncStream.makeStream(of: Occasion.self)
+        store.whenLost { continuation.yield(.storeLost($0)) }
+        let signals = signals
+        let forwarding = Task { for await signal in signals { continuation.yield(.signal(signal)) } }
+        continuation.onTermination = { @Sendable _ in forwarding.cancel() }
+        return occasions
+    }
+
+    /// Until the moment by which the process is to have ended, as far as its reader takes lines.
+    package func flushLog() async {
+        let bound = max((stopBy ?? now()) - now(), Daemon.shortestFlush)
+        await log.flush(within: bound, stall: Daemon.logStall)
     }
 
     /// Before the first run: a second service with the same address ends without having sent anything.
@@ -115,17 +150,31 @@ package actor Daemon {
         if await !scheduler.start() {
             log.write(
                 LogEvent("watch.unavailable", level: .warning).with("path", store.path)
-                    .with("hint", "changes are found at the next interval (schedule.interval); check fs.inotify.max_user_instances"))
+                    .with("hint", "changes are found within a second; check fs.inotify.max_user_instances"))
         }
     }
 
     private func stop(because reason: String) async {
+        stopBy = now() + configuration.schedule.shutdownTimeout
         log.write(
             LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await engine.inFlight()))
         // Cutting off and writing down takes a while beyond the bound for calls.
         notifier.stopping(within: configuration.schedule.shutdownTimeout + .seconds(20))
         await webhooks.stop()
         await stopWork()
+    }
+
+    /// The files of the database are gone. Webhook calls are answered 503 until the end: the store takes nothing any more.
+    private func stop(after loss: Store.Loss) async {
+        stopBy = now() + min(configuration.schedule.shutdownTimeout, Daemon.lostStoreTimeout + .seconds(2))
+        log.write(StoreLossEvent.event(loss, path: store.path))
+        log.write(
+            LogEvent("service.stopping", level: .notice).with("reason", "the database was lost").with("in_flight", await engine.inFlight()))
+        notifier.stopping(within: .seconds(30))
+        async let schedulerStopped: Void = scheduler.stop()
+        await engine.stop(within: min(configuration.schedule.shutdownTimeout, Daemon.lostStoreTimeout))
+        await schedulerStopped
+        await webhooks.stop()
     }
 
     /// The run in progress ends with the calls it waits for, so both are told at once.

@@ -35,6 +35,7 @@ package struct OneShot: Sendable {
     /// - Throws: `StoreError` when the database cannot be used at all, a ``ConfigurationError`` for credentials.
     package func run(drain: Span?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let store = try Store(path: configuration.databasePath, access: .migrating)
+        store.whenLost { [log] in log.write(StoreLossEvent.event($0, path: configuration.databasePath)) }
         let engine = try await SyncEngine(
             configuration, .init(store: store, log: log, now: now), patience: OneShot.patience, readPatience: configuration.schedule.stall)
         let interrupted = Task {
@@ -44,7 +45,9 @@ package struct OneShot: Sendable {
             }
         }
         let shown = Task { await show(progress, store: store, engine: engine) }
-        var outcome = await runs(engine, store: store, until: drain.map { now() + $0 })
+        let deadline = drain.map { now() + $0 }
+        if let deadline { await engine.waitNoLonger(than: deadline) }
+        var outcome = await runs(engine, store: store, until: deadline)
         shown.cancel()
         // The database is of no use to anybody else for the moment; a failure is no reason to fail after all was delivered.
         let housekeeper = Housekeeper(store: store, log: log, settings: configuration.retention)

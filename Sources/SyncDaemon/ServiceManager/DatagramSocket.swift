@@ -30,15 +30,27 @@ final class DatagramSocket: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// - Returns: whether the other side has it.
-    func send(_ bytes: [UInt8]) -> Bool {
-        let flags = Int32(MSG_NOSIGNAL)
+    enum Result: Equatable, Sendable {
+        /// The other side has it, or will have it when it reads.
+        case sent
+        /// The other side has not read what it got before.
+        case full
+        case failed
+    }
+
+    /// Never blocks.
+    func send(_ bytes: [UInt8]) -> Result {
+        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
         while true {
             let sent = withUnsafePointer(to: address) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { sendto(descriptor, bytes, bytes.count, flags, $0, length) }
             }
-            if sent < 0, errno == EINTR { continue }
-            return sent == bytes.count
+            if sent == bytes.count { return .sent }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN, ENOBUFS: return .full
+            default: return .failed
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
+import Dispatch
 import Foundation
 import SyncCore
+import Synchronization
 
 /// Tells systemd how the service is doing, in the protocol of sd_notify(3). Without a service manager nothing is said.
 package struct ServiceNotifier: Sendable {
     private let socket: DatagramSocket?
+    private let backlog = Backlog()
     /// How often `WATCHDOG=1` has to come; nil: nobody waits for it (sd_watchdog_enabled(3)).
     package let watchdog: Span?
 
@@ -31,16 +34,44 @@ package struct ServiceNotifier: Sendable {
         send(["STOPPING=1", "EXTEND_TIMEOUT_USEC=\(bound.milliseconds * 1000)"])
     }
 
-    package func status(_ line: String) { send(["STATUS=\(ServiceNotifier.oneLine(line))"]) }
+    package func status(_ line: String) { send(["STATUS=\(ServiceNotifier.oneLine(line))"], comesAgain: true) }
 
-    package func alive() { send(["WATCHDOG=1"]) }
+    package func alive() { send(["WATCHDOG=1"], comesAgain: true) }
 
     private static func oneLine(_ text: String) -> String {
         String(text.map { $0.isNewline ? " " : $0 }.prefix(400))
     }
 
-    /// One datagram for all of it: they take effect together.
-    private func send(_ assignments: [String]) {
-        _ = socket?.send(Array(assignments.joined(separator: "\n").utf8))
+    /// One datagram for all of it: they take effect together. A manager that does not read keeps nobody waiting.
+    /// - Parameter comesAgain: what will be said again by itself need not be kept for a manager that does not read.
+    private func send(_ assignments: [String], comesAgain: Bool = false) {
+        guard let socket else { return }
+        let bytes = Array(assignments.joined(separator: "\n").utf8)
+        let mayOvertake = comesAgain || !backlog.isWaiting
+        if mayOvertake, socket.send(bytes) != .full { return }
+        if !comesAgain { backlog.add(bytes, to: socket) }
+    }
+
+    /// What the manager must hear, and had no room for.
+    private final class Backlog: Sendable {
+        /// In microseconds; and how often it is tried: half a minute in all.
+        private static let (pause, attempts): (UInt32, Int) = (50_000, 600)
+
+        private let queue = DispatchQueue(label: "convosync.notify")
+        private let waiting = Mutex(0)
+
+        var isWaiting: Bool { waiting.withLock { $0 > 0 } }
+
+        /// In the order in which it was said.
+        func add(_ bytes: [UInt8], to socket: DatagramSocket) {
+            waiting.withLock { $0 += 1 }
+            queue.async { @Sendable [self] in
+                for _ in 0..<Backlog.attempts {
+                    guard socket.send(bytes) == .full else { break }
+                    usleep(Backlog.pause)
+                }
+                waiting.withLock { $0 -= 1 }
+            }
+        }
     }
 }

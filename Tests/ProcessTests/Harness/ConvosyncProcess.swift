@@ -57,6 +57,7 @@ final class ConvosyncProcess: Sendable {
         }
     }
 
+    var pid: pid_t { child.pid }
     var hasEnded: Bool { progress.value.exitCode != nil }
     var events: [SandboxJSON] { progress.value.events }
     var output: String { String(decoding: progress.value.output, as: UTF8.self) }

@@ -1,10 +1,12 @@
 import Dispatch
 import Foundation
 
-/// A single HTTP call over loopback, written by hand; the answer is read and not looked at.
+/// A single HTTP call over loopback, written by hand.
 enum RawCall {
-    static func post(port: UInt16, path: String, header: String, body: String) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+    /// - Returns: the status code; nil when the connection was closed without one.
+    @discardableResult
+    static func post(port: UInt16, path: String, header: String, body: String) async throws -> Int? {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int?, any Error>) in
             // Blocks, so not in the cooperative pool.
             DispatchQueue(label: "process-tests.call").async { @Sendable in
                 continuation.resume(with: Result { try send(port, path, header, body) })
@@ -12,7 +14,7 @@ enum RawCall {
         }
     }
 
-    private static func send(_ port: UInt16, _ path: String, _ header: String, _ body: String) throws {
+    private static func send(_ port: UInt16, _ path: String, _ header: String, _ body: String) throws -> Int? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -31,6 +33,8 @@ enum RawCall {
         let bytes = Array(text.utf8)
         guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { throw HarnessError("not sent") }
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
+        var response: [UInt8] = []
+        while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 { response += buffer[..<count] }
+        return String(decoding: response.prefix(64), as: UTF8.self).split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
 }

@@ -1,0 +1,26 @@
+import Glibc
+
+/// Standard output as a place for lines: one write a line, so that lines of several processes on one pipe do not mix.
+package enum StandardOutput {
+    /// Blocks while nobody reads; also where somebody has made the descriptor non-blocking, as some supervisors do. A reader that went
+    /// away is no reason to stop.
+    static func write(_ line: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
+        var rest = line[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written > 0 {
+                rest = rest.dropFirst(written)
+            } else if errno == EAGAIN {
+                _ = isWritable(descriptor, within: -1)
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+
+    /// Whether a few bytes can be written now, or within so many milliseconds; -1: however long that takes.
+    package static func isWritable(_ descriptor: Int32, within milliseconds: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&entry, 1, milliseconds) > 0
+    }
+}

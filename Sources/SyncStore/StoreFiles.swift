@@ -1,0 +1,212 @@
+import Foundation
+import Synchronization
+
+/// The three files of an open database: which ones our connection has open, and whether they still are what others find at the path.
+///
+/// Two processes that have different files under one name write two databases: what the one acknowledges, the other never sees, and a
+/// log that is gone takes its commits along ("How To Corrupt An SQLite Database File", https://sqlite.org/howtocorrupt.html, section 1).
+///
+/// None of the files is ever opened here: closing it again would take away the locks of our own connection (the same page, section 2.2).
+final class StoreFiles: Sendable {
+    private struct Identity: Equatable, Sendable {
+        var device: UInt64
+        var inode: UInt64
+
+        init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+        }
+    }
+
+    /// One of the files.
+    private struct File: Sendable {
+        var path: String
+        /// The connection's own; nil where /proc is not to be had.
+        var descriptor: Int32?
+        var identity: Identity
+
+        /// - Parameter otherName: where to look for it when it is opened by another name, as a link.
+        init?(_ path: String, isOpenAs name: String) {
+            self.path = path
+            descriptor = File.descriptor(of: name)
+            var status = stat()
+            guard descriptor.map({ fstat($0, &status) == 0 }) ?? (stat(path, &status) == 0) else { return nil }
+            identity = Identity(status)
+        }
+
+        /// The number under which this process has a file open (proc(5), /proc/pid/fd).
+        private static func descriptor(of path: String) -> Int32? {
+            guard let folder = opendir("/proc/self/fd") else { return nil }
+            defer { closedir(folder) }
+            let wanted = path.utf8.map { CChar(bitPattern: $0) }
+            var found: Int32?
+            var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+            while let entry = readdir(folder) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                guard let number = Int32(name), number > STDERR_FILENO else { continue }
+                let count = readlink("/proc/self/fd/\(name)", &target, target.count)
+                if count == wanted.count, target[..<count].elementsEqual(wanted) { found = max(found ?? number, number) }
+            }
+            return found
+        }
+
+        /// What is at the path now.
+        func present() -> Result<Identity, POSIXFailure> {
+            var status = stat()
+            return stat(path, &status) == 0 ? .success(Identity(status)) : .failure(POSIXFailure(code: errno))
+        }
+
+        /// The connection's own file, whatever is at the path.
+        func openStatus() -> stat? {
+            var status = stat()
+            guard let descriptor, fstat(descriptor, &status) == 0, Identity(status) == identity else { return nil }
+            return status
+        }
+
+        func bytes(_ count: Int) -> [UInt8]? {
+            guard let descriptor, openStatus() != nil else { return nil }
+            var bytes = [UInt8](repeating: 0, count: count)
+            return pread(descriptor, &bytes, count, 0) == count ? bytes : nil
+        }
+    }
+
+    private struct POSIXFailure: Error {
+        var code: Int32
+    }
+
+    /// Where the -wal file is: beside the file that links lead to.
+    let realPath: String
+    private let database: File?
+    private let log: File?
+    private let index: File?
+    private let watch = Mutex(OverwriteWatch())
+
+    /// After the first read transaction: before it, SQLite has not opened the log.
+    /// - Parameter withLog: whether this connection writes. The log of one that only reads may come and go with others.
+    init(_ path: String, withLog: Bool) {
+        let real = StoreFiles.resolve(path)
+        realPath = real
+        database = File(path, isOpenAs: real)
+        log = withLog ? File("\(real)-wal", isOpenAs: "\(real)-wal") : nil
+        index = withLog ? File("\(real)-shm", isOpenAs: "\(real)-shm") : nil
+        _ = watch.withLock { $0.looked(look()) }
+    }
+
+    /// SQLite follows all links before it opens a file, and names the others after what it has found.
+    static func resolve(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// What happened to the files; nil: they are in place.
+    func loss() -> StoreLoss? {
+        if let database {
+            switch database.present() {
+            case .failure(let failure):
+                return failure.code == ENOENT ? .databaseGone : .unreachable(String(cString: strerror(failure.code)))
+            case .success(let identity) where identity != database.identity: return .databaseReplaced
+            case .success: break
+            }
+        }
+        for file in [log, index].compactMap({ $0 }) {
+            switch file.present() {
+            case .failure(let failure): return failure.code == ENOENT ? .logGone : .unreachable(String(cString: strerror(failure.code)))
+            case .success(let identity) where identity != file.identity: return .logReplaced
+            case .success: break
+            }
+        }
+        return watch.withLock { $0.looked(look()) } ? .overwritten : nil
+    }
+
+    /// Whether checkpoints leave a trace that can be read; not while one that was interrupted has not been made good.
+    var isSettled: Bool { logState()?.isSettled != false }
+
+    private func logState() -> OverwriteWatch.LogState? {
+        index?.bytes(OverwriteWatch.LogState.length).flatMap { OverwriteWatch.LogState($0) }
+    }
+
+    private func look() -> OverwriteWatch.Look? {
+        // A checkpoint between the two readings shows in the second one.
+        guard let before = logState(), before.isSettled, let status = database?.openStatus(), logState() == before else { return nil }
+        let nanoseconds = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        return .init(file: .init(modifiedNanoseconds: nanoseconds, size: Int64(status.st_size)), log: before)
+    }
+
+    // MARK: After a loss
+
+    /// Whether the commits that the log holds have lost their place, and can be brought to the database file: nobody has begun another log.
+    func canStillCheckpoint(after loss: StoreLoss) -> Bool {
+        guard loss == .logGone, let log, case .failure(let failure) = log.present() else { return false }
+        return failure.code == ENOENT
+    }
+
+    /// Takes a log away that belongs to the former content of the database: SQLite would put its pages into the present one.
+    ///
+    /// Not while another process has one of the two open: it would go on writing to the log under its new name.
+    /// - Returns: where it is now; nil when it stays where it is.
+    func setStaleLogAside(after loss: StoreLoss) -> String? {
+        guard loss == .overwritten || loss == .databaseReplaced, let log, let database, !isUsedByOthers(database.descriptor) else {
+            return nil
+        }
+        guard case .success(let identity) = log.present(), identity == log.identity else { return nil }
+        if loss == .overwritten {
+            // A log that was copied along with the file has other salts than the wal-index.
+            guard let salts = logState()?.salts, let header = log.bytes(24), salts == StoreFiles.salts(header) else { return nil }
+        } else {
+            // Another file than the one our connection has open, so nothing of ours depends on its locks.
+            let descriptor = open(database.path, O_RDWR | O_CLOEXEC)
+            guard descriptor >= 0 else { return nil }
+            defer { close(descriptor) }
+            guard !isUsedByOthers(descriptor) else { return nil }
+        }
+        let aside = "\(log.path).stale-\(log.identity.inode)"
+        guard rename(log.path, aside) == 0 else { return nil }
+        if let index { unlink(index.path) }
+        return aside
+    }
+
+    /// As they stand in the wal-index: its numbers have this machine's byte order, but the salts are copied as they are.
+    private static func salts(_ header: [UInt8]) -> UInt64 {
+        header.withUnsafeBytes { bytes in
+            UInt64(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)) << 32
+                | UInt64(bytes.loadUnaligned(fromByteOffset: 20, as: UInt32.self))
+        }
+    }
+
+    /// Every connection in WAL mode holds a lock on these bytes ("File Locking And Concurrency In SQLite Version 3", SHARED).
+    private func isUsedByOthers(_ descriptor: Int32?) -> Bool {
+        guard let descriptor else { return true }
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        lock.l_start = 0x4000_0002
+        lock.l_len = 510
+        return fcntl(descriptor, F_GETLK, &lock) != 0 || lock.l_type != Int16(F_UNLCK)
+    }
+}
+
+/// What happened to the files of an open database.
+package enum StoreLoss: Equatable, Sendable {
+    case databaseGone
+    case databaseReplaced
+    case logGone
+    case logReplaced
+    case overwritten
+    /// The folder cannot be looked into any more.
+    case unreachable(String)
+
+    /// Half a sentence about the file at that path.
+    func text(_ path: String) -> String {
+        switch self {
+        case .databaseGone: "\(path) was deleted while it was open"
+        case .databaseReplaced: "\(path) was replaced by another file while it was open"
+        case .logGone: "\(path)-wal or \(path)-shm was deleted while the database was open"
+        case .logReplaced: "\(path)-wal or \(path)-shm was replaced while the database was open"
+        case .overwritten: "\(path) was overwritten by something other than SQLite while it was open"
+        case .unreachable(let reason): "\(path) can no longer be reached: \(reason)"
+        }
+    }
+}

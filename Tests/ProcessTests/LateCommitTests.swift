@@ -1,0 +1,90 @@
+import Foundation
+import GRDB
+import Sandbox
+import Testing
+
+/// Commits that can be seen later than they were written, and databases behind links.
+@Suite(.serialized) struct LateCommitTests {
+    @Test func `a commit is sent within 1.2 s of being visible, however long the disk took for it`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            _ = try await scenario.startDaemon()
+            try await scenario.request("helpdesk", containing: "revision 0 of c1")
+            try await scenario.application.writeWithoutTransaction { try SlowDisk.slow($0) }
+            defer { SlowDisk.setDelay(milliseconds: 0) }
+            for (number, delay) in [UInt32(90), 200, 350, 900].enumerated() {
+                #expect(try await scenario.settle())
+                SlowDisk.setDelay(milliseconds: delay)
+                try await scenario.setTitle("late \(number)", of: "c1")
+                let visibleAt = Int(Date().timeIntervalSince1970 * 1000)
+                SlowDisk.setDelay(milliseconds: 0)
+                let arrivedAt = try await scenario.request("vg", containing: "late \(number)").arrivedAt.milliseconds
+                #expect(arrivedAt - visibleAt < 1200, "\(delay) ms: \(arrivedAt - visibleAt) ms")
+            }
+        }
+    }
+
+    @Test func `a transaction that is written long before its end is sent at once when it is committed`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...40)
+            _ = try await scenario.startDaemon()
+            #expect(try await scenario.remainingDifferences() == [])
+            #expect(try await scenario.settle())
+            try await scenario.application.writeWithoutTransaction { db in
+                // A cache of a few pages: what does not fit goes to the log before the commit.
+                try db.execute(sql: "PRAGMA cache_size = 5")
+                try db.inTransaction(.immediate) {
+                    try db.execute(sql: "UPDATE conversations SET title = 'spilt ' || id || hex(randomblob(2000))")
+                    usleep(1_500_000)
+                    return .commit
+                }
+            }
+            let visibleAt = Int(Date().timeIntervalSince1970 * 1000)
+            let arrivedAt = try await scenario.request("vg", containing: "spilt ").arrivedAt.milliseconds
+            #expect(arrivedAt - visibleAt < 1200, "\(arrivedAt - visibleAt) ms")
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `changes of a database behind links are noticed at once`(isChain: Bool) async throws {
+        try await withScenario { scenario in
+            let files = FileManager.default
+            for folder in ["links", "more"] {
+                try files.createDirectory(atPath: "\(scenario.directory)/\(folder)", withIntermediateDirectories: true)
+            }
+            let link = "\(scenario.directory)/links/app.db"
+            if isChain {
+                try files.createSymbolicLink(atPath: "\(scenario.directory)/more/second.db", withDestinationPath: "../convosync.db")
+                try files.createSymbolicLink(atPath: "\(scenario.directory)/folder", withDestinationPath: "more")
+                try files.createSymbolicLink(atPath: link, withDestinationPath: "../folder/second.db")
+            } else {
+                try files.createSymbolicLink(atPath: link, withDestinationPath: "\(scenario.directory)/convosync.db")
+            }
+            try scenario.configure { $0["database", "path"] = "\"links/app.db\"" }
+            try await scenario.addConversations(1...1)
+            _ = try await scenario.startDaemon()
+            try await scenario.request("helpdesk", containing: "revision 0 of c1")
+            var delays: [Int] = []
+            for number in 1...5 {
+                #expect(try await scenario.settle())
+                // Right behind the daemon's own last look, so that the next one that no event causes is most of a second away.
+                let committedAt = Int(Date().timeIntervalSince1970 * 1000)
+                try await scenario.setTitle("revision \(number)", of: "c1")
+                delays.append(try await scenario.request("vg", containing: "revision \(number)").arrivedAt.milliseconds - committedAt)
+            }
+            #expect(delays.sorted()[2] < 300, "milliseconds: \(delays)")
+        }
+    }
+
+    @Test func `an idle daemon uses next to no processor time`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            let daemon = try await scenario.startDaemon()
+            #expect(try await scenario.remainingDifferences() == [])
+            #expect(try await scenario.settle())
+            let before = try daemon.processorTime()
+            try await Task.sleep(for: .seconds(4))
+            #expect(try daemon.processorTime() - before < 0.25)
+        }
+    }
+}

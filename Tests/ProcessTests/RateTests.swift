@@ -1,0 +1,80 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// A rate below one call in two seconds: rows wait, nobody spins.
+@Suite(.serialized) struct RateTests {
+    private func states(_ scenario: Scenario) async throws -> [String] {
+        try await scenario.texts("SELECT state || ' ' || count(*) FROM outbox WHERE remote = 'vg' GROUP BY state ORDER BY state")
+    }
+
+    private func withRate(_ rate: String, _ body: (Scenario) async throws -> Void) async throws {
+        let configure: (inout ScenarioConfiguration) -> Void = {
+            for other in ["fin", "helpdesk", "voicebot"] { $0.remove("remotes.\(other)") }
+            $0["remotes.vg", "rate"] = "\"\(rate)\""
+        }
+        try await withScenario(configure) { scenario in
+            try await scenario.addConversations(1...20)
+            try await scenario.write("DELETE FROM links WHERE remote <> 'vg'")
+            try await body(scenario)
+        }
+    }
+
+    @Test(arguments: [("1500/h", 2400), ("1/h", 3_600_000), ("25/min", 2400)])
+    func `what the rate does not admit is pending, and costs next to nothing`(rate: String, gap: Int) async throws {
+        try await withRate(rate) { scenario in
+            let startedAt = ContinuousClock.now
+            let daemon = try await scenario.startDaemon()
+            _ = try await scenario.requests("vg", reach: 1)
+            #expect(try await eventually { try await states(scenario) == ["delivered 1", "pending 19"] })
+            let before = try daemon.writeCalls()
+            try await Task.sleep(for: .seconds(3))
+            let calls = try daemon.writeCalls() - before
+            #expect(calls < 3 * 40, "\(calls) writing system calls in three seconds")
+            let elapsed = ContinuousClock.now - startedAt
+            let admitted = 1 + Int(elapsed.components.seconds * 1000 + 999) / gap
+            #expect(scenario.requestCount("vg") <= admitted)
+            #expect(gap > 10_000 || scenario.requestCount("vg") >= 2)
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'sending'") <= 1)
+            // The application is not held up.
+            let writtenAt = ContinuousClock.now
+            for number in 1...10 { try await scenario.setTitle("revision \(number)", of: "c7") }
+            #expect(ContinuousClock.now - writtenAt < .seconds(2))
+            daemon.send(SIGTERM)
+            #expect(try await daemon.end(within: .seconds(10)).exitCode == 0)
+        }
+    }
+
+    @Test(arguments: [("1500/h", 2), ("40/min", 3), ("1/h", 1)])
+    func `sync with a time to drain ends in time, and says that work waits`(rate: String, most: Int) async throws {
+        try await withRate(rate) { scenario in
+            let startedAt = ContinuousClock.now
+            let result = try await scenario.sync("--drain", "3", expecting: 75)
+            #expect(ContinuousClock.now - startedAt < .seconds(5))
+            #expect((1...most).contains(scenario.requestCount("vg")))
+            #expect(result["waiting"]?.integer == 20 - scenario.requestCount("vg"))
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'sending'") == 0)
+        }
+    }
+
+    @Test func `sync without one sends what the rate admits at once, and ends`() async throws {
+        try await withRate("1500/h") { scenario in
+            let startedAt = ContinuousClock.now
+            try await scenario.sync(expecting: 75)
+            #expect(ContinuousClock.now - startedAt < .seconds(4))
+            #expect(scenario.requestCount("vg") == 1)
+        }
+    }
+
+    @Test func `reads and deliveries share a slow rate`() async throws {
+        try await withRate("1800/h") { scenario in
+            try scenario.configure { $0.poll(["vg"], interval: "1s") }
+            let daemon = try await scenario.startDaemon()
+            #expect(try await eventually { scenario.readCount("vg") >= 2 && scenario.writeCount("vg") >= 2 })
+            // Deliveries first or reads first: neither is twice ahead of the other for long.
+            let (reads, writes) = (scenario.readCount("vg"), scenario.writeCount("vg"))
+            #expect(reads + writes <= 6, "\(reads) reads, \(writes) deliveries")
+            #expect(!daemon.hasEnded)
+        }
+    }
+}

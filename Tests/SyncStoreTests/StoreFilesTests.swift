@@ -1,0 +1,241 @@
+import Foundation
+import GRDB
+import SyncCore
+import Synchronization
+import Testing
+
+@testable import SyncStore
+
+/// What happens to the files of an open database, and what is made of it.
+@Suite struct StoreFilesTests {
+    private func failure(_ store: Store) async -> StoreError? {
+        do {
+            _ = try await store.beginRun(cause: "test", processID: 1, now: Bench.start)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func isLost(_ error: StoreError?) -> Bool {
+        if case .replaced = error { return true }
+        return false
+    }
+
+    /// A second database, complete and closed.
+    private func other(_ folder: URL, users: Int) async throws -> String {
+        let path = folder.appending(path: "other.db").path
+        let store = try Store(path: path, access: .migrating)
+        try await store.write { db in
+            for number in 0..<users { try db.execute(sql: "INSERT INTO users (id) VALUES (?)", arguments: ["other\(number)"]) }
+        }
+        try store.close()
+        return path
+    }
+
+    /// As `cp` does it: into the file that is there.
+    private func copy(_ source: String, into target: String) throws {
+        let handle = try #require(FileHandle(forWritingAtPath: target))
+        try handle.truncate(atOffset: 0)
+        try handle.write(contentsOf: Data(contentsOf: URL(fileURLWithPath: source)))
+        try handle.close()
+    }
+
+    private func inFolder(_ body: (URL, String, Store) async throws -> Void) async throws {
+        let folder = try Bench.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "convosync.db").path
+        let store = try Store(path: path, access: .migrating)
+        try await store.write { try $0.execute(sql: "INSERT INTO users (id) VALUES ('u1')") }
+        try await body(folder, path, store)
+    }
+
+    @Test(arguments: [["-wal"], ["-shm"], ["-wal", "-shm"], [""], ["", "-wal", "-shm"]])
+    func `files that are deleted end the store, before anything more is acknowledged`(endings: [String]) async throws {
+        try await inFolder { _, path, store in
+            for ending in endings { try FileManager.default.removeItem(atPath: path + ending) }
+            let told = Mutex<[Store.Loss]>([])
+            store.whenLost { loss in told.withLock { $0.append(loss) } }
+            let error = await failure(store)
+            #expect(isLost(error), "\(String(describing: error))")
+            #expect(error?.description.contains(path) == true)
+            #expect(told.withLock { $0.count } == 1)
+            // For good, whatever is there later.
+            await #expect(throws: StoreError.self) { try await store.dataVersion() }
+            await #expect(throws: StoreError.self) { try await store.feedIsEmpty() }
+        }
+    }
+
+    @Test func `the commits of a log that was deleted are brought to the database while nobody has begun another one`() async throws {
+        try await inFolder { _, path, store in
+            try FileManager.default.removeItem(atPath: "\(path)-wal")
+            try FileManager.default.removeItem(atPath: "\(path)-shm")
+            await #expect(throws: StoreError.self) { try await store.dataVersion() }
+            #expect(store.loss?.hasKeptCommits == true)
+            let next = try Store(path: path, access: .existing)
+            #expect(try await next.read { try String.fetchAll($0, sql: "SELECT id FROM users") } == ["u1"])
+        }
+    }
+
+    @Test func `a log that others have begun anew is left alone`() async throws {
+        try await inFolder { _, path, store in
+            try await store.write { try $0.execute(sql: "CREATE TABLE more (id)") }
+            try FileManager.default.removeItem(atPath: "\(path)-wal")
+            try FileManager.default.removeItem(atPath: "\(path)-shm")
+            try Data("another".utf8).write(to: URL(fileURLWithPath: "\(path)-wal"))
+            let before = try Data(contentsOf: URL(fileURLWithPath: path))
+            #expect(isLost(await failure(store)))
+            #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: "\(path)-wal")) == Data("another".utf8))
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `another file in its place ends the store, and its content is what the next one finds`(inPlace: Bool) async throws {
+        try await inFolder { folder, path, store in
+            let other = try await other(folder, users: 3)
+            if inPlace {
+                try copy(other, into: path)
+            } else {
+                #expect(rename(other, path) == 0)
+            }
+            let error = await failure(store)
+            #expect(isLost(error), "\(String(describing: error))")
+            #expect(store.loss?.logAside != nil, "the log of the former content would be put into the new one")
+            // In this process SQLite knows the file's locks of the lost connection; a new process would not. The content decides.
+            let raw = try Data(contentsOf: URL(fileURLWithPath: path))
+            #expect(raw.range(of: Data("other2".utf8)) != nil)
+            #expect(!FileManager.default.fileExists(atPath: "\(path)-wal"))
+        }
+    }
+
+    @Test func `a copy of the database's own past is noticed, too`() async throws {
+        try await inFolder { folder, path, store in
+            let past = folder.appending(path: "past.db").path
+            try await store.unisolated { try $0.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+            try FileManager.default.copyItem(atPath: path, toPath: past)
+            try await store.write { try $0.execute(sql: "UPDATE users SET name = 'Uma'") }
+            try copy(past, into: path)
+            #expect(isLost(await failure(store)))
+        }
+    }
+
+    @Test func `a link that leads to another file is another file`() async throws {
+        let folder = try Bench.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let other = try await other(folder, users: 1)
+        let (real, link) = (folder.appending(path: "real.db").path, folder.appending(path: "link.db").path)
+        try Store(path: real, access: .migrating).close()
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
+        let store = try Store(path: link, access: .migrating)
+        #expect(store.realPath.hasSuffix("/real.db"))
+        #expect(await failure(store) == nil)
+        try FileManager.default.removeItem(atPath: link)
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: other)
+        #expect(isLost(await failure(store)))
+    }
+
+    /// Each of these rewrites the file or its log, as it may.
+    @Test(arguments: [
+        "VACUUM", "PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(FULL)", "PRAGMA wal_checkpoint(RESTART)",
+        "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode", "PRAGMA optimize", "REINDEX", "ANALYZE", "PRAGMA incremental_vacuum",
+        "PRAGMA user_version = 7",
+    ])
+    func `what an application does through SQLite is no loss`(sql: String) async throws {
+        try await inFolder { _, path, store in
+            for round in 0..<4 {
+                let application = try DatabaseQueue(path: path)
+                try await application.write { db in
+                    for number in 0..<300 {
+                        try db.execute(
+                            sql: "INSERT INTO users (id, name) VALUES (?, ?)",
+                            arguments: ["\(sql) \(round) \(number)", String(repeating: "x", count: 500)])
+                    }
+                }
+                try await application.writeWithoutTransaction { try $0.execute(sql: sql) }
+                #expect(await failure(store) == nil)
+                try application.close()
+                #expect(await failure(store) == nil)
+                _ = try await store.dataVersion()
+            }
+            #expect(store.loss == nil)
+        }
+    }
+
+    @Test func `a restore through the backup interface is no loss`() async throws {
+        try await inFolder { folder, path, store in
+            let source = try DatabaseQueue(path: try await other(folder, users: 2000))
+            let application = try DatabaseQueue(path: path)
+            try source.backup(to: application)
+            try application.close()
+            #expect(await failure(store) == nil)
+            #expect(try await store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM users") } == 2000)
+        }
+    }
+
+    @Test func `a connection that only reads is not concerned with the log`() async throws {
+        try await inFolder { _, path, store in
+            try store.close()
+            let reader = try Store(path: path, access: .reading)
+            #expect(try await reader.feedIsEmpty())
+            let writer = try Store(path: path, access: .existing)
+            #expect(await failure(writer) == nil)
+            #expect(try await reader.feedIsEmpty())
+            #expect(reader.isInPlace)
+        }
+    }
+}
+
+/// The rule by which a foreign write is told from a checkpoint.
+@Suite struct OverwriteWatchTests {
+    private typealias Watch = OverwriteWatch
+
+    private func look(_ modified: Int64, size: Int64 = 4096, salts: UInt64 = 1, _ backfilled: UInt32 = 5) -> Watch.Look {
+        .init(
+            file: .init(modifiedNanoseconds: modified, size: size), log: .init(salts: salts, backfilled: backfilled, attempted: backfilled))
+    }
+
+    @Test func `a file that changes without a checkpoint was overwritten`() {
+        for changed in [look(2), look(1, size: 8192), look(0)] {
+            let watch = Held(Watch())
+            #expect(watch.machine.looked(look(1)) == false)
+            #expect(watch.machine.looked(look(1)) == false)
+            #expect(watch.machine.looked(changed) == true)
+        }
+    }
+
+    @Test func `a checkpoint, or a log that began anew, explains a change`() {
+        for changed in [look(2, 6), look(2, salts: 2), look(2, size: 8192, salts: 2, 0)] {
+            let watch = Held(Watch())
+            #expect(watch.machine.looked(look(1)) == false)
+            #expect(watch.machine.looked(changed) == false)
+            #expect(watch.machine.looked(changed) == false)
+        }
+    }
+
+    @Test func `nothing is concluded over a checkpoint that is on its way`() {
+        let watch = Held(Watch())
+        #expect(watch.machine.looked(look(1)) == false)
+        #expect(watch.machine.looked(nil) == false)
+        #expect(watch.machine.looked(look(2)) == false)
+        #expect(watch.machine.looked(look(3)) == true)
+    }
+
+    @Test func `a wal-index of another format tells nothing`() {
+        #expect(Watch.LogState([UInt8](repeating: 0, count: 136)) == nil)
+        #expect(Watch.LogState([]) == nil)
+        var bytes = [UInt8](repeating: 0, count: 136)
+        withUnsafeBytes(of: UInt32(3_007_000)) { bytes.replaceSubrange(0..<4, with: $0) }
+        #expect(Watch.LogState(bytes) == nil, "the two copies of the header differ while it is written")
+        bytes.replaceSubrange(48..<96, with: bytes[0..<48])
+        #expect(Watch.LogState(bytes)?.isSettled == true)
+        bytes[128] = 1
+        #expect(Watch.LogState(bytes)?.isSettled == false)
+    }
+}
+
+/// A machine whose events may stand inside of expectations, which see a copy of everything else.
+private final class Held<Machine> {
+    var machine: Machine
+    init(_ machine: Machine) { self.machine = machine }
+}

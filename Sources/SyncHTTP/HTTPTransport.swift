@@ -19,13 +19,13 @@ package struct HTTPCall: Sendable {
 package struct HTTPLimits: Equatable, Sendable {
     /// For a new connection with its TLS handshake.
     package var connectTimeout: Span
-    /// The longest silence between the call and the first piece of its answer.
+    /// The longest silence between the call, written to its end, and the first piece of its response.
     package var firstByteTimeout: Span
-    /// The longest silence between two pieces of the answer.
+    /// The longest silence between two pieces of the response, and between two pieces of a large call while it is written.
     package var readTimeout: Span
-    /// From the beginning of the call to the end of its answer.
+    /// From the beginning of the call to the end of its response.
     package var totalTimeout: Span
-    /// In bytes; a longer answer is a failure.
+    /// In bytes, of the body; what is longer is cut off.
     package var maximumResponseSize: Int
     /// Connections kept open at most.
     package var connections: Int
@@ -43,8 +43,10 @@ package struct HTTPLimits: Equatable, Sendable {
     }
 }
 
-/// The edge to the network: one call, one answer or a reason why there is none. Never retries, never follows a redirect.
+/// The edge to the network: one call, one response or a reason why there is none. Never follows a redirect, and never repeats a call
+/// that the other side may have begun to answer.
 package protocol HTTPTransport: Sendable {
+    /// - Returns: a response whose header is complete. Whatever happened to the body is said by ``HTTPReply/bodyFailure``.
     func send(_ call: HTTPCall) async throws(TransportFailure) -> HTTPReply
     /// Closes idle connections; calls in flight are cancelled.
     func shutdown() async

@@ -6,6 +6,7 @@ final class LoopbackServer: Sendable {
     /// What the script of a connection can do. Blocking: every connection has a thread.
     struct Connection: Sendable {
         fileprivate let descriptor: Int32
+        fileprivate let listener: Int32
 
         /// Reads until the end of a request's head and its body, which every call here has in one piece.
         @discardableResult
@@ -23,15 +24,41 @@ final class LoopbackServer: Sendable {
             }
         }
 
+        /// Reads what comes at once, not more than that; false if the client is gone.
+        @discardableResult
+        func readSome(_ size: Int = 1000) -> Bool {
+            var buffer = [UInt8](repeating: 0, count: size)
+            return read(descriptor, &buffer, size) > 0
+        }
+
         func write(_ text: String) {
-            let bytes = Array(text.utf8)
+            write(Array(text.utf8))
+        }
+
+        func write(_ bytes: [UInt8]) {
             _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        }
+
+        /// Says that nothing more comes, and goes on listening.
+        func endOutput() {
+            shutdown(descriptor, Int32(SHUT_WR))
+        }
+
+        /// New connections are refused from now on.
+        func stopListening() {
+            shutdown(listener, Int32(SHUT_RDWR))
         }
 
         /// Waits until the client goes away.
         func waitForClose() {
             var buffer = [UInt8](repeating: 0, count: 4096)
             while read(descriptor, &buffer, buffer.count) > 0 {}
+        }
+
+        /// Waits until the client goes away, without reading what it sends.
+        func waitForHangUp() {
+            var entry = pollfd(fd: descriptor, events: LoopbackServer.closedByPeer, revents: 0)
+            while poll(&entry, 1, 10_000) < 0, errno == EINTR {}
         }
 
         /// Writes a byte now and then until the client goes away: silence never lasts, the answer never ends.
@@ -49,23 +76,37 @@ final class LoopbackServer: Sendable {
         }
     }
 
+    /// `POLLRDHUP`, which the overlay does not know.
+    private static let closedByPeer: Int16 = 0x2000
+
     let port: Int
     private let listener: Int32
     private let received = Mutex<[String]>([])
+    private let accepted = Mutex(0)
 
     /// The requests that came, as they came.
     var requests: [String] { received.withLock { $0 } }
+    /// How many connections were taken.
+    var connectionCount: Int { accepted.withLock { $0 } }
+
+    /// Answers every call on a connection until the client closes it.
+    static func answering(_ response: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") throws -> LoopbackServer {
+        try LoopbackServer { connection in
+            repeat { connection.write(response) } while !connection.readRequest().isEmpty
+        }
+    }
 
     /// - Parameter script: called on a thread of its own for each connection, with the request if `readsRequest`; the connection is
     ///   closed when it returns.
     init(readsRequest: Bool = true, _ script: @escaping @Sendable (Connection) -> Void) throws {
         (listener, port) = try LoopbackServer.listen()
-        Thread.detachNewThread { [listener] in
+        Thread.detachNewThread { [listener, weak self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else { return }
+                self?.accepted.withLock { $0 += 1 }
                 Thread.detachNewThread { [weak self] in
-                    let connection = Connection(descriptor: descriptor)
+                    let connection = Connection(descriptor: descriptor, listener: listener)
                     if readsRequest {
                         let request = connection.readRequest()
                         self?.received.withLock { $0.append(request) }
@@ -112,7 +153,7 @@ final class LoopbackServer: Sendable {
         try await body("http://127.0.0.1:\(port)/path")
     }
 
-    private static func listen(backlog: Int32 = 16) throws -> (Int32, Int) {
+    private static func listen(backlog: Int32 = 64) throws -> (Int32, Int) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

@@ -1,11 +1,15 @@
 import Sandbox
 import SyncCore
-import SyncHTTP
 import Testing
+
+@testable import SyncHTTP
 
 /// ``NetworkTransport`` against a real socket: answers as they are, and a kind of failure for each way not to get one.
 @Suite(.serialized) struct NetworkTransportTests {
     static let token = "transport-token"
+
+    /// A body that no socket takes at once.
+    static let largeBody = "{\"a\":\"" + String(repeating: "x", count: 6 << 20) + "\"}"
 
     static func call(_ url: String, method: String = "PATCH", body: String = "{\"a\":1}") -> HTTPCall {
         HTTPCall(
@@ -25,10 +29,18 @@ import Testing
     }
 
     /// The answer, or the failure as an error.
-    static func send(_ url: String, limits: HTTPLimits = limits()) async -> Result<HTTPReply, TransportFailure> {
+    static func send(
+        _ url: String, limits: HTTPLimits = limits(), method: String = "PATCH", body: String = "{\"a\":1}"
+    ) async -> Result<HTTPReply, TransportFailure> {
         let transport = NetworkTransport(limits)
+        let result = await send(call(url, method: method, body: body), over: transport)
+        await transport.shutdown()
+        return result
+    }
+
+    static func send(_ call: HTTPCall, over transport: NetworkTransport) async -> Result<HTTPReply, TransportFailure> {
         let sending = Task { () async -> Result<HTTPReply, TransportFailure> in
-            do throws(TransportFailure) { return .success(try await transport.send(call(url))) } catch { return .failure(error) }
+            do throws(TransportFailure) { return .success(try await transport.send(call)) } catch { return .failure(error) }
         }
         // A bound that is not kept fails the test, it does not hang it.
         let alarm = Task {
@@ -37,8 +49,25 @@ import Testing
         }
         let result = await sending.value
         alarm.cancel()
-        await transport.shutdown()
         return result
+    }
+
+    /// Expects a reply with its status, and the reason why its body is not whole.
+    static func expectReply(
+        _ status: Int = 200, without kind: TransportFailure.Kind, saying text: String = "", body: String? = nil, from url: String,
+        limits: HTTPLimits = limits(), sourceLocation: SourceLocation = #_sourceLocation
+    ) async {
+        switch await send(url, limits: limits) {
+        case .failure(let failure):
+            Issue.record("the status is lost: \(failure.kind): \(failure.detail)", sourceLocation: sourceLocation)
+        case .success(let reply):
+            #expect(reply.status == status, sourceLocation: sourceLocation)
+            let failure = reply.bodyFailure
+            #expect(failure?.kind == kind, "\(failure?.detail ?? "no failure")", sourceLocation: sourceLocation)
+            #expect(text.isEmpty || failure?.detail.contains(text) == true, "\(failure?.detail ?? "")", sourceLocation: sourceLocation)
+            #expect(reply.body.count <= limits.maximumResponseSize, sourceLocation: sourceLocation)
+            if let body { #expect(String(decoding: reply.body, as: UTF8.self) == body, sourceLocation: sourceLocation) }
+        }
     }
 
     /// Expects a failure of a kind, with what it means for the call.
@@ -70,6 +99,8 @@ import Testing
         let request = try #require(server.requests.first)
         #expect(request.hasPrefix("PATCH /path HTTP/1.1\r\n"))
         #expect(request.contains("Idempotency-Key: key-1\r\n"))
+        #expect(request.contains("accept-encoding: identity\r\n"))
+        #expect(request.contains("host: 127.0.0.1:\(server.port)\r\n"))
         #expect(request.contains("Authorization: Bearer \(Self.token)\r\n"))
         #expect(request.hasSuffix("\r\n\r\n{\"a\":1}"))
     }
@@ -118,6 +149,22 @@ import Testing
             #expect(reply.headers["location"] == elsewhere.url)
         }
         #expect(elsewhere.requests.isEmpty)
+    }
+
+    @Test func `a call without a body has no length, and HEAD has no body to wait for`() async throws {
+        for (method, length) in [("GET", ""), ("HEAD", ""), ("POST", "content-length: 0\r\n")] {
+            let server = try LoopbackServer(readsRequest: false) { connection in
+                connection.readSome(4096)
+                connection.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + (method == "HEAD" ? "" : "short"))
+                connection.waitForClose()
+            }
+            let reply = try await Self.send(server.url, method: method, body: "").get()
+            #expect(reply.body.count == (method == "HEAD" ? 0 : 5))
+            let message = try RequestMessage(Self.call(server.url, method: method, body: ""))
+            let text = String(buffer: message.bytes)
+            #expect(text.contains("content-length") == !length.isEmpty)
+            #expect(length.isEmpty || text.contains(length))
+        }
     }
 
     @Test func `a call is sent once, whatever goes wrong`() async throws {

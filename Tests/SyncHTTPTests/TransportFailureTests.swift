@@ -1,8 +1,9 @@
 import Glibc
 import Sandbox
 import SyncCore
-import SyncHTTP
 import Testing
+
+@testable import SyncHTTP
 
 /// Every way not to get an answer has its kind, and says whether the remote may have applied the call all the same.
 @Suite(.serialized) struct TransportFailureTests {
@@ -30,14 +31,14 @@ import Testing
     }
 
     @Test(arguments: [(5000, 300), (300, 300), (300, 900)])
-    func `a body that stops half-way runs into the read timeout: may be applied`(firstByte: Int64, read: Int64) async throws {
+    func `a body that stops half-way runs into the read timeout and leaves its status`(firstByte: Int64, read: Int64) async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":")
             connection.waitForClose()
         }
         let startedAt = ContinuousClock.now
         let limits = Transport.limits(connect: 500, firstByte: firstByte, read: read)
-        await Transport.expect(.timeout, mayHaveBeenApplied: true, saying: "read timeout", from: server.url, limits: limits)
+        await Transport.expectReply(without: .timeout, saying: "read timeout", body: "{\"half\":", from: server.url, limits: limits)
         let took = ContinuousClock.now - startedAt
         #expect(took >= .milliseconds(read) && took < .seconds(4))
     }
@@ -75,13 +76,31 @@ import Testing
         #expect(ContinuousClock.now - startedAt < .seconds(5))
     }
 
-    @Test func `a body that comes byte by byte runs into the total timeout: may be applied`() async throws {
+    @Test func `a head that stops half-way runs into the read timeout: may be applied`() async throws {
         let server = try LoopbackServer { connection in
-            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+            connection.write("HTTP/1.1 200 OK\r\nX-Slow:")
+            connection.waitForClose()
+        }
+        let limits = Transport.limits(read: 300)
+        await Transport.expect(.timeout, mayHaveBeenApplied: true, saying: "read timeout", from: server.url, limits: limits)
+    }
+
+    @Test func `a large call that nobody reads runs into the write timeout: may be applied`() async throws {
+        let server = try LoopbackServer(readsRequest: false) { _ in usleep(2_500_000) }
+        let result = await Transport.send(server.url, limits: Transport.limits(read: 300), body: Transport.largeBody)
+        guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
+        #expect(failure.kind == .timeout)
+        #expect(failure.detail.contains("write timeout"))
+    }
+
+    @Test func `a body that comes byte by byte runs into the total timeout and leaves its status`() async throws {
+        let server = try LoopbackServer { connection in
+            connection.write("HTTP/1.1 429 Slow\r\nContent-Length: 10000\r\n\r\n")
             connection.trickle()
         }
         let startedAt = ContinuousClock.now
-        await Transport.expect(.timeout, mayHaveBeenApplied: true, from: server.url, limits: Transport.limits(read: 2000, total: 700))
+        let limits = Transport.limits(read: 2000, total: 700)
+        await Transport.expectReply(429, without: .timeout, saying: "total timeout", from: server.url, limits: limits)
         #expect(ContinuousClock.now - startedAt < .seconds(5))
     }
 
@@ -95,36 +114,47 @@ import Testing
         await Transport.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
     }
 
-    @Test func `closed in the middle of the answer: may be applied`() async throws {
-        for answer in ["HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":"] {
-            let server = try LoopbackServer { $0.write(answer) }
-            await Transport.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
+    @Test func `closed at any byte: the status counts as soon as the header is complete`() async throws {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+        let answer = Array((head + "whole").utf8)
+        for count in 0..<answer.count {
+            let server = try LoopbackServer { $0.write(Array(answer[..<count])) }
+            if count < head.utf8.count {
+                await Transport.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
+            } else {
+                let body = String("whole".prefix(count - head.utf8.count))
+                await Transport.expectReply(without: .connectionClosed, body: body, from: server.url)
+            }
         }
     }
 
-    @Test func `reset in the middle of the answer: may be applied`() async throws {
+    @Test func `reset in the middle of the body: the status is left`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
             connection.resetOnClose()
         }
-        await Transport.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
+        await Transport.expectReply(without: .connectionClosed, body: "hello", from: server.url)
     }
 
-    @Test func `an answer that is larger than allowed: may be applied, and is not read to its end`() async throws {
+    @Test func `an answer that is larger than allowed leaves its status, and is not read to its end`() async throws {
         let announced = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + String(repeating: "x", count: 5000))
         }
-        await Transport.expect(.responseTooLarge, mayHaveBeenApplied: true, from: announced.url, limits: Transport.limits(size: 1000))
+        await Transport.expectReply(without: .responseTooLarge, from: announced.url, limits: Transport.limits(size: 1000))
         let endless = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             let piece = "1000\r\n" + String(repeating: "x", count: 0x1000) + "\r\n"
             for _ in 0..<10_000 { connection.write(piece) }
         }
-        await Transport.expect(.responseTooLarge, mayHaveBeenApplied: true, from: endless.url)
+        await Transport.expectReply(without: .responseTooLarge, from: endless.url)
+        let unannounced = try LoopbackServer { connection in
+            connection.write("HTTP/1.1 503 No\r\n\r\n" + String(repeating: "x", count: 1001))
+        }
+        await Transport.expectReply(503, without: .responseTooLarge, from: unannounced.url, limits: Transport.limits(size: 1000))
     }
 
     @Test(arguments: [
-        "this is no HTTP at all\r\n\r\n", "HTTP/9.9 banana\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: banana\r\n\r\n{}",
+        "this is no HTTP at all\r\n\r\n", "HTTP/9.9 banana\r\n\r\n", "HTTP/2 200\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}",
     ])
     func `an answer that is no HTTP: may be applied`(answer: String) async throws {
@@ -133,6 +163,34 @@ import Testing
             connection.waitForClose()
         }
         await Transport.expect(.invalidResponse, mayHaveBeenApplied: true, from: server.url)
+    }
+
+    @Test(arguments: [
+        "Content-Length: banana\r\n\r\n{}", "Content-Length: -1\r\n\r\n{}", "Content-Length: 2, 3\r\n\r\n{}",
+        "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "Content-Length: 99999999999999999999\r\n\r\n{}",
+        "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nbanana\r\n{}",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}",
+        "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFF\r\n{}", "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        "Content-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\n{}",
+    ])
+    func `a body whose end or coding cannot be understood leaves its status`(rest: String) async throws {
+        let server = try LoopbackServer { connection in
+            connection.write("HTTP/1.1 202 Taken\r\nX-Id: 1\r\n" + rest)
+            connection.waitForClose()
+        }
+        await Transport.expectReply(202, without: .invalidResponse, from: server.url)
+    }
+
+    @Test(arguments: ["HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nX: 1\r\n", "HTTP/1.1 200 "])
+    func `a header that does not end is given up, not collected`(piece: String) async throws {
+        let server = try LoopbackServer { connection in
+            let isLines = piece.utf8.last == 10
+            if !isLines || piece.contains("200") { connection.write(piece) }
+            let rest = isLines ? (piece.contains("100") ? piece : "X: 1\r\n") : "x"
+            connection.write(String(repeating: rest, count: (1 << 20) / rest.utf8.count))
+            connection.waitForClose()
+        }
+        await Transport.expect(.invalidResponse, mayHaveBeenApplied: true, saying: "larger than allowed", from: server.url)
     }
 
     @Test func `TLS that nobody speaks on the other side: not applied`() async throws {
@@ -176,6 +234,27 @@ import Testing
         #expect(found.kind == .cancelled, "\(found.kind): \(found.detail)")
         #expect(ContinuousClock.now - cancelledAt < .seconds(3))
         await transport.shutdown()
+    }
+
+    @Test func `a call that waits for a connection is cancelled, by its task and by a shutdown`() async throws {
+        try await LoopbackServer.withFullQueue { url in
+            for isShutdown in [false, true] {
+                let transport = NetworkTransport(Transport.limits(connect: 5000))
+                let task = Task { () async -> TransportFailure? in
+                    do throws(TransportFailure) { _ = try await transport.send(Transport.call(url)) } catch { return error }
+                    return nil
+                }
+                let startedAt = ContinuousClock.now
+                if isShutdown { await transport.shutdown() } else { task.cancel() }
+                #expect(await task.value?.kind == .cancelled)
+                #expect(ContinuousClock.now - startedAt < .seconds(3))
+                await transport.shutdown()
+                guard case .failure(let late) = await Transport.send(Transport.call(url), over: transport) else {
+                    return _ = Issue.record("answered")
+                }
+                #expect(late.kind == .cancelled)
+            }
+        }
     }
 
     @Test func `only failures before the call was sent say that it was not applied`() {

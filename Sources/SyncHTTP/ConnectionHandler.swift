@@ -1,0 +1,140 @@
+import NIOCore
+import NIOTLS
+import SyncCore
+
+/// The end of a connection's pipeline: carries bytes between the channel and a ``ConnectionMachine``, and keeps its deadline.
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// In bytes. A large call is written in pieces, so that progress can be told from silence.
+    private static let pieceSize = 65_536
+
+    let id: ConnectionPool.ConnectionID
+    private let owner: Connections
+    private var machine: ConnectionMachine
+    private var context: ChannelHandlerContext?
+    private var call: ConnectionPool.CallID?
+    /// TCP and TLS are through.
+    private var isEstablished: Bool
+    /// A response has come: the other side, too, has finished the TLS handshake.
+    private var isProven = false
+    /// The first thing that went wrong; the channel closes because of it.
+    private var failure: TransportFailure?
+    private var timer: (task: Scheduled<Void>, at: NIODeadline)?
+
+    init(_ id: ConnectionPool.ConnectionID, owner: Connections, limits: HTTPLimits, isSecure: Bool) {
+        self.id = id
+        self.owner = owner
+        machine = ConnectionMachine(limits)
+        isEstablished = !isSecure
+    }
+
+    // MARK: The owner's orders
+
+    /// - Returns: false if the connection has ended meanwhile; nothing has been written then.
+    func run(_ call: ConnectionPool.CallID, _ message: RequestMessage, isReused: Bool, totalDeadline: NIODeadline) -> Bool {
+        guard let context, context.channel.isActive, machine.isIdle, failure == nil else { return false }
+        self.call = call
+        machine.callStarted(isHead: message.isHead, isReused: isReused, totalDeadline: totalDeadline, now: .now())
+        keepDeadline()
+        var rest = message.bytes
+        while let piece = rest.readSlice(length: min(ConnectionHandler.pieceSize, rest.readableBytes)), piece.readableBytes > 0 {
+            let isLast = rest.readableBytes == 0
+            context.write(wrapOutboundOut(piece)).assumeIsolated().whenSuccess { [weak self] in
+                self?.pieceWritten(of: call, isLast: isLast)
+            }
+        }
+        context.flush()
+        return true
+    }
+
+    func cancel() {
+        act(machine.cancelled())
+    }
+
+    func close() {
+        context?.close(promise: nil)
+    }
+
+    private func pieceWritten(of call: ConnectionPool.CallID, isLast: Bool) {
+        guard call == self.call else { return }
+        machine.pieceWritten(isLast: isLast, now: .now())
+        keepDeadline()
+    }
+
+    // MARK: The channel's events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        timer?.task.cancel()
+        timer = nil
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent, !isEstablished {
+            isEstablished = true
+            owner.connected(id)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        act(machine.received(unwrapInboundIn(data), now: .now()))
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard isEstablished else { return handshakeFailed(TransportFailure(inHandshake: error), context) }
+        if failure == nil { failure = TransportFailure(onConnection: error, isProven: isProven) }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if isEstablished {
+            act(machine.connectionEnded(failure))
+            owner.connectionClosed(id)
+        } else {
+            handshakeFailed(.closedInHandshake, context)
+        }
+        context.fireChannelInactive()
+    }
+
+    /// That the connection is closed may be heard before the reason for which swift-nio-ssl closes it, in the same turn of the loop.
+    private func handshakeFailed(_ failure: TransportFailure, _ context: ChannelHandlerContext) {
+        if failure.kind == .tls { return owner.connectFailed(id, failure) }
+        context.eventLoop.assumeIsolated().execute { [owner, id] in owner.connectFailed(id, failure) }
+    }
+
+    // MARK: What the machine says
+
+    private func act(_ action: ConnectionMachine.Action) {
+        switch action {
+        case .none: keepDeadline()
+        case .close:
+            owner.connectionClosed(id)
+            close()
+        case .finish(let end, let keepsConnection):
+            guard let call else { preconditionFailure("only a connection that carries a call can finish one") }
+            self.call = nil
+            if case .reply = end { isProven = true }
+            owner.callEnded(call, end, on: id, keepsConnection: keepsConnection)
+        }
+    }
+
+    /// One timer for a connection, set anew only where it would come too late: a deadline that has moved on is found when it fires.
+    private func keepDeadline() {
+        guard let context, let deadline = machine.deadline else { return }
+        if let timer, timer.at <= deadline { return }
+        timer?.task.cancel()
+        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
+            guard let self else { return }
+            timer = nil
+            act(machine.timePassed(now: .now()))
+        }
+        timer = (task, deadline)
+    }
+}

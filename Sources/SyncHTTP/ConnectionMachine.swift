@@ -1,0 +1,151 @@
+import NIOCore
+import SyncCore
+
+/// What happens on one connection: it is idle, or it carries one call and waits for its response.
+///
+///     idle ──started──▶ writing ──written──▶ waiting ──response complete──▶ idle | closed
+///                          └────────────── response complete ─────────────▶ closed
+///
+/// A response that is complete counts, whatever became of the request (RFC 9112, section 9.5): as long as none has come, writing goes
+/// on and reading goes on. Once the header is there, whatever happens to the body leaves a reply with its status. Time comes in as
+/// a parameter.
+struct ConnectionMachine {
+    enum End: Equatable {
+        case reply(HTTPReply)
+        case failed(TransportFailure)
+        /// The connection had carried a call before, or had been idle, and was closed before a byte of a response: the other side has
+        /// most likely closed it before it saw the call (RFC 9112, section 9.3.1).
+        case closedUnheard(TransportFailure)
+    }
+
+    enum Action: Equatable {
+        case none
+        case finish(End, keepsConnection: Bool)
+        /// Something came that nobody had asked for.
+        case close
+    }
+
+    private struct Exchange {
+        var parser: ResponseParser
+        let isReused: Bool
+        let totalDeadline: NIODeadline
+        /// Since the call began, a piece of it was written, or a piece of the response came.
+        var silentSince: NIODeadline
+        var isWritten = false
+        var isHeard = false
+    }
+
+    private enum State {
+        case idle
+        case busy(Exchange)
+        case closed
+    }
+
+    private let limits: HTTPLimits
+    private var state = State.idle
+
+    init(_ limits: HTTPLimits) {
+        self.limits = limits
+    }
+
+    /// When ``timePassed(now:)`` is to be called at the latest; nil while no call is under way.
+    var deadline: NIODeadline? {
+        guard case .busy(let exchange) = state else { return nil }
+        return min(exchange.totalDeadline, exchange.silentSince + longestSilence(in: exchange))
+    }
+
+    var isIdle: Bool {
+        guard case .idle = state else { return false }
+        return true
+    }
+
+    /// - Parameter isReused: whether the connection has carried a call before or was idle.
+    mutating func callStarted(isHead: Bool, isReused: Bool, totalDeadline: NIODeadline, now: NIODeadline) {
+        guard case .idle = state else { preconditionFailure("a connection carries one call at a time") }
+        state = .busy(
+            Exchange(
+                parser: ResponseParser(isHead: isHead, bodyLimit: limits.maximumResponseSize), isReused: isReused,
+                totalDeadline: totalDeadline, silentSince: now))
+    }
+
+    mutating func pieceWritten(isLast: Bool, now: NIODeadline) {
+        guard case .busy(var exchange) = state else { return }
+        exchange.isWritten = isLast
+        exchange.silentSince = now
+        state = .busy(exchange)
+    }
+
+    mutating func received(_ bytes: ByteBuffer, now: NIODeadline) -> Action {
+        guard case .busy(var exchange) = state else {
+            state = .closed
+            return .close
+        }
+        // No second owner of the bytes that have come, or they would be copied.
+        state = .closed
+        exchange.isHeard = true
+        exchange.silentSince = now
+        let progress = exchange.parser.take(bytes)
+        guard progress == .incomplete else { return finish(exchange, progress) }
+        state = .busy(exchange)
+        return .none
+    }
+
+    /// - Parameter failure: why the connection has ended; nil if the other side has closed it in order.
+    mutating func connectionEnded(_ failure: TransportFailure?) -> Action {
+        guard case .busy(var exchange) = state else {
+            state = .closed
+            return .none
+        }
+        let progress = failure.map(ResponseParser.Progress.failed) ?? exchange.parser.end()
+        if case .failed(let failure) = progress, !exchange.isHeard, exchange.isReused {
+            state = .closed
+            return .finish(.closedUnheard(failure), keepsConnection: false)
+        }
+        return finish(exchange, progress)
+    }
+
+    mutating func timePassed(now: NIODeadline) -> Action {
+        guard case .busy(let exchange) = state, let deadline, deadline <= now else { return .none }
+        return finish(exchange, .failed(TransportFailure(.timeout, detail: exceeded(in: exchange, now: now))))
+    }
+
+    mutating func cancelled() -> Action {
+        guard case .busy(let exchange) = state else { return .none }
+        return finish(exchange, .failed(.cancelled))
+    }
+
+    private mutating func finish(_ exchange: Exchange, _ progress: ResponseParser.Progress) -> Action {
+        let parser = exchange.parser
+        var failure: TransportFailure?
+        if case .failed(let found) = progress { failure = found }
+        let keepsConnection = failure == nil && exchange.isWritten && parser.keepsConnection
+        state = keepsConnection ? .idle : .closed
+        guard let head = parser.head else {
+            let failure = failure ?? TransportFailure(.invalidResponse, detail: "the response has no header")
+            return .finish(.failed(failure), keepsConnection: false)
+        }
+        let reply = HTTPReply(status: head.status, headers: head.fields, body: parser.body, bodyFailure: failure)
+        return .finish(.reply(reply), keepsConnection: keepsConnection)
+    }
+
+    /// Between two pieces of the call or of its response; before the first piece of the response it may take longer.
+    private func longestSilence(in exchange: Exchange) -> TimeAmount {
+        let isFirstByte = exchange.isWritten && !exchange.parser.hasBegun
+        return (isFirstByte ? limits.firstByteTimeout : limits.readTimeout).timeAmount
+    }
+
+    private func exceeded(in exchange: Exchange, now: NIODeadline) -> String {
+        if exchange.totalDeadline <= now { return "no complete response within the total timeout" }
+        if exchange.parser.hasBegun { return "the response stopped for longer than the read timeout" }
+        return exchange.isWritten
+            ? "no byte of the response within the first-byte timeout" : "the call could not be written within the write timeout"
+    }
+}
+
+extension Span {
+    var timeAmount: TimeAmount { .milliseconds(milliseconds) }
+}
+
+extension TransportFailure {
+    static let cancelled = TransportFailure(.cancelled, detail: "stopped before the response came")
+}

@@ -1,0 +1,71 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SyncCore
+
+/// How a connection is made: name resolution with both address families (RFC 8305), TCP, and TLS with full verification.
+extension Connections {
+    func connect(_ connection: ConnectionID) {
+        let origin = origins[connection.pool]
+        attempts[connection] = loop.assumeIsolated().scheduleTask(in: limits.connectTimeout.timeAmount) { [self] in
+            connectFailed(connection, .noConnectionInTime)
+        }
+        guard origin.isSecure else { return dial(connection, origin, nil) }
+        secureContext().assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let context): dial(connection, origin, context)
+            case .failure(let error):
+                tls = nil
+                connectFailed(connection, TransportFailure(inHandshake: error))
+            }
+        }
+    }
+
+    private func dial(_ connection: ConnectionID, _ origin: Origin, _ context: NIOSSLContext?) {
+        guard attempts[connection] != nil else { return }
+        ClientBootstrap(group: loop)
+            .connectTimeout(limits.connectTimeout.timeAmount)
+            // Nothing is read before somebody is there to read it.
+            .channelOption(.autoRead, value: false)
+            .connect(host: origin.host, port: origin.port)
+            .assumeIsolated().whenComplete { [self] result in
+                switch result {
+                case .success(let channel): arrived(connection, channel, origin, context)
+                case .failure(let error): connectFailed(connection, TransportFailure(connecting: error))
+                }
+            }
+    }
+
+    private func arrived(_ connection: ConnectionID, _ channel: any Channel, _ origin: Origin, _ context: NIOSSLContext?) {
+        // Nobody waits for it any more.
+        guard attempts[connection] != nil else { return channel.close(promise: nil) }
+        let handler = ConnectionHandler(connection, owner: self, limits: limits, isSecure: origin.isSecure)
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(handler)
+            add(handler)
+            // Before the first byte is written: where that fails, what the other side had said already is read first.
+            channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
+            if let context {
+                try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: origin.serverName), position: .first)
+            }
+        } catch {
+            channel.close(promise: nil)
+            return connectFailed(connection, TransportFailure(inHandshake: error))
+        }
+        if context == nil { connected(connection) }
+    }
+
+    private func secureContext() -> EventLoopFuture<NIOSSLContext> {
+        if let tls { return tls }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.applicationProtocols = ["http/1.1"]
+        if let trustRoots { configuration.trustRoots = trustRoots }
+        // Reads files.
+        let made = NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [configuration] in
+            try NIOSSLContext(configuration: configuration)
+        }
+        tls = made
+        return made
+    }
+}

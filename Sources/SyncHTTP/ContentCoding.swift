@@ -1,0 +1,49 @@
+import SyncCore
+
+/// Undoes the coding of a body (RFC 9110, section 8.4.1). None is asked for; some servers and gateways compress all the same.
+enum ContentCoding {
+    /// The reply with its body as it was meant. A body that cannot be decoded leaves what could be, and the reason.
+    ///
+    /// - Parameter limit: in bytes, of the decoded body.
+    static func decoded(_ reply: HTTPReply, atMost limit: Int) -> HTTPReply {
+        guard let field = reply.headers["content-encoding"], !reply.body.isEmpty else { return reply }
+        let codings = field.lowercased().utf8.split(separator: UInt8(ascii: ","))
+            .map { String(decoding: $0.filter { $0 != 0x20 && $0 != 0x09 }, as: UTF8.self) }
+            .filter { !$0.isEmpty && $0 != "identity" }
+        var reply = reply
+        guard codings.count <= 1 else {
+            reply.body = []
+            reply.bodyFailure = reply.bodyFailure ?? undecodable("it has more than one coding")
+            return reply
+        }
+        // Some name a character set here: what is not known is left to whoever reads the body.
+        guard let coding = codings.first, let format = Inflate.Format(coding) else { return reply }
+        var inflate = Inflate(reply.body, atMost: limit)
+        do throws(Inflate.Failure) {
+            try inflate.decode(format)
+        } catch {
+            // A body that breaks off cannot be decoded to its end: the first reason is the right one.
+            reply.bodyFailure =
+                reply.bodyFailure
+                ?? (error == .tooLarge
+                    ? TransportFailure(.responseTooLarge, detail: "the decoded response is larger than allowed")
+                    : undecodable(error == .truncated ? "it ends too early" : "it is not valid"))
+        }
+        reply.body = inflate.output
+        return reply
+    }
+
+    private static func undecodable(_ reason: String) -> TransportFailure {
+        TransportFailure(.invalidResponse, detail: "the body of the response cannot be decoded: \(reason)")
+    }
+}
+
+extension Inflate.Format {
+    init?(_ coding: String) {
+        switch coding {
+        case "gzip", "x-gzip": self = .gzip
+        case "deflate": self = .deflate
+        default: return nil
+        }
+    }
+}

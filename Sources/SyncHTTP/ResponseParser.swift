@@ -1,0 +1,218 @@
+import NIOCore
+import SyncCore
+
+/// Reads one response from the bytes of a connection (RFC 9112, sections 4 to 8). Interim responses are skipped.
+///
+///     beginning ──bytes──▶ head ──empty line──▶ length | chunks | until close ──▶ complete
+///         ▲                 │ interim
+///         └─────────────────┘
+///
+/// Memory is bounded by ``headLimit`` and the size of the body. A failure before ``head`` is set leaves no response; one after it
+/// leaves a response whose body is not whole.
+struct ResponseParser {
+    enum Progress: Equatable {
+        case incomplete
+        case complete
+        case failed(TransportFailure)
+    }
+
+    private enum Position: Equatable {
+        case statusLine
+        case fields
+        case length(Int)
+        case untilClose
+        case chunkSize
+        case chunk(Int)
+        case chunkEnd
+        case trailer
+        case ended
+    }
+
+    /// In bytes: status line and header together, with those of all interim responses before.
+    static let headLimit = 65_536
+    /// In bytes: a line that gives the size of a chunk. What stands behind the size is not looked at.
+    private static let chunkLineLimit = 4096
+
+    private let isHead: Bool
+    /// In bytes, of the body as it is transferred.
+    private let bodyLimit: Int
+    private var position = Position.statusLine
+    private var pending = ByteBuffer()
+    /// How many of the pending bytes are known to hold no end of a line.
+    private var scanned = 0
+    /// Of head and trailer.
+    private var lineBytes = 0
+    private var unfinishedHead: ResponseHead?
+
+    /// The final response's, once its header has been read to the end.
+    private(set) var head: ResponseHead?
+    private(set) var body: [UInt8] = []
+
+    init(isHead: Bool, bodyLimit: Int) {
+        self.isHead = isHead
+        self.bodyLimit = bodyLimit
+    }
+
+    /// Whether a byte of a response has come that is not an interim one.
+    var hasBegun: Bool { position != .statusLine || pending.readableBytes > 0 }
+
+    /// Whether the connection may carry another call: the response is complete, and nothing came behind it.
+    var keepsConnection: Bool { position == .ended && pending.readableBytes == 0 && head?.keepsConnection == true }
+
+    mutating func take(_ bytes: ByteBuffer) -> Progress {
+        if pending.readableBytes == 0 {
+            pending = bytes
+        } else {
+            pending.discardReadBytes()
+            pending.writeImmutableBuffer(bytes)
+        }
+        while true {
+            if let progress = step() { return progress }
+        }
+    }
+
+    /// The other side has said that nothing more comes.
+    mutating func end() -> Progress {
+        if position == .untilClose || position == .ended {
+            position = .ended
+            return .complete
+        }
+        return .failed(TransportFailure(.connectionClosed, detail: "the connection was closed before the response was complete"))
+    }
+
+    /// One step; nil if the next one may follow at once.
+    private mutating func step() -> Progress? {
+        switch position {
+        case .statusLine: statusLine()
+        case .fields: field()
+        case .length(let rest): length(rest)
+        case .untilClose: takeBody(pending.readableBytes) ?? .incomplete
+        case .chunkSize: chunkSize()
+        case .chunk(let rest): chunk(rest)
+        case .chunkEnd: chunkEnd()
+        case .trailer: trailer()
+        case .ended: .complete
+        }
+    }
+
+    private mutating func statusLine() -> Progress? {
+        // An empty line before the status line is common enough behind the body of an interim or earlier response.
+        while let byte: UInt8 = pending.getInteger(at: pending.readerIndex), byte == 10 || byte == 13, lineBytes < 8 {
+            pending.moveReaderIndex(forwardBy: 1)
+            lineBytes += 1
+        }
+        // What is not HTTP need not have lines.
+        guard zip(pending.readableBytesView, ResponseHead.prefix).allSatisfy(==) else { return invalid("the response is not HTTP/1") }
+        guard let line = line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
+        guard let head = ResponseHead(statusLine: line[...]) else { return invalid("the status line of the response is not HTTP") }
+        lineBytes += line.count + 1
+        unfinishedHead = head
+        position = .fields
+        return nil
+    }
+
+    private mutating func field() -> Progress? {
+        guard let line = line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
+        lineBytes += line.count + 1
+        guard line.isEmpty else {
+            guard unfinishedHead?.take(line[...]) == true else { return invalid("a header line of the response is not HTTP") }
+            return nil
+        }
+        guard let found = unfinishedHead else { return invalid("the response has no status line") }
+        unfinishedHead = nil
+        guard !found.isInterim else {
+            guard found.status != 101 else { return invalid("the response changes to another protocol, which was not asked for") }
+            position = .statusLine
+            return nil
+        }
+        head = found
+        switch found.framing(ofHead: isHead) {
+        case .none, .length(0): position = .ended
+        case .length(let length): position = .length(length)
+        case .chunked: position = .chunkSize
+        case .untilClose: position = .untilClose
+        case .unknown(let reason): return invalid(reason)
+        }
+        return nil
+    }
+
+    private mutating func length(_ rest: Int) -> Progress? {
+        let size = min(rest, pending.readableBytes)
+        let isTooLong = rest > bodyLimit - body.count
+        if let failure = takeBody(size) { return failure }
+        guard !isTooLong else { return tooLarge() }
+        position = rest == size ? .ended : .length(rest - size)
+        return rest == size ? nil : .incomplete
+    }
+
+    private mutating func chunkSize() -> Progress? {
+        guard let line = line(atMost: ResponseParser.chunkLineLimit) else { return lineIsMissing() }
+        let digits = line.prefix { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }
+        guard (1...15).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16), size >= 0,
+            digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-")
+        else { return invalid("the size of a chunk of the response is not a number") }
+        position = size == 0 ? .trailer : .chunk(size)
+        return nil
+    }
+
+    private mutating func chunk(_ rest: Int) -> Progress? {
+        let size = min(rest, pending.readableBytes)
+        guard size > 0 else { return .incomplete }
+        if let failure = takeBody(size) { return failure }
+        position = rest == size ? .chunkEnd : .chunk(rest - size)
+        return nil
+    }
+
+    private mutating func chunkEnd() -> Progress? {
+        guard let line = line(atMost: 1) else { return pending.readableBytes > 1 ? invalid("a chunk has no end") : lineIsMissing() }
+        guard line.isEmpty else { return invalid("a chunk of the response is longer than it says") }
+        position = .chunkSize
+        return nil
+    }
+
+    /// Fields behind the last chunk are read and not used.
+    private mutating func trailer() -> Progress? {
+        guard let line = line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
+        lineBytes += line.count + 1
+        if line.isEmpty { position = .ended }
+        return nil
+    }
+
+    private mutating func takeBody(_ size: Int) -> Progress? {
+        let taken = min(size, bodyLimit - body.count)
+        body.append(contentsOf: pending.readableBytesView.prefix(taken))
+        pending.moveReaderIndex(forwardBy: taken)
+        scanned = 0
+        return taken < size ? tooLarge() : nil
+    }
+
+    /// The next line without its end, if it has come and is not too long. A line may end without a carriage return (RFC 9112,
+    /// section 2.2).
+    private mutating func line(atMost limit: Int) -> [UInt8]? {
+        let view = pending.readableBytesView
+        guard let end = view[(view.startIndex + scanned)...].firstIndex(of: 10) else {
+            scanned = view.count
+            return nil
+        }
+        let length = end - view.startIndex
+        guard length <= limit, var line = pending.readBytes(length: length) else { return nil }
+        pending.moveReaderIndex(forwardBy: 1)
+        scanned = 0
+        if line.last == 13 { line.removeLast() }
+        return line
+    }
+
+    /// Why there is no line: it is still on its way, or it is too long.
+    private func lineIsMissing() -> Progress {
+        let limit =
+            switch position {
+            case .chunkSize, .chunkEnd: ResponseParser.chunkLineLimit
+            default: ResponseParser.headLimit - lineBytes
+            }
+        return pending.readableBytes > limit ? invalid("the header of the response is larger than allowed") : .incomplete
+    }
+
+    private func invalid(_ detail: String) -> Progress { .failed(TransportFailure(.invalidResponse, detail: detail)) }
+
+    private func tooLarge() -> Progress { .failed(TransportFailure(.responseTooLarge, detail: "the response is larger than allowed")) }
+}

@@ -1,0 +1,69 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SyncCore
+
+/// What the errors of swift-nio mean for a call.
+extension TransportFailure {
+    static let noConnectionInTime = TransportFailure(.connectTimeout, detail: "no connection within the connect timeout")
+    static let closedInHandshake = TransportFailure(.connectionRefused, detail: "the connection was closed during the TLS handshake")
+
+    /// No connection was made.
+    init(connecting error: any Error) {
+        switch error {
+        case let error as NIOConnectionError:
+            if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
+                self.init(.nameResolution, detail: TransportFailure.bounded("the host name \(error.host) cannot be resolved"))
+            } else {
+                let reason = error.connectionErrors.first.map { TransportFailure.reason($0.error) } ?? "no connection"
+                self.init(.connectionRefused, detail: TransportFailure.bounded("\(error.host):\(error.port): \(reason)"))
+            }
+        case ChannelError.connectTimeout: self = .noConnectionInTime
+        case let error as IOError: self.init(.connectionRefused, detail: TransportFailure.reason(error))
+        case is SocketAddressError: self.init(.nameResolution, detail: TransportFailure.bounded("\(error)"))
+        default: self.init(.connectionRefused, detail: TransportFailure.bounded("\(error)"))
+        }
+    }
+
+    /// TCP is through, TLS is not: the call has not been written.
+    init(inHandshake error: any Error) {
+        switch error {
+        case is IOError, is ChannelError, NIOSSLError.uncleanShutdown: self = .closedInHandshake
+        case let error as NIOSSLError where error == .handshakeFailed(.sslError([.eofDuringHandshake])): self = .closedInHandshake
+        default: self.init(.tls, detail: TransportFailure.bounded("\(error)"))
+        }
+    }
+
+    /// - Parameter isProven: whether a response has come on this connection. Before that a TLS alert refuses the handshake: with
+    ///   TLS 1.3 the other side may still do so when the call has been written already (RFC 8446, section 4.4.2.4), and does not read
+    ///   it then.
+    init(onConnection error: any Error, isProven: Bool) {
+        switch error {
+        case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
+            self.init(.connectionClosed, detail: "the connection was reset")
+        case let error as IOError where error.errnoCode == ETIMEDOUT:
+            self.init(.connectionClosed, detail: "the connection was given up by the kernel")
+        case let error as IOError: self.init(.connectionClosed, detail: "I/O error \(error.errnoCode)")
+        case is BoringSSLError where !isProven && "\(error)".contains("_ALERT_"):
+            self.init(.tls, detail: TransportFailure.bounded("\(error)"))
+        case is BoringSSLError: self.init(.connectionClosed, detail: TransportFailure.bounded("TLS: \(error)"))
+        case NIOSSLError.uncleanShutdown:
+            self.init(.connectionClosed, detail: "the connection was closed without a TLS closure alert")
+        default: self.init(.connectionClosed, detail: TransportFailure.bounded("\(type(of: error)): \(error)"))
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else {
+            return error is ChannelError ? "no connection in time" : "\(error)"
+        }
+        switch error.errnoCode {
+        case ECONNREFUSED: return "connection refused"
+        case ENETUNREACH, EHOSTUNREACH: return "no route to the host"
+        default: return "I/O error \(error.errnoCode)"
+        }
+    }
+
+    private static func bounded(_ text: String) -> String { String(text.prefix(200)) }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Synchronization
+
+/// A TCP server on a free loopback port with a script for each connection, for what the sandbox would not do: it answers before it has
+/// read, or closes without saying so. Blocking: every connection has a thread.
+final class TransportServer: Sendable {
+    struct Connection: Sendable {
+        fileprivate let descriptor: Int32
+
+        /// A request with its whole body; nil when the client has closed.
+        func readRequest() -> String? {
+            var received: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = read(descriptor, &buffer, buffer.count)
+                guard count > 0 else { return nil }
+                received += buffer[..<count]
+                let text = String(decoding: received, as: UTF8.self)
+                guard let end = text.range(of: "\r\n\r\n") else { continue }
+                let field = text[..<end.lowerBound].lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+                let length = field.flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) } ?? 0
+                if text[end.upperBound...].utf8.count >= length { return text }
+            }
+        }
+
+        /// Reads what comes at once, not more than that.
+        func readSome() {
+            var buffer = [UInt8](repeating: 0, count: 1000)
+            _ = read(descriptor, &buffer, buffer.count)
+        }
+
+        func write(_ head: String, _ body: [UInt8] = Array("{}".utf8)) {
+            let bytes = Array("\(head)\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body
+            _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        }
+    }
+
+    private let listener: Int32
+    private let port: UInt16
+    private let counted = Mutex(0)
+
+    var url: String { "http://127.0.0.1:\(port)" }
+    var connectionCount: Int { counted.withLock { $0 } }
+
+    /// - Parameter script: called for each connection, which is closed when it returns.
+    init(_ script: @escaping @Sendable (Connection) -> Void) throws {
+        (listener, port) = try TransportServer.listen()
+        Thread.detachNewThread { [listener, weak self] in
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0 else { return }
+                self?.counted.withLock { $0 += 1 }
+                Thread.detachNewThread {
+                    script(Connection(descriptor: descriptor))
+                    close(descriptor)
+                }
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    private static func listen() throws -> (Int32, UInt16) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                guard bind(descriptor, pointer, size) == 0, Glibc.listen(descriptor, 64) == 0 else { return Int32(-1) }
+                return getsockname(descriptor, pointer, &size)
+            }
+        }
+        guard code == 0 else {
+            close(descriptor)
+            throw HarnessError("no free port: error \(errno)")
+        }
+        return (descriptor, UInt16(bigEndian: address.sin_port))
+    }
+}

@@ -9,16 +9,11 @@ extension Store {
     ///
     /// The same holds for a remote that the database knows and the configuration does not name: it may come back.
     package func planMessages(_ context: PlanContext) async throws(StoreError) -> PlanBatch {
-        try await write { db in
+        let runs = timestampRuns
+        return try await write { db in
             var batch = PlanBatch()
             let receivers = context.remotes.filter(\.receivesMessages)
-            let names = [""] + receivers.filter(\.isEnabled).map(\.name)
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT \(MessageEntry.columns) FROM message_feed f LEFT JOIN messages m ON m.id = f.message_id
-                    WHERE f.remote IN (SELECT value FROM json_each(?)) ORDER BY f.sequence LIMIT \(Store.planBatchSize)
-                    """)
-            let rows = try StoredRow.fetchAll(statement, arguments: [JSONValue.array(names.map(JSONValue.string)).text])
+            let rows = try Store.messageRows(db, of: [""] + receivers.filter(\.isEnabled).map(\.name))
             guard !rows.isEmpty else { return batch }
             let waiting = receivers.filter { !$0.isEnabled }.map(\.name) + (try Store.absentReceivers(db, context.remotes))
             var entries: [MessageEntry] = []
@@ -44,7 +39,7 @@ extension Store {
                     continue
                 }
                 for receiver in receivers where receiver.isEnabled && (entry.remote.isEmpty || receiver.name == entry.remote) {
-                    var register = timestamps[receiver.name] ?? TimestampRegister(remote: receiver.name, now: context.now)
+                    var register = timestamps[receiver.name] ?? TimestampRegister(remote: receiver.name, now: context.now, runs: runs)
                     try Store.planMessage(db, entry, for: receiver, &register, context, into: &batch)
                     timestamps[receiver.name] = register
                 }
@@ -58,6 +53,19 @@ extension Store {
             }
             return batch
         }
+    }
+
+    /// The first entries of the feed for any of the names. Asked for one by one: each is a walk along an index that ends with the page,
+    /// however many entries wait.
+    private static func messageRows(_ db: Database, of names: [String]) throws -> [StoredRow] {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT \(MessageEntry.columns) FROM message_feed f LEFT JOIN messages m ON m.id = f.message_id
+                WHERE f.remote = ? ORDER BY f.sequence LIMIT \(Store.planBatchSize)
+                """)
+        var rows: [StoredRow] = []
+        for name in names { rows += try StoredRow.fetchAll(statement, arguments: [name]) }
+        return Array(rows.sorted { ($0[0] as Int64) < ($1[0] as Int64) }.prefix(Store.planBatchSize))
     }
 
     /// Remotes that took messages and are not configured at the moment.

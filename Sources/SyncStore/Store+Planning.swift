@@ -5,7 +5,7 @@ extension Store {
     /// Conversations looked at in one transaction.
     package static let planBatchSize = 500
     /// A planning transaction takes no further entry after this time: the application waits for it with its own commits.
-    static let planningTime = Duration.milliseconds(50)
+    static let planningTime = Duration.milliseconds(20)
 
     /// Plans the next conversations of the feed: one transaction reads them, writes their rows and takes them off the feed.
     ///

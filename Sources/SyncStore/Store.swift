@@ -27,6 +27,7 @@ package final class Store: Sendable {
     private static let walSizeLimit = 16 * 1024 * 1024
 
     let queue: DatabaseQueue
+    let timestampRuns = TimestampRegister.Runs()
     package let path: String
     let files: StoreFiles
     let lossState = Mutex<(loss: Loss?, tell: (@Sendable (Loss) -> Void)?)>((nil, nil))

@@ -1,26 +1,45 @@
 import GRDB
 import SyncCore
+import Synchronization
 
 /// Finds out which timestamps of a conversation are taken, with one probe of an index per message.
 ///
-/// Lives as long as one planning transaction. A millisecond is taken by messages that are not over, and by those that were planned
+/// A millisecond is taken by messages that are not over, and by those that were planned
 /// within twice the time that the remote remembers a timestamp.
 struct TimestampRegister {
-    private struct Start: Hashable {
+    fileprivate struct Start: Hashable {
+        var remote: String
         var conversation: String
         var millisecond: Int64
     }
 
+    /// Where runs of taken milliseconds were last found to end: many messages of one millisecond do not walk along them again, also in
+    /// later transactions. Only a hint of where to begin to look: what has become free in between stays unused.
+    final class Runs: Sendable {
+        /// Begins anew when there are more.
+        private static let limit = 10_000
+        private let ends = Mutex<[Start: Int64]>([:])
+
+        fileprivate func end(of start: Start) -> Int64? { ends.withLock { $0[start] } }
+
+        fileprivate func note(_ end: Int64, of start: Start) {
+            ends.withLock { ends in
+                if ends.count >= Runs.limit { ends = [:] }
+                ends[start] = end
+            }
+        }
+    }
+
     let remote: String
     let now: Instant
-    /// The last taken millisecond of the run that begins at the start: many messages of one millisecond do not walk along it again.
-    private var runs: [Start: Int64] = [:]
+    private let runs: Runs
     /// Taken without a row: by messages that a preview has shown.
     private var shown: [String: Set<Int64>] = [:]
 
-    init(remote: String, now: Instant) {
+    init(remote: String, now: Instant, runs: Runs = Runs()) {
         self.remote = remote
         self.now = now
+        self.runs = runs
     }
 
     /// Tells the snapshot what is taken, from its own timestamp on.
@@ -38,8 +57,8 @@ struct TimestampRegister {
 
     /// The milliseconds from a given one on that are taken without a gap; nil where that one is free.
     mutating func run(from first: Int64, in conversation: String, _ db: Database) throws -> ClosedRange<Int64>? {
-        let start = Start(conversation: conversation, millisecond: first)
-        var candidate = runs[start].map { $0 + 1 } ?? first
+        let start = Start(remote: remote, conversation: conversation, millisecond: first)
+        var candidate = runs.end(of: start).map { $0 + 1 } ?? first
         let statement = try db.cachedStatement(
             sql: """
                 SELECT dedupe_key FROM outbox
@@ -56,7 +75,8 @@ struct TimestampRegister {
             candidate += 1
         }
         guard candidate > first else { return nil }
-        runs[start] = candidate - 1
+        // A run that only a preview has seen is none.
+        if shown.isEmpty { runs.note(candidate - 1, of: start) }
         return first...(candidate - 1)
     }
 }

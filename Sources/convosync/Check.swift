@@ -32,7 +32,7 @@ struct Check: AsyncParsableCommand {
                             ]
                         }),
                     "ok": .bool(!findings.contains { $0.severity == .problem }),
-                ]).text)
+                ]).printableText)
         } else {
             for finding in findings {
                 let colour: Terminal.Colour =
@@ -41,8 +41,8 @@ struct Check: AsyncParsableCommand {
                     case .warning: .yellow
                     case .problem: .red
                     }
-                print("\(Terminal.paint(finding.severity.rawValue, colour)): \(finding.area.rawValue): \(finding.text)")
-                if let hint = finding.hint { print("    \(hint)") }
+                Terminal.print("\(Terminal.paint(finding.severity.rawValue, colour)): \(finding.area.rawValue): \(finding.text)")
+                if let hint = finding.hint { Terminal.print("    \(hint)") }
             }
         }
         let problems = findings.filter { $0.severity == .problem }

@@ -16,9 +16,11 @@ struct ConfigurationOptions: ParsableArguments {
     }
 
     /// For root: from here on as the service's user (``ServiceUser``), so that no file is left behind that the service cannot write.
-    func load() throws(ConfigurationError) -> Configuration {
+    ///
+    /// - Parameter needsCredentials: whether the command needs tokens: then those that are missing are named with other problems.
+    func load(needsCredentials: Bool = false) throws(ConfigurationError) -> Configuration {
         ServiceUser.assume(toLookAt: path)
-        return try ConfigurationFile.load(path: path)
+        return try ConfigurationFile.load(path: path, checksCredentials: needsCredentials)
     }
 }
 
@@ -42,7 +44,7 @@ func reportingErrors<Value>(_ body: () async throws -> Value) async throws -> Va
     do {
         return try await body()
     } catch let error as ConfigurationError {
-        Terminal.printError(error.problems.map { "convosync: configuration: \($0)" }.joined(separator: "\n"))
+        Terminal.printError(error.problems.map { "convosync: configuration: \($0)" })
         throw ExitCode.configurationWrong
     } catch let error as StoreError {
         Terminal.printError("convosync: \(error)")

@@ -24,20 +24,21 @@ struct Explain: AsyncParsableCommand {
             let store = try Store(path: configuration.databasePath, access: .reading)
             let explained = try await Explainer(configuration: configuration).explain(conversation, in: store, history: history)
             guard let (stored, remotes) = explained else {
-                throw ValidationError("there is no conversation \"\(conversation)\" in \(configuration.databasePath)")
+                throw ValidationError("there is no conversation \"\(conversation.onOneLine)\" in \(configuration.databasePath.onOneLine)")
             }
             let ai = Set(configuration.assignees.ai)
-            print(
-                output.json
-                    ? ExplainView.json(conversation, stored, remotes, ai: ai).text
-                    : ExplainView.text(conversation, stored, remotes, ai: ai))
+            if output.json {
+                print(ExplainView.json(conversation, stored, remotes, ai: ai).printableText)
+            } else {
+                Terminal.print(ExplainView.lines(conversation, stored, remotes, ai: ai))
+            }
         }
     }
 }
 
 /// `explain` for people and for programs.
 enum ExplainView {
-    static func text(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> String {
+    static func lines(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> [String] {
         var lines: [String] = []
         let conversation = stored.conversation
         let owner = Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue
@@ -49,11 +50,11 @@ enum ExplainView {
         for change in stored.adopted {
             lines.append("  \(change.adoptedAt)  \(change.rule) (\(change.remote), \(change.reportedAt))")
         }
-        for remote in remotes { lines += ["", text(remote)] }
-        return lines.joined(separator: "\n")
+        for remote in remotes { lines += [""] + self.lines(remote) }
+        return lines
     }
 
-    private static func text(_ remote: RemoteExplanation) -> String {
+    private static func lines(_ remote: RemoteExplanation) -> [String] {
         let stored = remote.stored
         let target = stored.link.map { [$0.remoteID, $0.agentID].compactMap { $0 }.joined(separator: " of agent ") } ?? "no link"
         var lines = ["\(Terminal.paint(stored.remote, .bold))  \(target)", "  next: \(remote.next)"]
@@ -65,7 +66,7 @@ enum ExplainView {
                     .init(field.decision, field.decision == "due" || field.decision == "in_doubt" ? .yellow : nil), .init(field.rule),
                 ])
             }
-            lines += table.text.split(separator: "\n").map { "  \($0)" }
+            lines += table.lines.map { "  \($0)" }
         }
         // What an answer to our own call showed counts as seen, too.
         if let seenAt = [stored.seenAt, stored.acknowledgedAt].compactMap({ $0 }).max() { lines.append("  last seen \(seenAt)") }
@@ -77,7 +78,7 @@ enum ExplainView {
             let error = row.lastError.map { ": \($0)" } ?? ""
             lines.append("  outbox \(row.id)  \(row.createdAt)  \(row.state.rawValue), attempts \(row.attempts)  \(what)\(error)")
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private static func value(_ value: JSONValue?) -> TextTable.Cell {

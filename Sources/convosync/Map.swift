@@ -13,30 +13,31 @@ struct Map: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             let remotes = try options.load().enabledRemotes
-            print(output.json ? MapView.json(remotes).text : MapView.text(remotes))
+            if output.json { print(MapView.json(remotes).printableText) } else { Terminal.print(MapView.lines(remotes)) }
         }
     }
 }
 
 /// `map` for people and for programs.
 enum MapView {
-    static func text(_ remotes: [RemoteConfiguration]) -> String {
+    static func lines(_ remotes: [RemoteConfiguration]) -> [String] {
         let written = remotes.filter { !$0.profile.lens.isReadOnly }
-        var lines = ["What is sent:", outbound(written).text, "* stands for several local states: the remote cannot tell them apart"]
+        var lines = ["What is sent:"] + outbound(written).lines
+        lines.append("* stands for several local states: the remote cannot tell them apart")
         for remote in written {
             for (word, gives) in remote.profile.statusMap.neverOver.sorted(by: { $0.key < $1.key }) {
                 lines.append("\(remote.name): \(word) is never written over \(gives.sorted().joined(separator: " or "))")
             }
         }
         for remote in remotes where remote.profile.lens.isReadOnly { lines.append("\(remote.name): no status is ever written") }
-        lines += ["", "What a word of a remote means here, where the conversation does not look like it already:", inbound(remotes).text]
+        lines += ["", "What a word of a remote means here, where the conversation does not look like it already:"] + inbound(remotes).lines
         lines.append("* loses information: local words that look the same over there survive it, others become this one")
         for remote in remotes {
             for (word, before) in remote.profile.inboundMap.silentAfter.sorted(by: { $0.key < $1.key }) {
                 lines.append("\(remote.name): \(word) says nothing after \(before.sorted().joined(separator: " or "))")
             }
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private static func outbound(_ remotes: [RemoteConfiguration]) -> TextTable {

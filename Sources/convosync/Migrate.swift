@@ -13,8 +13,8 @@ struct Migrate: AsyncParsableCommand {
             let configuration = try options.load()
             let store = try Store(path: configuration.databasePath, access: .migrating)
             let applied = try await store.appliedMigrations()
-            if let backup = store.backupPath { print("the file as it was before is \(backup)") }
-            print("\(configuration.databasePath) is up to date: \(applied.joined(separator: ", "))")
+            if let backup = store.backupPath { Terminal.print("the file as it was before is \(backup)") }
+            Terminal.print("\(configuration.databasePath) is up to date: \(applied.joined(separator: ", "))")
         }
     }
 }

@@ -44,21 +44,22 @@ struct FilterOptions: ParsableArguments {
         filter.states = try state.map { text in
             guard let state = OutboxState(rawValue: text) else {
                 throw ValidationError(
-                    "--state takes one of \(OutboxState.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(text)\"")
+                    "--state takes one of \(OutboxState.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(text.onOneLine)\"")
             }
             return state
         }
         if let since {
             let age = Span(since).map { SystemClock.now() - $0 }
             guard let moment = Instant(iso8601: since) ?? age else {
-                throw ValidationError("--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since)\"")
+                throw ValidationError(
+                    "--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since.onOneLine)\"")
             }
             filter.since = moment
         }
         if let heldBy {
             guard let holder = Holder(rawValue: heldBy) else {
                 throw ValidationError(
-                    "--held-by takes one of \(Holder.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(heldBy)\"")
+                    "--held-by takes one of \(Holder.allCases.map(\.rawValue).joined(separator: ", ")), not \"\(heldBy.onOneLine)\"")
             }
             filter.holder = holder
         }
@@ -84,9 +85,9 @@ struct OutboxList: AsyncParsableCommand {
             if isBounded { filter.limit = 51 }
             let rows = try await store.outbox(filter)
             if output.json {
-                print(JSONValue.object(["rows": .array(rows.map { OutboxView.json($0) })]).text)
+                print(JSONValue.object(["rows": .array(rows.map { OutboxView.json($0) })]).printableText)
             } else {
-                print(OutboxView.table(isBounded ? Array(rows.prefix(50)) : rows))
+                Terminal.print(OutboxView.table(isBounded ? Array(rows.prefix(50)) : rows))
                 if isBounded, rows.count > 50 { print("… more; see --limit") }
             }
         }
@@ -118,10 +119,10 @@ struct OutboxShow: AsyncParsableCommand {
                 if output.json {
                     shown.append(OutboxView.json(row, history))
                 } else {
-                    print(OutboxView.text(row, history))
+                    Terminal.print(OutboxView.lines(row, history))
                 }
             }
-            if output.json { print(JSONValue.object(["rows": .array(shown)]).text) }
+            if output.json { print(JSONValue.object(["rows": .array(shown)]).printableText) }
             let missing = Set(ids).subtracting(rows.map(\.id)).sorted()
             if !missing.isEmpty {
                 throw ValidationError("there is no row \(missing.map(String.init).joined(separator: ", ")) in the outbox")

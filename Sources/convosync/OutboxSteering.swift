@@ -49,19 +49,19 @@ extension OutboxAction {
                     "action": .string(rawValue), "dry_run": .bool(isDryRun),
                     "affected": .array(result.affected.map { .integer($0) }), "rows": .array(result.steps.map(\.json)),
                     "skipped": .array(result.skipped.map { ["id": .integer($0.id), "reason": .string($0.reason)] }),
-                ]).text)
+                ]).printableText)
             return
         }
         let verb =
             isDryRun || !isConfirmed ? "would \(rawValue)" : rawValue == "retry" ? "retried" : "\(rawValue)ed".replacing("eed", with: "ed")
-        print(
+        Terminal.print(
             "\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")"
                 + (isDryRun ? "" : list(result.affected)))
-        if isDryRun, !result.steps.isEmpty { print(table(result.steps)) }
-        for skipped in result.skipped { print("skipped \(skipped.id): it \(skipped.reason)") }
+        if isDryRun, !result.steps.isEmpty { Terminal.print(table(result.steps)) }
+        for skipped in result.skipped { Terminal.print("skipped \(skipped.id): it \(skipped.reason)") }
     }
 
-    private func table(_ steps: [SteeringResult.Step]) -> String {
+    private func table(_ steps: [SteeringResult.Step]) -> [String] {
         var table = TextTable(header: ["ID", "REMOTE", "CONVERSATION", "STATE", "WOULD", "CALL", "ERROR"])
         table.rows = steps.map { step in
             [
@@ -69,7 +69,7 @@ extension OutboxAction {
                 .init(step.effect.text), .init("\(step.method) \(step.path)"), .init(step.lastError ?? ""),
             ]
         }
-        return table.text
+        return table.lines
     }
 
     private func list(_ ids: [Int64]) -> String {

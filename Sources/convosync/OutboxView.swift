@@ -3,8 +3,8 @@ import SyncStore
 
 /// Outbox rows for people and for programs.
 enum OutboxView {
-    static func table(_ rows: [OutboxListing]) -> String {
-        guard !rows.isEmpty else { return "no rows" }
+    static func table(_ rows: [OutboxListing]) -> [String] {
+        guard !rows.isEmpty else { return ["no rows"] }
         var table = TextTable(header: ["ID", "STATE", "REMOTE", "CONVERSATION", "FIELDS", "ATTEMPTS", "HTTP", "CREATED", "DUE", "ERROR"])
         table.rows = rows.map { row in
             [
@@ -14,7 +14,7 @@ enum OutboxView {
                 .init(row.state == OutboxState.pending.rawValue ? row.dueAt : "-"), .init(row.lastError ?? ""),
             ]
         }
-        return table.text
+        return table.lines
     }
 
     static func colour(_ state: String) -> Terminal.Colour? {
@@ -63,7 +63,7 @@ enum OutboxView {
         return .object(object)
     }
 
-    static func text(_ row: OutboxListing, _ history: OutboxHistory) -> String {
+    static func lines(_ row: OutboxListing, _ history: OutboxHistory) -> [String] {
         var lines = [Terminal.paint("outbox \(row.id)  \(row.remote)  \(row.conversationID)  \(row.method) \(row.path)", .bold)]
         lines.append("  state       \(Terminal.paint(row.state, colour(row.state)))\(row.lastError.map { ": \($0)" } ?? "")")
         if let holder = row.heldBy { lines.append("  held by     \(holder)") }
@@ -84,11 +84,10 @@ enum OutboxView {
                     + ($0.outboxID == row.id ? "" : "  (outbox \($0.outboxID))")
             }
         }
-        lines.append(history.attempts.isEmpty ? "  never tried" : table(history.attempts))
-        return lines.joined(separator: "\n")
+        return lines + (history.attempts.isEmpty ? ["  never tried"] : table(history.attempts))
     }
 
-    private static func table(_ attempts: [AttemptListing]) -> String {
+    private static func table(_ attempts: [AttemptListing]) -> [String] {
         var table = TextTable(header: ["  TRY", "STARTED", "FINISHED", "OUTCOME", "HTTP", "ERROR", "ANSWER"])
         table.rows = attempts.map { attempt in
             [
@@ -96,6 +95,6 @@ enum OutboxView {
                 .init(attempt.httpStatus.map { "\($0)" } ?? "-"), .init(attempt.error ?? ""), .init(attempt.responseExcerpt ?? ""),
             ]
         }
-        return table.text
+        return table.lines
     }
 }

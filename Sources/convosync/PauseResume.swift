@@ -1,4 +1,5 @@
 import ArgumentParser
+import SyncCore
 import SyncDaemon
 import SyncStore
 
@@ -25,12 +26,13 @@ private func setPaused(_ isPaused: Bool, _ remote: String, _ options: Configurat
         let configuration = try options.load()
         guard configuration.remotes.contains(where: { $0.name == remote }) else {
             throw ValidationError(
-                "there is no remote \"\(remote)\"; configured: \(configuration.remotes.map(\.name).joined(separator: ", "))")
+                "there is no remote \"\(remote.onOneLine)\"; configured: \(configuration.remotes.map(\.name.onOneLine).joined(separator: ", "))"
+            )
         }
         let store = try Store(path: configuration.databasePath, access: .existing)
         // A remote that no run has seen yet is entered first.
         try await store.enterRemotes(configuration.remotes.map(\.participation))
         _ = try await store.setPaused(isPaused, remote: remote, now: SystemClock.now())
-        print("\(remote) is \(isPaused ? "paused" : "resumed")")
+        Terminal.print("\(remote) is \(isPaused ? "paused" : "resumed")")
     }
 }

@@ -58,27 +58,27 @@ final class PlanView: @unchecked Sendable {
         }
         defer { isFirst = false }
         if isJSON {
-            print(isFirst ? "" : ",", PlanView.json(item).text, separator: "\n", terminator: "")
+            print(isFirst ? "" : ",", PlanView.json(item).printableText, separator: "\n", terminator: "")
         } else {
-            print(PlanView.text(item))
+            Terminal.print(PlanView.lines(item))
         }
     }
 
     func finish(_ engagement: Brake.Engagement?) {
         if isJSON {
-            print("],\"planned\":\(calls),\"refused\":\(refused),\"held\":\(held),\"brake\":\((engagement?.json ?? .null).text)}")
+            print("],\"planned\":\(calls),\"refused\":\(refused),\"held\":\(held),\"brake\":\((engagement?.json ?? .null).printableText)}")
             return
         }
         if let engagement {
-            print(
+            Terminal.print(
                 Terminal.paint(
                     "the brake would hold this back (\(engagement.rule.rawValue)): it would \(engagement.summary); see [brake]", .red))
         }
-        guard !isFirst else { return print("nothing to send") }
+        guard !isFirst else { return Terminal.print("nothing to send") }
         var parts = ["\(calls) calls to make"]
         if refused > 0 { parts.append("\(refused) that cannot be made") }
         if held > 0 { parts.append("\(held) held (convosync outbox release --state held, or discard)") }
-        print(parts.joined(separator: ", "))
+        Terminal.print(parts.joined(separator: ", "))
     }
 
     private static func json(_ item: PlanPreview) -> JSONValue {
@@ -116,15 +116,15 @@ final class PlanView: @unchecked Sendable {
         }
     }
 
-    private static func text(_ item: PlanPreview) -> String {
+    private static func lines(_ item: PlanPreview) -> [String] {
         var source = ""
         if case .outbox(let id, let dueAt, _) = item.source { source = "  (outbox \(id), due \(dueAt))" }
         if case .held(let id, let holder) = item.source { source = "  (outbox \(id), held: \(holder.rawValue))" }
         switch item.decision {
         case .upToDate:
-            return ""
+            return []
         case .refuse(_, let refusal):
-            return Terminal.paint("\(item.remote)  \(item.conversationID)  cannot be sent: \(refusal.reason)", .red)
+            return [Terminal.paint("\(item.remote)  \(item.conversationID)  cannot be sent: \(refusal.reason)", .red)]
         case .send(let planned):
             var lines = [
                 Terminal.paint("\(item.remote)  \(item.conversationID)  \(planned.call.method) \(planned.call.path)\(source)", .bold)
@@ -138,7 +138,7 @@ final class PlanView: @unchecked Sendable {
                 lines.append("    one message by the user, \(planned.call.body["message"]?["timestamp"]?.stringValue ?? "")")
             }
             lines += planned.omissions.map { Terminal.paint("    \($0.field) is left out: \($0.reason)", .yellow) }
-            return lines.joined(separator: "\n")
+            return lines
         }
     }
 

@@ -8,7 +8,7 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let configuration = try options.load()
+            let configuration = try options.load(needsCredentials: true)
             let log = EventLog(configuration.log)
             let daemon = try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
             do {

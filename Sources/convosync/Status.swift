@@ -27,7 +27,11 @@ struct Status: AsyncParsableCommand {
             let status = try await store.status(of: configuration.enabledRemotes.map(\.name))
             let now = SystemClock.now()
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
-            print(output.json ? StatusView.json(status, gates, now: now).text : StatusView.text(status, gates, now: now))
+            if output.json {
+                print(StatusView.json(status, gates, now: now).printableText)
+            } else {
+                Terminal.print(StatusView.lines(status, gates, now: now))
+            }
         }
     }
 }
@@ -71,7 +75,7 @@ enum StatusView {
         ]
     }
 
-    static func text(_ status: StoreStatus, _ gates: [String: RemoteGate.Settings], now: Instant) -> String {
+    static func lines(_ status: StoreStatus, _ gates: [String: RemoteGate.Settings], now: Instant) -> [String] {
         var table = TextTable(header: [
             "REMOTE", "OLDEST", "PENDING", "IN FLIGHT", "LIMIT", "RETRYING", "HELD", "DEAD", "UNCERTAIN", "LAST SUCCESS", "STATE",
         ])
@@ -85,7 +89,7 @@ enum StatusView {
                 .init(state, colour),
             ])
         }
-        var lines = [table.text]
+        var lines = table.lines
         if status.unplanned > 0 { lines.append("\(status.unplanned) changes not planned yet") }
         if status.heldByBrake > 0 {
             let since = status.heldByBrakeSince.map { " since \($0)" } ?? ""
@@ -109,7 +113,7 @@ enum StatusView {
         } else {
             lines.append("no run yet")
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private static func state(_ remote: RemoteStatus, now: Instant) -> (String, Terminal.Colour?) {

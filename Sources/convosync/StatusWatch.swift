@@ -27,7 +27,7 @@ struct StatusWatch {
         }
     }
 
-    private func redraw(_ first: String, _ opened: Store) async {
+    private func redraw(_ first: [String], _ opened: Store) async {
         var (frame, store) = (first, opened)
         while true {
             write(StatusWatch.screen(frame, rows: Terminal.rows))
@@ -36,21 +36,21 @@ struct StatusWatch {
                 if !store.isInPlace { store = try Store(path: configuration.databasePath, access: .reading) }
                 frame = try await look(at: store)
             } catch {
-                frame = Terminal.paint("convosync: \(error)", .red)
+                frame = [Terminal.paint("convosync: \(error)", .red)]
             }
         }
     }
 
-    private func look(at store: Store) async throws -> String {
+    private func look(at store: Store) async throws -> [String] {
         let status = try await store.status(of: configuration.enabledRemotes.map(\.name))
         let now = SystemClock.now()
         let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
-        return Terminal.paint("\(now.iso8601)  \(store.path)  (Ctrl-C ends)", .dim) + "\n\n" + StatusView.text(status, gates, now: now)
+        return [Terminal.paint("\(now.iso8601)  \(store.path)  (Ctrl-C ends)", .dim), ""] + StatusView.lines(status, gates, now: now)
     }
 
     /// From the top left corner, each line up to its end; what is below is erased. A picture that is too high loses its end.
-    static func screen(_ frame: String, rows: Int) -> String {
-        let lines = frame.split(separator: "\n", omittingEmptySubsequences: false).prefix(max(rows - 1, 1))
+    static func screen(_ frame: [String], rows: Int) -> String {
+        let lines = frame.prefix(max(rows - 1, 1)).map { Terminal.rendered([$0]) }
         return "\u{1B}[H" + lines.map { "\($0)\u{1B}[K\r\n" }.joined() + "\u{1B}[J"
     }
 

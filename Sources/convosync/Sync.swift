@@ -14,13 +14,18 @@ struct Sync: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Go on through retries for up to that long.", valueName: "seconds"))
     var drain: Double?
 
+    /// A thousand days, in seconds.
+    private static let longestDrain = 86_400_000.0
+
     func validate() throws {
-        if let drain, !(0...86_400_000).contains(drain) { throw ValidationError("--drain takes a number of seconds, 0 or more") }
+        if let drain, !(0...Sync.longestDrain).contains(drain) {
+            throw ValidationError("--drain takes a number of seconds from 0 to \(Int(Sync.longestDrain))")
+        }
     }
 
     func run() async throws {
         let outcome = try await reportingErrors { () async throws -> OneShot.Outcome in
-            let configuration = try options.load()
+            let configuration = try options.load(needsCredentials: true)
             // The log goes to standard output; with --json that belongs to the result.
             let log = EventLog(configuration.log, descriptor: output.json ? STDERR_FILENO : STDOUT_FILENO)
             let span = drain.map { Span(milliseconds: Int64($0 * 1000)) }
@@ -36,7 +41,7 @@ struct Sync: AsyncParsableCommand {
             }
         }
         if Terminal.errorIsTerminal { Terminal.showProgress("") }
-        if output.json { print(outcome.json.text) } else { print(outcome.text) }
+        if output.json { print(outcome.json.printableText) } else { Terminal.print(outcome.text) }
         if outcome.error != nil { throw ExitCode.databaseUnavailable }
         if outcome.counts.dead > 0 { throw ExitCode.rowsBecameDead }
         if outcome.waiting > 0 { throw ExitCode.workStillWaits }

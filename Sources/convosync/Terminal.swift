@@ -1,7 +1,11 @@
 import Foundation
+import SyncCore
 import SyncDaemon
 
 /// What the outputs are connected to. People get colour, pipes get plain text.
+///
+/// All text for people goes through ``print(_:)`` and ``printError(_:)``, line by line. Ids, titles and error texts were written by others:
+/// a line stays one line, and no character in it steers the terminal (``Swift/String/onOneLine``).
 enum Terminal {
     static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
@@ -12,12 +16,23 @@ enum Terminal {
         return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 ? Int(size.ws_row) : 24
     }
 
-    enum Colour: Int {
+    enum Colour: Int, CaseIterable {
         case red = 31
         case green = 32
         case yellow = 33
         case dim = 2
         case bold = 1
+
+        /// Stands for the beginning of the colour in a line that has not been written yet.
+        fileprivate var mark: Unicode.Scalar {
+            switch self {
+            case .red: "\u{F0001}"
+            case .green: "\u{F0002}"
+            case .yellow: "\u{F0003}"
+            case .dim: "\u{F0004}"
+            case .bold: "\u{F0005}"
+            }
+        }
     }
 
     private static let usesColour: Bool = {
@@ -25,18 +40,46 @@ enum Terminal {
         return outputIsTerminal && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
     }()
 
+    /// Stands for the end of a colour in a line that has not been written yet: of a private-use plane. Text that has it gets a colour, and nothing else.
+    private static let endMark: Unicode.Scalar = "\u{F0000}"
+
     static func paint(_ text: String, _ colour: Colour?) -> String {
         guard usesColour, let colour, !text.isEmpty else { return text }
-        return "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m"
+        return "\(colour.mark)\(text)\(endMark)"
     }
+
+    static func print(_ lines: [String]) {
+        Swift.print(rendered(lines))
+    }
+
+    static func print(_ line: String) { print([line]) }
 
     /// How long standard error is waited for, in milliseconds, when nobody reads it.
     private static let errorPatience: Int32 = 2000
 
-    static func printError(_ text: String) {
+    static func printError(_ lines: [String]) {
         // A program that ends must not wait for ever to say why.
         guard StandardOutput.isWritable(STDERR_FILENO, within: errorPatience) else { return }
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+        FileHandle.standardError.write(Data((rendered(lines) + "\n").utf8))
+    }
+
+    static func printError(_ line: String) { printError([line]) }
+
+    /// Lines as the terminal gets them: our own marks as colours, and no other command.
+    static func rendered(_ lines: [String]) -> String {
+        lines.map { line in
+            let safe = line.onOneLine
+            guard usesColour else { return safe }
+            return safe.unicodeScalars.reduce(into: "") { text, scalar in
+                if scalar == endMark {
+                    text += "\u{1B}[0m"
+                } else if let colour = Colour.allCases.first(where: { $0.mark == scalar }) {
+                    text += "\u{1B}[\(colour.rawValue)m"
+                } else {
+                    text.unicodeScalars.append(scalar)
+                }
+            }
+        }.joined(separator: "\n")
     }
 
     /// Replaces the present line of standard error; only on a terminal.
@@ -54,7 +97,8 @@ struct TextTable {
         var isRightAligned = false
 
         init(_ text: String, _ colour: Terminal.Colour? = nil) {
-            self.text = text
+            // Before widths are worked out.
+            self.text = text.onOneLine
             self.colour = colour
         }
 
@@ -68,19 +112,19 @@ struct TextTable {
     var header: [String]
     var rows: [[Cell]] = []
 
-    var text: String {
+    var lines: [String] {
         var widths = header.map(\.count)
         for row in rows {
             for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.text.count) }
         }
-        let lines = [header.map { Cell($0, .bold) }] + rows
-        return lines.map { row in
+        let all = [header.map { Cell($0, .bold) }] + rows
+        return all.map { row in
             row.enumerated().map { column, cell in
                 let padding = String(repeating: " ", count: widths[column] - cell.text.count)
                 let painted = Terminal.paint(cell.text, cell.colour)
                 if cell.isRightAligned { return padding + painted }
                 return column == row.count - 1 ? painted : painted + padding
             }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        }
     }
 }

@@ -85,6 +85,32 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["convosync.prom"], "nothing is left beside it")
     }
 
+    @Test func `what stands at the temporary name is never written to`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("convosync.prom").path
+        let temporary = "\(path).\(getpid()).tmp"
+        let victim = folder.appendingPathComponent("victim").path
+        let file = MetricsFile(path: path, log: EventLog(.init(), output: { _ in }))
+        // A link to a file, a link to nothing, another name of a file, what a crash left behind.
+        for plant in [
+            { try FileManager.default.createSymbolicLink(atPath: temporary, withDestinationPath: victim) },
+            { try FileManager.default.createSymbolicLink(atPath: temporary, withDestinationPath: victim + ".missing") },
+            { try FileManager.default.linkItem(atPath: victim, toPath: temporary) },
+            { try "half".write(toFile: temporary, atomically: false, encoding: .utf8) },
+        ] as [() throws -> Void] {
+            try "precious".write(toFile: victim, atomically: true, encoding: .utf8)
+            try plant()
+            await file.write("metrics\n")
+            #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == "metrics\n")
+            #expect(try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular)
+            #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o644)
+            #expect(try Set(FileManager.default.contentsOfDirectory(atPath: folder.path)) == ["convosync.prom", "victim"])
+        }
+    }
+
     @Test func `a directory that cannot be written is reported once, and when it works again`() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }

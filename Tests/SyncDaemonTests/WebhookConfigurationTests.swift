@@ -91,7 +91,7 @@ import Testing
         ("[listen]\n", "[remotes.fin.webhook]\nsecret_env = \"A\"", "line 2: listen.address: is missing"),
         ("[listen]\naddress = 8480\n", "[remotes.fin.webhook]\nsecret_env = \"A\"", "line 3: listen.address: expected a string"),
         (listen + "max_body = 5\n", "[remotes.fin.webhook]\nsecret_env = \"A\"", "line 4: listen.max_body: expected a size"),
-        (listen + "rate = \"much\"\n", "[remotes.fin.webhook]\nsecret_env = \"A\"", "line 4: listen.rate: \"much\" is no rate"),
+        (listen + "rate = \"much\"\n", "[remotes.fin.webhook]\nsecret_env = \"A\"", "line 4: listen.rate: \"much\" is not a rate"),
         (
             listen + "adress = \"x\"\n", "[remotes.fin.webhook]\nsecret_env = \"A\"",
             "line 4: listen.adress: unknown key; did you mean \"address\"?"

@@ -170,6 +170,30 @@ import Testing
         expectNoScan(plans, of: "message_feed", "outbox", "messages", "m", "c", "u", "planned_messages")
         let feed = try #require(plans.first { $0.sql.contains("FROM message_feed") })
         #expect(feed.plan.contains { $0.contains("message_feed_by_remote") })
+        #expect(!feed.plan.contains { $0.contains("TEMP B-TREE") }, "each page would sort all that waits")
+    }
+
+    @Test func `a taken timestamp is looked up`() async throws {
+        let bench = try await bench()
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1' WHERE id = 'c1'")
+        for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1") }
+        let plans = try await plans(bench, of: "dedupe_key") { _ = try await bench.store.planMessages(bench.context(remotes: [.fin])) }
+        let lookup = try #require(plans.first { $0.sql.hasPrefix("SELECT dedupe_key") })
+        #expect(lookup.plan.contains { $0.contains("outbox_by_dedupe_key") })
+        #expect(!lookup.plan.contains { $0.contains("TEMP B-TREE") })
+    }
+
+    @Test func `a row that ends finds the next one by index, and so does a change that was planned`() throws {
+        let bench = try Bench()
+        let queries = [
+            """
+            SELECT min(id) FROM outbox WHERE conversation_id = 'c' AND remote = 'r' AND state = 'pending' AND behind = 1
+            """: "outbox_behind",
+            "UPDATE outbox SET behind = 0 WHERE conversation_id = 'c' AND behind = 2 AND ('x' = '' OR remote = 'x')": "outbox_overtaken",
+        ]
+        for (query, index) in queries {
+            #expect(try bench.lines("EXPLAIN QUERY PLAN \(query)").contains { $0.contains(index) }, "\(query)")
+        }
     }
 
     @Test func `the status of all remotes reads unfinished rows only`() async throws {

@@ -73,6 +73,7 @@ import Testing
         let bench = try Bench()
         try bench.addConversations("c1", "c2", "c3", "c4", "c5")
         _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        while try await bench.store.feedReplan(bench.remotes, now: Bench.start) > 0 {}
         #expect(try await bench.store.nextInRotation(.voicebot, limit: 2) == [])
         try await bench.converge()
         var seen: [String] = []

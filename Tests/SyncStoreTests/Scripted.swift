@@ -37,6 +37,7 @@ enum Scripted {
         wanted["user_id"] = snapshot.knowledge.remoteAssigneeID.map(JSONValue.string)
         let delta = Delta(wanted: wanted, base: snapshot.knowledge.base, inDoubt: snapshot.knowledge.inDoubt)
         guard !delta.isEmpty else { return .upToDate(omissions: []) }
+        if let problem = snapshot.linkProblem { return .refuse(placeholder, problem) }
         if snapshot.link.remoteID == refusedID { return .refuse(placeholder, Refusal("links.remote_id is refused")) }
         let path = "/\(snapshot.remote)/\(snapshot.link.agentID ?? "")/\(snapshot.link.remoteID)"
         return .send(

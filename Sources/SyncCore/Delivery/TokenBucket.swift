@@ -8,10 +8,13 @@ package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
         self.period = period
     }
 
-    /// Reads `10/s`, `600/min`, `1500/h`; nil for anything else and for less than one call.
+    /// More cannot be counted in micro-tokens.
+    package static let mostCalls = 1_000_000
+
+    /// Reads `10/s`, `600/min`, `1500/h`; nil for anything else, for less than one call and for more than ``mostCalls``.
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let calls = Int(parts[0]), calls >= 1, calls <= 1_000_000 else { return nil }
+        guard parts.count == 2, let calls = Int(parts[0]), calls >= 1, calls <= RateLimit.mostCalls else { return nil }
         switch parts[1] {
         case "s": self.init(calls: calls, period: .seconds(1))
         case "m", "min": self.init(calls: calls, period: .minutes(1))

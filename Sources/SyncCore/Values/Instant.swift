@@ -4,6 +4,8 @@ import FoundationEssentials
 ///
 /// Wall time is what the outbox stores, so that a schedule survives a restart. Only the edge reads the clock; everything in this
 /// module is told what time it is.
+///
+/// Sums and differences that are out of range end at the first or last moment there is: no clock and no configuration may stop the program.
 package struct Instant: Hashable, Comparable, Sendable {
     package var milliseconds: Int64
 
@@ -14,21 +16,26 @@ package struct Instant: Hashable, Comparable, Sendable {
     package static func < (left: Instant, right: Instant) -> Bool { left.milliseconds < right.milliseconds }
 
     package static func + (instant: Instant, span: Span) -> Instant {
-        Instant(milliseconds: instant.milliseconds.addingReportingOverflow(span.milliseconds).partialValue)
+        Instant(milliseconds: instant.milliseconds.addingSaturated(span.milliseconds))
     }
 
     package static func - (instant: Instant, span: Span) -> Instant {
-        Instant(milliseconds: instant.milliseconds - span.milliseconds)
+        Instant(milliseconds: instant.milliseconds.subtractingSaturated(span.milliseconds))
     }
 
     package static func - (left: Instant, right: Instant) -> Span {
-        Span(milliseconds: left.milliseconds - right.milliseconds)
+        Span(milliseconds: left.milliseconds.subtractingSaturated(right.milliseconds))
     }
 
-    /// `2026-01-31T09:30:00.000Z`: ISO 8601, UTC, always three digits of fraction, so that texts sort as the moments do.
+    /// The years 1600 to 9999. Later ones have five digits and do not sort with these; earlier ones depend on the calendar.
+    private static let writable: ClosedRange<Int64> = -11_676_096_000_000...253_402_300_799_999
+
+    /// `2026-01-31T09:30:00.000Z`: ISO 8601, UTC, always three digits of fraction, so that texts sort as the moments do. A moment outside of
+    /// the years 1600 to 9999 is written as the first or last one of them.
     package var iso8601: String {
+        let milliseconds = min(max(milliseconds, Instant.writable.lowerBound), Instant.writable.upperBound)
         // The style cuts off behind the third digit; a little more than the exact value keeps binary rounding from losing one.
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000 + 0.0004)
+        return Date(timeIntervalSince1970: Double(milliseconds) / 1000 + 0.0004)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
@@ -43,7 +50,7 @@ package struct Instant: Hashable, Comparable, Sendable {
     }
 }
 
-/// A length of time in whole milliseconds.
+/// A length of time in whole milliseconds. Sums and products that are out of range end at the longest span there is.
 package struct Span: Hashable, Comparable, Sendable {
     package var milliseconds: Int64
 
@@ -52,15 +59,20 @@ package struct Span: Hashable, Comparable, Sendable {
     }
 
     package static let zero = Span(milliseconds: 0)
+    /// The longest duration of a configuration: a hundred years. In nanoseconds it still fits into 64 bits, twice.
+    package static let longestConfigured = Span.days(36_500)
+
     package static func milliseconds(_ value: Int64) -> Span { Span(milliseconds: value) }
-    package static func seconds(_ value: Int64) -> Span { Span(milliseconds: value * 1000) }
-    package static func minutes(_ value: Int64) -> Span { .seconds(value * 60) }
-    package static func hours(_ value: Int64) -> Span { .minutes(value * 60) }
-    package static func days(_ value: Int64) -> Span { .hours(value * 24) }
+    package static func seconds(_ value: Int64) -> Span { Span(milliseconds: 1000) * value }
+    package static func minutes(_ value: Int64) -> Span { .seconds(60) * value }
+    package static func hours(_ value: Int64) -> Span { .minutes(60) * value }
+    package static func days(_ value: Int64) -> Span { .hours(24) * value }
 
     package static func < (left: Span, right: Span) -> Bool { left.milliseconds < right.milliseconds }
-    package static func + (left: Span, right: Span) -> Span { Span(milliseconds: left.milliseconds + right.milliseconds) }
-    package static func * (span: Span, factor: Int64) -> Span { Span(milliseconds: span.milliseconds * factor) }
+    package static func + (left: Span, right: Span) -> Span {
+        Span(milliseconds: left.milliseconds.addingSaturated(right.milliseconds))
+    }
+    package static func * (span: Span, factor: Int64) -> Span { Span(milliseconds: span.milliseconds.multipliedSaturated(by: factor)) }
 
     package var seconds: Double { Double(milliseconds) / 1000 }
 }
@@ -71,21 +83,21 @@ extension Span: CustomStringConvertible {
         ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
-    /// Reads the notation above; nil when a unit is missing or unknown, for negative values and for an empty text.
+    /// Reads the notation above; nil when a unit is missing or unknown, for negative values and for an empty text. What is too long to be
+    /// counted is the longest span there is.
     package init?(_ text: some StringProtocol) {
         var rest = Substring(text)
         var total: Int64 = 0
         guard !rest.isEmpty else { return nil }
         while !rest.isEmpty {
             let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            guard let count = Int64(digits) else { return nil }
+            guard !digits.isEmpty else { return nil }
+            let count = Int64(digits) ?? .max
             rest = rest.dropFirst(digits.count)
             let letters = rest.prefix { $0.isASCII && $0.isLetter }
             guard let unit = Span.units.first(where: { $0.name == letters }) else { return nil }
             rest = rest.dropFirst(letters.count)
-            let (product, overflow) = count.multipliedReportingOverflow(by: unit.milliseconds)
-            guard !overflow, total <= Int64.max / 4 - product / 2, product < Int64.max / 4 else { return nil }
-            total += product
+            total = total.addingSaturated(count.multipliedSaturated(by: unit.milliseconds))
         }
         self.init(milliseconds: total)
     }
@@ -99,5 +111,22 @@ extension Span: CustomStringConvertible {
             rest %= unit.milliseconds
         }
         return parts
+    }
+}
+
+extension Int64 {
+    fileprivate func addingSaturated(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
+    fileprivate func subtractingSaturated(_ other: Int64) -> Int64 {
+        let (difference, overflow) = subtractingReportingOverflow(other)
+        return overflow ? (other < 0 ? .max : .min) : difference
+    }
+
+    fileprivate func multipliedSaturated(by factor: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? ((self < 0) == (factor < 0) ? .max : .min) : product
     }
 }

@@ -5,30 +5,73 @@ import TOMLKit
 
 /// Reads the configuration file: parses it, checks every key, and reports everything that is wrong in one go.
 package enum ConfigurationFile {
+    /// What could be read of a file, and everything that is wrong with it.
+    struct Reading: Sendable {
+        /// Where there are problems, a configuration to look at and not to run: what is wrong in it has its default, and remotes without a
+        /// kind, url or token are missing. Nil where the file could not be read at all.
+        var configuration: Configuration?
+        var problems: [ConfigurationError.Problem] = []
+        /// The tokens and secrets that enabled remotes name, whatever else is wrong with these.
+        var sources: [NamedSource] = []
+    }
+
+    /// - Parameter checksCredentials: where the file has problems, tokens and secrets that cannot be read are named with them. (Otherwise
+    ///   whoever needs them reads them.)
     /// - Throws: ``ConfigurationError`` with all problems.
-    package static func load(path: String) throws(ConfigurationError) -> Configuration {
+    package static func load(path: String, checksCredentials: Bool = false) throws(ConfigurationError) -> Configuration {
+        let reading = read(path: path)
+        guard reading.problems.isEmpty, let configuration = reading.configuration else {
+            throw ConfigurationError(problems: reading.problems + (checksCredentials ? unreadable(reading.sources) : []))
+        }
+        return configuration
+    }
+
+    private static func unreadable(_ sources: [NamedSource]) -> [ConfigurationError.Problem] {
+        var problems: [ConfigurationError.Problem] = []
+        for named in sources {
+            do {
+                _ = try named.source.read(as: named.noun.rawValue)
+            } catch {
+                problems.append(.init(path: named.table, line: nil, message: error.reason))
+            }
+        }
+        return problems
+    }
+
+    static func read(path: String) -> Reading {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
-            throw ConfigurationError(problems: [
+            return Reading(problems: [
                 .init(path: "", line: nil, message: "the configuration file \(path) \(reason); name another one with --config")
             ])
         }
         guard let source = String(bytes: bytes, encoding: .utf8) else {
-            throw ConfigurationError(problems: [.init(path: "", line: nil, message: "\(path) is not UTF-8 text")])
+            return Reading(problems: [.init(path: "", line: nil, message: "\(path) is not UTF-8 text")])
         }
-        return try parse(source, directory: (path as NSString).deletingLastPathComponent)
+        return read(source, directory: (path as NSString).deletingLastPathComponent)
     }
 
     /// - Parameter directory: what relative paths in the text are relative to.
     package static func parse(_ source: String, directory: String) throws(ConfigurationError) -> Configuration {
-        let root = try members(of: source)
-        let problems = ProblemList(lines: KeyLines(source))
-        let reader = ConfigurationReader(directory: directory, problems: problems)
-        let configuration = reader.read(root)
-        guard problems.problems.isEmpty, let configuration else {
-            throw ConfigurationError(problems: problems.problems.sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) })
+        let reading = read(source, directory: directory)
+        guard reading.problems.isEmpty, let configuration = reading.configuration else {
+            throw ConfigurationError(problems: reading.problems)
         }
         return configuration
+    }
+
+    private static func read(_ source: String, directory: String) -> Reading {
+        let root: JSONObject
+        do {
+            root = try members(of: source)
+        } catch {
+            return Reading(problems: error.problems)
+        }
+        let problems = ProblemList(lines: KeyLines(source))
+        let configuration = ConfigurationReader(directory: directory, problems: problems).read(root)
+        return Reading(
+            configuration: configuration, problems: problems.problems.sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) },
+            sources: problems.sources)
     }
 
     /// Every key that a configuration with these tables can have, as dotted paths.
@@ -44,26 +87,26 @@ package enum ConfigurationFile {
             return try JSONValue(text: table.convert(to: .json)).objectValue ?? [:]
         } catch let error as TOMLParseError {
             throw ConfigurationError(problems: [
-                .init(path: "", line: Int(error.source.begin.line), message: "no valid TOML: \(error.description)")
+                .init(path: "", line: Int(error.source.begin.line), message: "the file is not valid TOML: \(error.description)")
             ])
         } catch {
-            throw ConfigurationError(problems: [.init(path: "", line: nil, message: "no valid TOML")])
+            throw ConfigurationError(problems: [.init(path: "", line: nil, message: "the file is not valid TOML")])
         }
     }
 }
 
-/// Walks the tables of the file. Returns nil where too much is missing to build a configuration; then there are problems, too.
+/// Walks the tables of the file. What is wrong is added to the problems and has its default in the configuration.
 struct ConfigurationReader {
     let directory: String
     let problems: ProblemList
 
-    func read(_ members: JSONObject) -> Configuration? {
+    func read(_ members: JSONObject) -> Configuration {
         var root = TableReader(path: "", members: members, problems: problems)
         var database = root.table("database")
         let path = database.string("path")
         if path == nil, !database.has("path") { problems.add("database.path", "is missing: the path of the SQLite file") }
         database.finish()
-        var configuration = Configuration(databasePath: resolve(path ?? ""))
+        var configuration = Configuration(databasePath: path.map(resolve) ?? "")
         configuration.schedule = schedule(root.table("schedule"))
         configuration.log = log(root.table("log"))
         configuration.retry = retry(root.table("retry"))
@@ -87,14 +130,19 @@ struct ConfigurationReader {
         configuration.listen = listen(&root)
         checkCalls(&remotes, configuration, isListening: root.has("listen"))
         root.finish()
-        // A word that is none breaks the laws as well, and was reported already.
-        if problems.problems.isEmpty { checkLaws(configuration) }
+        checkLaws(configuration)
         return configuration
     }
 
     /// Both halves of every status map, alone and together.
     private func checkLaws(_ configuration: Configuration) {
-        for violation in StatusLaws.violations(of: configuration.enabledRemotes.map { NamedLens($0.profile) }) {
+        let lenses = configuration.enabledRemotes.filter { remote in
+            // A status value that the kind does not have breaks the laws as well, and was reported already.
+            !problems.problems.contains {
+                $0.path == "remotes.\(remote.name).status" || $0.path.hasPrefix("remotes.\(remote.name).status.")
+            }
+        }
+        for violation in StatusLaws.violations(of: lenses.map { NamedLens($0.profile) }) {
             problems.add(
                 "remotes.\(violation.remote).status",
                 "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions")

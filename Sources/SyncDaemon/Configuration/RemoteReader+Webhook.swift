@@ -82,7 +82,7 @@ extension ConfigurationReader {
         if let text = table.string("rate") {
             settings?.rate = RateLimit(text)
             if text != "unlimited", RateLimit(text) == nil {
-                problems.add(table.dotted("rate"), "\"\(text)\" is no rate; write \"100/s\", \"600/min\" or \"unlimited\"")
+                problems.add(table.dotted("rate"), RateLimit.problem(with: text))
             }
         }
         table.finish()

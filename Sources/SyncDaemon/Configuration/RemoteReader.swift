@@ -9,10 +9,11 @@ struct RemoteReader {
 
     func read(name: String, _ table: TableReader) -> RemoteConfiguration? {
         var table = table
-        guard let kind = kind(name: name, &table) else { return nil }
-        let url = url(&table)
         let credential = credential(&table)
         let isEnabled = table.bool("enabled") ?? true
+        if isEnabled, let credential { table.problems.note(NamedSource(table: table.path, noun: .token, source: credential)) }
+        let url = url(&table)
+        guard let kind = kind(name: name, &table) else { return nil }
         let gate = gate(&table)
         let limits = limits(&table, concurrency: gate.concurrency)
         let classifier = OutcomeClassifier(overrides: outcomes(table.table("outcomes")))
@@ -20,6 +21,9 @@ struct RemoteReader {
         let replyHold = only(.fin, kind, "reply_hold", &table) { $0.span("reply_hold") }
         let poll = poll(kind, &table)
         let webhook = webhook(name: name, kind: kind, &table)
+        if isEnabled, let webhook {
+            table.problems.note(NamedSource(table: "\(table.path).webhook", noun: .secret, source: webhook.secret))
+        }
         table.finish()
         guard let url, let credential else { return nil }
         var remote = RemoteConfiguration(
@@ -86,7 +90,7 @@ struct RemoteReader {
         if let text = table.string("rate"), text != "unlimited" {
             settings.rate = RateLimit(text)
             if settings.rate == nil {
-                table.problems.add(table.dotted("rate"), "\"\(text)\" is no rate; write \"10/s\", \"600/min\", \"1500/h\" or \"unlimited\"")
+                table.problems.add(table.dotted("rate"), RateLimit.problem(with: text))
             }
         }
         if let interval = table.span("probe_interval", atLeast: .seconds(1)) { settings.probeInterval = interval }

@@ -6,6 +6,8 @@ final class ProblemList {
     private(set) var problems: [ConfigurationError.Problem] = []
     /// Dotted paths of all keys that were asked for, present or not.
     private(set) var askedFor: Set<String> = []
+    /// The tokens and secrets that the enabled remotes name, also those of remotes with other problems.
+    private(set) var sources: [NamedSource] = []
 
     init(lines: KeyLines) {
         self.lines = lines
@@ -15,9 +17,25 @@ final class ProblemList {
         problems.append(ConfigurationError.Problem(path: path, line: lines[path], message: message))
     }
 
+    func note(_ source: NamedSource) {
+        sources.append(source)
+    }
+
     func noteQuestion(_ path: String) {
         askedFor.insert(path)
     }
+}
+
+/// A token or a secret, and the table that names it.
+struct NamedSource: Sendable, Equatable {
+    enum Noun: String, Sendable {
+        case token, secret
+    }
+
+    /// `remotes.vg`, `remotes.vg.webhook`.
+    var table: String
+    var noun: Noun
+    var source: CredentialSource
 }
 
 /// Reads one table key by key: reports wrong types with the dotted path, and at the end every key that nobody asked for.
@@ -80,6 +98,10 @@ struct TableReader {
             problems.add(dotted(key), "\(span) is too short, at least \(minimum) is needed")
             return nil
         }
+        guard span <= .longestConfigured else {
+            problems.add(dotted(key), "\(TableReader.shown(value)) is too long, at most \(Span.longestConfigured) is allowed")
+            return nil
+        }
         return span
     }
 
@@ -87,6 +109,10 @@ struct TableReader {
         guard let value = value(key) else { return nil }
         guard let size = value.stringValue.flatMap(ByteSize.parse), size > 0 else {
             return wrongType(key, value, expected: "a size with a unit, such as \"512KiB\" or \"4MiB\"")
+        }
+        guard size <= ByteSize.largest else {
+            problems.add(dotted(key), "\(TableReader.shown(value)) is too large, at most 1GiB is allowed")
+            return nil
         }
         return size
     }
@@ -147,6 +173,12 @@ struct TableReader {
     }
 }
 
+extension RateLimit {
+    static func problem(with text: String) -> String {
+        "\"\(text.prefix(32))\" is not a rate; write \"10/s\", \"600/min\", \"1500/h\" (1 to \(mostCalls) calls) or \"unlimited\""
+    }
+}
+
 /// "Did you mean": the nearest known word within two edits.
 enum Spelling {
     static func hint(_ text: String, among candidates: [String]) -> String {
@@ -174,11 +206,16 @@ enum Spelling {
 
 /// Sizes: `B`, `KiB`, `MiB`, `GiB`.
 enum ByteSize {
+    /// What is read is held in memory as a whole, in buffers that count with 32 bits.
+    static let largest = 1 << 30
+
+    /// Nil for what is not a size; the largest number for what is too large to be counted.
     static func parse(_ text: String) -> Int? {
         let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
-        guard let (name, factor) = units.first(where: { text.hasSuffix($0.0) }), let count = Int(text.dropLast(name.count)),
-            count >= 0, count < Int.max / factor
-        else { return nil }
-        return count * factor
+        guard let (name, factor) = units.first(where: { text.hasSuffix($0.0) }) else { return nil }
+        let digits = text.dropLast(name.count)
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        let (size, overflow) = (Int(digits) ?? .max).multipliedReportingOverflow(by: factor)
+        return overflow ? .max : size
     }
 }

@@ -31,6 +31,8 @@ package actor SyncEngine {
     var isStopping = false
     private var hasBegun = false
     private var repairedAt: Instant?
+    /// Planning made no progress in the last run: what is left on the feed is no reason for another one at once.
+    private var isPlanningStalled = false
     /// When the run in progress came a step further.
     private(set) var stepAt: Instant?
 
@@ -86,6 +88,7 @@ package actor SyncEngine {
     package func run(cause: String) async -> Summary {
         let startedAt = parts.now()
         stepAt = startedAt
+        isPlanningStalled = false
         defer { stepAt = nil }
         var summary = Summary(runID: 0, counts: RunCounts())
         do {
@@ -130,7 +133,9 @@ package actor SyncEngine {
         try await ingest()
         // All of it is fed first: feeding page by page between plans would look at the same conversations again, the brake has to
         // see the whole, and rows of old state wait for it.
-        while !isStopping, try await parts.store.feedReplan(participations, now: parts.now()) > 0 { stepAt = parts.now() }
+        while !isStopping, try await breathing({ try await parts.store.feedReplan(participations, now: parts.now()) }) > 0 {
+            stepAt = parts.now()
+        }
         // Messages first, then the state of linked remotes, then the helpdesk.
         try await planMessages(&summary)
         let messageLanes = lanes.filter(\.remote.kind.receivesMessages)
@@ -155,11 +160,15 @@ package actor SyncEngine {
     /// Plans a stage batch by batch; its lanes deliver while the rest is being planned.
     private func planAndDeliver(_ stage: PlanStage, _ lanes: [Lane], _ brake: inout Brake, _ summary: inout Summary) async throws {
         brake.beginStage()
-        while !isStopping, let batch = try await planPage(stage, &brake, runID: summary.runID) {
+        while !isStopping {
+            let startedAt = ContinuousClock.now
+            guard let batch = try await planPage(stage, &brake, runID: summary.runID) else { break }
+            let taken = ContinuousClock.now - startedAt
             stepAt = parts.now()
             take(batch, &summary)
             if batch.planned > batch.held { for lane in lanes { await lane.start(run: summary.runID) } }
             guard goesOn(batch) else { break }
+            await breathe(after: taken)
         }
         for lane in lanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
@@ -167,17 +176,33 @@ package actor SyncEngine {
 
     private func planMessages(_ summary: inout Summary) async throws {
         while !isStopping {
-            let batch = try await parts.store.planMessages(planner.context(runID: summary.runID, now: parts.now()))
+            let batch = try await breathing { try await parts.store.planMessages(planner.context(runID: summary.runID, now: parts.now())) }
             stepAt = parts.now()
             take(batch, &summary)
             guard goesOn(batch) else { return }
         }
     }
 
+    /// Leaves the write lock alone for as long as it was held: who waits for it looks from time to time only, and would find it
+    /// taken again and again between transactions that follow each other at once.
+    private func breathe(after taken: Duration) async {
+        guard taken > .milliseconds(2) else { return }
+        // Cancelled: the next step finds out.
+        try? await Task.sleep(for: min(taken, .milliseconds(25)))
+    }
+
+    private func breathing<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
+        let startedAt = ContinuousClock.now
+        let value = try await work()
+        await breathe(after: ContinuousClock.now - startedAt)
+        return value
+    }
+
     /// Whether there may be more to plan. A batch that took nothing off the feed would come again and again.
     private func goesOn(_ batch: PlanBatch) -> Bool {
         guard batch.examined > 0 else { return false }
         guard batch.takenOff == 0 else { return true }
+        isPlanningStalled = true
         parts.log.write(
             LogEvent("plan.stalled", level: .error).with("entries", batch.examined)
                 .with("hint", "planning took nothing off the change feed and is given up for this run; the other stages go on"))
@@ -240,7 +265,7 @@ package actor SyncEngine {
     package func nextDue() async -> Instant? {
         let now = parts.now()
         if isStopping { return nil }
-        if (try? await parts.store.feedIsEmpty()) == false { return now }
+        if !isPlanningStalled, (try? await parts.store.feedIsEmpty()) == false { return now }
         var earliest: Instant?
         for lane in lanes {
             guard let opensAt = await lane.opensAt() else { continue }

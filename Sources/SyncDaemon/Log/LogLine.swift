@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Renders events as logfmt or JSON lines.
+/// Renders events as logfmt or JSON lines. Values come from remotes and tables, too: what could steer a terminal or break a line is escaped.
 enum LogLine {
     static func render(_ event: LogEvent, at time: Instant, as format: LogFormat) -> String {
         switch format {
@@ -29,14 +29,14 @@ enum LogLine {
             && text.utf8.allSatisfy {
                 $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "\\")
             }
-        return isBare ? text : JSONValue.string(text).text
+        return isBare ? text : JSONValue.string(text).printableText
     }
 
     private static func json(_ event: LogEvent, at time: Instant) -> String {
         var line = "{\"ts\":\"\(time.iso8601)\",\"level\":\"\(event.level.rawValue)\",\"event\":\"\(event.name)\""
         for (key, value) in event.fields {
             line += ",\"\(key)\":"
-            if case .text(let text) = value { line += JSONValue.string(text).text } else { line += value.plain }
+            if case .text(let text) = value { line += JSONValue.string(text).printableText } else { line += value.plain }
         }
         return line + "}"
     }

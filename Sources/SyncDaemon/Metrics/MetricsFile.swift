@@ -37,8 +37,7 @@ package actor MetricsFile {
     private func replace(with text: String) throws(Refusal) {
         // node_exporter takes only names that end in .prom, so this one is never read.
         let temporary = "\(path).\(getpid()).tmp"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw MetricsFile.failure("cannot create \(temporary)") }
+        let descriptor = try MetricsFile.create(temporary)
         defer { close(descriptor) }
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -58,6 +57,18 @@ package actor MetricsFile {
             unlink(temporary)
             throw failure
         }
+    }
+
+    /// A new file of ours: whatever stands there, a file that a crash left behind or a link to somewhere else, is removed and never written to.
+    private static func create(_ path: String) throws(Refusal) -> Int32 {
+        for _ in 0..<3 {
+            if unlink(path) != 0, errno != ENOENT { throw failure("cannot remove \(path)") }
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+            if descriptor >= 0 { return descriptor }
+            // Somebody put something there in between.
+            guard errno == EEXIST else { break }
+        }
+        throw failure("cannot create \(path)")
     }
 
     private static func failure(_ what: String) -> Refusal {

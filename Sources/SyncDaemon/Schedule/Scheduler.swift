@@ -9,6 +9,9 @@ package actor Scheduler {
     private let executor = DispatchQueueExecutor(label: "convosync.scheduler")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// In the year 2255, in milliseconds since 1970.
+    private static let lastAlarm: Int64 = 9_000_000_000_000
+
     private let store: Store
     private let now: @Sendable () -> Instant
     private let runEngine: @Sendable (RunCause) async -> SyncEngine.Summary
@@ -144,8 +147,10 @@ package actor Scheduler {
         timer?.cancel()
         let timer = DispatchSource.makeTimerSource(queue: executor.queue)
         timer.setEventHandler { @Sendable [weak self] in self?.assumeIsolated { $0.alarmRang() } }
-        let seconds = max(moment.milliseconds, 0) / 1000
-        let rest = max(moment.milliseconds, 0) % 1000
+        // Dispatch counts nanoseconds with 64 bits: up to the year 2262.
+        let milliseconds = min(max(moment.milliseconds, 0), Scheduler.lastAlarm)
+        let seconds = milliseconds / 1000
+        let rest = milliseconds % 1000
         let wall = DispatchWallTime(timespec: .init(tv_sec: Int(seconds), tv_nsec: Int(rest) * 1_000_000))
         timer.schedule(wallDeadline: wall, leeway: .milliseconds(1))
         timer.activate()

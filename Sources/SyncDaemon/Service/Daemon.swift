@@ -189,7 +189,7 @@ package actor Daemon {
         notifier.reloading()
         defer { notifier.ready() }
         do {
-            let fresh = try ConfigurationFile.load(path: configurationPath)
+            let fresh = try ConfigurationFile.load(path: configurationPath, checksCredentials: true)
             guard fresh.databasePath.hasSameBytes(as: configuration.databasePath) else {
                 throw Refusal("database.path has changed; that takes a restart")
             }

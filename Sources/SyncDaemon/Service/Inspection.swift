@@ -34,19 +34,18 @@ package struct Inspection: Sendable {
     }
 
     package func findings() async -> [Finding] {
-        let configuration: Configuration
-        do {
-            configuration = try ConfigurationFile.load(path: configurationPath)
-        } catch {
-            let hint = FileManager.default.fileExists(atPath: configurationPath) ? nil : Inspection.howToBegin
-            return error.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description, hint: hint) }
+        let reading = ConfigurationFile.read(path: configurationPath)
+        let hint = FileManager.default.fileExists(atPath: configurationPath) ? nil : Inspection.howToBegin
+        var findings = reading.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description, hint: hint) }
+        // What could be read is looked at all the same: one mistake must not hide the next one.
+        guard let configuration = reading.configuration else { return findings }
+        if reading.problems.isEmpty {
+            findings.append(
+                Finding(
+                    severity: .ok, area: .configuration,
+                    text: "\(configurationPath), \(configuration.enabledRemotes.count) of \(configuration.remotes.count) remotes enabled"))
         }
-        var findings = [
-            Finding(
-                severity: .ok, area: .configuration,
-                text: "\(configurationPath), \(configuration.enabledRemotes.count) of \(configuration.remotes.count) remotes enabled")
-        ]
-        if configuration.enabledRemotes.isEmpty {
+        if reading.problems.isEmpty, configuration.enabledRemotes.isEmpty {
             findings.append(Finding(severity: .warning, area: .configuration, text: "no remote is enabled: nothing will be sent"))
         }
         findings += checkListening(configuration)
@@ -60,8 +59,9 @@ package struct Inspection: Sendable {
             }
         }
         for remote in configuration.enabledRemotes { findings += check(remote) }
-        findings += await checkDatabase(configuration)
-        if isOnline { findings += await tryRemotes(of: configuration) }
+        for source in reading.sources { findings += check(source) }
+        if !configuration.databasePath.isEmpty { findings += await checkDatabase(configuration, isComplete: reading.problems.isEmpty) }
+        if isOnline, reading.problems.isEmpty { findings += await tryRemotes(of: configuration) }
         return findings
     }
 
@@ -82,17 +82,22 @@ package struct Inspection: Sendable {
                     severity: .warning, area: .configuration, text: "remotes.\(remote.name) still has the values of the example",
                     hint: "fill in url\(remote.kind == .vg ? " and agent_id" : "")"))
         }
+        return findings
+    }
+
+    private func check(_ named: NamedSource) -> [Finding] {
+        let noun = named.noun.rawValue
         do {
-            _ = try remote.credential.read()
-            findings.append(Finding(severity: .ok, area: .credentials, text: "remotes.\(remote.name) has a token"))
+            _ = try named.source.read(as: noun)
+            return [Finding(severity: .ok, area: .credentials, text: "\(named.table) has a \(noun)")]
+                + checkPrivacy(of: named.source, holding: noun)
         } catch {
-            findings.append(
+            return [
                 Finding(
-                    severity: Inspection.isServiceOnly(remote.credential) ? .warning : .problem, area: .credentials,
-                    text: "remotes.\(remote.name).\(error.reason)", hint: Inspection.remedy(for: remote.credential)))
+                    severity: Inspection.isServiceOnly(named.source) ? .warning : .problem, area: .credentials,
+                    text: "\(named.table).\(error.reason)", hint: Inspection.remedy(for: named.source))
+            ] + checkPrivacy(of: named.source, holding: noun)
         }
-        findings += checkPrivacy(of: remote.credential, holding: "token")
-        return findings + checkWebhook(of: remote)
     }
 
     private func checkListening(_ configuration: Configuration) -> [Finding] {
@@ -104,21 +109,6 @@ package struct Inspection: Sendable {
                 text: "listen.address \(address) can be reached from other machines and speaks no TLS: put it behind a TLS reverse proxy, "
                     + "or use a loopback address or a unix socket")
         ]
-    }
-
-    private func checkWebhook(of remote: RemoteConfiguration) -> [Finding] {
-        guard let webhook = remote.webhook else { return [] }
-        do {
-            _ = try webhook.secret.read(as: "secret")
-            return [Finding(severity: .ok, area: .credentials, text: "remotes.\(remote.name).webhook has a secret")]
-                + checkPrivacy(of: webhook.secret, holding: "secret")
-        } catch {
-            return [
-                Finding(
-                    severity: Inspection.isServiceOnly(webhook.secret) ? .warning : .problem, area: .credentials,
-                    text: "remotes.\(remote.name).webhook.\(error.reason)", hint: Inspection.remedy(for: webhook.secret))
-            ]
-        }
     }
 
     private func checkPrivacy(of source: CredentialSource, holding noun: String) -> [Finding] {
@@ -133,7 +123,7 @@ package struct Inspection: Sendable {
         return (permissions ?? 0) & 0o004 != 0
     }
 
-    private func checkDatabase(_ configuration: Configuration) async -> [Finding] {
+    private func checkDatabase(_ configuration: Configuration, isComplete: Bool) async -> [Finding] {
         let path = configuration.databasePath
         var findings: [Finding] = []
         let version = Store.libraryVersion
@@ -153,14 +143,14 @@ package struct Inspection: Sendable {
                 Finding(
                     severity: durability.synchronous == 2 && durability.journalMode == "wal" ? .ok : .problem, area: .database,
                     text: "\(path), journal_mode=\(durability.journalMode) synchronous=\(durability.synchronous)"))
-            findings += try await checkLinks(configuration, store)
+            findings += try await checkLinks(configuration, store, isComplete: isComplete)
         } catch {
             findings.append(Finding(severity: .problem, area: .database, text: "\(error)", hint: Inspection.remedy(for: error, path: path)))
         }
         return findings
     }
 
-    private func checkLinks(_ configuration: Configuration, _ store: Store) async throws -> [Finding] {
+    private func checkLinks(_ configuration: Configuration, _ store: Store, isComplete: Bool) async throws -> [Finding] {
         var findings: [Finding] = []
         for remote in configuration.enabledRemotes where remote.kind.needsLink {
             let links = try await store.linkCensus(of: remote.name)
@@ -182,7 +172,8 @@ package struct Inspection: Sendable {
             }
         }
         let unknown = try await store.linkedRemotes().subtracting(configuration.remotes.map(\.name)).sorted()
-        if !unknown.isEmpty {
+        // A remote with problems is missing in the configuration, and is no less configured for that.
+        if isComplete, !unknown.isEmpty {
             findings.append(
                 Finding(
                     severity: .warning, area: .database,

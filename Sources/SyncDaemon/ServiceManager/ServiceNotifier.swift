@@ -31,7 +31,7 @@ package struct ServiceNotifier: Sendable {
 
     /// - Parameter bound: how long the stop may take, whatever the unit's TimeoutStopSec= says.
     package func stopping(within bound: Span) {
-        send(["STOPPING=1", "EXTEND_TIMEOUT_USEC=\(bound.milliseconds * 1000)"])
+        send(["STOPPING=1", "EXTEND_TIMEOUT_USEC=\((bound * 1000).milliseconds)"])
     }
 
     package func status(_ line: String) { send(["STATUS=\(ServiceNotifier.oneLine(line))"], comesAgain: true) }
@@ -39,7 +39,7 @@ package struct ServiceNotifier: Sendable {
     package func alive() { send(["WATCHDOG=1"], comesAgain: true) }
 
     private static func oneLine(_ text: String) -> String {
-        String(text.map { $0.isNewline ? " " : $0 }.prefix(400))
+        String(text.onOneLine.prefix(400))
     }
 
     /// One datagram for all of it: they take effect together. A manager that does not read keeps nobody waiting.

@@ -1,0 +1,48 @@
+import Sandbox
+import Testing
+
+/// An application merges conversations while messages wait.
+@Suite(.serialized) struct MergingTests {
+    private static let merge = [
+        "UPDATE messages SET conversation_id = 'c2' WHERE conversation_id = 'c1'", "DELETE FROM conversations WHERE id = 'c1'",
+    ]
+
+    @Test(arguments: [true, false])
+    func `a user's messages arrive in the conversation that they were moved to`(_ planned: Bool) async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try await scenario.sync()
+            // Surely not taken: with an unknown fate, a message that is moved would be for a person.
+            var rule = FaultRule(.status)
+            rule.status = 503
+            rule.retryAfterSeconds = 1
+            try scenario.world.setFaults([rule], on: "fin")
+            for number in 1...3 { try await scenario.addMessage("m\(number)", to: "c1", body: "\(number)") }
+            if planned { try await scenario.sync(expecting: 75) }
+            for sql in Self.merge { try await scenario.write(sql) }
+            try scenario.world.setFaults([], on: "fin")
+            try await scenario.sync("--drain", "10")
+            let messages = scenario.world.state(of: "fin", conversation: "c2")?["messages"]?.array ?? []
+            #expect(messages.map { $0["body"]?.string } == ["1", "2", "3"])
+            #expect(try await scenario.number("SELECT count(*) FROM messages") == 3)
+        }
+    }
+
+    @Test func `a gone link that is retried is told the newest state`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            var rule = FaultRule(.status, times: 1)
+            rule.status = 404
+            try scenario.world.setFaults([rule], on: "vg")
+            try await scenario.sync(expecting: 65)
+            try await scenario.setTitle("newest", of: "c1")
+            try await scenario.sync()
+            let id = try #require(try await scenario.text("SELECT CAST(id AS TEXT) FROM outbox WHERE remote = 'vg' AND state = 'dead'"))
+            #expect(try await scenario.run("outbox", "retry", id).exitCode == 0)
+            try await scenario.sync()
+            #expect(scenario.written("vg").last?["title"] == "newest")
+            #expect(scenario.written("vg").count == 2)
+            #expect(try await scenario.differences() == [])
+        }
+    }
+}

@@ -1,197 +1,90 @@
 -- What the application may write as keys, what becomes of messages that are moved, and which rows a claim has to look at.
 
 -- Keys. A NUL character ends a text for most clients, and a text that is not valid UTF-8 is another one when it is written back: such a
--- key names a row that nobody can address. (Texts of more than 4,000 bytes are not looked through for the latter.) Each character
--- is compared with its own encoding; U+FFFE and U+FFFF are valid, and SQLite reads them as U+FFFD.
+-- key names a row that nobody can address.
+
+-- Takes a key to look through, and keeps nothing. Each character is compared with its own encoding; U+FFFE and U+FFFF are valid, and
+-- SQLite reads them as U+FFFD. Keys of printable ASCII are not gone through, nor are those of more than 4,000 bytes.
+CREATE VIEW key_to_check (text) AS SELECT NULL WHERE 0;
+CREATE TRIGGER key_checked INSTEAD OF INSERT ON key_to_check
+WHEN NEW.text GLOB '*[^ -~]*' AND length(CAST(NEW.text AS BLOB)) <= 4000
+BEGIN
+    SELECT RAISE(ABORT, 'keys (id, conversation_id, user_id, assignee_id, remote, remote_id, agent_id, remote_user_id) must be valid UTF-8')
+        WHERE EXISTS (
+            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.text), 'x'), 'x', ',0'), 2) || ']') n
+            WHERE CAST(char(unicode(substr(NEW.text, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.text, n.key + 1, 1) AS BLOB)
+                AND CAST(substr(NEW.text, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.text, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+END;
+
 CREATE TRIGGER users_keys_inserted BEFORE INSERT ON users
 BEGIN
     SELECT RAISE(ABORT, 'users.id must not contain a NUL character') WHERE instr(CAST(NEW.id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'users.id must be valid UTF-8')
-        WHERE NEW.id GLOB '*[^ -~]*' AND instr(CAST(NEW.id AS BLOB), x'00') = 0 AND length(CAST(NEW.id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.id);
 END;
 CREATE TRIGGER users_keys_updated BEFORE UPDATE OF id ON users
 BEGIN
     SELECT RAISE(ABORT, 'users.id must not contain a NUL character') WHERE instr(CAST(NEW.id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'users.id must be valid UTF-8')
-        WHERE NEW.id GLOB '*[^ -~]*' AND instr(CAST(NEW.id AS BLOB), x'00') = 0 AND length(CAST(NEW.id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.id);
 END;
 
 CREATE TRIGGER conversations_keys_inserted BEFORE INSERT ON conversations
 BEGIN
     SELECT RAISE(ABORT, 'conversations.id must not contain a NUL character') WHERE instr(CAST(NEW.id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'conversations.id must be valid UTF-8')
-        WHERE NEW.id GLOB '*[^ -~]*' AND instr(CAST(NEW.id AS BLOB), x'00') = 0 AND length(CAST(NEW.id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'conversations.user_id must not contain a NUL character') WHERE instr(CAST(NEW.user_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'conversations.user_id must be valid UTF-8')
-        WHERE NEW.user_id GLOB '*[^ -~]*' AND instr(CAST(NEW.user_id AS BLOB), x'00') = 0 AND length(CAST(NEW.user_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.user_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.user_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.user_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'conversations.assignee_id must not contain a NUL character') WHERE instr(CAST(NEW.assignee_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'conversations.assignee_id must be valid UTF-8')
-        WHERE NEW.assignee_id GLOB '*[^ -~]*' AND instr(CAST(NEW.assignee_id AS BLOB), x'00') = 0 AND length(CAST(NEW.assignee_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.assignee_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.assignee_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.id), (NEW.user_id), (NEW.assignee_id);
 END;
 CREATE TRIGGER conversations_keys_updated BEFORE UPDATE OF id, user_id, assignee_id ON conversations
 BEGIN
     SELECT RAISE(ABORT, 'conversations.id must not contain a NUL character') WHERE instr(CAST(NEW.id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'conversations.id must be valid UTF-8')
-        WHERE NEW.id GLOB '*[^ -~]*' AND instr(CAST(NEW.id AS BLOB), x'00') = 0 AND length(CAST(NEW.id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'conversations.user_id must not contain a NUL character') WHERE instr(CAST(NEW.user_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'conversations.user_id must be valid UTF-8')
-        WHERE NEW.user_id GLOB '*[^ -~]*' AND instr(CAST(NEW.user_id AS BLOB), x'00') = 0 AND length(CAST(NEW.user_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.user_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.user_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.user_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'conversations.assignee_id must not contain a NUL character') WHERE instr(CAST(NEW.assignee_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'conversations.assignee_id must be valid UTF-8')
-        WHERE NEW.assignee_id GLOB '*[^ -~]*' AND instr(CAST(NEW.assignee_id AS BLOB), x'00') = 0 AND length(CAST(NEW.assignee_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.assignee_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.assignee_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.id), (NEW.user_id), (NEW.assignee_id);
 END;
 
 CREATE TRIGGER links_keys_inserted BEFORE INSERT ON links
 BEGIN
     SELECT RAISE(ABORT, 'links.conversation_id must not contain a NUL character') WHERE instr(CAST(NEW.conversation_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.conversation_id must be valid UTF-8')
-        WHERE NEW.conversation_id GLOB '*[^ -~]*' AND instr(CAST(NEW.conversation_id AS BLOB), x'00') = 0 AND length(CAST(NEW.conversation_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.conversation_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.conversation_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'links.remote must not contain a NUL character') WHERE instr(CAST(NEW.remote AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.remote must be valid UTF-8')
-        WHERE NEW.remote GLOB '*[^ -~]*' AND instr(CAST(NEW.remote AS BLOB), x'00') = 0 AND length(CAST(NEW.remote AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'links.remote_id must not contain a NUL character') WHERE instr(CAST(NEW.remote_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.remote_id must be valid UTF-8')
-        WHERE NEW.remote_id GLOB '*[^ -~]*' AND instr(CAST(NEW.remote_id AS BLOB), x'00') = 0 AND length(CAST(NEW.remote_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'links.agent_id must not contain a NUL character') WHERE instr(CAST(NEW.agent_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.agent_id must be valid UTF-8')
-        WHERE NEW.agent_id GLOB '*[^ -~]*' AND instr(CAST(NEW.agent_id AS BLOB), x'00') = 0 AND length(CAST(NEW.agent_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.agent_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.agent_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.agent_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.agent_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.agent_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.conversation_id), (NEW.remote), (NEW.remote_id), (NEW.agent_id);
 END;
 CREATE TRIGGER links_keys_updated BEFORE UPDATE OF conversation_id, remote, remote_id, agent_id ON links
 BEGIN
     SELECT RAISE(ABORT, 'links.conversation_id must not contain a NUL character') WHERE instr(CAST(NEW.conversation_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.conversation_id must be valid UTF-8')
-        WHERE NEW.conversation_id GLOB '*[^ -~]*' AND instr(CAST(NEW.conversation_id AS BLOB), x'00') = 0 AND length(CAST(NEW.conversation_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.conversation_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.conversation_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'links.remote must not contain a NUL character') WHERE instr(CAST(NEW.remote AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.remote must be valid UTF-8')
-        WHERE NEW.remote GLOB '*[^ -~]*' AND instr(CAST(NEW.remote AS BLOB), x'00') = 0 AND length(CAST(NEW.remote AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'links.remote_id must not contain a NUL character') WHERE instr(CAST(NEW.remote_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.remote_id must be valid UTF-8')
-        WHERE NEW.remote_id GLOB '*[^ -~]*' AND instr(CAST(NEW.remote_id AS BLOB), x'00') = 0 AND length(CAST(NEW.remote_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'links.agent_id must not contain a NUL character') WHERE instr(CAST(NEW.agent_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'links.agent_id must be valid UTF-8')
-        WHERE NEW.agent_id GLOB '*[^ -~]*' AND instr(CAST(NEW.agent_id AS BLOB), x'00') = 0 AND length(CAST(NEW.agent_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.agent_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.agent_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.agent_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.agent_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.agent_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.conversation_id), (NEW.remote), (NEW.remote_id), (NEW.agent_id);
 END;
 
 CREATE TRIGGER messages_keys_inserted BEFORE INSERT ON messages
 BEGIN
     SELECT RAISE(ABORT, 'messages.id must not contain a NUL character') WHERE instr(CAST(NEW.id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'messages.id must be valid UTF-8')
-        WHERE NEW.id GLOB '*[^ -~]*' AND instr(CAST(NEW.id AS BLOB), x'00') = 0 AND length(CAST(NEW.id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'messages.conversation_id must not contain a NUL character') WHERE instr(CAST(NEW.conversation_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'messages.conversation_id must be valid UTF-8')
-        WHERE NEW.conversation_id GLOB '*[^ -~]*' AND instr(CAST(NEW.conversation_id AS BLOB), x'00') = 0 AND length(CAST(NEW.conversation_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.conversation_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.conversation_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.id), (NEW.conversation_id);
 END;
 CREATE TRIGGER messages_keys_updated BEFORE UPDATE OF id, conversation_id ON messages
 BEGIN
     SELECT RAISE(ABORT, 'messages.id must not contain a NUL character') WHERE instr(CAST(NEW.id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'messages.id must be valid UTF-8')
-        WHERE NEW.id GLOB '*[^ -~]*' AND instr(CAST(NEW.id AS BLOB), x'00') = 0 AND length(CAST(NEW.id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'messages.conversation_id must not contain a NUL character') WHERE instr(CAST(NEW.conversation_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'messages.conversation_id must be valid UTF-8')
-        WHERE NEW.conversation_id GLOB '*[^ -~]*' AND instr(CAST(NEW.conversation_id AS BLOB), x'00') = 0 AND length(CAST(NEW.conversation_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.conversation_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.conversation_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.conversation_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.id), (NEW.conversation_id);
 END;
 
 CREATE TRIGGER assignees_keys_inserted BEFORE INSERT ON assignees
 BEGIN
     SELECT RAISE(ABORT, 'assignees.assignee_id must not contain a NUL character') WHERE instr(CAST(NEW.assignee_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'assignees.assignee_id must be valid UTF-8')
-        WHERE NEW.assignee_id GLOB '*[^ -~]*' AND instr(CAST(NEW.assignee_id AS BLOB), x'00') = 0 AND length(CAST(NEW.assignee_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.assignee_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.assignee_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'assignees.remote must not contain a NUL character') WHERE instr(CAST(NEW.remote AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'assignees.remote must be valid UTF-8')
-        WHERE NEW.remote GLOB '*[^ -~]*' AND instr(CAST(NEW.remote AS BLOB), x'00') = 0 AND length(CAST(NEW.remote AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'assignees.remote_user_id must not contain a NUL character') WHERE instr(CAST(NEW.remote_user_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'assignees.remote_user_id must be valid UTF-8')
-        WHERE NEW.remote_user_id GLOB '*[^ -~]*' AND instr(CAST(NEW.remote_user_id AS BLOB), x'00') = 0 AND length(CAST(NEW.remote_user_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote_user_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote_user_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote_user_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote_user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote_user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.assignee_id), (NEW.remote), (NEW.remote_user_id);
 END;
 CREATE TRIGGER assignees_keys_updated BEFORE UPDATE OF assignee_id, remote, remote_user_id ON assignees
 BEGIN
     SELECT RAISE(ABORT, 'assignees.assignee_id must not contain a NUL character') WHERE instr(CAST(NEW.assignee_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'assignees.assignee_id must be valid UTF-8')
-        WHERE NEW.assignee_id GLOB '*[^ -~]*' AND instr(CAST(NEW.assignee_id AS BLOB), x'00') = 0 AND length(CAST(NEW.assignee_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.assignee_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.assignee_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.assignee_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'assignees.remote must not contain a NUL character') WHERE instr(CAST(NEW.remote AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'assignees.remote must be valid UTF-8')
-        WHERE NEW.remote GLOB '*[^ -~]*' AND instr(CAST(NEW.remote AS BLOB), x'00') = 0 AND length(CAST(NEW.remote AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
     SELECT RAISE(ABORT, 'assignees.remote_user_id must not contain a NUL character') WHERE instr(CAST(NEW.remote_user_id AS BLOB), x'00') > 0;
-    SELECT RAISE(ABORT, 'assignees.remote_user_id must be valid UTF-8')
-        WHERE NEW.remote_user_id GLOB '*[^ -~]*' AND instr(CAST(NEW.remote_user_id AS BLOB), x'00') = 0 AND length(CAST(NEW.remote_user_id AS BLOB)) <= 4000 AND EXISTS (
-            SELECT 1 FROM json_each('[' || substr(replace(printf('%.*c', length(NEW.remote_user_id), 'x'), 'x', ',0'), 2) || ']') n
-            WHERE CAST(char(unicode(substr(NEW.remote_user_id, n.key + 1, 1))) AS BLOB) <> CAST(substr(NEW.remote_user_id, n.key + 1, 1) AS BLOB)
-                AND CAST(substr(NEW.remote_user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBE' AND CAST(substr(NEW.remote_user_id, n.key + 1, 1) AS BLOB) <> x'EFBFBF');
+    INSERT INTO key_to_check VALUES (NEW.assignee_id), (NEW.remote), (NEW.remote_user_id);
 END;
 
 -- Rows of the feeds whose key cannot be used (they are older than the triggers above) are put aside: deferred = 2, and remote = '!' in

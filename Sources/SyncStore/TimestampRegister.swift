@@ -58,7 +58,9 @@ struct TimestampRegister {
     /// The milliseconds from a given one on that are taken without a gap; nil where that one is free.
     mutating func run(from first: Int64, in conversation: String, _ db: Database) throws -> ClosedRange<Int64>? {
         let start = Start(remote: remote, conversation: conversation, millisecond: first)
-        var candidate = runs.end(of: start).map { $0 + 1 } ?? first
+        var candidate = first
+        // Once the first one is free again, so is the whole run.
+        if let end = runs.end(of: start), try isTaken(first, in: conversation, db) { candidate = end + 1 }
         let statement = try db.cachedStatement(
             sql: """
                 SELECT dedupe_key FROM outbox
@@ -78,6 +80,19 @@ struct TimestampRegister {
         // A run that only a preview has seen is none.
         if shown.isEmpty { runs.note(candidate - 1, of: start) }
         return first...(candidate - 1)
+    }
+}
+
+extension TimestampRegister {
+    private func isTaken(_ millisecond: Int64, in conversation: String, _ db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT EXISTS (
+                        SELECT 1 FROM outbox WHERE conversation_id = ? AND remote = ? AND dedupe_key = ?
+                            AND (state IN ('pending', 'sending', 'held') OR updated_at > ?))
+                    """),
+            arguments: [conversation, remote, millisecond, (now - OutboxRow.messageWindow * 2).iso8601]) ?? false
     }
 }
 

@@ -26,11 +26,11 @@ enum Terminal {
         /// Stands for the beginning of the colour in a line that has not been written yet.
         fileprivate var mark: Unicode.Scalar {
             switch self {
-            case .red: "\u{F0001}"
-            case .green: "\u{F0002}"
-            case .yellow: "\u{F0003}"
-            case .dim: "\u{F0004}"
-            case .bold: "\u{F0005}"
+            case .red: "\u{10FFF1}"
+            case .green: "\u{10FFF2}"
+            case .yellow: "\u{10FFF3}"
+            case .dim: "\u{10FFF4}"
+            case .bold: "\u{10FFF5}"
             }
         }
     }
@@ -41,7 +41,7 @@ enum Terminal {
     }()
 
     /// Stands for the end of a colour in a line that has not been written yet: of a private-use plane. Text that has it gets a colour, and nothing else.
-    private static let endMark: Unicode.Scalar = "\u{F0000}"
+    private static let endMark: Unicode.Scalar = "\u{10FFF0}"
 
     static func paint(_ text: String, _ colour: Colour?) -> String {
         guard usesColour, let colour, !text.isEmpty else { return text }

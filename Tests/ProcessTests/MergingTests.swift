@@ -15,7 +15,7 @@ import Testing
             // Surely not taken: with an unknown fate, a message that is moved would be for a person.
             var rule = FaultRule(.status)
             rule.status = 503
-            rule.retryAfterSeconds = 1
+            rule.retryAfterSeconds = 3
             try scenario.world.setFaults([rule], on: "fin")
             for number in 1...3 { try await scenario.addMessage("m\(number)", to: "c1", body: "\(number)") }
             if planned { try await scenario.sync(expecting: 75) }

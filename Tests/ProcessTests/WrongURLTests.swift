@@ -161,6 +161,18 @@ import Testing
         }
     }
 
+    @Test(arguments: ["/wrong", "/agents/a1"])
+    func `check --online tells a URL at which nothing is known`(path: String) async throws {
+        try await withScenario { scenario in
+            let url = scenario.sandbox.url(of: "vg")
+            #expect(try await scenario.run("check", "--online").output.contains("takes the token"))
+            try scenario.configure { $0["remotes.vg", "url"] = "\"\(url)\(path)\"" }
+            let result = try await scenario.run("check", "--online")
+            #expect(result.exitCode != 0)
+            #expect(result.output.contains("correct url, paths or agent_id of remotes.vg"), "\(result.output)")
+        }
+    }
+
     @Test func `reads that are all answered with 404 leave the links alone`() async throws {
         try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...6)

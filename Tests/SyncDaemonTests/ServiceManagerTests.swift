@@ -16,7 +16,7 @@ import Testing
         notifier.ready()
         #expect(try manager.receiveText() == "READY=1")
         notifier.status("3 waiting\nsomething else")
-        #expect(try manager.receiveText() == "STATUS=3 waiting something else")
+        #expect(try manager.receiveText() == #"STATUS=3 waiting\nsomething else"#)
         notifier.alive()
         #expect(try manager.receiveText() == "WATCHDOG=1")
         notifier.stopping(within: .seconds(40))

@@ -9,7 +9,8 @@ import Testing
     private typealias Transport = NetworkTransportTests
 
     private func withServer(
-        _ response: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", closes: Bool = false, needsClientCertificate: Bool = false,
+        _ response: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", sending call: String = "{\"a\":1}", closes: Bool = false,
+        needsClientCertificate: Bool = false,
         trusting isTrusted: Bool = true, at host: String = "127.0.0.1", _ body: (Result<HTTPReply, TransportFailure>) -> Void
     ) async throws {
         let server = try await SecureServer.start(response, closes: closes, needsClientCertificate: needsClientCertificate)
@@ -18,7 +19,7 @@ import Testing
         let transport = NetworkTransport(
             limits, pool: ConnectionPool.Limits(connections: limits.connections), trustRoots: isTrusted ? .certificates([certificate]) : nil
         )
-        body(await Transport.send(Transport.call("https://\(host):\(server.port)/path"), over: transport))
+        body(await Transport.send(Transport.call("https://\(host):\(server.port)/path", body: call), over: transport))
         await transport.shutdown()
         try await server.stop()
     }
@@ -54,6 +55,17 @@ import Testing
             guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
             #expect(failure.kind == .tls, "\(failure.kind): \(failure.detail)")
             #expect(!failure.mayHaveBeenApplied)
+        }
+    }
+
+    @Test func `a refusal before a large body was read is the response, over TLS, too`() async throws {
+        let refusal = "HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+        for _ in 0..<10 {
+            try await withServer(refusal, sending: Transport.largeBody, closes: true) { result in
+                guard case .success(let reply) = result else { return _ = Issue.record("\(result)") }
+                #expect(reply.status == 413)
+                #expect(reply.body == Array("{}".utf8))
+            }
         }
     }
 

@@ -188,7 +188,7 @@ import Testing
         let queries = [
             """
             SELECT min(id) FROM outbox WHERE conversation_id = 'c' AND remote = 'r' AND state = 'pending' AND behind = 1
-            """: "outbox_behind",
+            """: "outbox_by_conversation (conversation_id=? AND remote=? AND state=?)",
             "UPDATE outbox SET behind = 0 WHERE conversation_id = 'c' AND behind = 2 AND ('x' = '' OR remote = 'x')": "outbox_overtaken",
         ]
         for (query, index) in queries {

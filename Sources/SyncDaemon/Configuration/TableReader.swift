@@ -99,7 +99,7 @@ struct TableReader {
             return nil
         }
         guard span <= .longestConfigured else {
-            problems.add(dotted(key), "\(TableReader.shown(value)) is too long, at most \(Span.longestConfigured) is allowed")
+            problems.add(dotted(key), "\(TableReader.quoted(value)) is too long, at most \(Span.longestConfigured) is allowed")
             return nil
         }
         return span
@@ -111,7 +111,7 @@ struct TableReader {
             return wrongType(key, value, expected: "a size with a unit, such as \"512KiB\" or \"4MiB\"")
         }
         guard size <= ByteSize.largest else {
-            problems.add(dotted(key), "\(TableReader.shown(value)) is too large, at most 1GiB is allowed")
+            problems.add(dotted(key), "\(TableReader.quoted(value)) is too large, at most 1GiB is allowed")
             return nil
         }
         return size
@@ -162,6 +162,9 @@ struct TableReader {
     }
 
     /// Short strings and numbers as they are: enough to find the place. Nothing long, it may be a token in the wrong place.
+    /// A text that was understood: it is not a secret that stands in the wrong place.
+    private static func quoted(_ value: JSONValue) -> String { "\"\((value.stringValue ?? "").prefix(40))\"" }
+
     private static func shown(_ value: JSONValue) -> String {
         switch value {
         case .string(let text) where text.count <= 16: "\"\(text)\""

@@ -190,9 +190,8 @@ package actor Lane {
     }
 
     /// When the gate opens, or nil while it is paused; now when it is open.
-    package func opensAt() -> Instant? {
-        let moment = now()
-        return gate.opensAt(now: moment).map { retriesWait ? max($0, gate.retriesOpenAt(now: moment)) : $0 }
+    package func opensAt(now moment: Instant) -> Instant? {
+        gate.opensAt(now: moment).map { retriesWait ? max($0, gate.retriesOpenAt(now: moment)) : $0 }
     }
 
     /// Rows were due when the gate closed, and nobody is at work on them: they are sent when it opens, whenever they fell due.

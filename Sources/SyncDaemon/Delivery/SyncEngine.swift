@@ -268,7 +268,8 @@ package actor SyncEngine {
         if !isPlanningStalled, (try? await parts.store.feedIsEmpty()) == false { return now }
         var earliest: Instant?
         for lane in lanes {
-            guard let opensAt = await lane.opensAt() else { continue }
+            // By the same clock reading: a gate that is open must not seem to open a millisecond from now.
+            guard let opensAt = await lane.opensAt(now: now) else { continue }
             // Rows that were due and could not be claimed wait for an event, not for a moment. Others may have fallen due since the
             // lane last looked: it does not look while the run waits for another one.
             let lookedAt = min(await lane.lookedAt ?? now, now)

@@ -59,6 +59,12 @@ extension Inspection {
     private func verdict(_ remote: RemoteConfiguration, _ call: OutboundCall, _ outcome: DeliveryOutcome, hasBody: Bool) -> Finding {
         let asked = "remotes.\(remote.name), asked with \(call.method) \(call.path.prefix { $0 != "?" })"
         let said = outcome.error ?? outcome.httpStatus.map { "HTTP \($0)" } ?? outcome.outcome.rawValue
+        // Nothing was asked for that could have been deleted, but where there is no list.
+        if outcome.absence != nil, remote.kind.hasList || outcome.absence == .route {
+            return Finding(
+                severity: .problem, area: .remote, text: "\(asked), knows nothing of that: \(said)",
+                hint: "correct url, paths or agent_id of remotes.\(remote.name)")
+        }
         switch outcome.outcome {
         case .delivered, .gone:
             return Finding(severity: .ok, area: .remote, text: "\(asked), takes the token")

@@ -12,18 +12,18 @@ help:
 	@echo 'make test      run all tests'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
-	@echo 'make release   the program, which needs libsqlite3 and C libraries only, in dist/'
+	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
 	@echo 'make install   install dist/ below DESTDIR'
 	@echo 'make deb       a Debian package, in dist/'
 	@echo 'make boot-test try the package on a booted Debian 12 in a folder (root)'
 	@echo 'make bench     measure, see Benchmarks/README.md'
 
-# libsqlite3 is the one library that has to come from the system.
+# The two libraries that have to come from the system.
 dependencies:
-	@if ! echo '#include <sqlite3.h>' | cc -E - >/dev/null 2>&1; then \
-		echo 'installing libsqlite3-dev'; \
+	@if ! printf '#include <sqlite3.h>\n#include <zlib.h>\n' | cc -E - >/dev/null 2>&1; then \
+		echo 'installing libsqlite3-dev and zlib1g-dev'; \
 		if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
-		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends libsqlite3-dev; \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends libsqlite3-dev zlib1g-dev; \
 	fi
 
 build: dependencies

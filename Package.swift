@@ -52,10 +52,12 @@ let package = Package(
             dependencies: ["SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
+        // For bodies that come compressed although nobody asked for it.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "SyncHTTP",
             dependencies: [
-                "SyncCore",
+                "SyncCore", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),

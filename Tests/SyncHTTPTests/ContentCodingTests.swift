@@ -13,7 +13,7 @@ import Testing
     static let fixed = "H4sIAAAAAAACA6tWykxRslJKNlTSUSrJLMlJBXLciw7vOTw/FSSSmF6sZBWtlJdaDuSVZRYoxeooFZcklpQChZXyC1LzlGoBUhKUP0IAAAA="
     /// With an extra field, a name, a comment and a checksum of its header.
     static let flags =
-        "H4sIHgAAAAAAAwMAYWJjbmFtZQBjb21tZW50AAAAq1bKTFGyUko2VNJRKsksyUkFctyLDu85PD8VJJK"
+        "H4sIHgAAAAAAAwMAYWJjbmFtZQBjb21tZW50AHlxq1bKTFGyUko2VNJRKsksyUkFctyLDu85PD8VJJK"
         + "YXqxkFa2Ul1oO5JVlFijF6igVlySWlAKFlfILUvOUagFSEpQ/QgAAAA=="
     static let zlib = "eNqrVspMUbJSSjZU0lEqySzJSQVy3IsO7zk8PxUkkpherGQVrZSXWg7klWUWKMXqKBWXJJaUAoWV8gtS85RqAc55Fc0="
     static let raw = "q1bKTFGyUko2VNJRKsksyUkFctyLDu85PD8VJJKYXqxkFa2Ul1oO5JVlFijF6igVlySWlAKFlfILUvOUagE="

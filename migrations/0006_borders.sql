@@ -118,10 +118,13 @@ CREATE INDEX outbox_due ON outbox (remote, due_at, id) WHERE state = 'pending' A
 CREATE INDEX outbox_first_tries ON outbox (remote, due_at, id) WHERE state = 'pending' AND behind = 0 AND attempts = 0;
 CREATE INDEX outbox_behind ON outbox (conversation_id, remote, id) WHERE state = 'pending' AND behind = 1;
 CREATE INDEX outbox_overtaken ON outbox (conversation_id, remote) WHERE behind = 2;
+-- Messages that wait for Fin, whose turn comes in order.
+CREATE INDEX outbox_held_by_fin ON outbox (conversation_id, remote, id) WHERE held_by = 'fin';
 
--- The next one's turn.
+-- The next one's turn. Also when a call ends without an end of its row: a claim may have marked an earlier row because of it.
 CREATE TRIGGER outbox_ended AFTER UPDATE OF state ON outbox
-WHEN (OLD.state = 'pending' OR OLD.state = 'sending' OR OLD.state = 'held') AND NOT (NEW.state = 'pending' OR NEW.state = 'sending' OR NEW.state = 'held')
+WHEN (OLD.state = 'sending' AND NEW.state <> 'sending')
+    OR ((OLD.state = 'pending' OR OLD.state = 'held') AND NOT (NEW.state = 'pending' OR NEW.state = 'sending' OR NEW.state = 'held'))
 BEGIN
     UPDATE outbox SET behind = 0 WHERE id = (
         SELECT min(id) FROM outbox
@@ -163,7 +166,7 @@ WHEN NEW.author = 'user'
 BEGIN
     -- INSERT OR REPLACE moves a message as well, and shows triggers no old row.
     UPDATE OR REPLACE message_feed
-        SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE remote WHEN '-' THEN '' ELSE remote END
+        SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE WHEN remote = '-' OR remote = '!' THEN '' ELSE remote END
         WHERE message_id = NEW.id AND conversation_id IS NOT NEW.conversation_id;
     INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
         SELECT NEW.id, NEW.conversation_id, o.remote, 1 FROM outbox o
@@ -188,7 +191,8 @@ CREATE TRIGGER messages_moved AFTER UPDATE OF id, conversation_id, author ON mes
 WHEN OLD.id IS NOT NEW.id OR OLD.conversation_id IS NOT NEW.conversation_id OR OLD.author IS NOT NEW.author
 BEGIN
     UPDATE outbox SET message_id = NEW.id WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
-    UPDATE OR REPLACE message_feed SET message_id = NEW.id WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
+    UPDATE OR REPLACE message_feed SET message_id = NEW.id, remote = CASE remote WHEN '!' THEN '' ELSE remote END
+        WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
     UPDATE OR REPLACE planned_messages SET message_id = NEW.id WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
     -- What is not a user's message any more is not sent; what has become one is.
     DELETE FROM message_feed WHERE message_id = NEW.id AND NEW.author <> 'user';
@@ -202,7 +206,7 @@ BEGIN
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
         WHERE message_id = NEW.id AND NEW.author <> 'user' AND (state = 'pending' OR state = 'held' OR state = 'dead');
     UPDATE OR REPLACE message_feed
-        SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE remote WHEN '-' THEN '' ELSE remote END
+        SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE WHEN remote = '-' OR remote = '!' THEN '' ELSE remote END
         WHERE message_id = NEW.id AND conversation_id IS NOT NEW.conversation_id;
     INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
         SELECT NEW.id, NEW.conversation_id, o.remote, 1 FROM outbox o
@@ -291,4 +295,11 @@ BEGIN
     INSERT INTO change_feed (conversation_id, remote, changed_at)
         SELECT id, OLD.remote, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM conversations WHERE assignee_id = OLD.assignee_id
         ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0;
+END;
+
+-- A conversation that gets another id is fed under the new one; nothing is left to look at under the old one.
+CREATE TRIGGER conversations_renamed AFTER UPDATE OF id ON conversations
+WHEN OLD.id IS NOT NEW.id
+BEGIN
+    DELETE FROM change_feed WHERE conversation_id = OLD.id;
 END;

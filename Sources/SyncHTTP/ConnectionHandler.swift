@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import NIOTLS
 import SyncCore
 
@@ -89,6 +90,9 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard isEstablished else { return handshakeFailed(TransportFailure(inHandshake: error), context) }
+        // Servers that close without the alert of TLS: where the body ends with the connection, it may have ended here, and a body that is cut
+        // off is noticed by whoever reads it.
+        if case NIOSSLError.uncleanShutdown = error, machine.readsUntilClose { return context.close(promise: nil) }
         if failure == nil { failure = TransportFailure(onConnection: error, isProven: isProven) }
         context.close(promise: nil)
     }

@@ -109,6 +109,11 @@ struct ConnectionMachine {
         return finish(exchange, .failed(TransportFailure(.timeout, detail: exceeded(in: exchange, now: now))))
     }
 
+    /// Whether a response is being read whose body ends with the connection.
+    var readsUntilClose: Bool {
+        if case .busy(let exchange) = state { exchange.parser.readsUntilClose } else { false }
+    }
+
     mutating func cancelled() -> Action {
         guard case .busy(let exchange) = state else { return .none }
         return finish(exchange, .failed(.cancelled))

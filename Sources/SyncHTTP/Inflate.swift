@@ -42,8 +42,8 @@ struct Inflate {
             var rest = input[...]
             repeat {
                 rest = try decode(rest, Wrapping.gzip)
-                // Padding with zeros is allowed for.
-            } while !rest.allSatisfy { $0 == 0 }
+                // What follows and is not another member is padding.
+            } while rest.starts(with: [0x1F, 0x8B])
         case .deflate:
             let rest = try decode(input[...], hasZlibHeader ? Wrapping.zlib : Wrapping.none)
             guard rest.isEmpty else { throw .invalid }

@@ -57,7 +57,12 @@ struct ResponseParser {
     var hasBegun: Bool { position != .statusLine || pending.readableBytes > 0 }
 
     /// Whether the connection may carry another call: the response is complete, and nothing came behind it.
-    var keepsConnection: Bool { position == .ended && pending.readableBytes == 0 && head?.keepsConnection == true }
+    var keepsConnection: Bool { position == .ended && !isClosed && pending.readableBytes == 0 && head?.keepsConnection == true }
+
+    /// Whether the end of the connection is the end of the body (RFC 9112, section 6.3).
+    var readsUntilClose: Bool { position == .untilClose }
+
+    private var isClosed = false
 
     mutating func take(_ bytes: ByteBuffer) -> Progress {
         if pending.readableBytes == 0 {
@@ -73,6 +78,7 @@ struct ResponseParser {
 
     /// The other side has said that nothing more comes.
     mutating func end() -> Progress {
+        isClosed = true
         if position == .untilClose || position == .ended {
             position = .ended
             return .complete

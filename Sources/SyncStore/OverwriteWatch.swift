@@ -4,12 +4,12 @@
 /// wal-index beside it: `nBackfillAttempted` is set before the first page is written and `nBackfill` after the last, and both begin anew
 /// with other salts when the log does ("WAL-mode File Format", https://sqlite.org/walformat.html, section 2). So:
 ///
-/// | the file's time or size | the wal-index | conclusion                                              |
-/// |-------------------------|---------------|---------------------------------------------------------|
-/// | changed                 | the same      | overwritten                                             |
-/// | changed                 | changed       | a checkpoint                                            |
-/// | the same                | either        | nothing                                                 |
-/// | either                  | a checkpoint is on its way, or was interrupted | none; the next look begins anew |
+/// | the file's content or size | the wal-index | conclusion                                           |
+/// |----------------------------|---------------|------------------------------------------------------|
+/// | changed                    | the same      | overwritten                                          |
+/// | changed                    | changed       | a checkpoint                                         |
+/// | the same                   | either        | nothing; also where the file's time changed (`touch`) |
+/// | either                     | a checkpoint is on its way, or was interrupted | none; the next look begins anew |
 ///
 /// Invariant: whatever connections do in WAL mode (VACUUM, checkpoints of every kind, a restore by the backup interface) is never taken
 /// for an overwrite.
@@ -21,8 +21,9 @@ struct OverwriteWatch: Equatable, Sendable {
     }
 
     struct FileState: Equatable, Sendable {
-        var modifiedNanoseconds: Int64
         var size: Int64
+        /// A hash of blocks that are spread over the file (``StoreFiles``), of all of a small one.
+        var content: Int
     }
 
     /// What the wal-index says about the log and its checkpoints.

@@ -242,6 +242,11 @@ extension Store {
     }
 
     static func storeGate(_ gate: RemoteGate.Stored, of remote: String, _ db: Database) throws {
+        if gate.parkedAt == nil,
+            try String.fetchOne(db.cachedStatement(sql: "SELECT parked_at FROM remotes WHERE name = ?"), arguments: [remote]) != nil
+        {
+            try forgetAge(remote, db)
+        }
         // paused_at and resumed_at belong to the command line and are not written here.
         try db.cachedStatement(
             sql: """

@@ -225,9 +225,23 @@ extension Store {
                     : "UPDATE remotes SET paused_at = NULL, throttled_until = NULL, resumed_at = ? WHERE name = ?",
                 arguments: [now.iso8601, remote])
             guard db.changesCount == 1 else { return false }
-            if !isPaused { try Store.liftThrottle(remote, now: now, db) }
+            if !isPaused {
+                try Store.liftThrottle(remote, now: now, db)
+                try Store.forgetAge(remote, db)
+            }
             return true
         }
+    }
+
+    /// Rows that could not be attempted for a while are not older for it: their age counts anew from the next attempt that counts.
+    static func forgetAge(_ remote: String, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET counted_since = NULL
+                WHERE remote = ? AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+                    AND counted_since IS NOT NULL
+                """
+        ).execute(arguments: [remote])
     }
 
     /// Rows whose last attempt was throttled are due again: they waited for nothing else.
@@ -235,7 +249,8 @@ extension Store {
         try db.execute(
             sql: """
                 UPDATE outbox SET due_at = ?1, updated_at = ?1
-                WHERE remote = ?2 AND state = 'pending' AND due_at > ?1 AND held_by IS NULL AND (
+                WHERE remote = ?2 AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND due_at > ?1
+                    AND held_by IS NULL AND (
                     SELECT a.outcome FROM outbox_attempts a WHERE a.outbox_id = outbox.id ORDER BY a.attempt DESC LIMIT 1) = 'throttled'
                 """, arguments: [now.iso8601, remote])
     }

@@ -70,6 +70,21 @@ final class StoreFiles: Sendable {
             var bytes = [UInt8](repeating: 0, count: count)
             return pread(descriptor, &bytes, count, 0) == count ? bytes : nil
         }
+
+        /// Of the first block and of others that are spread evenly; of all blocks where there are few.
+        func contentHash(size: Int64) -> Int? {
+            guard let descriptor else { return nil }
+            let blocks = (size + StoreFiles.blockSize - 1) / StoreFiles.blockSize
+            let step = max((blocks + StoreFiles.blockLimit - 1) / StoreFiles.blockLimit, 1)
+            var hasher = Hasher()
+            var block = [UInt8](repeating: 0, count: Int(StoreFiles.blockSize))
+            for number in stride(from: 0, to: blocks, by: Int64.Stride(step)) {
+                let count = pread(descriptor, &block, block.count, off_t(number * StoreFiles.blockSize))
+                guard count >= 0 else { return nil }
+                block.withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            }
+            return hasher.finalize()
+        }
     }
 
     private struct POSIXFailure: Error {
@@ -81,7 +96,16 @@ final class StoreFiles: Sendable {
     private let database: File?
     private let log: File?
     private let index: File?
-    private let watch = Mutex(OverwriteWatch())
+    private let watch = Mutex(Watched())
+
+    private struct Watched {
+        var overwrites = OverwriteWatch()
+        /// The content is read again when the file's time or size has changed, and not with every look.
+        var content: (modifiedNanoseconds: Int64, size: Int64, hash: Int)?
+    }
+
+    /// What the content is told apart by: blocks of this size, and so many of them.
+    private static let (blockSize, blockLimit): (Int64, Int64) = (4096, 512)
 
     /// After the first read transaction: before it, SQLite has not opened the log.
     /// - Parameter withLog: whether this connection writes. The log of one that only reads may come and go with others.
@@ -91,7 +115,7 @@ final class StoreFiles: Sendable {
         database = File(path, isOpenAs: real)
         log = withLog ? File("\(real)-wal", isOpenAs: "\(real)-wal") : nil
         index = withLog ? File("\(real)-shm", isOpenAs: "\(real)-shm") : nil
-        _ = watch.withLock { $0.looked(look()) }
+        _ = watch.withLock { $0.overwrites.looked(look(&$0)) }
     }
 
     /// SQLite follows all links before it opens a file, and names the others after what it has found.
@@ -118,7 +142,7 @@ final class StoreFiles: Sendable {
             case .success: break
             }
         }
-        return watch.withLock { $0.looked(look()) } ? .overwritten : nil
+        return watch.withLock { $0.overwrites.looked(look(&$0)) } ? .overwritten : nil
     }
 
     /// Whether checkpoints leave a trace that can be read; not while one that was interrupted has not been made good.
@@ -128,11 +152,17 @@ final class StoreFiles: Sendable {
         index?.bytes(OverwriteWatch.LogState.length).flatMap { OverwriteWatch.LogState($0) }
     }
 
-    private func look() -> OverwriteWatch.Look? {
+    private func look(_ watched: inout Watched) -> OverwriteWatch.Look? {
+        guard let before = logState(), before.isSettled, let database, let status = database.openStatus() else { return nil }
+        let (modified, size) = (Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec), Int64(status.st_size))
+        var hash = watched.content.flatMap { $0.modifiedNanoseconds == modified && $0.size == size ? $0.hash : nil }
+        if hash == nil {
+            hash = database.contentHash(size: size)
+            watched.content = hash.map { (modified, size, $0) }
+        }
         // A checkpoint between the two readings shows in the second one.
-        guard let before = logState(), before.isSettled, let status = database?.openStatus(), logState() == before else { return nil }
-        let nanoseconds = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-        return .init(file: .init(modifiedNanoseconds: nanoseconds, size: Int64(status.st_size)), log: before)
+        guard let hash, logState() == before else { return nil }
+        return .init(file: .init(size: size, content: hash), log: before)
     }
 
     // MARK: After a loss

@@ -10,7 +10,13 @@ struct Run: AsyncParsableCommand {
         try await reportingErrors {
             let configuration = try options.load(needsCredentials: true)
             let log = EventLog(configuration.log)
-            let daemon = try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
+            let daemon: Daemon
+            do {
+                daemon = try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
+            } catch {
+                await log.flush(within: .seconds(1), stall: .seconds(1))
+                throw error
+            }
             do {
                 try await daemon.run()
             } catch {

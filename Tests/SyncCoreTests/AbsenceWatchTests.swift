@@ -16,12 +16,21 @@ import Testing
         for canRead in [true, false] {
             var watch = AbsenceWatch(canRead: canRead)
             for number in 0..<20 {
-                _ = watch.acknowledged(now: start)
-                #expect(missing(&watch, "c\(number)", after: .seconds(1)) == .accept(isSuspect: true))
+                _ = watch.acknowledged(now: start + .seconds(2 * Int64(number)))
+                #expect(missing(&watch, "c\(number)", after: .seconds(2 * Int64(number) + 1)) == .accept(isSuspect: true))
             }
-            #expect(watch.acknowledged(now: start) == true, "and an acknowledgement confirms it")
-            #expect(watch.acknowledged(now: start) == false)
+            #expect(watch.acknowledged(now: start + .minutes(1)) == true, "and an acknowledgement confirms it")
+            #expect(watch.acknowledged(now: start + .minutes(1)) == false)
         }
+    }
+
+    @Test func `a call that went out before the outage confirms nothing, however late its response comes`() {
+        var watch = AbsenceWatch(canRead: true)
+        _ = watch.acknowledged(now: start)
+        #expect(missing(&watch, "c1", after: .seconds(1)) == .accept(isSuspect: true))
+        #expect(watch.acknowledged(startedAt: start, now: start + .seconds(2)) == false)
+        #expect(watch.suspects == ["c1"])
+        #expect(watch.acknowledged(startedAt: start + .seconds(2), now: start + .seconds(3)) == true)
     }
 
     @Test func `where there is a read it decides: at once while nothing has been acknowledged, later for the second in a row`() {

@@ -69,6 +69,11 @@ import Testing
             _ = finish(&row, DeliveryOutcome(.park), after: .days(4) + .minutes(2))
             #expect(row.countedSince == start + .days(4), "what does not count moves nothing")
             row.state = .sending
+            let wait = DeliveryOutcome(.throttled, notBefore: start + .days(5))
+            var waiting = row
+            _ = finish(&waiting, wait, after: .days(4) + .minutes(3))
+            #expect(waiting.countedSince == start + .days(5) - .minutes(3), "but for a wait that the remote asks for")
+            row.state = .sending
             #expect(finish(&row, DeliveryOutcome(.retry, error: "HTTP 503"), after: .days(4) + .hours(2)) == "gave up after 1h: HTTP 503")
             #expect(row.state == .dead)
         }

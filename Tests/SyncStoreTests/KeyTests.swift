@@ -122,6 +122,24 @@ import Testing
         #expect(again.unreadable.map(\.problem) == ["conversations.id is not valid UTF-8"])
     }
 
+    @Test func `what was put aside is planned when its key is repaired`() async throws {
+        let bench = try Bench([.fin, .helpdesk], foreignKeys: false)
+        try dropBorders(bench)
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('d', 'u1')")
+        try bench.write("INSERT INTO conversations (id) VALUES (CAST(x'630064' AS TEXT))")
+        try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('x', CAST(x'610062' AS TEXT), 'user', '1')")
+        try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES (CAST(x'6D0031' AS TEXT), 'd', 'user', '2')")
+        try await bench.plan()
+        #expect(try bench.lines("SELECT conversation_id FROM outbox") == ["d"])
+        try bench.write("UPDATE messages SET conversation_id = 'd' WHERE id = 'x'")
+        try bench.write("UPDATE messages SET id = 'y' WHERE id = CAST(x'6D0031' AS TEXT)")
+        try bench.write("UPDATE conversations SET id = 'e' WHERE id = CAST(x'630064' AS TEXT)")
+        try await bench.plan()
+        #expect(try bench.lines("SELECT message_id FROM outbox WHERE remote = 'fin' ORDER BY 1") == ["x", "y"])
+        #expect(try bench.lines("SELECT conversation_id FROM outbox WHERE remote = 'helpdesk' ORDER BY 1") == ["d", "e"])
+        #expect(try await bench.store.status(of: ["fin"]).putAside == 0)
+    }
+
     @Test(arguments: ["610062", "C328"])
     func `an old link with an unusable id is refused with the reason, at its remote only`(_ hex: String) async throws {
         let bench = try Bench([.voicebot, .vg, .helpdesk], foreignKeys: false)

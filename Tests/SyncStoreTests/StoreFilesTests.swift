@@ -109,12 +109,28 @@ import Testing
         }
     }
 
+    @Test func `a file that was only touched, or written again as it is, is no loss, and keeps its log`() async throws {
+        try await inFolder { folder, path, store in
+            try await store.write { try $0.execute(sql: "UPDATE users SET name = 'Uma'") }
+            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: path)
+            #expect(await failure(store) == nil)
+            let same = folder.appending(path: "same.db").path
+            try FileManager.default.copyItem(atPath: path, toPath: same)
+            try copy(same, into: path)
+            #expect(await failure(store) == nil)
+            #expect(try await store.read { try String.fetchOne($0, sql: "SELECT name FROM users") } == "Uma")
+            #expect(FileManager.default.fileExists(atPath: "\(path)-wal"))
+        }
+    }
+
     @Test func `a copy of the database's own past is noticed, too`() async throws {
         try await inFolder { folder, path, store in
             let past = folder.appending(path: "past.db").path
             try await store.unisolated { try $0.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
             try FileManager.default.copyItem(atPath: path, toPath: past)
             try await store.write { try $0.execute(sql: "UPDATE users SET name = 'Uma'") }
+            try await store.unisolated { try $0.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+            _ = try await store.dataVersion()
             try copy(past, into: path)
             #expect(isLost(await failure(store)))
         }
@@ -190,9 +206,8 @@ import Testing
 @Suite struct OverwriteWatchTests {
     private typealias Watch = OverwriteWatch
 
-    private func look(_ modified: Int64, size: Int64 = 4096, salts: UInt64 = 1, _ backfilled: UInt32 = 5) -> Watch.Look {
-        .init(
-            file: .init(modifiedNanoseconds: modified, size: size), log: .init(salts: salts, backfilled: backfilled, attempted: backfilled))
+    private func look(_ content: Int, size: Int64 = 4096, salts: UInt64 = 1, _ backfilled: UInt32 = 5) -> Watch.Look {
+        .init(file: .init(size: size, content: content), log: .init(salts: salts, backfilled: backfilled, attempted: backfilled))
     }
 
     @Test func `a file that changes without a checkpoint was overwritten`() {

@@ -40,6 +40,20 @@ import Testing
         #expect(longest < .seconds(1), "\(longest) in \(batches) batches")
     }
 
+    @Test func `a message that is replayed while a later one is in flight does not block both when that one comes back`() async throws {
+        let bench = try await bench(messages: 2)
+        try await bench.plan()
+        let first = try await bench.claimOne("fin")
+        try await bench.finish(first, DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"))
+        let second = try await bench.claimOne("fin")
+        var filter = OutboxFilter()
+        filter.ids = [first.id]
+        _ = try await bench.store.steer(.retry, filter, now: Bench.start)
+        #expect(try await bench.claim("fin").isEmpty)
+        try await bench.finish(second, DeliveryOutcome(.retry, error: "HTTP 503"))
+        #expect(try await bench.claim("fin", now: Bench.start + .hours(1)).map(\.id) == [first.id])
+    }
+
     @Test func `only the first message of a conversation is looked at by a claim, and each gets its turn`() async throws {
         let bench = try await bench(messages: 30)
         try await bench.plan()

@@ -51,15 +51,19 @@ package struct AbsenceWatch: Equatable, Sendable {
         case tellsNothing
     }
 
-    /// So many different objects in a row are too many, where no read decides.
+    /// The number of different objects in a row that is too many where no read decides.
     package static let objectLimit = 3
-    /// So many responses in a row that are not the API's.
+    /// The number of responses in a row that are not the API's and park the remote.
     package static let routeLimit = 3
-    /// So long an acknowledgement shows that the URL is right.
+    /// How long an acknowledgement shows that the URL is right.
     package static let trust = Span.seconds(10)
 
     /// Objects that were missing since the last acknowledgement.
-    package private(set) var suspects: Set<String>
+    package private(set) var suspects: Set<String> {
+        didSet { if suspects.isEmpty { suspectedAt = nil } }
+    }
+    /// When the first of them was missing; nil for those from before a restart.
+    private var suspectedAt: Instant?
     package private(set) var isReading = false
     private let canRead: Bool
     private var routesInARow = 0
@@ -80,10 +84,13 @@ package struct AbsenceWatch: Equatable, Sendable {
     }
 
     /// A call was acknowledged.
+    /// - Parameter startedAt: when it went out. One that went out before the first suspect says how the URL was then, and confirms nothing.
     /// - Returns: whether there were suspects, which are confirmed now.
-    package mutating func acknowledged(now: Instant) -> Bool {
-        rightAt = now
-        trustedAt = now
+    package mutating func acknowledged(startedAt: Instant? = nil, now: Instant) -> Bool {
+        let startedAt = min(startedAt ?? now, now)
+        if let suspectedAt, startedAt < suspectedAt { return false }
+        rightAt = startedAt
+        trustedAt = startedAt
         hasAcknowledgedSinceRead = true
         routesInARow = 0
         defer { suspects = [] }
@@ -101,6 +108,7 @@ package struct AbsenceWatch: Equatable, Sendable {
             return .wait(startsRead: false)
         }
         if isParked, !canRead { return .putBack }
+        if suspects.isEmpty { suspectedAt = now }
         suspects.insert(object)
         if canRead {
             if !isParked, suspects.count == 1, isTrusted(at: now) { return .accept(isSuspect: true) }

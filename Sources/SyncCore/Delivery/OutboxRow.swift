@@ -65,7 +65,8 @@ package struct OutboxRow: Equatable, Sendable {
     package var attempts: Int
     package var dueAt: Instant
     /// When the first attempt began that counts, since the row was planned or last replayed: its age counts from here. Nil before
-    /// that: a row that was not attempted, be it for days, because its remote was paused, parked or throttled has no age.
+    /// that. Days in which its remote was paused, parked or throttled make no row older: a wait that a response asks for moves it on, and
+    /// the store begins anew when a remote is resumed or no longer parked.
     package var countedSince: Instant?
     /// When the first send began whose fate is unknown; nil when every try so far is known not to have been applied.
     package var inDoubtSince: Instant?
@@ -122,6 +123,7 @@ package struct OutboxRow: Equatable, Sendable {
             if outcome.fate == .unknown { return outcome.error }
             return outcome.error.map { "\($0); an earlier attempt may have arrived" } ?? OutboxRow.uncertainReason
         case .throttled:
+            if let notBefore = outcome.notBefore, notBefore > now { countedSince = countedSince.map { $0 + (notBefore - now) } }
             return putBack(until: now, notBefore: outcome.notBefore, now: now, timeout: timeout)
         case .park, .interrupted:
             return putBack(until: now, notBefore: nil, now: now, timeout: timeout)

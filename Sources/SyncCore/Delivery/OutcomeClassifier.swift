@@ -10,7 +10,7 @@ package struct OutcomeClassifier: Equatable, Sendable {
         self.longestWait = longestWait
     }
 
-    /// The class of a status code by default .
+    /// The class of a status code by default.
     ///
     /// A redirect parks the remote: it is not followed, since the token would travel with it, and it means that the configured URL
     /// is not the right one.

@@ -161,10 +161,10 @@ struct TableReader {
         return nil
     }
 
-    /// Short strings and numbers as they are: enough to find the place. Nothing long, it may be a token in the wrong place.
     /// A text that was understood: it is not a secret that stands in the wrong place.
     private static func quoted(_ value: JSONValue) -> String { "\"\((value.stringValue ?? "").prefix(40))\"" }
 
+    /// Short strings and numbers as they are: enough to find the place. Nothing long, it may be a token in the wrong place.
     private static func shown(_ value: JSONValue) -> String {
         switch value {
         case .string(let text) where text.count <= 16: "\"\(text)\""

@@ -28,7 +28,7 @@ extension Lane {
 
     private func decision(about call: FinishedCall) -> AbsenceWatch.Decision {
         guard let outcome = call.outcome else { return .accept(isSuspect: false) }
-        if outcome.outcome == .delivered, absences.acknowledged(now: now()) { confirm() }
+        if outcome.outcome == .delivered, absences.acknowledged(startedAt: call.startedAt, now: now()) { confirm() }
         let isParked = gate.parkCause == .url
         switch outcome.absence {
         case nil: return .accept(isSuspect: false)
@@ -49,7 +49,7 @@ extension Lane {
 
     private func readList(of claimed: ClaimedRow) async -> AbsenceWatch.ReadResult {
         guard let call = courier.adapter.listCall(agent: claimed.agent, after: nil) else { return .tellsNothing }
-        switch await read(call, waitingAtMost: Lane.readPatience) {
+        switch await read(call, waitingAtMost: Lane.readPatience, leavesCalls: false) {
         case .body(let body):
             do {
                 _ = try courier.adapter.page(in: body)

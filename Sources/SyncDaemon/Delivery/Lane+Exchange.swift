@@ -14,7 +14,8 @@ extension Lane {
     func exchangeIfNeeded(_ group: inout TaskGroup<Event>, isHeld: Bool) {
         guard !isExchanging else { return }
         let claim = claims.wanted(
-            buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping, isProbing: gate.isProbing,
+            buffered: buffer.count, concurrency: gate.concurrency, isHeld: isHeld || isStopping || absences.isReading,
+            isProbing: gate.isProbing,
             admitted: gate.callsAvailable(within: Lane.rateLead, now: now()))
         if (claims.mayHaveDue && claim > 0) || (mayBeSteered && !isStopping) { return exchange(&group, claim: claim, isHeld: isHeld) }
         guard let oldest = finished.first else {
@@ -42,14 +43,15 @@ extension Lane {
         mayBeSteered = false
         committing = finished
         finished = []
+        committingAbsences = absenceRecords
+        absenceRecords = []
         storingGate = gate.stored
         gateChanged = false
         let request = ExchangeRequest(
             remote: remote.name, finished: committing, claim: claim, retries: retriesAllowed(), leaseDuration: remote.leaseDuration,
-            gate: storingGate == storedGate ? nil : storingGate, absences: absenceRecords,
+            gate: storingGate == storedGate ? nil : storingGate, absences: committingAbsences,
             // A gate that is closed is waited for only when something waits behind it.
             asksForDue: claim == 0 && isHeld && !isStopping)
-        absenceRecords = []
         let commits = commits
         group.addTask {
             do {
@@ -97,6 +99,7 @@ extension Lane {
         if reply.mayHaveMore { claims.mayBeDue() }
         if let isSomethingDue = reply.isSomethingDue { claims.found(isSomethingDue: isSomethingDue) }
         committing = []
+        committingAbsences = []
         buffer += reply.claimed
     }
 

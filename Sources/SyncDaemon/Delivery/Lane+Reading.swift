@@ -19,33 +19,43 @@ extension Lane {
         case held(until: Instant?)
     }
 
-    /// - Parameter longest: a gate that opens later than this is not waited for.
-    func read(_ call: OutboundCall, waitingAtMost longest: Span = Lane.shortHold) async -> ReadAnswer {
-        guard !isStopping else { return .held(until: nil) }
-        while true {
+    /// How long a wait goes on without a look at whether the lane stops.
+    private static let longestSleep = Span.milliseconds(200)
+
+    /// - Parameters:
+    ///   - longest: a gate that opens later than this is not waited for.
+    ///   - leavesCalls: false for a read that the rows at hand wait for: it takes its turn before them.
+    func read(_ call: OutboundCall, waitingAtMost longest: Span = Lane.shortHold, leavesCalls: Bool = true) async -> ReadAnswer {
+        let deadline = now() + longest
+        while !isStopping {
             let claimed = buffer.count + (isExchanging ? claims.askedFor : 0)
-            let others = readTurn.callsLeft(claimed: claimed, rowsWait: claims.mayHaveDue)
+            let others = leavesCalls ? readTurn.callsLeft(claimed: claimed, rowsWait: claims.mayHaveDue) : 0
             guard let opensAt = gate.opensAt(leaving: others, now: now()) else { return .held(until: nil) }
-            if opensAt > now() {
-                guard opensAt - now() <= longest else { return .held(until: opensAt) }
-                try? await Task.sleep(for: .milliseconds(max((opensAt - now()).milliseconds, 1)))
-                if isStopping { return .held(until: nil) }
-                continue
+            guard opensAt <= max(deadline, now()) else { return .held(until: opensAt) }
+            // Deliveries come first; their slots become free within a call's time.
+            var pause = Span.milliseconds(20)
+            if opensAt <= now() {
+                let (admission, change) = gate.admit(now: now())
+                report(change)
+                switch admission {
+                case .admitted:
+                    readTurn.readAdmitted()
+                    return await answer(to: call)
+                case .paused:
+                    return .held(until: nil)
+                case .wait, .noRetry, .full:
+                    break
+                }
+            } else {
+                pause = min(max(opensAt - now(), .milliseconds(1)), Lane.longestSleep)
             }
-            let (admission, change) = gate.admit(now: now())
-            report(change)
-            switch admission {
-            case .admitted:
-                readTurn.readAdmitted()
-                return await answer(to: call)
-            case .paused:
+            do {
+                try await Task.sleep(for: .milliseconds(pause.milliseconds))
+            } catch {
                 return .held(until: nil)
-            case .wait, .noRetry, .full:
-                // Deliveries come first; their slots become free within a call's time.
-                try? await Task.sleep(for: .milliseconds(20))
             }
-            if isStopping || Task.isCancelled { return .held(until: nil) }
         }
+        return .held(until: nil)
     }
 
     private func answer(to call: OutboundCall) async -> ReadAnswer {

@@ -33,6 +33,8 @@ package actor Lane {
     var wantedRead: ClaimedRow?
     /// For the next exchange.
     var absenceRecords: [AbsenceRecord] = []
+    /// Those of the exchange in progress; a commit that fails does not lose them.
+    var committingAbsences: [AbsenceRecord] = []
     /// A slice: taking the first row away moves no others.
     var buffer: ArraySlice<ClaimedRow> = []
     var finished: [FinishedCall] = []
@@ -241,7 +243,8 @@ package actor Lane {
             undecided = []
             wantedRead = nil
             absences.readAbandoned()
-            absenceRecords = []
+            absenceRecords = committingAbsences + absenceRecords
+            committingAbsences = []
             committing = []
         }
     }

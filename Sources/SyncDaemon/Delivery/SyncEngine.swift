@@ -58,7 +58,6 @@ package actor SyncEngine {
             inbound: { planner.inbound(now: $0) })
         let reporter = DeliveryReporter(log: parts.log, repeats: configuration.log.repeats, tally: parts.tally, now: parts.now)
         let inboundReporter = InboundReporter(log: parts.log)
-        _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: now)
         var transports: [any HTTPTransport] = []
         let lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
@@ -112,9 +111,10 @@ package actor SyncEngine {
         return summary
     }
 
-    /// The gates are read as late as this: at a reload the former engine works until the new one is there.
+    /// The remotes are entered, and the gates read, as late as this: at a reload the former engine works until the new one is there.
     private func begin() async throws {
         guard !hasBegun else { return }
+        _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: parts.now())
         let stored = try await parts.store.storedRemotes()
         for lane in lanes {
             if let remote = stored[lane.remote.name] { await lane.restore(remote) }
@@ -168,7 +168,7 @@ package actor SyncEngine {
             take(batch, &summary)
             if batch.planned > batch.held { for lane in lanes { await lane.start(run: summary.runID) } }
             guard goesOn(batch) else { break }
-            await breathe(after: taken)
+            try await breathe(after: taken)
         }
         for lane in lanes { await lane.start(run: summary.runID) }
         await LaneBarrier.wait(for: lanes, stall: configuration.schedule.stall, now: parts.now)
@@ -185,16 +185,15 @@ package actor SyncEngine {
 
     /// Leaves the write lock alone for as long as it was held: who waits for it looks from time to time only, and would find it
     /// taken again and again between transactions that follow each other at once.
-    private func breathe(after taken: Duration) async {
+    private func breathe(after taken: Duration) async throws {
         guard taken > .milliseconds(2) else { return }
-        // Cancelled: the next step finds out.
-        try? await Task.sleep(for: min(taken, .milliseconds(25)))
+        try await Task.sleep(for: min(taken, .milliseconds(25)))
     }
 
     private func breathing<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
         let startedAt = ContinuousClock.now
         let value = try await work()
-        await breathe(after: ContinuousClock.now - startedAt)
+        try await breathe(after: ContinuousClock.now - startedAt)
         return value
     }
 

@@ -18,7 +18,7 @@ package enum StandardOutput {
         }
     }
 
-    /// Whether a few bytes can be written now, or within so many milliseconds; -1: however long that takes.
+    /// Whether a few bytes can be written now, or within that number of milliseconds; -1: however long that takes.
     package static func isWritable(_ descriptor: Int32, within milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&entry, 1, milliseconds) > 0

@@ -159,30 +159,38 @@ BEGIN
         WHERE conversation_id = OLD.conversation_id AND behind = 2 AND (OLD.remote = '' OR remote = OLD.remote);
 END;
 
--- Messages follow their row: what was not sent yet is planned anew for the new conversation, what is in doubt needs a person.
-DROP TRIGGER messages_inserted;
-CREATE TRIGGER messages_inserted AFTER INSERT ON messages
-WHEN NEW.author = 'user'
+-- Takes the id of a message and the conversation that it belongs to now, and keeps neither: what was not sent yet is planned anew for that
+-- conversation, what is in doubt needs a person, what was delivered stays.
+CREATE VIEW moved_message (message_id, conversation_id) AS SELECT NULL, NULL WHERE 0;
+CREATE TRIGGER message_was_moved INSTEAD OF INSERT ON moved_message
 BEGIN
-    -- INSERT OR REPLACE moves a message as well, and shows triggers no old row.
     UPDATE OR REPLACE message_feed
         SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE WHEN remote = '-' OR remote = '!' THEN '' ELSE remote END
-        WHERE message_id = NEW.id AND conversation_id IS NOT NEW.conversation_id;
+        WHERE message_id = NEW.message_id AND conversation_id IS NOT NEW.conversation_id;
     INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
-        SELECT NEW.id, NEW.conversation_id, o.remote, 1 FROM outbox o
-        WHERE o.message_id = NEW.id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
-            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead') AND NEW.author = 'user';
-    DELETE FROM planned_messages WHERE message_id = NEW.id AND remote IN (
+        SELECT NEW.message_id, NEW.conversation_id, o.remote, 1 FROM outbox o
+        WHERE o.message_id = NEW.message_id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
+            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead');
+    DELETE FROM planned_messages WHERE message_id = NEW.message_id AND remote IN (
         SELECT o.remote FROM outbox o
-        WHERE o.message_id = NEW.id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
+        WHERE o.message_id = NEW.message_id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
             AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead'));
     UPDATE outbox
         SET state = CASE WHEN in_doubt_since IS NULL THEN 'discarded' ELSE 'uncertain' END,
             last_error = CASE WHEN in_doubt_since IS NULL THEN 'the message was moved to another conversation, for which it is planned anew'
                 ELSE 'sent, but nobody knows whether it arrived, and the message was moved to another conversation since' END,
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE message_id = NEW.id AND conversation_id IS NOT NEW.conversation_id
+        WHERE message_id = NEW.message_id AND conversation_id IS NOT NEW.conversation_id
             AND (state = 'pending' OR state = 'held' OR state = 'dead');
+END;
+
+-- Messages follow their row.
+DROP TRIGGER messages_inserted;
+CREATE TRIGGER messages_inserted AFTER INSERT ON messages
+WHEN NEW.author = 'user'
+BEGIN
+    -- INSERT OR REPLACE moves a message as well, and shows triggers no old row.
+    INSERT INTO moved_message VALUES (NEW.id, NEW.conversation_id);
     INSERT INTO message_feed (message_id, conversation_id) SELECT NEW.id, NEW.conversation_id
         WHERE NOT EXISTS (SELECT 1 FROM message_feed WHERE message_id = NEW.id);
 END;
@@ -205,54 +213,33 @@ BEGIN
                 ELSE 'sent, but nobody knows whether it arrived, and the message has another author since' END,
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
         WHERE message_id = NEW.id AND NEW.author <> 'user' AND (state = 'pending' OR state = 'held' OR state = 'dead');
-    UPDATE OR REPLACE message_feed
-        SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE WHEN remote = '-' OR remote = '!' THEN '' ELSE remote END
-        WHERE message_id = NEW.id AND conversation_id IS NOT NEW.conversation_id;
-    INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
-        SELECT NEW.id, NEW.conversation_id, o.remote, 1 FROM outbox o
-        WHERE o.message_id = NEW.id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
-            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead') AND NEW.author = 'user';
-    DELETE FROM planned_messages WHERE message_id = NEW.id AND remote IN (
-        SELECT o.remote FROM outbox o
-        WHERE o.message_id = NEW.id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
-            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead'));
-    UPDATE outbox
-        SET state = CASE WHEN in_doubt_since IS NULL THEN 'discarded' ELSE 'uncertain' END,
-            last_error = CASE WHEN in_doubt_since IS NULL THEN 'the message was moved to another conversation, for which it is planned anew'
-                ELSE 'sent, but nobody knows whether it arrived, and the message was moved to another conversation since' END,
-            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE message_id = NEW.id AND conversation_id IS NOT NEW.conversation_id
-            AND (state = 'pending' OR state = 'held' OR state = 'dead');
+    INSERT INTO moved_message SELECT NEW.id, NEW.conversation_id WHERE NEW.author = 'user';
     INSERT INTO message_feed (message_id, conversation_id) SELECT NEW.id, NEW.conversation_id
         WHERE NEW.author = 'user' AND OLD.author <> 'user' AND NOT EXISTS (SELECT 1 FROM message_feed WHERE message_id = NEW.id);
 END;
+
+-- The rows of messages that were not sent yet, from that of a certain one on.
+CREATE VIEW unsent_messages_from (first_message_id, id, message_id, conversation_id, remote) AS
+    SELECT o.message_id, r.id, r.message_id, r.conversation_id, r.remote
+    FROM outbox o JOIN outbox r ON r.conversation_id = o.conversation_id AND r.remote = o.remote AND r.id >= o.id
+    WHERE o.in_doubt_since IS NULL AND (o.state = 'pending' OR o.state = 'held')
+        AND r.payload = 'message' AND r.in_doubt_since IS NULL AND (r.state = 'pending' OR r.state = 'held');
 
 -- A text that is corrected before it was sent is sent as it is now. The later messages of the conversation that were not sent either
 -- are planned anew behind it: the order stays.
 CREATE TRIGGER messages_corrected AFTER UPDATE OF body, attachments, created_at ON messages
 WHEN NEW.author = 'user' AND OLD.conversation_id IS NEW.conversation_id
     AND (OLD.body IS NOT NEW.body OR OLD.attachments IS NOT NEW.attachments OR OLD.created_at IS NOT NEW.created_at)
-    AND EXISTS (
-        SELECT 1 FROM outbox o WHERE o.message_id = NEW.id AND o.in_doubt_since IS NULL AND (o.state = 'pending' OR o.state = 'held'))
+    AND EXISTS (SELECT 1 FROM unsent_messages_from WHERE first_message_id = NEW.id)
 BEGIN
     INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
-        SELECT r.message_id, r.conversation_id, r.remote, 1
-        FROM outbox o JOIN outbox r ON r.conversation_id = o.conversation_id AND r.remote = o.remote AND r.id >= o.id
-        WHERE o.message_id = NEW.id AND o.in_doubt_since IS NULL AND o.state IN ('pending', 'held')
-            AND r.payload = 'message' AND r.in_doubt_since IS NULL AND r.state IN ('pending', 'held') ORDER BY r.id;
+        SELECT message_id, conversation_id, remote, 1 FROM unsent_messages_from WHERE first_message_id = NEW.id ORDER BY id;
     DELETE FROM planned_messages WHERE (message_id, remote) IN (
-        SELECT r.message_id, r.remote
-        FROM outbox o JOIN outbox r ON r.conversation_id = o.conversation_id AND r.remote = o.remote AND r.id >= o.id
-        WHERE o.message_id = NEW.id AND o.in_doubt_since IS NULL AND o.state IN ('pending', 'held')
-            AND r.payload = 'message' AND r.in_doubt_since IS NULL AND r.state IN ('pending', 'held'));
+        SELECT message_id, remote FROM unsent_messages_from WHERE first_message_id = NEW.id);
     UPDATE outbox
         SET state = 'discarded', last_error = 'the message, or one before it, was changed before it was sent; it is planned anew',
             updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-        WHERE id IN (
-            SELECT r.id
-            FROM outbox o JOIN outbox r ON r.conversation_id = o.conversation_id AND r.remote = o.remote AND r.id >= o.id
-            WHERE o.message_id = NEW.id AND o.in_doubt_since IS NULL AND o.state IN ('pending', 'held')
-                AND r.payload = 'message' AND r.in_doubt_since IS NULL AND r.state IN ('pending', 'held'));
+        WHERE id IN (SELECT id FROM unsent_messages_from WHERE first_message_id = NEW.id);
 END;
 
 -- A message that was moved is not its former conversation's any more.

@@ -92,7 +92,7 @@ import Testing
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1")
             let right = scenario.sandbox.url(of: "fin")
-            let closed = try RawServer.closedURL()
+            let closed = try TransportServer.closedURL()
             try scenario.configure { $0["remotes.fin", "url"] = "\"\(closed)\"" }
             for _ in 0..<3 {
                 try await scenario.sync(expecting: 75)

@@ -24,14 +24,24 @@ final class TransportServer: Sendable {
         }
 
         /// Reads what comes at once, not more than that.
-        func readSome() {
+        /// - Returns: false when the client has closed.
+        @discardableResult
+        func readSome() -> Bool {
             var buffer = [UInt8](repeating: 0, count: 1000)
-            _ = read(descriptor, &buffer, buffer.count)
+            return read(descriptor, &buffer, buffer.count) > 0
         }
 
         func write(_ head: String, _ body: [UInt8] = Array("{}".utf8)) {
-            let bytes = Array("\(head)\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body
-            _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            write(Array("\(head)\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body)
+        }
+
+        func write(_ bytes: [UInt8]) {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let sent = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                guard sent > 0 else { return }
+                rest = rest.dropFirst(sent)
+            }
         }
     }
 
@@ -61,6 +71,13 @@ final class TransportServer: Sendable {
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
+    }
+
+    /// A URL on which nobody listens: its port was free a moment ago.
+    static func closedURL() throws -> String {
+        let (descriptor, port) = try listen()
+        close(descriptor)
+        return "http://127.0.0.1:\(port)"
     }
 
     private static func listen() throws -> (Int32, UInt16) {

@@ -22,6 +22,8 @@ package struct PlanContext: Sendable {
     package var decide: @Sendable (LinkSnapshot) -> PlanDecision
     package var decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
     package var newIdempotencyKey: @Sendable () -> String
+    /// How long a planning transaction may hold the write lock; what is left is planned by the next one.
+    package var timeLimit = Store.planningTime
 
     package init(
         remotes: [RemoteParticipation], runID: Int64, now: Instant, hold: Hold? = nil,

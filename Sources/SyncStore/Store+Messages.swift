@@ -27,7 +27,7 @@ extension Store {
                 }
             }
             var timestamps: [String: TimestampRegister] = [:]
-            let deadline = ContinuousClock.now + Store.planningTime
+            let deadline = ContinuousClock.now + context.timeLimit
             for entry in MessageEntry.ordered(entries) {
                 if batch.examined > 0, ContinuousClock.now > deadline { break }
                 batch.examined += 1

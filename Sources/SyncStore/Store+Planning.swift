@@ -5,7 +5,7 @@ extension Store {
     /// Conversations looked at in one transaction.
     package static let planBatchSize = 500
     /// A planning transaction takes no further entry after this time: the application waits for it with its own commits.
-    static let planningTime = Duration.milliseconds(20)
+    package static let planningTime = Duration.milliseconds(20)
 
     /// Plans the next conversations of the feed: one transaction reads them, writes their rows and takes them off the feed.
     ///
@@ -22,7 +22,7 @@ extension Store {
             let entries = try Store.feedEntries(db, stage: stage, context: context, limit: limit)
             if !entries.isEmpty { batch.foreignRemotes = try Store.markForeignFingerprints(db, remotes) }
             var examined: Set<ExactText> = []
-            let deadline = ContinuousClock.now + Store.planningTime
+            let deadline = ContinuousClock.now + context.timeLimit
             for (key, remote) in entries {
                 if batch.examined > 0, ContinuousClock.now > deadline { break }
                 batch.examined += 1

@@ -89,9 +89,12 @@ final class Bench: Sendable {
     // MARK: The daemon's side
 
     func context(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil) -> PlanContext {
-        PlanContext(
+        var context = PlanContext(
             remotes: remotes ?? self.remotes, runID: 1, now: now, decide: Scripted.decide, decideMessage: Scripted.decideMessage,
             newIdempotencyKey: { [weak self] in self?.newKey() ?? "key" })
+        // What a batch holds depends on its size only, on a busy machine as well.
+        context.timeLimit = .seconds(600)
+        return context
     }
 
     private func newKey() -> String {

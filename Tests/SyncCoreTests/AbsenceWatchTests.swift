@@ -24,13 +24,15 @@ import Testing
         }
     }
 
-    @Test func `a call that went out before the outage confirms nothing, however late its response comes`() {
-        var watch = AbsenceWatch(canRead: true)
+    @Test func `of several suspects a call that went out before the outage confirms none, however late its response comes`() {
+        var watch = AbsenceWatch(canRead: false)
         _ = watch.acknowledged(now: start)
         #expect(missing(&watch, "c1", after: .seconds(1)) == .accept(isSuspect: true))
-        #expect(watch.acknowledged(startedAt: start, now: start + .seconds(2)) == false)
-        #expect(watch.suspects == ["c1"])
-        #expect(watch.acknowledged(startedAt: start + .seconds(2), now: start + .seconds(3)) == true)
+        #expect(watch.acknowledged(startedAt: start, now: start + .seconds(2)) == true, "a single one beside a success is missing")
+        for object in ["c1", "c2"] { #expect(missing(&watch, object, after: .seconds(3)) == .accept(isSuspect: true)) }
+        #expect(watch.acknowledged(startedAt: start, now: start + .seconds(4)) == false)
+        #expect(watch.suspects == ["c1", "c2"])
+        #expect(watch.acknowledged(startedAt: start + .seconds(4), now: start + .seconds(5)) == true)
     }
 
     @Test func `where there is a read it decides: at once while nothing has been acknowledged, later for the second in a row`() {

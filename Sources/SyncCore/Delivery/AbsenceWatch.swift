@@ -84,11 +84,12 @@ package struct AbsenceWatch: Equatable, Sendable {
     }
 
     /// A call was acknowledged.
-    /// - Parameter startedAt: when it went out. One that went out before the first suspect says how the URL was then, and confirms nothing.
+    /// - Parameter startedAt: when it went out. Of several suspects, a call that went out before the first of them confirms none: it says how
+    ///   the URL was then. A single one beside it is believed to be missing.
     /// - Returns: whether there were suspects, which are confirmed now.
     package mutating func acknowledged(startedAt: Instant? = nil, now: Instant) -> Bool {
         let startedAt = min(startedAt ?? now, now)
-        if let suspectedAt, startedAt < suspectedAt { return false }
+        if suspects.count > 1, let suspectedAt, startedAt < suspectedAt { return false }
         rightAt = startedAt
         trustedAt = startedAt
         hasAcknowledgedSinceRead = true

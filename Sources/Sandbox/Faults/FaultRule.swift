@@ -14,7 +14,7 @@ package struct FaultRule: Sendable, Equatable {
         case hangBefore = "hang_before"
         /// Applied; no answer until the time is over, then the connection is closed.
         case hangAfter = "hang_after"
-        /// Applied; 200 with a body that is no JSON.
+        /// Applied; 200 with a body that is not JSON.
         case garbage
         /// Applied; the announced length is more than what is sent before the connection is closed.
         case truncated

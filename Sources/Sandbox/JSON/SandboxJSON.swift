@@ -61,7 +61,7 @@ package enum SandboxJSON: Sendable, Hashable {
         return texts
     }
 
-    /// A member of an object; nil for an absent member and for anything that is no object.
+    /// A member of an object; nil for an absent member and for anything that is not an object.
     package subscript(_ key: String) -> SandboxJSON? {
         guard case .object(let members) = self else { return nil }
         return members[key]

@@ -28,7 +28,7 @@ struct RemoteCall: Sendable {
 
     /// The object that a call with a body must carry, as `application/json`.
     ///
-    /// All four documents show `application/json` requests; another type is answered 415, a body that is no JSON object 400.
+    /// All four documents show `application/json` requests; another type is answered 415, a body that is not a JSON object 400.
     func requireObject() throws(RemoteRefusal) -> SandboxJSON {
         guard let contentType, Self.isJSON(contentType) else {
             throw RemoteRefusal(status: 415, code: "unsupported_media_type", message: "Content-Type must be application/json")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Whatever the order in which Fin's events arrive, the conversation ends as if they had come in theirs (remotes README section 3.3).
+/// Whatever the order in which Fin's events arrive, the conversation ends as if they had come in theirs (docs/remotes.md, "Status words").
 @Suite struct FinOrderTests {
     private static let start = SystemClock.now() - .minutes(10)
 

@@ -2,7 +2,7 @@
 package enum RequestOutcome: String, Sendable, CaseIterable {
     /// The system took the request over.
     case applied
-    /// fin: the message was known already (S2 `message.timestamp`), nothing was stored.
+    /// fin: the message was known already ("Reply to Fin" `message.timestamp`), nothing was stored.
     case deduplicated
     /// The request only read.
     case read

@@ -1,10 +1,12 @@
 extension RemoteKind {
     /// A refusal in the form that the system's document gives errors.
     ///
-    /// - fin: `error.list` (S2, response 400).
-    /// - helpdesk: an RFC 7807 problem under `error` (S1); with the option `bare_problems` the problem itself is the body.
-    /// - voicebot: error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (README section 4).
-    /// - vg: `{success: false, message}` (README section 5, V2).
+    /// - fin: `error.list` ("Reply to Fin", response 400).
+    /// - helpdesk: an RFC 7807 problem under `error` ("Update Conversation"); with the option `bare_problems` the problem itself is the
+    ///   body.
+    /// - voicebot: error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (docs/remotes.md,
+    ///   "voicebot").
+    /// - vg: `{success: false, message}` (docs/remotes.md, "vg", V2).
     func answer(to refusal: RemoteRefusal, path: String, context: RemoteContext) -> RemoteAnswer {
         var headers = refusal.headers
         if refusal.status == 401 { headers.append(("WWW-Authenticate", "Bearer")) }
@@ -31,7 +33,7 @@ extension RemoteKind {
         return isBare ? problem : ["error": problem]
     }
 
-    /// RFC 7807 section 3.1 members, all five as S1 lists them.
+    /// RFC 7807 section 3.1 members, all five as "Update Conversation" lists them.
     static func problem(status: Int, detail: String, path: String) -> SandboxJSON {
         [
             "type": "about:blank",

@@ -23,7 +23,7 @@ package struct InstanceOptions: Sendable, Equatable {
     /// voicebot, vg: a PATCH creates what it does not find.
     package var autoCreate = true
     /// voicebot, vg: a PATCH that is applied makes the system send its webhook, as an act does. Whether the vendors' systems do is
-    /// not documented (README section 1, fact 8); a client must not start a ping-pong over it.
+    /// not documented (docs/remotes.md, "Webhook of vg"); a client must not start a ping-pong over it.
     package var echoesWrites = false
     /// helpdesk: an error body is the RFC 7807 problem itself instead of `{"error": problem}`.
     package var bareProblems = false
@@ -46,7 +46,7 @@ package struct InstanceOptions: Sendable, Equatable {
     package var finReplies = true
     /// fin: user attributes that the workspace does not have.
     package var unknownAttributes: Set<String> = []
-    /// fin: S2 says five minutes; a test can make them shorter.
+    /// fin: "Reply to Fin" says five minutes; a test can make them shorter.
     package var dedupeWindowMilliseconds = 300_000
 
     package init() {}

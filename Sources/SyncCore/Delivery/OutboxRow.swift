@@ -57,7 +57,8 @@ package enum PayloadKind: String, Sendable, Codable {
 /// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned anew (`Store.steer`)      |
 ///
 /// Invariants: only `sending` rows have a lease. A message is never superseded. `attempts` counts outcomes `retry`, `dead`, `gone`
-/// and `delivered` only, `countedSince` is the beginning of the first of them that was a retry. A message in doubt is never sent later than ``messageWindow`` after its first doubtful send.
+/// and `delivered` only, `countedSince` is the beginning of the first of them that was a retry. A message in doubt is never sent later
+/// than ``messageWindow`` after its first doubtful send.
 package struct OutboxRow: Equatable, Sendable {
     package var payload: PayloadKind
     package var state: OutboxState
@@ -71,7 +72,7 @@ package struct OutboxRow: Equatable, Sendable {
     /// When the first send began whose fate is unknown; nil when every try so far is known not to have been applied.
     package var inDoubtSince: Instant?
 
-    /// Fin forgets a message's timestamp after five minutes (remotes document "Reply to Fin", `message.timestamp`).
+    /// Fin forgets a message's timestamp after five minutes (the document "Reply to Fin", `message.timestamp`).
     package static let messageWindow = Span.minutes(5)
 
     package init(

@@ -1,5 +1,5 @@
 /// The local word for where a conversation stands; the helpdesk vocabulary is the local one
-/// (remotes document "Update Conversation", field `status`).
+/// (the document "Update Conversation", field `status`).
 package enum LocalStatus: String, CaseIterable, Sendable, Codable {
     /// Actively going on with the end user.
     case open

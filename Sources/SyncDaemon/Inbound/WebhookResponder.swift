@@ -74,7 +74,7 @@ final class WebhookResponder: Sendable {
         let (route, maximumBody) = state.withLock { ($0.routes[path], $0.maximumBody) }
         guard let route else { return refuse(.notFound, .unknownPath, remote: nil) }
         switch request.method {
-        // Intercom looks whether somebody is there before it sends anything (remotes README section 3.4).
+        // Intercom looks whether somebody is there before it sends anything (docs/remotes.md, "Webhook of fin").
         case .head: return Answer(status: .ok)
         case .post: break
         default: return refuse(.methodNotAllowed, .method, remote: route.remote, [.allow: "HEAD, POST"])

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Intercom's Fin Agent API: `POST {url}/fin/reply` for what a user wrote (remotes document "Reply to Fin").
+/// Intercom's Fin Agent API: `POST {url}/fin/reply` for what a user wrote (the document "Reply to Fin").
 ///
 /// Fin has no status to write: conversation state is never sent there.
 struct FinAdapter: RemoteAdapter {
@@ -34,7 +34,7 @@ struct FinAdapter: RemoteAdapter {
         var outcome = classified
         outcome.observed["status"] = body["status"]
         if let word = body["status"]?.reportedWord {
-            // A text in ISO 8601, whatever the name says (remotes document "Reply to Fin").
+            // A text in ISO 8601, whatever the name says (the document "Reply to Fin").
             outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
         }
         for owner in ["user", "conversation"] {
@@ -47,7 +47,7 @@ struct FinAdapter: RemoteAdapter {
 }
 
 extension FinAdapter {
-    /// All errors of Intercom's API are an `error.list` (remotes document "Reply to Fin").
+    /// All errors of Intercom's API are an `error.list` (the document "Reply to Fin").
     func isOwnAbsence(_ body: JSONValue) -> Bool { body["type"] == "error.list" || body["errors"]?.arrayValue != nil }
 }
 

@@ -12,7 +12,7 @@ package enum FinReplyGate {
     /// - Parameters:
     ///   - word: the last known status; nil where none is known: then a reply may go out.
     ///   - since: when it was reported.
-    ///   - bound: how long a reply waits for Fin to finish its own at most. Not every event arrives (remotes README section 3.4).
+    ///   - bound: how long a reply waits for Fin to finish its own at most. Not every event arrives (docs/remotes.md, "Webhook of fin").
     package static func hold(word: String?, since: Instant?, bound: Span, now: Instant) -> Hold? {
         switch word {
         case "thinking", "replying":

@@ -1,7 +1,7 @@
 import SyncCore
 
-/// The customer's helpdesk: `POST {url}/get_conversation` (remotes README section 2.2), which answers with the object that
-/// `update_conversation` answers with (remotes document "Update Conversation"). There is no list.
+/// The customer's helpdesk: `POST {url}/get_conversation` (docs/remotes.md, "Reading helpdesk"), which answers with the object that
+/// `update_conversation` answers with (the document "Update Conversation"). There is no list.
 extension HelpdeskAdapter {
     var statusField: String? { "status" }
     /// The answer's `assignee` holds a display name and no id: it cannot be told who that is.

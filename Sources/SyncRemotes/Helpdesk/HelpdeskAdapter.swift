@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The customer's helpdesk: `POST {url}/update_conversation` (remotes document "Update Conversation", version 0.0.1).
+/// The customer's helpdesk: `POST {url}/update_conversation` (the document "Update Conversation", version 0.0.1).
 ///
 /// Members of `user` are fields of their own (`user.name`), so that a changed e-mail address sends `user.id` and `user.email` only.
 struct HelpdeskAdapter: RemoteAdapter {

@@ -1,7 +1,7 @@
 import SyncCore
 
-/// VoiceGlow / Convocore: `GET {url}/agents/{agentId}/convos` and `GET {url}/agents/{agentId}/convos/{convoId}` (remotes README
-/// section 5; the members of a conversation are those of the remotes document "Updates an existing conversation").
+/// VoiceGlow / Convocore: `GET {url}/agents/{agentId}/convos` and `GET {url}/agents/{agentId}/convos/{convoId}` (docs/remotes.md,
+/// "Reading vg"; the members of a conversation are those of the document "Updates an existing conversation").
 ///
 /// The list is a mirror that lags behind, sorted by the start of the conversations, and its rows lack some members: a hint only.
 extension VGAdapter {
@@ -65,7 +65,7 @@ extension VGAdapter {
         if body["success"] == false { throw .reported("vg answered success=false", by: body) }
     }
 
-    /// `ID` is the documented one. `userID` is not unique for every conversation (remotes README section 5), so it comes last.
+    /// `ID` is the documented one. `userID` is not unique for every conversation (docs/remotes.md, "vg"), so it comes last.
     private func id(of object: JSONValue) -> String? {
         ["ID", "id", "convoId", "userID"].lazy.compactMap { object[$0]?.reportedID }.first
     }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The fields of a vg conversation (remotes document "Updates an existing conversation", request body `conversation`).
+/// The fields of a vg conversation (the document "Updates an existing conversation", request body `conversation`).
 package enum VGFields {
     /// The JSON type that the document shows for a field.
     package enum FieldType: String, Sendable {

@@ -1,7 +1,7 @@
 import SyncCore
 
-/// Voicebot Studio: `GET {url}/conversations` and `GET {url}/conversations/{id}` (remotes README section 4; the members are those of
-/// `Conversation` in the remotes document "Update conversation by ID").
+/// Voicebot Studio: `GET {url}/conversations` and `GET {url}/conversations/{id}` (docs/remotes.md, "voicebot"; the members are those of
+/// `Conversation` in the document "Update conversation by ID").
 ///
 /// There is no filter and no `updated_at`: the whole list has to be read, and nothing says when something changed.
 extension VoicebotAdapter {

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Voicebot Studio: `PATCH {url}/conversations/{id}` with `status` and `user_id` (remotes document "Update conversation by ID").
+/// Voicebot Studio: `PATCH {url}/conversations/{id}` with `status` and `user_id` (the document "Update conversation by ID").
 struct VoicebotAdapter: RemoteAdapter {
     let profile: RemoteProfile
 

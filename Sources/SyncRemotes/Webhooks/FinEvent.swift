@@ -1,7 +1,7 @@
 import Crypto
 import SyncCore
 
-/// The events of the Fin Agent API (remotes README sections 3.4 and 3.6).
+/// The events of the Fin Agent API (docs/remotes.md, "Webhook of fin").
 ///
 /// They come more than once and not in order: every notice has a key that a repetition shares, and the remote's own time.
 enum FinEvent {
@@ -48,13 +48,13 @@ enum FinEvent {
 }
 
 extension Notice {
-    /// A status of Fin. Events have no id: conversation, word and time make the key (remotes README section 3.6).
+    /// A status of Fin. Events have no id: conversation, word and time make the key (docs/remotes.md, "Webhook of fin").
     package static func finStatus(conversationID: String, word: String, at: Instant) -> Notice {
         .status(conversationID: conversationID, word: word, at: at, key: "status:\(at.milliseconds):\(word):\(conversationID)")
     }
 
     /// A message of Fin. Its id is optional in the schema; without one, time and a hash of conversation and body stand for it, which
-    /// are the same whichever way the message comes (remotes README section 3.6).
+    /// are the same whichever way the message comes (docs/remotes.md, "Webhook of fin").
     package static func finMessage(conversationID: String, id: String?, body: String, at: Instant) -> Notice {
         let digest = SHA256.hash(data: Array("\(conversationID)\n\(body)".utf8))
         let id = id ?? "fin-\(at.milliseconds)-\(Hexadecimal.text(digest.prefix(16)))"

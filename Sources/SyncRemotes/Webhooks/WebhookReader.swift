@@ -21,7 +21,7 @@ package enum WebhookRejection: Error, Equatable, Sendable {
 ///
 /// | kind | proof | what a call says |
 /// |---|---|---|
-/// | `fin` | `X-Fin-Agent-API-Webhook-Signature`, HMAC-SHA256 of the raw body (remotes README section 3.4) | the event itself |
+/// | `fin` | `X-Fin-Agent-API-Webhook-Signature`, HMAC-SHA256 of the raw body (docs/remotes.md, "Webhook of fin") | the event itself |
 /// | `vg` | `payload.workspaceSecret`, the secret itself (section 5) | that an object changed: calls are lost and overtake each other |
 /// | `voicebot` | a header of the operator's choice, HMAC-SHA256 of the raw body (section 4: not documented) | that something changed |
 /// | `helpdesk` | `X-Webhook-Key`, the secret itself (section 2.3) | that an object changed |
@@ -106,7 +106,7 @@ package struct WebhookReader: Sendable {
     }
 
     /// `{"conversation_id": …}`: what a helpdesk sends to Intercom when something changed there. With the event type `agent_typing`
-    /// nothing did (remotes README section 2.3).
+    /// nothing did (docs/remotes.md, "Webhook of helpdesk").
     private static func helpdeskEvent(_ body: JSONValue) throws(Refusal) -> WebhookReading {
         let id = try EventMembers.identifier("conversation_id", of: body)
         if let type = body["event_type"]?.stringValue, type == "agent_typing" { return .ignored(event: type) }

@@ -29,9 +29,10 @@ struct FinConversation: Sendable {
         self.status = status
     }
 
-    /// Stores a message unless one with the same timestamp came within the window before it (S2 `message.timestamp`).
+    /// Stores a message unless one with the same timestamp came within the window before it ("Reply to Fin" `message.timestamp`).
     ///
-    /// The exact key is not documented (README section 3.6): here it is the conversation and the timestamp's text, to the character.
+    /// The exact key is not documented (docs/remotes.md, "Repetition and the five minutes"): here it is the conversation and the
+    /// timestamp's text, to the character.
     mutating func receive(_ message: Message, windowMilliseconds: Int) -> Bool {
         if let first = timestamps[message.timestamp], message.receivedAt.milliseconds - first.milliseconds < windowMilliseconds {
             deduplicatedCount += 1

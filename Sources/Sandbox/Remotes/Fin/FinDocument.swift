@@ -1,12 +1,12 @@
-/// The request fields of `POST /fin/reply` (S2), and those of the sandbox's own control calls for this kind.
+/// The request fields of `POST /fin/reply` ("Reply to Fin"), and those of the sandbox's own control calls for this kind.
 enum FinDocument {
-    /// S2's own enum ends at 2.14 although the page is for 2.15; the vendor's OpenAPI file goes to 2.16 and Preview (README section 3.1).
+    /// The enum of "Reply to Fin" ends at 2.14 although the page is for 2.15; the vendor's OpenAPI file goes to 2.16 and Preview.
     static let versions: Set<String> = [
         "1.0", "1.1", "1.2", "1.3", "1.4", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "2.8", "2.9", "2.10", "2.11", "2.12",
         "2.13", "2.14", "2.15", "2.16", "Preview",
     ]
 
-    /// README section 3.3; `replying` exists from 2.16 on.
+    /// docs/remotes.md, "Status words"; `replying` exists from 2.16 on.
     static let statuses = ["thinking", "replying", "awaiting_user_reply", "escalated", "resolved", "complete"]
 
     static let maximumAttributes = 10
@@ -30,7 +30,7 @@ enum FinDocument {
         required: ["conversation_id", "message", "user"]
     )
 
-    /// What Fin does by itself: a new status (README section 3.3), or an answer to the user.
+    /// What Fin does by itself: a new status (docs/remotes.md, "Status words"), or an answer to the user.
     static let act = FieldShape.record(
         [
             "conversation": .string, "user": .string, "status": .oneOf(statuses), "reason": .string, "reply": .string,
@@ -38,7 +38,7 @@ enum FinDocument {
         required: ["conversation"]
     )
 
-    /// What a field's type does not say: the limits, and what each type of attachment needs (S2).
+    /// What a field's type does not say: the limits, and what each type of attachment needs ("Reply to Fin").
     static func violationsBeyondShape(of body: SandboxJSON) -> [Violation] {
         var found: [Violation] = []
         if let attributes = body["user"]?["attributes"]?.object, attributes.count > maximumAttributes {

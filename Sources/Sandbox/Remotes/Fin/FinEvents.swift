@@ -1,4 +1,4 @@
-/// The webhook events of the Fin Agent API (README section 3.4).
+/// The webhook events of the Fin Agent API (docs/remotes.md, "Webhook of fin").
 enum FinEvents {
     /// `fin_status_updated{event_name, conversation_id, user_id, status, reason?, created_at_ms}`
     static func statusUpdated(_ conversation: FinConversation, context: RemoteContext) -> WebhookEvent {
@@ -18,7 +18,7 @@ enum FinEvents {
         replied(conversation: conversation.id, user: conversation.userID, status: conversation.status, body: body, context: context)
     }
 
-    /// What Fin sends after a user's message: its answer. Only `fin_replied` arrives reliably in practice (README section 3.4),
+    /// What Fin sends after a user's message: its answer. Only `fin_replied` arrives reliably in practice,
     /// so nothing else is sent; a status change is an act.
     static func afterReply(conversation: String, user: String, status: String, context: RemoteContext) -> [WebhookEvent] {
         guard context.options.finReplies else { return [] }

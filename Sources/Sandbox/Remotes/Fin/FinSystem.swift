@@ -1,7 +1,7 @@
-/// Intercom's Fin Agent API, as far as a client that passes on user messages sees it (S2; README section 3).
+/// Intercom's Fin Agent API, as far as a client that passes on user messages sees it ("Reply to Fin"; docs/remotes.md, "fin").
 struct FinSystem: RemoteSystem {
     private(set) var conversations: [String: FinConversation] = [:]
-    /// Users are kept per workspace, with their attributes merged by name (README section 3.2).
+    /// Users are kept per workspace, with their attributes merged by name (docs/remotes.md, "fin").
     private var users: [String: [String: SandboxJSON]] = [:]
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {

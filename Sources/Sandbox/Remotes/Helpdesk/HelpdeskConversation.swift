@@ -14,8 +14,8 @@ struct HelpdeskConversation: Sendable {
     /// Takes over the fields of a request; `updated_at` moves only when something is different afterwards.
     ///
     /// An absent field leaves the stored value alone. What a present `tags` or `attributes` means is not documented
-    /// (README section 2.4): `tags` replaces the list, `attributes` merges by name. The same for the user's attributes,
-    /// where `null` (which S1 allows there) clears them.
+    /// (docs/remotes.md, "helpdesk"): `tags` replaces the list, `attributes` merges by name. The same for the user's attributes,
+    /// where `null` (which "Update Conversation" allows there) clears them.
     mutating func apply(_ fields: [String: SandboxJSON], now: SandboxInstant) {
         let before = self
         if let value = fields["title"] { title = value.string }
@@ -38,7 +38,8 @@ struct HelpdeskConversation: Sendable {
         }
     }
 
-    /// The `data` of a response (S1). `id` and `user_type` of the user are required there, so a conversation whose user was
+    /// The `data` of a response ("Update Conversation"). `id` and `user_type` of the user are required there, so a conversation whose user
+    /// was
     /// never sent shows one that is named after the conversation.
     func document(agents: [String: String]) -> SandboxJSON {
         [

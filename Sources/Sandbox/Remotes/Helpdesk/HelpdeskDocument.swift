@@ -1,6 +1,6 @@
-/// The request fields of `update_conversation` (S1), and those of the sandbox's own control calls for this kind.
+/// The request fields of `update_conversation` ("Update Conversation"), and those of the sandbox's own control calls for this kind.
 enum HelpdeskDocument {
-    /// S1 `status`.
+    /// "Update Conversation" `status`.
     static let statuses = ["open", "resolved", "closed", "ended"]
 
     private static let fields: [String: FieldShape] = [
@@ -24,10 +24,10 @@ enum HelpdeskDocument {
         ),
     ]
 
-    /// S1 marks no request field as required; without `conversation_id` there is nothing to update.
+    /// "Update Conversation" marks no request field as required; without `conversation_id` there is nothing to update.
     static let update = FieldShape.record(fields, required: ["conversation_id"])
 
-    /// README section 2.2: `get_conversation`.
+    /// docs/remotes.md, "Reading helpdesk": `get_conversation`.
     static let get = FieldShape.record(["conversation_id": .string], required: ["conversation_id"])
 
     /// What a person at the helpdesk can change: the same fields, with the conversation under the control calls' own name.

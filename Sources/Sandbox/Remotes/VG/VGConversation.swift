@@ -7,7 +7,7 @@ struct VGConversation: Sendable, Equatable {
     let agent: String
     var state = "ai-chatting"
     var tags: [String] = []
-    /// Unix seconds, as in all examples of the vendor (README section 5).
+    /// Unix seconds, as in all examples of the vendor (docs/remotes.md, "vg").
     var startedAt: SandboxJSON
     var lastModified: Int
     private(set) var fields: [String: SandboxJSON] = [:]
@@ -21,8 +21,8 @@ struct VGConversation: Sendable, Equatable {
 
     /// Takes over the fields of a request; returns whether anything is different afterwards.
     ///
-    /// Tags are merged without duplicates (README section 1, fact 5). `lastModified` is set by the system whenever a field changes
-    /// (S4, last line), whatever the request says about it. The id stays what the path says.
+    /// Tags are merged without duplicates (docs/remotes.md, "Tags"). `lastModified` is set by the system whenever a field changes
+    /// ("Updates an existing conversation", last line), whatever the request says about it. The id stays what the path says.
     mutating func apply(_ changes: [String: SandboxJSON], now: SandboxInstant) -> Bool {
         let before = self
         for (name, value) in changes {
@@ -44,10 +44,10 @@ struct VGConversation: Sendable, Equatable {
         for tag in added where known.insert(tag).inserted { tags.append(tag) }
     }
 
-    /// Conversations without a message are left out of the list (README section 5).
+    /// Conversations without a message are left out of the list (docs/remotes.md, "vg").
     var isListed: Bool { fields["messagesNum"]?.number != 0 }
 
-    /// The `data` of an answer: what is known of the fields that S4 lists.
+    /// The `data` of an answer: what is known of the fields that "Updates an existing conversation" lists.
     var document: SandboxJSON {
         var members = fields
         members["ID"] = .string(id)

@@ -1,12 +1,14 @@
-/// The conversation fields of `PATCH /agents/{agentId}/convos/{convoId}` (S4), and those of the sandbox's own control calls for this kind.
+/// The conversation fields of `PATCH /agents/{agentId}/convos/{convoId}` ("Updates an existing conversation"), and those of the sandbox's
+/// own control calls for this kind.
 enum VGDocument {
-    /// S4 `state`, the members of the enum as every machine-readable source has them (README section 1, fact 4).
+    /// "Updates an existing conversation" `state`, the members of the enum as every machine-readable source has them (docs/remotes.md,
+    /// "Status words").
     static let states = ["requested_chat", "human-chatting", "ai-chatting", "ended_chat"]
 
-    /// The word of S4's own example, which is no member of the enum.
+    /// The word of "Updates an existing conversation"'s own example, which is no member of the enum.
     static let exampleState = "completed"
 
-    /// In neither of the two, but in one capture of the vendor's own page (README section 5): a system may come to hold it by itself.
+    /// In neither of the two, but in one capture of the vendor's own page (docs/remotes.md, "vg"): a system may come to hold it by itself.
     static let observedState = "open"
 
     private static let texts = [
@@ -23,10 +25,10 @@ enum VGDocument {
 
     private static let flags = ["isFollowingBusiness", "socialVerified", "isTyping", "isBlocked", "isTest", "funnelNotificationSent"]
 
-    /// S4 shows these as `<array>` or as an empty array: the elements are not described.
+    /// "Updates an existing conversation" shows these as `<array>` or as an empty array: the elements are not described.
     private static let lists = ["campaignCalls", "sessions", "metrics", "funnelStepsMatched", "funnelScoreHistory"]
 
-    /// S4 shows these as `<unknown>`.
+    /// "Updates an existing conversation" shows these as `<unknown>`.
     private static let unknowns = ["origin", "capturedVariables"]
 
     private static let handoff = FieldShape.record(

@@ -4,7 +4,7 @@ struct VoicebotConversation: Sendable {
     let createdAt: SandboxInstant
     var channel = "whatsapp"
     var status = "to-do"
-    /// The teammate who is in charge; S3 calls the team's people users and the writers customers.
+    /// The teammate who is in charge; "Update conversation by ID" calls the team's people users and the writers customers.
     var userID: Int?
 
     mutating func apply(_ fields: [String: SandboxJSON]) {
@@ -13,7 +13,7 @@ struct VoicebotConversation: Sendable {
         if let value = fields["channel"]?.string { channel = value }
     }
 
-    /// The `Conversation` of S3, every documented member.
+    /// The `Conversation` of "Update conversation by ID", every documented member.
     func document(users: [String: String]) -> SandboxJSON {
         [
             "id": .integer(id),

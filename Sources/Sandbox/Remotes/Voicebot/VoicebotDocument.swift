@@ -1,11 +1,12 @@
-/// The request fields of `PATCH /conversations/{id}` (S3), and those of the sandbox's own control calls for this kind.
+/// The request fields of `PATCH /conversations/{id}` ("Update conversation by ID"), and those of the sandbox's own control calls for this
+/// kind.
 enum VoicebotDocument {
-    /// S3 `ConversationStatus`.
+    /// "Update conversation by ID" `ConversationStatus`.
     static let statuses = ["to-do", "in-progress", "done"]
 
     private static let writable: [String: FieldShape] = ["status": .oneOf(statuses), "user_id": .nullable(.integer)]
 
-    /// Nothing else is writable (README section 4).
+    /// Nothing else is writable (docs/remotes.md, "voicebot").
     static let update = FieldShape.record(writable, required: [])
 
     /// What a teammate can change in the inbox.

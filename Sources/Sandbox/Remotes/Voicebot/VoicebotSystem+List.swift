@@ -1,5 +1,6 @@
 extension VoicebotSystem {
-    /// Sizes of a page of the list. Not documented for conversations; 100 is what the vendor says for messages (README section 4).
+    /// Sizes of a page of the list. Not documented for conversations; 100 is what the vendor says for messages (docs/remotes.md,
+    /// "voicebot").
     private static let defaultPageSize = 100
     private static let maximumPageSize = 100
 

@@ -1,4 +1,4 @@
-/// The Voicebot Studio chat Client API (S3; README section 4).
+/// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes.md, "voicebot").
 ///
 /// Error bodies, limits and the query of the list are not documented; the list has Laravel's shape, so Laravel's error shape is assumed.
 struct VoicebotSystem: RemoteSystem {
@@ -29,7 +29,7 @@ struct VoicebotSystem: RemoteSystem {
         }
     }
 
-    /// S3: the id in the path is an integer. `007` and `+7` are none.
+    /// "Update conversation by ID": the id in the path is an integer. `007` and `+7` are none.
     private static func identifier(_ text: String) -> Int? {
         guard let id = Int(text), id >= 0, String(id) == text else { return nil }
         return id
@@ -50,7 +50,8 @@ struct VoicebotSystem: RemoteSystem {
         conversation.apply(fields)
         store(conversation)
         let document = conversation.document(users: context.options.users)
-        // S3 describes the bare object, the vendor's other pages show it under `data` (README section 4): both must be read.
+        // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes.md,
+        // "voicebot"): both must be read.
         let events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
         return RemoteAnswer(body: context.options.envelope ? ["data": document] : document, outcome: .applied, events: events)
     }
@@ -81,7 +82,7 @@ struct VoicebotSystem: RemoteSystem {
         return [Self.updated(conversation, document: conversation.document(users: context.options.users))]
     }
 
-    /// Event names and payload are not documented (README section 4): a client may take the hook as a hint only.
+    /// Event names and payload are not documented (docs/remotes.md, "voicebot"): a client may take the hook as a hint only.
     private static func updated(_ conversation: VoicebotConversation, document: SandboxJSON) -> WebhookEvent {
         let name = "conversation.updated"
         return WebhookEvent(name: name, conversation: String(conversation.id), body: ["event": .string(name), "data": document])

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The control calls under `/_control/`: faults, options, acts and reports. They need no credential and are not recorded.
+/// The control calls under `/_control/`: faults, options, acts, backups and reports. They need no credential and are not recorded.
 struct ControlInterface: Sendable {
     static let prefix = "_control"
 
@@ -55,6 +55,10 @@ struct ControlInterface: Sendable {
             let (events, target, kind) = try world.act(Self.read(body), on: instance)
             if let target { webhooks.enqueue(events, to: target, kind: kind) }
             return Answer(["events": .integer(events.count), "sent": .boolean(target != nil && !events.isEmpty)])
+        case "backup", "restore":
+            guard method == "POST" else { return Self.methodNotAllowed("POST") }
+            try segments[1] == "backup" ? world.backUp(instance) : world.restore(instance)
+            return Self.done
         case "seed":
             guard method == "POST" else { return Self.methodNotAllowed("POST") }
             let description = try Self.read(body)

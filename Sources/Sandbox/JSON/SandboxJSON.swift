@@ -124,4 +124,16 @@ extension SandboxJSON {
         members[name] = member
         self = .object(members)
     }
+
+    /// Takes away the member at a path of names, when everything on the way is an object.
+    mutating func remove(_ path: [String]) {
+        guard let name = path.first, case .object(var members) = self else { return }
+        if path.count == 1 {
+            members[name] = nil
+        } else if var member = members[name] {
+            member.remove(Array(path.dropFirst()))
+            members[name] = member
+        }
+        self = .object(members)
+    }
 }

@@ -67,9 +67,11 @@ struct RemoteRefusal: Error {
 /// What a system may look at beside the call itself.
 struct RemoteContext: Sendable {
     let options: InstanceOptions
-    let now: SandboxInstant
+    var now: SandboxInstant
     /// The request's sequence number, unique in the process.
     let sequence: Int
     /// fin: let every user attribute fail, for the partial success of fault `error_in_200`.
     var refusesUserAttributes = false
+    /// Whether `now` was chosen by the control call: then it is the date of the change, whatever was there before.
+    var isDated = false
 }

@@ -14,6 +14,11 @@ extension InstanceOptions {
             "accept_completed": .boolean,
             "stale_changes": .integer,
             "list_order": .oneOf(["ts", "last_modified"]),
+            "title_form": TitleForm.shape,
+            "refused_members": .list(RefusedMember.shape),
+            "reopens_with": .nullable(.string),
+            "lagging_reads": .integer,
+            "write_response": .oneOf(WriteResponse.allCases.map(\.rawValue)),
             "fin_status": .oneOf(FinDocument.statuses),
             "fin_status_by_conversation": .anyObject,
             "fin_replies": .boolean,
@@ -28,6 +33,7 @@ extension InstanceOptions {
         let fields = try Self.shape.requireControl(description)
         mergeLimits(fields)
         mergeIdentities(fields)
+        mergeStorage(fields)
         if let value = fields["auto_create"]?.boolean { autoCreate = value }
         if let value = fields["echo_writes"]?.boolean { echoesWrites = value }
         if let value = fields["bare_problems"]?.boolean { bareProblems = value }
@@ -48,6 +54,15 @@ extension InstanceOptions {
             }
         }
         if let value = fields["concurrency_limit"] { concurrencyLimit = value.integer }
+    }
+
+    /// What the system makes of calls that it takes over, or refuses for one value.
+    private mutating func mergeStorage(_ fields: [String: SandboxJSON]) {
+        if let value = fields["title_form"] { titleForm = TitleForm(value) }
+        if let value = fields["refused_members"]?.array { refusedMembers = value.map(RefusedMember.init) }
+        if let value = fields["reopens_with"] { reopensWith = value.string }
+        if let value = fields["lagging_reads"]?.integer { laggingReads = value }
+        if let value = fields["write_response"]?.string { writeResponse = WriteResponse(rawValue: value) ?? writeResponse }
     }
 
     private mutating func mergeIdentities(_ fields: [String: SandboxJSON]) {
@@ -74,6 +89,11 @@ extension InstanceOptions {
             "accept_completed": .boolean(acceptCompleted),
             "stale_changes": .integer(staleChanges),
             "list_order": listsByLastModified ? "last_modified" : "ts",
+            "title_form": titleForm.description,
+            "refused_members": .array(refusedMembers.map(\.description)),
+            "reopens_with": .optional(reopensWith),
+            "lagging_reads": .integer(laggingReads),
+            "write_response": .string(writeResponse.rawValue),
             "fin_status": .string(finStatus),
             "fin_status_by_conversation": .object(finStatusByConversation.mapValues(SandboxJSON.string)),
             "fin_replies": .boolean(finReplies),

@@ -39,6 +39,17 @@ package struct InstanceOptions: Sendable, Equatable {
     package var staleChanges = 0
     /// vg: the list is ordered by `lastModified` instead of `ts`.
     package var listsByLastModified = false
+    /// helpdesk, vg: what becomes of a title that a call brings. An act stores it as it is.
+    package var titleForm = TitleForm()
+    /// helpdesk, voicebot, vg: values that refuse the call which brings them (voicebot 422, the others 400).
+    package var refusedMembers: [RefusedMember] = []
+    /// helpdesk, voicebot, vg: a rule of the system gives every conversation that a call ends this status word, a millisecond after the
+    /// call, and tells the webhook.
+    package var reopensWith: String?
+    /// helpdesk, voicebot, vg: after a change, so many reads of the conversation still show it as it was before.
+    package var laggingReads = 0
+    /// helpdesk, voicebot, vg: what a call that was taken over is answered with.
+    package var writeResponse = WriteResponse.document
     /// fin: the status that a reply is answered with.
     package var finStatus = "awaiting_user_reply"
     package var finStatusByConversation: [String: String] = [:]

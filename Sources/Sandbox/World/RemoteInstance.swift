@@ -8,6 +8,8 @@ struct RemoteInstance: Sendable {
     var faults: FaultPlan
     var tally = InstanceTally()
     var webhook: WebhookTarget?
+    /// The system as it was when the control call `backup` was made.
+    private var backup: (any RemoteSystem)?
     private var limiter = RateLimiter()
 
     init(name: String, kind: RemoteKind, token: String, seed: UInt64) {
@@ -34,7 +36,16 @@ struct RemoteInstance: Sendable {
         faults = FaultPlan(seed: seed)
         limiter = RateLimiter()
         webhook = nil
+        backup = nil
         tally.clear()
+    }
+
+    mutating func backUp() { backup = system }
+
+    /// Brings back everything that the system held at the time of the backup, dates included.
+    mutating func restore() throws(ControlRefusal) {
+        guard let backup else { throw ControlRefusal("there is no backup") }
+        system = backup
     }
 
     func conversation(of call: RemoteCall) -> ConversationKey? {
@@ -48,8 +59,8 @@ struct RemoteInstance: Sendable {
             && authorization.dropFirst(scheme.count) == options.token ?? defaultToken
     }
 
-    func context(now: SandboxInstant, sequence: Int, refusesUserAttributes: Bool = false) -> RemoteContext {
-        RemoteContext(options: options, now: now, sequence: sequence, refusesUserAttributes: refusesUserAttributes)
+    func context(now: SandboxInstant, sequence: Int, refusesUserAttributes: Bool = false, isDated: Bool = false) -> RemoteContext {
+        RemoteContext(options: options, now: now, sequence: sequence, refusesUserAttributes: refusesUserAttributes, isDated: isDated)
     }
 
     /// What the system answers to a call, by its document alone.
@@ -59,7 +70,9 @@ struct RemoteInstance: Sendable {
                 throw RemoteRefusal(status: 401, code: "unauthorized", message: "Access Token Invalid")
             }
             try checkLimits(othersInFlight: othersInFlight, now: context.now)
-            return try system.answer(call, context: context)
+            var answer = try system.answer(call, context: context)
+            options.writeResponse.apply(to: &answer, kind: kind)
+            return answer
         } catch {
             return kind.answer(to: error, path: call.path, context: context)
         }

@@ -25,6 +25,10 @@ package struct SandboxInstant: Sendable, Hashable, Comparable {
         SandboxInstant(milliseconds: milliseconds + seconds * 1000)
     }
 
+    func advanced(byMilliseconds count: Int) -> SandboxInstant {
+        SandboxInstant(milliseconds: milliseconds + count)
+    }
+
     /// `2025-10-27T15:45:00.000Z`
     package var iso8601: String {
         let parts = calendarParts

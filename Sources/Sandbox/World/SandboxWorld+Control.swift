@@ -3,6 +3,7 @@ extension SandboxWorld {
     /// Changes one instance; creates it when it was not used yet.
     private func change<Result: Sendable>(
         _ name: String,
+        at date: SandboxInstant? = nil,
         _ body: (inout RemoteInstance, RemoteContext) throws(ControlRefusal) -> Result
     ) throws(ControlRefusal) -> Result {
         guard let (_, canonical) = RemoteKind.resolve(name) else { throw ControlRefusal("\(name) is no instance name") }
@@ -14,7 +15,7 @@ extension SandboxWorld {
             state.instances[canonical] = nil
             defer { state.instances[canonical] = instance }
             state.actCount += 1
-            let context = instance.context(now: .now(), sequence: -state.actCount)
+            let context = instance.context(now: date ?? .now(), sequence: -state.actCount, isDated: date != nil)
             return try body(&instance, context)
         }
     }
@@ -54,14 +55,33 @@ extension SandboxWorld {
         }
     }
 
+    /// Remembers everything that an instance's system holds, as a backup does.
+    package func backUp(_ instance: String) throws(ControlRefusal) {
+        try change(instance) { instance, _ throws(ControlRefusal) in instance.backUp() }
+    }
+
+    /// Sets an instance's system back to its backup; it tells nobody.
+    package func restore(_ instance: String) throws(ControlRefusal) {
+        try change(instance) { instance, _ throws(ControlRefusal) in try instance.restore() }
+    }
+
     /// Lets somebody inside a system do something; returns the events and where they go.
+    ///
+    /// A member `at_ms` of the description says when (milliseconds since 1970); without it, it happens now.
     func act(
         _ description: SandboxJSON,
         on instance: String
     ) throws(ControlRefusal) -> (events: [WebhookEvent], target: WebhookTarget?, kind: RemoteKind) {
-        try change(instance) { instance, context throws(ControlRefusal) in
+        let (date, description) = try Self.dated(description)
+        return try change(instance, at: date) { instance, context throws(ControlRefusal) in
             (try instance.system.act(description, context: context), instance.webhook, instance.kind)
         }
+    }
+
+    private static func dated(_ description: SandboxJSON) throws(ControlRefusal) -> (SandboxInstant?, SandboxJSON) {
+        guard case .object(var members) = description, let date = members.removeValue(forKey: "at_ms") else { return (nil, description) }
+        guard let milliseconds = date.integer, milliseconds >= 0 else { throw ControlRefusal("at_ms must be a number of milliseconds") }
+        return (SandboxInstant(milliseconds: milliseconds), .object(members))
     }
 
     /// Every conversation as that system holds it, in a stable order; empty for an instance that was not used.

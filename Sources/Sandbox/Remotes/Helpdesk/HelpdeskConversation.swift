@@ -16,7 +16,9 @@ struct HelpdeskConversation: Sendable {
     /// An absent field leaves the stored value alone. What a present `tags` or `attributes` means is not documented
     /// (docs/remotes.md, "helpdesk"): `tags` replaces the list, `attributes` merges by name. The same for the user's attributes,
     /// where `null` (which "Update Conversation" allows there) clears them.
-    mutating func apply(_ fields: [String: SandboxJSON], now: SandboxInstant) {
+    ///
+    /// - Parameter isDated: `now` is the date of the change even if nothing is different.
+    mutating func apply(_ fields: [String: SandboxJSON], now: SandboxInstant, isDated: Bool = false) {
         let before = self
         if let value = fields["title"] { title = value.string }
         if let value = fields["tags"] { tags = value.strings ?? [] }
@@ -25,7 +27,7 @@ struct HelpdeskConversation: Sendable {
         if let value = fields["assignee_id"] { assigneeID = value.string }
         if let value = fields["last_user_read_at"] { lastUserReadAt = value.string }
         if let value = fields["user"]?.object { applyUser(value) }
-        if self != before { updatedAt = now }
+        if self != before || isDated { updatedAt = now }
     }
 
     private mutating func applyUser(_ fields: [String: SandboxJSON]) {

@@ -3,6 +3,8 @@ enum HelpdeskDocument {
     /// "Update Conversation" `status`.
     static let statuses = ["open", "resolved", "closed", "ended"]
 
+    static let unfinished = "open"
+
     private static let fields: [String: FieldShape] = [
         "conversation_id": .string,
         "title": .nullable(.string),

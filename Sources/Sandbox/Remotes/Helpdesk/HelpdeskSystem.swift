@@ -4,6 +4,7 @@
 /// the local conversation id is its id there. `POST get_conversation` reads the same shape back.
 struct HelpdeskSystem: RemoteSystem {
     private var conversations: [String: HelpdeskConversation] = [:]
+    private var lag = ReadLag<HelpdeskConversation>()
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
         call.bodyObject?["conversation_id"]?.string.map { ConversationKey(agent: nil, conversation: $0) }
@@ -18,24 +19,39 @@ struct HelpdeskSystem: RemoteSystem {
     }
 
     private mutating func update(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
-        let (id, fields) = try Self.read(call, shape: HelpdeskDocument.update)
+        let (id, fields) = try Self.read(call, shape: HelpdeskDocument.update, refused: context.options.refusedMembers)
         guard !context.options.deleted.contains(id) else { throw .notFound("conversation \(id) does not exist") }
-        let conversation = try upsert(id, fields: fields, now: context.now)
-        return RemoteAnswer(body: ["data": conversation.document(agents: context.options.agents)], outcome: .applied)
+        let conversation = try upsert(id, fields: context.options.titleForm.stored(fields), context: context)
+        var events: [WebhookEvent] = []
+        if let word = context.options.reopensWith, let status = fields["status"]?.string, status != HelpdeskDocument.unfinished {
+            var later = context
+            later.now = context.now.advanced(byMilliseconds: 1)
+            _ = try upsert(id, fields: ["status": .string(word)], context: later)
+            events.append(Self.updated(id))
+        }
+        let document = conversation.document(agents: context.options.agents)
+        return RemoteAnswer(body: ["data": document], outcome: .applied, events: events)
     }
 
-    private func get(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    private mutating func get(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
         let (id, _) = try Self.read(call, shape: HelpdeskDocument.get)
         guard let conversation = conversations[id], !context.options.deleted.contains(id) else {
             throw .notFound("conversation \(id) does not exist")
         }
-        return RemoteAnswer(body: ["data": conversation.document(agents: context.options.agents)], outcome: .read)
+        let shown = lag.read(Self.key(id)) ?? conversation
+        return RemoteAnswer(body: ["data": shown.document(agents: context.options.agents)], outcome: .read)
     }
 
-    private static func read(_ call: RemoteCall, shape: FieldShape) throws(RemoteRefusal) -> (String, [String: SandboxJSON]) {
+    private static func key(_ id: String) -> ConversationKey { ConversationKey(agent: nil, conversation: id) }
+
+    private static func read(
+        _ call: RemoteCall,
+        shape: FieldShape,
+        refused: [RefusedMember] = []
+    ) throws(RemoteRefusal) -> (String, [String: SandboxJSON]) {
         guard call.method == "POST" else { throw .methodNotAllowed(call.method, allow: "POST") }
         let body = try call.requireObject()
-        let violations = shape.violations(of: body)
+        let violations = shape.violations(of: body) + RefusedMember.violations(of: body, by: refused)
         guard violations.isEmpty, case .object(let fields) = body, let id = fields["conversation_id"]?.string else {
             throw RemoteRefusal(status: 400, violations: violations)
         }
@@ -45,17 +61,14 @@ struct HelpdeskSystem: RemoteSystem {
     private mutating func upsert(
         _ id: String,
         fields: [String: SandboxJSON],
-        now: SandboxInstant
+        context: RemoteContext
     ) throws(RemoteRefusal) -> HelpdeskConversation {
-        var conversation: HelpdeskConversation
-        if let known = conversations[id] {
-            conversation = known
-        } else {
-            try SystemLimits.check(conversations.count)
-            conversation = HelpdeskConversation(id: id, createdAt: now, updatedAt: now)
-        }
-        conversation.apply(fields, now: now)
+        let known = conversations[id]
+        if known == nil { try SystemLimits.check(conversations.count) }
+        var conversation = known ?? HelpdeskConversation(id: id, createdAt: context.now, updatedAt: context.now)
+        conversation.apply(fields, now: context.now, isDated: context.isDated)
         conversations[id] = conversation
+        lag.note(Self.key(id), from: known, to: conversation, reads: context.options.laggingReads)
         return conversation
     }
 
@@ -63,7 +76,7 @@ struct HelpdeskSystem: RemoteSystem {
         let fields = try HelpdeskDocument.act.requireControl(description)
         guard let id = fields["conversation"]?.string else { throw ControlRefusal("conversation is required") }
         conversations[id] = nil
-        do { _ = try upsert(id, fields: fields, now: context.now) } catch { throw ControlRefusal(error.message) }
+        do { _ = try upsert(id, fields: fields, context: context) } catch { throw ControlRefusal(error.message) }
     }
 
     mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
@@ -71,8 +84,13 @@ struct HelpdeskSystem: RemoteSystem {
         guard let id = fields["conversation"]?.string, conversations[id] != nil else {
             throw ControlRefusal("conversation \(fields["conversation"]?.string ?? "") does not exist")
         }
-        do { _ = try upsert(id, fields: fields, now: context.now) } catch { throw ControlRefusal(error.message) }
-        return [WebhookEvent(name: "conversation_updated", conversation: id, body: ["conversation_id": .string(id)])]
+        do { _ = try upsert(id, fields: fields, context: context) } catch { throw ControlRefusal(error.message) }
+        return [Self.updated(id)]
+    }
+
+    /// The contract has no such event: an in-house helpdesk names the conversation, which is what convosync can be told to look for.
+    private static func updated(_ id: String) -> WebhookEvent {
+        WebhookEvent(name: "conversation_updated", conversation: id, body: ["conversation_id": .string(id)])
     }
 
     mutating func overrideWord(of key: ConversationKey, with word: String) {

@@ -39,6 +39,12 @@ struct VGConversation: Sendable, Equatable {
         return true
     }
 
+    /// The system's rule changes the status by itself. Its clock may have moved on since the call, but not backwards.
+    mutating func replaceState(with word: String, at date: SandboxInstant) {
+        state = word
+        lastModified = max(date.seconds, lastModified)
+    }
+
     private mutating func merge(_ added: [String]) {
         var known = Set(tags)
         for tag in added where known.insert(tag).inserted { tags.append(tag) }

@@ -8,6 +8,8 @@ enum VGDocument {
     /// The word of "Updates an existing conversation"'s own example, which is no member of the enum.
     static let exampleState = "completed"
 
+    static let finished = ["ended_chat", exampleState]
+
     /// In neither of the two, but in one capture of the vendor's own page (docs/remotes.md, "vg"): a system may come to hold it by itself.
     static let observedState = "open"
 

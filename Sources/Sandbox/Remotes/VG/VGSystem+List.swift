@@ -22,7 +22,7 @@ extension VGSystem {
         let hasMore = rest.count > shown.count
         let rows = shown.compactMap { position -> SandboxJSON? in
             let key = ConversationKey(agent: agent, conversation: position.id)
-            return (earlier[key] ?? conversations[key]).map(Self.listed)
+            return (earlier[key] ?? lag.listed(key) ?? conversations[key]).map(Self.listed)
         }
         var body = Self.envelope(.array(rows), message: "Conversations found")
         if case .object(var members) = body {

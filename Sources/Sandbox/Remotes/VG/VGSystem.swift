@@ -4,6 +4,7 @@
 struct VGSystem: RemoteSystem {
     private(set) var conversations: [ConversationKey: VGConversation] = [:]
     private(set) var mirror = VGMirror()
+    private(set) var lag = ReadLag<VGConversation>()
     var listOrder: VGListOrder?
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
@@ -25,7 +26,8 @@ struct VGSystem: RemoteSystem {
         case "PATCH": return try update(key, call: call, context: context)
         case "GET":
             guard let conversation = conversations[key] else { throw .notFound("conversation \(key.conversation) not found") }
-            return RemoteAnswer(body: Self.envelope(conversation.document, message: "Conversation found"), outcome: .read)
+            let shown = lag.read(key) ?? conversation
+            return RemoteAnswer(body: Self.envelope(shown.document, message: "Conversation found"), outcome: .read)
         default: throw .methodNotAllowed(call.method, allow: "GET, PATCH")
         }
     }
@@ -33,7 +35,10 @@ struct VGSystem: RemoteSystem {
     private mutating func update(_ key: ConversationKey, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
         let body = try call.requireObject()
         let shape = context.options.acceptCompleted ? VGDocument.lenientUpdate : VGDocument.update
-        let violations = shape.violations(of: body)
+        var violations = shape.violations(of: body)
+        if let fields = body["conversation"] {
+            violations += RefusedMember.violations(of: fields, by: context.options.refusedMembers, at: "conversation")
+        }
         guard violations.isEmpty, let changes = body["conversation"]?.object else {
             throw RemoteRefusal(status: 400, violations: violations)
         }
@@ -41,8 +46,15 @@ struct VGSystem: RemoteSystem {
             guard context.options.autoCreate else { throw .notFound("conversation \(key.conversation) not found") }
             try SystemLimits.check(conversations.count)
         }
-        let conversation = change(key, with: changes, context: context)
-        let events = context.options.echoesWrites ? [Self.updated(conversation, now: context.now)] : []
+        let conversation = change(key, with: context.options.titleForm.stored(changes), context: context)
+        var events = context.options.echoesWrites ? [Self.updated(conversation, now: context.now)] : []
+        if let word = context.options.reopensWith, let state = changes["state"]?.string, VGDocument.finished.contains(state) {
+            let now = context.now.advanced(byMilliseconds: 1)
+            var reopened = conversation
+            reopened.replaceState(with: word, at: now)
+            store(reopened, key, former: conversation, context: context)
+            events.append(Self.updated(reopened, now: now))
+        }
         return RemoteAnswer(body: Self.envelope(conversation.document, message: "Conversation updated"), outcome: .applied, events: events)
     }
 
@@ -53,12 +65,19 @@ struct VGSystem: RemoteSystem {
     private mutating func change(_ key: ConversationKey, with changes: [String: SandboxJSON], context: RemoteContext) -> VGConversation {
         let previous = conversations[key]
         var conversation = previous ?? VGConversation(id: key.conversation, agent: key.agent ?? "", now: context.now)
-        let isChanged = conversation.apply(changes, now: context.now)
-        if isChanged || previous == nil {
-            conversations[key] = conversation
-            mirror.record(key, previous: previous)
+        var isChanged = conversation.apply(changes, now: context.now)
+        if context.isDated {
+            isChanged = isChanged || conversation.lastModified != context.now.seconds
+            conversation.lastModified = context.now.seconds
         }
+        if isChanged || previous == nil { store(conversation, key, former: previous, context: context) }
         return conversation
+    }
+
+    private mutating func store(_ conversation: VGConversation, _ key: ConversationKey, former: VGConversation?, context: RemoteContext) {
+        conversations[key] = conversation
+        mirror.record(key, previous: former)
+        lag.note(key, from: former, to: conversation, reads: context.options.laggingReads)
     }
 
     mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {

@@ -1,5 +1,5 @@
 /// A conversation as the Voicebot Studio inbox holds it.
-struct VoicebotConversation: Sendable {
+struct VoicebotConversation: Sendable, Equatable {
     let id: Int
     let createdAt: SandboxInstant
     var channel = "whatsapp"

@@ -4,6 +4,12 @@ enum VoicebotDocument {
     /// "Update conversation by ID" `ConversationStatus`.
     static let statuses = ["to-do", "in-progress", "done"]
 
+    static let finished = "done"
+
+    /// Not in the enum. `snooze_until` says that a conversation can be put off; which status it has then is not documented, so a client
+    /// may come to see one that it does not know.
+    static let observedStatus = "snoozed"
+
     private static let writable: [String: FieldShape] = ["status": .oneOf(statuses), "user_id": .nullable(.integer)]
 
     /// Nothing else is writable (docs/remotes.md, "voicebot").
@@ -11,7 +17,10 @@ enum VoicebotDocument {
 
     /// What a teammate can change in the inbox.
     static let act = FieldShape.record(
-        writable.merging(["conversation": .string, "channel": .oneOf(["bridge", "whatsapp", "widget"])]) { first, _ in first },
+        [
+            "conversation": .string, "channel": .oneOf(["bridge", "whatsapp", "widget"]), "status": .oneOf(statuses + [observedStatus]),
+            "user_id": .nullable(.integer),
+        ],
         required: ["conversation"]
     )
 }

@@ -17,7 +17,7 @@ extension VoicebotSystem {
         let address = call.base + "/conversations"
         func link(_ number: Int) -> SandboxJSON { .string("\(address)?per_page=\(pageSize)&page=\(number)") }
         let body: SandboxJSON = [
-            "data": .array(shown.compactMap { conversations[$0]?.document(users: context.options.users) }),
+            "data": .array(shown.compactMap { (lag.listed(Self.key($0)) ?? conversations[$0])?.document(users: context.options.users) }),
             "links": [
                 "first": link(1),
                 "last": link(lastPage),

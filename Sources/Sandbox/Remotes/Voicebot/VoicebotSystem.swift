@@ -5,6 +5,7 @@ struct VoicebotSystem: RemoteSystem {
     private(set) var conversations: [Int: VoicebotConversation] = [:]
     /// The ids in ascending order, for the list.
     private(set) var identifiers: [Int] = []
+    private(set) var lag = ReadLag<VoicebotConversation>()
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
         guard call.segments.count == 2, call.segments[0] == "conversations" else { return nil }
@@ -24,7 +25,8 @@ struct VoicebotSystem: RemoteSystem {
         case "PATCH": return try update(id, call: call, context: context)
         case "GET":
             guard let conversation = conversations[id] else { throw .notFound("no conversation \(id)") }
-            return RemoteAnswer(body: ["data": conversation.document(users: context.options.users)], outcome: .read)
+            let shown = lag.read(Self.key(id)) ?? conversation
+            return RemoteAnswer(body: ["data": shown.document(users: context.options.users)], outcome: .read)
         default: throw .methodNotAllowed(call.method, allow: "GET, PATCH")
         }
     }
@@ -45,14 +47,20 @@ struct VoicebotSystem: RemoteSystem {
         if let user = body["user_id"]?.integer, !context.options.users.isEmpty, context.options.users[String(user)] == nil {
             violations.append(Violation(field: "user_id", code: .notAllowed, message: "user_id names no user of this workspace"))
         }
+        violations += RefusedMember.violations(of: body, by: context.options.refusedMembers)
         guard violations.isEmpty, case .object(let fields) = body else { throw RemoteRefusal(status: 422, violations: violations) }
         var conversation = conversations[id] ?? VoicebotConversation(id: id, createdAt: context.now)
         conversation.apply(fields)
-        store(conversation)
+        store(conversation, context: context)
         let document = conversation.document(users: context.options.users)
         // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes.md,
         // "voicebot"): both must be read.
-        let events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
+        var events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
+        if let word = context.options.reopensWith, fields["status"]?.string == VoicebotDocument.finished {
+            conversation.status = word
+            store(conversation, context: context)
+            events.append(Self.updated(conversation, document: conversation.document(users: context.options.users)))
+        }
         return RemoteAnswer(body: context.options.envelope ? ["data": document] : document, outcome: .applied, events: events)
     }
 
@@ -60,11 +68,15 @@ struct VoicebotSystem: RemoteSystem {
         let (id, fields) = try Self.readControl(description)
         var conversation = VoicebotConversation(id: id, createdAt: context.now)
         conversation.apply(fields)
-        store(conversation)
+        store(conversation, context: context)
     }
 
-    private mutating func store(_ conversation: VoicebotConversation) {
-        guard conversations.updateValue(conversation, forKey: conversation.id) == nil else { return }
+    static func key(_ id: Int) -> ConversationKey { ConversationKey(agent: nil, conversation: String(id)) }
+
+    private mutating func store(_ conversation: VoicebotConversation, context: RemoteContext) {
+        let former = conversations.updateValue(conversation, forKey: conversation.id)
+        lag.note(Self.key(conversation.id), from: former, to: conversation, reads: context.options.laggingReads)
+        guard former == nil else { return }
         var low = 0
         var high = identifiers.count
         while low < high {
@@ -78,7 +90,7 @@ struct VoicebotSystem: RemoteSystem {
         let (id, fields) = try Self.readControl(description)
         guard var conversation = conversations[id] else { throw ControlRefusal("conversation \(id) does not exist") }
         conversation.apply(fields)
-        conversations[id] = conversation
+        store(conversation, context: context)
         return [Self.updated(conversation, document: conversation.document(users: context.options.users))]
     }
 

@@ -1,0 +1,51 @@
+/// What a system makes of a title before it stores it. Systems cut, escape or capitalise titles, and show that form from then on.
+package struct TitleForm: Sendable, Equatable {
+    /// At most so many characters are kept.
+    package var length: Int?
+    /// `&` becomes `&amp;`.
+    package var escapesAmpersands = false
+    package var capitalises = false
+
+    package init(length: Int? = nil, escapesAmpersands: Bool = false, capitalises: Bool = false) {
+        self.length = length
+        self.escapesAmpersands = escapesAmpersands
+        self.capitalises = capitalises
+    }
+
+    /// Not idempotent, as such systems are not: a stored `&amp;` that is sent back becomes `&amp;amp;`.
+    func stored(_ title: String) -> String {
+        var title = length.map { String(title.prefix($0)) } ?? title
+        if escapesAmpersands { title = Self.escaped(title) }
+        return capitalises ? title.uppercased() : title
+    }
+
+    private static func escaped(_ title: String) -> String {
+        title.split(separator: "&", omittingEmptySubsequences: false).joined(separator: "&amp;")
+    }
+
+    /// The members of a call, with the title as it is stored.
+    func stored(_ fields: [String: SandboxJSON]) -> [String: SandboxJSON] {
+        guard let title = fields["title"]?.string else { return fields }
+        return fields.merging(["title": .string(stored(title))]) { _, stored in stored }
+    }
+}
+
+extension TitleForm {
+    static let shape = FieldShape.record(
+        ["length": .nullable(.integer), "escape_ampersands": .boolean, "capitalise": .boolean], required: [])
+
+    /// Reads a form that was checked against the shape.
+    init(_ description: SandboxJSON) {
+        self.init(
+            length: description["length"]?.integer,
+            escapesAmpersands: description["escape_ampersands"]?.boolean ?? false,
+            capitalises: description["capitalise"]?.boolean ?? false
+        )
+    }
+
+    var description: SandboxJSON {
+        [
+            "length": .optional(length), "escape_ampersands": .boolean(escapesAmpersands), "capitalise": .boolean(capitalises),
+        ]
+    }
+}

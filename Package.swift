@@ -44,6 +44,8 @@ let package = Package(
                 .embedInCode("0005_delivery.sql"),
                 .embedInCode("0006_borders.sql"),
                 .embedInCode("0007_fate.sql"),
+                .embedInCode("0008_keys_and_queues.sql"),
+                .embedInCode("0009_agreed_pair.sql"),
             ],
             swiftSettings: strict
         ),
@@ -118,7 +120,9 @@ let package = Package(
         ),
         // The random numbers of property tests.
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
-        .testTarget(name: "SyncCoreTests", dependencies: ["SyncCore", "SeededRandom"], swiftSettings: strict),
+        .testTarget(
+            name: "SyncCoreTests", dependencies: ["SyncCore", "SeededRandom"], resources: [.copy("TwoWay/cases.jsonl")],
+            swiftSettings: strict),
         .testTarget(
             name: "SyncRemotesTests",
             dependencies: ["SyncRemotes", "SyncCore", "SeededRandom", .product(name: "Crypto", package: "swift-crypto")],
@@ -152,7 +156,11 @@ let package = Package(
         // The whole program as a process, against the sandbox over loopback.
         .testTarget(
             name: "ProcessTests",
-            dependencies: ["convosync", "Sandbox", "SeededRandom", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "convosync", "Sandbox", "SeededRandom",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -12,6 +12,8 @@ package enum EmbeddedMigrations {
             ("0005_delivery", PackageResources._005_delivery_sql),
             ("0006_borders", PackageResources._006_borders_sql),
             ("0007_fate", PackageResources._007_fate_sql),
+            ("0008_keys_and_queues", PackageResources._008_keys_and_queues_sql),
+            ("0009_agreed_pair", PackageResources._009_agreed_pair_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

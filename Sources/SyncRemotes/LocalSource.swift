@@ -47,6 +47,9 @@ package struct LocalSource: Hashable, Sendable {
     /// Whether the source is a column that holds a time.
     var isTime: Bool { [.lastUserReadAt, .createdAt, .updatedAt].contains(path) }
 
+    /// Whether the source is the local id of who answers.
+    var isAssignee: Bool { path == .assigneeID }
+
     /// Why the column behind the source cannot be read; nil where it can.
     func problem(in conversation: Conversation) -> String? {
         switch path {

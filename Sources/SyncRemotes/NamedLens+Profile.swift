@@ -3,8 +3,15 @@ import SyncCore
 extension NamedLens {
     /// The status map of a configured remote, for the laws.
     package init(_ profile: RemoteProfile) {
-        self.init(name: profile.name, lens: profile.lens, policy: profile.adoption, spellings: profile.kind.spellings)
+        self.init(
+            name: profile.name, lens: profile.lens, policy: profile.adoption, spellings: profile.kind.spellings,
+            isToldUser: profile.isToldUser)
     }
+}
+
+extension RemoteProfile {
+    /// Whether calls say who answers: voicebot's do, vg's where `chatAssignedTo` is mapped.
+    fileprivate var isToldUser: Bool { kind == .voicebot || fieldMap["chatAssignedTo"]?.text == "assignee_id" }
 }
 
 extension RemoteKind {

@@ -31,10 +31,10 @@ extension RemoteProfile {
 
 extension RemoteAdapter {
     /// Whether a delta ends a conversation over there that is known not to be over. Where no word of the remote is known, nothing is.
-    func finishes(_ delta: Delta, knowing knowledge: RemoteKnowledge) -> Bool {
+    func finishes(_ delta: Delta, knowing record: LinkRecord) -> Bool {
         guard let field = profile.kind.statusField, let word = delta.fields[field]?.stringValue, profile.finishedWords.contains(word)
         else { return false }
-        guard let known = (knowledge.attempted[field] ?? knowledge.seen[field] ?? knowledge.base[field])?.stringValue else { return false }
+        guard let known = record.likely(field)?.stringValue else { return false }
         return !profile.finishedWords.contains(known)
     }
 }

@@ -1,20 +1,29 @@
 import SyncCore
 
 /// What a kind of remote has to know: which fields it takes, how a call looks, what an answer means. Pure on values.
-package protocol RemoteAdapter: RemoteReading {
+package protocol RemoteAdapter: RemoteReading, LinkDecisions {
     var profile: RemoteProfile { get }
 
     /// The conversation as this remote should hold it.
-    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection
+    func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection
 
-    /// What the remote does not know yet. Overridden where a field is not simply replaced.
-    func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta
+    /// The fields that both sides can change, in the order in which the rule goes through them. All others are only sent.
+    var sharedFields: [TwoWayRules.Field] { get }
+
+    /// Brings what is known into line with what is wanted, before anything is compared.
+    func prepare(_ record: inout LinkRecord, for wanted: Fields)
+
+    /// Adds what a call with these fields has to carry besides.
+    func complete(_ send: inout Fields, from wanted: Fields)
+
+    /// The members that are refused together with these.
+    func refused(with names: Set<String>, of sent: Fields) -> Set<String>
+
+    /// What cannot be said to the remote because of what it is known to hold.
+    func omissions(_ wanted: Fields, knowing record: LinkRecord) -> [Omission]
 
     /// The call that brings a delta across. Throws a ``Refusal`` when the link does not allow one.
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall
-
-    /// The base after the remote acknowledged a delta. Overridden where a field is not simply replaced.
-    func base(_ base: Fields, acknowledging delta: Delta) -> Fields
 
     /// Reads an answer that HTTP calls a success. `classified` holds the status code already.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome
@@ -27,13 +36,13 @@ package protocol RemoteAdapter: RemoteReading {
 }
 
 extension RemoteAdapter {
-    package func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
-        Delta(wanted: wanted, base: knowledge.base, inDoubt: knowledge.inDoubt)
-    }
+    package func prepare(_ record: inout LinkRecord, for wanted: Fields) {}
 
-    package func base(_ base: Fields, acknowledging delta: Delta) -> Fields {
-        base.merging(delta.fields) { _, acknowledged in acknowledged }
-    }
+    package func complete(_ send: inout Fields, from wanted: Fields) {}
+
+    package func refused(with names: Set<String>, of sent: Fields) -> Set<String> { names }
+
+    package func omissions(_ wanted: Fields, knowing record: LinkRecord) -> [Omission] { [] }
 
     package var headers: [(name: String, value: String)] { [] }
 
@@ -42,19 +51,11 @@ extension RemoteAdapter {
 }
 
 extension RemoteAdapter {
-    /// The word to send for a local state, minding the words that it must not replace.
-    ///
-    /// While a call that carried the field is in doubt, the remote holds either the word known before or the one attempted. Where
-    /// one of them forbids the wanted word, the attempted one is said again: its acknowledgement makes certain what is there, and
-    /// the conversation is planned anew.
-    func statusWord(for state: LocalState, field: String, knowing knowledge: RemoteKnowledge) -> JSONValue? {
-        let known = (knowledge.seen[field] ?? knowledge.base[field])?.stringValue
-        guard knowledge.inDoubt.contains(field), let attempted = knowledge.attempted[field] else {
-            return profile.statusMap.word(for: state, over: known).map(JSONValue.string)
-        }
-        guard let word = profile.statusMap.word(for: state, over: nil) else { return nil }
-        let isAllowed = [known, attempted.stringValue].allSatisfy { profile.statusMap.word(for: state, over: $0) == word }
-        return isAllowed ? .string(word) : attempted
+    /// The word for the state of a conversation; nil for no statement. Words that must not be replaced by it are the rule's to mind.
+    func statusWord(of conversation: Conversation) -> JSONValue? {
+        let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
+        guard case .word(let word) = profile.statusMap[LocalState(conversation.status, owner)] else { return nil }
+        return .string(word)
     }
 }
 
@@ -66,29 +67,5 @@ extension RemoteKind {
         case .voicebot: VoicebotAdapter(profile: profile)
         case .vg: VGAdapter(profile: profile)
         }
-    }
-}
-
-extension RemoteAdapter {
-    /// Plans one conversation: projection, delta against the base, call.
-    package func plan(_ snapshot: LinkSnapshot) -> PlanDecision {
-        if let problem = snapshot.linkProblem { return .refuse(placeholder(for: snapshot), problem) }
-        let projection = project(snapshot.conversation, knowing: snapshot.knowledge)
-        let delta = delta(wanted: projection.fields, knowing: snapshot.knowledge)
-        guard !delta.isEmpty else { return .upToDate(omissions: projection.omissions) }
-        do {
-            let call = try call(for: delta, conversationID: snapshot.conversationID, link: snapshot.link)
-            return .send(
-                PlannedCall(
-                    call: call, delta: delta, omissions: projection.omissions, finishes: finishes(delta, knowing: snapshot.knowledge)))
-        } catch {
-            return .refuse(placeholder(for: snapshot), error)
-        }
-    }
-
-    /// What a refused row shows as its call: the operation, without values.
-    private func placeholder(for snapshot: LinkSnapshot) -> OutboundCall {
-        let operation = profile.kind.writingOperation
-        return OutboundCall(operation: operation, method: profile.kind.writingMethod, path: profile.paths[operation] ?? "/", body: [:])
     }
 }

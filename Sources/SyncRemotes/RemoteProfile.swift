@@ -82,7 +82,11 @@ package struct RemoteProfile: Equatable, Sendable {
         var parts = ["kind=\(kind.rawValue)", "agent=\(agentID ?? "")", "ai=\(aiAssignees.sorted())"]
         parts += LocalState.all.map { "\($0.status.rawValue).\($0.owner.rawValue)=\(statusMap[$0].text)" }
         parts += statusMap.neverOver.map { "\($0.key)!\($0.value.sorted())" }.sorted()
-        parts += fieldMap.map { "\($0.key)<-\($0.value.text)" }.sorted()
+        let mapsPeople = fieldMap["chatAssignedTo"]?.isAssignee == true
+        // Local ids went out until there was a map for them: what was said with one has to be said anew.
+        parts += fieldMap.map { "\($0.key)<-\($0.value.text)" }.sorted() + (mapsPeople ? ["people=assignees"] : [])
+        parts += inboundMap.cells.map { "\($0.key)=>\($0.value)" }.sorted()
+        parts.append("adopt=\(adoption.fields.map(\.rawValue).sorted())")
         parts.append("\(kind.writingOperation)@\(paths[kind.writingOperation] ?? "")")
         return parts.joined(separator: ";")
     }

@@ -63,6 +63,9 @@ package protocol RemoteReading: Sendable {
 
     /// What an answer to ``readCall(conversationID:link:)`` says. Throws a ``Refusal`` when the body is no such conversation.
     func conversation(in body: JSONValue) throws(Refusal) -> Observation
+
+    /// The ids that a response to a read or a write gives the conversation that it is about, the documented one first.
+    func reportedIDs(in body: JSONValue) -> [String]
 }
 
 /// What a kind has that offers nothing to read.

@@ -13,16 +13,17 @@ package struct ReplyReader: Sendable {
     /// - Parameters:
     ///   - reply: what the transport received.
     ///   - delta: what was sent, nil for messages.
+    ///   - id: the remote's id of the object that the call is about; nil: whatever the response is about is believed.
     ///   - redaction: what must not reach any error text; worked out only when there is one.
     package func read(
-        _ reply: HTTPReply, delta: Delta?, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
+        _ reply: HTTPReply, delta: Delta?, about id: String? = nil, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
     ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
         let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
         if outcome.outcome == .delivered, (200...299).contains(reply.status) {
             outcome =
                 reply.bodyFailure.map { unreadable(outcome, because: $0) }
-                ?? readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta)
+                ?? readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta, about: id)
         } else if outcome.outcome != .delivered {
             // Without a body that can be read, the status alone decides.
             let explanation = body.flatMap(ErrorText.explanation)
@@ -30,6 +31,9 @@ package struct ReplyReader: Sendable {
             outcome.error = [said, outcome.waitNote].compactMap { $0 }.joined(separator: "; ")
         }
         outcome = judgingAbsence(outcome, body)
+        if outcome.outcome == .dead, let delta, let body {
+            outcome.refusal = RefusedMembers(in: body, status: reply.status, of: delta.fields)
+        }
         // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation.
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         guard outcome.outcome != .delivered || !outcome.partialErrors.isEmpty else { return outcome }
@@ -99,7 +103,9 @@ package struct ReplyReader: Sendable {
         return outcome
     }
 
-    private func readSuccess(_ body: JSONValue?, of outcome: DeliveryOutcome, isEmpty: Bool, delta: Delta?) -> DeliveryOutcome {
+    private func readSuccess(
+        _ body: JSONValue?, of outcome: DeliveryOutcome, isEmpty: Bool, delta: Delta?, about id: String?
+    ) -> DeliveryOutcome {
         if outcome.httpStatus == 204, isEmpty { return outcome }
         guard let body, body.objectValue != nil else {
             var invalid = outcome
@@ -109,7 +115,9 @@ package struct ReplyReader: Sendable {
                 "HTTP \(outcome.httpStatus ?? 200) with a body that is \(body.map { "a JSON \($0.typeName)" } ?? "no JSON"), not a JSON object"
             return invalid
         }
-        return adapter.read(body, of: outcome, delta: delta)
+        let read = adapter.read(body, of: outcome, delta: delta)
+        guard read.outcome == .delivered, let id, let stray = adapter.strayReport(in: body, asked: id) else { return read }
+        return read.withoutReport(stray)
     }
 }
 

@@ -18,27 +18,25 @@ extension RemoteReading {
         return fields
     }
 
-    /// Who answers, according to fields that are known.
-    package func knownAssignee(in fields: Fields) -> Observation.Assignee {
-        guard let assigneeField, let value = fields[assigneeField] else { return .unknown }
-        switch value {
-        case .null: return .nobody
-        case .string(let id): return .somebody(id)
-        case .integer(let id): return .somebody(String(id))
-        default: return .unknown
-        }
+    /// What a read or a response says, for the rule of both ways.
+    /// - Parameter now: nobody has written later than that, whatever the remote's clock says.
+    package func report(_ observation: Observation, began: Instant, now: Instant) -> FieldReport {
+        FieldReport(
+            values: seenFields(observation), date: observation.changedAt, began: began,
+            customerWroteAt: observation.lastUserMessageAt.map { min($0, now) },
+            lastMessageAt: observation.lastMessageAt.map { min($0, now) }, interactions: observation.interactions)
     }
 }
 
 extension RemoteAdapter {
-    /// The fields of a report that say something else than what is known, as far as the configuration wants to hear of them.
-    package func news(in observation: Observation, knowing knowledge: RemoteKnowledge) -> Set<String> {
+    /// The fields of a row of a list that say something else than what is known, as far as the configuration wants to hear of them.
+    package func news(in observation: Observation, knowing record: LinkRecord) -> Set<String> {
         var news: Set<String> = []
         for (field, value) in seenFields(observation) where isAdopted(field) {
-            let known = knowledge.seen[field] ?? knowledge.base[field]
-            if field == statusField, let known = known?.stringValue, let word = value.stringValue {
+            let held = record[field].held
+            if field == statusField, let known = held.value?.stringValue, let word = value.stringValue {
                 if !profile.inboundMap.meanSame(known, word) { news.insert(field) }
-            } else if known != value, !(known == nil && value == .null) {
+            } else if held != .value(value), !(held == .never && value == .null) {
                 news.insert(field)
             }
         }

@@ -43,19 +43,17 @@ extension InboundMap {
         case .helpdesk:
             InboundMap(Dictionary(uniqueKeysWithValues: LocalStatus.allCases.map { ($0.rawValue, .state($0, .unchanged)) }))
         case .fin:
-            InboundMap(
-                [
-                    "thinking": .state(.open, .ai), "replying": .state(.open, .ai), "awaiting_user_reply": .state(.open, .ai),
-                    "escalated": .state(.open, .none), "resolved": .state(.resolved, .unchanged),
-                    "complete": .state(.closed, .unchanged),
-                ], silentAfter: ["complete": ["resolved", "escalated"]])
+            InboundMap([
+                "thinking": .state(.open, .ai), "replying": .state(.open, .ai), "awaiting_user_reply": .state(.open, .ai),
+                "escalated": .state(.open, .none), "resolved": .state(.resolved, .unchanged), "complete": .endsAI,
+            ])
         case .voicebot:
             InboundMap([
-                "to-do": .state(.open, .none), "in-progress": .state(.open, .assignee), "done": .state(.closed, .unchanged),
+                "to-do": .state(.open, .named), "in-progress": .state(.open, .assignee), "done": .state(.closed, .unchanged),
             ])
         case .vg:
             InboundMap([
-                "ai-chatting": .state(.open, .ai), "requested_chat": .state(.open, .none), "human-chatting": .state(.open, .human),
+                "ai-chatting": .state(.open, .ai), "requested_chat": .state(.open, .named), "human-chatting": .state(.open, .human),
                 "ended_chat": .state(.ended, .unchanged), "completed": .state(.ended, .unchanged),
             ])
         }

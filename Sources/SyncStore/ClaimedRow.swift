@@ -21,13 +21,15 @@ package struct ClaimedRow: Sendable {
     package var lease: Int64
     package var leaseUntil: Instant
     /// What was known about the link when the row was claimed; it cannot change while the row is in flight.
-    package var knowledge: RemoteKnowledge
-    /// When the remote last said something about the conversation.
-    package var seenAt: Instant?
+    package var known: LinkColumns
+    /// The numbers of the local changes that the row includes.
+    package var numbers: ByAttribute<Int64>
     /// A person let the row go: it is not held again.
     package var isReleased: Bool
     /// When the remote said before that it does not know the object, and was not believed.
     package var missingSince: Instant?
+    /// The remote's id of the object that the row was planned for; the conversation's own id where a remote needs no link.
+    package var targetID: String
     /// The agent in force when the row was planned (vg).
     package var agent: String?
 }
@@ -39,20 +41,6 @@ extension ClaimedRow {
 
 /// How a claimed row ended, for the store.
 package struct FinishedCall: Sendable {
-    /// What the acknowledgement leaves in `link_state`.
-    package struct Acknowledgement: Sendable {
-        package var base: Fields
-        /// Fields that stay in doubt, with what was attempted.
-        package var inDoubt: Fields
-        package var seen: Fields
-
-        package init(base: Fields, inDoubt: Fields, seen: Fields) {
-            self.base = base
-            self.inDoubt = inDoubt
-            self.seen = seen
-        }
-    }
-
     package var claimed: ClaimedRow
     /// The row's state after the outcome.
     package var row: OutboxRow
@@ -61,8 +49,7 @@ package struct FinishedCall: Sendable {
     /// Nil when the call was never made (the lease ran short, the window of a message was over).
     package var outcome: DeliveryOutcome?
     package var error: String?
-    package var acknowledgement: Acknowledgement?
-    /// What the answer says that was not known: reconciled with the same commit.
+    /// What the response to a message says: reconciled with the same commit.
     package var news: Observation?
     /// Who holds the row, when it was held instead of being sent.
     package var heldBy: String?
@@ -71,7 +58,7 @@ package struct FinishedCall: Sendable {
 
     package init(
         claimed: ClaimedRow, row: OutboxRow, startedAt: Instant, finishedAt: Instant, outcome: DeliveryOutcome?, error: String?,
-        acknowledgement: Acknowledgement? = nil, news: Observation? = nil, heldBy: String? = nil
+        news: Observation? = nil, heldBy: String? = nil
     ) {
         self.claimed = claimed
         self.row = row
@@ -79,7 +66,6 @@ package struct FinishedCall: Sendable {
         self.finishedAt = finishedAt
         self.outcome = outcome
         self.error = error
-        self.acknowledgement = acknowledgement
         self.news = news
         self.heldBy = heldBy
     }
@@ -135,6 +121,13 @@ package struct ExchangeReply: Sendable {
     package var takenBack = 0
     /// Whether rows are due; nil when nobody asked, or while the remote is paused.
     package var isSomethingDue: Bool?
+    /// Rows that the remote refuses without saying which member of them: they are not dead, their members are sent one at a time.
+    package var split: [Int64] = []
+    /// Rows that stand for a member of which it is known now that it is refused.
+    package var convicted: [PlanBatch.Refused] = []
+    /// Rows whose refusal shows that no member is to blame, with the row that stands for the whole call again, and how many rows of its
+    /// parts do not stand for themselves any more.
+    package var revived: [Int64: (whole: Int64, parts: Int)] = [:]
     /// What came of the news that answers held.
     package var reconciled: [Reconciled] = []
 }

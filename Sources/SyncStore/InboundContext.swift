@@ -4,12 +4,18 @@ import SyncCore
 package struct InboundContext: Sendable {
     package var remotes: [RemoteParticipation]
     package var now: Instant
-    package var decide: @Sendable (InboundSnapshot) -> Verdict
+    package var brake: Brake.Settings
+    /// The decisions of a remote by its name; nil for one that is not configured.
+    package var decisions: @Sendable (String) -> (any LinkDecisions)?
 
-    package init(remotes: [RemoteParticipation], now: Instant, decide: @escaping @Sendable (InboundSnapshot) -> Verdict) {
+    package init(
+        remotes: [RemoteParticipation], now: Instant, brake: Brake.Settings = .init(),
+        decisions: @escaping @Sendable (String) -> (any LinkDecisions)?
+    ) {
         self.remotes = remotes
         self.now = now
-        self.decide = decide
+        self.brake = brake
+        self.decisions = decisions
     }
 }
 
@@ -43,4 +49,6 @@ package struct Reconciled: Equatable, Sendable {
     package var verdict: Verdict
     /// False for a verdict that the link had before already.
     package var isNew: Bool
+    /// The object that was reported, where it was a read.
+    package var object: ReadRequest?
 }

@@ -15,15 +15,18 @@ struct NewOutboxRow {
     var holder: Holder?
     /// Messages: the timestamp, in milliseconds since 1970.
     var dedupeKey: Int64?
+    /// State: the numbers of the local changes that the row includes, as `outbox.local_numbers` keeps them.
+    var localNumbers: String?
 
     func insert(_ db: Database, _ context: PlanContext) throws -> Int64 {
         let now = context.now.iso8601
+        let former = payload == .state ? try Place(of: self, db) : Place()
         try db.cachedStatement(
             sql: """
                 INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body, delta, message_id,
                     target_id, target_agent, idempotency_key, state, held_by, due_at, last_error, created_at, updated_at, finished_at, dedupe_key,
-                    behind)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                    local_numbers, passed_over_at, place, behind)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
                     -- A message waits for its turn; a state row replaces the ones before it.
                     ?4 = 'message' AND EXISTS (
                         SELECT 1 FROM outbox e
@@ -31,9 +34,31 @@ struct NewOutboxRow {
                 """
         ).execute(arguments: [
             context.runID, conversationID, remote, payload.rawValue, call.operation, call.method, call.path, call.body.text, delta,
-            messageID, link.remoteID, link.agentID, context.newIdempotencyKey(), state.rawValue, holder?.rawValue, now, error, now, now,
-            state.isFinished ? now : nil, dedupeKey,
+            messageID, link.remoteID, link.agentID, context.newIdempotencyKey(), state.rawValue, holder?.rawValue,
+            min(now, former.dueAt ?? now), error, now, now, state.isFinished ? now : nil, dedupeKey, localNumbers, former.passedOverAt,
+            former.place,
         ])
         return db.lastInsertedRowID
+    }
+
+    /// The place in the queue of the row that waits, which the new one inherits: a conversation that changes all the time is sent as soon as
+    /// the others. A row in backoff does not make it wait, and one that was given up has no place.
+    private struct Place {
+        var dueAt: String?
+        var passedOverAt: String?
+        var place: Int64?
+
+        init() {}
+
+        init(of row: NewOutboxRow, _ db: Database) throws {
+            let waiting = try Row.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT min(due_at), min(passed_over_at), min(coalesce(place, id)) FROM outbox
+                        WHERE conversation_id = ? AND remote = ? AND state = 'pending' AND payload = 'state'
+                        """),
+                arguments: [row.conversationID, row.remote])
+            (dueAt, passedOverAt, place) = (waiting?[0], waiting?[1], waiting?[2])
+        }
     }
 }

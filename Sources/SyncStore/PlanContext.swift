@@ -19,15 +19,17 @@ package struct PlanContext: Sendable {
     package var now: Instant
     /// Set when the state rows of this run are to be written as held.
     package var hold: Hold?
-    package var decide: @Sendable (LinkSnapshot) -> PlanDecision
+    package var decide: @Sendable (LinkSnapshot) -> LinkPlan
     package var decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
     package var newIdempotencyKey: @Sendable () -> String
+    /// For ends that are taken over while planning: a map has changed, or a remote is understood now.
+    package var brake = Brake.Settings()
     /// How long a planning transaction may hold the write lock; what is left is planned by the next one.
     package var timeLimit = Store.planningTime
 
     package init(
         remotes: [RemoteParticipation], runID: Int64, now: Instant, hold: Hold? = nil,
-        decide: @escaping @Sendable (LinkSnapshot) -> PlanDecision,
+        decide: @escaping @Sendable (LinkSnapshot) -> LinkPlan,
         decideMessage: @escaping @Sendable (MessageSnapshot) -> PlanDecision,
         newIdempotencyKey: @escaping @Sendable () -> String
     ) {
@@ -107,6 +109,10 @@ package struct PlanBatch: Sendable, Equatable {
     package var superseded: [Superseded] = []
     package var refused: [Refused] = []
     package var omissions: [OmittedField] = []
+    /// Rows that are held because the remote has undone what they say too often.
+    package var heldBack: [Refused] = []
+    /// What was taken over because it is understood now, or may be.
+    package var adopted: [Reconciled] = []
     /// Rows among the planned ones that were written as held.
     package var held = 0
     /// What was planned reaches so many conversations (see ``Brake``).

@@ -12,10 +12,16 @@ package struct RemoteParticipation: Sendable, Equatable {
     /// The agent of links that name none.
     package var defaultAgent: String?
     package var fingerprint: String
+    /// The field in which the remote names who answers.
+    package var userField: String?
+    /// Whom the program itself assigns: the AI, and "somebody over there".
+    package var ownAssignees: [String]
+    /// Whether it is read at all: by polls, or because it calls here.
+    package var isRead: Bool
 
     package init(
         name: String, kind: String, needsLink: Bool, isPushedAtEndOfRun: Bool, receivesMessages: Bool, isEnabled: Bool,
-        defaultAgent: String?, fingerprint: String
+        defaultAgent: String?, fingerprint: String, userField: String? = nil, ownAssignees: [String] = [], isRead: Bool = true
     ) {
         self.name = name
         self.kind = kind
@@ -25,6 +31,9 @@ package struct RemoteParticipation: Sendable, Equatable {
         self.isEnabled = isEnabled
         self.defaultAgent = defaultAgent
         self.fingerprint = fingerprint
+        self.userField = userField
+        self.ownAssignees = ownAssignees
+        self.isRead = isRead
     }
 }
 
@@ -66,8 +75,16 @@ extension Conversation {
         unreadable[.tags] = tagsProblem.map { "conversations.tags of \"\(id)\" \($0)" }
         unreadable[.attributes] = attributesProblem.map { "conversations.attributes of \"\(id)\" \($0)" }
         self.init(
-            id: id, title: row[1], tags: tags, attributes: attributes, status: status ?? .open, assigneeID: row[5],
+            id: id, title: row[1], tags: tags, attributes: attributes, status: status ?? .open, assigneeID: row.assignee(5),
             lastUserReadAt: row[6], user: User(row: row, offset: 7), createdAt: row[8], updatedAt: row[9], unreadable: unreadable)
+    }
+}
+
+extension StoredRow {
+    /// The table refuses an assignee that names nobody; where a row has one all the same, nobody has the conversation.
+    fileprivate func assignee(_ index: Int) -> String? {
+        guard let id: String = self[index], !id.isBlank else { return nil }
+        return id
     }
 }
 

@@ -5,11 +5,12 @@ import SyncCore
 extension Store {
     /// Writes adopted values to `conversations` and says in `adopted_changes` where they come from. The triggers put the conversation
     /// on the change feed, so that the other remotes hear of it.
-    static func apply(
-        _ verdict: Verdict, _ report: Report, _ conversation: Conversation, _ context: InboundContext, _ db: Database
+    static func adopt(
+        _ outcome: TwoWayOutcome, of snapshot: LinkSnapshot, reportedAt: Instant, isReleased: Bool, _ db: Database
     ) throws {
-        let changes = verdict.changes
+        let changes = outcome.changes
         guard !changes.isEmpty else { return }
+        let conversation = snapshot.conversation
         var columns: [(name: String, from: JSONValue, to: JSONValue)] = []
         if let status = changes.status { columns.append(("status", .string(conversation.status.rawValue), .string(status.rawValue))) }
         if let assignee = changes.assigneeID { columns.append(("assignee_id", .nullable(conversation.assigneeID), .nullable(assignee))) }
@@ -22,65 +23,57 @@ extension Store {
         let assignments = columns.map { "\($0.name) = CAST(? AS TEXT)" }.joined(separator: ", ")
         let values = columns.map { $0.to == .null ? nil : ($0.to.stringValue ?? $0.to.text).stored }
         try db.cachedStatement(sql: "UPDATE conversations SET \(assignments), updated_at = ? WHERE id = ?")
-            .execute(arguments: StatementArguments(values) + [context.now.iso8601, conversation.id])
-        let reportedAt = report.observation.changedAt ?? report.readAt
-        try dateChange(changes, of: conversation.id, at: min(reportedAt, context.now), db)
+            .execute(arguments: StatementArguments(values) + [snapshot.now.iso8601, conversation.id])
+        try dateChange(outcome, of: conversation.id, at: min(outcome.changedAt, snapshot.now), db)
         let record = JSONObject(members: columns.map { ($0.name, JSONValue.object(["from": $0.from, "to": $0.to])) })
+        let isEnd = !conversation.status.isFinished && changes.status?.isFinished == true
         try db.cachedStatement(
             sql: """
-                INSERT INTO adopted_changes (conversation_id, remote, word, reported_at, adopted_at, changes, rule)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO adopted_changes
+                    (conversation_id, remote, word, reported_at, adopted_at, changes, rule, is_end, is_released)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            conversation.id, report.remote, verdict.word, reportedAt.iso8601, context.now.iso8601, JSONValue.object(record).text,
-            verdict.adoptionRule(report.remote),
+            conversation.id, snapshot.remote, outcome.verdict.word, reportedAt.iso8601, snapshot.now.iso8601,
+            JSONValue.object(record).text, outcome.verdict.adoptionRule(snapshot.remote), isEnd, isReleased,
         ])
     }
 
-    /// The moment of the change is the remote's: what it says later is newer than this.
-    private static func dateChange(_ changes: Verdict.Changes, of id: String, at moment: Instant, _ db: Database) throws {
-        if changes.status != nil {
-            try db.cachedStatement(sql: "UPDATE local_changes SET status_changed_at = ? WHERE conversation_id = ?")
-                .execute(arguments: [moment.iso8601, id])
-        }
-        if changes.assigneeID != nil {
-            try db.cachedStatement(sql: "UPDATE local_changes SET assignee_changed_at = ? WHERE conversation_id = ?")
-                .execute(arguments: [moment.iso8601, id])
+    /// The moment of the change is the remote's: what it says later is newer than this. Its number is that of the decision.
+    private static func dateChange(_ outcome: TwoWayOutcome, of id: String, at moment: Instant, _ db: Database) throws {
+        let changes = outcome.changes
+        let columns: [(String, Bool, LocalAttribute)] = [
+            ("status", changes.status != nil, .status), ("assignee", changes.assigneeID != nil, .assignee),
+            ("title", changes.title != nil, .title),
+        ]
+        for (column, isChanged, attribute) in columns where isChanged {
+            try db.cachedStatement(
+                sql: "UPDATE local_changes SET \(column)_changed_at = ?, \(column)_number = ? WHERE conversation_id = ?"
+            ).execute(arguments: [moment.iso8601, outcome.numbers[attribute], id])
         }
     }
 
-    /// Moves what is known about the link.
+    /// Keeps what was decided, for `convosync explain`.
     /// - Returns: whether the link had another verdict before.
     static func record(
-        _ verdict: Verdict, _ report: Report, _ conversationID: String, _ past: LinkPast, _ context: InboundContext, _ db: Database
+        _ verdict: Verdict, seenAt: Instant, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ db: Database
     ) throws -> Bool {
+        // An event that does not count changes nothing else.
+        if verdict.kind == .stale, stored.record.events != nil { return false }
         // "Still says the same" explains nothing: what was decided when it first said so stays on record.
-        let isSame = verdict.kind == .stale || (verdict.kind == .unchanged && past.verdicts["status"] != nil)
-        let before = past.verdicts["status"]
-        var verdicts = past.verdicts
+        let isSame = verdict.kind == .stale || (verdict.kind == .unchanged && stored.verdicts["status"] != nil)
+        let before = stored.verdicts["status"]
+        var verdicts = stored.verdicts
         if !isSame {
             verdicts["status"] = [
                 "decision": .string(verdict.kind.rawValue), "rule": .string(verdict.rule), "word": .nullable(verdict.word),
-                "at": .string(context.now.iso8601),
+                "at": .string(snapshot.now.iso8601),
             ]
         }
-        let inDoubt = past.inDoubt.filter { !verdict.settled.contains($0.key) }
-        try db.cachedStatement(
-            sql: """
-                UPDATE link_state SET base = ?, seen = ?, in_doubt = ?, seen_at = ?, seen_version = ?, verdicts = ?
-                WHERE conversation_id = ? AND remote = ?
-                """
-        ).execute(arguments: [
-            JSONValue.object(verdict.base).text, JSONValue.object(verdict.seen).text, JSONValue.column(inDoubt),
-            max(report.readAt, past.seenAt ?? report.readAt).iso8601,
-            [report.observation.changedAt?.milliseconds, past.seenVersion].compactMap { $0 }.max(), JSONValue.object(verdicts).text,
-            conversationID,
-            report.remote,
-        ])
-        if verdict.mustPlan {
-            try requestPlanning(db, conversationID, report.remote, now: context.now)
-        }
-        try freeHeldReplies(conversationID, report.remote, now: context.now, db)
+        try db.cachedStatement(sql: "UPDATE link_state SET seen_at = ?, verdicts = ? WHERE conversation_id = ? AND remote = ?")
+            .execute(arguments: [
+                max(seenAt, stored.seenAt ?? seenAt).iso8601, JSONValue.object(verdicts).text, snapshot.conversationID, snapshot.remote,
+            ])
         return !isSame && (before?["decision"]?.stringValue != verdict.kind.rawValue || before?["word"]?.stringValue != verdict.word)
     }
 

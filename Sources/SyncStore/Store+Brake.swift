@@ -138,16 +138,11 @@ extension Store {
     private static func effect(
         _ db: Database, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
     ) throws -> PlanEffect? {
-        let statement = try db.cachedStatement(
-            sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
-        guard let row = try StoredRow.fetchOne(statement, arguments: [id]), let (link, problem) = try checkedLink(db, id, remote),
+        guard let local = try LocalConversation.fetch(db, id), let (link, problem) = try checkedLink(db, id, remote),
             try !isInFlight(db, id, remote.name),
-            let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
+            let (snapshot, _) = try snapshot(db, local, remote, link, problem: problem, storing: false, now: context.now)
         else { return nil }
-        let snapshot = LinkSnapshot(
-            conversationID: id, remote: remote.name, link: link, linkProblem: problem, conversation: Conversation(row: row),
-            knowledge: knowledge, standing: try standingRow(db, id, remote.name))
-        return try effect(of: context.decide(snapshot), on: snapshot, countsFirst: countsFirst, db)
+        return try effect(of: context.decide(snapshot).decision, on: snapshot, countsFirst: countsFirst, db)
     }
 
     /// As ``effect(of:on:)``, and looks into the outbox where the remote was told something before that is not known any more.
@@ -164,8 +159,7 @@ extension Store {
         guard snapshot.standing?.holder != .brake, case .insert(let planned) = OutboxChange(decision, standing: snapshot.standing) else {
             return nil
         }
-        let knowledge = snapshot.knowledge
-        return PlanEffect(touches: !knowledge.base.isEmpty || !knowledge.seen.isEmpty, finishes: planned.finishes)
+        return PlanEffect(touches: !snapshot.record.isBlank, finishes: planned.finishes)
     }
 
     private static func wasAcknowledged(_ db: Database, _ snapshot: LinkSnapshot) throws -> Bool {

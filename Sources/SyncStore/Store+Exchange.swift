@@ -19,7 +19,7 @@ extension Store {
                         reply.fenced.append(finished.claimed.id)
                         continue
                     }
-                    try Store.replanSettled(finished, db)
+                    try Store.learn(from: finished, inbound, into: &reply, db)
                     reply.reconciled += try Store.takeInNews(finished, inbound, db)
                     if try Store.freePlanning(finished.claimed, db) { reply.hasFreedPlanning = true }
                 }
@@ -37,11 +37,12 @@ extension Store {
                 // Rows from before the remote was taken out of service, or was configured in another way, wait until everything is
                 // on the feed: from then on those are left out whose conversation waits to be planned.
                 let isBeingFed: Bool = steering?[2] ?? false
+                let remote = inbound.remotes.first { $0.name == request.remote }
                 if request.claim > 0, !reply.isPaused, !isBeingFed {
                     counter += 1
-                    try Store.claim(request, lease: processID << 32 | counter, now: now, into: &reply, db)
+                    try Store.claim(request, at: remote, lease: processID << 32 | counter, now: now, into: &reply, db)
                 } else if request.asksForDue, !reply.isPaused {
-                    reply.isSomethingDue = try !isBeingFed && Store.isSomethingDue(request.remote, now: now, db)
+                    reply.isSomethingDue = try !isBeingFed && Store.isSomethingDue(request.remote, at: remote, now: now, db)
                 }
                 return reply
             }
@@ -69,7 +70,6 @@ extension Store {
         ])
         guard db.changesCount == 1 else { return false }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
-        try recordLinkState(finished, db)
         if row.state == .held { try holdFollowing(finished, db) }
         if row.state == .pending { try settleReturned(finished.claimed.id, now: time, db) }
         if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, db) }
@@ -113,13 +113,6 @@ extension Store {
         guard db.changesCount == 1 else { return false }
         try settleReturned(finished.claimed.id, now: finished.finishedAt.iso8601, db)
         return true
-    }
-
-    /// While fields were in doubt, the guards of the status map may have held a word back: now that they are certain, it is looked at
-    /// again. (Deferred, to be freed like what waited for the call.)
-    private static func replanSettled(_ finished: FinishedCall, _ db: Database) throws {
-        guard finished.acknowledgement != nil, !finished.claimed.knowledge.inDoubt.isEmpty else { return }
-        try deferPlanning(db, finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt)
     }
 
     /// Planning of a conversation waits while a call for it is in flight. True when it did.
@@ -178,7 +171,8 @@ extension Store {
     }
 
     private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ db: Database) throws {
-        let notes = outcome.partialErrors + outcome.drift.map { "answered another value for \($0)" }
+        let notes =
+            outcome.partialErrors + outcome.drift.map { "answered another value for \($0)" } + [outcome.stray?.text].compactMap { $0 }
         try db.cachedStatement(
             sql: """
                 INSERT INTO outbox_attempts
@@ -190,35 +184,6 @@ extension Store {
             outcome.outcome.rawValue, outcome.httpStatus, outcome.error ?? (notes.isEmpty ? nil : notes.joined(separator: "; ")),
             outcome.responseExcerpt,
         ])
-    }
-
-    private static func recordLinkState(_ finished: FinishedCall, _ db: Database) throws {
-        let claimed = finished.claimed
-        // Messages have no base; what Fin says is news.
-        guard claimed.row.payload == .state else { return }
-        // Only the object that the row was planned for: the link may point elsewhere by now.
-        let target =
-            "conversation_id = ? AND remote = ? AND (target_id, coalesce(target_agent, '')) = "
-            + "(SELECT target_id, coalesce(target_agent, '') FROM outbox WHERE id = ?)"
-        if let acknowledgement = finished.acknowledgement {
-            try db.cachedStatement(
-                sql: "UPDATE link_state SET base = ?, in_doubt = ?, seen = ?, acknowledged_at = ? WHERE \(target)"
-            ).execute(arguments: [
-                JSONValue.object(acknowledgement.base).text, JSONValue.column(acknowledgement.inDoubt),
-                JSONValue.object(acknowledgement.seen).text, finished.finishedAt.iso8601, claimed.conversationID, claimed.remote,
-                claimed.id,
-            ])
-            return
-        }
-        if finished.outcome?.fate == .unknown, let delta = claimed.delta {
-            let inDoubt = claimed.knowledge.attempted.merging(delta.fields) { $1 }
-            try db.cachedStatement(sql: "UPDATE link_state SET in_doubt = ? WHERE \(target)")
-                .execute(arguments: [JSONValue.column(inDoubt), claimed.conversationID, claimed.remote, claimed.id])
-        }
-        if finished.outcome?.outcome == .gone {
-            try db.cachedStatement(sql: "UPDATE link_state SET gone_at = ? WHERE \(target)")
-                .execute(arguments: [finished.finishedAt.iso8601, claimed.conversationID, claimed.remote, claimed.id])
-        }
     }
 
     private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ db: Database) throws -> [Reconciled] {

@@ -18,7 +18,10 @@ package struct StoredLink: Sendable {
     package var remote: String
     /// Nil where the conversation takes no part.
     package var link: Link?
-    package var knowledge: RemoteKnowledge
+    /// Other conversations that link to the same object; then none of them takes part.
+    package var sharers: [String] = []
+    /// What a decision would be made from; nil where the conversation takes no part, or the object is gone.
+    package var snapshot: LinkSnapshot?
     package var seenAt: String?
     package var acknowledgedAt: String?
     package var goneAt: String?
@@ -55,17 +58,10 @@ package struct AdoptedChange: Sendable, Equatable {
 extension Store {
     /// Nil where there is no such conversation.
     package func storedConversation(
-        _ id: String, remotes: [RemoteParticipation], history limit: Int
+        _ id: String, remotes: [RemoteParticipation], history limit: Int, now: Instant
     ) async throws(StoreError) -> StoredConversation? {
         try await read { db in
-            let row = try StoredRow.fetchOne(
-                db,
-                sql: """
-                    SELECT \(Conversation.columns), l.status_changed_at FROM conversations c LEFT JOIN users u ON u.id = c.user_id
-                    LEFT JOIN local_changes l ON l.conversation_id = c.id WHERE c.id = ?
-                    """, arguments: [id])
-            guard let row else { return nil }
-            let assigneeID: String? = row[5]
+            guard let local = try LocalConversation.fetch(db, id) else { return nil }
             let isWaiting = try Bool.fetchOne(
                 db,
                 sql: """
@@ -73,19 +69,21 @@ extension Store {
                         OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = ?1)
                     """, arguments: [id])
             return StoredConversation(
-                conversation: Conversation(row: row), statusChangedAt: row[16],
-                remotes: try remotes.map { try Store.storedLink(db, id, $0, assigneeID: assigneeID, limit: limit) },
+                conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,
+                remotes: try remotes.map { try Store.storedLink(db, local, $0, limit: limit, now: now) },
                 adopted: try Store.adoptedChanges(db, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
         }
     }
 
     private static func storedLink(
-        _ db: Database, _ id: String, _ remote: RemoteParticipation, assigneeID: String?, limit: Int
+        _ db: Database, _ local: LocalConversation, _ remote: RemoteParticipation, limit: Int, now: Instant
     ) throws -> StoredLink {
-        let link = try link(db, id, remote)
+        let id = local.conversation.id
+        let link = try checkedLink(db, id, remote)
         var stored = StoredLink(
-            remote: remote.name, link: link, knowledge: .init(), verdicts: [:], history: try history(db, id, remote.name, limit: limit))
-        guard let link else { return stored }
+            remote: remote.name, link: link?.0, verdicts: [:], history: try history(db, id, remote.name, limit: limit))
+        stored.sharers = try sharers(db, of: id, at: remote)
+        guard let (link, problem) = link else { return stored }
         let row = try Row.fetchOne(
             db, sql: "SELECT seen_at, acknowledged_at, gone_at, verdicts FROM link_state WHERE conversation_id = ? AND remote = ?",
             arguments: [id, remote.name])
@@ -93,7 +91,7 @@ extension Store {
         stored.acknowledgedAt = row?[1]
         stored.goneAt = row?[2]
         stored.verdicts = JSONValue.object(column: row?[3])
-        stored.knowledge = try knowledge(db, id, remote, link, assigneeID: assigneeID, storing: false) ?? .init()
+        stored.snapshot = try snapshot(db, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
         return stored
     }
 

@@ -72,7 +72,7 @@ extension Store {
                     last_error = 'the remote is of another kind now', updated_at = ?2, finished_at = ?2 WHERE \(unsent)
                 """, arguments: [remote, now.iso8601])
         try db.execute(sql: "DELETE FROM link_state WHERE remote = ?", arguments: [remote])
-        try db.execute(sql: "UPDATE remotes SET read_cursor = NULL WHERE name = ?", arguments: [remote])
+        try db.execute(sql: "UPDATE remotes SET read_cursor = NULL, read_cursor_agent = NULL WHERE name = ?", arguments: [remote])
     }
 
     /// Whoever plans for a remote has to be the one whose configuration it was last planned with. Where it is not, nobody knows

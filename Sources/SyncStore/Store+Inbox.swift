@@ -1,7 +1,7 @@
 import GRDB
 import SyncCore
 
-/// The inbox: what remotes told us by themselves, kept until it has been worked off.
+/// The inbox: what remotes told us by themselves, kept until it has been processed.
 extension Store {
     /// Writes notices down, so that their sender can be answered.
     ///
@@ -22,8 +22,9 @@ extension Store {
                         now: now)
                 case .changed(let remoteID, let agentID):
                     // What is not linked here, or was never told anything, need not be read.
-                    guard try Store.isKnown(db, remoteID, at: remote) else { continue }
-                    new += try Store.requestReading(db, ReadRequest(remoteID: remoteID, agentID: agentID), of: remote, now: now)
+                    for agent in try Store.agents(db, of: remoteID, at: remote) where agentID == nil || agent.hasSameBytes(as: agentID) {
+                        new += try Store.requestReading(db, ReadRequest(remoteID: remoteID, agentID: agent), of: remote, now: now)
+                    }
                 case .somethingChanged:
                     new += try Store.requestReading(db, ReadRequest(remoteID: ""), of: remote, now: now)
                 }
@@ -47,17 +48,21 @@ extension Store {
         return db.changesCount
     }
 
-    private static func isKnown(_ db: Database, _ remoteID: String, at remote: String) throws -> Bool {
-        try Int.fetchOne(
-            db.cachedStatement(sql: "SELECT 1 FROM link_state WHERE remote = ? AND target_id = ? AND gone_at IS NULL LIMIT 1"),
-            arguments: [remote, remoteID]) != nil
+    /// The agents under which an object with that id is linked: a hook may name the id alone, and one id under two agents is two objects.
+    private static func agents(_ db: Database, of remoteID: String, at remote: String) throws -> [String?] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT DISTINCT target_agent FROM link_state WHERE remote = ? AND target_id = ? AND gone_at IS NULL"),
+            arguments: [remote, remoteID]
+        ).map { $0[0] }
     }
 
+    /// A request that stands keeps its place: what is named all the time is read as soon as what was named once.
     static func requestReading(_ db: Database, _ request: ReadRequest, of remote: String, now: Instant) throws -> Int {
         try db.cachedStatement(
             sql: """
                 INSERT INTO read_requests (remote, remote_id, agent_id, requested_at) VALUES (?, ?, ?, ?)
-                ON CONFLICT (remote, remote_id, agent_id) DO UPDATE SET requested_at = excluded.requested_at
+                ON CONFLICT (remote, remote_id, agent_id) DO UPDATE SET asked_again_at = excluded.requested_at
                 """
         ).execute(arguments: [remote, request.remoteID, request.agentID ?? "", now.iso8601])
         return 1

@@ -126,7 +126,7 @@ extension Store {
             let id = try row.insert(db, context)
             batch.refused.append(
                 PlanBatch.Refused(outboxID: id, conversationID: conversationID, remote: remote.name, reason: refusal.text))
-        case .upToDate:
+        case .upToDate, .hold:
             break
         }
     }

@@ -22,6 +22,9 @@ package struct OutboxFilter: Sendable, Equatable {
         ids.isEmpty && remote == nil && conversation == nil && states.isEmpty && since == nil && error == nil && holder == nil
     }
 
+    /// Whether ends that wait for somebody to look are meant as well.
+    package var meansHeldEnds: Bool { holder == .brake && ids.isEmpty && states.isEmpty && since == nil && error == nil }
+
     var condition: (sql: String, arguments: StatementArguments) {
         var terms: [String] = ["1"]
         var arguments = StatementArguments()

@@ -39,8 +39,14 @@ extension Store {
                     examined.insert(ExactText(conversationID))
                     try Store.expand(db, conversationID: conversationID, context: context)
                 }
-                try Store.planConversation(
+                let isAdopted = try Store.planConversation(
                     db, conversationID, at: remotes.filter { remote.isEmpty || $0.name == remote }, context, into: &batch)
+                if isAdopted {
+                    // It is on the feed again, as it is now: all remotes are planned for that.
+                    examined.remove(ExactText(conversationID))
+                    batch.takenOff += 1
+                    continue
+                }
                 batch.takenOff += try Store.takeOffFeed(db, conversationID, remote: remote, stageRemotes: remotes)
             }
             return batch
@@ -124,11 +130,8 @@ extension Store {
     private static func planConversation(
         _ db: Database, _ conversationID: String, at remotes: [RemoteParticipation], _ context: PlanContext,
         into batch: inout PlanBatch
-    ) throws {
-        let statement = try db.cachedStatement(
-            sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
-        guard let row = try StoredRow.fetchOne(statement, arguments: [conversationID]) else { return }
-        let conversation = Conversation(row: row)
+    ) throws -> Bool {
+        guard let local = try LocalConversation.fetch(db, conversationID) else { return false }
         var reach = Brake.Reach()
         defer { batch.reach = batch.reach + reach }
         for remote in remotes {
@@ -137,14 +140,29 @@ extension Store {
                 try deferPlanning(db, conversationID, remote.name, now: context.now)
                 continue
             }
-            guard let knowledge = try knowledge(db, conversationID, remote, link, assigneeID: row[5]) else { continue }
-            let snapshot = LinkSnapshot(
-                conversationID: conversationID, remote: remote.name, link: link, linkProblem: problem, conversation: conversation,
-                knowledge: knowledge, standing: try standingRow(db, conversationID, remote.name))
-            let decision = context.decide(snapshot)
-            if let effect = effect(of: decision, on: snapshot) { reach = reach.including(effect) }
-            try apply(decision, to: snapshot, db, context, into: &batch)
+            guard let (snapshot, stored) = try snapshot(db, local, remote, link, problem: problem, now: context.now) else { continue }
+            let plan = context.decide(snapshot)
+            if !plan.outcome.changes.isEmpty {
+                // What could not be understood, or waited, is understood now.
+                let (outcome, used) = try braking(plan.outcome, snapshot, stored, context.brake, db) { context.decide($0).outcome }
+                try keep(outcome.record, in: stored, conversationID, remote.name, db)
+                try adopt(outcome, of: used, reportedAt: outcome.changedAt, isReleased: stored.isBrakeReleased, db)
+                try mark(outcome, stored, used, db)
+                batch.adopted.append(
+                    Reconciled(conversationID: conversationID, remote: remote.name, verdict: outcome.verdict, isNew: true))
+                if !outcome.changes.isEmpty { return true }
+                continue
+            }
+            if let effect = effect(of: plan.decision, on: snapshot) { reach = reach.including(effect) }
+            try keep(plan.outcome.record, in: stored, conversationID, remote.name, db)
+            try mark(plan.outcome, stored, snapshot, db)
+            try endRefusals(plan.outcome.record, snapshot, db)
+            let heldBack = batch.heldBack.count
+            try apply(plan.decision, to: snapshot, db, context, into: &batch)
+            // A hold that goes on is no news.
+            if !plan.outcome.verdict.isHeldBack { batch.heldBack.removeSubrange(heldBack...) }
         }
+        return false
     }
 
     private static func apply(
@@ -157,17 +175,29 @@ extension Store {
         }
         switch OutboxChange(decision, standing: snapshot.standing) {
         case .none:
-            break
+            // The row that waits says what is wanted now, whatever has happened meanwhile.
+            guard let standing = snapshot.standing, standing.state == .pending else { break }
+            try db.cachedStatement(
+                sql: "UPDATE outbox SET local_numbers = ?1 WHERE id = ?2 AND state = 'pending' AND local_numbers IS NOT ?1"
+            )
+            .execute(arguments: [snapshot.local.numbers.column.text, standing.id])
         case .insert(let planned):
             // What replaces a row that the brake holds is held as well: nobody has let go of it.
             let hold = context.hold ?? (snapshot.standing?.holder == .brake ? Hold(.brake, reason: Store.inheritedHold) : nil)
             let id = try insertRow(
                 db, planned.call, state: hold == nil ? .pending : .held,
-                delta: planned.delta.map { deltaColumn($0, base: snapshot.knowledge.base) }, error: hold?.reason, hold: hold, snapshot,
+                delta: planned.delta.map { deltaColumn($0, from: snapshot.record.heldFields) }, error: hold?.reason, hold: hold, snapshot,
                 context)
             if hold != nil { batch.held += 1 }
             batch.superseded += try supersede(db, snapshot, by: id, context)
             batch.planned += 1
+        case .insertHeld(let planned, let holder, let reason):
+            let id = try insertRow(
+                db, planned.call, state: .held, delta: planned.delta.map { deltaColumn($0, from: snapshot.record.heldFields) },
+                error: reason, hold: Hold(holder, reason: reason), snapshot, context)
+            batch.superseded += try supersede(db, snapshot, by: id, context)
+            batch.heldBack.append(
+                PlanBatch.Refused(outboxID: id, conversationID: snapshot.conversationID, remote: snapshot.remote, reason: reason))
         case .insertRefused(let call, let refusal):
             let id = try insertRow(db, call, state: .dead, delta: nil, error: refusal.text, snapshot, context)
             batch.superseded += try supersede(db, snapshot, by: id, context)
@@ -179,6 +209,7 @@ extension Store {
                 sql: """
                     UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ?
                     WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead')
+                        AND refused_members IS NULL
                     """
             ).execute(
                 arguments: [reason, context.now.iso8601, context.now.iso8601, snapshot.conversationID, snapshot.remote])
@@ -191,7 +222,7 @@ extension Store {
     ) throws -> Int64 {
         try NewOutboxRow(
             conversationID: snapshot.conversationID, remote: snapshot.remote, payload: .state, call: call, state: state, delta: delta,
-            messageID: nil, link: snapshot.link, error: error, holder: hold?.holder
+            messageID: nil, link: snapshot.link, error: error, holder: hold?.holder, localNumbers: snapshot.local.numbers.column.text
         ).insert(db, context)
     }
 
@@ -205,6 +236,7 @@ extension Store {
                 sql: """
                     UPDATE outbox SET state = 'superseded', superseded_by = ?, updated_at = ?, finished_at = ?
                     WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead') AND id <> ?
+                        AND refused_members IS NULL
                     RETURNING id
                     """),
             arguments: [id, now, now, snapshot.conversationID, snapshot.remote, id]
@@ -214,7 +246,27 @@ extension Store {
         }
     }
 
-    private static func deltaColumn(_ delta: Delta, base: Fields) -> String {
+    /// Rows of members that are not refused any more, because their value has changed or somebody wants them to be sent again.
+    private static func endRefusals(_ record: LinkRecord, _ snapshot: LinkSnapshot, _ db: Database) throws {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, refused_members FROM outbox
+                    WHERE conversation_id = ? AND remote = ? AND state = 'dead' AND refused_members IS NOT NULL
+                    """),
+            arguments: [snapshot.conversationID, snapshot.remote])
+        for row in rows {
+            let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
+            guard !members.contains(where: { record[$0].note == .refused }) else { continue }
+            try db.cachedStatement(
+                sql: "UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ? WHERE id = ?"
+            ).execute(arguments: [
+                "not needed any more: another value is wanted", snapshot.now.iso8601, snapshot.now.iso8601, row[0] as Int64,
+            ])
+        }
+    }
+
+    private static func deltaColumn(_ delta: Delta, from base: Fields) -> String {
         var column: JSONObject = [:]
         for (field, value) in delta.fields {
             var change: JSONObject = ["to": value]
@@ -230,7 +282,7 @@ extension PlanDecision {
     fileprivate var omissions: [Omission]? {
         switch self {
         case .upToDate(let omissions): omissions
-        case .send(let planned): planned.omissions
+        case .send(let planned), .hold(let planned, _, _): planned.omissions
         case .refuse: nil
         }
     }

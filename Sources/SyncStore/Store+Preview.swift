@@ -90,19 +90,15 @@ extension Store {
     private static func previewConversation(
         _ db: Database, _ id: String, _ remote: RemoteParticipation, countsFirst: Bool, _ context: PlanContext
     ) throws -> PlanPreview? {
-        let statement = try db.cachedStatement(
-            sql: "SELECT \(Conversation.columns) FROM conversations c LEFT JOIN users u ON u.id = c.user_id WHERE c.id = ?")
-        guard let row = try StoredRow.fetchOne(statement, arguments: [id]), let (link, problem) = try checkedLink(db, id, remote),
-            let knowledge = try knowledge(db, id, remote, link, assigneeID: row[5], storing: false)
+        guard let local = try LocalConversation.fetch(db, id), let (link, problem) = try checkedLink(db, id, remote),
+            let (snapshot, _) = try snapshot(db, local, remote, link, problem: problem, storing: false, now: context.now)
         else { return nil }
-        let standing = try standingRow(db, id, remote.name)
-        let snapshot = LinkSnapshot(
-            conversationID: id, remote: remote.name, link: link, linkProblem: problem, conversation: Conversation(row: row),
-            knowledge: knowledge, standing: standing)
-        let decision = context.decide(snapshot)
-        var preview = PlanPreview(conversationID: id, remote: remote.name, source: .new, decision: decision, base: knowledge.base)
+        let standing = snapshot.standing
+        let decision = context.decide(snapshot).decision
+        var preview = PlanPreview(
+            conversationID: id, remote: remote.name, source: .new, decision: decision, base: snapshot.record.heldFields)
         switch OutboxChange(decision, standing: standing) {
-        case .insert, .insertRefused:
+        case .insert, .insertRefused, .insertHeld:
             let effect = try effect(of: decision, on: snapshot, countsFirst: countsFirst, db)
             preview.touches = effect?.touches ?? false
             preview.finishes = effect?.finishes ?? false

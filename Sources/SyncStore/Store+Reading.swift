@@ -1,9 +1,21 @@
 import GRDB
 import SyncCore
 
+/// A read that was answered, whatever the response said.
+package struct CompletedRead: Sendable, Equatable {
+    package var request: ReadRequest
+    /// What was asked for before that has been read.
+    package var beganAt: Instant
+
+    package init(_ request: ReadRequest, beganAt: Instant) {
+        self.request = request
+        self.beganAt = beganAt
+    }
+}
+
 /// What the poller needs to know: what has to be read, and what is known about it.
 extension Store {
-    /// Objects that a hook or a list named; the empty id stands for the list.
+    /// Objects that a hook or a list named, in the order in which they were first asked for; the empty id stands for the list.
     package func readRequests(of remote: String, limit: Int) async throws(StoreError) -> [ReadRequest] {
         try await read { db in
             try Row.fetchAll(
@@ -16,14 +28,27 @@ extension Store {
         }
     }
 
-    /// Takes requests off that were made before `readAt`; what was asked for since stays.
-    package func endReadRequests(_ requests: [ReadRequest], of remote: String, readAt: Instant) async throws(StoreError) {
-        guard !requests.isEmpty else { return }
+    /// Takes requests off that have been read. What was asked for again since its read began stays, with a place behind everything that
+    /// was asked for until then.
+    package func endReadRequests(_ reads: [CompletedRead], of remote: String) async throws(StoreError) {
+        guard !reads.isEmpty else { return }
         try await write { db in
-            for request in requests {
-                try db.cachedStatement(
-                    sql: "DELETE FROM read_requests WHERE remote = ? AND remote_id = ? AND agent_id = ? AND requested_at < ?"
-                ).execute(arguments: [remote, request.remoteID, request.agentID ?? "", readAt.iso8601])
+            let end = try db.cachedStatement(
+                sql: """
+                    DELETE FROM read_requests
+                    WHERE remote = ? AND remote_id = ? AND agent_id = ? AND coalesce(asked_again_at, requested_at) < ?
+                    """)
+            let putBack = try db.cachedStatement(
+                sql: """
+                    UPDATE read_requests SET requested_at = ?4
+                    WHERE remote = ?1 AND remote_id = ?2 AND agent_id = ?3 AND requested_at < ?4
+                    """)
+            for read in reads {
+                let arguments: StatementArguments = [
+                    remote, read.request.remoteID, read.request.agentID ?? "", read.beganAt.iso8601,
+                ]
+                try end.execute(arguments: arguments)
+                if db.changesCount == 0 { try putBack.execute(arguments: arguments) }
             }
         }
     }
@@ -32,21 +57,24 @@ extension Store {
     package func nextInRotation(_ remote: RemoteParticipation, limit: Int) async throws(StoreError) -> [ReadRequest] {
         guard limit > 0 else { return [] }
         return try await write { db in
-            let cursor =
-                try StoredRow.fetchOne(
-                    db, sql: "SELECT coalesce(read_cursor, '') FROM remotes WHERE name = ?", arguments: [remote.name])?.key(0)
-                ?? StoredKey("")
+            let row = try StoredRow.fetchOne(
+                db, sql: "SELECT coalesce(read_cursor, ''), coalesce(read_cursor_agent, '') FROM remotes WHERE name = ?",
+                arguments: [remote.name])
+            let cursor = (id: row?.key(0) ?? StoredKey(""), agent: row?.key(1) ?? StoredKey(""))
             // Only links that the remote has acknowledged something for: before that there is nothing to compare with.
             let rows = try StoredRow.fetchAll(
                 db.cachedStatement(
                     sql: """
-                        SELECT target_id, target_agent FROM link_state
-                        WHERE remote = ? AND target_id > CAST(? AS TEXT) AND gone_at IS NULL AND (acknowledged_at IS NOT NULL OR seen_at IS NOT NULL)
-                        ORDER BY target_id LIMIT ?
+                        SELECT DISTINCT target_id, target_agent FROM link_state
+                        WHERE remote = ?1 AND (target_id, coalesce(target_agent, '')) > (CAST(?2 AS TEXT), CAST(?3 AS TEXT))
+                            AND gone_at IS NULL AND (acknowledged_at IS NOT NULL OR seen_at IS NOT NULL)
+                        ORDER BY target_id, coalesce(target_agent, '') LIMIT ?4
                         """),
-                arguments: [remote.name, cursor.databaseValue, limit])
-            let last = rows.count < limit ? nil : rows.last?.key(0).databaseValue
-            try db.execute(sql: "UPDATE remotes SET read_cursor = CAST(? AS TEXT) WHERE name = ?", arguments: [last, remote.name])
+                arguments: [remote.name, cursor.id.databaseValue, cursor.agent.databaseValue, limit])
+            let last = rows.count < limit ? nil : rows.last
+            try db.execute(
+                sql: "UPDATE remotes SET read_cursor = CAST(? AS TEXT), read_cursor_agent = CAST(? AS TEXT) WHERE name = ?",
+                arguments: [last?.key(0).databaseValue, last?.optionalKey(1)?.databaseValue, remote.name])
             return rows.map { ReadRequest(remoteID: $0[0], agentID: $0[1]) }
         }
     }
@@ -66,20 +94,19 @@ extension Store {
     }
 
     /// What is known about those of the objects that are linked.
-    package func knowledge(of ids: [String], at remote: String) async throws(StoreError) -> [ReadRequest: RemoteKnowledge] {
+    package func records(of ids: [String], at remote: String) async throws(StoreError) -> [ReadRequest: LinkRecord] {
         let list = JSONValue.array(ids.map(JSONValue.string)).text
         return try await read { db in
-            var known: [ReadRequest: RemoteKnowledge] = [:]
+            var known: [ReadRequest: LinkRecord] = [:]
             let rows = try Row.fetchAll(
                 db.cachedStatement(
                     sql: """
-                        SELECT target_id, target_agent, base, seen FROM link_state
-                        WHERE remote = ? AND target_id IN (SELECT value FROM json_each(?)) AND gone_at IS NULL
+                        SELECT s.target_id, s.target_agent, \(LinkColumns.names) FROM link_state s
+                        WHERE s.remote = ? AND s.target_id IN (SELECT value FROM json_each(?)) AND s.gone_at IS NULL
                         """),
                 arguments: [remote, list])
             for row in rows {
-                known[ReadRequest(remoteID: row[0], agentID: row[1])] = RemoteKnowledge(
-                    base: JSONValue.object(column: row[2]), seen: JSONValue.object(column: row[3]))
+                known[ReadRequest(remoteID: row[0], agentID: row[1])] = LinkColumns(row, at: 2).linkRecord
             }
             return known
         }
@@ -94,20 +121,6 @@ extension Store {
                 arguments: [remote.name])
             guard let standard = remote.defaultAgent else { return named.isEmpty ? [nil] : named }
             return [standard] + named.filter { !$0.hasSameBytes(as: standard) }
-        }
-    }
-
-    /// The remote says that an object is gone: the link is tombstoned as after a call that was answered so.
-    /// - Returns: the conversations that are linked to it.
-    package func noteGone(_ object: ReadRequest, at remote: RemoteParticipation, now: Instant) async throws(StoreError) -> [String] {
-        try await write { db in
-            try String.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        UPDATE link_state SET gone_at = ? WHERE remote = ? AND target_id = ? AND target_agent IS ? AND gone_at IS NULL
-                        RETURNING conversation_id
-                        """),
-                arguments: [now.iso8601, remote.name, object.remoteID, object.agentID ?? remote.defaultAgent])
         }
     }
 

@@ -44,9 +44,10 @@ extension Store {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, s.in_doubt,
+                    SELECT o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, o.local_numbers,
                         p.boot_id, p.pid_namespace, p.pid, p.started_ticks,
-                        (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id)
+                        (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), \(LinkColumns.names),
+                        (o.target_id, coalesce(o.target_agent, '')) = (s.target_id, coalesce(s.target_agent, ''))
                     FROM outbox o
                     LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
                     LEFT JOIN processes p ON p.id = o.lease >> 32
@@ -88,15 +89,24 @@ extension Store {
         try settleReturned(id, now: now.iso8601, db)
         let payload: String = row[3]
         if payload == PayloadKind.state.rawValue {
-            let sent = JSONValue.object(column: row[4]).compactMapValues { $0["to"] }
-            let fields = JSONValue.object(column: row[7]).merging(sent) { $1 }
-            try db.execute(
-                sql: "UPDATE link_state SET in_doubt = ? WHERE conversation_id = ? AND remote = ?",
-                arguments: [JSONValue.column(fields), row[1] as String, row[2] as String])
+            try doubt(row, db)
         }
         try db.execute(
             sql: "UPDATE change_feed SET deferred = 0 WHERE conversation_id = ? AND remote = ?",
             arguments: [row[1] as String, row[2] as String])
+    }
+
+    /// What the call carried may have arrived.
+    private static func doubt(_ row: Row, _ db: Database) throws {
+        guard row[21] == true else { return }
+        let sent = JSONValue.object(column: row[4]).compactMapValues { $0["to"] }
+        let numbers = (row[7] as String?).flatMap { try? JSONValue(stored: $0) }.flatMap(ByAttribute.init(column:))
+        let columns = LinkColumns(row, at: 13)
+        var record = columns.linkRecord
+        record.lost(sent, of: numbers ?? .init(repeating: 0))
+        var stored = StoredRecord()
+        stored.isFormer = columns.isFormer
+        try keep(record, in: stored, row[1], row[2], db)
     }
 
     /// Brings moments that a stepped clock has put out of reach back to now, frees feed entries whose call is not in flight, and rows
@@ -142,7 +152,7 @@ extension Store {
             + Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT o.id FROM outbox o WHERE o.behind = 2 AND NOT EXISTS (
+                    SELECT o.id FROM outbox o WHERE o.behind >= 2 AND NOT EXISTS (
                         SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id
                             AND f.remote IN ('', o.remote) AND f.deferred = 0)
                     """)

@@ -75,7 +75,7 @@ extension Store {
         }
     }
 
-    /// Deletes a page of what came back and has been worked off: events whose repetition nobody sends any more, and the record of what
+    /// Deletes a page of what came back and has been processed: events whose repetition nobody sends any more, and the record of what
     /// was taken over.
     /// - Returns: how many rows went.
     package func pruneInbound(before moment: Instant) async throws(StoreError) -> Int {

@@ -34,14 +34,27 @@ package struct StoredRun: Sendable, Equatable {
 package struct StoreStatus: Sendable, Equatable {
     package var remotes: [RemoteStatus]
     package var lastRun: StoredRun?
-    /// Entries of the change feed and the message feed that no run has worked off.
+    /// Entries of the change feed and the message feed that no run has processed.
     package var unplanned: Int
     /// Rows that the brake holds, and since when.
     package var heldByBrake = 0
     package var heldByBrakeSince: String?
+    /// Members that remotes refuse, and of how many conversations.
+    package struct RefusedMembers: Sendable, Equatable {
+        package var remote: String
+        package var members: [String]
+        package var rows: Int
+    }
+
+    package var refused: [RefusedMembers] = []
+    /// Ends that remotes report and that wait for somebody to look, because there are so many of them; and the remotes.
+    package var heldEnds = 0
+    package var heldEndsAt: [String] = []
     /// Entries of the feeds that were put aside because a key cannot be used, and the first of these keys.
     package var putAside = 0
     package var unreadable: [UnreadableKey] = []
+    /// Objects that several conversations link to.
+    package var shared: [SharedObject] = []
 }
 
 extension Store {
@@ -89,10 +102,25 @@ extension Store {
                     SELECT count(*), min(created_at) FROM outbox
                     WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'held' AND held_by = 'brake'
                     """)
+            let ends = try Row.fetchAll(
+                db, sql: "SELECT remote, count(*) FROM link_state WHERE braked_at IS NOT NULL GROUP BY remote ORDER BY remote")
+            let refused = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT remote, refused_members, count(*) FROM outbox
+                    WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'dead' AND refused_members IS NOT NULL
+                    GROUP BY remote, refused_members ORDER BY remote, refused_members
+                    """
+            ).map { row in
+                let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
+                return StoreStatus.RefusedMembers(remote: row[0], members: members, rows: row[2])
+            }
             let (putAside, unreadable) = try Store.putAside(db)
             return StoreStatus(
                 remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned,
-                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1], putAside: putAside, unreadable: unreadable)
+                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1], refused: refused,
+                heldEnds: ends.reduce(0) { $0 + ($1[1] as Int) }, heldEndsAt: ends.map { $0[0] }, putAside: putAside, unreadable: unreadable
+            )
         }
     }
 

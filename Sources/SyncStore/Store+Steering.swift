@@ -106,7 +106,8 @@ extension Store {
                             AND n.state <> 'discarded')
                         OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN ('', '-', o.remote))),
                     o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m
-                        WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id)
+                        WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id),
+                    o.refused_members IS NOT NULL, o.held_by IS 'undone', o.refused_members
                 FROM outbox o WHERE \(sql) AND o.id > ? ORDER BY o.id LIMIT ?
                 """, arguments: arguments + [id, size])
         var result = SteeringResult()
@@ -156,7 +157,8 @@ extension Store {
             let wasMoved: Bool = row[15]
             // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has
             // overtaken, or that was dropped: it may be out of date. While a link is gone nothing is planned for it, so its row may be, too.
-            return wasRefused || wasMoved || (isState && (hasSuccessor || wasDropped || isGone)) ? .planAgain : .sendAgain
+            // A refused member travels with whatever else is due.
+            return wasRefused || wasMoved || row[16] || (isState && (hasSuccessor || wasDropped || isGone)) ? .planAgain : .sendAgain
         }
     }
 
@@ -170,6 +172,11 @@ extension Store {
                 sql: "UPDATE link_state SET gone_at = NULL WHERE conversation_id = ? AND remote = ?",
                 arguments: [row[4] as String, row[5] as String])
         }
+        if action == .retry, row[16] {
+            let members = (row[18] as String?).flatMap { try? JSONValue(stored: $0) }?.arrayValue?.compactMap(\.stringValue) ?? []
+            try changeRecord(row[4], row[5], db) { $0.retryRefused(Set(members)) }
+        }
+        if action == .release, row[17] { try changeRecord(row[4], row[5], db) { $0.releaseHold() } }
         switch effect {
         case .drop:
             try discard(id, because: "discarded by hand", time: time, db)
@@ -199,6 +206,22 @@ extension Store {
         try db.execute(
             sql: "UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ? WHERE id = ?",
             arguments: [reason, time, time, id])
+    }
+
+    private static func changeRecord(
+        _ conversationID: String, _ remote: String, _ db: Database, _ change: (inout LinkRecord) -> Void
+    ) throws {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT \(LinkColumns.names) FROM link_state s WHERE s.conversation_id = ? AND s.remote = ?",
+            arguments: [conversationID, remote])
+        guard let row else { return }
+        let columns = LinkColumns(row, at: 0)
+        var record = columns.linkRecord
+        change(&record)
+        var stored = StoredRecord()
+        stored.isFormer = columns.isFormer
+        stored.record = columns.linkRecord
+        try keep(record, in: stored, conversationID, remote, db)
     }
 
     /// Puts what the row was about back on its feed.

@@ -33,6 +33,8 @@ package final class Store: Sendable {
     let lossState = Mutex<(loss: Loss?, tell: (@Sendable (Loss) -> Void)?)>((nil, nil))
     /// The copy that was made before the schema was changed; nil when nothing had to be changed.
     package let backupPath: String?
+    /// What bringing the schema up to date changed in rows that were there.
+    package let migrationCounts: [MigrationCount]
 
     package init(path: String, access: Access) throws(StoreError) {
         self.path = path
@@ -62,7 +64,7 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error, path: path)
         }
-        backupPath = try Store.prepareSchema(queue, access, path: path)
+        (backupPath, migrationCounts) = try Store.prepareSchema(queue, access, path: path)
         files = StoreFiles(path, withLog: access != .reading)
         // A checkpoint that a crash interrupted would hide what else is written to the file.
         if access == .migrating, !files.isSettled { try checkpoint() }
@@ -89,8 +91,10 @@ package final class Store: Sendable {
     /// Where the database is when all links are followed; its -wal file is beside it.
     package var realPath: String { files.realPath }
 
-    /// - Returns: where the copy is that was made before.
-    private static func prepareSchema(_ queue: DatabaseQueue, _ access: Access, path: String) throws(StoreError) -> String? {
+    /// - Returns: where the copy is that was made before, and how many rows were changed.
+    private static func prepareSchema(
+        _ queue: DatabaseQueue, _ access: Access, path: String
+    ) throws(StoreError) -> (backup: String?, counts: [MigrationCount]) {
         let migrator = Store.migrator
         do {
             let (applied, unknown, isNew) = try queue.read { db in
@@ -100,11 +104,11 @@ package final class Store: Sendable {
             }
             guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
             let missing = migrator.migrations.filter { !applied.contains($0) }
-            guard let first = missing.first else { return nil }
+            guard let first = missing.first else { return (nil, []) }
             guard access == .migrating else { throw StoreError.olderSchema(missing: missing) }
             let backup = isNew ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
             try migrator.migrate(queue)
-            return backup
+            return (backup, try queue.read { db in try MigrationCount.ofRows(db, in: missing) })
         } catch {
             throw StoreError(error, path: path)
         }

@@ -42,7 +42,7 @@ struct Application {
                 if index % 8 != 0 { try db.execute(sql: "INSERT INTO links VALUES (?, 'vg', ?, NULL)", arguments: [id, "convo-\(index)"]) }
                 if index % 10 == 1, user != nil { try write(message: "m\(index)", "Hello, is anybody there?", of: id, db) }
             }
-            // Two that cannot be sent as they are: an id that is no integer, a message by nobody.
+            // Two that cannot be sent as they are: an id that is not an integer, a message by nobody.
             try db.execute(sql: "UPDATE links SET remote_id = 'not-a-number' WHERE conversation_id = 'conv_2' AND remote = 'voicebot'")
             try write(message: "m_nobody", "Who am I?", of: "conv_9", db)
         }

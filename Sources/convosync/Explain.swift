@@ -59,10 +59,10 @@ enum ExplainView {
         let target = stored.link.map { [$0.remoteID, $0.agentID].compactMap { $0 }.joined(separator: " of agent ") } ?? "no link"
         var lines = ["\(Terminal.paint(stored.remote, .bold))  \(target)", "  next: \(remote.next)"]
         if !remote.fields.isEmpty {
-            var table = TextTable(header: ["FIELD", "BASE", "WANTED", "LAST SEEN", "DECISION", "BECAUSE"])
+            var table = TextTable(header: ["FIELD", "AGREED", "WANTED", "HELD THERE", "DECISION", "BECAUSE"])
             for field in remote.fields {
                 table.rows.append([
-                    .init(field.name), value(field.base), value(field.wanted), value(field.seen),
+                    .init(field.name), agreed(field), value(field.wanted), value(field.held),
                     .init(field.decision, field.decision == "due" || field.decision == "in_doubt" ? .yellow : nil), .init(field.rule),
                 ])
             }
@@ -81,9 +81,17 @@ enum ExplainView {
         return lines
     }
 
+    /// Ours, and theirs where it has another form.
+    private static func agreed(_ field: RemoteExplanation.Field) -> TextTable.Cell {
+        guard let ours = field.ours, let theirs = field.theirs, ours != theirs else { return value(field.ours) }
+        return .init("\(short(ours.text)) / \(short(theirs.text))")
+    }
+
+    private static func short(_ text: String) -> String { text.count > 40 ? "\(text.prefix(39))…" : text }
+
     private static func value(_ value: JSONValue?) -> TextTable.Cell {
         guard let text = value?.text else { return .init("-", .dim) }
-        return .init(text.count > 40 ? "\(text.prefix(39))…" : text)
+        return .init(short(text))
     }
 
     static func json(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> JSONValue {
@@ -109,8 +117,9 @@ enum ExplainView {
         let stored = remote.stored
         let fields = remote.fields.map { field -> (String, JSONValue) in
             let values: JSONObject = [
-                "base": field.base ?? .null, "wanted": field.wanted ?? .null, "seen": field.seen ?? .null,
-                "decision": .string(field.decision), "rule": .string(field.rule),
+                "base": field.ours ?? .null, "wanted": field.wanted ?? .null, "seen": field.held ?? .null,
+                "agreed": ["ours": field.ours ?? .null, "theirs": field.theirs ?? .null], "decision": .string(field.decision),
+                "rule": .string(field.rule),
             ]
             return (field.name, .object(values))
         }

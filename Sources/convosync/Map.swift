@@ -32,11 +32,6 @@ enum MapView {
         for remote in remotes where remote.profile.lens.isReadOnly { lines.append("\(remote.name): no status is ever written") }
         lines += ["", "What a word of a remote means here, where the conversation does not look like it already:"] + inbound(remotes).lines
         lines.append("* loses information: local words that look the same over there survive it, others become this one")
-        for remote in remotes {
-            for (word, before) in remote.profile.inboundMap.silentAfter.sorted(by: { $0.key < $1.key }) {
-                lines.append("\(remote.name): \(word) says nothing after \(before.sorted().joined(separator: " or "))")
-            }
-        }
         return lines
     }
 
@@ -59,7 +54,11 @@ enum MapView {
         for remote in remotes {
             for (word, cell) in remote.profile.inboundMap.cells.sorted(by: { $0.key < $1.key }) {
                 guard case .state(let status, let owner) = cell else {
-                    table.rows.append([.init(remote.name), .init(word), .init("(no statement)", .dim), .init("")])
+                    let isEnd = cell == .endsAI
+                    table.rows.append([
+                        .init(remote.name), .init(word), .init(isEnd ? "as before" : "(no statement)", .dim),
+                        .init(isEnd ? "none, if the AI has an open one; else as before" : ""),
+                    ])
                     continue
                 }
                 let loses = loses(word, remote)
@@ -95,14 +94,15 @@ enum MapView {
                 }),
             "inbound": .array(inbound.cells.sorted { $0.key < $1.key }.map { json($0.key, $0.value, remote) }),
             "never_over": .object(JSONObject(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) })),
-            "silent_after": .object(JSONObject(inbound.silentAfter.mapValues { .array($0.sorted().map(JSONValue.string)) })),
             "ambiguous": .array(map.ambiguous.keys.sorted().map(JSONValue.string)),
         ]
     }
 
     private static func json(_ word: String, _ cell: InboundMap.Cell, _ remote: RemoteConfiguration) -> JSONValue {
         guard case .state(let status, let owner) = cell else {
-            return ["word": .string(word), "status": "none", "owner": "unchanged", "loses_information": false]
+            return [
+                "word": .string(word), "status": "none", "owner": cell == .endsAI ? "ends_ai" : "unchanged", "loses_information": false,
+            ]
         }
         return [
             "word": .string(word), "status": .string(status.rawValue), "owner": .string(owner.rawValue),
@@ -118,6 +118,7 @@ extension InboundMap.OwnerImage {
         case .ai, .none, .human: rawValue
         case .unchanged: "as before"
         case .assignee: "human, if somebody is named; else as before"
+        case .named: "human, if somebody is named; else none"
         }
     }
 }

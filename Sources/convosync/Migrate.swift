@@ -14,6 +14,7 @@ struct Migrate: AsyncParsableCommand {
             let store = try Store(path: configuration.databasePath, access: .migrating)
             let applied = try await store.appliedMigrations()
             if let backup = store.backupPath { Terminal.print("the file as it was before is \(backup)") }
+            for count in store.migrationCounts { Terminal.print("\(count.subject): \(count.rows)") }
             Terminal.print("\(configuration.databasePath) is up to date: \(applied.joined(separator: ", "))")
         }
     }

@@ -30,7 +30,12 @@ extension OutboxAction {
             if !steering.dryRun, isConfirmed {
                 result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, now: now)
             }
-            show(result, steering.dryRun, isConfirmed, output)
+            // The brake works both ways: what a remote reports waits beside the rows.
+            var ends: Int?
+            if self == .release, filter.meansHeldEnds {
+                ends = try await store.releaseEnds(filter, dryRun: steering.dryRun || !isConfirmed, now: now)
+            }
+            show(result, ends: ends, steering.dryRun, isConfirmed, output)
         }
     }
 
@@ -42,12 +47,13 @@ extension OutboxAction {
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
 
-    private func show(_ result: SteeringResult, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions) {
+    private func show(_ result: SteeringResult, ends: Int?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions) {
         if output.json {
             print(
                 JSONValue.object([
                     "action": .string(rawValue), "dry_run": .bool(isDryRun),
                     "affected": .array(result.affected.map { .integer($0) }), "rows": .array(result.steps.map(\.json)),
+                    "ends": ends.map { .integer(Int64($0)) } ?? .null,
                     "skipped": .array(result.skipped.map { ["id": .integer($0.id), "reason": .string($0.reason)] }),
                 ]).printableText)
             return
@@ -57,6 +63,10 @@ extension OutboxAction {
         Terminal.print(
             "\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")"
                 + (isDryRun ? "" : list(result.affected)))
+        if let ends, ends > 0 {
+            Terminal.print(
+                "\(isDryRun || !isConfirmed ? "would take" : "takes") over the end of \(ends) conversation\(ends == 1 ? "" : "s")")
+        }
         if isDryRun, !result.steps.isEmpty { Terminal.print(table(result.steps)) }
         for skipped in result.skipped { Terminal.print("skipped \(skipped.id): it \(skipped.reason)") }
     }

@@ -52,7 +52,7 @@ final class PlanView: @unchecked Sendable {
         if item.finishes { finished.insert(ExactText(item.conversationID)) }
         switch (item.decision, item.source) {
         case (.upToDate, _): return
-        case (.send, .held): held += 1
+        case (.send, .held), (.hold, _): held += 1
         case (.send, _): calls += 1
         case (.refuse, _): refused += 1
         }
@@ -93,7 +93,7 @@ final class PlanView: @unchecked Sendable {
         }
         switch item.decision {
         case .upToDate: break
-        case .send(let planned):
+        case .send(let planned), .hold(let planned, _, _):
             object["operation"] = .string(planned.call.operation)
             object["method"] = .string(planned.call.method)
             object["path"] = .string(planned.call.path)
@@ -101,6 +101,10 @@ final class PlanView: @unchecked Sendable {
             object["fields"] = planned.delta.map { .object(changes($0, base: item.base)) } ?? .null
             if !planned.omissions.isEmpty {
                 object["omitted"] = .array(planned.omissions.map { ["field": .string($0.field), "reason": .string($0.reason)] })
+            }
+            if case .hold(_, let holder, let reason) = item.decision {
+                object["held_by"] = .string(holder.rawValue)
+                object["reason"] = .string(reason)
             }
         case .refuse(_, let refusal):
             object["refused"] = .string(refusal.reason)
@@ -125,7 +129,8 @@ final class PlanView: @unchecked Sendable {
             return []
         case .refuse(_, let refusal):
             return [Terminal.paint("\(item.remote)  \(item.conversationID)  cannot be sent: \(refusal.reason)", .red)]
-        case .send(let planned):
+        case .send(let planned), .hold(let planned, _, _):
+            if case .hold(_, let holder, _) = item.decision { source = "  (held: \(holder.rawValue))" }
             var lines = [
                 Terminal.paint("\(item.remote)  \(item.conversationID)  \(planned.call.method) \(planned.call.path)\(source)", .bold)
             ]

@@ -24,7 +24,8 @@ struct Status: AsyncParsableCommand {
             let configuration = try options.load()
             if watch { return try await StatusWatch(configuration: configuration).run() }
             let store = try Store(path: configuration.databasePath, access: .reading)
-            let status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+            var status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+            status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
             let now = SystemClock.now()
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
             if output.json {
@@ -38,6 +39,9 @@ struct Status: AsyncParsableCommand {
 
 /// `status` for people and for programs.
 enum StatusView {
+    /// Objects with several links that are shown one by one at most.
+    private static let sharedObjectLines = 10
+
     /// - Parameter gates: what the configuration says about the remotes.
     static func json(_ status: StoreStatus, _ gates: [String: RemoteGate.Settings], now: Instant) -> JSONValue {
         var remotes: JSONObject = [:]
@@ -61,8 +65,23 @@ enum StatusView {
         return [
             "remotes": .object(remotes), "unplanned": .integer(Int64(status.unplanned)), "last_run": status.lastRun.map(json) ?? .null,
             "held_by_brake": .integer(Int64(status.heldByBrake)), "held_by_brake_since": .nullable(status.heldByBrakeSince),
-            "unreadable": .integer(Int64(status.putAside)),
+            "refused": .array(
+                status.refused.map { refused in
+                    [
+                        "remote": .string(refused.remote), "members": .array(refused.members.map(JSONValue.string)),
+                        "rows": .integer(Int64(refused.rows)),
+                    ]
+                }),
+            "held_ends": .integer(Int64(status.heldEnds)), "held_ends_at": .array(status.heldEndsAt.map(JSONValue.string)),
+            "shared_objects": .array(status.shared.map(json)), "unreadable": .integer(Int64(status.putAside)),
             "unreadable_keys": .array(status.unreadable.map { ["hex": .string($0.hex), "problem": .string($0.problem)] }),
+        ]
+    }
+
+    private static func json(_ object: SharedObject) -> JSONValue {
+        [
+            "remote": .string(object.remote), "object": .string(object.remoteID), "agent": .nullable(object.agentID),
+            "conversations": .array(object.conversations.map(JSONValue.string)),
         ]
     }
 
@@ -97,6 +116,23 @@ enum StatusView {
                 Terminal.paint(
                     "the brake holds \(status.heldByBrake) rows\(since): convosync plan, then convosync outbox release --held-by brake "
                         + "or discard --held-by brake", .red))
+        }
+        for refused in status.refused {
+            lines.append(
+                Terminal.paint(
+                    "\(refused.remote) refuses \(refused.members.joined(separator: ", ")) of \(refused.rows) conversation"
+                        + "\(refused.rows == 1 ? "" : "s"): convosync outbox list --remote \(refused.remote) --state dead", .red))
+        }
+        if status.heldEnds > 0 {
+            lines.append(
+                Terminal.paint(
+                    "\(status.heldEnds) conversations are said to be over at \(status.heldEndsAt.joined(separator: ", ")), which waits for "
+                        + "somebody to look: convosync explain, then convosync outbox release --held-by brake", .red))
+        }
+        lines += status.shared.prefix(sharedObjectLines).map { Terminal.paint($0.text, .red) }
+        if status.shared.count > sharedObjectLines {
+            lines.append(
+                Terminal.paint("… and \(status.shared.count - sharedObjectLines) more shared objects: convosync status --json", .red))
         }
         if let first = status.unreadable.first {
             lines.append(

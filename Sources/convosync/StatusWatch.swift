@@ -42,7 +42,8 @@ struct StatusWatch {
     }
 
     private func look(at store: Store) async throws -> [String] {
-        let status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+        var status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+        status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
         let now = SystemClock.now()
         let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
         return [Terminal.paint("\(now.iso8601)  \(store.path)  (Ctrl-C ends)", .dim), ""] + StatusView.lines(status, gates, now: now)

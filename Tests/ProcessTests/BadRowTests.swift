@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `a voicebot id that is no integer`() async throws {
+    @Test func `a voicebot id that is not an integer`() async throws {
         try await check(
             "voicebot",
             break: { try await $0.write("UPDATE links SET remote_id = 'two' WHERE conversation_id = 'c2' AND remote = 'voicebot'") },

@@ -115,7 +115,9 @@ import Testing
             #expect(try await scenario.settle())
             try scenario.world.setOptions(on: "voicebot") { $0.token = nil }
             try scenario.act(at: "voicebot", on: 1, ["status": "done"])
-            try await daemon.event("status.adopted")
+            // What was done here was done after voicebot was last known to hold what it was told: it wins.
+            let event = try await daemon.event("conflict.resolved")
+            #expect(event["winner"] == "local")
         }
     }
 

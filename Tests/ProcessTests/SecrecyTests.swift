@@ -89,7 +89,7 @@ import Testing
         // The trace is not empty for another reason.
         #expect(trace["outbox.last_error"]?.contains("HTTP 400: cannot take [redacted] of [redacted]") == true)
         #expect(trace["outbox_attempts.response_excerpt"]?.contains("[redacted]") == true)
-        #expect(trace["log of run"]?.contains("delivery.attempted") == true)
+        #expect(trace["log of sync"]?.contains("delivery.attempted") == true)
     }
 
     @Test(arguments: [401, 404, 429, 500])

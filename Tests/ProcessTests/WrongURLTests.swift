@@ -183,7 +183,11 @@ import Testing
             try await scenario.addConversations(1...6)
             try await scenario.sync()
             try scenario.configure { $0["remotes.voicebot.paths", "get_conversation"] = "\"/wrong/{id}\"" }
-            for _ in 0..<2 { _ = try await scenario.run("sync") }
+            for _ in 0..<2 {
+                let result = try await scenario.run("sync")
+                #expect(result.events("poll.failed").first?["error"]?.string?.contains("see remotes.voicebot.url and paths") == true)
+                #expect(result.events("poll.unreadable").isEmpty, "nothing is known about any of them")
+            }
             #expect(try await scenario.number("SELECT count(*) FROM link_state WHERE gone_at IS NOT NULL") == 0)
             try await scenario.write("UPDATE conversations SET status = 'closed'")
             try await scenario.sync()

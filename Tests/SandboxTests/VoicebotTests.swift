@@ -47,7 +47,7 @@ struct VoicebotTests {
     }
 
     @Test(arguments: ["abc", "1.5", "-1", "007", "%31x"])
-    func `an id that is no integer is not found`(id: String) async throws {
+    func `an id that is not an integer is not found`(id: String) async throws {
         try await withSandbox { client async throws in
             #expect(try await client.patchVoicebot(id, ["status": "done"]).status == 404)
         }

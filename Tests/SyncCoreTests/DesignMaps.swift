@@ -31,11 +31,10 @@ enum DesignMaps {
 
     static let fin = StatusLens(
         outbound: StatusMap { _ in .noStatement },
-        inbound: InboundMap(
-            [
-                "thinking": .state(.open, .ai), "replying": .state(.open, .ai), "awaiting_user_reply": .state(.open, .ai),
-                "escalated": .state(.open, .none), "resolved": .state(.resolved, .unchanged), "complete": .state(.closed, .unchanged),
-            ], silentAfter: ["complete": ["resolved", "escalated"]]))
+        inbound: InboundMap([
+            "thinking": .state(.open, .ai), "replying": .state(.open, .ai), "awaiting_user_reply": .state(.open, .ai),
+            "escalated": .state(.open, .none), "resolved": .state(.resolved, .unchanged), "complete": .endsAI,
+        ]))
 }
 
 extension LocalState {

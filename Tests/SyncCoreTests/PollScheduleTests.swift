@@ -13,12 +13,12 @@ import Testing
         init(_ interval: Span? = .seconds(30), startingAt seconds: Int64 = 0) {
             schedule = PollSchedule(interval: interval, now: PollScheduleTests.at(seconds))
         }
-        func begin(_ seconds: Int64, hasRequests: Bool = false) -> PollSchedule.Look? {
-            schedule.begin(hasRequests: hasRequests, now: PollScheduleTests.at(seconds))
+        func begin(_ seconds: Int64, hasRequests: Bool = false, asksForList: Bool = false) -> PollSchedule.Look? {
+            schedule.begin(hasRequests: hasRequests, asksForList: asksForList, now: PollScheduleTests.at(seconds))
         }
         func begins(_ seconds: Int64) -> Bool { begin(seconds) == .list }
-        @discardableResult func ended(_ seconds: Int64, hasSingleFailures: Bool = false) -> Bool {
-            schedule.ended(hasSingleFailures: hasSingleFailures, now: PollScheduleTests.at(seconds))
+        @discardableResult func ended(_ seconds: Int64, hasSingleFailures: Bool = false, hasMore: Bool = false) -> Bool {
+            schedule.ended(hasSingleFailures: hasSingleFailures, hasMore: hasMore, now: PollScheduleTests.at(seconds))
         }
         @discardableResult func failed(_ seconds: Int64) -> Bool { schedule.failed(now: PollScheduleTests.at(seconds)) }
         @discardableResult func held(_ seconds: Int64, until: Int64?) -> Bool {
@@ -43,6 +43,54 @@ import Testing
         #expect(reader.ended(2))
         #expect(reader.begin(2, hasRequests: true) == .requests)
         #expect(!reader.ended(3))
+    }
+
+    @Test func `a burst that asks for the list costs one look at once, one every three seconds, and one after it`() {
+        let reader = Reader(nil)
+        var looks: [Int64] = []
+        var asked = false
+        // Twenty hooks a second for five seconds; the clock here has no parts of a second.
+        for second in Int64(0)...12 {
+            asked = asked || second < 5
+            guard asked else { continue }
+            if reader.begin(second, asksForList: true) == .requestedList {
+                looks.append(second)
+                asked = second < 4
+                reader.ended(second)
+            } else {
+                #expect(reader.nextAt == (looks.last ?? 0) + 3, "somebody has to set an alarm for who has asked")
+            }
+        }
+        #expect(looks == [0, 3, 6])
+        #expect(reader.begin(20, asksForList: true) == .requestedList)
+    }
+
+    @Test func `objects that are named again and again are read once a second`() {
+        let reader = Reader(nil)
+        #expect(reader.begin(0, hasRequests: true) == .requests)
+        reader.ended(0)
+        #expect(reader.begin(0, hasRequests: true) == nil)
+        #expect(reader.nextAt == 1)
+        #expect(reader.begin(1, hasRequests: true) == .requests)
+        // More than one look takes in do not wait.
+        reader.ended(1, hasMore: true)
+        #expect(reader.begin(1, hasRequests: true) == .requests)
+    }
+
+    @Test func `objects do not wait for the list that was asked for, nor does its interval`() {
+        let reader = Reader(nil)
+        #expect(reader.begin(0, asksForList: true) == .requestedList)
+        reader.ended(0)
+        #expect(reader.begin(1, hasRequests: true, asksForList: true) == .requests)
+        #expect(reader.nextAt == 3)
+        reader.ended(1)
+        #expect(reader.begin(3, hasRequests: true, asksForList: true) == .requestedList)
+        let polled = Reader(.seconds(2))
+        #expect(polled.begin(0, asksForList: true) == .list)
+        polled.ended(0)
+        #expect(polled.begin(1, asksForList: true) == nil)
+        #expect(polled.nextAt == 2)
+        #expect(polled.begin(2, asksForList: true) == .list)
     }
 
     @Test func `requests that fail rest longer and longer, and are due by themselves afterwards`() {
@@ -163,7 +211,8 @@ import Testing
             case 2 where wasReading: _ = schedule.failed(now: now)
             case 3 where wasReading: _ = schedule.held(until: Bool.random(using: &random) ? nil : now + .seconds(5), now: now)
             default:
-                let look = schedule.begin(hasRequests: Bool.random(using: &random), now: now)
+                let look = schedule.begin(
+                    hasRequests: Bool.random(using: &random), asksForList: Bool.random(using: &random), now: now)
                 #expect(!(look != nil && wasReading), "seed \(seed)")
                 begun += look != nil ? 1 : 0
             }

@@ -37,6 +37,46 @@ import Testing
         #expect(schedule.alarm(now: back + .seconds(5)) == [.startRun(.retry)])
     }
 
+    @Test func `a webhook call starts a run at once, and a burst of them one a second`() {
+        var schedule = idle()
+        var runs: [Int64] = []
+        func carryOut(_ actions: [RunSchedule.Action], _ milliseconds: Int64) {
+            guard actions == [.startRun(.request)] else { return }
+            runs.append(milliseconds)
+            _ = schedule.runEnded(nextDue: nil, hasFailed: false, now: start + .milliseconds(milliseconds))
+        }
+        for milliseconds in stride(from: Int64(0), to: 5000, by: 50) {
+            let now = start + .milliseconds(milliseconds)
+            carryOut(schedule.alarm(now: now), milliseconds)
+            carryOut(schedule.noticed(now: now), milliseconds)
+        }
+        #expect(runs == [0, 1000, 2000, 3000, 4000])
+        // The last one is not forgotten.
+        #expect(schedule.alarm(now: start + .milliseconds(4999)) == [.setAlarm(start + .seconds(5))])
+        #expect(schedule.alarm(now: start + .seconds(5)) == [.startRun(.request)])
+    }
+
+    @Test func `a webhook call during a run is processed by another one`() {
+        var schedule = idle()
+        #expect(schedule.noticed(now: start) == [.startRun(.request)])
+        #expect(schedule.noticed(now: start + .milliseconds(100)) == [])
+        #expect(
+            schedule.runEnded(nextDue: nil, hasFailed: false, now: start + .milliseconds(200)) == [.setAlarm(start + .seconds(1))])
+        // A run for another reason processes it as well.
+        #expect(schedule.requested(now: start + .milliseconds(300)) == [.startRun(.request)])
+        #expect(
+            schedule.runEnded(nextDue: nil, hasFailed: false, now: start + .milliseconds(400))
+                == [.setAlarm(start + .milliseconds(60_400))])
+    }
+
+    @Test func `a clock that is set back keeps no webhook call waiting for longer than a second`() {
+        var schedule = idle()
+        _ = schedule.noticed(now: start)
+        _ = schedule.noticed(now: start)
+        let back = start - .hours(3)
+        #expect(schedule.runEnded(nextDue: nil, hasFailed: false, now: back) == [.setAlarm(back + .seconds(1))])
+    }
+
     @Test func `changes are gathered, but never longer than the debounce`() {
         var schedule = idle()
         #expect(schedule.databaseChanged(now: start + .seconds(1)) == [.setAlarm(start + .milliseconds(1100))])

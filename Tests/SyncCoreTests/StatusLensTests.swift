@@ -45,13 +45,32 @@ import Testing
         Case(DesignMaps.helpdesk, "closed", .ended, .becomes(LocalState(.closed, .human))),
         Case(DesignMaps.helpdesk, "resolved", .closed, .becomes(.resolved)),
         Case(DesignMaps.helpdesk, "open", .nobody, .stays), Case(DesignMaps.helpdesk, "open", .ended, .becomes(.human)),
-        // fin is never told anything, so nothing looks like its words; the finer word of a class is kept all the same.
-        Case(DesignMaps.fin, "complete", .resolved, .finer), Case(DesignMaps.fin, "complete", .ended, .finer),
-        Case(DesignMaps.fin, "complete", .ai, .becomes(.closed)), Case(DesignMaps.fin, "resolved", .closed, .becomes(.resolved)),
+        // fin is never told anything, so nothing looks like its words.
+        Case(DesignMaps.fin, "complete", .resolved, .stays), Case(DesignMaps.fin, "complete", .human, .stays),
+        Case(DesignMaps.fin, "complete", .nobody, .stays), Case(DesignMaps.fin, "complete", .ai, .becomes(.nobody)),
+        Case(DesignMaps.fin, "resolved", .closed, .becomes(.resolved)),
         Case(DesignMaps.fin, "escalated", .ai, .becomes(.nobody)), Case(DesignMaps.fin, "replying", .ai, .stays),
     ])
     func `the image of a word`(_ test: Case) {
         #expect(test.lens.image(of: test.word, hasAssignee: test.hasAssignee, onto: test.local) == test.image)
+    }
+
+    @Test func `a person who is named takes up what nobody has, whatever the word looks like`() {
+        var lens = Self.voicebot
+        lens.inbound.cells["to-do"] = .state(.open, .named)
+        #expect(lens.put("to-do", hasAssignee: true, onto: .nobody) == .human)
+        #expect(lens.put("to-do", hasAssignee: true, onto: .human) == .human)
+        #expect(lens.put("to-do", onto: .human) == .nobody)
+        // Two owners share a word that means one of them: who is not named changes nothing, who is does.
+        lens.inbound.cells["in-progress"] = .state(.open, .human)
+        #expect(lens.image(of: "in-progress", hasAssignee: false, onto: .ai) == .stays)
+        #expect(lens.image(of: "in-progress", hasAssignee: true, onto: .ai) == .becomes(.human))
+    }
+
+    @Test func `the end of a conversation takes it from nobody`() {
+        var lens = Self.voicebot
+        lens.inbound.cells["done"] = .state(.closed, .none)
+        #expect(lens.put("done", onto: .human) == LocalState(.closed, .human))
     }
 
     @Test func `a word mapped to no statement is silent`() {

@@ -16,34 +16,60 @@ import Testing
         var second: Int64
     }
 
-    /// Delivers events one at a time, in this order, and works each off at once.
-    private func end(of order: [Event], skew: Span = .zero) async throws -> String {
+    /// Delivers events one at a time, in this order, and processes each at once.
+    /// - Parameters:
+    ///   - local: the conversation before, as values of status and assignee.
+    ///   - acts: SQL of the application, after so many events.
+    ///   - isFresh: the conversation is inserted after the events happened, and nobody has changed it since.
+    /// - Returns: status, assignee, and what Fin is known to have said last.
+    private func end(
+        of order: [Event], skew: Span = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:], isFresh: Bool = false
+    ) async throws -> String {
+        try await ends(of: [order], skew: skew, local: local, acts: acts, isFresh: isFresh)[0]
+    }
+
+    /// Each order with a conversation of its own.
+    private func ends(
+        of orders: [[Event]], skew: Span = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:], isFresh: Bool = false
+    ) async throws -> [String] {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let path = directory.appendingPathComponent("convosync.db").path
         let store = try Store(path: path, access: .migrating)
         let application = try DatabaseQueue(path: path)
-        let profile = RemoteProfile(name: "fin", kind: .fin, aiAssignees: ["agent_fin"])
+        let profile = RemoteProfile(name: "fin", kind: .fin, aiAssignees: ["agent_fin", "agent_two"], aiAssignee: "agent_fin")
         let remote = RemoteConfiguration(
             profile: profile, url: "https://fin.example.com", credential: .environment(variable: "FIN"), isEnabled: true,
             gate: .init(), limits: .init(), classifier: .init())
+        let adapter = remote.kind.adapter(profile)
         try await application.write { db in
-            try db.execute(sql: "INSERT INTO conversations (id, assignee_id) VALUES ('c1', 'agent_fin')")
+            for index in orders.indices {
+                try db.execute(sql: "INSERT INTO conversations (id, status, assignee_id) VALUES ('c\(index)', \(local))")
+            }
+            guard !isFresh else { return }
             try db.execute(
                 sql: "UPDATE local_changes SET status_changed_at = ?1, assignee_changed_at = ?1", arguments: [Self.start.iso8601])
         }
         var now = Self.start + .minutes(1)
-        for event in order {
+        for round in 0..<(orders.map(\.count).max() ?? 0) {
+            if let act = acts[round] { try await application.write { try $0.execute(sql: act) } }
             now = now + .milliseconds(50)
-            let at = Self.start + .seconds(event.second) + skew
-            let notice = Notice.status(conversationID: "c1", word: event.word, at: at, key: "\(event.word) \(event.second)")
-            _ = try await store.receive([notice], from: "fin", now: now)
-            let adapter = remote.kind.adapter(profile)
-            _ = try await store.workOffInbox(InboundContext(remotes: [remote.participation], now: now) { adapter.reconcile($0) })
+            let notices = orders.enumerated().compactMap { index, order -> Notice? in
+                guard round < order.count else { return nil }
+                let at = Self.start + .seconds(order[round].second) + skew
+                return .finStatus(conversationID: "c\(index)", word: order[round].word, at: at)
+            }
+            _ = try await store.receive(notices, from: "fin", now: now)
+            _ = try await store.processInbox(InboundContext(remotes: [remote.participation], now: now) { _ in adapter })
         }
         return try await application.read {
-            try String.fetchOne($0, sql: "SELECT status || ' ' || coalesce(assignee_id, '-') FROM conversations") ?? ""
+            try String.fetchAll(
+                $0,
+                sql: """
+                    SELECT c.status || ' ' || coalesce(c.assignee_id, '-') || coalesce(' ' || (s.record ->> '$.events.last.word'), '')
+                    FROM conversations c LEFT JOIN link_state s ON s.conversation_id = c.id ORDER BY c.rowid
+                    """)
         }
     }
 
@@ -57,17 +83,91 @@ import Testing
     }
 
     @Test(arguments: [
-        (["escalated", "complete"], "open -"), (["resolved", "complete"], "resolved agent_fin"),
-        (["replying", "escalated", "complete"], "open -"),
-        (["thinking", "replying", "awaiting_user_reply", "complete"], "closed agent_fin"),
-        (["replying", "resolved", "complete"], "resolved agent_fin"), (["complete"], "closed agent_fin"),
-        (["awaiting_user_reply", "thinking", "escalated"], "open -"),
+        (["escalated", "complete"], "open - complete"), (["resolved", "complete"], "resolved agent_fin complete"),
+        (["complete", "resolved"], "resolved agent_fin resolved"), (["complete", "escalated"], "open - escalated"),
+        (["replying", "escalated", "complete"], "open - complete"),
+        (["thinking", "replying", "awaiting_user_reply", "complete"], "open - complete"),
+        (["replying", "resolved", "complete"], "resolved agent_fin complete"), (["complete"], "open - complete"),
+        (["awaiting_user_reply", "thinking", "escalated"], "open - escalated"),
+        (["escalated", "complete", "thinking"], "open agent_fin thinking"), (["complete", "replying"], "open agent_fin replying"),
+        (["escalated", "resolved", "complete"], "resolved agent_fin complete"),
+        (["resolved", "escalated", "complete"], "resolved agent_fin complete"),
+        (["escalated", "complete", "resolved"], "resolved agent_fin resolved"),
     ])
     func `every order of arrival has the same end`(words: [String], expected: String) async throws {
         let events = words.enumerated().map { Event(word: $1, second: Int64($0) + 1) }
         for order in permutations(events) {
             #expect(try await end(of: order) == expected, "\(order.map(\.word))")
         }
+    }
+
+    @Test(arguments: [
+        (["escalated", "complete"], "open - complete"), (["resolved", "complete"], "resolved agent_fin complete"),
+        (["replying", "complete"], "open - complete"), (["resolved", "escalated", "complete"], "resolved agent_fin complete"),
+        (["thinking", "escalated"], "open - escalated"), (["awaiting_user_reply", "resolved"], "resolved agent_fin resolved"),
+    ])
+    func `the same for events of one millisecond`(words: [String], expected: String) async throws {
+        for order in permutations(words.map { Event(word: $0, second: 1) }) {
+            #expect(try await end(of: order) == expected, "\(order.map(\.word))")
+        }
+    }
+
+    @Test(arguments: ["'open', 'agent_fin'", "'open', 'jane'", "'closed', 'agent_fin'", "'ended', NULL"])
+    func `whatever Fin said, and whoever had the conversation, the order of arrival changes nothing`(local: String) async throws {
+        let words = ["replying", "resolved", "escalated", "complete"]
+        var sets: [[Event]] = []
+        for first in words {
+            for second in words where second != first {
+                for third in words where third != second && third != first {
+                    for dates: [Int64] in [[1, 2, 3], [1, 1, 2], [1, 2, 2]] {
+                        sets.append(zip([first, second, third], dates).map { Event(word: $0, second: $1) })
+                    }
+                }
+            }
+        }
+        let orders = sets.map(permutations)
+        let found = try await ends(of: orders.flatMap { $0 }, local: local)
+        for (index, set) in sets.enumerated() {
+            let ends = Set(found[(index * 6)..<(index * 6 + 6)])
+            #expect(ends.count == 1, "\(set.map { "\($0.word) \($0.second)" }): \(ends.sorted())")
+        }
+    }
+
+    // MARK: What people do meanwhile
+
+    @Test func `complete takes the conversation from no person, and finishes and reopens nothing`() async throws {
+        for (local, expected) in [
+            ("'open', 'jane'", "open jane complete"), ("'closed', 'agent_fin'", "closed agent_fin complete"),
+            ("'open', NULL", "open - complete"), ("'ended', 'jane'", "ended jane complete"),
+        ] {
+            #expect(try await end(of: [Event(word: "complete", second: 1)], local: local) == expected)
+        }
+    }
+
+    @Test func `the AI gets a conversation back that it resolved, unless somebody was assigned since`() async throws {
+        let events = [Event(word: "complete", second: 2), Event(word: "resolved", second: 1)]
+        #expect(try await end(of: events) == "resolved agent_fin complete")
+        let jane = "UPDATE conversations SET assignee_id = 'jane'"
+        #expect(try await end(of: events, acts: [1: jane]) == "resolved jane complete")
+        let nobody = "UPDATE conversations SET assignee_id = 'jane'; UPDATE conversations SET assignee_id = NULL"
+        #expect(try await end(of: events, acts: [1: nobody]) == "resolved - complete")
+        // Whoever closed it here has spoken later.
+        let closed = "UPDATE conversations SET status = 'closed'"
+        #expect(try await end(of: events, acts: [1: closed]) == "closed - complete")
+    }
+
+    @Test func `what happened before the conversation was inserted counts; what was changed here since wins`() async throws {
+        for (word, expected) in [
+            ("escalated", "open - escalated"), ("complete", "open - complete"), ("resolved", "resolved agent_fin resolved"),
+        ] {
+            let events = [Event(word: word, second: 1)]
+            #expect(try await end(of: events, isFresh: true) == expected)
+            let acts = [0: "UPDATE conversations SET status = 'closed', assignee_id = 'jane'"]
+            #expect(try await end(of: events, acts: acts, isFresh: true).hasPrefix("closed jane"), "\(word)")
+        }
+        // An INSERT OR REPLACE of a conversation that is there is a change of what it changes.
+        let replaced = [0: "INSERT OR REPLACE INTO conversations (id, status, assignee_id) VALUES ('c0', 'open', 'agent_two')"]
+        #expect(try await end(of: [Event(word: "complete", second: 1)], acts: replaced, isFresh: true) == "open agent_two complete")
     }
 
     @Test(arguments: [Span.minutes(5), Span(milliseconds: -300_000)])

@@ -20,14 +20,14 @@ import Testing
         let address = hooks.listener.address
         let response = try await onThread {
             let connection = try RawConnection(address)
-            connection.write("POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            connection.write("POST /hooks/vg HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
             let response = try connection.readResponse()
             try connection.waitForEnd()
             return response
         }
         #expect(response?.status == 408)
         await hooks.stop()
-        #expect(hooks.lines.contains { $0.contains("remote=fin reason=incomplete") }, "\(hooks.lines)")
+        #expect(hooks.lines.contains { $0.contains("remote=vg reason=incomplete") }, "\(hooks.lines)")
     }
 
     @Test func `bytes that trickle in buy no time`() async throws {
@@ -103,17 +103,57 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `more connections than are allowed wait for their turn`() async throws {
+    @Test func `connections that bring no verified call make room for those that do`() async throws {
+        let hooks = try await Hooks.start(
+            limits: Self.limits {
+                $0.connections = 4
+                $0.idle = .minutes(10)
+                $0.request = .minutes(10)
+            })
+        let address = hooks.listener.address
+        let proven = try await onThread {
+            let connection = try RawConnection(address)
+            connection.write(Hooks.fin(Hooks.status("c0")))
+            #expect(try connection.readResponse()?.status == 200)
+            return ObjectBox(connection: connection)
+        }
+        // Silent ones, and some that never end their request.
+        let idle = try await onThread {
+            try (0..<40).map { number in
+                let connection = try RawConnection(address)
+                if number % 2 == 0 { connection.write("POST /hooks/vg HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{") }
+                return ObjectBox(connection: connection)
+            }
+        }
+        for number in 1...5 { #expect(try await hooks.call(Hooks.fin(Hooks.status("c\(number)"))).status == 200) }
+        // The one that has brought a verified call is still there.
+        let again = try await onThread {
+            proven.connection.write(Hooks.fin(Hooks.status("c9")))
+            return try proven.connection.readResponse()?.status
+        }
+        #expect(again == 200)
+        withExtendedLifetime(idle) {}
+        await hooks.stop()
+    }
+
+    @Test func `where every connection has brought a verified call, further ones wait for their turn`() async throws {
         let hooks = try await Hooks.start(
             limits: Self.limits {
                 $0.connections = 2
                 $0.idle = .milliseconds(300)
             })
         let address = hooks.listener.address
-        let silent = try await onThread { try [RawConnection(address), RawConnection(address)].map(ObjectBox.init) }
-        // The silent ones are closed after a while; then there is room.
+        let proven = try await onThread {
+            try (0..<30).map { number in
+                let connection = try RawConnection(address)
+                connection.write(Hooks.fin(Hooks.status("c\(number)")))
+                _ = try connection.readResponse()
+                return ObjectBox(connection: connection)
+            }
+        }
+        // Idle ones are closed after a while; then there is room.
         #expect(try await hooks.call(Hooks.request("HEAD", "/hooks/fin")).status == 200)
-        withExtendedLifetime(silent) {}
+        withExtendedLifetime(proven) {}
         await hooks.stop()
     }
 

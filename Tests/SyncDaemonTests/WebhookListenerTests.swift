@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "no JSON \(Hooks.text)", "{}", #"{"event_name":5}"#, #"{"event_name":"fin_replied","conversation_id":"c"}"#,
+        "no JSON \(Hooks.text)", "{}", #"{"event_name":5}"#, #"{"event_name":"fin_replied","message":{"body":"b"}}"#,
         String(repeating: "[", count: 50_000), String(repeating: #"{"a":"#, count: 10_000), "\u{FEFF}{}", "",
     ])
     func `a signed body that is no event is answered 400`(body: String) async throws {
@@ -83,6 +83,56 @@ import Testing
         #expect(hooks.lines.contains { $0.contains("remote=fin reason=unreadable error=") }, "\(hooks.lines)")
     }
 
+    @Test func `a reply without a text is answered 200, its status is written down, and the log says so`() async throws {
+        let hooks = try await Hooks.start()
+        let bodies = [
+            #"{"event_name":"fin_replied","conversation_id":"c1","message":{"body":["\#(Hooks.text)"]},"status":"escalated","#
+                + #""created_at_ms":1737712800123}"#,
+            #"{"event_name":"fin_replied","conversation_id":"c2","message":null}"#,
+        ]
+        for body in bodies { #expect(try await hooks.call(Hooks.fin(body)).status == 200) }
+        let at = Instant(milliseconds: 1_737_712_800_123)
+        #expect(hooks.notices == [.finStatus(conversationID: "c1", word: "escalated", at: at)])
+        await hooks.stop()
+        for conversation in ["c1", "c2"] {
+            let lines = hooks.lines.filter { $0.contains("event=message.unusable remote=fin conversation=\(conversation) ") }
+            #expect(lines.count == 1, "\(hooks.lines)")
+        }
+    }
+
+    @Test func `calls without the right proof do not count for the rate`() async throws {
+        let now = Instant(milliseconds: 1_800_000_000_000)
+        var settings = Hooks.settings
+        settings.rate = RateLimit(calls: 2, period: .seconds(1))
+        let hooks = try await Hooks.start(settings, now: { now })
+        let code = String(repeating: "0", count: 64)
+        let forged = [
+            Hooks.request("POST", "/hooks/fin", ["X-Fin-Agent-API-Webhook-Signature: sha256=\(code)"], body: Hooks.status("c1")),
+            Hooks.request("POST", "/hooks/fin", body: Hooks.status("c1")),
+            Hooks.request("POST", "/hooks/vg", body: #"{"type":"x","payload":{"workspaceSecret":"wrong"}}"#),
+            Hooks.request("POST", "/hooks/helpdesk", ["X-Webhook-Key: wrong"], body: #"{"conversation_id":"h1"}"#),
+        ]
+        for _ in 0..<5 {
+            for request in forged {
+                let response = try await hooks.call(request)
+                #expect(response.status == 401)
+                #expect(response.fields["connection"] == "close", "who does not know the secret keeps no connection")
+            }
+        }
+        for _ in 0..<2 { #expect(try await hooks.call(Hooks.fin(Hooks.status("c1"))).status == 200) }
+        #expect(try await hooks.call(Hooks.fin(Hooks.status("c1"))).status == 429)
+        await hooks.stop()
+    }
+
+    @Test func `a call without a proof that could be right is answered before its body is there`() async throws {
+        let hooks = try await Hooks.start()
+        for path in ["fin", "voicebot", "helpdesk"] {
+            let head = "POST /hooks/\(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
+            #expect(try await hooks.call(head).status == 401)
+        }
+        await hooks.stop()
+    }
+
     @Test func `a body that is too large is not read`() async throws {
         let hooks = try await Hooks.start()
         let announced = "POST /hooks/fin HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n"
@@ -92,7 +142,7 @@ import Testing
         let address = hooks.listener.address
         let late = try await onThread {
             let connection = try RawConnection(address)
-            connection.write("POST /hooks/fin HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.write("POST /hooks/vg HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
             let chunk = "4000\r\n" + String(repeating: "a", count: 0x4000) + "\r\n"
             for _ in 0..<5 where !connection.write(chunk) { break }
             let response = try connection.readResponse()

@@ -11,11 +11,18 @@ import Testing
 
 /// The listener as the service uses it: from a configuration, into a real database, called by simulated remotes.
 @Suite struct WebhookServiceTests {
+    private final class Watch: Sendable {
+        private let moment = Mutex(SystemClock.now())
+        var now: Instant { moment.withLock { $0 } }
+        func skip(_ span: Span) { moment.withLock { $0 = $0 + span } }
+    }
+
     private final class Site: Sendable {
         let directory: URL
         let store: Store
         let record = Hooks.Record()
         let service: WebhookService
+        private let clock = Watch()
 
         init() throws {
             directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
@@ -23,9 +30,10 @@ import Testing
             let store = try Store(path: directory.appendingPathComponent("convosync.db").path, access: .migrating)
             self.store = store
             let record = record
+            let clock = clock
             service = WebhookService(
                 receive: { try await store.receive($0, from: $1, now: SystemClock.now()) },
-                onNews: { record.state.withLock { $0.news += 1 } }, log: Hooks.log(into: record), now: SystemClock.now)
+                onNews: { record.state.withLock { $0.news += 1 } }, log: Hooks.log(into: record), now: { clock.now })
             for name in ["token", "hook"] { try write(Hooks.secret, to: name) }
         }
 
@@ -50,6 +58,8 @@ import Testing
         func adopt(_ configuration: SyncDaemon.Configuration) async throws {
             await service.adopt(try await service.prepare(configuration))
         }
+
+        func skip(_ span: Span) { clock.skip(span) }
 
         var news: Int { record.state.withLock { $0.news } }
         var lines: [String] { record.state.withLock { $0.lines } }
@@ -148,12 +158,41 @@ import Testing
         try site.write("canary-rotated", to: "hook")
         try await site.adopt(try site.configuration(webhooks: ["fin"]))
         #expect(await site.service.address == address)
+        // The former secret counts for five more minutes, and a further reload changes nothing about that.
+        for _ in 0..<2 {
+            #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
+            #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"), secret: "canary-rotated")).status == 200)
+            site.skip(.minutes(3))
+            try await site.adopt(try site.configuration(webhooks: ["fin"]))
+        }
         #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 401)
         #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"), secret: "canary-rotated")).status == 200)
         #expect(try await Hooks.call(address, Hooks.request("HEAD", "/hooks/vg")).status == 404)
         try await site.adopt(try site.configuration(webhooks: []))
         #expect(await site.service.address == nil)
         #expect(throws: RawConnection.Failure.self) { try RawConnection(address) }
+        await site.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a secret whose file is replaced is in force by itself, and the former one for five minutes`()
+        async throws
+    {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let address = try #require(await site.service.address)
+        let (former, fresh) = (Hooks.fin(Hooks.status("c1")), Hooks.fin(Hooks.status("c1"), secret: "canary-rotated"))
+        #expect(try await Hooks.call(address, fresh).status == 401)
+        try site.write("canary-rotated", to: "hook")
+        try await Self.wait { site.lines.contains { $0.contains("event=webhook.secret_changed remote=fin") } }
+        while try await Hooks.call(address, fresh).status != 200 {}
+        #expect(try await Hooks.call(address, former).status == 200)
+        site.skip(.minutes(5))
+        #expect(try await Hooks.call(address, former).status == 401)
+        #expect(try await Hooks.call(address, fresh).status == 200)
+        // What is no secret leaves the one in force.
+        try site.write("two words", to: "hook")
+        try await Self.wait { site.lines.contains { $0.contains("event=webhook.secret_rejected remote=fin") } }
+        #expect(try await Hooks.call(address, fresh).status == 200)
         await site.stop()
     }
 

@@ -49,6 +49,7 @@ struct LawsByHand {
         case .human: .human
         case .unchanged: owner
         case .assignee: hasAssignee ? .human : owner
+        case .named: hasAssignee ? .human : .none
         }
     }
 

@@ -20,10 +20,6 @@ import Testing
             let written = adapter.read(
                 try JSONValue(text: text), of: DeliveryOutcome(.delivered, httpStatus: 200), delta: Delta(fields: [:]))
             #expect(written.observation == observation, "answer to a write, \(comment)")
-            #expect(adapter.knownAssignee(in: adapter.seenFields(observation)) == observation.assignee, comment)
-            if let field = adapter.assigneeField {
-                #expect(written.observed[field] == adapter.seenFields(observation)[field], comment)
-            }
         }
     }
 
@@ -97,7 +93,6 @@ import Testing
         let field = try #require(adapter.assigneeField)
         let fields = adapter.seenFields(Observation(assignee: .somebody(id)))
         #expect(fields[field]?.text == kept.text)
-        #expect(adapter.knownAssignee(in: fields) == .somebody(id))
     }
 
     /// vg's ids are texts. Kept as numbers they lose zeros, and never equal what a configured field sends.
@@ -108,23 +103,17 @@ import Testing
         #expect(fields["chatAssignedTo"] == .string(id))
     }
 
-    @Test(arguments: RemoteKind.allCases)
-    func `fields that say nothing about the assignee make nobody known`(_ kind: RemoteKind) {
-        let adapter = kind.adapter(Self.profile(kind))
-        #expect(adapter.knownAssignee(in: [:]) == .unknown)
-        guard let field = adapter.assigneeField else { return }
-        #expect(adapter.knownAssignee(in: [field: .null]) == .nobody)
-        #expect(adapter.knownAssignee(in: [field: [1]]) == .unknown)
-        #expect(adapter.knownAssignee(in: [field: true]) == .unknown)
-    }
-
     @Test func `reading who answers does not make it part of what is sent`() {
         let adapter = RemoteKind.vg.adapter(Self.profile(.vg))
-        let knowledge = RemoteKnowledge(
-            base: ["chatAssignedTo": "client_7"], inDoubt: ["chatAssignedTo"], seen: ["chatAssignedTo": "client_8"],
-            remoteAssigneeID: "client_9")
-        let projection = adapter.project(Conversation(id: "c1", assigneeID: "agent_jane"), knowing: knowledge)
-        #expect(projection.fields["chatAssignedTo"] == nil)
-        #expect(adapter.delta(wanted: projection.fields, knowing: knowledge).fields["chatAssignedTo"] == nil)
+        let conversation = Conversation(id: "c1", assigneeID: "agent_jane")
+        #expect(adapter.project(conversation, seats: .init("agent_jane", "client_9")).fields["chatAssignedTo"] == nil)
+        let snapshot = LinkSnapshot(
+            conversation, base: ["chatAssignedTo": "client_7"], inDoubt: ["chatAssignedTo": "client_7"],
+            seen: ["chatAssignedTo": "client_8"], seat: "client_9")
+        guard case .send(let planned) = adapter.plan(snapshot).decision else {
+            Issue.record("nothing is due")
+            return
+        }
+        #expect(planned.delta?.fields["chatAssignedTo"] == nil)
     }
 }

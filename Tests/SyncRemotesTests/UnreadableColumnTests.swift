@@ -16,11 +16,11 @@ import Testing
     }
 
     private func projection(
-        _ kind: RemoteKind, _ conversation: Conversation, fields: [String: String] = [:], knowing knowledge: RemoteKnowledge = .init()
+        _ kind: RemoteKind, _ conversation: Conversation, fields: [String: String] = [:], seats: TwoWayRules.Seats = .init()
     ) -> Projection {
         var profile = RemoteProfile(name: "r", kind: kind, agentID: "a")
         for (field, source) in fields { profile.fieldMap[field] = LocalSource(source) }
-        return kind.adapter(profile).project(conversation, knowing: knowledge)
+        return kind.adapter(profile).project(conversation, seats: seats)
     }
 
     private func omitted(_ projection: Projection) -> [String] {
@@ -34,9 +34,9 @@ import Testing
     }
 
     @Test func `voicebot depends on the status only`() {
-        let knowledge = RemoteKnowledge(remoteAssigneeID: "7")
-        #expect(projection(.voicebot, conversation([.tags: "T", .attributes: "A"], user: "U"), knowing: knowledge).omissions == [])
-        let projection = projection(.voicebot, conversation(everything), knowing: knowledge)
+        let seats = TwoWayRules.Seats("jane", 7)
+        #expect(projection(.voicebot, conversation([.tags: "T", .attributes: "A"], user: "U"), seats: seats).omissions == [])
+        let projection = projection(.voicebot, conversation(everything), seats: seats)
         #expect(omitted(projection) == ["status: S"])
         #expect(projection.fields == ["user_id": 7])
     }
@@ -64,8 +64,9 @@ import Testing
         let adapter = RemoteKind.helpdesk.adapter(RemoteProfile(name: "r", kind: .helpdesk))
         let base: Fields = ["attributes": ["k": 0], "tags": ["old"]]
         func due(_ conversation: Conversation) -> Fields {
-            let wanted = adapter.project(conversation, knowing: RemoteKnowledge(base: base)).fields
-            return adapter.delta(wanted: wanted, knowing: RemoteKnowledge(base: base)).fields
+            let decision = adapter.plan(LinkSnapshot(conversation, base: base)).decision
+            guard case .send(let planned) = decision else { return [:] }
+            return planned.delta?.fields ?? [:]
         }
         #expect(due(conversation(everything))["attributes"] == nil)
         #expect(due(conversation(everything))["tags"] == nil)

@@ -81,6 +81,24 @@ final class Bench: Sendable {
         try write("DELETE FROM change_feed; DELETE FROM message_feed")
     }
 
+    /// What calls of unknown fate carried: `field=[values]`.
+    func doubts() throws -> [String] {
+        try lines(
+            """
+            SELECT key || '=' || json_extract(value, '$.doubt') FROM link_state, json_each(fields)
+            WHERE json_type(value, '$.doubt') IS NOT NULL ORDER BY key
+            """)
+    }
+
+    /// The local images that were last agreed on: `field=value`.
+    func agreed() throws -> [String] {
+        try lines(
+            """
+            SELECT key || '=' || coalesce(json_extract(value, '$.ours'), 'null') FROM link_state, json_each(fields)
+            WHERE json_type(value, '$.ours') IS NOT NULL ORDER BY key
+            """)
+    }
+
     /// All outbox rows: `id|conversation|remote|state`.
     func outbox(_ condition: String = "1") throws -> [String] {
         try lines("SELECT id, conversation_id, remote, state FROM outbox WHERE \(condition) ORDER BY id")
@@ -112,11 +130,8 @@ final class Bench: Sendable {
         while try await store.planStates(.endOfRun, context).examined > 0 {}
     }
 
-    /// Reconciles nothing: what a remote reports only becomes what was seen.
     func inbound(now: Instant = Bench.start) -> InboundContext {
-        InboundContext(remotes: remotes, now: now) {
-            Verdict(kind: .silent, rule: "scripted", base: $0.knowledge.base, seen: $0.knowledge.seen)
-        }
+        InboundContext(remotes: remotes, now: now) { _ in Scripted() }
     }
 
     func exchange(
@@ -135,23 +150,14 @@ final class Bench: Sendable {
         try await exchange(remote, claim: count, now: now, process: process).claimed
     }
 
-    /// Ends a call as the deliverer does; an acknowledgement replaces the sent fields in the base.
+    /// Ends a call as the deliverer does.
     func finished(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, now: Instant = Bench.start) -> FinishedCall {
         var row = claimed.row
         var random = SystemRandomNumberGenerator()
         let policy = RetryPolicy(base: .zero, cap: .zero)
         let reason = row.finish(outcome, startedAt: now, now: now, policy: policy, timeout: .seconds(10), using: &random)
-        var acknowledgement: FinishedCall.Acknowledgement?
-        if outcome.outcome == .delivered {
-            let sent = claimed.delta?.fields ?? [:]
-            acknowledgement = FinishedCall.Acknowledgement(
-                base: claimed.knowledge.base.merging(sent) { _, new in new },
-                inDoubt: claimed.knowledge.attempted.filter { sent[$0.key] == nil },
-                seen: claimed.knowledge.seen.merging(outcome.observed) { _, new in new })
-        }
         return FinishedCall(
-            claimed: claimed, row: row, startedAt: now, finishedAt: now, outcome: outcome, error: reason ?? outcome.error,
-            acknowledgement: acknowledgement)
+            claimed: claimed, row: row, startedAt: now, finishedAt: now, outcome: outcome, error: reason ?? outcome.error)
     }
 
     @discardableResult
@@ -164,9 +170,25 @@ final class Bench: Sendable {
         try await plan(now: now)
         for remote in remotes {
             while let claimed = try await claim(remote.name, 1, now: now).first {
-                try await finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: now)
+                // The response dates the call and shows nothing.
+                try await finish(
+                    claimed, DeliveryOutcome(.delivered, httpStatus: 200, observation: Observation(changedAt: now)), now: now)
             }
         }
+    }
+
+    /// A conversation that every remote was told of, and that voicebot and vg were read to hold so: the first contact is over.
+    static func converged() async throws -> Bench {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        try await bench.converge()
+        for (remote, agent) in [("voicebot", nil), ("vg", "agent9")] {
+            let report = Report(
+                remote: remote, subject: .object(ReadRequest(remoteID: "r-c1", agentID: agent)), observation: Observation(word: "open"),
+                readAt: start)
+            _ = try await bench.store.reconcile([report], bench.inbound())
+        }
+        return bench
     }
 
     /// Exactly one claimed row, or a failed test.

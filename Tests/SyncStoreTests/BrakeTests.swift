@@ -95,7 +95,8 @@ import Testing
         try await bench.plan()
         try bench.write(
             """
-            UPDATE link_state SET base = '{"status":"open","title":null}', acknowledged_at = 'x';
+            UPDATE link_state SET acknowledged_at = 'x', record = '{"known":true}', fields =
+                '{"status":{"ours":"open","theirs":"open","held":"open"},"title":{"ours":null,"theirs":null,"held":null}}';
             UPDATE outbox SET state = 'delivered';
             UPDATE conversations SET status = 'closed';
             INSERT OR IGNORE INTO change_feed SELECT id, 'vg', 'now', 0 FROM conversations;

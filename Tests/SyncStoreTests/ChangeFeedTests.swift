@@ -147,4 +147,13 @@ import Testing
         try bench.write("UPDATE links SET agent_id = 'x' WHERE conversation_id = 'c1' AND remote = 'vg'")
         #expect(try bench.feed() == ["c1|vg|0"])
     }
+
+    @Test func `a row that makes a user known feeds the conversations in which the remote names him`() async throws {
+        let bench = try await Bench.converged()
+        try bench.write("UPDATE link_state SET unknown_user = '99' WHERE remote = 'voicebot'")
+        try bench.write("INSERT INTO assignees VALUES ('zoe', 'vg', '99')")
+        #expect(try bench.feed() == [])
+        try bench.write("INSERT INTO assignees VALUES ('zoe', 'voicebot', '99')")
+        #expect(try bench.feed() == ["c1|voicebot|0"])
+    }
 }

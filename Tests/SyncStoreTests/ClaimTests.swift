@@ -19,8 +19,8 @@ import Testing
         try bench.addConversations("c1")
         try await bench.plan()
         try bench.write(
-            "UPDATE link_state SET base = ?, in_doubt = ?, seen = ?",
-            ["{\"title\":\"x\"}", "{\"status\":\"closed\"}", "{\"status\":\"open\"}"])
+            "UPDATE link_state SET fields = ?",
+            [#"{"title":{"ours":"x","theirs":"x","held":"x"},"status":{"held":"open","doubt":["closed"]}}"#])
         let claimed = try await bench.claimOne("vg", process: 5)
         #expect(claimed.conversationID == "c1")
         #expect(claimed.remote == "vg")
@@ -28,9 +28,10 @@ import Testing
         #expect(claimed.body == "{\"status\":\"open\",\"title\":null}")
         #expect(claimed.idempotencyKey == "key-1")
         #expect(claimed.delta == Delta(fields: ["status": "open", "title": .null]))
-        let knowledge = RemoteKnowledge(
-            base: ["title": "x"], inDoubt: ["status"], attempted: ["status": "closed"], seen: ["status": "open"])
-        #expect(claimed.knowledge == knowledge)
+        let known = claimed.known.linkRecord
+        #expect(known["title"] == FieldRecord(ours: .value("x"), theirs: .value("x"), held: .value("x")))
+        #expect(known["status"] == FieldRecord(held: .value("open"), doubt: ["closed"]))
+        #expect(claimed.numbers == .init(repeating: LocalRow.firstNumber))
         #expect(claimed.row == OutboxRow(payload: .state, state: .sending, dueAt: Bench.start))
         #expect(claimed.lease >> 32 == 5, "the upper half of a fencing value names its process")
         #expect(claimed.leaseUntil == Bench.start + .seconds(60))

@@ -1,10 +1,12 @@
+import Foundation
 import GRDB
 import SyncCore
+import Synchronization
 import Testing
 
 @testable import SyncStore
 
-/// Events: written before the sender is answered, worked off in the order in which they happened, once each.
+/// Events: written before the sender is answered, processed in the order in which they happened, once each.
 @Suite struct InboxTests {
     private let reconciling = ReconcilingTests()
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
@@ -17,26 +19,26 @@ import Testing
         try await bench.store.receive(notices, from: "fin", now: Self.at(60))
     }
 
-    private func workOff(_ bench: Bench) async throws -> [Reconciled] {
-        try await bench.store.workOffInbox(reconciling.context(bench, now: Self.at(61)))
+    private func process(_ bench: Bench) async throws -> [Reconciled] {
+        try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61))).reconciled
     }
 
-    @Test func `events of one batch are worked off by their own time, whatever the order of arrival`() async throws {
+    @Test func `events of one batch are processed by their own time, whatever the order of arrival`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         #expect(try await receive(bench, [status("ended", 3), status("resolved", 1), status("closed", 2)]) == 3)
-        #expect(try await workOff(bench).map(\.verdict.word) == ["resolved", "closed", "ended"])
+        #expect(try await process(bench).map(\.verdict.word) == ["resolved", "closed", "ended"])
         #expect(try bench.lines("SELECT status FROM conversations") == ["ended"])
         #expect(try bench.lines("SELECT DISTINCT state, payload FROM inbox") == ["done|{}"])
     }
 
-    @Test func `a repetition is known by its key, also after it was worked off`() async throws {
+    @Test func `a repetition is known by its key, also after it was processed`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         #expect(try await receive(bench, [status("closed", 1), status("closed", 1)]) == 1)
-        _ = try await workOff(bench)
+        _ = try await process(bench)
         #expect(try await receive(bench, [status("closed", 1)]) == 0)
-        #expect(try await workOff(bench).isEmpty)
+        #expect(try await process(bench).isEmpty)
         // Another remote may use the same key.
         #expect(try await bench.store.receive([status("closed", 1)], from: "fin2", now: Self.at(60)) == 1)
     }
@@ -47,24 +49,143 @@ import Testing
         let first = Notice.message(conversationID: "c1", id: "m1", body: "Hello", at: Self.at(1), key: "m1")
         let again = Notice.message(conversationID: "c1", id: "m1", body: "Hello", at: Self.at(1), key: "m1 by another way")
         #expect(try await receive(bench, [first, again]) == 2)
-        _ = try await workOff(bench)
+        _ = try await process(bench)
         #expect(
             try bench.lines("SELECT id, conversation_id, author, body, created_at FROM messages") == [
-                "fin:m1|c1|fin|Hello|\(Self.at(1).iso8601)"
+                "fin/c1/m1|c1|fin|Hello|\(Self.at(1).iso8601)"
             ])
         // It is not sent back to where it comes from.
         #expect(try bench.lines("SELECT * FROM message_feed") == [])
         #expect(try bench.lines("SELECT payload FROM inbox") == ["{}", "{}"])
     }
 
+    // MARK: Messages
+
+    private func message(_ id: String, _ text: String, of conversation: String = "c1", _ seconds: Int64 = 1) -> Notice {
+        .message(conversationID: conversation, id: id, body: text, at: Self.at(seconds), key: "message:\(id):\(conversation) \(text)")
+    }
+
+    @Test func `messages of two conversations may have one id`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1", "c2")
+        _ = try await receive(bench, [message("1", "one"), message("1", "two", of: "c2"), message("1", "one")])
+        let result = try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61)))
+        #expect(result.collisions == [])
+        #expect(try bench.lines("SELECT conversation_id, body FROM messages ORDER BY 1") == ["c1|one", "c2|two"])
+    }
+
+    @Test func `no two conversations share a row, whatever their ids look like`() async throws {
+        let bench = try Bench()
+        let names = ["a", "a/b", "a%2Fb", "b", "a:b", "fin/a"]
+        for name in names { try bench.write("INSERT INTO conversations (id) VALUES (?)", [name]) }
+        for name in names {
+            for id in ["b/c", "c", "b%2Fc", "b:c"] { _ = try await receive(bench, [message(id, "\(name) \(id)", of: name)]) }
+        }
+        #expect(try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61))).collisions == [])
+        #expect(try bench.lines("SELECT count(*), count(DISTINCT body) FROM messages") == ["24|24"])
+    }
+
+    @Test func `the same id with another text in one conversation is told, once, and the first text stays`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        _ = try await receive(bench, [message("1", "one", of: "c1", 1), message("1", "two", of: "c1", 2)])
+        let collision = MessageCollision(remote: "fin", conversationID: "c1", messageID: "fin/c1/1")
+        #expect(try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61))).collisions == [collision])
+        _ = try await receive(bench, [message("1", "two", of: "c1", 2), message("1", "one", of: "c1", 1)])
+        #expect(try await bench.store.processInbox(reconciling.context(bench, now: Self.at(62))).collisions == [])
+        #expect(try bench.lines("SELECT body FROM messages") == ["one"])
+    }
+
+    @Test func `what an earlier version has written is not written again`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1", "c2", "c3")
+        // The row is there, was moved, or was deleted; the event of c2 was taken for a repetition of c1's.
+        try bench.write(
+            """
+            INSERT INTO messages (id, conversation_id, author, body) VALUES ('fin:1', 'c1', 'fin', 'one'), ('fin:2', 'c3', 'fin', 'moved');
+            INSERT INTO inbox (remote, kind, conversation_id, event_key, occurred_at, received_at, payload, state)
+            VALUES ('fin', 'message', 'c1', 'message:1', 1, '2026-01-01T00:00:00.000Z', '{}', 'done'),
+                ('fin', 'message', 'c1', 'message:2', 1, '2026-01-01T00:00:00.000Z', '{}', 'done'),
+                ('fin', 'message', 'c1', 'message:3', 1, '2026-01-01T00:00:00.000Z', '{}', 'done');
+            """)
+        _ = try await receive(
+            bench, [message("1", "one"), message("2", "moved"), message("3", "deleted"), message("1", "two", of: "c2")])
+        let result = try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61)))
+        #expect(result.collisions == [])
+        #expect(
+            try bench.lines("SELECT id, conversation_id, body FROM messages ORDER BY id") == [
+                "fin/c2/1|c2|two", "fin:1|c1|one", "fin:2|c3|moved",
+            ])
+        _ = try await receive(bench, [message("1", "another text")])
+        #expect(try await bench.store.processInbox(reconciling.context(bench, now: Self.at(62))).collisions.map(\.conversationID) == ["c1"])
+    }
+
+    // MARK: Events without a conversation
+
+    @Test func `events that wait go after a day, with what they say, and are counted`() async throws {
+        let bench = try Bench()
+        _ = try await receive(bench, [status("closed", 1), message("1", "a text")])
+        func process(after span: Span) async throws -> InboxResult {
+            try await bench.store.processInbox(reconciling.context(bench, now: Self.at(60) + span))
+        }
+        #expect(try await process(after: .hours(24)).dropped == [])
+        #expect(try bench.lines("SELECT count(*) FROM inbox WHERE state = 'waiting'") == ["2"])
+        #expect(
+            try await process(after: .hours(24) + .milliseconds(1)).dropped == [DroppedEvents(remote: "fin", reason: .age, count: 2)])
+        #expect(try bench.lines("SELECT * FROM inbox") == [])
+        // Should it come after all, and be told again, nothing keeps it out.
+        try bench.addConversations("c1")
+        _ = try await receive(bench, [message("1", "a text")])
+        _ = try await process(after: .hours(25))
+        #expect(try bench.lines("SELECT body FROM messages") == ["a text"])
+    }
+
+    @Test func `of more events than may wait the oldest go`() async throws {
+        let bench = try Bench()
+        var limits = WaitingLimits()
+        limits.count = 700
+        for batch in 0..<3 {
+            let strangers = (0..<500).map { status("closed", Int64($0), of: "stranger \(batch) \($0)") }
+            _ = try await bench.store.receive(strangers, from: batch == 0 ? "fin2" : "fin", now: Self.at(Int64(batch)))
+        }
+        let result = try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61)), waiting: limits)
+        #expect(
+            result.dropped == [
+                DroppedEvents(remote: "fin2", reason: .number, count: 500), DroppedEvents(remote: "fin", reason: .number, count: 300),
+            ])
+        #expect(try bench.lines("SELECT count(*), min(received_at) FROM inbox") == ["700|\(Self.at(1).iso8601)"])
+        #expect(try await bench.store.processInbox(reconciling.context(bench, now: Self.at(62)), waiting: limits).dropped == [])
+    }
+
+    @Test func `events of conversations that are here do not count as waiting`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        var limits = WaitingLimits()
+        limits.count = 0
+        _ = try await receive(bench, [status("closed", 1)])
+        let result = try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61)), waiting: limits)
+        #expect(result.dropped == [] && result.reconciled.count == 1)
+    }
+
+    @Test func `the INSERT of a conversation is no change that competes with what happened before it`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1", "c2")
+        try bench.write("UPDATE conversations SET status = 'resolved' WHERE id = 'c2'")
+        // Dated long before both rows were written.
+        let notices = ["c1", "c2"].map { Notice.status(conversationID: $0, word: "closed", at: Self.at(1), key: $0) }
+        _ = try await receive(bench, notices)
+        _ = try await process(bench)
+        #expect(try bench.lines("SELECT status FROM conversations ORDER BY id") == ["closed", "resolved"])
+    }
+
     @Test func `events wait for a conversation that is inserted later, and then come in their order`() async throws {
         let bench = try Bench()
         #expect(try await receive(bench, [status("closed", 2), status("resolved", 1)]) == 2)
-        #expect(try await workOff(bench).isEmpty)
+        #expect(try await process(bench).isEmpty)
         #expect(try bench.lines("SELECT DISTINCT state FROM inbox") == ["waiting"])
-        #expect(try await workOff(bench).isEmpty)
+        #expect(try await process(bench).isEmpty)
         try bench.addConversations("other", "c1")
-        #expect(try await workOff(bench).map(\.verdict.word) == ["resolved", "closed"])
+        #expect(try await process(bench).map(\.verdict.word) == ["resolved", "closed"])
         #expect(try bench.lines("SELECT status FROM conversations WHERE id = 'c1'") == ["closed"])
     }
 
@@ -73,7 +194,7 @@ import Testing
         try bench.addConversations("c1")
         let strangers = (0..<450).map { status("closed", Int64($0), of: "stranger \($0)") }
         #expect(try await receive(bench, strangers + [status("closed", 500)]) == 451)
-        #expect(try await workOff(bench).map(\.conversationID) == ["c1"])
+        #expect(try await process(bench).map(\.conversationID) == ["c1"])
     }
 
     @Test func `events of a deleted conversation go with it`() async throws {
@@ -82,7 +203,7 @@ import Testing
         _ = try await receive(bench, [status("closed", 1)])
         try bench.write("DELETE FROM conversations")
         #expect(try bench.lines("SELECT * FROM inbox") == [])
-        #expect(try await workOff(bench).isEmpty)
+        #expect(try await process(bench).isEmpty)
     }
 
     @Test func `replies that waited for Fin are looked at again when Fin says something else`() async throws {
@@ -99,7 +220,7 @@ import Testing
         _ = try await bench.exchange("fin", finished: [held], now: Self.at(1))
         #expect(try bench.lines("SELECT state, held_by FROM outbox WHERE remote = 'fin'") == ["held|fin"])
         _ = try await receive(bench, [status("resolved", 5, of: "another"), status("closed", 5)])
-        _ = try await workOff(bench)
+        _ = try await process(bench)
         #expect(
             try bench.lines("SELECT state, held_by, due_at FROM outbox WHERE remote = 'fin'") == ["pending|-|\(Self.at(61).iso8601)"])
     }

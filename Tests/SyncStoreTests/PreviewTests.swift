@@ -31,7 +31,7 @@ import Testing
     private func summary(_ items: [PlanPreview]) -> [String] {
         items.map { item in
             switch item.decision {
-            case .send(let planned): "\(item.conversationID) \(item.remote) \(planned.call.body.text)"
+            case .send(let planned), .hold(let planned, _, _): "\(item.conversationID) \(item.remote) \(planned.call.body.text)"
             case .refuse(_, let refusal): "\(item.conversationID) \(item.remote) refused: \(refusal.reason)"
             case .upToDate: "\(item.conversationID) \(item.remote) up to date"
             }
@@ -95,7 +95,7 @@ import Testing
         let id = try #require(pending.first.flatMap(Int64.init))
         let delta = "{\"status\":{\"from\":\"open\",\"to\":\"closed\"}}"
         #expect(items.map(\.source) == [.outbox(id: id, dueAt: Bench.start.iso8601, delta: delta)])
-        #expect(items.map(\.base) == [["status": "open", "title": .null]])
+        #expect(items.map(\.base) == [["status": "open", "title": .null, "user_id": .null]])
     }
 
     @Test func `a change that was taken back is not shown`() async throws {

@@ -9,12 +9,7 @@ import Testing
     private let reconciling = ReconcilingTests()
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
 
-    private func converged() async throws -> Bench {
-        let bench = try Bench()
-        try bench.addConversations("c1")
-        try await bench.converge()
-        return bench
-    }
+    private func converged() async throws -> Bench { try await Bench.converged() }
 
     @Test func `while a call is in flight nothing is concluded; the object is read again, and planned when the call has ended`()
         async throws
@@ -41,32 +36,19 @@ import Testing
         try await bench.plan(now: Self.at(1))
         let claimed = try await bench.claimOne("voicebot", now: Self.at(1))
         try await bench.finish(claimed, DeliveryOutcome(.retry, fate: .unknown, error: "timeout"), now: Self.at(2))
-        let doubts = "SELECT coalesce(in_doubt, '-') FROM link_state WHERE remote = 'voicebot'"
-        #expect(try bench.lines(doubts) == [#"{"status":"resolved"}"#])
-        let settling = InboundContext(remotes: bench.remotes, now: Self.at(3)) { snapshot in
-            var verdict = Verdict(kind: .echo, rule: "scripted", base: snapshot.knowledge.base, seen: snapshot.knowledge.seen)
-            #expect(snapshot.knowledge.attempted == ["status": "resolved"])
-            verdict.base["status"] = "resolved"
-            verdict.settled = ["status"]
-            return verdict
-        }
+        let doubts = "SELECT json_extract(fields, '$.status.doubt') FROM link_state WHERE remote = 'voicebot'"
+        #expect(try bench.lines(doubts) == [#"["resolved"]"#])
         let report = Report(
             remote: "voicebot", subject: .object(.init(remoteID: "r-c1")), observation: Observation(word: "resolved"), readAt: Self.at(3))
-        #expect(try await bench.store.reconcile([report], settling).count == 1)
+        #expect(try await bench.store.reconcile([report], bench.inbound(now: Self.at(3))).count == 1)
         #expect(try bench.lines(doubts) == ["-"])
     }
 
-    @Test func `an object that is gone is reported once, and nothing that was said about it counts any more`() async throws {
+    @Test func `nothing that was said about an object that is gone counts any more`() async throws {
         let bench = try await converged()
-        let object = ReadRequest(remoteID: "r-c1", agentID: "agent9")
-        #expect(try await bench.store.noteGone(object, at: .vg, now: Self.at(1)) == ["c1"])
-        #expect(try await bench.store.noteGone(object, at: .vg, now: Self.at(2)) == [])
+        try bench.write("UPDATE link_state SET gone_at = ? WHERE remote = 'vg'", [Self.at(1).iso8601])
         #expect(try await reconciling.report(bench, "vg", "ended", readAt: Self.at(3)).isEmpty)
         #expect(try await bench.store.nextInRotation(.vg, limit: 10) == [])
-        // The same id under another agent is another object.
-        try bench.write("UPDATE links SET agent_id = 'other' WHERE remote = 'vg'")
-        try await bench.converge(now: Self.at(4))
-        #expect(try await bench.store.noteGone(object, at: .vg, now: Self.at(5)) == [])
     }
 
     @Test func `the rotation comes by every linked object, and begins anew`() async throws {
@@ -87,12 +69,12 @@ import Testing
         let notice = Notice.changed(remoteID: "r-c1", agentID: nil)
         _ = try await bench.store.receive([notice], from: "voicebot", now: Self.at(1))
         _ = try await bench.store.receive([notice, notice], from: "voicebot", now: Self.at(3))
-        try await bench.store.endReadRequests([request], of: "voicebot", readAt: Self.at(2))
+        try await bench.store.endReadRequests([CompletedRead(request, beganAt: Self.at(2))], of: "voicebot")
         #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [request])
         // In the same millisecond nobody knows which came first.
-        try await bench.store.endReadRequests([request], of: "voicebot", readAt: Self.at(3))
+        try await bench.store.endReadRequests([CompletedRead(request, beganAt: Self.at(3))], of: "voicebot")
         #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [request])
-        try await bench.store.endReadRequests([request], of: "voicebot", readAt: Self.at(4))
+        try await bench.store.endReadRequests([CompletedRead(request, beganAt: Self.at(4))], of: "voicebot")
         #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [])
     }
 }

@@ -53,7 +53,7 @@ import Testing
         _ = try await bench.claimOne("vg")
         let now = Bench.start + .minutes(2)
         _ = try await bench.store.recover(now: now, isGone: isGone)
-        #expect(try bench.lines("SELECT base, in_doubt FROM link_state") == ["{}|{\"status\":\"open\",\"title\":null}"])
+        #expect(try bench.doubts() == [#"status=["open"]"#, "title=[null]"])
         #expect(try bench.lines("SELECT attempts, in_doubt_since FROM outbox") == ["0|-"], "no attempt, and no message")
         let attempts = try await bench.store.attempts(of: 1)
         #expect(attempts.map(\.outcome) == ["interrupted"])
@@ -63,14 +63,14 @@ import Testing
 
     @Test func `doubts add up and are gone with the acknowledgement`() async throws {
         let bench = try await states()
-        try bench.write("UPDATE link_state SET in_doubt = '{\"user_id\":\"7\"}'")
+        try bench.write("UPDATE link_state SET fields = '{\"user_id\":{\"doubt\":[\"7\"]}}'")
         _ = try await bench.claimOne("vg")
         _ = try await bench.store.recover(now: Bench.start + .minutes(2), isGone: isGone)
-        #expect(try bench.lines("SELECT in_doubt FROM link_state") == ["{\"status\":\"open\",\"title\":null,\"user_id\":\"7\"}"])
+        #expect(try bench.doubts() == [#"status=["open"]"#, "title=[null]", #"user_id=["7"]"#])
         let claimed = try await bench.claimOne("vg", now: Bench.start + .minutes(2))
         #expect(claimed.earlierTries == 1)
         try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
-        #expect(try bench.lines("SELECT in_doubt FROM link_state") == ["{\"user_id\":\"7\"}"])
+        #expect(try bench.doubts() == [#"user_id=["7"]"#])
     }
 
     @Test func `an interrupted message is in doubt from its claim on, and from its first one`() async throws {

@@ -25,25 +25,109 @@ extension RemoteParticipation {
     var disabled: RemoteParticipation { with { $0.isEnabled = false } }
 }
 
-/// A remote simple enough to see through: it takes status and title, and the remote's id of the assignee.
-enum Scripted {
+/// A remote simple enough to see through: it takes status and title, and the remote's id of the assignee, and its words are the local ones.
+struct Scripted: LinkDecisions {
     /// A link with this id is refused.
     static let refusedID = "refused"
 
-    static func decide(_ snapshot: LinkSnapshot) -> PlanDecision {
+    private static func rules(_ snapshot: LinkSnapshot) -> TwoWayRules {
+        let words = LocalStatus.allCases.map { ($0.rawValue, InboundMap.Cell.state($0, .unchanged)) }
+        let lens = StatusLens(
+            outbound: StatusMap { .word($0.status.rawValue) }, inbound: InboundMap(Dictionary(uniqueKeysWithValues: words)))
+        let seats = TwoWayRules.Seats(Fields(members: snapshot.seats.map { ($0.assigneeID, .string($0.remoteUserID)) }))
+        return TwoWayRules(
+            fields: [.init("status", .status), .init("user_id", .user), .init("title", .title)], lens: lens,
+            policy: .init(fields: [.status, .title], reopening: .message), seats: seats, aiAssignees: [], aiAssignee: nil,
+            unknownAssignee: "unknown",
+            isEventStream: snapshot.remote == "fin", areEndsHeld: snapshot.areEndsHeld
+        ) { values in
+            var image: Fields = ["status": .string(values.status.rawValue), "title": .nullable(values.title)]
+            let user = seats.user(of: values.assigneeID)
+            if user != .null { image["user_id"] = user }
+            return image
+        }
+    }
+
+    private static func outcome(_ decision: TwoWayDecision, _ snapshot: LinkSnapshot, _ reception: LinkRecord.Reception?) -> TwoWayOutcome {
+        var changes = Verdict.Changes()
+        let moved = decision.local.values.difference(from: snapshot.local.values)
+        if moved.contains(.status) { changes.status = decision.local.values.status }
+        if moved.contains(.assignee) { changes.assigneeID = .some(decision.local.values.assigneeID) }
+        if moved.contains(.title) { changes.title = decision.local.values.title }
+        let isUnmapped = decision.findings.contains(.init(.notUnderstood, .status))
+        let kind: Verdict.Kind =
+            switch reception {
+            case .overtaken?, .stale?: .stale
+            case .readAgain?: .readAgain
+            case .rolledBack?: .rolledBack
+            case .believed?, nil: isUnmapped ? .unmapped : changes.isEmpty ? .unchanged : .adopted
+            }
+        var verdict = Verdict(kind: kind, rule: "scripted", word: decision.link["status"].held.value?.stringValue)
+        verdict.changes = changes
+        verdict.mustPlan = !decision.send.isEmpty
+        verdict.mustRead = reception == .readAgain
+        return TwoWayOutcome(
+            record: decision.link, changes: changes, changedAt: moved.map { decision.local.changedAt[$0] }.max() ?? snapshot.now,
+            numbers: decision.local.numbers, verdict: verdict)
+    }
+
+    func plan(_ snapshot: LinkSnapshot) -> LinkPlan { Scripted.decide(snapshot) }
+
+    func reconcile(_ observation: Observation, began: Instant, _ snapshot: LinkSnapshot) -> TwoWayOutcome {
+        let rules = Scripted.rules(snapshot)
+        var record = snapshot.record
+        record.begin(rules, snapshot.local)
+        var values: Fields = [:]
+        values["status"] = observation.word.map(JSONValue.string)
+        values["title"] = observation.title.map(JSONValue.string)
+        if case .somebody(let id) = observation.assignee { values["user_id"] = .string(id) }
+        let reception = record.take(FieldReport(values: values, date: observation.changedAt, began: began), rules, now: snapshot.now)
+        let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
+        return Scripted.outcome(decision, snapshot, reception)
+    }
+
+    func acknowledge(
+        _ sent: Fields, _ response: Observation?, began: Instant, numbers: ByAttribute<Int64>, _ snapshot: LinkSnapshot
+    ) -> TwoWayOutcome {
+        let rules = Scripted.rules(snapshot)
+        var record = snapshot.record
+        record.begin(rules, snapshot.local)
+        var values: Fields = [:]
+        values["status"] = response?.word.map(JSONValue.string)
+        _ = record.acknowledged(
+            .init(sent: sent, shown: FieldReport(values: values, date: response?.changedAt, began: began)), of: numbers, rules,
+            now: snapshot.now)
+        return Scripted.outcome(TwoWayDecision(record, snapshot.local, rules, now: snapshot.now), snapshot, nil)
+    }
+
+    func refused(
+        _ sent: Fields, naming named: Set<String>, numbers: ByAttribute<Int64>, _ snapshot: LinkSnapshot
+    ) -> (record: LinkRecord, refused: LinkRecord.Refused) {
+        var record = snapshot.record
+        let refused = record.refused(sent, naming: named, of: numbers, status: "status")
+        return (record, refused)
+    }
+
+    static func decide(_ snapshot: LinkSnapshot) -> LinkPlan {
+        let rules = rules(snapshot)
+        var record = snapshot.record
+        record.begin(rules, snapshot.local)
+        let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now)
+        let planned = planDecision(
+            decision.send, snapshot, finishes: record.likely("status") == "open" && (decision.send["status"] ?? "open") != "open")
+        return LinkPlan(decision: planned, outcome: outcome(decision, snapshot, nil))
+    }
+
+    private static func planDecision(_ send: Fields, _ snapshot: LinkSnapshot, finishes: Bool) -> PlanDecision {
         let placeholder = OutboundCall(operation: "update", method: "PATCH", path: "/", body: [:])
-        let conversation = snapshot.conversation
-        var wanted: Fields = ["status": .string(conversation.status.rawValue), "title": .nullable(conversation.title)]
-        wanted["user_id"] = snapshot.knowledge.remoteAssigneeID.map(JSONValue.string)
-        let delta = Delta(wanted: wanted, base: snapshot.knowledge.base, inDoubt: snapshot.knowledge.inDoubt)
-        guard !delta.isEmpty else { return .upToDate(omissions: []) }
+        guard !send.isEmpty else { return .upToDate(omissions: []) }
         if let problem = snapshot.linkProblem { return .refuse(placeholder, problem) }
         if snapshot.link.remoteID == refusedID { return .refuse(placeholder, Refusal("links.remote_id is refused")) }
         let path = "/\(snapshot.remote)/\(snapshot.link.agentID ?? "")/\(snapshot.link.remoteID)"
         return .send(
             PlannedCall(
-                call: OutboundCall(operation: "update", method: "PATCH", path: path, body: .object(delta.fields)), delta: delta,
-                finishes: snapshot.knowledge.base["status"] == "open" && (delta.fields["status"] ?? "open") != "open"))
+                call: OutboundCall(operation: "update", method: "PATCH", path: path, body: .object(send)), delta: Delta(fields: send),
+                finishes: finishes))
     }
 
     /// Needs a user, and moves a taken timestamp on as fin's adapter does.

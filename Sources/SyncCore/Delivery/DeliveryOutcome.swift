@@ -39,10 +39,12 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var waitNote: String?
     /// Set for a 404 or 405: what it says does not exist. What follows from it is ``AbsenceWatch``'s to decide.
     package var absence: Absence?
-    /// What the answer says about the remote's present state, by field name.
-    package var observed: Fields
-    /// The same, with the remote's own times, for reconciling; nil where the answer holds no conversation.
+    /// Set where the remote refuses a call because of what it carries.
+    package var refusal: RefusedMembers?
+    /// What the response says about the object; nil where it holds none.
     package var observation: Observation?
+    /// Set where the response is about another object: then nothing of it is in ``observed`` and ``observation``.
+    package var stray: StrayReport?
     /// Fields whose answered value differs from the one sent.
     package var drift: [String]
     /// Parts of an accepted call that the remote did not take (Fin's `errors.*`).
@@ -52,7 +54,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
 
     package init(
         _ outcome: OutcomeClass, fate: CallFate = .notApplied, httpStatus: Int? = nil, error: String? = nil,
-        notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, waitNote: String? = nil, absence: Absence? = nil, observed: Fields = [:],
+        notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, waitNote: String? = nil, absence: Absence? = nil,
         observation: Observation? = nil,
         drift: [String] = [], partialErrors: [String] = [],
         responseExcerpt: String? = nil
@@ -65,10 +67,19 @@ package struct DeliveryOutcome: Equatable, Sendable {
         self.quotaResetsAt = quotaResetsAt
         self.waitNote = waitNote
         self.absence = absence
-        self.observed = observed
         self.observation = observation
         self.drift = drift
         self.partialErrors = partialErrors
         self.responseExcerpt = responseExcerpt
+    }
+}
+
+/// The members of a call that a remote refuses (400, 422).
+package struct RefusedMembers: Equatable, Sendable {
+    /// By their names in the delta; empty where the response names none.
+    package var members: Set<String>
+
+    package init(members: Set<String> = []) {
+        self.members = members
     }
 }

@@ -32,6 +32,8 @@ package enum Holder: String, CaseIterable, Sendable, Codable {
     case fin
     /// The run that wrote it reached further than the brake lets pass.
     case brake
+    /// The remote has undone what the row says so often that it is not said again by itself.
+    case undone
 }
 
 /// Whether a row carries the state of a conversation or an event.

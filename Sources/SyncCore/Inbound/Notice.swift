@@ -3,7 +3,7 @@ package enum Notice: Equatable, Sendable {
     /// Fin says where a conversation stands.
     /// - key: the same for a repetition of the same event. at: the remote's time.
     case status(conversationID: String, word: String, at: Instant, key: String)
-    /// Fin wrote something. `id` is unique among the remote's messages.
+    /// Fin wrote something. `id` is unique among the messages of its conversation.
     case message(conversationID: String, id: String, body: String, at: Instant, key: String)
     /// An object changed: it has to be read. `agentID` only where the remote has agents.
     case changed(remoteID: String, agentID: String?)

@@ -29,10 +29,13 @@ package struct Observation: Equatable, Sendable {
     package var changedAt: Instant?
     /// When the end user last wrote, as far as the remote knows: evidence for a reopening.
     package var lastUserMessageAt: Instant?
+    /// When anybody last wrote, and how often the end user has answered, as far as the remote counts: growth is what says something.
+    package var lastMessageAt: Instant?
+    package var interactions: Int64?
 
     package init(
         word: String? = nil, assignee: Assignee = .unknown, title: String? = nil, tags: [String]? = nil, changedAt: Instant? = nil,
-        lastUserMessageAt: Instant? = nil
+        lastUserMessageAt: Instant? = nil, lastMessageAt: Instant? = nil, interactions: Int64? = nil
     ) {
         self.word = word
         self.assignee = assignee
@@ -40,6 +43,8 @@ package struct Observation: Equatable, Sendable {
         self.tags = tags
         self.changedAt = changedAt
         self.lastUserMessageAt = lastUserMessageAt
+        self.lastMessageAt = lastMessageAt
+        self.interactions = interactions
     }
 }
 
@@ -56,7 +61,7 @@ package struct AdoptionPolicy: Equatable, Sendable {
 
     /// What reopens a finished conversation, besides an act at the local table.
     package enum Reopening: String, CaseIterable, Sendable {
-        /// A message of the end user that is newer than the end of the conversation.
+        /// What the end user has done since the conversation was finished, or a person over there who took it up by name after that.
         case message
         /// Any change at the remote.
         case always

@@ -1,47 +1,43 @@
-/// Everything that reconciling one report with one conversation depends on.
-package struct InboundSnapshot: Sendable {
-    package var remote: String
-    package var conversation: Conversation
-    package var observation: Observation
-    package var knowledge: RemoteKnowledge
-    /// When the remote was last seen.
-    package var seenAt: Instant?
-    /// Set for a report that comes after one which the remote dates later: that later moment.
-    package var overtakenAt: Instant?
-    /// When status or assignee of the conversation last changed here.
-    package var localChangedAt: Instant
-    /// When the status did.
-    package var statusChangedAt: Instant
-    package var lastUserMessageAt: Instant?
-    /// The local assignee that `assignees` names for the person whom the remote reports.
-    package var reportedAssigneeID: String?
+/// What a decision about one conversation at one remote leads to here, besides what is sent.
+package struct TwoWayOutcome: Sendable {
+    /// What is known of the link from now on.
+    package var record: LinkRecord
+    package var changes: Verdict.Changes
+    /// When the adopted changes count as made (the remote's date, or when it was read), and their numbers: for the attributes that change.
+    package var changedAt: Instant
+    package var numbers: ByAttribute<Int64>
+    package var verdict: Verdict
+    /// The user whom the remote names and the id map does not know.
+    package var unknownUser: String?
+    /// Members of an earlier call of which it is known now that the remote refuses them.
+    package var refused: Set<String> = []
 
-    package init(
-        remote: String, conversation: Conversation, observation: Observation, knowledge: RemoteKnowledge = .init(), seenAt: Instant? = nil,
-        overtakenAt: Instant? = nil, localChangedAt: Instant, statusChangedAt: Instant? = nil,
-        lastUserMessageAt: Instant? = nil, reportedAssigneeID: String? = nil
-    ) {
-        self.remote = remote
-        self.conversation = conversation
-        self.observation = observation
-        self.knowledge = knowledge
-        self.seenAt = seenAt
-        self.overtakenAt = overtakenAt
-        self.localChangedAt = localChangedAt
-        self.statusChangedAt = statusChangedAt ?? localChangedAt
-        self.lastUserMessageAt = lastUserMessageAt
-        self.reportedAssigneeID = reportedAssigneeID
+    package init(record: LinkRecord, changes: Verdict.Changes = .init(), changedAt: Instant, numbers: ByAttribute<Int64>, verdict: Verdict)
+    {
+        self.record = record
+        self.changes = changes
+        self.changedAt = changedAt
+        self.numbers = numbers
+        self.verdict = verdict
     }
 }
 
-/// What a report leads to.
+/// A decision for people: what was decided, and why.
 package struct Verdict: Equatable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
-        case unmapped, silent, unchanged, echo, first, kept, adopted, refused
+        case unmapped, silent, unchanged, first, kept, adopted, refused
         /// Both sides changed; the rule says who lost.
         case conflict
+        /// What the remote says cannot be understood, or is not taken over.
+        case left
+        /// Too many conversations were said to be over: it waits for somebody to look.
+        case braked
         /// Older than what is known already.
         case stale
+        /// It may show a former state: the object is read once more.
+        case readAgain = "read_again"
+        /// An older state that stays: the remote was set back.
+        case rolledBack = "rolled_back"
     }
 
     /// A column of `conversations` and its new value.
@@ -75,19 +71,22 @@ package struct Verdict: Equatable, Sendable {
     package var changes = Changes()
     /// Columns besides status and assignee that are taken over; ``kind`` and ``rule`` speak of the status.
     package var otherFields: [String] = []
-    /// What the remote is known to hold after this.
-    package var base: Fields
-    package var seen: Fields
-    /// Fields that are not in doubt any more.
-    package var settled: Set<String> = []
+    /// Both sides changed the title: who won, "local" or "remote".
+    package var titleWinner: String?
+    /// Fields of which a read has shown that the remote stores them in another form than they were sent in.
+    package var drift: [String] = []
+    /// The remote's value was sent back too often: its row is held.
+    package var isHeldBack = false
+    /// With this end the brake on what comes back engages.
+    package var engagesBrake = false
     /// The remote does not hold what is wanted: plan the conversation for it.
     package var mustPlan = false
+    /// The object has to be read again.
+    package var mustRead = false
 
-    package init(kind: Kind, rule: String, word: String? = nil, base: Fields, seen: Fields) {
+    package init(kind: Kind, rule: String, word: String? = nil) {
         self.kind = kind
         self.rule = rule
         self.word = word
-        self.base = base
-        self.seen = seen
     }
 }

@@ -1,4 +1,4 @@
-/// Everything that planning one conversation for one remote depends on.
+/// Everything that a decision about one conversation at one remote depends on.
 package struct LinkSnapshot: Sendable {
     package var conversationID: String
     package var remote: String
@@ -6,21 +6,43 @@ package struct LinkSnapshot: Sendable {
     /// Why nothing can be sent along the link; nil where something can.
     package var linkProblem: Refusal?
     package var conversation: Conversation
-    package var knowledge: RemoteKnowledge
+    /// Status, assignee and title with the number and the time of their last changes.
+    package var local: LocalRow
+    package var record: LinkRecord
+    /// The rows of `assignees` that matter: of the present assignee, and of whoever the remote names.
+    package var seats: [Seat]
     /// The row that already stands for this conversation at this remote, if any.
     package var standing: StandingRow?
+    /// So many conversations are over at the remote that somebody has to look before that is taken over.
+    package var areEndsHeld: Bool
+    package var now: Instant
 
     package init(
-        conversationID: String, remote: String, link: Link, linkProblem: Refusal? = nil, conversation: Conversation,
-        knowledge: RemoteKnowledge, standing: StandingRow? = nil
+        conversationID: String, remote: String, link: Link, linkProblem: Refusal? = nil, conversation: Conversation, local: LocalRow,
+        record: LinkRecord = .init(), seats: [Seat] = [], standing: StandingRow? = nil, areEndsHeld: Bool = false, now: Instant
     ) {
         self.conversationID = conversationID
         self.remote = remote
         self.link = link
         self.linkProblem = linkProblem
         self.conversation = conversation
-        self.knowledge = knowledge
+        self.local = local
+        self.record = record
+        self.seats = seats
         self.standing = standing
+        self.areEndsHeld = areEndsHeld
+        self.now = now
+    }
+}
+
+/// A row of the id map `assignees`, for one remote.
+package struct Seat: Equatable, Sendable {
+    package var assigneeID: String
+    package var remoteUserID: String
+
+    package init(assigneeID: String, remoteUserID: String) {
+        self.assigneeID = assigneeID
+        self.remoteUserID = remoteUserID
     }
 }
 
@@ -83,6 +105,8 @@ package enum PlanDecision: Equatable, Sendable {
     /// The remote knows everything already.
     case upToDate(omissions: [Omission])
     case send(PlannedCall)
+    /// It would be sent, but waits for somebody or something.
+    case hold(PlannedCall, holder: Holder, reason: String)
     /// It cannot be sent: the call as far as it could be worked out, and why not.
     case refuse(OutboundCall, Refusal)
 }
@@ -92,6 +116,8 @@ package enum OutboxChange: Equatable, Sendable {
     case none
     /// Write a new pending row; it replaces the standing one.
     case insert(PlannedCall)
+    /// Write a new held row with the reason; it replaces the standing one.
+    case insertHeld(PlannedCall, holder: Holder, reason: String)
     /// Write a new dead row with the reason; it replaces the standing one.
     case insertRefused(OutboundCall, Refusal)
     /// The standing row has become pointless.
@@ -99,7 +125,7 @@ package enum OutboxChange: Equatable, Sendable {
 
     /// - A row that would say the same as the standing one is not written again, whatever became of that one.
     /// - A standing row that nothing wants any more is discarded; that its fields may have arrived all the same is the business of
-    ///   ``RemoteKnowledge/inDoubt``.
+    ///   ``FieldRecord/doubt``.
     package init(_ decision: PlanDecision, standing: StandingRow?) {
         switch (decision, standing) {
         case (.upToDate, nil):
@@ -108,10 +134,16 @@ package enum OutboxChange: Equatable, Sendable {
             self = .discardStanding(reason: "not needed any more: the remote already has what is wanted")
         case (.send(let planned), let standing?)
         where standing.path.hasSameBytes(as: planned.call.path) && standing.body.hasSameBytes(as: planned.call.body.text)
-            && !standing.wasRefused:
+            && !standing.wasRefused && standing.holder != .undone:
             self = .none
         case (.send(let planned), _):
             self = .insert(planned)
+        case (.hold(let planned, let holder, _), let standing?)
+        where standing.path.hasSameBytes(as: planned.call.path) && standing.body.hasSameBytes(as: planned.call.body.text)
+            && standing.holder == holder:
+            self = .none
+        case (.hold(let planned, let holder, let reason), _):
+            self = .insertHeld(planned, holder: holder, reason: reason)
         case (.refuse(_, let refusal), let standing?) where standing.state == .dead && standing.error.hasSameBytes(as: refusal.text):
             self = .none
         case (.refuse(let call, let refusal), _):
@@ -129,4 +161,15 @@ extension Refusal {
     package static let prefix = "not sendable: "
     /// The text for `outbox.last_error`.
     package var text: String { Refusal.prefix + reason }
+}
+
+/// What planning a conversation for a remote leads to: a decision about the outbox, and what is known and changed besides.
+package struct LinkPlan: Sendable {
+    package var decision: PlanDecision
+    package var outcome: TwoWayOutcome
+
+    package init(decision: PlanDecision, outcome: TwoWayOutcome) {
+        self.decision = decision
+        self.outcome = outcome
+    }
 }

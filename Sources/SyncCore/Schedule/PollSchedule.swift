@@ -19,19 +19,30 @@ package struct PollSettings: Equatable, Sendable {
 /// | event                  | what was asked for is read                             | the list is read                                |
 /// |------------------------|--------------------------------------------------------|-------------------------------------------------|
 /// | start                  | at once                                                | at once                                         |
+/// | asked, for objects     | ``objectSpacing`` after such a look began, else at once | –                                              |
+/// | asked, for the list    | –                                                      | ``listSpacing`` after it was last read for somebody who asked, else at once |
 /// | ended                  | when somebody asks                                     | an interval after it was begun                  |
 /// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after it was begun                  |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
 ///
+/// So a burst of hooks costs one read at once, some while it goes on, and one after it.
+///
 /// Invariants: one look at a time; who asks during a look is not forgotten; a moment that a clock step has put out of reach comes
 /// within its bound.
 package struct PollSchedule: Equatable, Sendable {
-    /// What a look takes in; the list brings what was asked for with it.
+    /// What a look takes in; the list brings the objects that were asked for with it.
     package enum Look: Equatable, Sendable {
+        /// The objects that were asked for.
         case requests
+        /// The list, because somebody asked for it.
+        case requestedList
+        /// The list, because it is time.
         case list
     }
+
+    package static let objectSpacing = Span.seconds(1)
+    package static let listSpacing = Span.seconds(3)
 
     /// What failed by itself, while other reads were answered, is asked for again after that.
     package static let restAfterSingleFailure = Span.seconds(10)
@@ -45,6 +56,11 @@ package struct PollSchedule: Equatable, Sendable {
     private var listAt: Instant?
     /// Nothing is read before that moment.
     private var restsUntil: Instant?
+    /// Nobody who asks is served before that.
+    private var objectsFrom: BoundedWait?
+    private var requestedListFrom: BoundedWait?
+    /// When those can be served who have asked.
+    private var servesAt: Instant?
     private var present: Look?
     private var wasAskedAgain = false
     private var failures: Int64 = 0
@@ -58,11 +74,14 @@ package struct PollSchedule: Equatable, Sendable {
 
     /// When something is due by itself: the list, or what a rest keeps waiting. Nil while nothing is.
     package var nextAt: Instant? {
-        [listAt.map { max($0, restsUntil ?? $0) }, restsUntil].compactMap { $0 }.min()
+        [listAt, servesAt, restsUntil].compactMap { $0.map { max($0, restsUntil ?? $0) } }.min()
     }
 
     /// What to read now; the look counts as begun. Nil: nothing is due, or a look is in progress.
-    package mutating func begin(hasRequests: Bool, now: Instant) -> Look? {
+    /// - Parameters:
+    ///   - hasRequests: objects were asked for.
+    ///   - asksForList: the list was.
+    package mutating func begin(hasRequests: Bool, asksForList: Bool = false, now: Instant) -> Look? {
         guard present == nil else {
             wasAskedAgain = true
             return nil
@@ -70,12 +89,24 @@ package struct PollSchedule: Equatable, Sendable {
         repair(now: now)
         if let restsUntil, now < restsUntil { return nil }
         restsUntil = nil
+        servesAt = nil
         if let interval, let moment = listAt, now >= moment {
             listAt = now + interval
             present = .list
-        } else if hasRequests {
+        } else if asksForList, requestedListFrom.isOver(now: now) {
+            present = .requestedList
+        } else if hasRequests, objectsFrom.isOver(now: now) {
             present = .requests
         }
+        if present != nil { objectsFrom = BoundedWait(until: now + PollSchedule.objectSpacing, now: now) }
+        if asksForList, present == .list || present == .requestedList {
+            requestedListFrom = BoundedWait(until: now + PollSchedule.listSpacing, now: now)
+        }
+        let waiting = [
+            hasRequests && present == nil ? objectsFrom?.until : nil,
+            asksForList && (present == nil || present == .requests) ? requestedListFrom?.until : nil,
+        ]
+        servesAt = waiting.compactMap { $0 }.min()
         return present
     }
 
@@ -85,9 +116,11 @@ package struct PollSchedule: Equatable, Sendable {
         if let moment = restsUntil, moment - now > max(PollSchedule.longestRest, interval ?? .zero) { restsUntil = nil }
     }
 
+    /// - Parameter hasMore: more objects were asked for than a look takes: the next one need not wait.
     /// - Returns: whether somebody has to look again: what is left, or what a rest keeps waiting.
-    package mutating func ended(hasSingleFailures: Bool = false, now: Instant) -> Bool {
+    package mutating func ended(hasSingleFailures: Bool = false, hasMore: Bool = false, now: Instant) -> Bool {
         failures = 0
+        if hasMore { objectsFrom = nil }
         if hasSingleFailures { restsUntil = now + PollSchedule.restAfterSingleFailure }
         return finish()
     }
@@ -114,4 +147,8 @@ package struct PollSchedule: Equatable, Sendable {
         present = nil
         return wasAskedAgain || restsUntil != nil
     }
+}
+
+extension BoundedWait? {
+    fileprivate mutating func isOver(now: Instant) -> Bool { self?.isOver(now: now) ?? true }
 }

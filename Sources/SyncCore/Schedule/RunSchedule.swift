@@ -7,7 +7,7 @@ package enum RunCause: String, CaseIterable, Sendable {
     case change
     /// A row falls due again, or a remote that waited opens.
     case retry
-    /// `convosync sync`, or a reload.
+    /// `convosync sync`, a reload, or a webhook call.
     case request
 }
 
@@ -18,7 +18,9 @@ package enum RunCause: String, CaseIterable, Sendable {
 /// | idle     | alarm             | running, when something is due; else the alarm is set again  |
 /// | idle     | databaseChanged   | idle, due after the debounce (counted from the first change) |
 /// | idle     | requested         | running                                                      |
+/// | idle     | noticed           | running, or idle and due ``noticeSpacing`` after a run that a notice caused |
 /// | running  | databaseChanged, requested | running, and another run follows at once            |
+/// | running  | noticed           | running, and another run follows, ``noticeSpacing`` after this one began if it was for a notice |
 /// | running  | alarm, the debounce after a change | running; the lanes look for what is due: the run may be waiting for a remote |
 /// | running  | runEnded          | idle                                                         |
 /// | any      | stop              | stopped: no further run                                      |
@@ -35,12 +37,18 @@ package struct RunSchedule: Equatable, Sendable {
         case stopped
     }
 
+    /// Between runs that webhook calls cause: however many come, they do not cause a run each.
+    package static let noticeSpacing = Span.seconds(1)
+
     private let interval: Span
     private let debounce: Span
     private var nextInterval: Instant
     private var changeDue: Instant?
     /// While running: when the lanes are told of a change.
     private var lookDue: Instant?
+    /// When what webhook calls brought is processed.
+    private var noticeDue: Instant?
+    private var noticesFrom: BoundedWait?
     private var retryDue: BoundedWait?
     private var pendingRequest: RunCause?
     private var isRunning = false
@@ -78,6 +86,12 @@ package struct RunSchedule: Equatable, Sendable {
         return proceed(now: now)
     }
 
+    /// A webhook call has brought something, which is written down.
+    package mutating func noticed(now: Instant) -> [Action] {
+        if noticeDue == nil { noticeDue = noticesFrom.map { max($0.until, now) } ?? now }
+        return proceed(now: now)
+    }
+
     /// - Parameters:
     ///   - nextDue: when the next row falls due or a remote opens; nil when nothing waits.
     ///   - hasFailed: the run could not do its work; the next one waits a second, after further failures up to a minute.
@@ -105,11 +119,14 @@ package struct RunSchedule: Equatable, Sendable {
         // A clock that stepped back would put everything out of reach.
         nextInterval = min(nextInterval, now + interval)
         if let changeDue { self.changeDue = min(changeDue, now + debounce) }
+        if let noticeDue { self.noticeDue = min(noticeDue, noticesFrom?.end(now: now) ?? now) }
         let retryAt = retryDue?.end(now: now)
         guard let cause = dueCause(retryAt: retryAt, now: now) else {
-            return [.setAlarm([nextInterval, changeDue, retryAt].compactMap { $0 }.min() ?? nextInterval)]
+            return [.setAlarm([nextInterval, changeDue, noticeDue, retryAt].compactMap { $0 }.min() ?? nextInterval)]
         }
         isRunning = true
+        if noticeDue != nil { noticesFrom = BoundedWait(until: now + RunSchedule.noticeSpacing, now: now) }
+        noticeDue = nil
         pendingRequest = nil
         changeDue = nil
         retryDue = nil
@@ -118,6 +135,7 @@ package struct RunSchedule: Equatable, Sendable {
 
     private func dueCause(retryAt: Instant?, now: Instant) -> RunCause? {
         if let pendingRequest { return pendingRequest }
+        if let noticeDue, now >= noticeDue { return .request }
         if let changeDue, now >= changeDue { return .change }
         if let retryAt, now >= retryAt { return .retry }
         return now >= nextInterval ? .interval : nil

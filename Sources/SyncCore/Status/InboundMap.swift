@@ -9,11 +9,16 @@ package struct InboundMap: Equatable, Sendable {
         case unchanged
         /// A person where the remote names an assignee; nothing otherwise.
         case assignee
+        /// Whoever the remote names, else nobody.
+        case named
     }
 
     /// One cell of the map.
     package enum Cell: Hashable, Sendable {
         case state(LocalStatus, OwnerImage)
+        /// The AI's part is over: an open conversation that the AI has is nobody's, any other stays as it is; written `"ends_ai"` in the
+        /// configuration. The default of fin's `complete`, which "does not close the conversation" (docs/remotes.md, "fin").
+        case endsAI
         /// The word is known and says nothing; written `"none"` in the configuration.
         case noStatement
     }
@@ -21,14 +26,8 @@ package struct InboundMap: Equatable, Sendable {
     /// Words without a cell are *unmapped*: nothing is done because of them, and they are reported.
     package var cells: [String: Cell]
 
-    /// Words that say nothing when they follow certain others: word → words before it.
-    ///
-    /// The default of fin: `complete` says nothing after `resolved` or `escalated`, because it ends every conversation.
-    package var silentAfter: [String: Set<String>]
-
-    package init(_ cells: [String: Cell] = [:], silentAfter: [String: Set<String>] = [:]) {
+    package init(_ cells: [String: Cell] = [:]) {
         self.cells = cells
-        self.silentAfter = silentAfter
     }
 
     package subscript(word: String) -> Cell? { cells[word] }

@@ -1,165 +1,206 @@
-/// Plays every single change at every system through all remotes, with the decisions of the program itself, and looks whether each
-/// remote is written at most once and all come to rest.
+/// Plays every single change at every system through all remotes, by the rule of the program itself, and looks whether each remote is
+/// written at most once and all come to rest.
 ///
-/// The search is finite: 12 local states × changes (11 local ones, or a word with or without an assignee at one remote) × the
-/// spellings in which a remote may show what was written to it.
+/// The search is finite: 12 local states × changes (every other state or person here; every status value with nobody, or with either of two
+/// people, at one remote) × whether there is evidence for reopening × the spellings in which a remote shows what it was sent. What makes
+/// no difference in a play is not varied.
 package struct RestSearch {
     /// One remote in the play.
     private struct Side {
-        var remote: NamedLens
-        var word: String
-        var hasAssignee = false
-        var base: String
-        var known: String
+        var remote: Int
+        var station: Int
         var writes = 0
+        var isAdopted = false
+    }
+
+    private enum Step {
+        case changed(from: LocalValues, to: LocalValues)
+        case became(LocalValues)
+        case said(remote: Int, word: String, user: JSONValue?)
+        case wrote(remote: Int, sent: Fields, shown: String)
     }
 
     private struct Play {
-        var local: LocalState
+        var row: Int
         var sides: [Side]
         /// What happened, for the counter-example.
-        var trace: [String]
-        /// Which spelling remotes answer with, where there are several.
-        var spelling: Int
-        var isEvident: Bool
-        /// The remote whose word was last taken over: the likely culprit.
-        var adoptedFrom: String?
+        var steps: [Step] = []
+        /// The remote whose status value was last adopted: the likely culprit.
+        var adoptedFrom: Int?
+        var asksForEvidence = false
+        var dependsOnSpelling = false
     }
 
     private let remotes: [NamedLens]
+    private let moves: RestMoves
     /// After so many rounds a play that still moves will not stop.
     private static let rounds = 4
-    private static let epoch = Instant(milliseconds: 0)
 
     package init(remotes: [NamedLens]) {
         self.remotes = remotes
+        moves = RestMoves(remotes: remotes)
     }
 
     /// The first counter-example of each remote.
-    package func violations() -> [StatusLaws.Violation] {
+    package func violations() -> [StatusLaws.Violation] { violations(among: Array(remotes.indices)) }
+
+    /// The same as if only some of the remotes were configured.
+    func violations(among indices: [Int]) -> [StatusLaws.Violation] {
         var found: [StatusLaws.Violation] = []
-        for start in LocalState.all {
-            for spelling in 0..<2 {
-                for isEvident in [false, true] {
-                    let play = Play(
-                        local: start, sides: remotes.map { side($0, at: start) }, trace: [], spelling: spelling, isEvident: isEvident)
-                    for violation in changes(of: play).compactMap(run) where !found.contains(where: { $0.remote == violation.remote }) {
-                        found.append(violation)
-                    }
+        for state in LocalState.all {
+            let row = moves.stations.row(at: state.values)
+            let start = Play(row: row, sides: indices.map { Side(remote: $0, station: moves.start($0, at: row)) })
+            for change in localChanges(of: start) + remoteChanges(of: start) {
+                for violation in outcomes(of: change) where !found.contains(where: { $0.remote == violation.remote }) {
+                    found.append(violation)
                 }
             }
         }
         return found
     }
 
-    /// A remote that agrees with a local state.
-    private func side(_ remote: NamedLens, at state: LocalState) -> Side {
-        let word: String
-        if case .word(let sent) = remote.lens.outbound[state] {
-            word = sent
-        } else {
-            let words = remote.lens.inbound.cells.keys.sorted()
-            word = words.first { remote.lens.put($0, onto: state) == state } ?? words.first ?? ""
+    private func values(_ row: Int) -> LocalValues { moves.stations.row(row).values }
+
+    // MARK: Changes
+
+    private func localChanges(of start: Play) -> [Play] {
+        let present = values(start.row)
+        let others =
+            LocalState.all.map(\.values)
+            + LocalStatus.allCases.flatMap { status in
+                secondPerson(start).map { LocalValues(status: status, assigneeID: $0.id) }
+            }
+        return others.filter { $0 != present }.map { values in
+            var changed = start
+            changed.row = moves.stations.row(start.row, changedTo: values)
+            changed.steps = [.changed(from: present, to: values)]
+            return changed
         }
-        return Side(remote: remote, word: word, base: word, known: word)
     }
 
-    private func changes(of play: Play) -> [Play] {
-        var plays: [Play] = []
-        for state in LocalState.all where state != play.local {
-            var changed = play
-            changed.local = state
-            changed.trace = ["\(play.local.name) → \(state.name)"]
-            plays.append(changed)
-        }
-        for index in play.sides.indices {
-            for word in play.sides[index].remote.lens.inbound.cells.keys.sorted() where word != play.sides[index].word {
-                for hasAssignee in [false, true] {
-                    var changed = play
-                    changed.sides[index].word = word
-                    changed.sides[index].hasAssignee = hasAssignee
-                    changed.trace = ["\(play.sides[index].remote.name) `\(word)`"]
-                    plays.append(changed)
+    private func remoteChanges(of start: Play) -> [Play] {
+        start.sides.indices.flatMap { position in
+            let side = start.sides[position]
+            let (word, user) = (moves.stations[side.station].word, moves.stations[side.station].user)
+            let cells = remotes[side.remote].lens.inbound.cells.sorted { $0.key < $1.key }
+            return cells.flatMap { newWord, cell in
+                users(beside: cell, user, start).filter { newWord != word || $0 != user }.map { newUser in
+                    var changed = start
+                    changed.sides[position].station = moves.stations.station(side.station, changedTo: newWord, user: newUser)
+                    changed.steps = [.said(remote: side.remote, word: newWord, user: newUser == user ? nil : newUser)]
+                    return changed
                 }
             }
         }
-        return plays
     }
 
-    private func run(_ play: Play) -> StatusLaws.Violation? {
-        var play = play
-        for _ in 0..<RestSearch.rounds {
-            let before = play.trace.count
-            for index in play.sides.indices { read(index, &play) }
-            for index in play.sides.indices { write(index, &play) }
-            if let side = play.sides.first(where: { $0.writes > 1 }) {
-                return violation(play, side, "is written more than once")
+    /// Whom a remote may name beside a status value. Where that gives the conversation to the AI, or says nothing, a person is not heard
+    /// before it changes again, which would be a change of its own.
+    private func users(beside cell: InboundMap.Cell, _ present: JSONValue?, _ start: Play) -> [JSONValue?] {
+        guard present != nil, case .state(_, let owner) = cell, owner != .ai else { return [present] }
+        return [.null, NamedLens.people[0].user] + secondPerson(start).map(\.user)
+    }
+
+    /// Where nobody has the conversation yet, one person is like the other.
+    private func secondPerson(_ start: Play) -> [NamedLens.Person] {
+        LocalState(values(start.row)).owner == .human ? [NamedLens.people[1]] : []
+    }
+
+    // MARK: Playing
+
+    private func outcomes(of change: Play) -> [StatusLaws.Violation] {
+        var outcomes: [StatusLaws.Violation?] = []
+        for spelling in 0..<2 {
+            var dependsOnSpelling = false
+            for mayReopen in [false, true] {
+                let (play, violation) = run(change, .init(mayReopen: mayReopen, spelling: spelling))
+                outcomes.append(violation)
+                dependsOnSpelling = dependsOnSpelling || play.dependsOnSpelling
+                if !play.asksForEvidence { break }
             }
-            if play.trace.count == before { return disagreement(play) }
+            if !dependsOnSpelling { break }
         }
-        return play.sides.first.map { violation(play, $0, "does not come to rest") }
+        return outcomes.compactMap { $0 }
     }
 
-    private func read(_ index: Int, _ play: inout Play) {
-        let side = play.sides[index]
-        let lens = side.remote.lens
-        let policy = AdoptionPolicy(
-            fields: side.remote.policy.fields, conflict: .remote, reopening: play.isEvident ? .always : .never)
-        let wanted = lens.outbound.word(for: play.local, over: side.known)
-        let decision = StatusReconciliation(lens: lens, policy: policy).decide(
-            Observation(word: side.word, assignee: side.hasAssignee ? .somebody("1") : .unknown), word: side.word,
-            known: .init(word: side.known, assignee: side.hasAssignee && side.known == side.word ? .somebody("1") : .unknown),
-            attempted: nil,
-            local: .init(state: play.local, isDue: wanted != nil && wanted != side.base, changedAt: RestSearch.epoch))
-        play.sides[index].known = side.word
-        switch decision {
-        case .adopted(let state), .conflictLost(let state):
-            if state != play.local { play.trace.append(state.name) }
-            play.adoptedFrom = side.remote.name
-            play.local = state
-            play.sides[index].base = lens.outbound.word(for: state, over: side.word) ?? side.word
-        case .agreed, .finer:
-            play.sides[index].base = lens.outbound.word(for: play.local, over: side.word) ?? side.word
-        case .conflictWon, .reopeningRefused:
-            play.sides[index].base = side.word
-        case .unmapped:
-            play.sides[index].known = side.known
-        case .silent, .unchanged, .echo, .first, .attended:
-            break
+    private func run(_ start: Play, _ setting: RestMoves.Setting) -> (play: Play, violation: StatusLaws.Violation?) {
+        var play = start
+        for _ in 0..<RestSearch.rounds {
+            let before = play.steps.count
+            for position in play.sides.indices {
+                follow(moves.read(play.sides[position].station, play.row, setting), position, &play)
+            }
+            for position in play.sides.indices {
+                follow(moves.write(play.sides[position].station, play.row, setting), position, &play)
+            }
+            if let problem = unrest(play) { return (play, problem) }
+            if play.steps.count == before { return (play, disagreement(play)) }
         }
+        return (play, play.sides.first.map { violation(play, $0, "does not come to rest") })
     }
 
-    private func write(_ index: Int, _ play: inout Play) {
-        let side = play.sides[index]
-        guard let wanted = side.remote.lens.outbound.word(for: play.local, over: side.known), wanted != side.base else { return }
-        let shown = shown(wanted, side.remote, play.spelling)
-        play.sides[index].writes += 1
-        play.sides[index].base = wanted
-        play.sides[index].word = shown
-        play.sides[index].known = wanted
-        play.trace.append("\(side.remote.name) `\(wanted)`" + (shown == wanted ? "" : ", shown as `\(shown)`"))
+    private func follow(_ move: RestMoves.Move, _ position: Int, _ play: inout Play) {
+        let remote = play.sides[position].remote
+        play.sides[position].station = move.station
+        play.asksForEvidence = play.asksForEvidence || move.asksForEvidence
+        if move.row != play.row {
+            play.row = move.row
+            play.steps.append(.became(values(move.row)))
+        }
+        if move.isAdopted {
+            play.adoptedFrom = remote
+            play.sides[position].isAdopted = true
+        }
+        guard let sent = move.sent else { return }
+        play.sides[position].writes += sent.isEmpty ? 0 : 1
+        play.steps.append(.wrote(remote: remote, sent: sent, shown: move.shown))
+        play.dependsOnSpelling = play.dependsOnSpelling || move.dependsOnSpelling
     }
 
-    private func shown(_ word: String, _ remote: NamedLens, _ spelling: Int) -> String {
-        guard let spellings = remote.spellings.first(where: { $0.contains(word) })?.sorted() else { return word }
-        return spellings[spelling % spellings.count]
+    // MARK: What is wrong
+
+    private func unrest(_ play: Play) -> StatusLaws.Violation? {
+        if let side = play.sides.first(where: { $0.writes > 1 }) { return violation(play, side, "is written more than once") }
+        guard case .wrote(let remote, let sent, _) = play.steps.last, sent[NamedLens.statusField] != nil else { return nil }
+        return play.sides.first { $0.remote == remote && $0.isAdopted }
+            .map { violation(play, $0, "is told a status value although its own was adopted") }
     }
 
-    /// At rest every remote that is told the status shows a word that fits the local state, unless a guard keeps it from being told.
+    /// At rest every remote that is told the status shows one that fits the local state, unless a guard keeps it from being told.
     private func disagreement(_ play: Play) -> StatusLaws.Violation? {
-        for side in play.sides where side.remote.policy.fields.contains(.status) {
-            let lens = side.remote.lens
-            guard case .word(let wanted) = lens.outbound[play.local], lens.outbound.word(for: play.local, over: side.known) == wanted,
-                case .becomes(let other) = lens.image(of: side.word, hasAssignee: side.hasAssignee, onto: play.local)
-            else { continue }
-            return violation(play, side, "rests at `\(side.word)`, which means \(other.name), while the conversation is \(play.local.name)")
+        for side in play.sides {
+            guard let other = moves.disagreement(side.station, play.row) else { continue }
+            let local = LocalState(values(play.row))
+            let word = moves.stations[side.station].word
+            return violation(play, side, "rests at `\(word)`, which means \(other.name), while the conversation is \(local.name)")
         }
         return nil
     }
 
     private func violation(_ play: Play, _ side: Side, _ consequence: String) -> StatusLaws.Violation {
-        let steps = play.trace.prefix(6).joined(separator: " → ") + (play.trace.count > 6 ? " → …" : "")
+        let steps = play.steps.prefix(6).map(text).joined(separator: " → ") + (play.steps.count > 6 ? " → …" : "")
         return .init(
-            law: .rest, remote: play.adoptedFrom ?? side.remote.name, text: "\(steps): \(side.remote.name) \(consequence)")
+            law: .rest, remote: remotes[play.adoptedFrom ?? side.remote].name,
+            text: "\(steps): \(remotes[side.remote].name) \(consequence)")
+    }
+
+    private func text(_ step: Step) -> String {
+        switch step {
+        case .changed(let before, let after): "\(text(before)) → \(text(after))"
+        case .became(let values): text(values)
+        case .said(let remote, let word, let user):
+            "\(remotes[remote].name) `\(word)`" + (user.map { $0 == .null ? " without a person" : " with a person" } ?? "")
+        case .wrote(let remote, let sent, let shown): "\(remotes[remote].name) " + text(sent, shown)
+        }
+    }
+
+    private func text(_ sent: Fields, _ shown: String) -> String {
+        guard let word = sent[NamedLens.statusField]?.stringValue else { return "is told who answers" }
+        return "`\(word)`" + (shown == word ? "" : ", shown as `\(shown)`")
+    }
+
+    private func text(_ values: LocalValues) -> String {
+        values.assigneeID == NamedLens.people[1].id && !values.status.isFinished
+            ? "\(values.status.rawValue) (another human)" : LocalState(values).name
     }
 }

@@ -5,12 +5,17 @@ package struct NamedLens: Sendable {
     package var policy: AdoptionPolicy
     /// Words that the remote may show in place of one another (vg: `completed` and `ended_chat`).
     package var spellings: [Set<String>]
+    /// Whether the remote is told who answers. Whom it names is read wherever the map asks for it.
+    package var isToldUser: Bool
 
-    package init(name: String, lens: StatusLens, policy: AdoptionPolicy = .init(), spellings: [Set<String>] = []) {
+    package init(
+        name: String, lens: StatusLens, policy: AdoptionPolicy = .init(), spellings: [Set<String>] = [], isToldUser: Bool = false
+    ) {
         self.name = name
         self.lens = lens
         self.policy = policy
         self.spellings = spellings
+        self.isToldUser = isToldUser
     }
 }
 
@@ -38,13 +43,13 @@ package enum StatusLaws {
 
     /// All violations; of each law and remote the first counter-example.
     package static func violations(of remotes: [NamedLens]) -> [Violation] {
-        let alone = remotes.flatMap { remote in
-            let laws = [totality(remote), getPut(remote), putGet(remote)].compactMap { $0 }
+        let search = RestSearch(remotes: remotes)
+        let alone = remotes.indices.map { index in
+            let laws = [totality(remotes[index]), getPut(remotes[index]), putGet(remotes[index])].compactMap { $0 }
             // A map that contradicts itself does not come to rest either; one explanation is enough.
-            return laws.isEmpty ? RestSearch(remotes: [remote]).violations() : laws
+            return laws.isEmpty ? search.violations(among: [index]) : laws
         }
-        let broken = Set(alone.map(\.remote))
-        return alone + RestSearch(remotes: remotes.filter { !broken.contains($0.name) }).violations()
+        return alone.flatMap { $0 } + search.violations(among: remotes.indices.filter { alone[$0].isEmpty })
     }
 
     private static func totality(_ remote: NamedLens) -> Violation? {

@@ -1,10 +1,12 @@
 /// Both halves of a remote's status map, with the law that joins them.
 ///
-/// *If the outbound image of the local state equals the incoming word, the local state stays as it is; otherwise it becomes the
+/// *If the outbound image of the local state equals the incoming status value, the local state stays as it is; otherwise it becomes the
 /// inbound image.* So `ended` is not turned into `closed` because voicebot says `done`, which is what `ended` looks like there.
 ///
-/// Two refinements of "equals": words with the same inbound image are one (vg's `completed` and `ended_chat`), and an assignee is
-/// part of the image where the map says so (voicebot's `in-progress` with a user is not what a conversation of the AI looks like).
+/// Two refinements of "equals": values with the same inbound image are one (vg's `completed` and `ended_chat`), and a conversation that
+/// nobody here has does not look like one with a person who is named over there (voicebot's `in-progress` with a user).
+///
+/// ``TwoWayRules/put(_:user:onto:)`` is this law with people in place of owners, so what ``StatusLaws`` check is what is decided.
 package struct StatusLens: Equatable, Sendable {
     package var outbound: StatusMap
     package var inbound: InboundMap
@@ -30,15 +32,16 @@ package struct StatusLens: Equatable, Sendable {
     /// - Parameter hasAssignee: whether the remote names somebody who answers.
     package func image(of word: String, hasAssignee: Bool, onto local: LocalState) -> Image {
         guard let cell = inbound[word] else { return .unmapped }
-        guard case .state(let status, let owner) = cell else { return .silent }
-        let target = LocalState(status, owner.applied(to: local.owner, hasAssignee: hasAssignee))
-        if target == local { return .stays }
-        if looks(local, like: word), !(owner == .assignee && hasAssignee && local.owner != .human) { return .stays }
-        if local.status.isFinished, status.isFinished {
-            // Who answered last does not matter any more.
-            if target.status == local.status { return .stays }
-            if inbound.isCoarse(word) { return .finer }
+        guard case .state(let status, let owner) = cell else {
+            guard cell == .endsAI else { return .silent }
+            return local == LocalState(.open, .ai) && !looks(local, like: word) ? .becomes(LocalState(.open, .none)) : .stays
         }
+        // The end of a conversation takes it from nobody.
+        let target = LocalState(status, status.isFinished ? local.owner : owner.applied(to: local.owner, hasAssignee: hasAssignee))
+        if target == local { return .stays }
+        let isTakenUp = hasAssignee && target.owner == .human && local.owner != .human
+        if looks(local, like: word), !isTakenUp { return .stays }
+        if local.status.isFinished, status.isFinished, inbound.isCoarse(word) { return .finer }
         return .becomes(target)
     }
 
@@ -66,6 +69,7 @@ extension InboundMap.OwnerImage {
         case .human: .human
         case .unchanged: owner
         case .assignee: hasAssignee ? .human : owner
+        case .named: hasAssignee ? .human : .none
         }
     }
 }

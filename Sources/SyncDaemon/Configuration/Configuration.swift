@@ -90,7 +90,8 @@ package struct RemoteConfiguration: Sendable, Equatable {
         RemoteParticipation(
             name: name, kind: kind.rawValue, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
             receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: kind == .vg ? profile.agentID : nil,
-            fingerprint: profile.fingerprint)
+            fingerprint: profile.fingerprint, userField: kind.adapter(profile).assigneeField,
+            ownAssignees: [profile.unknownAssignee, profile.aiAssignee].compactMap { $0 }, isRead: poll != nil || webhook != nil)
     }
 
     /// How long a claim holds: longer than a call can take, twice, plus the time for a commit on a busy disk.

@@ -114,10 +114,13 @@ struct ConfigurationReader {
         configuration.retention = retention(root.table("retention"))
         configuration.metrics = metrics(root.table("metrics"))
         var assignees = root.table("assignees")
-        if let ids = assignees.strings("ai") { configuration.assignees.ai = ids }
+        if let ids = assignees.strings("ai") {
+            configuration.assignees.ai = ids
+            if ids.contains(where: \.isBlank) { problems.add("assignees.ai", "holds an id that is empty or white space") }
+        }
         if let id = assignees.string("unknown") {
             configuration.assignees.unknown = id
-            if id.isEmpty || configuration.assignees.ai.contains(id) {
+            if id.isBlank || configuration.assignees.ai.contains(id) {
                 problems.add("assignees.unknown", "has to be an id that is none of assignees.ai: it stands for a person")
             }
         }

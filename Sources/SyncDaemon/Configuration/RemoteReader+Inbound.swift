@@ -61,12 +61,15 @@ extension RemoteReader {
             guard !word.isEmpty else { continue }
             guard let value = table.value(word) else { continue }
             if let text = value.stringValue {
-                guard text == "none" else {
+                switch text {
+                case "none": map.cells[word] = .noStatement
+                case "ends_ai": map.cells[word] = .endsAI
+                default:
                     table.problems.add(
-                        table.dotted(word), "\"\(text)\" is no meaning; write { status = \"open\", owner = \"human\" }, or \"none\"")
-                    continue
+                        table.dotted(word),
+                        "\"\(text)\" is not a meaning; write { status = \"open\", owner = \"human\" }, \"ends_ai\" or \"none\""
+                            + Spelling.hint(text, among: ["ends_ai", "none"]))
                 }
-                map.cells[word] = .noStatement
             } else {
                 readCell(word, table.table(word), into: &map)
             }
@@ -79,7 +82,12 @@ extension RemoteReader {
         let status = cell.word("status", as: LocalStatus.self)
         if status == nil, !cell.has("status") { cell.problems.add(cell.dotted("status"), "is missing: open, resolved, closed or ended") }
         let owner = cell.word("owner", as: InboundMap.OwnerImage.self) ?? .unchanged
-        if let words = cell.strings("silent_after") { map.silentAfter[word] = words.isEmpty ? nil : Set(words) }
+        if cell.has("silent_after") {
+            _ = cell.value("silent_after")
+            cell.problems.add(
+                cell.dotted("silent_after"),
+                "does not exist any more: delete the line; what `complete` of fin did with it, its default complete = \"ends_ai\" does")
+        }
         cell.finish()
         if let status { map.cells[word] = .state(status, owner) }
     }

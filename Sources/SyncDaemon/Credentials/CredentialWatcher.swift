@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import SyncCore
 
-/// Reads a token again when its file changes, so that a rotated or corrected token is in use within a second.
+/// Reads a token, or the secret of a webhook, again when its file changes, so that a rotated or corrected one is in use within a second.
 ///
 /// | a look finds                          | next                                                                 |
 /// |---------------------------------------|----------------------------------------------------------------------|
@@ -49,6 +49,17 @@ actor CredentialWatcher {
         var isSuspect = false
     }
 
+    /// What is watched, as the configuration's keys and the log call it.
+    enum Kind: Sendable {
+        /// Calls to a remote carry it.
+        case token
+        /// Calls of a remote are signed with it.
+        case secret
+
+        var noun: String { self == .token ? "token" : "secret" }
+    }
+
+    private let kind: Kind
     private let credentials: Credentials
     private let log: EventLog
     private let onChange: @Sendable ([String]) -> Void
@@ -60,8 +71,10 @@ actor CredentialWatcher {
 
     /// - Parameter onChange: told the names of the remotes whose files were replaced.
     init(
-        _ sources: [String: CredentialSource], credentials: Credentials, log: EventLog, onChange: @escaping @Sendable ([String]) -> Void
+        _ sources: [String: CredentialSource], kind: Kind = .token, credentials: Credentials, log: EventLog,
+        onChange: @escaping @Sendable ([String]) -> Void
     ) {
+        self.kind = kind
         self.credentials = credentials
         self.log = log
         self.onChange = onChange
@@ -85,7 +98,7 @@ actor CredentialWatcher {
         if watcher == nil {
             log.write(
                 LogEvent("watch.unavailable", level: .warning).with("path", files.values.map(\.path).sorted().joined(separator: ","))
-                    .with("hint", "a new token is found with the next run; check fs.inotify.max_user_instances"))
+                    .with("hint", "a new \(kind.noun) is found with the next run; check fs.inotify.max_user_instances"))
         }
     }
 
@@ -120,21 +133,22 @@ actor CredentialWatcher {
         guard !isSame || known.isSuspect else { return false }
         defer { files[remote] = file }
         do {
-            let fresh = try file.source.read()
+            let fresh = try file.source.read(as: kind.noun)
             file.isSuspect = false
             file.isKnown = true
             let isNew = fresh != credentials[remote]
             if isNew {
                 credentials[remote] = fresh
-                log.write(LogEvent("credential.changed", level: .notice).with("remote", remote))
+                log.write(LogEvent(kind == .token ? "credential.changed" : "webhook.secret_changed", level: .notice).with("remote", remote))
             }
             return isNew || known.isKnown
         } catch {
             if known.isSuspect, isSame {
                 file.isSuspect = false
                 log.write(
-                    LogEvent("credential.rejected", level: .warning).with("remote", remote).with("error", error.reason)
-                        .with("hint", "the former token stays in use"))
+                    LogEvent(kind == .token ? "credential.rejected" : "webhook.secret_rejected", level: .warning).with("remote", remote)
+                        .with("error", error.reason)
+                        .with("hint", "the former \(kind.noun) stays in use"))
             } else {
                 file.isSuspect = true
                 look(after: CredentialWatcher.secondLook)

@@ -22,7 +22,7 @@ struct Courier: Sendable {
             let reply = try await transport.send(httpCall(claimed, credential))
             let reader = ReplyReader(adapter: adapter, classifier: remote.classifier)
             outcome = reader.read(
-                reply, delta: claimed.delta, redaction: redaction(claimed, credential), now: now())
+                reply, delta: claimed.delta, about: claimed.targetID, redaction: redaction(claimed, credential), now: now())
         } catch {
             outcome = remote.classifier.classify(error)
         }
@@ -58,9 +58,7 @@ struct Courier: Sendable {
 
     private func redaction(_ claimed: ClaimedRow, _ credential: Credential) -> Redaction {
         // What earlier calls said is known over there, too.
-        let known: [JSONValue] = [
-            (try? JSONValue(stored: claimed.body)) ?? .null, .object(claimed.knowledge.base), .object(claimed.knowledge.seen),
-        ]
+        let known = [(try? JSONValue(stored: claimed.body)) ?? .null] + claimed.known.values
         return Redaction(credential: credential.token, body: .array(known))
     }
 
@@ -93,40 +91,14 @@ struct Courier: Sendable {
         var stream = random.stream
         let reason = row.finish(
             outcome, startedAt: startedAt, now: finishedAt, policy: retry, timeout: remote.limits.totalTimeout, using: &stream)
-        let news = news(claimed, outcome)
         return FinishedCall(
             claimed: claimed, row: row, startedAt: startedAt, finishedAt: finishedAt, outcome: outcome,
-            error: reason ?? outcome.error, acknowledgement: acknowledgement(claimed, outcome, news), news: news)
+            error: reason ?? outcome.error, news: news(claimed, outcome))
     }
 
-    /// What the answer says besides what was sent. An answer that contradicts what was sent is drift, and no news.
+    /// What Fin says with the response to a message. Its status decides whether it takes the next one, so it is recorded each time.
     private func news(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome) -> Observation? {
-        guard outcome.outcome == .delivered, var news = outcome.observation else { return nil }
-        let sent = claimed.delta?.fields ?? [:]
-        if let statusField = adapter.statusField, sent[statusField] != nil { news.word = nil }
-        if let assigneeField = adapter.assigneeField, sent[assigneeField] != nil { news.assignee = .unknown }
-        if sent["title"] != nil { news.title = nil }
-        if sent["tags"] != nil { news.tags = nil }
-        // Fin's status decides whether it takes the next message, so it is recorded each time.
-        if claimed.delta == nil { return news.word == nil ? nil : news }
-        guard claimed.knowledge.base.isEmpty == false, !adapter.news(in: news, knowing: claimed.knowledge).isEmpty else { return nil }
-        // Without a word nothing can be concluded from an assignee.
-        if news.word == nil { news.word = adapter.statusField.flatMap { sent[$0]?.stringValue } }
+        guard outcome.outcome == .delivered, claimed.delta == nil, let news = outcome.observation, news.word != nil else { return nil }
         return news
-    }
-
-    private func acknowledgement(
-        _ claimed: ClaimedRow, _ outcome: DeliveryOutcome, _ news: Observation?
-    ) -> FinishedCall.Acknowledgement? {
-        guard outcome.outcome == .delivered else { return nil }
-        let knowledge = claimed.knowledge
-        // What is news is compared with what was known before, so it is not known yet.
-        let unknown = news.map { adapter.news(in: $0, knowing: knowledge) } ?? []
-        let observed = outcome.observed.filter { !unknown.contains($0.key) || claimed.delta?.fields[$0.key] != nil }
-        return FinishedCall.Acknowledgement(
-            base: claimed.delta.map { adapter.base(knowledge.base, acknowledging: $0) } ?? knowledge.base,
-            inDoubt: knowledge.attempted.filter { claimed.delta?.fields[$0.key] == nil },
-            // What was acknowledged is newer than what was reported before.
-            seen: knowledge.seen.filter { claimed.delta?.fields[$0.key] == nil }.merging(observed) { _, reported in reported })
     }
 }

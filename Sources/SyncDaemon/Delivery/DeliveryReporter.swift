@@ -37,6 +37,9 @@ package final class DeliveryReporter: Sendable {
             if !outcome.drift.isEmpty {
                 log.write(event("drift.detected", .warning, claimed).with("fields", outcome.drift.joined(separator: ",")))
             }
+            if let stray = outcome.stray {
+                log.write(event("delivery.unbelieved", .warning, claimed).with("asked", stray.asked).with("answered", stray.answered))
+            }
         }
         switch call.row.state {
         case .held:
@@ -122,17 +125,28 @@ package final class DeliveryReporter: Sendable {
         }
     }
 
+    /// Rows that a remote or planning refuses.
+    func reportRefused(_ rows: [PlanBatch.Refused]) {
+        for refused in rows {
+            log.write(
+                LogEvent("delivery.dead", level: .error).with("remote", refused.remote).with("conversation", refused.conversationID)
+                    .with("outbox", refused.outboxID).with("error", refused.reason)
+                    .with("hint", "correct it, then: convosync outbox retry \(refused.outboxID)"))
+        }
+    }
+
     func report(_ batch: PlanBatch) {
         for superseded in batch.superseded {
             log.write(
                 LogEvent("delivery.superseded").with("remote", superseded.remote).with("conversation", superseded.conversationID)
                     .with("outbox", superseded.outboxID).with("superseded_by", superseded.supersededBy))
         }
-        for refused in batch.refused {
+        reportRefused(batch.refused)
+        for held in batch.heldBack {
             log.write(
-                LogEvent("delivery.dead", level: .error).with("remote", refused.remote).with("conversation", refused.conversationID)
-                    .with("outbox", refused.outboxID).with("error", refused.reason)
-                    .with("hint", "correct it, then: convosync outbox retry \(refused.outboxID)"))
+                LogEvent("delivery.held", level: .warning).with("remote", held.remote).with("conversation", held.conversationID)
+                    .with("outbox", held.outboxID).with("reason", held.reason)
+                    .with("hint", "convosync outbox release \(held.outboxID) sends it all the same"))
         }
         for key in batch.unreadable {
             log.write(

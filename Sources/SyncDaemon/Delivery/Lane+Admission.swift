@@ -72,8 +72,11 @@ extension Lane {
     /// A message that Fin does not take at the moment.
     private func held(_ claimed: ClaimedRow, at moment: Instant) -> FinishedCall? {
         guard remote.kind.receivesMessages, !claimed.isReleased else { return nil }
-        let word = claimed.knowledge.seen["status"]?.stringValue
-        guard let hold = FinReplyGate.hold(word: word, since: claimed.seenAt, bound: remote.replyHold, now: moment) else { return nil }
+        let known = claimed.known.linkRecord
+        let word = known.events?.last?.word ?? known["status"].held.value?.stringValue
+        guard let hold = FinReplyGate.hold(word: word, since: claimed.known.seenAt, bound: remote.replyHold, now: moment) else {
+            return nil
+        }
         var row = claimed.row
         let reason: String
         switch hold {

@@ -73,10 +73,18 @@ extension Lane {
     }
 
     func take(_ reply: ExchangeReply) {
-        for call in committing where !reply.fenced.contains(call.claimed.id) {
+        if !committing.isEmpty || !reply.claimed.isEmpty { worksAfterRun = true }
+        for var call in committing where !reply.fenced.contains(call.claimed.id) {
+            if reply.split.contains(call.claimed.id) { call.row.state = .discarded }
+            if let revived = reply.revived[call.claimed.id] {
+                call.claimed.id = revived.whole
+                counts.dead -= revived.parts
+            }
             count(call)
             reporter.report(call, remote: remote)
         }
+        counts.dead += reply.convicted.count
+        reporter.reportRefused(reply.convicted)
         if reply.takenBack > 0 {
             counts.dead -= min(counts.dead, reply.takenBack)
             reporter.reportTakenBack(reply.takenBack, remote: remote)
@@ -91,7 +99,7 @@ extension Lane {
             gate.resume()
         }
         inboundReporter.report(reply.reconciled)
-        let hasNews = reply.reconciled.contains { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }
+        let hasNews = reply.reconciled.contains { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan || $0.verdict.mustRead }
         if reply.hasFreedPlanning || hasNews { onWork() }
         resumedAt = .some(reply.resumedAt)
         if claims.hasAsked { retriesWait = reply.hasLeftRetries }

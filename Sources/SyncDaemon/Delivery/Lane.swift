@@ -56,6 +56,8 @@ package actor Lane {
     var isStopping = false
     /// The run ended before the lane's work did.
     private var outlivesRun = false
+    /// Whether there was, or came, anything to do after the run had ended.
+    var worksAfterRun = false
     /// The store has to be asked whether the remote was paused or resumed.
     var mayBeSteered = false
     /// When the remote was last resumed by hand, as the store said it last; the outer nil: it has not been asked yet.
@@ -166,6 +168,7 @@ package actor Lane {
     /// The run has ended. What becomes of the lane's rows from now on is not part of its account of what falls due when.
     package func runEnded() {
         outlivesRun = isActive
+        worksAfterRun = isActive && (!hasTried(run) || !inFlightByRun.isEmpty)
     }
 
     /// From that moment on no hold is waited out, however short it is.
@@ -206,7 +209,8 @@ package actor Lane {
         // A start that came while the last round was being wound up begins another one.
         repeat { await deliverRound() } while mayBeSteered && !isStopping && failure == nil
         isActive = false
-        if outlivesRun, !isStopping { onWork() }
+        // A lane that was only wound up late asks for no run: that one would be as late, and so on for as long as the database is busy.
+        if outlivesRun, !isStopping, worksAfterRun || claims.mayHaveDue || retriesWait { onWork() }
         outlivesRun = false
         for waiter in idleWaiters + triedWaiters.map(\.continuation) { waiter.resume() }
         idleWaiters = []

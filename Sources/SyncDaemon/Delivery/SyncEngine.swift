@@ -57,7 +57,7 @@ package actor SyncEngine {
             store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now,
             inbound: { planner.inbound(now: $0) })
         let reporter = DeliveryReporter(log: parts.log, repeats: configuration.log.repeats, tally: parts.tally, now: parts.now)
-        let inboundReporter = InboundReporter(log: parts.log)
+        let inboundReporter = InboundReporter(log: parts.log, tally: parts.tally)
         var transports: [any HTTPTransport] = []
         let lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
@@ -115,6 +115,8 @@ package actor SyncEngine {
     private func begin() async throws {
         guard !hasBegun else { return }
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: parts.now())
+        // What the brake holds goes on where there is none any more.
+        if !configuration.brake.isEnabled { _ = try await parts.store.releaseEnds(OutboxFilter(), dryRun: false, now: parts.now()) }
         let stored = try await parts.store.storedRemotes()
         for lane in lanes {
             if let remote = stored[lane.remote.name] { await lane.restore(remote) }
@@ -130,6 +132,7 @@ package actor SyncEngine {
                 LogEvent("link.unknown_remote", level: .warning).with("remote", name)
                     .with("hint", "rows in links or assignees name a remote that is not configured or not enabled"))
         }
+        inboundReporter.reportShared(try await parts.store.sharedObjects(at: participations))
         try await ingest()
         // All of it is fed first: feeding page by page between plans would look at the same conversations again, the brake has to
         // see the whole, and rows of old state wait for it.
@@ -151,7 +154,7 @@ package actor SyncEngine {
     private func ingest() async throws {
         var reading: [Poller] = []
         for poller in pollers where await poller.start() { reading.append(poller) }
-        inboundReporter.report(try await parts.store.workOffInbox(planner.inbound(now: parts.now())))
+        inboundReporter.report(try await parts.store.processInbox(planner.inbound(now: parts.now())))
         stepAt = parts.now()
         let deadline = parts.now() + readPatience
         for poller in reading { await poller.wait(atMost: max(deadline - parts.now(), .zero)) }
@@ -213,6 +216,7 @@ package actor SyncEngine {
         summary.counts.planned += batch.planned + batch.refused.count
         summary.counts.dead += batch.refused.count
         reporter.report(batch)
+        inboundReporter.report(batch.adopted)
     }
 
     /// Puts back what a process left behind that ended without recording its outcomes.

@@ -7,7 +7,7 @@ import SyncStore
 /// Lists only say where to look; what is reconciled was read from the object itself. Reads go through the remote's lane, so its rate
 /// limit and its holds cover them. A read in progress never holds up a run.
 package actor Poller {
-    /// Objects that hooks and lists named, worked off in one go at most.
+    /// Objects that hooks and lists named, read in one go at most.
     private static let requestLimit = 200
     /// Reads in flight at once.
     private static let width = 4
@@ -50,8 +50,11 @@ package actor Poller {
     /// - Returns: whether something was due.
     package func start() async -> Bool {
         let requests = (try? await store.readRequests(of: remote.name, limit: Poller.requestLimit)) ?? []
-        guard let look = schedule.begin(hasRequests: !requests.isEmpty, now: now()) else { return false }
-        Task { await self.look(requests, isListDue: look == .list) }
+        let objects = requests.filter { !$0.remoteID.isEmpty }
+        let begun = schedule.begin(hasRequests: !objects.isEmpty, asksForList: objects.count < requests.count, now: now())
+        guard let begun else { return false }
+        // Who asked for the list keeps waiting where only objects are read.
+        Task { await self.look(begun == .requests ? objects : requests, begun, hasMore: requests.count == Poller.requestLimit) }
         return true
     }
 
@@ -82,18 +85,21 @@ package actor Poller {
         case failed(String)
     }
 
-    private func look(_ requests: [ReadRequest], isListDue: Bool) async {
+    private func look(_ requests: [ReadRequest], _ look: PollSchedule.Look, hasMore: Bool) async {
         let startedAt = now()
         do {
             var objects = requests.filter { !$0.remoteID.isEmpty }
-            if isListDue || objects.count < requests.count { objects += try await changedInList() }
-            if isListDue { objects += try await inRotation() }
+            if look != .requests { objects += try await changedInList() }
+            if look == .list { objects += try await inRotation() }
             let (hasNews, hasFailures) = try await read(unique(objects))
-            try await store.endReadRequests(requests.filter(\.remoteID.isEmpty), of: remote.name, readAt: startedAt)
+            try await store.endReadRequests(
+                requests.filter(\.remoteID.isEmpty).map { CompletedRead($0, beganAt: startedAt) }, of: remote.name)
             try await store.noteRead(remote.name, now: now())
             reporter.reportRead(remote.name, failure: nil)
-            let looksAgain = schedule.ended(hasSingleFailures: hasFailures, now: now())
-            end(hasNews || looksAgain || requests.count == Poller.requestLimit)
+            // Hooks that came meanwhile do not ask for a run each.
+            let isLeft = try await !store.readRequests(of: remote.name, limit: 1).isEmpty
+            let looksAgain = schedule.ended(hasSingleFailures: hasFailures, hasMore: hasMore, now: now())
+            end(hasNews || looksAgain || isLeft)
         } catch Interruption.held(let until) {
             end(schedule.held(until: until, now: now()))
         } catch {
@@ -145,11 +151,11 @@ package actor Poller {
     }
 
     private func changedRows(_ page: ListPage, agent: String?) async throws -> [ReadRequest] {
-        let known = try await store.knowledge(of: page.rows.map(\.remoteID), at: remote.name)
+        let known = try await store.records(of: page.rows.map(\.remoteID), at: remote.name)
         return page.rows.compactMap { row in
             let request = ReadRequest(remoteID: row.remoteID, agentID: agent)
-            guard let knowledge = known[request] ?? known[ReadRequest(remoteID: row.remoteID)],
-                !adapter.news(in: row.observation, knowing: knowledge).isEmpty
+            guard let record = known[request] ?? known[ReadRequest(remoteID: row.remoteID)],
+                !adapter.news(in: row.observation, knowing: record).isEmpty
             else { return nil }
             return request
         }
@@ -168,65 +174,77 @@ package actor Poller {
     /// What became of the reads of a batch.
     private struct Batch {
         var reports: [Report] = []
-        /// Objects whose read was answered, whatever the answer was.
-        var answered: [ReadRequest] = []
-        var missing: [ReadRequest] = []
+        /// Objects whose read was answered with a body, or will not be answered otherwise.
+        var answered: [CompletedRead] = []
+        var missing: [CompletedRead] = []
+        /// Whether the remote has shown any object: then the URL is right.
+        var hasFound = false
         var failure: String?
         var hold: Interruption?
     }
 
     private enum Reading: Sendable {
-        case answered(ReadRequest, Report?)
-        case failed(ReadRequest, reason: String)
+        /// A body came; what it says, if it is a report about the object.
+        case found(CompletedRead, Report?)
+        /// There is no use in asking again.
+        case refused(CompletedRead)
         /// The remote says that there is no such object.
-        case missing(ReadRequest)
+        case missing(CompletedRead)
+        case failed(ReadRequest, reason: String)
         case held(until: Instant?)
     }
 
     /// One object that fails says little about the others: what was read is taken in, and it is asked for again later. If no read of a
     /// batch is answered, the look ends.
+    ///
+    /// A missing object is left alone: its link is only given up when a call that writes is answered so. But where all that is asked for is
+    /// missing, the URL may be wrong, and nothing is known about any of it.
     /// - Returns: whether something has to be planned because of what they say, and whether some failed.
     private func read(_ objects: [ReadRequest]) async throws -> (hasNews: Bool, hasFailures: Bool) {
         var hasNews = false
         var hasFailures = false
+        var hasFound = false
+        var missing: [CompletedRead] = []
         var rest = objects[...]
+        // What may be a former state is read once more at once, and then believed.
+        var wasReadAgain: Set<ReadRequest> = []
         while !rest.isEmpty {
             let requested = Array(rest.prefix(Poller.batch))
             rest = rest.dropFirst(requested.count)
-            let readAt = now()
-            var batch = await batch(requested)
-            try await bury(&batch)
+            let batch = await batch(requested)
             let results = try await store.reconcile(batch.reports, inbound(now()))
             reporter.report(results)
-            try await store.endReadRequests(batch.answered, of: remote.name, readAt: readAt)
-            if results.contains(where: { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan }) { hasNews = true }
+            try await store.endReadRequests(batch.answered, of: remote.name)
+            hasFound = hasFound || batch.hasFound
+            missing += batch.missing
+            if hasFound {
+                try await leave(missing)
+                missing = []
+            }
+            let again = results.filter(\.verdict.mustRead).compactMap(\.object)
+            rest += unique(again).filter { wasReadAgain.insert($0).inserted }
+            if results.contains(where: { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan || $0.verdict.mustRead }) { hasNews = true }
             if let hold = batch.hold { throw hold }
             guard let failure = batch.failure else { continue }
-            if batch.answered.isEmpty { throw Interruption.failed(failure) }
+            if batch.answered.isEmpty, batch.missing.isEmpty { throw Interruption.failed(failure) }
             hasFailures = true
         }
-        return (hasNews, hasFailures)
+        guard missing.count > 1 else {
+            try await leave(missing)
+            return (hasNews, hasFailures)
+        }
+        throw Interruption.failed(
+            "HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths")
     }
 
-    /// Objects that the remote does not know are gone if it knows others, and if there is only one, if it has a list: then the URL is
-    /// right. Otherwise nothing is known about any of them; writing will show it.
-    private func bury(_ batch: inout Batch) async throws {
-        guard !batch.missing.isEmpty else { return }
-        if batch.reports.isEmpty {
-            let agent = batch.missing.first?.agentID ?? remote.profile.agentID
-            guard batch.missing.count == 1, let call = adapter.listCall(agent: agent, after: nil) else {
-                batch.failure =
-                    "HTTP 404 for \(batch.missing.count) objects and no other response; see remotes.\(remote.name).url and paths"
-                return
-            }
-            _ = try adapter.page(in: try await list(call))
+    /// What is missing is said once, and not asked for again.
+    private func leave(_ missing: [CompletedRead]) async throws {
+        for read in missing {
+            reporter.reportUnreadable(
+                read.request, remote: remote.name, reason: "HTTP 404: \(remote.name) does not know this object",
+                hint: "correct its row in the table links, or delete it; what changes here is sent all the same")
         }
-        for object in batch.missing {
-            for id in try await store.noteGone(object, at: remote.participation, now: now()) {
-                reporter.reportGone(id, remote: remote.name)
-            }
-        }
-        batch.answered += batch.missing
+        try await store.endReadRequests(missing, of: remote.name)
     }
 
     private func batch(_ objects: [ReadRequest]) async -> Batch {
@@ -237,13 +255,16 @@ package actor Poller {
             rest = rest.dropFirst(Poller.width)
             while let reading = await group.next() {
                 switch reading {
-                case .answered(let object, let report):
-                    batch.answered.append(object)
+                case .found(let read, let report):
+                    batch.hasFound = true
+                    batch.answered.append(read)
                     if let report { batch.reports.append(report) }
-                case .missing(let object):
-                    batch.missing.append(object)
+                case .refused(let read):
+                    batch.answered.append(read)
+                case .missing(let read):
+                    batch.missing.append(read)
                 case .failed(let object, let reason):
-                    reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
+                    reporter.reportUnreadable(object, remote: remote.name, reason: reason)
                     batch.failure = reason
                 case .held(let until):
                     batch.hold = .held(until: until)
@@ -256,30 +277,39 @@ package actor Poller {
     }
 
     private func read(_ object: ReadRequest) async -> Reading {
-        let readAt = now()
+        let read = CompletedRead(object, beganAt: now())
         let call: OutboundCall
         do {
             call = try adapter.readCall(
                 conversationID: object.remoteID, link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.profile.agentID))
         } catch {
             // A link that cannot be called is planning's to report.
-            return .answered(object, nil)
+            return .refused(read)
         }
         switch await lane.read(call) {
-        case .body(let body):
-            do {
-                let observation = try adapter.conversation(in: body)
-                return .answered(object, Report(remote: remote.name, subject: .object(object), observation: observation, readAt: readAt))
-            } catch {
-                reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: error.reason)
-                return .answered(object, nil)
-            }
-        case .gone: return .missing(object)
+        case .body(let body): return .found(read, report(read, body))
+        case .gone: return .missing(read)
         case .refused(let reason):
-            reporter.reportUnreadable(object.remoteID, remote: remote.name, reason: reason)
-            return .answered(object, nil)
+            reporter.reportUnreadable(object, remote: remote.name, reason: reason)
+            return .refused(read)
         case .failed(let reason), .noRoute(let reason): return .failed(object, reason: reason)
         case .held(let until): return .held(until: until)
         }
+    }
+
+    /// Nil, and a line in the log, for a body that says nothing about the object.
+    private func report(_ read: CompletedRead, _ body: JSONValue) -> Report? {
+        do {
+            let observation = try adapter.conversation(in: body)
+            guard let stray = adapter.strayReport(in: body, asked: read.request.remoteID) else {
+                return Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt)
+            }
+            reporter.reportUnreadable(
+                read.request, remote: remote.name, reason: stray.text,
+                hint: "nothing of it is believed; look at what answers for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths")
+        } catch {
+            reporter.reportUnreadable(read.request, remote: remote.name, reason: error.reason)
+        }
+        return nil
     }
 }

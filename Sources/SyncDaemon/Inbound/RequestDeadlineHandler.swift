@@ -13,11 +13,19 @@ final class RequestDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandle
     private var alarm: Scheduled<Void>?
     private var answerCloses = false
 
-    init(_ limits: RequestDeadline.Limits) {
+    private let connections: OpenConnections
+
+    init(_ limits: RequestDeadline.Limits, _ connections: OpenConnections) {
         deadline = RequestDeadline(limits)
+        self.connections = connections
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        connections.opened(context.channel)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        connections.closed(context.channel)
         alarm?.cancel()
         alarm = nil
     }

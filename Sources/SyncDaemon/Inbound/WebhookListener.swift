@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import SyncCore
+import SyncRemotes
 import Synchronization
 
 /// Listens for the webhook calls of all remotes on one address.
@@ -12,7 +13,7 @@ import Synchronization
 package final class WebhookListener: Sendable {
     /// What bounds a connection. The defaults leave room for slow senders and for a database that is busy for a while.
     package struct Limits: Sendable {
-        /// Further ones wait in the system's queue.
+        /// Beyond that, the oldest one without a verified call is closed; where all have one, further ones wait in the system's queue.
         package var connections = 64
         /// In bytes.
         package var headers = 16 << 10
@@ -27,6 +28,9 @@ package final class WebhookListener: Sendable {
 
         package init() {}
     }
+
+    /// Connections that are being closed to make room count until they are.
+    private static let closing = 16
 
     /// With the port that the system picked.
     package let address: ListenAddress
@@ -62,7 +66,7 @@ package final class WebhookListener: Sendable {
         } catch {
             throw ListenProblem.error(settings.address, error)
         }
-        // Verifying and reading a call takes well under a millisecond: one loop is enough for thousands a second.
+        // Verifying and reading has a queue of its own: one loop is enough for thousands of calls a second.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let rejections = RejectionLog(log: log, now: now, eventLoop: group.next())
         let responder = WebhookResponder(
@@ -114,10 +118,14 @@ package final class WebhookListener: Sendable {
     ) -> Server<HTTP1Channel> {
         let silent = Logger(label: "convosync.listen", factory: { _ in SwiftLogNoOpLogHandler() })
         let deadline = RequestDeadline.Limits(request: limits.request, linger: limits.linger)
+        let connections = OpenConnections(room: limits.connections)
         let channel = HTTP1Channel(
-            responder: { request, writer, _ in try await responder.respond(to: request, writer: writer) },
+            responder: { request, writer, channel in
+                try await responder.respond(to: request, writer: writer) { connections.verified(channel) }
+            },
             configuration: .init(
-                additionalChannelHandlers: [RequestDeadlineHandler(deadline)], idleTimeout: .milliseconds(limits.idle.milliseconds),
+                additionalChannelHandlers: [RequestDeadlineHandler(deadline, connections)],
+                idleTimeout: .milliseconds(limits.idle.milliseconds),
                 httpDecoderConfiguration: .init(maxHeaderFieldSize: limits.headers, maxHeaderListSize: limits.headers)))
         let bind: BindAddress =
             switch address {
@@ -127,13 +135,18 @@ package final class WebhookListener: Sendable {
         return Server(
             childChannelSetup: channel,
             configuration: ServerConfiguration(
-                address: bind, availableConnectionsDelegate: .maximum(limits.connections, logger: silent)),
+                address: bind, availableConnectionsDelegate: .maximum(limits.connections + WebhookListener.closing, logger: silent)),
             onServerRunning: { channel in announcement.yield(channel.localAddress?.port) }, eventLoopGroup: group, logger: silent)
     }
 
     /// Puts other routes, secrets and limits in force without closing the address.
     package func update(_ settings: ListenSettings, routes: [WebhookRoute]) {
         responder.update(settings, routes: routes)
+    }
+
+    /// Puts another secret in force; the former one counts for ``WebhookSecrets/grace``.
+    package func replaceSecret(of remote: String, with secret: WebhookSecret) {
+        responder.replaceSecret(of: remote, with: secret)
     }
 
     /// Accepts nothing more; calls in progress are answered within `limits.stop`. Returns when every connection is closed.

@@ -26,6 +26,7 @@ final class WebhookResponder: Sendable {
     private static let databasePause = Span.seconds(5)
 
     private let groups: NoticeGroups
+    private let verifier = WebhookVerifier()
     private let onNews: @Sendable () -> Void
     private let rejections: RejectionLog
     private let log: EventLog
@@ -49,7 +50,9 @@ final class WebhookResponder: Sendable {
     func update(_ settings: ListenSettings, routes: [WebhookRoute]) {
         let now = now()
         state.withLock { state in
-            state.routes = Dictionary(routes.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+            let former = Dictionary(state.routes.values.map { ($0.remote, $0) }, uniquingKeysWith: { first, _ in first })
+            let fresh = routes.map { route in former[route.remote].map { route.succeeding($0, now: now) } ?? route }
+            state.routes = Dictionary(fresh.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
             state.maximumBody = settings.maximumBody
             guard state.rate != settings.rate || state.bucket == nil else { return }
             state.rate = settings.rate
@@ -57,8 +60,19 @@ final class WebhookResponder: Sendable {
         }
     }
 
-    func respond(to request: Request, writer: consuming ResponseWriter) async throws {
-        let answer = try await answer(to: request, with: writer)
+    /// Puts another secret in force; the former one counts for a while.
+    func replaceSecret(of remote: String, with secret: WebhookSecret) {
+        let now = now()
+        state.withLock { state in
+            for path in state.routes.keys where state.routes[path]?.remote == remote {
+                state.routes[path]?.replaceSecret(with: secret, now: now)
+            }
+        }
+    }
+
+    /// - Parameter onVerified: called when the call turned out to come from somebody who knows the secret.
+    func respond(to request: Request, writer: consuming ResponseWriter, onVerified: @Sendable () -> Void) async throws {
+        let answer = try await answer(to: request, with: writer, onVerified)
         var fields = answer.fields
         fields[.contentLength] = String(answer.text.utf8.count)
         if !answer.text.isEmpty { fields[.contentType] = "text/plain; charset=utf-8" }
@@ -69,21 +83,28 @@ final class WebhookResponder: Sendable {
 
     // MARK: Before the body is read
 
-    private func answer(to request: Request, with writer: borrowing ResponseWriter) async throws -> Answer {
+    private func answer(
+        to request: Request, with writer: borrowing ResponseWriter, _ onVerified: @Sendable () -> Void
+    ) async throws -> Answer {
         let path = String((request.head.path ?? "/").prefix { $0 != "?" })
-        let (route, maximumBody) = state.withLock { ($0.routes[path], $0.maximumBody) }
-        guard let route else { return refuse(.notFound, .unknownPath, remote: nil) }
+        let now = now()
+        let (remote, reader, maximumBody) = state.withLock { state in
+            (state.routes[path]?.remote, state.routes[path]?.reader(now: now), state.maximumBody)
+        }
+        guard let remote, let reader else { return refuse(.notFound, .unknownPath, remote: nil) }
         switch request.method {
         // Intercom looks whether somebody is there before it sends anything (docs/remotes.md, "Webhook of fin").
         case .head: return Answer(status: .ok)
         case .post: break
-        default: return refuse(.methodNotAllowed, .method, remote: route.remote, [.allow: "HEAD, POST"])
-        }
-        if let free = state.withLock({ $0.bucket?.take(now: now()) }) {
-            return refuse(.tooManyRequests, .rate, remote: route.remote, [.retryAfter: seconds(free - now())])
+        default: return refuse(.methodNotAllowed, .method, remote: remote, [.allow: "HEAD, POST"])
         }
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody {
-            return refuse(.contentTooLarge, .tooLarge, remote: route.remote)
+            return refuse(.contentTooLarge, .tooLarge, remote: remote)
+        }
+        // What comes without a proof that could be right takes no more than its header.
+        let proof = reader.proofHeader.flatMap { HTTPField.Name($0) }.flatMap { request.headers[$0] }
+        if let rejection = reader.rejection(of: proof) {
+            return refuse(.unauthorized, rejection == .unsigned ? .unsigned : .wrongSignature, remote: remote)
         }
         // RFC 9110 section 10.1.1: the sender waits for a word before it sends the body.
         if request.headers[.expect]?.lowercased() == "100-continue" { try await writer.writeInformationalHead(.init(status: .continue)) }
@@ -91,13 +112,21 @@ final class WebhookResponder: Sendable {
         do {
             body = Array(try await request.body.collect(upTo: maximumBody).readableBytesView)
         } catch is NIOTooManyBytesError {
-            return refuse(.contentTooLarge, .tooLarge, remote: route.remote)
+            return refuse(.contentTooLarge, .tooLarge, remote: remote)
         } catch {
             // The connection is gone, or what came is no HTTP: the server deals with it.
-            rejections.note(.incomplete, remote: route.remote)
+            rejections.note(.incomplete, remote: remote)
             throw error
         }
-        return await answer(to: body, request.headers, on: route)
+        let reading: WebhookReading
+        do throws(WebhookRejection) {
+            reading = try await verifier.read(body, proof: proof, by: reader)
+        } catch {
+            if case .unreadable = error, reader.proofHeader != nil { onVerified() }
+            return refuse(error, remote: remote)
+        }
+        onVerified()
+        return await answer(to: reading, from: remote)
     }
 
     /// A call that is refused unread: what it still sends must not be taken for the next one.
@@ -112,36 +141,33 @@ final class WebhookResponder: Sendable {
 
     // MARK: With the body
 
-    private func answer(to body: [UInt8], _ headers: HTTPFields, on route: WebhookRoute) async -> Answer {
-        let proof = route.reader.proofHeader.flatMap { HTTPField.Name($0) }.flatMap { headers[$0] }
-        let reading: WebhookReading
-        do throws(WebhookRejection) {
-            reading = try route.reader.read(body, proof: proof)
-        } catch {
-            return refuse(error, remote: route.remote)
+    /// Only calls whose sender is known count for the rate: those of others must not keep them out.
+    private func answer(to reading: WebhookReading, from remote: String) async -> Answer {
+        let moment = now()
+        if let free = state.withLock({ $0.bucket?.take(now: moment) }) {
+            rejections.note(.rate, remote: remote)
+            return Answer(status: .tooManyRequests, fields: [.retryAfter: seconds(free - moment)])
         }
-        guard case .notices(let notices) = reading else {
-            logReceived(reading, new: 0, remote: route.remote)
+        let notices = reading.notices
+        guard !notices.isEmpty else {
+            logReceived(reading, new: 0, remote: remote)
             return Answer(status: .ok)
         }
         do {
-            let new = try await groups.receive(notices, from: route.remote)
-            logReceived(reading, new: new, remote: route.remote)
+            let new = try await groups.receive(notices, from: remote)
+            logReceived(reading, new: new, remote: remote)
             return Answer(status: .ok, hasNews: new > 0)
         } catch {
-            rejections.note(.database, remote: route.remote, detail: "\(error)")
+            rejections.note(.database, remote: remote, detail: "\(error)")
             return Answer(status: .serviceUnavailable, fields: [.retryAfter: seconds(WebhookResponder.databasePause)])
         }
     }
 
     private func refuse(_ rejection: WebhookRejection, remote: String) -> Answer {
         switch rejection {
-        case .unsigned:
-            rejections.note(.unsigned, remote: remote)
-            return Answer(status: .unauthorized)
-        case .wrongSignature:
-            rejections.note(.wrongSignature, remote: remote)
-            return Answer(status: .unauthorized)
+        // Who does not know the secret keeps no connection.
+        case .unsigned: return refuse(.unauthorized, .unsigned, remote: remote)
+        case .wrongSignature: return refuse(.unauthorized, .wrongSignature, remote: remote)
         case .unreadable(let refusal):
             rejections.note(.unreadable, remote: remote, detail: refusal.reason)
             return Answer(status: .badRequest, text: refusal.reason + "\n")
@@ -149,13 +175,25 @@ final class WebhookResponder: Sendable {
     }
 
     private func logReceived(_ reading: WebhookReading, new: Int, remote: String) {
-        var event = LogEvent("webhook.received", level: .debug).with("remote", remote)
-        switch reading {
-        case .notices(let notices): event = event.with("notices", notices.count).with("new", new)
-        case .ignored(let name): event = event.with("notices", 0).with("new", 0).with("ignored", name)
-        }
+        var event = LogEvent("webhook.received", level: .debug).with("remote", remote).with("notices", reading.notices.count)
+            .with("new", new)
+        if case .ignored(let name) = reading { event = event.with("ignored", name) }
         log.write(event)
+        guard case .partial(_, let conversationID, let problem) = reading else { return }
+        log.write(
+            LogEvent("message.unusable", level: .warning).with("remote", remote).with("conversation", conversationID)
+                .with("error", problem.reason)
+                .with("hint", "what was written is not in the table messages; a status in the same event counts all the same"))
     }
 
     private func seconds(_ span: Span) -> String { String(max((span.milliseconds + 999) / 1000, 1)) }
+}
+
+extension WebhookReading {
+    fileprivate var notices: [Notice] {
+        switch self {
+        case .notices(let notices), .partial(let notices, _, _): notices
+        case .ignored: []
+        }
+    }
 }

@@ -5,31 +5,66 @@ import SyncRemotes
 package struct WebhookRoute: Sendable {
     package let path: String
     package let remote: String
-    package let reader: WebhookReader
+    private var reader: WebhookReader
+    private var secrets: WebhookSecrets
+    private let secret: WebhookSecret
 
-    package init(path: String, remote: String, reader: WebhookReader) {
+    /// - Parameter makeReader: called with the secret.
+    package init(path: String, remote: String, secret: WebhookSecret, makeReader: (WebhookSecret) -> WebhookReader) {
         self.path = path
         self.remote = remote
-        self.reader = reader
+        self.secret = secret
+        reader = makeReader(secret)
+        secrets = WebhookSecrets(secret)
+    }
+
+    /// A reader that knows the secrets that count now.
+    mutating func reader(now: Instant) -> WebhookReader {
+        reader.secrets = secrets.counting(now: now)
+        return reader
+    }
+
+    mutating func replaceSecret(with secret: WebhookSecret, now: Instant) {
+        secrets.replace(with: secret, now: now)
+    }
+
+    /// The route of the same remote after a reload: what counted before it counts on for its time.
+    func succeeding(_ former: WebhookRoute, now: Instant) -> WebhookRoute {
+        var route = self
+        route.secrets = former.secrets
+        route.secrets.replace(with: secret, now: now)
+        return route
     }
 
     /// The routes of all enabled remotes that call. Reads their secrets now.
     /// - Throws: a ``ConfigurationError`` that names every secret that cannot be read.
     package static func all(of configuration: Configuration) throws(ConfigurationError) -> [WebhookRoute] {
-        var routes: [WebhookRoute] = []
+        all(of: configuration, try secrets(of: configuration))
+    }
+
+    static func all(of configuration: Configuration, _ secrets: [String: Credential]) -> [WebhookRoute] {
+        configuration.enabledRemotes.compactMap { remote in
+            guard let webhook = remote.webhook, let secret = secrets[remote.name] else { return nil }
+            return WebhookRoute(path: webhook.path, remote: remote.name, secret: WebhookSecret(secret.token)) { secret in
+                WebhookReader(kind: remote.kind, secret: secret, signatureHeader: webhook.signatureHeader, idPath: webhook.idPath)
+            }
+        }
+    }
+
+    /// The secrets of all enabled remotes that call, by remote. Reads them now.
+    /// - Throws: as ``all(of:)`` does.
+    static func secrets(of configuration: Configuration) throws(ConfigurationError) -> [String: Credential] {
+        var secrets: [String: Credential] = [:]
         var problems: [ConfigurationError.Problem] = []
         for remote in configuration.enabledRemotes {
             guard let webhook = remote.webhook else { continue }
             do {
-                let secret = WebhookSecret(try webhook.secret.read(as: "secret").token)
-                let reader = WebhookReader(
-                    kind: remote.kind, secret: secret, signatureHeader: webhook.signatureHeader, idPath: webhook.idPath)
-                routes.append(WebhookRoute(path: webhook.path, remote: remote.name, reader: reader))
+                secrets[remote.name] = try webhook.secret.read(as: "secret")
             } catch {
                 problems.append(.init(path: "remotes.\(remote.name).webhook", line: nil, message: error.reason))
             }
         }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
-        return routes
+        return secrets
     }
 }

@@ -1,6 +1,7 @@
 import SyncCore
+import SyncRemotes
 
-/// Keeps the listener in step with the configuration: opens, changes and closes it.
+/// Keeps the listener in step with the configuration and with the files of its secrets: opens, changes and closes it.
 ///
 /// A change is made in two steps, so that a reload that fails leaves everything as it is: ``prepare(_:)`` reads the secrets and binds a
 /// new address beside the old one, ``adopt(_:)`` puts both in force and cannot fail.
@@ -9,6 +10,9 @@ package actor WebhookService {
     package struct Plan: Sendable {
         fileprivate var settings: ListenSettings?
         fileprivate var routes: [WebhookRoute]
+        /// The secrets in the routes by remote, and where they come from.
+        fileprivate var secrets: [String: Credential] = [:]
+        fileprivate var sources: [String: CredentialSource] = [:]
         /// Bound already; nil where the address stays, or nothing is to listen.
         fileprivate var fresh: WebhookListener?
     }
@@ -18,6 +22,7 @@ package actor WebhookService {
     private let log: EventLog
     private let now: @Sendable () -> Instant
     private var listener: WebhookListener?
+    private var secretWatcher: CredentialWatcher?
     /// As the configuration spells it: port 0 stays port 0.
     private var configuredAddress: ListenAddress?
 
@@ -36,14 +41,18 @@ package actor WebhookService {
 
     /// - Throws: a ``ConfigurationError`` for secrets that cannot be read and for an address that cannot be bound.
     package func prepare(_ configuration: Configuration) async throws(ConfigurationError) -> Plan {
-        let routes = try WebhookRoute.all(of: configuration)
+        let secrets = try WebhookRoute.secrets(of: configuration)
+        let routes = WebhookRoute.all(of: configuration, secrets)
         // All remotes that call are disabled: then nobody has to be listened to.
         guard let settings = configuration.listen, !routes.isEmpty else { return Plan(settings: nil, routes: [], fresh: nil) }
-        guard settings.address != configuredAddress else { return Plan(settings: settings, routes: routes, fresh: nil) }
+        let sources = configuration.enabledRemotes.compactMap { remote in remote.webhook.map { (remote.name, $0.secret) } }
+        var plan = Plan(
+            settings: settings, routes: routes, secrets: secrets, sources: Dictionary(sources) { first, _ in first }, fresh: nil)
+        guard settings.address != configuredAddress else { return plan }
         do {
-            let fresh = try await WebhookListener.start(
+            plan.fresh = try await WebhookListener.start(
                 settings, routes: routes, receive: receive, onNews: onNews, log: log, now: now)
-            return Plan(settings: settings, routes: routes, fresh: fresh)
+            return plan
         } catch {
             let reason = error.problems.map(\.message).joined(separator: "; ")
             log.write(
@@ -57,15 +66,36 @@ package actor WebhookService {
         guard let settings = plan.settings else { return await stop() }
         guard let fresh = plan.fresh else {
             listener?.update(settings, routes: plan.routes)
-            return
+            return await watch(plan)
         }
         let former = listener
         listener = fresh
+        await watch(plan)
         configuredAddress = settings.address
         log.write(
             LogEvent("listen.started", level: .notice).with("address", fresh.address.description)
                 .with("remotes", plan.routes.map(\.remote).joined(separator: ",")))
         await former?.stop()
+    }
+
+    /// Looks whether files of secrets were replaced, in case that was not noticed: to be called at the beginning of every run.
+    package func runBegins() async {
+        await secretWatcher?.runBegins()
+    }
+
+    private func watch(_ plan: Plan) async {
+        let credentials = Credentials(plan.secrets)
+        let watcher = CredentialWatcher(plan.sources, kind: .secret, credentials: credentials, log: log) { [weak self] names in
+            Task { await self?.replaceSecrets(of: names, with: credentials) }
+        }
+        secretWatcher = watcher
+        await watcher.runBegins()
+    }
+
+    private func replaceSecrets(of remotes: [String], with credentials: Credentials) {
+        for remote in remotes {
+            if let secret = credentials[remote] { listener?.replaceSecret(of: remote, with: WebhookSecret(secret.token)) }
+        }
     }
 
     /// For a plan that is not adopted.
@@ -75,7 +105,7 @@ package actor WebhookService {
 
     package func stop() async {
         let former = listener
-        (listener, configuredAddress) = (nil, nil)
+        (listener, configuredAddress, secretWatcher) = (nil, nil, nil)
         await former?.stop()
     }
 }

@@ -15,6 +15,7 @@ package final class DeliveryTally: Sendable {
         package var runs = 0
         package var failedRuns = 0
         package var braked = 0
+        package var droppedEvents = 0
         package var lastRunSeconds: Double?
         package var lastRunEndedAt: Instant?
     }
@@ -40,6 +41,10 @@ package final class DeliveryTally: Sendable {
             counts.lastRunSeconds = max((end - start).seconds, 0)
             counts.lastRunEndedAt = end
         }
+    }
+
+    func countDroppedEvents(_ number: Int) {
+        state.withLock { $0.droppedEvents += number }
     }
 
     func countBrake() {

@@ -84,6 +84,9 @@ struct MetricsPage {
             "convosync_brake_engagements", .counter, help: "Runs that the brake held since the process started.",
             [([], Double(counts.braked))])
         text.add(
+            "convosync_dropped_events", .counter,
+            help: "Events of conversations that are not here, dropped since the process started.", [([], Double(counts.droppedEvents))])
+        text.add(
             "convosync_pruned_rows", .counter, help: "Finished rows that retention deleted since the process started.",
             [([], Double(prunedRows))])
         text.add(

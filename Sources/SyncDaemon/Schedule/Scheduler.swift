@@ -60,6 +60,11 @@ package actor Scheduler {
         carryOut(schedule.requested(now: now()))
     }
 
+    /// A webhook call has brought something. A burst of them does not cause a run each.
+    package func notice() {
+        carryOut(schedule.noticed(now: now()))
+    }
+
     /// No further run starts; returns when the present one has ended.
     package func stop() async {
         carryOut(schedule.stop())

@@ -36,6 +36,9 @@ package actor Daemon {
         func attach(_ scheduler: Scheduler) { self.scheduler = scheduler }
         nonisolated func callAsFunction() { Task { await forward() } }
         private func forward() async { await scheduler?.request() }
+        /// For what webhook calls bring.
+        nonisolated func notice() { Task { await forwardNotice() } }
+        private func forwardNotice() async { await scheduler?.notice() }
     }
 
     /// - Throws: `StoreError`, or a ``ConfigurationError`` for credentials.
@@ -52,21 +55,22 @@ package actor Daemon {
         let store = try Store(path: configuration.databasePath, access: .migrating)
         self.store = store
         webhooks = WebhookService(
-            receive: { [now] in try await store.receive($0, from: $1, now: now()) }, onNews: { wake() }, log: log, now: now)
+            receive: { [now] in try await store.receive($0, from: $1, now: now()) }, onNews: { wake.notice() }, log: log, now: now)
         // Before anything runs: a secret that cannot be read stops the start as a token does.
         _ = try WebhookRoute.all(of: configuration)
         upkeep = Upkeep(configuration, store: store, log: log, tally: tally, now: now)
         (engine, scheduler) = try await Daemon.assemble(
-            configuration, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep)
+            configuration, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep, webhooks: webhooks)
     }
 
     private static func assemble(
-        _ configuration: Configuration, _ parts: SyncEngine.Parts, wake: WakeUp, upkeep: Upkeep
+        _ configuration: Configuration, _ parts: SyncEngine.Parts, wake: WakeUp, upkeep: Upkeep, webhooks: WebhookService
     ) async throws -> (SyncEngine, Scheduler) {
         let engine = try await SyncEngine(configuration, parts, patience: .days(36_500), onWork: { wake() })
         let scheduler = Scheduler(
             configuration.schedule, store: parts.store, now: parts.now,
             run: { cause in
+                await webhooks.runBegins()
                 let summary = await engine.run(cause: cause.rawValue)
                 await upkeep.afterRun(of: engine)
                 return summary
@@ -81,9 +85,7 @@ package actor Daemon {
             LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
                 .with("sqlite", Store.libraryVersion).with("pid", Int(getpid())).with("config", configurationPath)
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
-        if let backup = store.backupPath {
-            log.write(LogEvent("store.migrated", level: .notice).with("path", store.path).with("backup", backup))
-        }
+        log.writeMigration(of: store)
         let calls = try await bindOrGiveUp()
         await startScheduler()
         await webhooks.adopt(calls)
@@ -218,7 +220,7 @@ package actor Daemon {
     private func assemble(_ fresh: Configuration, orDiscard calls: WebhookService.Plan) async throws -> (SyncEngine, Scheduler) {
         do {
             return try await Daemon.assemble(
-                fresh, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep)
+                fresh, .init(store: store, log: log, tally: tally, now: now), wake: wake, upkeep: upkeep, webhooks: webhooks)
         } catch {
             await webhooks.discard(calls)
             throw error

@@ -24,6 +24,9 @@ package struct Inspection: Sendable {
     /// From this SQLite version on, two processes that write and checkpoint at the same moment cannot damage the WAL any more.
     private static let soundLibrary = [3, 51, 3]
 
+    /// Objects with several links that are named one by one at most.
+    private static let sharedObjects = 100
+
     private let configurationPath: String
     private let isOnline: Bool
 
@@ -159,7 +162,8 @@ package struct Inspection: Sendable {
                     Finding(
                         severity: .warning, area: .database,
                         text:
-                            "\(links.notInteger) rows of links for \(remote.name) have a remote_id that is no integer; they cannot be sent")
+                            "\(links.notInteger) rows of links for \(remote.name) have a remote_id that is not an integer; they cannot be sent"
+                    )
                 )
             }
             if remote.kind == .vg, remote.profile.agentID == nil, links.withoutAgent > 0 {
@@ -170,6 +174,16 @@ package struct Inspection: Sendable {
                             "\(links.withoutAgent) rows of links for \(remote.name) name no agent_id and the configuration gives none; they cannot be sent"
                     ))
             }
+        }
+        let shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
+        findings += shared.prefix(Inspection.sharedObjects).map {
+            Finding(severity: .warning, area: .database, text: $0.text, hint: "delete or correct all of these rows of links but one")
+        }
+        if shared.count > Inspection.sharedObjects {
+            findings.append(
+                Finding(
+                    severity: .warning, area: .database,
+                    text: "\(shared.count - Inspection.sharedObjects) more objects have several links; see convosync status --json"))
         }
         let unknown = try await store.linkedRemotes().subtracting(configuration.remotes.map(\.name)).sorted()
         // A remote with problems is missing in the configuration, and is no less configured for that.

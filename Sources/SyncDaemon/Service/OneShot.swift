@@ -35,6 +35,7 @@ package struct OneShot: Sendable {
     /// - Throws: `StoreError` when the database cannot be used at all, a ``ConfigurationError`` for credentials.
     package func run(drain: Span?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let store = try Store(path: configuration.databasePath, access: .migrating)
+        log.writeMigration(of: store)
         store.whenLost { [log] in log.write(StoreLossEvent.event($0, path: configuration.databasePath)) }
         let engine = try await SyncEngine(
             configuration, .init(store: store, log: log, now: now), patience: OneShot.patience, readPatience: configuration.schedule.stall)

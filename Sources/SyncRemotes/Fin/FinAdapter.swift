@@ -16,8 +16,10 @@ struct FinAdapter: RemoteAdapter {
 
     var headers: [(name: String, value: String)] { [("Intercom-Version", profile.apiVersion ?? FinAdapter.standardVersion)] }
 
+    var sharedFields: [TwoWayRules.Field] { [.init("status", .status, isWritable: false)] }
+
     /// No fields: what a message leaves out about its user is shown with the conversation.
-    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
+    func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection {
         var projection = Projection(fields: [:])
         if let user = conversation.user, case .failure(let refusal) = selectedAttributes(of: user) {
             projection.omissions = [FinAdapter.omission(refusal)]
@@ -32,7 +34,6 @@ struct FinAdapter: RemoteAdapter {
     /// `errors` in a 200 is a partial success: the message was taken, some attributes were not. Nothing to retry.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
-        outcome.observed["status"] = body["status"]
         if let word = body["status"]?.reportedWord {
             // A text in ISO 8601, whatever the name says (the document "Reply to Fin").
             outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
@@ -49,6 +50,8 @@ struct FinAdapter: RemoteAdapter {
 extension FinAdapter {
     /// All errors of Intercom's API are an `error.list` (the document "Reply to Fin").
     func isOwnAbsence(_ body: JSONValue) -> Bool { body["type"] == "error.list" || body["errors"]?.arrayValue != nil }
+
+    func reportedIDs(in body: JSONValue) -> [String] { [body["conversation_id"]?.reportedID].compactMap { $0 } }
 }
 
 extension RemoteAdapter {

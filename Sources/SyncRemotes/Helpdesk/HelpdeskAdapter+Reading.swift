@@ -23,4 +23,6 @@ extension HelpdeskAdapter {
             word: data["status"]?.reportedWord, title: data["title"]?.stringValue, tags: data["tags"]?.reportedTags,
             changedAt: data["updated_at"]?.reportedInstant)
     }
+
+    func reportedIDs(in body: JSONValue) -> [String] { [body["data"]?["id"]?.reportedID].compactMap { $0 } }
 }

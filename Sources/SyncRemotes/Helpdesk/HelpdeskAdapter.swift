@@ -6,12 +6,16 @@ import SyncCore
 struct HelpdeskAdapter: RemoteAdapter {
     let profile: RemoteProfile
 
-    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
+    /// The response's `assignee` holds a display name and no id, so who answers is sent and not read.
+    var sharedFields: [TwoWayRules.Field] {
+        [.init("status", .status), .init("assignee_id", .assignee), .init("title", .title), .init("tags", .tags)]
+    }
+
+    func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection {
         var projection = Projection(fields: [
             "title": .nullable(conversation.title), "assignee_id": .nullable(conversation.assigneeID),
         ])
-        let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees))
-        projection.add("status", unless: conversation.unreadable[.status], statusWord(for: state, field: "status", knowing: knowledge))
+        projection.add("status", unless: conversation.unreadable[.status], statusWord(of: conversation))
         projection.add("tags", unless: conversation.unreadable[.tags], conversation.tags.map { .array($0.map(JSONValue.string)) })
         projection.add("attributes", unless: conversation.unreadable[.attributes], conversation.attributes.map(JSONValue.object))
         projection.add(
@@ -43,24 +47,26 @@ struct HelpdeskAdapter: RemoteAdapter {
         return "users.user_type of \"\(user.id)\" is not \"end_user\", the only type that the helpdesk takes"
     }
 
-    /// Another user is sent whole: what was acknowledged about the one before says nothing about this one.
-    func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
-        // While a switch is in doubt, nobody knows whose members the remote holds.
-        let base = forgettingOtherUser(knowledge.base, than: knowledge.inDoubt.contains("user.id") ? nil : wanted["user.id"])
-        var delta = Delta(wanted: wanted, base: base, inDoubt: knowledge.inDoubt)
-        // The id says whose member it is that changes.
-        if delta.fields.keys.contains(where: { $0.hasPrefix("user.") }) { delta.fields["user.id"] = wanted["user.id"] }
-        return delta
-    }
-
-    func base(_ base: Fields, acknowledging delta: Delta) -> Fields {
-        forgettingOtherUser(base, than: delta.fields["user.id"] ?? base["user.id"]).merging(delta.fields) { _, acknowledged in acknowledged
+    /// Another user is sent whole: what was acknowledged about the one before says nothing about this one. While a switch is in doubt, nobody
+    /// knows whose members the remote holds.
+    func prepare(_ record: inout LinkRecord, for wanted: Fields) {
+        let known = record["user.id"]
+        guard let id = wanted["user.id"], known.ours != .value(id) || known.doubt.contains(where: { $0 != id }) else { return }
+        for (name, field) in record.fields where name.hasPrefix("user.") {
+            // What is refused stays so, until another value is wanted.
+            if field.note == .refused, let value = wanted[name], field.ours == .value(value) { continue }
+            record.fields[name] = FieldRecord(upTo: field.upTo, doubt: field.doubt)
         }
     }
 
-    private func forgettingOtherUser(_ base: Fields, than userID: JSONValue?) -> Fields {
-        guard base["user.id"] != userID else { return base }
-        return base.filter { !$0.key.hasPrefix("user.") }
+    /// Whoever is refused by his id is refused as a whole: every one of his members carries it.
+    func refused(with names: Set<String>, of sent: Fields) -> Set<String> {
+        names.contains("user.id") ? names.union(sent.keys.filter { $0.hasPrefix("user.") }) : names
+    }
+
+    /// The id says whose member it is that changes.
+    func complete(_ send: inout Fields, from wanted: Fields) {
+        if send.keys.contains(where: { $0.hasPrefix("user.") }) { send["user.id"] = wanted["user.id"] }
     }
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
@@ -92,7 +98,6 @@ struct HelpdeskAdapter: RemoteAdapter {
             return outcome
         }
         guard let data = body["data"] else { return outcome }
-        outcome.observed["status"] = data["status"]
         outcome.observation = try? conversation(in: body)
         if let sent = delta?.fields {
             for name in ["status", "title"] {

@@ -65,6 +65,11 @@ extension VGAdapter {
         if body["success"] == false { throw .reported("vg answered success=false", by: body) }
     }
 
+    /// `userID` is not one: it may be the same for several conversations (docs/remotes.md, "vg").
+    func reportedIDs(in body: JSONValue) -> [String] {
+        ["ID", "id", "convoId"].compactMap { body["data"]?[$0]?.reportedID }
+    }
+
     /// `ID` is the documented one. `userID` is not unique for every conversation (docs/remotes.md, "vg"), so it comes last.
     private func id(of object: JSONValue) -> String? {
         ["ID", "id", "convoId", "userID"].lazy.compactMap { object[$0]?.reportedID }.first
@@ -73,7 +78,8 @@ extension VGAdapter {
     private func observation(of object: JSONValue) -> Observation {
         Observation(
             word: object["state"]?.reportedWord, assignee: assignee(in: object), title: object["title"]?.stringValue,
-            tags: object["tags"]?.reportedTags, changedAt: object["lastModified"]?.reportedUnixTime)
+            tags: object["tags"]?.reportedTags, changedAt: object["lastModified"]?.reportedUnixTime,
+            lastMessageAt: object["lastMessageTS"]?.reportedUnixTime, interactions: object["totalUserInteractions"]?.integerValue)
     }
 
     private func assignee(in object: JSONValue) -> Observation.Assignee {

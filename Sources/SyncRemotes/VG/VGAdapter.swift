@@ -7,12 +7,24 @@ import SyncCore
 struct VGAdapter: RemoteAdapter {
     let profile: RemoteProfile
 
-    func project(_ conversation: Conversation, knowing knowledge: RemoteKnowledge) -> Projection {
+    /// Who answers is written where the configuration maps the assignee to it; title and tags are read only where they are sent as they are.
+    var sharedFields: [TwoWayRules.Field] {
+        func isWritten(_ field: String, from source: String) -> Bool { profile.fieldMap[field]?.text == source }
+        return [
+            .init("state", .status), .init("chatAssignedTo", .user, isWritable: isWritten("chatAssignedTo", from: "assignee_id")),
+            .init("title", .title, isWritable: isWritten("title", from: "title")),
+            .init("tags", .tags, isWritable: isWritten("tags", from: "tags"), onlyAdds: true),
+        ].filter { $0.isWritable || profile.fieldMap[$0.name] == nil }
+    }
+
+    func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection {
         var projection = Projection(fields: [:])
-        let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
-        let word = statusWord(for: LocalState(conversation.status, owner), field: "state", knowing: knowledge)
-        projection.add("state", unless: conversation.unreadable[.status], word)
+        projection.add("state", unless: conversation.unreadable[.status], statusWord(of: conversation))
         for (field, source) in profile.fieldMap {
+            if field == assigneeField, source.isAssignee {
+                add(conversation.assigneeID, to: &projection, seats: seats)
+                continue
+            }
             if let problem = source.problem(in: conversation) {
                 projection.omissions.append(Omission(field: field, reason: problem))
                 continue
@@ -27,35 +39,35 @@ struct VGAdapter: RemoteAdapter {
                     Omission(field: field, reason: "\(source.text) is a \(value.typeName), and vg takes \(field) as \(type.rawValue)"))
             }
         }
-        if let removed = removedTags(wanted: projection.fields["tags"], base: knowledge.base["tags"]) {
-            projection.omissions.append(
-                Omission(field: "tags", reason: "\(removed) removed locally stay at vg: it merges tags and offers no way to remove one"))
-        }
         return projection
     }
 
-    private func removedTags(wanted: JSONValue?, base: JSONValue?) -> String? {
-        guard let wanted = wanted?.arrayValue, let base = base?.arrayValue else { return nil }
-        let count = Set(base).subtracting(wanted).count
-        return count == 0 ? nil : count == 1 ? "1 tag" : "\(count) tags"
+    /// Who answers, by the id that the person has at vg.
+    private func add(_ assigneeID: String?, to projection: inout Projection, seats: TwoWayRules.Seats) {
+        guard Owner(assigneeID: assigneeID, ai: profile.aiAssignees) == .human else { return }
+        let user = seats.user(of: assigneeID)
+        if user != .null {
+            projection.fields["chatAssignedTo"] = user
+        } else {
+            projection.omissions.append(
+                Omission(
+                    field: "chatAssignedTo",
+                    reason: "assignee \"\(assigneeID ?? "")\" has no row for remote \"\(profile.name)\" in the table assignees"))
+        }
     }
 
-    func delta(wanted: Fields, knowing knowledge: RemoteKnowledge) -> Delta {
-        var delta = Delta(wanted: wanted, base: knowledge.base, inDoubt: knowledge.inDoubt)
-        if let tags = delta.fields["tags"]?.arrayValue, !knowledge.inDoubt.contains("tags") {
-            let known = Set(knowledge.base["tags"]?.arrayValue ?? [])
-            if known.isSuperset(of: tags) { delta.fields["tags"] = nil }
-        }
-        return delta
-    }
-
-    func base(_ base: Fields, acknowledging delta: Delta) -> Fields {
-        var merged = base.merging(delta.fields) { _, acknowledged in acknowledged }
-        if let sent = delta.fields["tags"]?.arrayValue {
-            let before = base["tags"]?.arrayValue ?? []
-            merged["tags"] = .array(before + sent.filter { !before.contains($0) })
-        }
-        return merged
+    func omissions(_ wanted: Fields, knowing record: LinkRecord) -> [Omission] {
+        guard let tags = wanted["tags"]?.arrayValue, let held = record["tags"].held.value?.arrayValue,
+            let ours = record["tags"].ours.value?.arrayValue
+        else { return [] }
+        let count = Set(held).intersection(ours).subtracting(tags).count
+        guard count > 0 else { return [] }
+        return [
+            Omission(
+                field: "tags",
+                reason:
+                    "\(count == 1 ? "1 tag" : "\(count) tags") removed locally stay at vg: it merges tags and offers no way to remove one")
+        ]
     }
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
@@ -86,11 +98,7 @@ struct VGAdapter: RemoteAdapter {
             return outcome
         }
         let data = body["data"]
-        if let state = data?["state"], state != .null { outcome.observed["state"] = state }
-        if let observation = try? conversation(in: body) {
-            outcome.observation = observation
-            outcome.observed["chatAssignedTo"] = seenFields(observation)["chatAssignedTo"]
-        }
+        outcome.observation = try? conversation(in: body)
         for (name, wanted) in delta?.fields ?? [:] {
             guard let answered = data?[name] else { continue }
             if name == "tags" {

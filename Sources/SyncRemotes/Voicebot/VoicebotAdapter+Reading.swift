@@ -65,6 +65,10 @@ extension VoicebotAdapter {
         return observation(of: object)
     }
 
+    func reportedIDs(in body: JSONValue) -> [String] {
+        [(body["data"]?.objectValue.map(JSONValue.object) ?? body)["id"]?.reportedID].compactMap { $0 }
+    }
+
     private func observation(of object: JSONValue) -> Observation {
         Observation(
             word: object["status"]?.reportedWord, assignee: assignee(in: object), lastUserMessageAt: lastCustomerMessageAt(in: object))

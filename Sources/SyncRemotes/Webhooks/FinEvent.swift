@@ -9,7 +9,7 @@ enum FinEvent {
         let name = try EventMembers.word("event_name", of: body)
         switch name {
         case "fin_status_updated": return .notices([try status(of: body)])
-        case "fin_replied": return .notices(try reply(in: body))
+        case "fin_replied": return try reply(in: body)
         default: return .ignored(event: name)
         }
     }
@@ -20,23 +20,32 @@ enum FinEvent {
             at: try EventMembers.moment("created_at_ms", of: body))
     }
 
-    /// The message, then the status that Fin has after it.
-    private static func reply(in body: JSONValue) throws(Refusal) -> [Notice] {
+    /// The message, then the status that Fin has after it. A message that cannot be used does not keep the status from being heard.
+    private static func reply(in body: JSONValue) throws(Refusal) -> WebhookReading {
         let conversationID = try EventMembers.identifier("conversation_id", of: body)
-        let message = try EventMembers.present("message", of: body)
-        guard message.objectValue != nil else { throw Refusal("\"message\" is no object") }
         var notices: [Notice] = []
-        // The schema lets users and agents be authors, too; what they wrote is known here already.
-        if !EventMembers.has("author", in: message) || message["author"] == "fin" {
-            guard let text = try EventMembers.present("body", of: message).stringValue else {
-                throw Refusal("\"body\" of the message is no string")
-            }
-            let at = try moment(of: message, in: body)
-            let id = EventMembers.has("id", in: message) ? try EventMembers.identifier("id", of: message) : nil
-            notices.append(.finMessage(conversationID: conversationID, id: id, body: text, at: at))
+        var problem: Refusal?
+        do throws(Refusal) {
+            if let message = try message(in: body, of: conversationID) { notices.append(message) }
+        } catch {
+            problem = error
         }
         if EventMembers.has("status", in: body) { notices.append(try status(of: body)) }
-        return notices
+        guard let problem else { return .notices(notices) }
+        return .partial(notices, conversationID: conversationID, unusable: problem)
+    }
+
+    /// Nil for what users and agents wrote: the schema lets them be authors, too, and what they wrote is known here already.
+    private static func message(in body: JSONValue, of conversationID: String) throws(Refusal) -> Notice? {
+        let message = try EventMembers.present("message", of: body)
+        guard message.objectValue != nil else { throw Refusal("\"message\" is not an object") }
+        guard !EventMembers.has("author", in: message) || message["author"] == "fin" else { return nil }
+        guard let text = try EventMembers.present("body", of: message).stringValue else {
+            throw Refusal("\"body\" of the message is not a string")
+        }
+        let at = try moment(of: message, in: body)
+        let id = EventMembers.has("id", in: message) ? try EventMembers.identifier("id", of: message) : nil
+        return .finMessage(conversationID: conversationID, id: id, body: text, at: at)
     }
 
     private static func moment(of message: JSONValue, in body: JSONValue) throws(Refusal) -> Instant {
@@ -53,11 +62,18 @@ extension Notice {
         .status(conversationID: conversationID, word: word, at: at, key: "status:\(at.milliseconds):\(word):\(conversationID)")
     }
 
-    /// A message of Fin. Its id is optional in the schema; without one, time and a hash of conversation and body stand for it, which
-    /// are the same whichever way the message comes (docs/remotes.md, "Webhook of fin").
+    /// A message of Fin. Its id is unique within its conversation; it is optional in the schema, and without one, time and a hash of
+    /// conversation and body stand for it, which are the same whichever way the message comes (docs/remotes.md, "Webhook of fin").
+    ///
+    /// The key is that of conversation, id and text: the same id with another text is no repetition.
     package static func finMessage(conversationID: String, id: String?, body: String, at: Instant) -> Notice {
-        let digest = SHA256.hash(data: Array("\(conversationID)\n\(body)".utf8))
-        let id = id ?? "fin-\(at.milliseconds)-\(Hexadecimal.text(digest.prefix(16)))"
-        return .message(conversationID: conversationID, id: id, body: body, at: at, key: "message:\(id)")
+        let id = id ?? "fin-\(at.milliseconds)-\(digest("\(conversationID)\n\(body)"))"
+        // Ids hold no control characters, so a line break is a border.
+        return .message(
+            conversationID: conversationID, id: id, body: body, at: at, key: "message:\(id):\(digest("\(conversationID)\n\(id)\n\(body)"))")
+    }
+
+    private static func digest(_ text: String) -> String {
+        Hexadecimal.text(SHA256.hash(data: Array(text.utf8)).prefix(16))
     }
 }

@@ -3,6 +3,8 @@ import SyncCore
 /// What a webhook call turned out to say.
 package enum WebhookReading: Equatable, Sendable {
     case notices([Notice])
+    /// A message that cannot be used, beside what can.
+    case partial([Notice], conversationID: String, unusable: Refusal)
     /// An event that means nothing here. It is acknowledged like any other: its sender must not send it again.
     case ignored(event: String)
 }
@@ -31,7 +33,8 @@ package struct WebhookReader: Sendable {
     package let kind: RemoteKind
     /// The header with the proof. Nil for vg, whose proof is in the body.
     package let proofHeader: String?
-    private let secret: WebhookSecret
+    /// Those that count at the moment; a call has to know one of them.
+    package var secrets: [WebhookSecret]
     private let idPath: [String]
 
     /// - Parameters:
@@ -39,7 +42,7 @@ package struct WebhookReader: Sendable {
     ///   - idPath: voicebot only; the members that lead to the conversation's id in the body, joined with dots.
     package init(kind: RemoteKind, secret: WebhookSecret, signatureHeader: String? = nil, idPath: String? = nil) {
         self.kind = kind
-        self.secret = secret
+        secrets = [secret]
         self.idPath = idPath.map { $0.split(separator: ".").map(String.init) } ?? []
         proofHeader =
             switch kind {
@@ -50,24 +53,39 @@ package struct WebhookReader: Sendable {
             }
     }
 
+    /// What can be said before the body is there: a call without a proof that could be right is not worth reading.
+    /// - Parameter proof: the value of ``proofHeader``.
+    package func rejection(of proof: String?) -> WebhookRejection? {
+        guard proofHeader != nil else { return nil }
+        guard let proof, !proof.isEmpty else { return .unsigned }
+        return switch kind {
+        case .helpdesk: isKnown { $0.matches(proof) } ? nil : .wrongSignature
+        case .fin, .voicebot: WebhookSecret.code(in: proof) == nil ? .wrongSignature : nil
+        case .vg: nil
+        }
+    }
+
+    /// Every secret is tried, also after the right one.
+    private func isKnown(_ isRight: (WebhookSecret) -> Bool) -> Bool { secrets.map(isRight).contains(true) }
+
     /// - Parameters:
     ///   - body: the bytes as they came: signatures are of them, not of what they mean.
     ///   - proof: the value of ``proofHeader``.
     package func read(_ body: [UInt8], proof: String?) throws(WebhookRejection) -> WebhookReading {
         switch kind {
         case .fin:
-            try check(proof) { secret.signs(body, as: $0) }
+            try check(proof) { proof in isKnown { $0.signs(body, as: proof) } }
             let event = try json(body)
             return try readable { () throws(Refusal) in try FinEvent.read(event) }
         case .vg:
             // The proof is inside, so this text is read before anybody has vouched for it: its size and depth are bounded.
-            let event = try VGEvent.authenticated(try json(body), by: secret)
+            let event = try VGEvent.authenticated(try json(body)) { given in isKnown { $0.matches(given) } }
             return try readable { () throws(Refusal) in try VGEvent.read(event) }
         case .voicebot:
-            try check(proof) { secret.signs(body, as: $0) }
+            try check(proof) { proof in isKnown { $0.signs(body, as: proof) } }
             return .notices([hint(in: body)])
         case .helpdesk:
-            try check(proof) { secret.matches($0) }
+            try check(proof) { proof in isKnown { $0.matches(proof) } }
             let event = try json(body)
             return try readable { () throws(Refusal) in try WebhookReader.helpdeskEvent(event) }
         }

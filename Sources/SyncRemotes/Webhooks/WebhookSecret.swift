@@ -26,12 +26,15 @@ package struct WebhookSecret: Sendable, CustomStringConvertible {
         return keys.map { HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: $0) }.contains(true)
     }
 
+    package func isSame(as other: WebhookSecret) -> Bool { matches(other.text) }
+
     /// Whether `given` is the secret itself. Digests are compared, so the length says nothing either.
     package func matches(_ given: String) -> Bool {
         SHA256.hash(data: Array(given.utf8)) == SHA256.hash(data: Array(text.utf8))
     }
 
-    private static func code(in signature: String) -> [UInt8]? {
+    /// The code in a signature; nil where the text cannot be one.
+    static func code(in signature: String) -> [UInt8]? {
         var text = signature[...]
         if text.hasPrefix("sha256=") { text = text.dropFirst("sha256=".count) }
         if let bytes = Hexadecimal.bytes(text), bytes.count == SHA256.byteCount { return bytes }

@@ -30,8 +30,8 @@ final class Hooks: Sendable {
     static func routes(secret: String) -> [WebhookRoute] {
         RemoteKind.allCases.map { kind in
             WebhookRoute(
-                path: "/hooks/\(kind.rawValue)", remote: kind.rawValue,
-                reader: WebhookReader(kind: kind, secret: WebhookSecret(secret), idPath: "data.id"))
+                path: "/hooks/\(kind.rawValue)", remote: kind.rawValue, secret: WebhookSecret(secret)
+            ) { WebhookReader(kind: kind, secret: $0, idPath: "data.id") }
         }
     }
 

@@ -1,0 +1,151 @@
+/// What reading and writing one remote leads to, by the rule of the program itself (``TwoWayDecision``).
+///
+/// Many plays go through the same moves, so each is worked out once. Everything happens at one moment. That is enough, because the remote
+/// always wins and the play itself says whether a conversation may be reopened: nothing is decided by a date.
+final class RestMoves {
+    /// What may go either way in one play.
+    struct Setting: Hashable {
+        /// Whether there is evidence for reopening a conversation that has ended.
+        var mayReopen = false
+        /// Which spelling remotes show, where they have several for what they are sent.
+        var spelling = 0
+    }
+
+    struct Move {
+        var station: Int
+        var row: Int
+        /// What was written; nil where nothing was.
+        var sent: Fields?
+        /// The status value that the remote shows after it.
+        var shown = ""
+        /// The status value of the remote was adopted.
+        var isAdopted = false
+        /// It would have gone another way with evidence for reopening.
+        var asksForEvidence = false
+        /// The remote has another spelling for what it shows.
+        var dependsOnSpelling = false
+    }
+
+    private struct Key: Hashable {
+        enum Kind: Hashable { case read, write, look }
+
+        var kind: Kind
+        var station: Int
+        var row: Int
+        var setting = Setting()
+    }
+
+    let stations = RestStations()
+    private let remotes: [NamedLens]
+    private let strict: [TwoWayRules]
+    private let reopening: [TwoWayRules]
+    private var moves: [Key: Move] = [:]
+    private var disagreements: [Key: LocalState?] = [:]
+
+    init(remotes: [NamedLens]) {
+        self.remotes = remotes
+        strict = remotes.map { $0.rules(mayReopen: false) }
+        reopening = remotes.map { $0.rules(mayReopen: true) }
+    }
+
+    func start(_ remote: Int, at row: Int) -> Int { stations.start(remote, remotes[remote], strict[remote], at: row) }
+
+    func read(_ station: Int, _ row: Int, _ setting: Setting) -> Move {
+        guard stations[station].hasNews else { return Move(station: station, row: row) }
+        return once(.read, station, row, setting) { setting in
+            var state = stations[station]
+            let rules = rules(state.remote, setting)
+            let report = FieldReport(values: state.object, began: RestStations.now)
+            // A former state is read once more before it is believed.
+            if state.link.take(report, rules, now: RestStations.now) == .readAgain {
+                _ = state.link.take(report, rules, now: RestStations.now)
+            }
+            return decide(&state, row, rules, isConfirmed: true).move
+        }
+    }
+
+    func write(_ station: Int, _ row: Int, _ setting: Setting) -> Move {
+        once(.write, station, row, setting) { setting in
+            var state = stations[station]
+            let remote = remotes[state.remote]
+            let rules = rules(state.remote, setting)
+            let (first, due) = decide(&state, row, rules, isConfirmed: false)
+            guard !due.isEmpty else { return atRest(first) }
+            state.object.merge(due) { $1 }
+            let forms = due[NamedLens.statusField]?.stringValue.map { spellings($0, remote) } ?? []
+            if !forms.isEmpty { state.object[NamedLens.statusField] = .string(forms[setting.spelling % forms.count]) }
+            let response = LinkRecord.Acknowledgement(sent: due, shown: .init(values: state.object, began: RestStations.now))
+            _ = state.link.acknowledged(response, of: stations.row(first.row).numbers, rules, now: RestStations.now)
+            var (second, stillDue) = decide(&state, first.row, rules, isConfirmed: false)
+            if stillDue.isEmpty { _ = atRest(second) }
+            second.sent = due
+            second.shown = state.word
+            second.isAdopted = first.isAdopted || second.isAdopted
+            second.asksForEvidence = first.asksForEvidence || second.asksForEvidence
+            second.dependsOnSpelling = forms.count > 1
+            return second
+        }
+    }
+
+    /// What the status value of a remote at rest says about a local row that it does not fit; nil where both agree, where a guard keeps
+    /// the remote from being told, and where it is told nothing.
+    func disagreement(_ station: Int, _ row: Int) -> LocalState? {
+        let key = Key(kind: .look, station: station, row: row)
+        if let known = disagreements[key] { return known }
+        let found = look(stations[station], stations.row(row).values)
+        disagreements[key] = .some(found)
+        return found
+    }
+
+    private func look(_ station: RestStations.Station, _ local: LocalValues) -> LocalState? {
+        let state = LocalState(local)
+        let outbound = remotes[station.remote].lens.outbound
+        guard remotes[station.remote].policy.fields.contains(.status), case .word(let wanted) = outbound[state],
+            outbound.word(for: state, over: station.word) == wanted
+        else { return nil }
+        let rules = strict[station.remote]
+        let named = LocalState(rules.put(station.word, user: station.user, onto: local))
+        guard named != state else { return nil }
+        // Who is named may be somebody whom it is not for us to take off; then what the status value says by itself has to fit.
+        return LocalState(rules.put(station.word, user: nil, onto: local)) == state ? nil : named
+    }
+
+    // MARK: Helpers
+
+    private func decide(
+        _ state: inout RestStations.Station, _ row: Int, _ rules: TwoWayRules, isConfirmed: Bool
+    ) -> (move: Move, due: Fields) {
+        let decision = TwoWayDecision(state.link, stations.row(row), rules, now: RestStations.now, isConfirmed: isConfirmed)
+        state.link = decision.link
+        var move = Move(station: stations.number(state), row: stations.number(decision.local))
+        move.isAdopted = decision.findings.contains { [.adopted, .conflictLost].contains($0.kind) && $0.attribute == .status }
+        move.asksForEvidence = decision.findings.contains { $0.kind == .reopeningRefused }
+        return (move, decision.send)
+    }
+
+    private func rules(_ remote: Int, _ setting: Setting) -> TwoWayRules { setting.mayReopen ? reopening[remote] : strict[remote] }
+
+    private func spellings(_ word: String, _ remote: NamedLens) -> [String] {
+        remote.spellings.first { $0.contains(word) }?.sorted() ?? [word]
+    }
+
+    /// Deciding again about the outcome of a decision that sends nothing changes nothing.
+    private func atRest(_ move: Move) -> Move {
+        moves[Key(kind: .write, station: move.station, row: move.row)] = Move(station: move.station, row: move.row)
+        return move
+    }
+
+    /// What does not depend on the setting is worked out once for all of them.
+    private func once(_ kind: Key.Kind, _ station: Int, _ row: Int, _ setting: Setting, _ work: (Setting) -> Move) -> Move {
+        let plain = once(Key(kind: kind, station: station, row: row), work)
+        guard setting != Setting(), plain.asksForEvidence || plain.dependsOnSpelling else { return plain }
+        return once(Key(kind: kind, station: station, row: row, setting: setting), work)
+    }
+
+    private func once(_ key: Key, _ work: (Setting) -> Move) -> Move {
+        if let move = moves[key] { return move }
+        let move = work(key.setting)
+        moves[key] = move
+        return move
+    }
+}

@@ -1,0 +1,190 @@
+/// What becomes of calls of ours.
+extension LinkRecord {
+    /// A response that accepts a call.
+    package struct Acknowledgement: Sendable {
+        package var sent: Fields
+        /// What the response says about the object; ``FieldReport/began`` is when the call began.
+        package var shown: FieldReport
+
+        package init(sent: Fields, shown: FieldReport) {
+            self.sent = sent
+            self.shown = shown
+        }
+    }
+
+    /// - Parameter numbers: of the local changes that the row had seen from which the call was made.
+    /// - Returns: whether the object has to be read, because the response shows another state than the one that was sent.
+    package mutating func acknowledged(
+        _ response: Acknowledgement, of numbers: ByAttribute<Int64>, _ rules: TwoWayRules, now: Instant
+    ) -> Bool {
+        let readable = rules.fields.filter(\.role.isReadable)
+        let before = Dictionary(uniqueKeysWithValues: readable.map { ($0.name, self[$0.name].held) })
+        var isDoubtful = false
+        for field in rules.fields {
+            if let sent = response.sent[field.name] {
+                fields[field.name] = record(sent, of: field, response, numbers, rules, &isDoubtful)
+            } else {
+                note(response.shown.values[field.name], of: field, numbers, rules)
+            }
+        }
+        let isComplete = rules.fields.allSatisfy { field in
+            let record = self[field.name]
+            let isAccountedFor =
+                response.sent[field.name] != nil || response.shown.values[field.name] != nil || !field.role.isReadable
+            return record.held == record.theirs && isAccountedFor
+        }
+        if !fields.values.contains(where: { !$0.doubt.isEmpty }) { doubtOf = nil }
+        if let date = response.shown.date, date <= now { floor = max(date, floor ?? date) }
+        ownDate = response.shown.date.map(OwnDate.date) ?? .undated
+        carried = Set(response.sent.keys)
+        former = isKnown ? .values(before) : .anything
+        isKnown = true
+        isSuspect = false
+        older = nil
+        lastHeardAt = now
+        heldDate = nil
+        probesRest = false
+        if isComplete { checkedAt = response.shown.began }
+        noteCustomer(response.shown)
+        return isDoubtful
+    }
+
+    /// A field that the call carried.
+    private func record(
+        _ sent: JSONValue, of field: TwoWayRules.Field, _ response: Acknowledgement, _ numbers: ByAttribute<Int64>, _ rules: TwoWayRules,
+        _ isDoubtful: inout Bool
+    ) -> FieldRecord {
+        let shown = response.shown.values[field.name]
+        var value = shown ?? (field.onlyAdds ? adding(sent, to: self[field.name].held) : sent)
+        if field.role == .status || field.role == .user, value != sent, rules.understands(field, value), !rules.meanSame(field, value, sent)
+        {
+            // Another state than the one that was sent: only a read can tell.
+            value = sent
+            isDoubtful = true
+        }
+        let note: FieldRecord.Note? =
+            field.role.hasStoredForm && shown == nil ? .unshown : rules.isStored(sent, as: value, field) ? nil : .drift
+        return FieldRecord(
+            upTo: numbers, ours: .value(sent), theirs: .value(value), held: .value(value), isByUs: sent != .null, note: note)
+    }
+
+    private func adding(_ sent: JSONValue, to held: KnownValue) -> JSONValue {
+        guard let tags = sent.texts, let before = held.value?.texts else { return sent }
+        let known = before.exactSet
+        return .array((before + tags.filter { !known.contains(ExactText($0)) }).map(JSONValue.string))
+    }
+
+    /// A field that the call did not carry.
+    private mutating func note(
+        _ shown: JSONValue?, of field: TwoWayRules.Field, _ numbers: ByAttribute<Int64>, _ rules: TwoWayRules
+    ) {
+        var record = self[field.name]
+        if !isKnown {
+            // First contact: noted, not followed. What the decision before the call said about the local image stays.
+            let absent: KnownValue = field.role == .plain ? .never : .value(.null)
+            let value = shown.map(KnownValue.value) ?? (record.held == .never ? absent : record.held)
+            record.upTo = numbers
+            (record.theirs, record.held) = (value, value)
+        } else if let shown {
+            if record.note == .unshown, record.ours.value?.isEmptyContent != true {
+                record.theirs = .value(shown)
+                record.note = record.ours.value.map { rules.isStored($0, as: shown, field) } == true ? nil : .drift
+            }
+            record.held = .value(shown)
+        }
+        fields[field.name] = record
+    }
+
+    /// A call of unknown fate: what it carried is in doubt until a call is acknowledged, or a report shows the value.
+    package mutating func lost(_ sent: Fields, of numbers: ByAttribute<Int64>) {
+        for (name, value) in sent {
+            var record = self[name]
+            record.doubt = record.doubt.filter { $0 != value } + [value]
+            fields[name] = record
+        }
+        doubtOf = numbers
+        ownDate = .undated
+    }
+
+    /// What a refusal means for the row.
+    package enum Refused: Sendable, Equatable {
+        /// These members are refused, and everything else is still due.
+        case members(Set<String>)
+        /// Nobody knows which member it was: they are sent apart from each other.
+        case apart
+        /// Parts of the call are refused like the whole: no member is to blame.
+        case whole
+    }
+
+    /// The remote refuses a call because of what it carries.
+    ///
+    /// | refused                              | next                                                        |
+    /// |--------------------------------------|-------------------------------------------------------------|
+    /// | members that it names, or the only one | these stay what they are, and the rest is sent            |
+    /// | several, none named                  | the status alone, then each member alone                    |
+    /// | the status alone                     | everything else together                                    |
+    /// | everything else as well              | no member is to blame: the call as a whole is refused       |
+    ///
+    /// - Parameters:
+    ///   - status: the field with the status value.
+    ///   - numbers: of the local changes that the row had seen: what happens over there from now on is no conflict with them.
+    package mutating func refused(
+        _ sent: Fields, naming named: Set<String>, of numbers: ByAttribute<Int64>, status: String?
+    ) -> Refused {
+        let guilty = named.intersection(sent.keys)
+        let isOneMember = Set(sent.keys.map { $0.prefix { $0 != "." } }).count == 1
+        if probesRest, guilty.isEmpty {
+            probesRest = false
+            probing = [:]
+            if let status { retryRefused([status]) }
+            return .whole
+        }
+        guard !guilty.isEmpty || isOneMember else {
+            probing = sent
+            return .apart
+        }
+        let members = guilty.isEmpty ? Set(sent.keys) : guilty
+        refuse(members, of: sent)
+        for name in members { fields[name]?.upTo = numbers }
+        probesRest = guilty.isEmpty && status.map { sent[$0] != nil } == true && !probing.isEmpty
+        return .members(members)
+    }
+
+    /// A call of some members was accepted whose whole was refused: the only one that is left is to blame.
+    /// - Returns: its fields; empty where there are several, or none.
+    package mutating func convict(after sent: Fields) -> Set<String> {
+        guard sent.keys.contains(where: { probing[$0] != nil }) else { return [] }
+        let left = probing.filter { sent[$0.key] == nil }
+        guard Set(left.keys.map { $0.prefix { $0 != "." } }).count == 1 else { return [] }
+        let names = Set(left.keys)
+        refuse(names, of: left)
+        return names
+    }
+
+    /// Both sides are known to differ in these fields.
+    package mutating func refuse(_ names: Set<String>, of sent: Fields) {
+        for name in names {
+            guard let value = sent[name] else { continue }
+            var record = self[name]
+            (record.ours, record.theirs, record.doubt, record.note) = (.value(value), record.held, [], .refused)
+            fields[name] = record
+        }
+        probing = probing.filter { !names.contains($0.key) }
+    }
+
+    /// Somebody wants refused values to be sent once more.
+    package mutating func retryRefused(_ names: Set<String>) {
+        for name in names where self[name].note == .refused {
+            var record = self[name]
+            (record.ours, record.note) = (.never, nil)
+            fields[name] = record
+        }
+    }
+
+    /// Somebody let go what was held because it had been sent back too often.
+    package mutating func releaseHold() {
+        hold = nil
+        isHoldSaid = false
+        sendBacks = []
+    }
+}

@@ -1,0 +1,168 @@
+/// What a read says about an object.
+package struct FieldReport: Sendable, Equatable {
+    /// By the remote's names, in its own form. A missing name was not reported.
+    package var values: Fields
+    /// The remote's date of its last change.
+    package var date: Instant?
+    package var began: Instant
+    package var customerWroteAt: Instant?
+    /// When anything was last written in the conversation, and how often the customer has answered: growth is what counts.
+    package var lastMessageAt: Instant?
+    package var interactions: Int64?
+
+    package init(
+        values: Fields, date: Instant? = nil, began: Instant, customerWroteAt: Instant? = nil, lastMessageAt: Instant? = nil,
+        interactions: Int64? = nil
+    ) {
+        self.values = values
+        self.date = date
+        self.began = began
+        self.customerWroteAt = customerWroteAt
+        self.lastMessageAt = lastMessageAt
+        self.interactions = interactions
+    }
+}
+
+extension LinkRecord {
+    /// What became of a report.
+    package enum Reception: String, Sendable {
+        /// The read began before the last thing that is known.
+        case overtaken
+        /// Dated before the floor.
+        case stale
+        /// The older state stays: the remote was set back, and the local state is due.
+        case rolledBack = "rolled back"
+        /// It may show a former state: the object is read once more.
+        case readAgain = "read again"
+        case believed
+    }
+
+    /// Reads in a row after which an older state is believed to stay.
+    private static let readsOfRollback = 3
+    /// A date that lies so far ahead is none.
+    private static let farthestDate = Span.days(1)
+
+    /// An event of a remote whose events arrive in any order: what it leads to is what it would have led to in its place.
+    package mutating func take(_ event: EventOrder.Event, _ report: FieldReport, _ rules: TwoWayRules, _ local: LocalRow, now: Instant)
+        -> Reception
+    {
+        let map = rules.lens.inbound
+        let before = events ?? EventOrder()
+        var order = before
+        order.note(event, in: map)
+        events = order
+        switch before.place(of: event, in: map) {
+        case .stale: return .stale
+        case .late:
+            guard let later = before.status?.word, rules.finishesLate(event.word, at: event.at, before: later, local) else { return .stale }
+        case .latest: break
+        }
+        return take(report, rules, now: now)
+    }
+
+    package mutating func take(_ report: FieldReport, _ rules: TwoWayRules, now: Instant) -> Reception {
+        if !rules.isEventStream, let lastHeardAt, report.began < lastHeardAt { return .overtaken }
+        // A date ahead of our clock orders nothing, so that nothing becomes unheard.
+        let order = report.date.flatMap { $0 <= now ? $0 : nil }
+        if !rules.isEventStream, let order, let floor, order < floor { return takeOlder(report, order, rules) }
+        let before = rules.fields.filter { report.values[$0.name] != nil }.map { ($0.name, self[$0.name].held) }
+        if !rules.isEventStream, isFormer(report, before), order == nil || order == floor || ownDate == .undated, !isSuspect {
+            isSuspect = true
+            lastHeardAt = report.began
+            return .readAgain
+        }
+        let isStoredForm = order != nil && ownDate == order.map(OwnDate.date)
+        for field in rules.fields {
+            guard let value = report.values[field.name] else { continue }
+            hear(value, of: field, rules, isStoredForm: isStoredForm)
+        }
+        let isUnchanged = rules.fields.allSatisfy { self[$0.name].held == self[$0.name].theirs }
+        heldDate = policyDate(report.date, now: now)
+        if let order { floor = max(order, floor ?? order) }
+        let values = Dictionary(uniqueKeysWithValues: before)
+        former = before.contains { report.values[$0.0].map(KnownValue.value) != $0.1 } ? .values(values) : .none
+        isSuspect = false
+        older = nil
+        lastHeardAt = report.began
+        if isUnchanged { checkedAt = report.began - rules.lag }
+        noteCustomer(report)
+        return .believed
+    }
+
+    /// When the customer last wrote: the remote says so, or what it counts has grown since it was last read.
+    mutating func noteCustomer(_ report: FieldReport) {
+        var moments = [report.customerWroteAt, customerWroteAt]
+        if let before = lastMessageAt, let at = report.lastMessageAt, at > before { moments.append(at) }
+        if let before = interactions, let count = report.interactions, count > before {
+            moments.append(report.lastMessageAt ?? report.date)
+        }
+        customerWroteAt = moments.compactMap { $0 }.max()
+        lastMessageAt = [report.lastMessageAt, lastMessageAt].compactMap { $0 }.max()
+        interactions = [report.interactions, interactions].compactMap { $0 }.max()
+    }
+
+    /// The moment that counts against local changes. The date of our own call dates nobody's change; without one no date does.
+    private func policyDate(_ date: Instant?, now: Instant) -> Instant? {
+        guard let date, date < now + LinkRecord.farthestDate, ownDate != .undated, ownDate != .date(date) else { return nil }
+        return min(date, now)
+    }
+
+    private mutating func takeOlder(_ report: FieldReport, _ order: Instant, _ rules: TwoWayRules) -> Reception {
+        let reads = older?.date == order ? (older?.reads ?? 0) + 1 : 1
+        lastHeardAt = report.began
+        guard reads >= LinkRecord.readsOfRollback else {
+            older = Older(date: order, reads: reads)
+            return .stale
+        }
+        for field in rules.fields {
+            guard let value = report.values[field.name], .value(value) != self[field.name].theirs else { continue }
+            var record = self[field.name]
+            (record.held, record.theirs, record.ours, record.note) = (.value(value), .value(value), .never, nil)
+            fields[field.name] = record
+        }
+        floor = order
+        older = nil
+        former = .none
+        heldDate = order
+        return .rolledBack
+    }
+
+    private func isFormer(_ report: FieldReport, _ before: [(name: String, held: KnownValue)]) -> Bool {
+        let former: [String: KnownValue]
+        switch self.former {
+        case .none: return false
+        case .anything: former = [:]
+        case .values(let values): former = values
+        }
+        return before.contains { name, held in
+            let value = report.values[name].map(KnownValue.value) ?? .never
+            return value != held && former[name] ?? value == value
+        }
+    }
+
+    private mutating func hear(_ value: JSONValue, of field: TwoWayRules.Field, _ rules: TwoWayRules, isStoredForm: Bool) {
+        var record = self[field.name]
+        if isKnown, record.doubt.contains(value) {
+            // A call of unknown fate had arrived.
+            let isLatest = record.doubt.last == value
+            (record.ours, record.theirs, record.isByUs, record.note) = (.value(value), .value(value), value != .null, nil)
+            if isLatest {
+                record.doubt = []
+                record.upTo = doubtOf ?? record.upTo
+            }
+        } else if field.role.hasStoredForm,
+            (record.note == .unshown && record.ours.value?.isEmptyContent != true)
+                || (isStoredForm && carried.contains(field.name) && .value(value) != record.theirs)
+        {
+            // Nobody changed it since our call: it is the form in which the remote stores what was sent.
+            record.theirs = .value(value)
+            record.note = record.ours.value.map { rules.isStored($0, as: value, field) } == true ? nil : .drift
+        }
+        // Whoever has it by now, the AI's part is over once more.
+        if rules.isEventStream, value.stringValue.flatMap({ rules.lens.inbound[$0] }) == .endsAI { record.theirs = .never }
+        if rules.isEventStream, record.theirs == .never, rules.begins(with: value) { record.theirs = .value(value) }
+        record.held = .value(value)
+        record.isByUs = record.isByUs && record.theirs == .value(value)
+        fields[field.name] = record
+    }
+}

@@ -1,0 +1,111 @@
+/// What a remote can show of the local row, and change.
+package enum LocalAttribute: String, CaseIterable, Sendable {
+    case status, assignee, title
+}
+
+/// One value for each attribute.
+package struct ByAttribute<Value: Sendable & Equatable>: Sendable, Equatable {
+    package var status: Value
+    package var assignee: Value
+    package var title: Value
+
+    package init(status: Value, assignee: Value, title: Value) {
+        self.status = status
+        self.assignee = assignee
+        self.title = title
+    }
+
+    package init(repeating value: Value) {
+        self.init(status: value, assignee: value, title: value)
+    }
+
+    package subscript(attribute: LocalAttribute) -> Value {
+        get {
+            switch attribute {
+            case .status: status
+            case .assignee: assignee
+            case .title: title
+            }
+        }
+        set {
+            switch attribute {
+            case .status: status = newValue
+            case .assignee: assignee = newValue
+            case .title: title = newValue
+            }
+        }
+    }
+}
+
+/// The attributes of a conversation that both sides can change.
+package struct LocalValues: Sendable, Equatable {
+    package var status: LocalStatus
+    package var assigneeID: String?
+    package var title: String?
+    /// Compared element by element, and never part of a conflict: ``difference(from:)`` does not look at them. Nil: no statement.
+    package var tags: [String]?
+
+    package init(status: LocalStatus, assigneeID: String? = nil, title: String? = nil, tags: [String]? = nil) {
+        self.status = status
+        self.assigneeID = assigneeID
+        self.title = title
+        self.tags = tags
+    }
+
+    /// Titles and ids are compared by their bytes: what a remote tells apart is told apart here. Tags do not count.
+    package static func == (left: LocalValues, right: LocalValues) -> Bool { left.difference(from: right).isEmpty }
+
+    /// The attributes that differ.
+    package func difference(from other: LocalValues) -> Set<LocalAttribute> {
+        var difference: Set<LocalAttribute> = []
+        if status != other.status { difference.insert(.status) }
+        if !assigneeID.hasSameBytes(as: other.assigneeID) { difference.insert(.assignee) }
+        if !title.hasSameBytes(as: other.title) { difference.insert(.title) }
+        return difference
+    }
+}
+
+/// The local row as far as two-way synchronisation depends on it.
+package struct LocalRow: Sendable, Equatable {
+    /// What is written with the row itself has this number, as all that is older than the counting.
+    package static let firstNumber: Int64 = 1
+
+    package var values: LocalValues
+    /// When each attribute last changed; for an adopted change the remote's date, or when it was read.
+    package var changedAt: ByAttribute<Instant>
+    /// The number of that change, counted through the conversation.
+    package var numbers: ByAttribute<Int64>
+    /// When the customer last wrote.
+    package var customerWroteAt: Instant?
+
+    package init(
+        _ values: LocalValues, changedAt: ByAttribute<Instant>, numbers: ByAttribute<Int64>, customerWroteAt: Instant? = nil
+    ) {
+        self.values = values
+        self.changedAt = changedAt
+        self.numbers = numbers
+        self.customerWroteAt = customerWroteAt
+    }
+
+    /// The row after a change; every attribute that differs gets the next number.
+    func having(_ new: LocalValues, at moment: Instant) -> LocalRow {
+        var row = self
+        row.values = new
+        let next = max(numbers.status, numbers.assignee, numbers.title) + 1
+        for attribute in new.difference(from: values) {
+            row.changedAt[attribute] = moment
+            row.numbers[attribute] = next
+        }
+        return row
+    }
+
+    /// When any of them last changed.
+    package var lastChangedAt: Instant { max(changedAt.status, changedAt.assignee, changedAt.title) }
+}
+
+extension LocalValues {
+    package init(_ conversation: Conversation) {
+        self.init(
+            status: conversation.status, assigneeID: conversation.assigneeID, title: conversation.title, tags: conversation.tags)
+    }
+}

@@ -1,0 +1,378 @@
+/// What follows from what is known of a link and from the local row: what is adopted, what is sent, and what is left alone.
+///
+/// In this order: the user, the status value, the title; then sending. Nothing else decides these things.
+package struct TwoWayDecision: Sendable, Equatable {
+    /// Something that somebody may want to know about an attribute.
+    package struct Finding: Sendable, Equatable {
+        package enum Kind: String, Sendable, CaseIterable {
+            case adopted
+            case fits
+            case conflictLost = "conflict lost"
+            case conflictWon = "conflict won"
+            case reopeningRefused = "reopening refused"
+            case endedBeforeTheMessage = "ended before the message"
+            case notUnderstood = "not understood"
+            case notCompared = "not compared"
+            case notAdopted = "not adopted"
+            /// Too many conversations were said to be over.
+            case braked = "held by the brake"
+            case takenOff = "taken off"
+            case leftToTheRemote = "left to the remote"
+            case held
+            case `guard`
+        }
+
+        package var kind: Kind
+        package var attribute: LocalAttribute
+
+        package init(_ kind: Kind, _ attribute: LocalAttribute) {
+            self.kind = kind
+            self.attribute = attribute
+        }
+    }
+
+    package var link: LinkRecord
+    package var local: LocalRow
+    package var send: Fields
+    /// What would be sent, had the remote not undone it too often.
+    package var heldBack: Fields
+    package var findings: [Finding]
+    package var adoptsTags: Bool
+
+    /// - Parameter isConfirmed: the decision follows a report that was believed; else it follows a local change, an outcome or a new map.
+    package init(_ link: LinkRecord, _ local: LocalRow, _ rules: TwoWayRules, now: Instant, isConfirmed: Bool = false) {
+        var decision = Deciding(link: link, local: local, rules: rules, now: now)
+        decision.compare()
+        decision.chooseWhatToSend()
+        decision.close(isConfirmed: isConfirmed)
+        self.link = decision.link
+        self.local = decision.local
+        send = decision.send
+        heldBack = decision.heldBack
+        adoptsTags = decision.adoptsTags
+        findings = decision.findings
+    }
+}
+
+private struct Deciding {
+    var link: LinkRecord
+    var local: LocalRow
+    let rules: TwoWayRules
+    let now: Instant
+    var send: Fields = [:]
+    var heldBack: Fields = [:]
+    var findings: [TwoWayDecision.Finding] = []
+    var adoptsTags = false
+    /// What the local row looks like over there.
+    private var wanted: Fields
+    /// Fields of which it is not known what the remote means.
+    private var left: Set<String> = []
+
+    init(link: LinkRecord, local: LocalRow, rules: TwoWayRules, now: Instant) {
+        self.link = link
+        self.local = local
+        self.rules = rules
+        self.now = now
+        wanted = rules.image(local.values)
+    }
+
+    // MARK: What the remote claims
+
+    mutating func compare() {
+        link.hasHeldEnd = false
+        guard link.isKnown else { return }
+        var changed = Set(rules.fields.filter { $0.role.isReadable && link[$0.name].held != link[$0.name].theirs }.map(\.name))
+        if let title = rules.name(of: .title), changed.contains(title), !link[title].doubt.isEmpty {
+            // Perhaps the form in which a lost call was stored: it is sent again.
+            changed.remove(title)
+            find(.conflictWon, .title)
+        }
+        if let user = rules.name(of: .user), changed.contains(user) { compareUser(user) }
+        if let status = rules.name(of: .status), changed.contains(status) { compareStatus(status) }
+        if let title = rules.name(of: .title), changed.contains(title) { compareTitle(title) }
+        if let tags = rules.name(of: .tags), changed.contains(tags) { compareTags(tags) }
+    }
+
+    /// Whoever the remote names speaks only beside a status value that is understood and lets a person have the conversation.
+    private mutating func compareUser(_ name: String) {
+        guard rules.policy.fields.contains(.status) else { return find(.notAdopted, .assignee) }
+        let present = local.values.assigneeID
+        guard let cell = cell, let user = link[name].held.value else { return leave(name, .notUnderstood, .assignee) }
+        guard case .state(let status, let owner) = cell, owner != .ai else { return leave(name, .notCompared, .assignee) }
+        if user == .null {
+            settle(name) { ($0.isByUs, $0.note) = (false, .takenOff) }
+            return find(.takenOff, .assignee)
+        }
+        switch rules.seats.person(user, present: present) {
+        case let who? where JSONValue.string(who) == .nullable(present):
+            let (numbers, image) = (local.numbers, image(name))
+            settle(name) { ($0.upTo, $0.ours, $0.isByUs, $0.note) = (numbers, image, false, nil) }
+        case let who?:
+            meet(name, having(\.assigneeID, who))
+        case nil where rules.owner(present) != .human && !status.isFinished:
+            meet(name, having(\.assigneeID, rules.unknownAssignee))
+        case nil:
+            leave(name, .notUnderstood, .assignee)
+        }
+    }
+
+    private mutating func compareStatus(_ name: String) {
+        guard rules.policy.fields.contains(.status) else { return find(.notAdopted, .status) }
+        guard let word = link[name].held.value?.stringValue, rules.lens.inbound[word] != nil else {
+            return leave(name, .notUnderstood, .status)
+        }
+        let claim = rules.put(word, user: rules.name(of: .user).flatMap { link[$0].held.value }, onto: local.values)
+        guard claim == local.values else {
+            if rules.areEndsHeld, claim.status.isFinished, !local.values.status.isFinished {
+                link.hasHeldEnd = true
+                return leave(name, .braked, .status)
+            }
+            return meet(name, claim)
+        }
+        let (numbers, image) = (local.numbers, image(name))
+        settle(name) { ($0.upTo, $0.ours, $0.note) = (numbers, image, nil) }
+        find(.fits, .status)
+    }
+
+    private mutating func compareTitle(_ name: String) {
+        guard rules.policy.fields.contains(.title) else { return find(.notAdopted, .title) }
+        let held = link[name].held.value
+        guard held != .nullable(local.values.title) else {
+            let (numbers, image) = (local.numbers, image(name))
+            return settle(name) { ($0.upTo, $0.ours, $0.note) = (numbers, image, nil) }
+        }
+        meet(name, having(\.title, held?.stringValue))
+    }
+
+    /// What was added and removed over there since both sides agreed is added and removed here; everything else stays.
+    private mutating func compareTags(_ name: String) {
+        guard rules.policy.fields.contains(.tags), let local = local.values.tags, let held = link[name].held.value?.texts else { return }
+        // What calls of unknown fate carried may be there because of them.
+        let before = ([link[name].theirs.value] + link[name].doubt).compactMap { $0?.texts }.joined().exactSet
+        let now = held.exactSet
+        func merged(_ tags: [String]) -> [String] {
+            let known = tags.exactSet
+            return tags.filter { now.contains(ExactText($0)) || !before.contains(ExactText($0)) }
+                + held.filter { !before.contains(ExactText($0)) && !known.contains(ExactText($0)) }
+        }
+        let tags = merged(local)
+        var agreed = merged(link[name].ours.value?.texts ?? [])
+        // Whichever order they have here: there is nothing to send about that.
+        if agreed.exactSet == tags.exactSet { agreed = tags }
+        settle(name) { ($0.ours, $0.isByUs, $0.note) = (.value(.array(agreed.map(JSONValue.string))), false, nil) }
+        guard tags.exactSet != local.exactSet else { return }
+        self.local.values.tags = tags
+        wanted = rules.image(self.local.values)
+        adoptsTags = true
+    }
+
+    /// A claim of the remote meets the local row.
+    private mutating func meet(_ name: String, _ claim: LocalValues) {
+        let moved = claim.difference(from: local.values)
+        let verdict = judge(claim, moved, upTo: link[name].upTo)
+        for attribute in LocalAttribute.allCases where moved.contains(attribute) { find(verdict, attribute) }
+        guard verdict == .adopted || verdict == .conflictLost else {
+            link.sendBacks.append(.init(value: link[name].held, at: now))
+            return settle(name) { ($0.ours, $0.note) = (.never, nil) }
+        }
+        local = local.having(claim, at: link.heldDate ?? now)
+        wanted = rules.image(local.values)
+        for field in rules.fields {
+            var record = link[field.name]
+            for attribute in moved { record.upTo[attribute] = local.numbers[attribute] }
+            link.fields[field.name] = record
+        }
+        let image = image(name)
+        settle(name) { ($0.ours, $0.isByUs, $0.note) = (image, false, nil) }
+    }
+
+    private func judge(
+        _ claim: LocalValues, _ moved: Set<LocalAttribute>, upTo: ByAttribute<Int64>
+    ) -> TwoWayDecision.Finding.Kind {
+        var both = moved.filter { local.numbers[$0] > upTo[$0] }
+        // A remote that is told nothing competes by dates alone: it has lost already if it is older.
+        if rules.isEventStream, let date = link.heldDate { both = both.filter { local.changedAt[$0] > date } }
+        if let changedAt = both.map({ local.changedAt[$0] }).max(), !remoteWins(against: changedAt) { return .conflictWon }
+        let wasFinished = local.values.status.isFinished
+        if wasFinished, !claim.status.isFinished, !mayReopen { return .reopeningRefused }
+        if !wasFinished, claim.status.isFinished, let date = link.heldDate, let wrote = local.customerWroteAt, date < wrote {
+            return .endedBeforeTheMessage
+        }
+        return both.isEmpty ? .adopted : .conflictLost
+    }
+
+    private var mayReopen: Bool {
+        let since = local.changedAt.status
+        switch rules.policy.reopening {
+        case .always: return true
+        case .never: return false
+        case .message:
+            let user = rules.name(of: .user).flatMap { link[$0].held.value }
+            let isTakenByName = link.heldDate.map { $0 > since } == true && user.map { $0 != .null } == true
+            let wrote = [local.customerWroteAt, link.customerWroteAt].compactMap { $0 }.max()
+            return isTakenByName || wrote.map { $0 > since } == true
+        }
+    }
+
+    private func remoteWins(against changedAt: Instant) -> Bool {
+        switch rules.policy.conflict {
+        case .local: false
+        case .remote: true
+        case .newest:
+            (link.heldDate ?? [link.checkedAt, link.customerWroteAt].compactMap { $0 }.max()).map { $0 > changedAt } ?? false
+        }
+    }
+
+    // MARK: What the remote does not know yet
+
+    mutating func chooseWhatToSend() {
+        endHold()
+        for field in rules.fields {
+            if field.role == .tags { chooseTags(field) } else { choose(field, rules.known(wanted, field.name)) }
+        }
+        sendOneAtATime()
+    }
+
+    private mutating func chooseTags(_ field: TwoWayRules.Field) {
+        let want = rules.known(wanted, field.name)
+        var record = link[field.name]
+        defer { link.fields[field.name] = record }
+        guard let tags = want.value?.texts, let value = want.value, field.isWritable else {
+            record.ours = want
+            return
+        }
+        guard record.doubt.isEmpty else {
+            send[field.name] = value
+            return
+        }
+        guard want != record.ours else { return }
+        let held = record.held.value?.texts?.exactSet ?? []
+        let isThere = field.onlyAdds ? tags.exactSet.isSubset(of: held) : want == record.held
+        // A tag that was said once, and is stored in another form or was refused, is not said again for ever.
+        let isKnown = field.onlyAdds && tags.exactSet.isSubset(of: held.union(record.ours.value?.texts?.exactSet ?? []))
+        guard isThere || isKnown else {
+            send[field.name] = value
+            return
+        }
+        (record.ours, record.theirs, record.note) = (want, record.held, nil)
+    }
+
+    /// The remote has refused a call without saying why: the status goes first, and each member alone.
+    private mutating func sendOneAtATime() {
+        link.probing = link.probing.filter { send[$0.key] != nil }
+        guard !link.probing.isEmpty, !link.probesRest else { return link.probesRest = link.probesRest && !link.probing.isEmpty }
+        let inOrder = rules.fields.filter { link.probing[$0.name] != nil }
+        guard let first = inOrder.first(where: { $0.role == .status }) ?? inOrder.first else { return }
+        // Members of one object are one member of the call.
+        let object = first.name.split(separator: ".").first
+        send = send.filter { $0.key.split(separator: ".").first == object }
+    }
+
+    private mutating func choose(_ field: TwoWayRules.Field, _ want: KnownValue) {
+        let name = field.name
+        var record = link[name]
+        let isInDoubt = !record.doubt.isEmpty
+        guard isInDoubt || want != record.ours else { return }
+        defer { link.fields[name] = record }
+        guard case .value(let value) = want, field.isWritable else {
+            record.ours = want
+            return
+        }
+        let guarded = guardedValues(field, value)
+        if isInDoubt, ([record.held.value] + record.doubt).contains(where: { $0.map(guarded.contains) == true }) {
+            // What is there is made certain first.
+            send[name] = record.doubt.last
+        } else if let held = record.held.value, guarded.contains(held) {
+            (record.ours, record.theirs, record.doubt, record.note) = (want, record.held, [], .guard)
+            find(.guard, field.role.attribute ?? .status)
+        } else if !isInDoubt, want == record.held {
+            (record.ours, record.theirs, record.note) = (want, want, nil)
+        } else if field.role == .user, value == .null, !isOurs(record) {
+            (record.ours, record.note) = (want, .notOurs)
+        } else if left.contains(name), remoteWins(against: lastChange(field)) {
+            find(.leftToTheRemote, field.role.attribute ?? .assignee)
+        } else if field.role == .status, !isInDoubt, link.hold == record.held || wasSentBackTooOften(record.held) {
+            link.hold = record.held
+            heldBack[name] = value
+            find(.held, .status)
+        } else {
+            send[name] = value
+        }
+    }
+
+    private func guardedValues(_ field: TwoWayRules.Field, _ value: JSONValue) -> Set<JSONValue> {
+        guard field.role == .status, let word = value.stringValue else { return [] }
+        return Set((rules.lens.outbound.neverOver[word] ?? []).map(JSONValue.string))
+    }
+
+    /// Whether the user over there is one whom a call of ours set, or may have set.
+    private func isOurs(_ record: FieldRecord) -> Bool {
+        record.held == record.theirs && (record.isByUs || !record.doubt.isEmpty)
+    }
+
+    private func lastChange(_ field: TwoWayRules.Field) -> Instant {
+        field.role == .status
+            ? max(local.changedAt.status, local.changedAt.assignee) : local.changedAt[field.role.attribute ?? .assignee]
+    }
+
+    private func wasSentBackTooOften(_ value: KnownValue) -> Bool {
+        link.sendBacks.count { $0.value == value && $0.at > now - rules.window } > rules.rounds
+    }
+
+    /// Another value over there, or a later change of the status here, ends it.
+    private mutating func endHold() {
+        guard let hold = link.hold, let status = rules.name(of: .status) else { return }
+        let isChanged = link.sendBacks.last.map { local.changedAt.status > $0.at } ?? true
+        guard link[status].held != hold || isChanged else { return }
+        link.releaseHold()
+    }
+
+    // MARK: What is agreed now
+
+    mutating func close(isConfirmed: Bool) {
+        let isKnown = link.isKnown || send.isEmpty
+        for field in rules.fields {
+            var record = link[field.name]
+            // First contact without a call.
+            if record.theirs == .never, isKnown, field.role != .plain {
+                record.theirs = record.held == .never ? .value(.null) : record.held
+            }
+            let saysTheSame = record.held == record.theirs && record.ours == rules.known(wanted, field.name)
+            let isOlder = link.lastHeardAt.map { $0 - rules.lag >= local.lastChangedAt } ?? false
+            if isConfirmed, isKnown, send[field.name] == nil, saysTheSame, isOlder { record.upTo = local.numbers }
+            link.fields[field.name] = record
+        }
+        link.isKnown = isKnown
+        link.sendBacks = Array(link.sendBacks.suffix(9))
+    }
+
+    // MARK: Helpers
+
+    private var cell: InboundMap.Cell? {
+        rules.name(of: .status).flatMap { link[$0].held.value?.stringValue }.flatMap { rules.lens.inbound[$0] }
+    }
+
+    private func image(_ name: String) -> KnownValue { rules.known(wanted, name) }
+
+    private func having<Value>(_ member: WritableKeyPath<LocalValues, Value>, _ value: Value) -> LocalValues {
+        var values = local.values
+        values[keyPath: member] = value
+        return values
+    }
+
+    private mutating func find(_ kind: TwoWayDecision.Finding.Kind, _ attribute: LocalAttribute) {
+        findings.append(.init(kind, attribute))
+    }
+
+    private mutating func leave(_ name: String, _ kind: TwoWayDecision.Finding.Kind, _ attribute: LocalAttribute) {
+        left.insert(name)
+        find(kind, attribute)
+    }
+
+    private mutating func settle(_ name: String, _ change: (inout FieldRecord) -> Void) {
+        var record = link[name]
+        record.theirs = record.held
+        change(&record)
+        link.fields[name] = record
+    }
+}

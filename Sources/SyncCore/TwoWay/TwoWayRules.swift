@@ -1,0 +1,198 @@
+/// What the rule of two-way synchronisation has to know about one configured remote, and about the people of one conversation.
+package struct TwoWayRules: Sendable {
+    package static let standardWindow = Span.minutes(10)
+    package static let standardRounds = 3
+
+    /// What a field of the remote is about.
+    package enum Role: Sendable, Equatable {
+        /// The status value.
+        case status
+        /// Who answers, by the id that the person has at the remote.
+        case user
+        /// Who answers, by the local id. It is sent, and not read.
+        case assignee
+        case title
+        /// A set of texts: what is added and removed on one side is added and removed on the other.
+        case tags
+        /// Sent only.
+        case plain
+
+        /// The local attribute that the field shows first of all.
+        package var attribute: LocalAttribute? {
+            switch self {
+            case .status: .status
+            case .user, .assignee: .assignee
+            case .title: .title
+            case .tags, .plain: nil
+            }
+        }
+
+        package var isReadable: Bool { self != .assignee && self != .plain }
+        /// A remote may store it in another form than it was sent in.
+        package var hasStoredForm: Bool { self == .title || self == .tags }
+    }
+
+    package struct Field: Sendable, Equatable {
+        package var name: String
+        package var role: Role
+        package var isWritable: Bool
+        /// Tags: the remote adds what it is sent to what it has, and offers no way to remove one.
+        package var onlyAdds: Bool
+
+        package init(_ name: String, _ role: Role, isWritable: Bool = true, onlyAdds: Bool = false) {
+            self.name = name
+            self.role = role
+            self.isWritable = isWritable
+            self.onlyAdds = onlyAdds
+        }
+    }
+
+    /// People and their ids at the remote, as far as they matter: the present assignee, and whoever has the reported user.
+    package struct Seats: Sendable, Equatable {
+        package var userOfAssignee: JSONObject
+
+        package init(_ userOfAssignee: JSONObject = [:]) {
+            self.userOfAssignee = userOfAssignee
+        }
+
+        /// The id of a person at the remote; null where nobody has it, or the person has no row in the id map.
+        package func user(of assigneeID: String?) -> JSONValue { assigneeID.flatMap { userOfAssignee[$0] } ?? .null }
+
+        /// Of several people who share a seat the present assignee comes first.
+        func person(_ user: JSONValue, present: String?) -> String? {
+            if user != .null, let present, userOfAssignee[present] == user { return present }
+            return userOfAssignee.sorted.first { $0.value == user }?.key
+        }
+
+        func knows(_ user: JSONValue) -> Bool { user == .null || userOfAssignee.values.contains(user) }
+    }
+
+    /// In the order in which the rule goes through them.
+    package var fields: [Field]
+    package var lens: StatusLens
+    package var policy: AdoptionPolicy
+    package var seats: Seats
+    package var aiAssignees: Set<String>
+    /// Who is written for "the AI has it"; nil where none is configured.
+    package var aiAssignee: String?
+    package var unknownAssignee: String
+    /// What local values look like at the remote, field by field; a missing name is no statement.
+    package var image: @Sendable (LocalValues) -> Fields
+    /// A read may show what was true so long ago.
+    package var lag: Span
+    /// One value of a conversation is sent back ``rounds`` times within ``window`` at most.
+    package var window: Span
+    package var rounds: Int
+    /// The remote tells by itself, and is told nothing about the conversation (fin): it has no first contact, and its reports are events
+    /// that are ordered by their dates alone.
+    package var isEventStream: Bool
+    /// The AI's assignee whom an event took off, if nobody has changed the assignee since: it was the AI that finished the conversation,
+    /// whatever was said meanwhile about who is needed.
+    package var takenOff: String?
+    /// So many conversations were said to be over that no further end is taken over until somebody has looked at it.
+    package var areEndsHeld: Bool
+
+    package init(
+        fields: [Field], lens: StatusLens, policy: AdoptionPolicy, seats: Seats = Seats(), aiAssignees: Set<String>, aiAssignee: String?,
+        unknownAssignee: String, lag: Span = .seconds(10),
+        window: Span = TwoWayRules.standardWindow, rounds: Int = TwoWayRules.standardRounds,
+        isEventStream: Bool = false, areEndsHeld: Bool = false,
+        image: @escaping @Sendable (LocalValues) -> Fields
+    ) {
+        self.fields = fields
+        self.lens = lens
+        self.policy = policy
+        self.seats = seats
+        self.aiAssignees = aiAssignees
+        self.aiAssignee = aiAssignee
+        self.unknownAssignee = unknownAssignee
+        self.lag = lag
+        self.window = window
+        self.rounds = rounds
+        self.isEventStream = isEventStream
+        self.areEndsHeld = areEndsHeld
+        self.image = image
+    }
+
+    func owner(_ assigneeID: String?) -> Owner { Owner(assigneeID: assigneeID, ai: aiAssignees) }
+
+    /// The first field of that role.
+    func name(of role: Role) -> String? { fields.first { $0.role == role }?.name }
+
+    func known(_ image: Fields, _ name: String) -> KnownValue { image[name].map(KnownValue.value) ?? .noStatement }
+
+    /// Whether a reported value means something here.
+    func understands(_ field: Field, _ value: JSONValue) -> Bool {
+        switch field.role {
+        case .status: value.stringValue.flatMap { lens.inbound[$0] } != nil
+        case .user: seats.knows(value)
+        case .assignee, .title, .tags, .plain: true
+        }
+    }
+
+    /// Whether two status values have one meaning (vg's `completed` and `ended_chat`).
+    func meanSame(_ field: Field, _ left: JSONValue, _ right: JSONValue) -> Bool {
+        guard field.role == .status, let left = left.stringValue, let right = right.stringValue else { return false }
+        return lens.inbound.meanSame(left, right)
+    }
+
+    /// A conversation at a remote that is never told anything begins with the AI: the first report that says so is not a change.
+    func begins(with value: JSONValue) -> Bool { value.stringValue.flatMap { lens.inbound[$0] } == .state(.open, .ai) }
+
+    /// Whether two values of a field are the same to this remote: tags have no order, and one that only adds may hold more of them.
+    func isStored(_ sent: JSONValue, as shown: JSONValue, _ field: Field) -> Bool {
+        guard field.role == .tags, let sent = sent.texts, let shown = shown.texts else { return sent == shown }
+        return field.onlyAdds ? sent.exactSet.isSubset(of: shown.exactSet) : sent.exactSet == shown.exactSet
+    }
+
+    /// ``StatusLens/put(_:hasAssignee:onto:)`` with people: where the local values look like the status value they stay, otherwise they
+    /// become what it means.
+    ///
+    /// - Parameter user: whom the remote names; nil where it says nothing, `.null` where it names nobody.
+    func put(_ word: String, user: JSONValue?, onto values: LocalValues) -> LocalValues {
+        let named = user.flatMap { $0 == .null ? nil : $0 }
+        let present = LocalState(values.status, owner(values.assigneeID))
+        let state = lens.put(word, hasAssignee: named != nil, onto: present)
+        // A remote that is told nothing does not know that a person has the conversation by now.
+        if lens.isReadOnly, present == LocalState(.open, .human), !state.status.isFinished { return values }
+        var values = values
+        values.status = state.status
+        if state.status.isFinished, !present.status.isFinished, values.assigneeID == nil, let takenOff { values.assigneeID = takenOff }
+        guard state.owner != present.owner else { return values }
+        switch state.owner {
+        case .ai: values.assigneeID = aiAssignee ?? values.assigneeID
+        case .none: values.assigneeID = nil
+        case .human: values.assigneeID = named.flatMap { seats.person($0, present: values.assigneeID) } ?? unknownAssignee
+        }
+        return values
+    }
+
+    /// Whether a word that finishes the conversation counts although the remote has said another status after it: had they come in their
+    /// order, the later one would have had to reopen the conversation, and could not have.
+    /// - Parameters:
+    ///   - moment: the remote's date of the word.
+    ///   - later: the status that it is known to have said after that.
+    func finishesLate(_ word: String, at moment: Instant, before later: String, _ local: LocalRow) -> Bool {
+        guard case .state(let status, _) = lens.inbound[word], status.isFinished else { return false }
+        var then = local.values
+        then.status = status
+        guard !put(later, user: nil, onto: then).status.isFinished else { return false }
+        return switch policy.reopening {
+        case .always: false
+        case .never: true
+        case .message: local.customerWroteAt.map { $0 <= moment } ?? true
+        }
+    }
+}
+
+extension JSONValue {
+    /// Nothing has no other form.
+    package var isEmptyContent: Bool { self == .null || self == .string("") || self == .array([]) }
+
+    /// An array of texts; nil for anything else.
+    var texts: [String]? {
+        guard let values = arrayValue else { return nil }
+        let texts = values.compactMap(\.stringValue)
+        return texts.count == values.count ? texts : nil
+    }
+}

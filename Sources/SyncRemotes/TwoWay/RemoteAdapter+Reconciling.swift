@@ -1,0 +1,96 @@
+import SyncCore
+
+extension RemoteAdapter {
+    /// What a report about the conversation leads to.
+    package func reconcile(_ observation: Observation, began: Instant, _ snapshot: LinkSnapshot) -> TwoWayOutcome {
+        var (rules, before) = begin(snapshot)
+        var record = before
+        let report = report(observation, began: began, now: snapshot.now)
+        guard rules.isEventStream, let word = observation.word else {
+            let reception = record.take(report, rules, now: snapshot.now)
+            let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
+            return outcome(of: decision, reception: reception, before: before, snapshot)
+        }
+        // What has no date happened when it was read.
+        let at = observation.changedAt.flatMap { $0 < snapshot.now + .days(1) ? $0 : nil } ?? began
+        if let takenOff = before.takenOff, takenOff.number == snapshot.local.numbers.assignee { rules.takenOff = takenOff.assigneeID }
+        let reception = record.take(.init(word: word, at: at), report, rules, snapshot.local, now: snapshot.now)
+        var decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
+        noteTakenOff(&decision, snapshot)
+        return outcome(of: decision, reception: reception, before: before, snapshot)
+    }
+
+    /// Whom an event took off, where that was the AI.
+    private func noteTakenOff(_ decision: inout TwoWayDecision, _ snapshot: LinkSnapshot) {
+        let (before, after) = (snapshot.local.values.assigneeID, decision.local.values.assigneeID)
+        guard !before.hasSameBytes(as: after) else { return }
+        decision.link.takenOff = before.flatMap { assignee in
+            after == nil && profile.aiAssignees.contains(assignee)
+                ? .init(assigneeID: assignee, number: decision.local.numbers.assignee) : nil
+        }
+    }
+
+    /// What a response that accepts a call leads to. What it says about fields that were not sent is compared with what was known before.
+    ///
+    /// - Parameter numbers: of the local changes that the row had seen from which the call was made.
+    package func acknowledge(
+        _ sent: Fields, _ response: Observation?, began: Instant, numbers: ByAttribute<Int64>, _ snapshot: LinkSnapshot
+    ) -> TwoWayOutcome {
+        let (rules, before) = begin(snapshot)
+        var record = before
+        let shown = response.map { report($0, began: began, now: snapshot.now) } ?? FieldReport(values: [:], began: began)
+        let isDoubtful = record.acknowledged(.init(sent: sent, shown: shown), of: numbers, rules, now: snapshot.now)
+        let refused = record.convict(after: sent)
+        let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now)
+        var outcome = outcome(of: decision, reception: nil, before: before, snapshot)
+        if !decision.heldBack.isEmpty { outcome.verdict.mustPlan = true }
+        outcome.refused = refused
+        // The form in which a text is stored is found out by reading it once.
+        let isUnshown = rules.fields.contains { field in
+            guard record[field.name].note == .unshown, sent[field.name]?.isEmptyContent == false else { return false }
+            return profile.adoption.fields.contains(field.role == .tags ? .tags : .title)
+        }
+        outcome.verdict.mustRead = profile.kind.isReadable && (isDoubtful || isUnshown)
+        return outcome
+    }
+
+    package func refused(
+        _ sent: Fields, naming named: Set<String>, numbers: ByAttribute<Int64>, _ snapshot: LinkSnapshot
+    ) -> (record: LinkRecord, refused: LinkRecord.Refused) {
+        var (_, record) = begin(snapshot)
+        let refused = record.refused(sent, naming: self.refused(with: named, of: sent), of: numbers, status: statusField)
+        return (record, refused)
+    }
+
+    /// What follows from a decision, for the local row and for people.
+    func outcome(
+        of decision: TwoWayDecision, reception: LinkRecord.Reception?, before: LinkRecord, _ snapshot: LinkSnapshot
+    ) -> TwoWayOutcome {
+        var changes = Verdict.Changes()
+        let (old, new) = (snapshot.local.values, decision.local.values)
+        let moved = new.difference(from: old)
+        if moved.contains(.status) { changes.status = new.status }
+        if moved.contains(.assignee) { changes.assigneeID = .some(new.assigneeID) }
+        if moved.contains(.title) { changes.title = new.title }
+        if decision.adoptsTags { changes.tags = new.tags }
+        let changedAt = moved.map { decision.local.changedAt[$0] }.max() ?? snapshot.now
+        var verdict = verdict(on: decision, reception: reception, before: before, changes, snapshot)
+        verdict.changes = changes
+        verdict.otherFields = changes.names.filter { $0 == "title" || $0 == "tags" }
+        verdict.mustPlan = !decision.send.isEmpty || (!decision.heldBack.isEmpty && before.hold == nil)
+        // A row that waits for something that nothing wants any more is withdrawn.
+        let isPointless = decision.send.isEmpty && decision.heldBack.isEmpty
+        if isPointless, let state = snapshot.standing?.state, state == .pending || state == .held { verdict.mustPlan = true }
+        verdict.mustRead = reception == .readAgain
+        if reception == .believed {
+            verdict.drift = decision.link.fields.filter { $0.value.note == .drift && before[$0.key].note != .drift }.map(\.key).sorted()
+        }
+        verdict.isHeldBack = before.hold == nil && decision.link.hold != nil
+        var outcome = TwoWayOutcome(
+            record: decision.link, changes: changes, changedAt: changedAt, numbers: decision.local.numbers, verdict: verdict)
+        if decision.findings.contains(.init(.notUnderstood, .assignee)), let field = assigneeField {
+            outcome.unknownUser = decision.link[field].held.value.map { $0.stringValue ?? $0.text }
+        }
+        return outcome
+    }
+}

@@ -1,0 +1,118 @@
+import SyncCore
+
+/// Decisions in words.
+extension RemoteAdapter {
+    func verdict(
+        on decision: TwoWayDecision, reception: LinkRecord.Reception?, before: LinkRecord, _ changes: Verdict.Changes,
+        _ snapshot: LinkSnapshot
+    ) -> Verdict {
+        let word = statusField.flatMap { decision.link[$0].held.value?.stringValue }
+        let findings = decision.findings
+        var verdict = Verdict(kind: .unchanged, rule: "\(profile.name) says `\(word ?? "nothing")`; nothing changed over there", word: word)
+        switch reception {
+        case .overtaken?: (verdict.kind, verdict.rule) = (.stale, "overtaken: something newer is known of \(profile.name)")
+        case .stale?: (verdict.kind, verdict.rule) = (.stale, "older than what \(profile.name) said before")
+        case .readAgain?:
+            (verdict.kind, verdict.rule) = (.readAgain, "\(profile.name) shows what was there before: it is read once more")
+        case .rolledBack?:
+            (verdict.kind, verdict.rule) = (
+                .rolledBack, "\(profile.name) shows an older state again and again: it was set back, and the local state is due"
+            )
+        case .believed?, nil:
+            if !before.isKnown, word != nil { (verdict.kind, verdict.rule) = (.first, first(word)) }
+            if let strongest = strongest(of: findings, word) {
+                verdict.kind = strongest.0
+                verdict.rule = rule(strongest.1, word: word, changes, snapshot)
+            }
+        }
+        if findings.contains(.init(.conflictWon, .title)) { verdict.titleWinner = "local" }
+        if findings.contains(.init(.conflictLost, .title)) { verdict.titleWinner = "remote" }
+        return verdict
+    }
+
+    private func first(_ word: String?) -> String { "\(profile.name) says `\(word ?? "")`; a new link is told the local state once" }
+
+    /// The finding about status or assignee that says most.
+    private func strongest(
+        of findings: [TwoWayDecision.Finding], _ word: String?
+    ) -> (Verdict.Kind, TwoWayDecision.Finding)? {
+        let order: [(TwoWayDecision.Finding.Kind, Verdict.Kind)] = [
+            (.conflictLost, .conflict), (.conflictWon, .conflict), (.adopted, .adopted), (.braked, .braked), (.reopeningRefused, .refused),
+            (.endedBeforeTheMessage, .refused), (.notUnderstood, .left), (.notAdopted, .left), (.takenOff, .kept), (.fits, .kept),
+            (.notCompared, .left),
+        ]
+        for (kind, verdict) in order {
+            guard let finding = findings.first(where: { $0.kind == kind && $0.attribute != .title }) else { continue }
+            switch (kind, word.flatMap { profile.inboundMap[$0] }) {
+            case (.notUnderstood, nil) where finding.attribute == .status || word != nil: return (.unmapped, finding)
+            case (.fits, .noStatement?): return (.silent, finding)
+            default: return (verdict, finding)
+            }
+        }
+        return nil
+    }
+
+    private func rule(
+        _ finding: TwoWayDecision.Finding, word: String?, _ changes: Verdict.Changes, _ snapshot: LinkSnapshot
+    ) -> String {
+        let (name, local, policy) = (profile.name, snapshot.conversation.status.rawValue, profile.adoption)
+        let said = "\(name) says `\(word ?? "nothing")`"
+        let subject = finding.attribute == .assignee ? "who has it" : "`\(local)`"
+        switch finding.kind {
+        case .adopted: return "took over \(adopted(changes, snapshot)): \(said)"
+        case .conflictLost:
+            return
+                "took over \(adopted(changes, snapshot)): \(said); the local change to \(subject) lost (conflict = \"\(policy.conflict.rawValue)\")"
+        case .conflictWon:
+            return
+                "kept \(subject): it changed here as well, and what \(name) says (`\(word ?? "")`) lost (conflict = \"\(policy.conflict.rawValue)\")"
+        case .reopeningRefused: return "kept `\(local)`: \(said), \(evidence(policy.reopening))"
+        case .endedBeforeTheMessage:
+            let wrote = snapshot.local.customerWroteAt.map { " of \($0.iso8601)" } ?? ""
+            return "kept `\(local)`: \(said), ended before the customer's message\(wrote)"
+        case .braked:
+            return "held: \(said), and so many conversations are said to be over there that somebody has to look; "
+                + "`convosync outbox release --held-by brake` lets it go on"
+        case .notUnderstood where finding.attribute == .assignee:
+            return "kept who has it: nobody in the table assignees is the user whom \(name) names"
+        case .notUnderstood:
+            return
+                "`\(word ?? "")` is not mapped, nothing is done because of it; [remotes.\(name).status.inbound] is the place to say what it means"
+        case .notAdopted: return "\(said); remotes.\(name).adopt does not name the status"
+        case .notCompared: return "\(said): the AI has it, whoever is named"
+        case .takenOff: return "\(said) and names nobody any more: whoever had it was taken off over there"
+        case .fits: return fits(word, snapshot)
+        case .leftToTheRemote: return "left to \(name): what it says cannot be understood, and it is later than the change here"
+        case .held: return "sent back too often"
+        case .guard: return "the status map sends nothing over `\(word ?? "")` for this state (`convosync map`)"
+        }
+    }
+
+    private func fits(_ word: String?, _ snapshot: LinkSnapshot) -> String {
+        let (name, word, conversation) = (profile.name, word ?? "", snapshot.conversation)
+        if profile.inboundMap[word] == .noStatement { return "\(name) says `\(word)`, which makes no statement here" }
+        let state = LocalState(conversation.status, Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees))
+        let local = conversation.status.rawValue
+        return profile.lens.looks(state, like: word)
+            ? "kept `\(local)`: \(name) says `\(word)`, which is what `\(local)` looks like there"
+            : "kept `\(local)`: \(name) says `\(word)`, which fits it"
+    }
+
+    /// `closed`, or `open (human)`: a finished conversation has nobody who answers.
+    private func adopted(_ changes: Verdict.Changes, _ snapshot: LinkSnapshot) -> String {
+        let status = changes.status ?? snapshot.conversation.status
+        let assignee = changes.assigneeID ?? snapshot.conversation.assigneeID
+        return LocalState(status, Owner(assigneeID: assignee, ai: profile.aiAssignees)).text
+    }
+
+    private func evidence(_ reopening: AdoptionPolicy.Reopening) -> String {
+        reopening == .message
+            ? "but nobody has written or taken it up by name since the conversation was finished (reopen = \"message\")"
+            : "and it is never reopened from there (reopen = \"\(reopening.rawValue)\")"
+    }
+}
+
+extension LocalState {
+    /// `open (human)`; finished states have nobody who answers.
+    package var text: String { status.isFinished ? "`\(status.rawValue)`" : "`\(status.rawValue)` (\(owner.rawValue))" }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// A conversation that is named or changed all the time is served like the others.
+@Suite(.serialized) struct QueuePlaceTests {
+    private static func onlyVG(_ configuration: inout ScenarioConfiguration) {
+        for remote in ["helpdesk", "fin", "voicebot"] { configuration.remove("remotes.\(remote)") }
+    }
+
+    /// 320 linked objects, 25 calls a second; `v7` is named every 80 ms, and of the others more than can be read.
+    @Test func `what hooks name all the time is read like the rest`() async throws {
+        try await withScenario({ Self.onlyVG(&$0) }) { scenario in
+            let hook = try VGHook(scenario)
+            try await scenario.addConversations(1...320)
+            try await scenario.sync("--drain", "20")
+            try scenario.configure { $0["remotes.vg", "rate"] = "\"25/s\"" }
+            let daemon = try await scenario.startDaemon()
+            let port = try await hook.port(daemon)
+            scenario.world.clearRequests()
+            let others = (1...320).filter { $0 != 7 }
+            for number in others { try await hook.name("v\(number)", port: port) }
+            let begunAt = ContinuousClock.now
+            let isRead: @Sendable () -> Bool = {
+                scenario.world.requests(instance: "vg", conversation: "v7").contains { $0.finishedAt != nil }
+            }
+            var next = 0
+            while !isRead(), ContinuousClock.now - begunAt < .seconds(30) {
+                try await hook.name("v7", port: port)
+                for _ in 0..<3 {
+                    try await hook.name("v\(others[next % others.count])", port: port)
+                    next += 1
+                }
+                _ = await scenario.world.wait(for: .milliseconds(80)) { _ in isRead() }
+            }
+            #expect(isRead())
+            #expect(ContinuousClock.now - begunAt < .seconds(17), "\(ContinuousClock.now - begunAt)")
+            // And it keeps nobody waiting.
+            let read = Set(scenario.world.requests(instance: "vg").compactMap(\.conversation))
+            #expect(read.count > 200, "\(read.count)")
+            #expect(scenario.world.requests(instance: "vg", conversation: "v7").count <= 2)
+        }
+    }
+
+    /// 400 rows, 20 calls a second: 20 s for all of them. `c200` changes every 100 ms; its turn comes after 6 s.
+    @Test func `what changes all the time is sent like the rest, and never an older state after a newer one`() async throws {
+        try await withScenario({ Self.onlyVG(&$0) }) { scenario in
+            try await scenario.addConversations(1...400)
+            try await scenario.sync("--drain", "20")
+            try scenario.configure { $0["remotes.vg", "rate"] = "\"20/s\"" }
+            scenario.world.clearRequests()
+            _ = try await scenario.startDaemon()
+            try await scenario.write("UPDATE conversations SET title = 'revision 1 of ' || id")
+            let begunAt = ContinuousClock.now
+            let isSent: @Sendable () -> Bool = { !scenario.world.requests(instance: "vg", conversation: "v200").isEmpty }
+            var revision = 1
+            while !isSent(), ContinuousClock.now - begunAt < .seconds(40) {
+                revision += 1
+                try await scenario.setTitle("revision \(revision) of c200", of: "c200")
+                _ = await scenario.world.wait(for: .milliseconds(100)) { _ in isSent() }
+            }
+            #expect(isSent())
+            let waiting = try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'pending'")
+            #expect(waiting > 60, "the others would have been done by then: \(waiting), \(ContinuousClock.now - begunAt)")
+            for _ in 0..<20 {
+                revision += 1
+                try await scenario.setTitle("revision \(revision) of c200", of: "c200")
+            }
+            let last = "revision \(revision) of"
+            let isLastSent = await scenario.world.wait(for: .seconds(60)) { world in
+                world.requests(instance: "vg", conversation: "v200").contains { $0.bodyText.contains(last) }
+            }
+            #expect(isLastSent)
+            let sent = scenario.written("vg", about: "v200").compactMap { $0["title"]?.string?.split(separator: " ").dropFirst().first }
+                .compactMap { Int($0) }
+            #expect(sent == sent.sorted() && sent.last == revision, "\(sent)")
+        }
+    }
+}

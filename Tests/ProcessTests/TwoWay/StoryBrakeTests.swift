@@ -1,0 +1,89 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// A remote that says of very many conversations that they are over is not believed without somebody's consent.
+@Suite(.serialized) struct StoryBrakeTests {
+    /// 24 conversations: more than 4 and more than a quarter are too many, so six are adopted at most.
+    private static let count = 24
+    private static let limit = 6
+
+    private func withBrake(at remote: String, _ body: (Scenario) async throws -> Void) async throws {
+        try await withHistory(
+            Self.count, at: [remote], assignee: "agent_fin",
+            configure: {
+                $0["brake", "finish_percent"] = "25"
+                $0["brake", "finish_min"] = "4"
+                $0["remotes.\(remote).poll", "rotate"] = "50"
+            }, body)
+    }
+
+    private func finished(_ scenario: Scenario) async throws -> Int {
+        try await scenario.number("SELECT count(*) FROM conversations WHERE status <> 'open'")
+    }
+
+    private static let ends = ["voicebot": "done", "vg": "ended_chat", "helpdesk": "closed"]
+
+    @Test(arguments: ["voicebot", "vg", "helpdesk"], [4, 24])
+    func `ends are adopted up to the numbers of the brake, however small the portions, and go on after a release`(
+        remote: String, portion: Int
+    ) async throws {
+        try await withBrake(at: remote) { scenario in
+            if remote == "vg" { try await scenario.nextSecond() }
+            var events: [SandboxJSON] = []
+            for first in stride(from: 1, through: Self.count, by: portion) {
+                for number in first..<first + portion {
+                    try scenario.act(at: remote, on: number, Self.ends[remote, default: ""].status(at: remote))
+                }
+                events += try await scenario.syncs(expecting: [0, 75])
+            }
+            let adopted = try await finished(scenario)
+            #expect((4...Self.limit).contains(adopted), "\(adopted) were adopted")
+            #expect(events.named("brake.engaged").count >= 1)
+            #expect(scenario.writeCount() == 0, "what waits is not sent back: \(scenario.calls)")
+            let waiting = Self.count - adopted
+            let status = try await scenario.run("status").output
+            let says = status.split(separator: "\n").contains { $0.contains("brake") && $0.contains("\(waiting)") }
+            #expect(says, "status does not say that \(waiting) wait: \(status)")
+
+            let released = try await scenario.run("outbox", "release", "--held-by", "brake")
+            #expect(released.exitCode == 0, "\(released.errorOutput)")
+            try await scenario.syncs(3)
+            #expect(try await finished(scenario) == Self.count)
+            #expect(scenario.writeCount() == 0, "\(scenario.calls)")
+            #expect(try await scenario.differences(at: [remote]) == [])
+        }
+    }
+
+    @Test func `a busy remote that stays below the numbers is adopted`() async throws {
+        try await withBrake(at: "voicebot") { scenario in
+            for number in 1...Self.limit - 1 { try scenario.act(at: "voicebot", on: number, ["status": "done"]) }
+            let events = try await scenario.syncs(2)
+            #expect(try await finished(scenario) == Self.limit - 1)
+            #expect(events.named("brake.engaged").isEmpty)
+        }
+    }
+
+    @Test func `what is closed here counts for nothing: the remote only repeats it`() async throws {
+        try await withBrake(at: "voicebot") { scenario in
+            try scenario.configure { $0["brake", "enabled"] = "false" }
+            try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c24'")
+            try await scenario.syncs(2)
+            try scenario.configure { $0["brake", "enabled"] = "true" }
+            try await scenario.syncs(2)
+            try scenario.act(at: "voicebot", on: 24, ["status": "done"])
+            let events = try await scenario.syncs(2)
+            #expect(try await finished(scenario) == Self.count)
+            #expect(events.named("brake.engaged").isEmpty)
+        }
+    }
+
+    @Test func `with the brake off everything is adopted`() async throws {
+        try await withBrake(at: "voicebot") { scenario in
+            try scenario.configure { $0["brake", "enabled"] = "false" }
+            for number in 1...Self.count { try scenario.act(at: "voicebot", on: number, ["status": "done"]) }
+            try await scenario.syncs(2)
+            #expect(try await finished(scenario) == Self.count)
+        }
+    }
+}

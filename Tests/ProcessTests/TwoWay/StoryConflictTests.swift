@@ -1,0 +1,65 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// Both sides acted on one attribute: one of them loses, and the log says which and what.
+@Suite(.serialized) struct StoryConflictTests {
+    enum Later: String, Sendable { case here, there }
+
+    @Test(arguments: [Later.here, .there])
+    func `of two ends the later one counts, and the log names the winner and both values`(later: Later) async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            if later == .here {
+                try scenario.act(at: "helpdesk", on: 1, ["status": "ended"])
+                try await scenario.nextSecond()
+            }
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            if later == .there {
+                try await scenario.nextSecond()
+                try scenario.act(at: "helpdesk", on: 1, ["status": "ended"])
+            }
+            let events = try await scenario.syncs(2)
+            let conflicts = events.named("conflict.resolved", remote: "helpdesk")
+            #expect(conflicts.count == 1)
+            #expect(conflicts.first?["winner"]?.string == (later == .here ? "local" : "remote"))
+            for value in ["closed", "ended"] { #expect(conflicts.first?.text.contains(value) == true, "\(conflicts)") }
+            #expect(try await scenario.local("c1") == (later == .here ? "closed/anna" : "ended/anna"))
+            #expect(scenario.writeCount() == (later == .here ? 1 : 0), "\(scenario.calls)")
+            #expect(try await scenario.differences(at: ["helpdesk"]) == [])
+        }
+    }
+
+    /// voicebot says that somebody has to take it, and somebody here just did.
+    @Test func `taken here while voicebot says to-do of nobody is a conflict, and the later one here wins`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
+            try scenario.act(at: "voicebot", on: 1, ["status": "to-do", "user_id": .null])
+            try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
+            let events = try await scenario.syncs(2)
+            #expect(events.named("conflict.resolved").map { $0["winner"]?.string } == ["local"])
+            #expect(try await scenario.local("c1") == "open/anna")
+            #expect(scenario.held("status", at: "voicebot") == "in-progress")
+            #expect(scenario.held("user_id", at: "voicebot") == 77)
+            #expect(scenario.writeCount() == 1, "\(scenario.calls)")
+        }
+    }
+
+    @Test(arguments: [Later.here, .there]) func `of two titles the later one counts`(later: Later) async throws {
+        try await withHistory(at: ["helpdesk", "vg"], titles: true) { scenario in
+            try await scenario.nextSecond()
+            if later == .here {
+                try scenario.act(at: "vg", on: 1, ["title": "there"])
+                try await scenario.nextSecond()
+            }
+            try await scenario.setTitle("here", of: "c1")
+            if later == .there {
+                try await scenario.nextSecond()
+                try scenario.act(at: "vg", on: 1, ["title": "there"])
+            }
+            let events = try await scenario.syncs(2)
+            #expect(try await scenario.title("c1") == later.rawValue)
+            #expect(try await scenario.differences(at: ["helpdesk", "vg"]) == [])
+            #expect(events.named("conflict.resolved", remote: "vg").count == 1)
+            #expect(scenario.writeCount() == (later == .here ? 2 : 1), "\(scenario.calls)")
+        }
+    }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// A value that a remote refuses costs that value; everything else of the conversation still arrives.
+@Suite(.serialized) struct StoryRefusedMemberTests {
+    private static let laravel = RefusedMember("user_id", value: 77, message: "The selected user id is invalid.")
+
+    private func expectDead(
+        _ member: String, at remote: String, _ scenario: Scenario, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        #expect(try await scenario.states(at: remote).count { $0 == "dead" } == 1, "\(scenario.calls)", sourceLocation: sourceLocation)
+        #expect(try await scenario.run("status", "--json").json["remotes"]?[remote]?["dead"] == 1, sourceLocation: sourceLocation)
+        let status = try await scenario.run("status").output
+        #expect(status.contains(member), "\(status)", sourceLocation: sourceLocation)
+        let explained = try await scenario.run("explain", "c1", "--json").json["remotes"]?[remote]
+        let field = explained?["fields"]?[member]
+        #expect(field?.text.contains("refused") == true, "\(field?.text ?? "no field \(member)")", sourceLocation: sourceLocation)
+    }
+
+    /// How many calls carried the member, refused or not.
+    private func count(_ member: String, at remote: String, _ scenario: Scenario) -> Int {
+        scenario.written(remote).count { fields in
+            var value: SandboxJSON? = fields
+            for name in member.split(separator: ".") { value = value?[String(name)] }
+            return value != nil
+        }
+    }
+
+    // MARK: voicebot
+
+    @Test func `a user whom voicebot refuses does not keep the status from it`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
+            try await scenario.write("UPDATE conversations SET status = 'closed', assignee_id = 'anna'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            #expect(scenario.held("status", at: "voicebot") == "done", "\(scenario.calls)")
+            #expect(scenario.held("user_id", at: "voicebot") == .null)
+            #expect(try await scenario.local("c1") == "closed/anna")
+            #expect(count("user_id", at: "voicebot", scenario) == 1, "\(scenario.calls)")
+            try await expectDead("user_id", at: "voicebot", scenario)
+            // Further changes go out without it.
+            scenario.world.clearRequests()
+            try await scenario.write("UPDATE conversations SET status = 'open'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.written("voicebot") == [["status": "in-progress"]], "\(scenario.calls)")
+        }
+    }
+
+    @Test func `a user who is refused alone leaves nothing to send, until somebody else has the conversation`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
+            try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            #expect(scenario.writeCount() == 1, "\(scenario.calls)")
+            #expect(try await scenario.local("c1") == "open/anna")
+            try await expectDead("user_id", at: "voicebot", scenario)
+            try await scenario.write("INSERT INTO assignees VALUES ('zoe', 'voicebot', '79')")
+            try await scenario.write("UPDATE conversations SET assignee_id = 'zoe'")
+            try await scenario.syncs(2)
+            #expect(scenario.written("voicebot").last == ["user_id": 79], "\(scenario.calls)")
+            #expect(scenario.held("user_id", at: "voicebot") == 79)
+        }
+    }
+
+    @Test func `a retry sends the refused value again, and only then`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
+            try await scenario.write("UPDATE conversations SET status = 'closed', assignee_id = 'anna'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            // The account is active again.
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [] }
+            scenario.world.clearRequests()
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.writeCount() == 0, "\(scenario.calls)")
+            let id = try await scenario.number("SELECT id FROM outbox WHERE state = 'dead'")
+            #expect(try await scenario.run("outbox", "retry", "\(id)").exitCode == 0)
+            try await scenario.syncs(2)
+            #expect(scenario.written("voicebot") == [["user_id": 77]], "\(scenario.calls)")
+            #expect(scenario.held("user_id", at: "voicebot") == 77)
+            #expect(try await scenario.states(at: "voicebot").contains("dead") == false)
+        }
+    }
+
+    @Test func `what happens over there while a value is refused is no conflict with it`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
+            try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.held("status", at: "voicebot") == "in-progress", "\(scenario.calls)")
+            try scenario.act(at: "voicebot", on: 1, ["user_id": 78])
+            let events = try await scenario.syncs(3, expecting: [0, 65])
+            #expect(try await scenario.local("c1") == "open/bert")
+            #expect(events.named("conflict.resolved").isEmpty)
+            #expect(scenario.held("user_id", at: "voicebot") == 78)
+        }
+    }
+
+    // MARK: helpdesk
+
+    @Test(arguments: [false, true])
+    func `an assignee whom the helpdesk refuses does not keep title and status from it`(isBare: Bool) async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            try scenario.world.setOptions(on: "helpdesk") {
+                $0.bareProblems = isBare
+                $0.refusedMembers = [RefusedMember("assignee_id", value: "agent_unknown", message: "assignee_id: there is no such agent")]
+            }
+            try await scenario.write("UPDATE conversations SET status = 'closed', title = 'T', assignee_id = 'agent_unknown'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            #expect(scenario.held("status", at: "helpdesk") == "closed", "\(scenario.calls)")
+            #expect(scenario.held("title", at: "helpdesk") == "T", "\(scenario.calls)")
+            #expect(scenario.held("assignee_id", at: "helpdesk") == "anna")
+            #expect(count("assignee_id", at: "helpdesk", scenario) == 1, "\(scenario.calls)")
+            try await expectDead("assignee_id", at: "helpdesk", scenario)
+            scenario.world.clearRequests()
+            try await scenario.write("UPDATE conversations SET assignee_id = 'bert'")
+            try await scenario.syncs(2)
+            #expect(scenario.written("helpdesk") == [["conversation_id": "c1", "assignee_id": "bert"]], "\(scenario.calls)")
+        }
+    }
+
+    @Test func `an address that the helpdesk refuses costs the address, and nobody else anything`() async throws {
+        try await withHistory(2, at: ["helpdesk"]) { scenario in
+            try scenario.world.setOptions(on: "helpdesk") {
+                $0.refusedMembers = [RefusedMember("user.email", value: "nonsense", message: "user.email is not an e-mail address")]
+            }
+            try await scenario.write("UPDATE users SET email = 'nonsense', name = 'Jane' WHERE id = 'u1'")
+            try await scenario.write("UPDATE conversations SET status = 'resolved'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            for number in 1...2 { #expect(scenario.held("status", at: "helpdesk", on: number) == "resolved", "\(scenario.calls)") }
+            #expect(scenario.held("user", at: "helpdesk")?["name"] == "Jane", "\(scenario.calls)")
+            #expect(scenario.held("user", at: "helpdesk")?["email"] == "u1@example.com")
+            #expect(count("user.email", at: "helpdesk", scenario) == 1, "\(scenario.calls)")
+            try await expectDead("user.email", at: "helpdesk", scenario)
+        }
+    }
+
+    // MARK: vg
+
+    @Test func `a member that vg refuses costs that member`() async throws {
+        try await withHistory(at: ["vg"]) { scenario in
+            try scenario.world.setOptions(on: "vg") { $0.refusedMembers = [RefusedMember("userEmail", value: "nonsense")] }
+            try await scenario.write("UPDATE users SET email = 'nonsense'")
+            try await scenario.write("UPDATE conversations SET status = 'closed', title = 'T'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            #expect(scenario.held("state", at: "vg") == "ended_chat", "\(scenario.calls)")
+            #expect(scenario.held("title", at: "vg") == "T", "\(scenario.calls)")
+            #expect(scenario.held("userEmail", at: "vg") == "u1@example.com")
+            #expect(count("userEmail", at: "vg", scenario) == 1, "\(scenario.calls)")
+            try await expectDead("userEmail", at: "vg", scenario)
+        }
+    }
+
+    @Test func `a refusal that names no member does not keep the status back for ever`() async throws {
+        try await withHistory(at: ["vg"]) { scenario in
+            try scenario.world.setOptions(on: "vg") {
+                $0.refusedMembers = [RefusedMember("userEmail", value: "nonsense", message: "Invalid request")]
+            }
+            try await scenario.write("UPDATE users SET email = 'nonsense'")
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            #expect(scenario.held("state", at: "vg") == "ended_chat", "\(scenario.calls)")
+            #expect(scenario.held("userEmail", at: "vg") == "u1@example.com")
+            let before = scenario.writeCount()
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.writeCount() == before, "what was refused is not tried again: \(scenario.calls)")
+        }
+    }
+
+    @Test func `several members are refused one by one, and the rest is sent`() async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            try scenario.world.setOptions(on: "helpdesk") {
+                $0.refusedMembers = [
+                    RefusedMember("assignee_id", value: "agent_unknown", message: "assignee_id: there is no such agent"),
+                    RefusedMember("user.email", value: "nonsense", message: "user.email is not an e-mail address"),
+                ]
+            }
+            try await scenario.write("UPDATE users SET email = 'nonsense'")
+            try await scenario.write("UPDATE conversations SET status = 'closed', title = 'T', assignee_id = 'agent_unknown'")
+            try await scenario.syncs(4, expecting: [0, 65])
+            #expect(scenario.held("status", at: "helpdesk") == "closed", "\(scenario.calls)")
+            #expect(scenario.held("title", at: "helpdesk") == "T", "\(scenario.calls)")
+            #expect(scenario.held("assignee_id", at: "helpdesk") == "anna")
+            let before = scenario.writeCount()
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.writeCount() == before, "\(scenario.calls)")
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Testing
+
+@testable import SyncCore
+
+/// What no story tells.
+@Suite struct TwoWayLawTests {
+    private static let annasOpen = LocalValues(status: .open, assigneeID: "anna")
+
+    /// A remote that always wins and may always reopen: nothing but the rule keeps our own words from coming back as news.
+    private static let strongVoicebot = TwoWayWorld.Remote.voicebot.with { ($0.conflict, $0.reopening) = (.remote, .always) }
+
+    @Test(arguments: [false, true])
+    func `a lost call of ours is no change over there, nor is an earlier one of two`(isFollowed: Bool) {
+        var play = TwoWayPlay(Self.strongVoicebot, row: Self.annasOpen)
+        play.world.act(.status, "closed")
+        play.world.deliver(0, .lost)
+        play.world.act(.status, "open")
+        if isFollowed { play.world.deliver(0, .neverArrived) }
+        play.world.read(0)
+        play.world.deliver(0)
+        play.world.read(0)
+        #expect(play.status == .open)
+        #expect(play.world.remotes[0].object["word"] == "in-progress")
+    }
+
+    @Test func `a remote of which nothing is known is told once, and not followed`() {
+        var play = TwoWayPlay(.voicebot, row: LocalValues(status: .open), isTold: false)
+        play.world.act(at: 0, ["word": "done", "user": 78])
+        play.world.read(0)
+        #expect(play.world.local.values == LocalValues(status: .open))
+        #expect(play.world.due(0) == ["word": "to-do"])
+        for _ in 0..<3 {
+            play.world.deliver(0)
+            play.world.read(0)
+        }
+        #expect(play.world.local.values == LocalValues(status: .open))
+        #expect(play.sent == [["word": "to-do"]])
+    }
+
+    @Test func `the AI takes no chat from a person, even at first`() {
+        var play = TwoWayPlay(.vg, isTold: false)
+        play.world.act(at: 0, ["word": "human-chatting", "user": "c_anna"])
+        play.world.read(0)
+        play.world.deliver(0)
+        play.world.read(0)
+        #expect(play.sent == [])
+        #expect(play.assignee == TwoWayKind.ai)
+    }
+
+    @Test func `the guard minds what a lost call may have left`() {
+        var play = TwoWayPlay(.vg, row: Self.annasOpen)
+        play.world.act(.status, "closed")
+        play.world.deliver(0, .lost)
+        play.world.act(.status, "open")
+        play.world.act(.assignee, TwoWayKind.ai)
+        #expect(play.world.due(0) == ["word": "ended_chat"])
+        play.world.deliver(0)
+        #expect(play.world.due(0) == ["word": "ai-chatting"])
+    }
+
+    @Test func `nobody takes off whom somebody over there set`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["user": 78])
+        play.world.read(0)
+        play.world.act(.assignee, TwoWayKind.ai)
+        for _ in 0..<2 { play.world.deliver(0) }
+        #expect(play.sent == [])
+        #expect(play.world.remotes[0].object["user"] == 78)
+    }
+
+    @Test func `whom somebody over there put back is not ours any more`() {
+        var play = TwoWayPlay(.voicebot)
+        play.world.act(.assignee, "anna")
+        play.world.deliver(0)
+        play.world.read(0)
+        for user: JSONValue in [99, 77] {
+            play.world.act(at: 0, ["user": user])
+            for _ in 0..<2 { play.world.read(0) }
+        }
+        play.world.act(.assignee, nil)
+        play.world.deliver(0)
+        #expect(play.sent.last == ["word": "to-do"])
+    }
+
+    @Test func `what the remote holds already is not sent`() {
+        var play = TwoWayPlay(.voicebot.with { $0.fields = [] }, row: Self.annasOpen)
+        play.world.act(at: 0, ["word": "done"])
+        play.world.read(0)
+        play.world.act(.status, "closed")
+        #expect(play.world.due(0) == [:])
+    }
+
+    @Test func `a read that began before the acknowledgement is dropped`() {
+        var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))
+        play.world.act(.status, "open")
+        play.world.deliver(0)
+        play.hear(0, ["word": "done"], began: play.world.now - .seconds(1))
+        #expect(play.reception == .overtaken)
+        #expect(play.status == .open)
+    }
+
+    @Test func `a new mapping is sent without an act, once`() {
+        var play = TwoWayPlay(.voicebot, row: LocalValues(status: .resolved, assigneeID: "anna"))
+        var kind = TwoWayKind.voicebot
+        for owner in Owner.allCases { kind.lens.outbound[LocalState(.resolved, owner)] = .word("to-do") }
+        play.world.remotes[0].rules = kind.rules()
+        #expect(play.world.due(0) == ["word": "to-do"])
+        play.world.deliver(0)
+        play.world.read(0)
+        play.world.deliver(0)
+        #expect(play.sent == [["word": "to-do"]])
+        #expect(play.status == .resolved)
+    }
+
+    @Test func `a row for a user makes him known`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["user": 99])
+        play.world.read(0)
+        #expect(play.assignee == "anna")
+        play.world.remotes[0].rules = TwoWayWorld.Remote.voicebot.seating("zoe", 99).rules
+        _ = play.world.decide(0)
+        #expect(play.assignee == "zoe")
+    }
+
+    @Test func `a field that is not adopted is no party`() {
+        var play = TwoWayPlay(.helpdesk.with { $0.fields = [.status] })
+        play.world.act(at: 0, ["title": "T"])
+        play.world.read(0)
+        play.world.act(.title, "A")
+        play.world.deliver(0)
+        #expect(play.sent == [["title": "A"]])
+    }
+
+    @Test func `a read that lags confirms nothing recent`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["user": 78])
+        play.world.act(.assignee, nil)
+        let isLagging = play.world.readLagging(0)
+        #expect(isLagging)
+        for _ in 0..<2 { play.world.read(0) }
+        #expect(play.assignee == nil)
+    }
+
+    @Test func `the date of our own call dates nobody's change`() {
+        var play = TwoWayPlay(.vg)
+        play.world.act(at: 0, ["user": "c_bert"])
+        play.world.act(.assignee, "anna")
+        play.world.deliver(0, .empty)
+        for _ in 0..<2 { play.world.read(0) }
+        #expect(play.assignee == "anna")
+    }
+
+    @Test func `what shows at the date of our call is its stored form`() {
+        var play = TwoWayPlay(.vg)
+        play.world.act(.title, "long title")
+        play.world.deliver(0)
+        play.hear(0, ["title": "long"], date: play.world.remotes[0].date)
+        #expect(play.title == "long title")
+        #expect(play.world.due(0) == [:])
+        #expect(play.field("title").note == .drift)
+    }
+
+    @Test func `after the first contact a difference is read twice`() {
+        var play = TwoWayPlay(.voicebot, row: LocalValues(status: .open), isTold: false)
+        play.world.deliver(0)
+        play.hear(0, ["word": "done"])
+        #expect(play.reception == .readAgain)
+        #expect(play.status == .open)
+    }
+
+    @Test func `a response that shows another state proves nothing`() {
+        var play = TwoWayPlay(.voicebot)
+        let response = LinkRecord.Acknowledgement(
+            sent: ["word": "done"], shown: .init(values: ["word": "in-progress", "user": .null], began: play.world.now))
+        let (rules, now) = (play.world.remotes[0].rules, play.world.now)
+        let isDoubtful = play.world.remotes[0].link.acknowledged(response, of: .init(repeating: 1), rules, now: now)
+        #expect(isDoubtful)
+        #expect(play.field("word").theirs == .value("done"))
+    }
+
+    @Test func `the upgrade does not overwrite who came by himself, and takes back what was ours`() {
+        let rules = TwoWayWorld.Remote.voicebot.rules
+        var link = LinkRecord()
+        link.isKnown = true
+        link.fields["word"] = FieldRecord(ours: .value("in-progress"), theirs: .value("in-progress"), held: .value("in-progress"))
+        link.fields["user"] = FieldRecord(ours: .value(77), theirs: .value(99), held: .value(99), note: .drift)
+        let local = LocalRow(Self.annasOpen, changedAt: .init(repeating: TwoWayWorld.second(0)), numbers: .init(repeating: 0))
+        let decision = TwoWayDecision(link, local, rules, now: TwoWayWorld.second(10))
+        #expect(decision.local == local)
+        #expect(decision.send == [:])
+        link.fields["user"] = FieldRecord(ours: .value(77), theirs: .value(77), held: .value(77), isByUs: true)
+        var nobodys = local
+        nobodys.values.assigneeID = nil
+        #expect(TwoWayDecision(link, nobodys, rules, now: TwoWayWorld.second(10)).send == ["word": "to-do", "user": .null])
+        link.fields["word"]?.doubt = ["done"]
+        #expect(TwoWayDecision(link, local, rules, now: TwoWayWorld.second(10)).send == ["word": "in-progress"])
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import SyncCore
+import Testing
+
+/// The rule of two-way synchronisation against the executable model that it was designed with: the same state and the same event lead to
+/// the same state, findings and calls.
+@Suite struct TwoWayModelTests {
+    private static let cases: [ModelCase] = {
+        let path = ProcessInfo.processInfo.environment["TWO_WAY_CASES"] ?? Bundle.module.path(forResource: "cases", ofType: "jsonl") ?? ""
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
+        return text.split(separator: "\n").compactMap { try? ModelCase($0) }
+    }()
+
+    private func cases(of operation: String) throws -> [ModelCase] {
+        let cases = TwoWayModelTests.cases.filter { $0.operation == operation }
+        try #require(cases.count >= 50, "the recorded cases are part of the tests")
+        return cases
+    }
+
+    @Test func `what a report teaches`() throws {
+        for step in try cases(of: "report") {
+            var link = step.link
+            let reception = link.take(step.report, step.rules, now: step.now)
+            #expect(reception.rawValue == step["o"].stringValue, "\(step.text)")
+            #expect(link == step.expectedLink, "\(step.text)")
+        }
+    }
+
+    @Test func `what an acknowledgement teaches`() throws {
+        for step in try cases(of: "acknowledged") {
+            var link = step.link
+            let isDoubtful = link.acknowledged(step.acknowledgement, of: step.local.numbers, step.rules, now: step.now)
+            #expect(isDoubtful == step["o"].boolValue, "\(step.text)")
+            #expect(link == step.expectedLink, "\(step.text)")
+        }
+    }
+
+    @Test func `what a lost call and a refused member leave`() throws {
+        for step in try cases(of: "lost") {
+            var link = step.link
+            link.lost(step.sent, of: step.local.numbers)
+            #expect(link == step.expectedLink, "\(step.text)")
+        }
+        for step in try cases(of: "refused") {
+            var link = step.link
+            link.refuse([step["n"].stringValue ?? ""], of: step.sent)
+            #expect(link == step.expectedLink, "\(step.text)")
+        }
+    }
+
+    @Test func `what is decided`() throws {
+        for step in try cases(of: "decide") {
+            let decision = TwoWayDecision(step.link, step.local, step.rules, now: step.now, isConfirmed: step["cf"].boolValue ?? false)
+            let findings = decision.findings.map { "\($0.kind.rawValue)/\(LocalAttribute.allCases.firstIndex(of: $0.attribute) ?? -1)" }
+            #expect(findings == step.findings, "\(step.text)")
+            #expect(decision.send == step.sent, "\(step.text)")
+            #expect(decision.local == ModelCase.row(step["or"]), "\(step.text)")
+            #expect(decision.link == step.expectedLink, "\(step.text)")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+@testable import SyncCore
+
+/// A short history told by hand.
+struct TwoWayPlay {
+    var world: TwoWayWorld
+    /// What became of the last report, and the findings of the decision that followed.
+    private(set) var reception: LinkRecord.Reception?
+    private(set) var findings: [TwoWayDecision.Finding.Kind] = []
+
+    /// - Parameter isTold: whether the remotes know the row already.
+    init(
+        _ remotes: TwoWayWorld.Remote..., row: LocalValues = LocalValues(status: .open, assigneeID: TwoWayKind.ai), isTold: Bool = true,
+        now: Instant = TwoWayWorld.second(10), storedForm: @escaping @Sendable (String) -> String = { $0 }
+    ) {
+        world =
+            isTold
+            ? TwoWayWorld.atRest(remotes, row, now: now, storedForm: storedForm) : TwoWayWorld(remotes, row)
+    }
+
+    /// A report with chosen values and dates; the object is changed to them.
+    mutating func hear(_ index: Int, _ values: Fields, date: Instant? = nil, began: Instant? = nil) {
+        world.pass()
+        let remote = world.remotes[index]
+        let object = remote.object.merging(values) { $1 }
+        let report = FieldReport(values: remote.visible(object), date: date, began: began ?? world.now)
+        let reception = world.remotes[index].link.take(report, remote.rules, now: world.now)
+        let isConfirmed = reception == .believed
+        let decision = TwoWayDecision(world.remotes[index].link, world.local, remote.rules, now: world.now, isConfirmed: isConfirmed)
+        (self.reception, findings) = (reception, decision.findings.map(\.kind))
+        (world.remotes[index].link, world.local, world.remotes[index].object) = (decision.link, decision.local, object)
+    }
+
+    var status: LocalStatus { world.local.values.status }
+    var assignee: String? { world.local.values.assigneeID }
+    var title: String? { world.local.values.title }
+    /// What the calls carried, in order.
+    var sent: [Fields] { world.calls.map(\.sent) }
+
+    func field(_ name: String, of index: Int = 0) -> FieldRecord { world.remotes[index].link[name] }
+}
+
+extension TwoWayWorld.Remote {
+    static let voicebot = TwoWayWorld.Remote(.voicebot)
+    static let vg = TwoWayWorld.Remote(.vg)
+    static let helpdesk = TwoWayWorld.Remote(.helpdesk)
+
+    func with(_ change: (inout AdoptionPolicy) -> Void) -> TwoWayWorld.Remote {
+        var remote = self
+        change(&remote.rules.policy)
+        return remote
+    }
+
+    /// The same kind with somebody more who has a seat.
+    func seating(_ assignee: String, _ user: JSONValue) -> TwoWayWorld.Remote {
+        var kind = kind
+        kind.seats[assignee] = user
+        return TwoWayWorld.Remote(kind, rules.policy)
+    }
+}

@@ -1,0 +1,201 @@
+import Testing
+
+@testable import SyncCore
+
+/// Situations that users of two-way bridges have met, with their right ends. Only those that the rule decides are here; what queues, keys,
+/// hooks and tables decide is told where these live.
+@Suite struct TwoWayStoryTests {
+    private static let annasOpen = LocalValues(status: .open, assigneeID: "anna")
+
+    @Test func `a title that the remote cuts stays whole here, and is drift`() {
+        var play = TwoWayPlay(.vg, storedForm: { String($0.prefix(6)) })
+        play.world.act(.title, "eighty characters")
+        play.world.deliver(0)
+        for _ in 0..<2 { play.world.read(0) }
+        play.world.deliver(0)
+        #expect(play.title == "eighty characters")
+        #expect(play.sent == [["title": "eighty characters"]])
+        #expect(play.field("title").note == .drift)
+    }
+
+    @Test func `two remotes that escape a title do not answer each other`() {
+        var play = TwoWayPlay(.helpdesk, .vg, storedForm: { $0.replacing("&", with: "&amp;") })
+        play.world.act(.title, "A & B")
+        for _ in 0..<5 {
+            for index in 0...1 { play.world.deliver(index) }
+            for index in 0...1 { play.world.read(index) }
+        }
+        #expect(play.title == "A & B")
+        #expect(play.sent.count == 2)
+    }
+
+    @Test func `a colleague over there whom nobody knows here is not overwritten by another change`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["user": 99])
+        play.world.read(0)
+        play.world.act(.title, "new")
+        play.world.deliver(0)
+        #expect(play.sent == [])
+        #expect(play.assignee == "anna")
+    }
+
+    @Test func `who took over and finished between two reads has it`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["word": "done", "user": 78])
+        play.world.read(0)
+        play.world.deliver(0)
+        #expect(play.status == .closed)
+        #expect(play.assignee == "bert")
+        #expect(play.sent == [])
+    }
+
+    @Test func `what is reopened without end is sent back three times, and then held`() {
+        var play = TwoWayPlay(.helpdesk, row: Self.annasOpen)
+        play.world.act(.status, "closed")
+        play.world.deliver(0)
+        for _ in 0..<9 {
+            play.world.act(at: 0, ["word": "open"])
+            play.world.read(0)
+            play.world.deliver(0)
+        }
+        #expect(play.sent.count == 1 + 3)
+        #expect(play.world.remotes[0].link.hold == .value("open"))
+        #expect(play.status == .closed)
+    }
+
+    @Test func `of two people who share a seat the present one keeps the conversation`() {
+        var play = TwoWayPlay(.voicebot.seating("zoe", 77), row: LocalValues(status: .open, assigneeID: "zoe"))
+        play.world.act(at: 0, ["word": "done"])
+        play.world.read(0)
+        play.world.customerWrites()
+        play.world.act(at: 0, ["word": "in-progress"])
+        for _ in 0..<2 { play.world.read(0) }
+        #expect(play.status == .open)
+        #expect(play.assignee == "zoe")
+        #expect(play.sent == [])
+    }
+
+    @Test(arguments: [(JSONValue?.none, "anna"), (.null, nil)] as [(JSONValue?, String?)])
+    func `a conversation that the customer reopens is with whom the remote names`(user: JSONValue?, assignee: String?) {
+        var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))
+        play.world.customerWrites()
+        var change: Fields = ["word": "to-do"]
+        change["user"] = user
+        play.world.act(at: 0, change)
+        play.world.read(0)
+        play.world.deliver(0)
+        #expect(play.status == .open)
+        #expect(play.assignee == assignee)
+        #expect(play.sent == [])
+    }
+
+    @Test func `a state that the remote dates before the last call is stale`() throws {
+        var play = TwoWayPlay(.vg, row: LocalValues(status: .ended, assigneeID: "anna"))
+        play.world.act(.status, "open")
+        play.world.deliver(0)
+        let floor = try #require(play.world.remotes[0].link.floor)
+        play.hear(0, ["word": "ended_chat"], date: floor - .seconds(1))
+        #expect(play.reception == .stale)
+        #expect(play.status == .open)
+        #expect(play.world.due(0) == [:])
+    }
+
+    @Test func `the former state without a date is read once more before it is believed`() {
+        var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))
+        play.world.act(.status, "open")
+        play.world.deliver(0)
+        let isLagging = play.world.readLagging(0)
+        #expect(isLagging)
+        play.world.read(0)
+        play.world.deliver(0)
+        #expect(play.status == .open)
+        #expect(play.sent.count == 1)
+    }
+
+    @Test func `a user whom the remote refuses does not keep the status from it`() {
+        var play = TwoWayPlay(.voicebot)
+        play.world.act(.assignee, "anna")
+        play.world.act(.status, "closed")
+        play.world.deliver(0, refusing: "user")
+        for _ in 0..<2 { play.world.deliver(0) }
+        #expect(play.sent == [["word": "done"]])
+        #expect(play.field("user").note == .refused)
+    }
+
+    @Test func `an assignee whom the remote refuses is sent again when he changes`() {
+        var play = TwoWayPlay(.helpdesk)
+        play.world.act(.assignee, TwoWayKind.unknown)
+        play.world.act(.status, "closed")
+        play.world.act(.title, "T")
+        play.world.deliver(0, refusing: "assignee")
+        for _ in 0..<2 { play.world.deliver(0) }
+        #expect(play.sent == [["word": "closed", "title": "T"]])
+        play.world.act(.assignee, "bert")
+        #expect(play.world.due(0) == ["assignee": "bert"])
+    }
+
+    @Test func `a user beside a status value without a meaning is heard when it has one`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["word": "snoozed", "user": 78])
+        play.world.read(0)
+        #expect(play.assignee == "anna")
+        play.world.act(at: 0, ["word": "in-progress"])
+        for _ in 0..<2 { play.world.read(0) }
+        play.world.deliver(0)
+        #expect(play.assignee == "bert")
+        #expect(play.sent == [])
+    }
+
+    @Test func `taken off over there and assigned anew here, the id is sent`() {
+        var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
+        play.world.act(at: 0, ["user": .null])
+        play.world.read(0)
+        play.world.act(.assignee, nil)
+        play.world.deliver(0)
+        play.world.act(.assignee, "anna")
+        play.world.deliver(0)
+        #expect(play.sent.last?["user"] == 77)
+        #expect(play.assignee == "anna")
+    }
+
+    @Test func `an end that the remote dates before the customer's message loses against it`() throws {
+        var play = TwoWayPlay(.vg, row: Self.annasOpen, now: TwoWayWorld.second(100))
+        play.world.now = play.world.now + .seconds(10)
+        play.world.customerWrites()
+        let wrote = try #require(play.world.local.customerWroteAt)
+        play.hear(0, ["word": "ended_chat"], date: wrote - .seconds(2))
+        #expect(play.findings == [.endedBeforeTheMessage])
+        #expect(play.status == .open)
+        for _ in 0..<2 { play.world.deliver(0) }
+        #expect(play.sent == [["word": "human-chatting"]])
+    }
+
+    @Test func `a title that is set later over there arrives`() {
+        var play = TwoWayPlay(.vg)
+        play.world.act(at: 0, ["title": "later"])
+        play.world.read(0)
+        #expect(play.title == "later")
+    }
+
+    @Test func `an older state that stays makes the local state due`() {
+        var play = TwoWayPlay(.vg, row: Self.annasOpen, now: TwoWayWorld.second(9000))
+        play.world.act(.status, "closed")
+        play.world.deliver(0)
+        for expected in [LinkRecord.Reception.stale, .stale, .rolledBack] {
+            play.hear(0, ["word": "human-chatting"], date: TwoWayWorld.second(1800))
+            #expect(play.reception == expected)
+        }
+        #expect(play.status == .closed)
+        #expect(play.world.due(0) == ["word": "ended_chat"])
+    }
+
+    @Test func `a person who takes an ended chat up by name reopens it`() {
+        var play = TwoWayPlay(.vg, row: LocalValues(status: .ended, assigneeID: TwoWayKind.ai))
+        play.world.act(at: 0, ["word": "human-chatting", "user": "c_bert"])
+        play.world.read(0)
+        play.world.deliver(0)
+        #expect(play.status == .open)
+        #expect(play.assignee == "bert")
+        #expect(play.sent == [])
+    }
+}

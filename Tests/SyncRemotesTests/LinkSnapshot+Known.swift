@@ -1,0 +1,36 @@
+import SyncCore
+import SyncRemotes
+
+extension LinkSnapshot {
+    /// When decisions of these tests are made; the local row changed long before.
+    static let moment = Instant(milliseconds: 1_772_366_400_000)
+
+    /// A conversation at a remote of which is known what it acknowledged, and what it reported.
+    ///
+    /// - Parameters:
+    ///   - inDoubt: what calls of unknown fate carried.
+    ///   - seat: the id that the assignee has at the remote.
+    init(
+        _ conversation: Conversation, remote: String = "remote", link: Link = Link(remoteID: "123", agentID: "agent9"), base: Fields = [:],
+        inDoubt: Fields = [:], seen: Fields = [:], seat: String? = nil
+    ) {
+        let past = LinkSnapshot.moment - .hours(1)
+        let seats = [seat.map { Seat(assigneeID: conversation.assigneeID ?? "", remoteUserID: $0) }].compactMap { $0 }
+        self.init(
+            conversationID: conversation.id, remote: remote, link: link, conversation: conversation,
+            local: LocalRow(
+                LocalValues(conversation), changedAt: .init(repeating: past), numbers: .init(repeating: LocalRow.firstNumber)),
+            record: LinkRecord(
+                LinkRecord.FormerColumns(base: base, seen: seen, inDoubt: inDoubt, acknowledgedAt: base.isEmpty ? nil : past)),
+            seats: seats, now: LinkSnapshot.moment)
+    }
+}
+
+extension TwoWayRules.Seats {
+    /// One person and the id that he has at the remote, as the adapter spells it.
+    init(_ assigneeID: String?, _ id: JSONValue?) {
+        var seats: Fields = [:]
+        if let assigneeID, let id { seats[assigneeID] = id }
+        self.init(seats)
+    }
+}

@@ -1,0 +1,133 @@
+import SyncCore
+import Testing
+
+@testable import SyncRemotes
+
+/// A response about another object than the one asked for is not a report.
+@Suite struct StrayReportTests {
+    private func adapter(_ kind: RemoteKind) -> any RemoteAdapter {
+        kind.adapter(RemoteProfile(name: "r", kind: kind, agentID: "a"))
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var kind: RemoteKind
+        var asked: String
+        var body: String
+        /// Nil: it is about the object.
+        var answered: String?
+        var testDescription: String { "\(kind.rawValue) \(asked) \(body)" }
+
+        init(_ kind: RemoteKind, _ asked: String, _ body: String, _ answered: String? = nil) {
+            (self.kind, self.asked, self.body, self.answered) = (kind, asked, body, answered)
+        }
+    }
+
+    static let cases = [
+        Case(.voicebot, "17", #"{"id": 17, "status": "done"}"#), Case(.voicebot, "17", #"{"id": "17", "status": "done"}"#),
+        Case(.voicebot, "17", #"{"data": {"id": 17, "status": "done"}}"#), Case(.voicebot, "17", #"{"status": "done"}"#),
+        Case(.voicebot, "17", #"{"id": null, "status": "done"}"#),
+        Case(.voicebot, "17", #"{"id": 18, "status": "done"}"#, "18"), Case(.voicebot, "17", #"{"id": "18", "status": "done"}"#, "18"),
+        Case(.voicebot, "17", #"{"id": "017", "status": "done"}"#, "017"),
+        Case(.voicebot, "17", #"{"data": {"id": 18, "status": "done"}}"#, "18"),
+        // The customer and the user have ids of their own.
+        Case(.voicebot, "17", #"{"id": 17, "status": "done", "user": {"id": 18}, "customer": {"id": 19}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "convo-9", "state": "ended_chat"}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "convo-9", "userID": "u-1", "state": "ended_chat"}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"userID": "u-1", "state": "ended_chat"}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"state": "ended_chat"}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "agent_convo-9", "convoId": "convo-9", "state": "ended_chat"}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "convo-8", "state": "ended_chat"}}"#, "convo-8"),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"id": "convo-8", "state": "ended_chat"}}"#, "convo-8"),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"convoId": "convo-8", "state": "ended_chat"}}"#, "convo-8"),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "Convo-9", "state": "ended_chat"}}"#, "Convo-9"),
+        Case(.vg, "caf\u{E9}", "{\"success\": true, \"data\": {\"ID\": \"cafe\u{301}\", \"state\": \"ended_chat\"}}", "cafe\u{301}"),
+        Case(.vg, "9", #"{"success": true, "data": {"ID": 9, "state": "ended_chat"}}"#),
+        Case(.helpdesk, "c1", #"{"data": {"id": "c1", "status": "closed"}}"#), Case(.helpdesk, "c1", #"{"data": {"status": "closed"}}"#),
+        Case(.helpdesk, "c1", #"{"data": {"id": "c2", "status": "closed"}}"#, "c2"),
+        Case(.helpdesk, "c1", #"{"data": {"id": "c1", "status": "closed", "user": {"id": "u1"}}}"#),
+        Case(.fin, "c1", #"{"conversation_id": "c1", "user_id": "u1", "status": "thinking"}"#),
+        Case(.fin, "c1", #"{"user_id": "u1", "status": "thinking"}"#),
+        Case(.fin, "c1", #"{"conversation_id": "c2", "user_id": "u1", "status": "complete"}"#, "c2"),
+    ]
+
+    @Test(arguments: cases)
+    func `ids are compared as text, and a body without one is about what was asked for`(entry: Case) throws {
+        let stray = adapter(entry.kind).strayReport(in: try JSONValue(text: entry.body), asked: entry.asked)
+        #expect(stray?.answered == entry.answered)
+        #expect(stray?.asked == entry.answered.map { _ in entry.asked })
+    }
+
+    /// The call counts as delivered, and nothing of the response is taken.
+    @Test(arguments: cases)
+    func `a response to a write that is about another object proves nothing`(entry: Case) throws {
+        let outcome = ReplyReader(adapter: adapter(entry.kind), classifier: OutcomeClassifier()).read(
+            HTTPReply(status: 200, body: Array(entry.body.utf8)),
+            delta: entry.kind == .fin ? nil : Delta(fields: ["status": "open", "state": "x"]),
+            about: entry.asked, redaction: Redaction(credential: nil, body: .null), now: Instant(milliseconds: 0))
+        #expect(outcome.outcome == .delivered)
+        #expect(outcome.error == nil)
+        #expect((outcome.stray == nil) == (entry.answered == nil))
+        #expect((outcome.observation == nil) == (entry.answered != nil))
+        if entry.answered != nil { #expect(outcome.drift.isEmpty) }
+    }
+
+    @Test func `a failure inside of a 200 is one, whomever it is about`() throws {
+        for (kind, body) in [
+            (RemoteKind.vg, #"{"success": false, "message": "no", "data": {"ID": "other"}}"#),
+            (.helpdesk, #"{"error": {"status": 400}, "data": {"id": "other"}}"#),
+        ] {
+            let outcome = ReplyReader(adapter: adapter(kind), classifier: OutcomeClassifier()).read(
+                HTTPReply(status: 200, body: Array(body.utf8)), delta: Delta(fields: [:]), about: "c1",
+                redaction: Redaction(credential: nil, body: .null), now: Instant(milliseconds: 0))
+            #expect(outcome.outcome != .delivered)
+            #expect(outcome.stray == nil)
+        }
+    }
+
+    @Test func `an id of any length is named on one line`() throws {
+        let body = JSONValue.object(["id": .string("a\n" + String(repeating: "x", count: 5000)), "status": "done"])
+        let stray = try #require(adapter(.voicebot).strayReport(in: body, asked: "17"))
+        #expect(stray.answered.count == 100)
+        #expect(!stray.text.contains("\n"))
+    }
+}
+
+/// `chatAssignedTo = "assignee_id"` goes through the id map.
+@Suite struct MappedAssigneeTests {
+    private func project(_ assignee: String?, _ remoteID: String?, fields: [String: String] = ["chatAssignedTo": "assignee_id"])
+        -> Projection
+    {
+        var map = VGFields.standardMap
+        for (field, source) in fields { map[field] = LocalSource(source) }
+        let profile = RemoteProfile(name: "vg-eu", kind: .vg, fieldMap: map, agentID: "a", aiAssignees: ["agent_fin"])
+        return profile.kind.adapter(profile).project(
+            Conversation(id: "c1", assigneeID: assignee), seats: .init(assignee, remoteID.map(JSONValue.string)))
+    }
+
+    @Test func `a person is named by his id over there`() {
+        #expect(project("anna", "client_7").fields["chatAssignedTo"] == "client_7")
+        #expect(project("anna", "client_7").omissions.isEmpty)
+    }
+
+    @Test func `without a row in the map nothing is sent, and the reason says where to put one`() {
+        let projection = project("anna", nil)
+        #expect(projection.fields["chatAssignedTo"] == nil)
+        #expect(
+            projection.omissions == [
+                Omission(field: "chatAssignedTo", reason: "assignee \"anna\" has no row for remote \"vg-eu\" in the table assignees")
+            ])
+    }
+
+    @Test(arguments: [(nil, nil), ("agent_fin", nil), ("agent_fin", "client_bot")] as [(String?, String?)])
+    func `for the AI and for nobody nothing is said`(assignee: String?, remoteID: String?) {
+        let projection = project(assignee, remoteID)
+        #expect(projection.fields["chatAssignedTo"] == nil)
+        #expect(projection.omissions.isEmpty)
+    }
+
+    @Test func `other fields and other sources are as they are`() {
+        let projection = project("anna", "client_7", fields: ["notes": "assignee_id", "chatAssignedTo": "id"])
+        #expect(projection.fields["notes"] == "anna")
+        #expect(projection.fields["chatAssignedTo"] == "c1")
+    }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import GRDB
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// An assignee is somebody, or NULL.
+@Suite struct EmptyAssigneeTests {
+    private static let blanks = [
+        "", " ", "\t\r\n", "\u{B}\u{C}", "\u{85}\u{A0}", "\u{1680}\u{2000}\u{200A}", "\u{2028}\u{2029}\u{202F}\u{205F}", "\u{3000} ",
+    ]
+    private static let message = "conversations.assignee_id must not be empty; NULL means that nobody has the conversation"
+
+    private func refusal(_ bench: Bench, _ sql: String, _ arguments: StatementArguments) -> String? {
+        do {
+            try bench.write(sql, arguments)
+            return nil
+        } catch {
+            return (error as? DatabaseError)?.message
+        }
+    }
+
+    @Test(arguments: blanks)
+    func `an empty assignee is refused, however it is written`(blank: String) throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        try bench.write("UPDATE conversations SET assignee_id = 'anna'")
+        #expect(blank.isBlank)
+        for sql in [
+            "INSERT INTO conversations (id, assignee_id) VALUES ('c2', ?)",
+            "INSERT OR IGNORE INTO conversations (id, assignee_id) VALUES ('c2', ?)",
+            "INSERT OR REPLACE INTO conversations (id, assignee_id) VALUES ('c1', ?)", "UPDATE conversations SET assignee_id = ?",
+            "INSERT INTO conversations (id) VALUES ('c1') ON CONFLICT (id) DO UPDATE SET assignee_id = ?",
+        ] {
+            #expect(refusal(bench, sql, [blank]) == Self.message, "\(sql)")
+        }
+        #expect(try bench.lines("SELECT id, assignee_id FROM conversations") == ["c1|anna"])
+        #expect(refusal(bench, "INSERT INTO assignees VALUES (?, 'vg', 'x')", [blank]) != nil)
+    }
+
+    @Test(arguments: ["anna", " anna ", "0", "\u{200B}", "-"])
+    func `whoever has a character to his name is somebody`(name: String) throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        #expect(!name.isBlank)
+        #expect(refusal(bench, "UPDATE conversations SET assignee_id = ?", [name]) == nil)
+        #expect(refusal(bench, "INSERT INTO conversations (id, assignee_id) VALUES ('c2', ?)", [name]) == nil)
+        #expect(refusal(bench, "UPDATE conversations SET assignee_id = NULL", []) == nil)
+    }
+
+    /// A database as the release before leaves it.
+    private func former(_ folder: URL, _ sql: String) throws -> String {
+        let path = folder.appending(path: "old.db").path
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        let old = try DatabaseQueue(path: path, configuration: configuration)
+        try Store.migrator.migrate(old, upTo: "0007_fate")
+        try old.writeWithoutTransaction { db in try db.execute(sql: sql) }
+        try old.close()
+        return path
+    }
+
+    private func lines(_ path: String, _ sql: String) throws -> [String] {
+        try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: sql) }
+    }
+
+    @Test func `rows with an empty assignee become nobody's in the migration, which says how many, and nobody has acted`() async throws {
+        let folder = try Bench.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try former(
+            folder,
+            """
+            INSERT INTO conversations (id, assignee_id) VALUES ('c1', ''), ('c2', ' ' || char(160)), ('c3', 'anna'), ('c4', NULL);
+            INSERT INTO assignees VALUES (' ', 'vg', 'x'), ('anna', 'vg', 'y');
+            UPDATE local_changes SET assignee_changed_at = '2026-01-01T00:00:00.000Z';
+            DELETE FROM change_feed;
+            """)
+        let store = try Store(path: path, access: .migrating)
+        #expect(
+            store.migrationCounts.map { "\($0.migration) \($0.subject): \($0.rows)" } == [
+                "0008_keys_and_queues conversations with an empty assignee_id, which is NULL now: 2",
+                "0008_keys_and_queues rows of assignees for an empty assignee_id, which are deleted: 1",
+            ])
+        #expect(
+            try lines(path, "SELECT id || coalesce(assignee_id, '-') FROM conversations ORDER BY id") == ["c1-", "c2-", "c3anna", "c4-"])
+        #expect(try lines(path, "SELECT DISTINCT assignee_changed_at FROM local_changes") == ["2026-01-01T00:00:00.000Z"])
+        #expect(
+            try lines(path, "SELECT coalesce(assignee_id, '-') FROM local_changes ORDER BY conversation_id") == ["-", "-", "anna", "-"])
+        #expect(try lines(path, "SELECT conversation_id FROM change_feed ORDER BY 1") == ["c1", "c2"], "remotes have to hear of it")
+        #expect(try lines(path, "SELECT assignee_id FROM assignees") == ["anna"])
+        // Said once.
+        #expect(try Store(path: path, access: .migrating).migrationCounts == [])
+    }
+
+    @Test func `a row that is older than the checks of keys does not stop the migration`() async throws {
+        let folder = try Bench.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = try former(
+            folder,
+            """
+            DROP TRIGGER conversations_keys_inserted;
+            INSERT INTO conversations (id, assignee_id, user_id) VALUES ('a' || char(0) || 'b', '', 'u' || char(0));
+            """)
+        let store = try Store(path: path, access: .migrating)
+        #expect(store.migrationCounts.map(\.rows) == [1])
+        #expect(try lines(path, "SELECT hex(id) FROM conversations WHERE assignee_id IS NULL") == ["610062"])
+    }
+
+    @Test func `a row that has one all the same is read as nobody's`() async throws {
+        let bench = try Bench([.voicebot])
+        try bench.addConversations("c1")
+        try bench.write("DROP TRIGGER conversations_assignee_updated; UPDATE conversations SET assignee_id = ' '")
+        let read = try #require(try await bench.store.storedConversation("c1", remotes: bench.remotes, history: 1, now: Bench.start))
+        #expect(read.conversation.assigneeID == nil)
+        try await bench.plan()
+        #expect(try bench.outbox() == ["1|c1|voicebot|pending"])
+    }
+}

@@ -156,7 +156,7 @@ extension Store {
             if let effect = effect(of: plan.decision, on: snapshot) { reach = reach.including(effect) }
             try keep(plan.outcome.record, in: stored, conversationID, remote.name, db)
             try mark(plan.outcome, stored, snapshot, db)
-            try endRefusals(plan.outcome.record, snapshot, db)
+            try endRefusals(plan, snapshot, db)
             let heldBack = batch.heldBack.count
             try apply(plan.decision, to: snapshot, db, context, into: &batch)
             // A hold that goes on is no news.
@@ -247,7 +247,7 @@ extension Store {
     }
 
     /// Rows of members that are not refused any more, because their value has changed or somebody wants them to be sent again.
-    private static func endRefusals(_ record: LinkRecord, _ snapshot: LinkSnapshot, _ db: Database) throws {
+    private static func endRefusals(_ plan: LinkPlan, _ snapshot: LinkSnapshot, _ db: Database) throws {
         let rows = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
@@ -257,7 +257,8 @@ extension Store {
             arguments: [snapshot.conversationID, snapshot.remote])
         for row in rows {
             let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
-            guard !members.contains(where: { record[$0].note == .refused }) else { continue }
+            let sent = plan.decision.delta?.fields ?? [:]
+            guard !members.contains(where: { plan.outcome.record[$0].note == .refused && sent[$0] == nil }) else { continue }
             try db.cachedStatement(
                 sql: "UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ? WHERE id = ?"
             ).execute(arguments: [
@@ -278,6 +279,11 @@ extension Store {
 }
 
 extension PlanDecision {
+    /// What would be sent.
+    fileprivate var delta: Delta? {
+        if case .send(let planned) = self { planned.delta } else { nil }
+    }
+
     /// Nil where the decision says nothing about them.
     fileprivate var omissions: [Omission]? {
         switch self {

@@ -60,6 +60,7 @@ import Testing
             try await scenario.syncs(2)
             #expect(scenario.written("voicebot").last == ["user_id": 79], "\(scenario.calls)")
             #expect(scenario.held("user_id", at: "voicebot") == 79)
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 0, "another value is wanted")
         }
     }
 

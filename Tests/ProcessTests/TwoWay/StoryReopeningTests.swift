@@ -70,7 +70,7 @@ import Testing
             let writes = scenario.writeCount()
             try scenario.act(at: "helpdesk", on: 1, [:])
             #expect(try await eventually(.seconds(8)) { scenario.readCount("helpdesk") > reads })
-            try await daemon.event("run.finished", from: daemon.events.count)
+            #expect(try await eventually(.seconds(8)) { try await scenario.number("SELECT count(*) FROM read_requests") == 0 })
             #expect(scenario.writeCount() == writes, "\(scenario.calls)")
             #expect(warnings(daemon.events).count == 1)
         }

@@ -1,7 +1,7 @@
 import SyncCore
 
 extension StatusMap {
-    /// The outbound words by default (design section 5).
+    /// The outbound words by default (docs/remotes.md, "Status words").
     package static func standard(for kind: RemoteKind) -> StatusMap {
         switch kind {
         case .helpdesk:
@@ -37,7 +37,7 @@ extension StatusMap {
 }
 
 extension InboundMap {
-    /// What the words of a kind mean by default (design section 5).
+    /// What the words of a kind mean by default (docs/remotes.md, "What a word means").
     package static func standard(for kind: RemoteKind) -> InboundMap {
         switch kind {
         case .helpdesk:

@@ -30,7 +30,7 @@ struct OutputOptions: ParsableArguments {
     var json = false
 }
 
-/// The documented exit codes (design section 7.2; the numbers are those of sysexits.h).
+/// The documented exit codes (README.md, "Commands"; the numbers are those of sysexits.h).
 extension ExitCode {
     static let rowsBecameDead = ExitCode(65)
     static let databaseUnavailable = ExitCode(69)

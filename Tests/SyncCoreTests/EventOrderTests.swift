@@ -3,7 +3,7 @@ import Testing
 
 /// The order of events that arrive in any order.
 @Suite struct EventOrderTests {
-    private static let map = DesignMaps.fin.inbound
+    private static let map = DocumentedMaps.fin.inbound
     private static let words = ["thinking", "replying", "awaiting_user_reply", "resolved", "escalated", "complete"]
 
     private func event(_ word: String, _ milliseconds: Int64) -> EventOrder.Event {

@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// The law of design section 5: what looks like the word over there stays as it is, everything else becomes the word's image.
+/// The law (docs/remotes.md, "The law"): what looks like the word over there stays as it is, everything else becomes the word's image.
 @Suite struct StatusLensTests {
     struct Case: CustomTestStringConvertible, Sendable {
         var lens: StatusLens
@@ -16,8 +16,8 @@ import Testing
         }
     }
 
-    private static let voicebot = DesignMaps.voicebot
-    private static let vg = DesignMaps.vg
+    private static let voicebot = DocumentedMaps.voicebot
+    private static let vg = DocumentedMaps.vg
 
     @Test(arguments: [
         // voicebot has one word for all that is finished: which one it was is kept.
@@ -42,14 +42,14 @@ import Testing
         // Words that nobody mapped.
         Case(vg, "open", .ai, .unmapped), Case(voicebot, "Done", .ended, .unmapped), Case(voicebot, "", .ai, .unmapped),
         // The helpdesk says as exactly as the local row how a conversation was finished.
-        Case(DesignMaps.helpdesk, "closed", .ended, .becomes(LocalState(.closed, .human))),
-        Case(DesignMaps.helpdesk, "resolved", .closed, .becomes(.resolved)),
-        Case(DesignMaps.helpdesk, "open", .nobody, .stays), Case(DesignMaps.helpdesk, "open", .ended, .becomes(.human)),
+        Case(DocumentedMaps.helpdesk, "closed", .ended, .becomes(LocalState(.closed, .human))),
+        Case(DocumentedMaps.helpdesk, "resolved", .closed, .becomes(.resolved)),
+        Case(DocumentedMaps.helpdesk, "open", .nobody, .stays), Case(DocumentedMaps.helpdesk, "open", .ended, .becomes(.human)),
         // fin is never told anything, so nothing looks like its words.
-        Case(DesignMaps.fin, "complete", .resolved, .stays), Case(DesignMaps.fin, "complete", .human, .stays),
-        Case(DesignMaps.fin, "complete", .nobody, .stays), Case(DesignMaps.fin, "complete", .ai, .becomes(.nobody)),
-        Case(DesignMaps.fin, "resolved", .closed, .becomes(.resolved)),
-        Case(DesignMaps.fin, "escalated", .ai, .becomes(.nobody)), Case(DesignMaps.fin, "replying", .ai, .stays),
+        Case(DocumentedMaps.fin, "complete", .resolved, .stays), Case(DocumentedMaps.fin, "complete", .human, .stays),
+        Case(DocumentedMaps.fin, "complete", .nobody, .stays), Case(DocumentedMaps.fin, "complete", .ai, .becomes(.nobody)),
+        Case(DocumentedMaps.fin, "resolved", .closed, .becomes(.resolved)),
+        Case(DocumentedMaps.fin, "escalated", .ai, .becomes(.nobody)), Case(DocumentedMaps.fin, "replying", .ai, .stays),
     ])
     func `the image of a word`(_ test: Case) {
         #expect(test.lens.image(of: test.word, hasAssignee: test.hasAssignee, onto: test.local) == test.image)
@@ -95,9 +95,9 @@ import Testing
     }
 
     @Test func `only a map without any outbound word is read-only`() {
-        #expect(DesignMaps.fin.isReadOnly)
-        for lens in [DesignMaps.helpdesk, Self.voicebot, Self.vg] { #expect(!lens.isReadOnly) }
-        var lens = DesignMaps.fin
+        #expect(DocumentedMaps.fin.isReadOnly)
+        for lens in [DocumentedMaps.helpdesk, Self.voicebot, Self.vg] { #expect(!lens.isReadOnly) }
+        var lens = DocumentedMaps.fin
         lens.outbound[.ai] = .word("thinking")
         #expect(!lens.isReadOnly)
     }

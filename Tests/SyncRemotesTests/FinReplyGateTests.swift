@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Fin takes no reply while it is at work, and none after it is done (design section 4).
+/// Fin takes no reply while it is at work, and none after it is done (docs/remotes.md, "Holds").
 @Suite struct FinReplyGateTests {
     private static let noon = Instant(milliseconds: 1_772_366_400_000)
 

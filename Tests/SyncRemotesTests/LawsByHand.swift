@@ -1,6 +1,7 @@
 import SyncCore
 
-/// The laws of design section 5 once more, straight from its text and over plain dictionaries: nothing here calls the program's rules.
+/// The laws of docs/remotes.md, "Laws of the maps", once more, straight from its text and
+/// over plain dictionaries: nothing here calls the program's rules.
 struct LawsByHand {
     typealias Reading = (status: LocalStatus, owner: InboundMap.OwnerImage)
 

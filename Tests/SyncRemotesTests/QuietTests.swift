@@ -3,7 +3,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Promise 4 of the design, over random conversations: what was acknowledged is not sent again.
+/// Over random conversations: what was acknowledged is not sent again.
 ///
 /// A failing case prints its kind and seed; pin it with the test at the end.
 @Suite struct QuietTests {

@@ -3,7 +3,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Promise 8 of the design: no secret and no personal value in any error text, whatever a remote repeats.
+/// No secret and no personal value in any error text, whatever a remote repeats.
 @Suite struct RedactionTests {
     private static let message = "Hello \"Bob\"!\nMy card ends in 4711 / 12, see C:\\temp — Grüße"
     private static let body: JSONValue = [

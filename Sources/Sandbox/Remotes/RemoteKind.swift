@@ -1,4 +1,4 @@
-/// The four kinds of remote system (design.md section 1).
+/// The four kinds of remote system (docs/remotes.md).
 package enum RemoteKind: String, Sendable, CaseIterable {
     case helpdesk
     case fin

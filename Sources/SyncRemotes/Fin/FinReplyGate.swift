@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Whether Fin takes a reply now, by the last status it is known to have had in the conversation (design section 4).
+/// Whether Fin takes a reply now, by the last status it is known to have had in the conversation (docs/remotes.md, "Holds").
 package enum FinReplyGate {
     package enum Hold: Equatable, Sendable {
         /// Fin is at work; the hold ends with its next status, or at that moment.

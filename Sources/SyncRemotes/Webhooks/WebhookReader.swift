@@ -24,9 +24,9 @@ package enum WebhookRejection: Error, Equatable, Sendable {
 /// | kind | proof | what a call says |
 /// |---|---|---|
 /// | `fin` | `X-Fin-Agent-API-Webhook-Signature`, HMAC-SHA256 of the raw body (docs/remotes.md, "Webhook of fin") | the event itself |
-/// | `vg` | `payload.workspaceSecret`, the secret itself (section 5) | that an object changed: calls are lost and overtake each other |
-/// | `voicebot` | a header of the operator's choice, HMAC-SHA256 of the raw body (section 4: not documented) | that something changed |
-/// | `helpdesk` | `X-Webhook-Key`, the secret itself (section 2.3) | that an object changed |
+/// | `vg` | `payload.workspaceSecret`, the secret itself | that an object changed: calls are lost and overtake each other |
+/// | `voicebot` | a header of the operator's choice, HMAC-SHA256 of the raw body (not documented by the vendor) | that something changed |
+/// | `helpdesk` | `X-Webhook-Key`, the secret itself | that an object changed |
 package struct WebhookReader: Sendable {
     package static let standardSignatureHeader = "X-Signature"
 

@@ -1,8 +1,8 @@
 import GRDB
 import Sandbox
 
-/// What every remote should hold, worked out from the local tables by the documented mapping (design section 5), with no code of
-/// the program.
+/// What every remote should hold, worked out from the local tables by the documented mapping (docs/remotes.md, "Status words"), with no code
+/// of the program.
 struct Truth: Sendable {
     let conversation: String
     let title: String?

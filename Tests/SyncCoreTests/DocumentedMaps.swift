@@ -1,7 +1,8 @@
 import SyncCore
 
-/// The tables of design section 5, written down once more: tests of the rules must not depend on the defaults of the program.
-enum DesignMaps {
+/// The tables of docs/remotes.md, "Status words" and "What a word means", written down once more: tests of
+/// the rules must not depend on the defaults of the program.
+enum DocumentedMaps {
     static let helpdesk = StatusLens(
         outbound: StatusMap { .word($0.status.rawValue) },
         inbound: InboundMap([

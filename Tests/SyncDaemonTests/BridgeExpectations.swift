@@ -31,7 +31,7 @@ extension BridgeBench {
             if let helpdesk = Self.key(.helpdesk, id).flatMap({ world.objects[$0] }) {
                 #expect(helpdesk.word == status && helpdesk.assignee == assignee, "\(place), helpdesk \(helpdesk)")
                 let isSame = helpdesk.title == row[3] && Set(helpdesk.tags) == tags
-                #expect(isSame || !rules.adopt.contains("title"), "\(place), helpdesk \(helpdesk), \(row)")
+                #expect(isSame || !rules.adopt.contains("title"), "\(place), \(row)\(told(of: id, world))")
             }
             if let voicebot = Self.key(.voicebot, id).flatMap({ world.objects[$0] }) {
                 let words = ["ai": ["in-progress"], "none": ["to-do", "in-progress"], "human": ["in-progress"], "finished": ["done"]]
@@ -48,7 +48,7 @@ extension BridgeBench {
                 let isKnown = vg.word != BridgeWorld.unmappedWord
                 #expect(words[local]?.contains(vg.word) == true || !isKnown, "\(place), vg \(vg)")
                 let isSame = vg.title == row[3] && Set(vg.tags).isSuperset(of: tags)
-                #expect(isSame || !rules.adopt.contains("title"), "\(place), vg \(vg), \(row)")
+                #expect(isSame || !rules.adopt.contains("title"), "\(place), \(row)\(told(of: id, world))")
             }
         }
     }
@@ -67,7 +67,9 @@ extension BridgeBench {
                 guard let key = Self.key(place, id) else { continue }
                 let changed = world.humanChanges[key] ?? 0
                 let count = adoptions["\(id)@\(place)"] ?? 0
-                #expect(count <= changed, "seed \(seed): \(id) took over \(count) times from \(place), where \(changed) things changed")
+                #expect(
+                    count <= changed,
+                    "seed \(seed): \(id) took over \(count) times from \(place), where \(changed) things changed\(told(of: id, world))")
                 elsewhere += changed
                 adopted += count
             }
@@ -95,8 +97,16 @@ extension BridgeBench {
                 // A conversation that was taken while it had another word is seen under the one that was sent since.
                 let taken = ["voicebot in-progress", "voicebot to-do", "voicebot done"].contains(word) ? world.taken[key] ?? 0 : 0
                 let chosen = taken + (world.chosen[key]?[String(word.dropFirst("\(place) ".count))] ?? 0)
-                #expect(count <= chosen, "seed \(seed): \(id) took over \(word) \(count) times, people chose it \(chosen) times")
+                #expect(
+                    count <= chosen,
+                    "seed \(seed): \(id) took over \(word) \(count) times, people chose it \(chosen) times\(told(of: id, world))")
             }
         }
+    }
+
+    /// What happened to a conversation everywhere.
+    private func told(of id: String, _ world: BridgeWorld) -> String {
+        BridgeWorld.Place.allCases.compactMap { Self.key($0, id) }
+            .map { key in "\n\(key.place): " + (world.history[key] ?? []).joined(separator: "\n    ") }.joined()
     }
 }

@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: AdoptionPolicy.Conflict.allCases)
-    func `what was sent without an answer is no change of the remote's, whoever wins conflicts`(conflict: AdoptionPolicy.Conflict)
+    func `what was sent without an answer is not a change of the remote's, whoever wins conflicts`(conflict: AdoptionPolicy.Conflict)
         async throws
     {
         let bench = try await BridgeBench(seed: 1, rules: .init(conflict: conflict, reopen: .always))

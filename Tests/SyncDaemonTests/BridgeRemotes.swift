@@ -29,7 +29,7 @@ final class BridgeRemotes: HTTPTransport {
 
     func send(_ call: HTTPCall) async throws(TransportFailure) -> HTTPReply {
         let request = read(call)
-        let fate = world.withLock { world -> Fate? in
+        let (fate, writes) = world.withLock { world -> (Fate?, Int?) in
             if case .write(let key, _) = request {
                 world.writes[key, default: 0] += 1
                 if !world.inFlight.insert(key).inserted { world.violations.append("two calls in flight for \(key)") }
@@ -39,7 +39,8 @@ final class BridgeRemotes: HTTPTransport {
             var fate = world.chance(world.faultShare) ? Fate.allCases.randomElement(using: &world.random) : nil
             if world.losesAnswers, case .write = request { fate = .closedAfter }
             if fate != nil, case .write(let key, _) = request { world.failedWrites[key, default: 0] += 1 }
-            return fate
+            if case .get(let key) = request { return (fate, world.inFlight.contains(key) ? nil : world.writes[key]) }
+            return (fate, nil)
         }
         // Some calls are under way for a while: others may change things meanwhile.
         let slowness = world.withLock { world in
@@ -50,7 +51,18 @@ final class BridgeRemotes: HTTPTransport {
         if fate == nil || fate?.isApplied == true { body = answer(request) }
         if slowness > 0 { try? await Task.sleep(for: .milliseconds(slowness)) }
         if fate == .hung || fate == .hungAfter { try? await Task.sleep(for: .milliseconds(25)) }
-        if case .write(let key, _) = request { world.withLock { _ = $0.inFlight.remove(key) } }
+        switch request {
+        case .write(let key, _):
+            world.withLock { world in
+                world.inFlight.remove(key)
+                if fate == nil, body["data"] != nil { world.unshown.remove(key) }
+                if let fate { world.note("call ended: \(fate)", key, at: now()) }
+            }
+        case .get(let key) where fate == nil:
+            // Of a call that began meanwhile it shows nothing.
+            world.withLock { world in if world.writes[key] == writes { world.unshown.remove(key) } }
+        default: break
+        }
         switch fate {
         case nil: return HTTPReply(status: 200, body: Array(body.text.utf8))
         case .refused?: throw TransportFailure(.connectionRefused, detail: "simulated")
@@ -86,11 +98,15 @@ final class BridgeRemotes: HTTPTransport {
         return world.withLock { world in
             switch request {
             case .list(let place, let cursor): return world.list(place, page: cursor)
-            case .get(let key): return world.document(of: key, at: world.objects[key])
+            case .get(let key):
+                world.note("read", key, at: now)
+                return world.document(of: key, at: world.objects[key])
             case .write(let key, let body):
                 world.apply(body, to: key, now: now)
                 // Not every remote answers with the object.
-                return world.chance(60) ? world.document(of: key, at: world.objects[key]) : ["success": true]
+                let answer = world.chance(60) ? world.document(of: key, at: world.objects[key]) : ["success": true]
+                world.note("answers \(answer.text)", key, at: now)
+                return answer
             case .reply(let conversation):
                 let word = world.finTakes(conversation, now: now)
                 var answer: JSONObject = ["conversation_id": .string(conversation), "status": .string(word)]
@@ -127,6 +143,8 @@ extension BridgeWorld {
         }
         object.changedAt = now
         objects[key] = object
+        unshown.insert(key)
+        note("call \(body.text)", key, at: now)
     }
 
     func document(of key: Key, at object: Object?) -> JSONValue {

@@ -21,6 +21,7 @@ struct BridgeWorld {
         var tags: [String] = []
         var changedAt = Instant(milliseconds: 0)
         var lastUserMessageAt: Instant?
+        var line: String { "\(word) \(user.map(String.init) ?? assignee ?? "-") '\(title ?? "-")' \(tags) @\(changedAt.milliseconds)" }
     }
 
     static let unmappedWord = "a word of tomorrow"
@@ -41,7 +42,11 @@ struct BridgeWorld {
     var failedWrites: [Key: Int] = [:]
     var reads = 0
     var inFlight: Set<Key> = []
+    /// Written, and not shown since: what a text becomes there is taken for the form in which it is stored, whoever changed it.
+    var unshown: Set<Key> = []
     var violations: [String] = []
+    /// What happened to an object, in order: failures print it.
+    var history: [Key: [String]] = [:]
     /// In percent of calls.
     var faultShare = 0
     /// Every call that writes is applied, and its answer lost.
@@ -60,6 +65,10 @@ struct BridgeWorld {
         sortsTags = Bool.random(using: &random)
     }
 
+    mutating func note(_ text: String, _ key: Key, at now: Instant) {
+        history[key, default: []].append("\(now.milliseconds) \(text): \(objects[key].map(\.line) ?? "-")")
+    }
+
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
 
     // MARK: People at the systems
@@ -68,7 +77,9 @@ struct BridgeWorld {
     mutating func act(at key: Key, now: Instant) {
         guard var object = objects[key] else { return }
         let before = object
-        switch (key.place, Int.random(in: 0..<8, using: &random)) {
+        let draw = Int.random(in: 0..<8, using: &random)
+        if key.place != .voicebot, draw < 2, isStoredFormUnknown(of: key, at: now) { return }
+        switch (key.place, draw) {
         case (.voicebot, 0...1):
             object.user = [nil, 7, 9].randomElement(using: &random) ?? nil
         case (.voicebot, _):
@@ -95,6 +106,15 @@ struct BridgeWorld {
         if object.user != before.user { taken[key, default: 0] += 1 }
         object.changedAt = now
         objects[key] = object
+        note("people", key, at: now)
+    }
+
+    /// Whether a text that changes there cannot be told from the stored form of one that was sent: it was not shown since, or the change
+    /// would have the date of the call.
+    private func isStoredFormUnknown(of key: Key, at now: Instant) -> Bool {
+        guard let object = objects[key], !unshown.contains(key) else { return true }
+        let tick: Int64 = key.place == .vg && datesSeconds ? 1000 : 1
+        return object.changedAt.milliseconds / tick == now.milliseconds / tick
     }
 
     /// Lists catch up with some of the objects.

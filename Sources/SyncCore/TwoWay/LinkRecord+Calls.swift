@@ -90,6 +90,7 @@ extension LinkRecord {
                 record.theirs = .value(shown)
                 record.note = record.ours.value.map { rules.isStored($0, as: shown, field) } == true ? nil : .drift
             }
+            record.takeSpelling(shown, field, rules)
             record.held = .value(shown)
         }
         fields[field.name] = record
@@ -127,7 +128,7 @@ extension LinkRecord {
     ///
     /// - Parameters:
     ///   - status: the field with the status value.
-    ///   - numbers: of the local changes that the row had seen: what happens over there from now on is no conflict with them.
+    ///   - numbers: of the local changes that the row had seen: what happens over there from now on is not a conflict with them.
     package mutating func refused(
         _ sent: Fields, naming named: Set<String>, of numbers: ByAttribute<Int64>, status: String?
     ) -> Refused {

@@ -115,8 +115,10 @@ extension LinkRecord {
             return .stale
         }
         for field in rules.fields {
-            guard let value = report.values[field.name], .value(value) != self[field.name].theirs else { continue }
             var record = self[field.name]
+            guard let value = report.values[field.name] else { continue }
+            record.takeSpelling(value, field, rules)
+            guard .value(value) != record.theirs else { continue }
             (record.held, record.theirs, record.ours, record.note) = (.value(value), .value(value), .never, nil)
             fields[field.name] = record
         }
@@ -142,11 +144,10 @@ extension LinkRecord {
 
     private mutating func hear(_ value: JSONValue, of field: TwoWayRules.Field, _ rules: TwoWayRules, isStoredForm: Bool) {
         var record = self[field.name]
-        if isKnown, record.doubt.contains(value) {
+        if isKnown, let sent = record.doubt.last(where: { $0 == value || rules.meanSame(field, $0, value) }) {
             // A call of unknown fate had arrived.
-            let isLatest = record.doubt.last == value
-            (record.ours, record.theirs, record.isByUs, record.note) = (.value(value), .value(value), value != .null, nil)
-            if isLatest {
+            (record.ours, record.theirs, record.isByUs, record.note) = (.value(sent), .value(value), value != .null, nil)
+            if sent == record.doubt.last {
                 record.doubt = []
                 record.upTo = doubtOf ?? record.upTo
             }
@@ -158,11 +159,20 @@ extension LinkRecord {
             record.theirs = .value(value)
             record.note = record.ours.value.map { rules.isStored($0, as: value, field) } == true ? nil : .drift
         }
+        record.takeSpelling(value, field, rules)
         // Whoever has it by now, the AI's part is over once more.
         if rules.isEventStream, value.stringValue.flatMap({ rules.lens.inbound[$0] }) == .endsAI { record.theirs = .never }
         if rules.isEventStream, record.theirs == .never, rules.begins(with: value) { record.theirs = .value(value) }
         record.held = .value(value)
         record.isByUs = record.isByUs && record.theirs == .value(value)
         fields[field.name] = record
+    }
+}
+
+extension FieldRecord {
+    /// Another spelling of the agreed value is not a change over there (vg stores `ended_chat` as `completed`). An event is one in any case.
+    mutating func takeSpelling(_ value: JSONValue, _ field: TwoWayRules.Field, _ rules: TwoWayRules) {
+        guard !rules.isEventStream, let agreed = theirs.value, rules.meanSame(field, agreed, value) else { return }
+        theirs = .value(value)
     }
 }

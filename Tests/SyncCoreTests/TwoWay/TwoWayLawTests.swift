@@ -10,7 +10,7 @@ import Testing
     private static let strongVoicebot = TwoWayWorld.Remote.voicebot.with { ($0.conflict, $0.reopening) = (.remote, .always) }
 
     @Test(arguments: [false, true])
-    func `a lost call of ours is no change over there, nor is an earlier one of two`(isFollowed: Bool) {
+    func `a lost call of ours is not a change over there, nor is an earlier one of two`(isFollowed: Bool) {
         var play = TwoWayPlay(Self.strongVoicebot, row: Self.annasOpen)
         play.world.act(.status, "closed")
         play.world.deliver(0, .lost)
@@ -122,7 +122,7 @@ import Testing
         #expect(play.assignee == "zoe")
     }
 
-    @Test func `a field that is not adopted is no party`() {
+    @Test func `a field that is not adopted is not a party`() {
         var play = TwoWayPlay(.helpdesk.with { $0.fields = [.status] })
         play.world.act(at: 0, ["title": "T"])
         play.world.read(0)

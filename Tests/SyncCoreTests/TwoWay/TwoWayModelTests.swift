@@ -3,7 +3,8 @@ import SyncCore
 import Testing
 
 /// The rule of two-way synchronisation against the executable model that it was designed with: the same state and the same event lead to
-/// the same state, findings and calls.
+/// the same state, findings and calls. One thing is decided otherwise: another spelling of the agreed status is a change to the model, and
+/// is not one here (``TwoWayStoryTests``).
 @Suite struct TwoWayModelTests {
     private static let cases: [ModelCase] = {
         let path = ProcessInfo.processInfo.environment["TWO_WAY_CASES"] ?? Bundle.module.path(forResource: "cases", ofType: "jsonl") ?? ""
@@ -17,8 +18,14 @@ import Testing
         return cases
     }
 
+    private func isAboutSpelling(_ step: ModelCase) -> Bool {
+        let word = step.expectedLink["word"]
+        guard let theirs = word.theirs.value?.stringValue, let held = word.held.value?.stringValue, theirs != held else { return false }
+        return step.rules.lens.inbound.meanSame(theirs, held)
+    }
+
     @Test func `what a report teaches`() throws {
-        for step in try cases(of: "report") {
+        for step in try cases(of: "report") where !isAboutSpelling(step) {
             var link = step.link
             let reception = link.take(step.report, step.rules, now: step.now)
             #expect(reception.rawValue == step["o"].stringValue, "\(step.text)")
@@ -27,7 +34,7 @@ import Testing
     }
 
     @Test func `what an acknowledgement teaches`() throws {
-        for step in try cases(of: "acknowledged") {
+        for step in try cases(of: "acknowledged") where !isAboutSpelling(step) {
             var link = step.link
             let isDoubtful = link.acknowledged(step.acknowledgement, of: step.local.numbers, step.rules, now: step.now)
             #expect(isDoubtful == step["o"].boolValue, "\(step.text)")

@@ -75,6 +75,35 @@ import Testing
         #expect(play.sent == [])
     }
 
+    @Test(arguments: [AdoptionPolicy.Conflict.remote, .newest, .local], [false, true])
+    func `reopened here before a read showed the other spelling of our own end, it stays open`(
+        conflict: AdoptionPolicy.Conflict, isLost: Bool
+    ) {
+        var play = TwoWayPlay(.vg.with { ($0.conflict, $0.reopening) = (conflict, .always) }, row: Self.annasOpen)
+        play.world.act(.status, "closed")
+        play.world.deliver(0, isLost ? .lost : .empty)
+        play.world.act(.status, "open")
+        for _ in 0..<2 { play.hear(0, ["word": "completed"]) }
+        #expect(play.status == .open)
+        play.world.deliver(0)
+        #expect(play.status == .open)
+        #expect(play.sent.last == ["word": "human-chatting"])
+        #expect(play.world.remotes[0].object["word"] == "human-chatting")
+    }
+
+    @Test func `an agreed end that is spelled otherwise later is not a change`() {
+        var play = TwoWayPlay(.vg, row: Self.annasOpen)
+        play.world.act(.status, "closed")
+        play.world.deliver(0)
+        for word in ["completed", "ended_chat", "completed"] as [JSONValue] {
+            for _ in 0..<2 { play.hear(0, ["word": word]) }
+            #expect(play.field("word").theirs == .value(word))
+            #expect(play.findings == [])
+        }
+        #expect(play.status == .closed)
+        #expect(play.sent.count == 1)
+    }
+
     @Test(arguments: [(JSONValue?.none, "anna"), (.null, nil)] as [(JSONValue?, String?)])
     func `a conversation that the customer reopens is with whom the remote names`(user: JSONValue?, assignee: String?) {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))

@@ -77,7 +77,7 @@ extension Store {
         let (record, refused) = decisions.refused(sent, naming: refusal.members, numbers: claimed.numbers, snapshot)
         try keep(record, in: stored, claimed.conversationID, claimed.remote, db)
         switch refused {
-        case .members(let members): try standFor(members, finished, db)
+        case .members(let members): try stand(claimed.id, for: members, after: finished.error ?? "refused", db)
         case .apart:
             try drop(
                 claimed.id, because: "the remote does not say which member it refuses: they are sent apart from each other", finished, db)
@@ -91,32 +91,29 @@ extension Store {
         reply.hasFreedPlanning = true
     }
 
-    private static func standFor(_ members: Set<String>, _ finished: FinishedCall, _ db: Database) throws {
-        let names = JSONValue.array(members.sorted().map(JSONValue.string)).text
-        let reason =
-            "\(finished.error ?? "refused"); refused: \(members.sorted().joined(separator: ", ")), which is not sent again until it changes or is retried"
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET refused_members = ?1, last_error = ?2,
-                    delta = (SELECT json_group_object(key, json(value)) FROM json_each(delta) WHERE key IN (SELECT value FROM json_each(?1)))
-                WHERE id = ?3
-                """
-        ).execute(arguments: [names, reason, finished.claimed.id])
-    }
-
-    /// The call that was taken apart stands for the one member that cannot be taken.
-    private static func convict(_ members: Set<String>, _ finished: FinishedCall, _ db: Database) throws -> PlanBatch.Refused? {
-        let claimed = finished.claimed
-        guard !members.isEmpty, let whole = try takenApart(before: claimed, db) else { return nil }
-        let names = JSONValue.array(members.sorted().map(JSONValue.string)).text
-        let reason = "refused: \(members.sorted().joined(separator: ", ")), which is not sent again until it changes or is retried"
+    /// The row is dead for these members alone.
+    /// - Returns: why.
+    @discardableResult private static func stand(
+        _ id: Int64, for members: Set<String>, after error: String? = nil, _ db: Database
+    ) throws -> String {
+        let names = members.sorted()
+        let refused = "refused: \(names.joined(separator: ", ")), which is not sent again until it changes or is retried"
+        let reason = [error, refused].compactMap { $0 }.joined(separator: "; ")
         try db.cachedStatement(
             sql: """
                 UPDATE outbox SET state = 'dead', refused_members = ?1, last_error = ?2,
                     delta = (SELECT json_group_object(key, json(value)) FROM json_each(delta) WHERE key IN (SELECT value FROM json_each(?1)))
                 WHERE id = ?3
                 """
-        ).execute(arguments: [names, reason, whole])
+        ).execute(arguments: [JSONValue.array(names.map(JSONValue.string)).text, reason, id])
+        return reason
+    }
+
+    /// The call that was taken apart stands for the one member that cannot be taken.
+    private static func convict(_ members: Set<String>, _ finished: FinishedCall, _ db: Database) throws -> PlanBatch.Refused? {
+        let claimed = finished.claimed
+        guard !members.isEmpty, let whole = try takenApart(before: claimed, db) else { return nil }
+        let reason = try stand(whole, for: members, db)
         return PlanBatch.Refused(outboxID: whole, conversationID: claimed.conversationID, remote: claimed.remote, reason: reason)
     }
 

@@ -161,6 +161,6 @@ package struct LinkRecord: Sendable, Equatable {
     /// What the remote may hold: the value of the latest call of unknown fate, else what it was last known to hold.
     package func likely(_ name: String) -> JSONValue? { self[name].doubt.last ?? self[name].held.value }
 
-    /// Whether the remote was told something before, or said something.
+    /// The remote is not known to hold anything, nor was it sent anything.
     package var isBlank: Bool { !fields.values.contains { $0.held.value != nil || !$0.doubt.isEmpty } }
 }

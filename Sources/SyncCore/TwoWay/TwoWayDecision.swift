@@ -105,8 +105,8 @@ private struct Deciding {
         }
         switch rules.seats.person(user, present: present) {
         case let who? where JSONValue.string(who) == .nullable(present):
-            let (numbers, image) = (local.numbers, image(name))
-            settle(name) { ($0.upTo, $0.ours, $0.isByUs, $0.note) = (numbers, image, false, nil) }
+            agree(name)
+            link.fields[name]?.isByUs = false
         case let who?:
             meet(name, having(\.assigneeID, who))
         case nil where rules.owner(present) != .human && !status.isFinished:
@@ -129,18 +129,14 @@ private struct Deciding {
             }
             return meet(name, claim)
         }
-        let (numbers, image) = (local.numbers, image(name))
-        settle(name) { ($0.upTo, $0.ours, $0.note) = (numbers, image, nil) }
+        agree(name)
         find(.fits, .status)
     }
 
     private mutating func compareTitle(_ name: String) {
         guard rules.policy.fields.contains(.title) else { return find(.notAdopted, .title) }
         let held = link[name].held.value
-        guard held != .nullable(local.values.title) else {
-            let (numbers, image) = (local.numbers, image(name))
-            return settle(name) { ($0.upTo, $0.ours, $0.note) = (numbers, image, nil) }
-        }
+        guard held != .nullable(local.values.title) else { return agree(name) }
         meet(name, having(\.title, held?.stringValue))
     }
 
@@ -367,6 +363,12 @@ private struct Deciding {
     private mutating func leave(_ name: String, _ kind: TwoWayDecision.Finding.Kind, _ attribute: LocalAttribute) {
         left.insert(name)
         find(kind, attribute)
+    }
+
+    /// What the remote holds and what the local row looks like belong together.
+    private mutating func agree(_ name: String) {
+        let (numbers, image) = (local.numbers, image(name))
+        settle(name) { ($0.upTo, $0.ours, $0.note) = (numbers, image, nil) }
     }
 
     private mutating func settle(_ name: String, _ change: (inout FieldRecord) -> Void) {

@@ -43,7 +43,7 @@ struct CallTarget: Equatable, Sendable {
         self.path = CallTarget.encoded(path.first == "/" ? path[...] : "/" + path)
     }
 
-    private static var unusable: TransportFailure { TransportFailure(.nameResolution, detail: "the URL names no host that can be called") }
+    private static var unusable: TransportFailure { TransportFailure(.nameResolution, detail: "the URL has no host that can be called") }
 
     private static func origin(_ text: Substring, isSecure: Bool) throws(TransportFailure) -> Origin {
         var host = text

@@ -50,7 +50,7 @@ package protocol RemoteReading: Sendable {
     /// - Parameter agent: vg keeps one list per agent.
     func listCall(agent: String?, after token: PageToken?) -> OutboundCall?
 
-    /// Throws a ``Refusal`` when the body is no such list.
+    /// Throws a ``Refusal`` when the body is not such a list.
     func page(in body: JSONValue) throws(Refusal) -> ListPage
 
     /// The same for the answer to ``listCall(agent:after:)`` with that token: a next page that does not lead on from there is none.
@@ -61,7 +61,7 @@ package protocol RemoteReading: Sendable {
     /// The call that reads one conversation. Throws a ``Refusal`` where the link does not allow one, or the kind offers none (fin).
     func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall
 
-    /// What an answer to ``readCall(conversationID:link:)`` says. Throws a ``Refusal`` when the body is no such conversation.
+    /// What an answer to ``readCall(conversationID:link:)`` says. Throws a ``Refusal`` when the body is not such a conversation.
     func conversation(in body: JSONValue) throws(Refusal) -> Observation
 
     /// The ids that a response to a read or a write gives the conversation that it is about, the documented one first.

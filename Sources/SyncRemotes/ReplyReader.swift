@@ -53,7 +53,7 @@ package struct ReplyReader: Sendable {
         if outcome.outcome == .delivered {
             if let body, body.objectValue != nil { return (outcome, body) }
             outcome.outcome = .dead
-            outcome.error = "HTTP \(reply.status) with a body that is no JSON object"
+            outcome.error = "HTTP \(reply.status) with a body that is not a JSON object"
         } else {
             // What such an answer says about whom is not known, so nothing of it is passed on but a word for programs.
             outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.code)].compactMap { $0 }.joined(separator: ": ")
@@ -112,7 +112,7 @@ package struct ReplyReader: Sendable {
             invalid.outcome = .dead
             invalid.fate = .unknown
             invalid.error =
-                "HTTP \(outcome.httpStatus ?? 200) with a body that is \(body.map { "a JSON \($0.typeName)" } ?? "no JSON"), not a JSON object"
+                "HTTP \(outcome.httpStatus ?? 200) with a body that is \(body.map { "a JSON \($0.typeName), not a JSON object" } ?? "not JSON")"
             return invalid
         }
         let read = adapter.read(body, of: outcome, delta: delta)

@@ -4,7 +4,7 @@ import SyncCore
 ///
 /// Whether a remote keeps to its document cannot be known, and one odd member must not hide the others.
 extension JSONValue {
-    /// Longer texts are no status words.
+    /// Longer texts are not status words.
     static let longestWord = 40
 
     /// A status word as the remote spells it. Words are kept per conversation and shown in log lines, so a text that is none (a sentence

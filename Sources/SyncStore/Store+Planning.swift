@@ -159,7 +159,7 @@ extension Store {
             try endRefusals(plan, snapshot, db)
             let heldBack = batch.heldBack.count
             try apply(plan.decision, to: snapshot, db, context, into: &batch)
-            // A hold that goes on is no news.
+            // A hold that goes on is not news.
             if !plan.outcome.verdict.isHeldBack { batch.heldBack.removeSubrange(heldBack...) }
         }
         return false

@@ -37,7 +37,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .readOnly(let path):
             "the database at \(path) is read-only for this user: its file, its directory and the -wal file have to be writable"
         case .damaged(let path, let detail):
-            "\(path) is no sound SQLite database: \(detail); restore it from a backup"
+            "\(path) is not a valid SQLite database: \(detail); restore it from a backup"
         case .newerSchema(let applied):
             "the database was migrated by a newer convosync (unknown here: \(applied.joined(separator: ", "))); use that version"
         case .olderSchema(let missing):

@@ -28,7 +28,7 @@ struct Sync: AsyncParsableCommand {
             let configuration = try options.load(needsCredentials: true)
             // The log goes to standard output; with --json that belongs to the result.
             let log = EventLog(configuration.log, descriptor: output.json ? STDERR_FILENO : STDOUT_FILENO)
-            // A reader of the log that goes away is no reason to leave calls half done.
+            // A reader of the log that goes away is not a reason to leave calls half done.
             signal(SIGPIPE, SIG_IGN)
             let span = drain.map { Span(milliseconds: Int64($0 * 1000)) }
             // People who page through the lines take their time.

@@ -14,7 +14,7 @@ import Testing
         try await withScenario(Self.configure) { scenario in
             try await scenario.addConversations(1...8)
             let first = try await scenario.sync()
-            #expect(first["held"] == 0, "the first sync of a new database is no business of the brake")
+            #expect(first["held"] == 0, "the first sync of a new database does not concern the brake")
             scenario.world.clearRequests()
             try await scenario.write("UPDATE conversations SET status = 'closed'")
             let preview = try await scenario.run("plan", "--json").json

@@ -78,7 +78,7 @@ import Testing
         try await bothChanged(conflict: nil, later: .here) { try await expectLocalWins($0, $1) }
     }
 
-    /// A newer act of a person is no evidence for a reopening: the policy decides between changes, not about finished conversations.
+    /// A newer act of a person is not evidence for a reopening: the policy decides between changes, not about finished conversations.
     @Test func `a remote that wins does not reopen without evidence`() async throws {
         for conflict in ["remote", "newest"] {
             try await withScenario({

@@ -189,7 +189,7 @@ import Testing
         ("never ends", .init("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"success\":", then: .silence)),
         ("breaks off", .init("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"success\":")),
         ("breaks off in a chunk", .init("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"succ")),
-        ("is no gzip", .json(200, ["Content-Encoding: gzip"], "this is not gzip")), ("is no JSON", .json(200, [], "<html>")),
+        ("is not gzip", .json(200, ["Content-Encoding: gzip"], "this is not gzip")), ("is not JSON", .json(200, [], "<html>")),
     ]
 
     @Test(arguments: unreadable.map(\.name))

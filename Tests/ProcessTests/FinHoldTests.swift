@@ -33,7 +33,7 @@ import Testing
                 #expect(second.arrivedAt.milliseconds - first.arrivedAt.milliseconds >= 1400)
                 #expect(second.arrivedAt.milliseconds - first.arrivedAt.milliseconds < 20000)
             }
-            // A wait is no try.
+            // A wait is not an attempt.
             #expect(try await scenario.settle())
             #expect(try await scenario.texts("SELECT DISTINCT attempts FROM outbox WHERE remote = 'fin'") == ["1"])
             #expect(try await scenario.local("c1") == "open/agent_fin")

@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `init writes to standard output on request, and refuses what is no remote`() async throws {
+    @Test func `init writes to standard output on request, and refuses what is not a remote`() async throws {
         try await withScenario { scenario in
             let shown = try await scenario.start(["init", "--remote", "helpdesk", "--path", "-"]).end()
             #expect(shown.exitCode == 0)

@@ -98,8 +98,8 @@ import Testing
         }
     }
 
-    /// A word is shown in the log. One that is no word, but a sentence about somebody, is not.
-    @Test func `a status that is no word but a text`() async throws {
+    /// A word is shown in the log. One that is not a word, but a sentence about somebody, is not.
+    @Test func `a status that is not a word but a sentence`() async throws {
         try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()

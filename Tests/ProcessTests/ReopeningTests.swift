@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a person who takes it is no evidence either, and stays in charge over there`() async throws {
+    @Test func `a person who takes it is not evidence either, and stays in charge over there`() async throws {
         try await reopenedAtVoicebot(user: 99) { scenario, _ in
             let state = try await scenario.local("c1")
             #expect(state == "closed/agent_unknown", "who has it is one thing, whether it goes on another")
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `what Fin or an agent wrote since is no evidence`() async throws {
+    @Test func `what Fin or an agent wrote since is not evidence`() async throws {
         try await reopenedAtVoicebot(since: ["fin", "agent"]) { scenario, _ in
             let state = try await scenario.local("c1")
             #expect(state == "closed/agent_fin")

@@ -97,14 +97,14 @@ import Testing
         #expect(leaks(try await trace(Secrets(), status: status, echo: Self.echoInMessage)) == [])
     }
 
-    @Test func `a remote that echoes in a body that is no JSON`() async throws {
+    @Test func `a remote that echoes in a body that is not JSON`() async throws {
         let trace = try await trace(Secrets(), status: 400) { secrets in
             .string("<html>\(secrets.title) | \(secrets.name) | \(secrets.email) | \(secrets.message) | \(Secrets.token)</html>")
         }
         #expect(leaks(trace) == [])
     }
 
-    @Test func `a remote that echoes in a 200 that is no acknowledgement`() async throws {
+    @Test func `a remote that echoes in a 200 that is not an acknowledgement`() async throws {
         let trace = try await trace(Secrets(), status: 200) { secrets in
             .string("[\"\(secrets.title)\", \"\(secrets.name)\", \"\(secrets.email)\", \"\(secrets.message)\", \"\(Secrets.token)\"]")
         }

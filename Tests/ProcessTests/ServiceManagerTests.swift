@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `remotes that refuse and hang are no hang of the service`() async throws {
+    @Test func `remotes that refuse and hang are not a hang of the service`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             var refused = FaultRule(.status)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `a database that stays locked is no hang of the service`() async throws {
+    @Test func `a database that stays locked is not a hang of the service`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let manager = try ServiceManager()

@@ -163,7 +163,7 @@ import Testing
                 #expect(result.errorOutput.contains("/does/not/exist/convosync.db"), "\(command)")
             }
             #expect(try await scenario.run("check").exitCode == 69)
-            try scenario.write("this is no database, but it is long enough to be taken for a page of one", to: "other.db")
+            try scenario.write("this is not a database, but it is long enough to be taken for a page of one", to: "other.db")
             try scenario.configure { $0["database", "path"] = "\"other.db\"" }
             #expect(try await scenario.run("sync").exitCode == 69)
         }

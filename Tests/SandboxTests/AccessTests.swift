@@ -61,7 +61,7 @@ struct AccessTests {
     }
 
     @Test(arguments: ["", "{", "[]", "\"x\"", "null", "{\"status\":\"done\",\"status\":\"done\"}"])
-    func `a body that is no JSON object is a 400`(text: String) async throws {
+    func `a body that is not a JSON object is a 400`(text: String) async throws {
         try await withSandbox { client async throws in
             for call in Self.calls {
                 #expect(try await client.call(call.method, call.path, raw: text).status == 400)

@@ -39,7 +39,7 @@ struct JSONTests {
         #expect(throws: JSONReadError.self) { try SandboxJSON(text: deep) }
     }
 
-    @Test func `bytes that are no UTF-8 are refused`() {
+    @Test func `bytes that are not UTF-8 are refused`() {
         #expect(throws: JSONReadError.self) { try SandboxJSON.read(bytes: [0x22, 0xC3, 0x28, 0x22]) }
     }
 }

@@ -33,7 +33,7 @@ struct ReportTests {
         }
     }
 
-    @Test func `a body that is no JSON is recorded as a string`() async throws {
+    @Test func `a body that is not JSON is recorded as a string`() async throws {
         try await withSandbox { client in
             _ = try await client.call("POST", "/helpdesk/update_conversation", raw: "{\"x\"")
             let report = try await client.call("GET", "/_control/requests").json["requests"]?[0]

@@ -39,7 +39,7 @@ import Testing
         #expect(due(["a": .null], agreed: ["a": .null]).isEmpty)
     }
 
-    @Test func `what is wanted no more is no statement`() {
+    @Test func `what is wanted no more is not a statement`() {
         #expect(due([:], agreed: ["a": 1]).isEmpty)
     }
 
@@ -100,7 +100,7 @@ import Testing
         #expect(map.word(for: LocalState(.closed, .ai), over: "person") == "done")
     }
 
-    @Test func `no statement is no word`() {
+    @Test func `a missing statement is not a word`() {
         #expect(map.word(for: LocalState(.open, .human), over: nil) == nil)
         #expect(StatusMap.Cell(configured: "none") == .noStatement)
         #expect(map.words == ["bot", "done"])

@@ -108,7 +108,7 @@ import Testing
         #expect(rests == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
     }
 
-    @Test func `a single failure keeps the rest waiting for ten seconds, and is no failure of the remote`() {
+    @Test func `a single failure keeps the rest waiting for ten seconds, and is not a failure of the remote`() {
         let reader = Reader()
         #expect(reader.begins(0))
         #expect(reader.ended(1, hasSingleFailures: true))
@@ -163,7 +163,7 @@ import Testing
         #expect(reader.nextAt == now + 60)
     }
 
-    @Test func `a closed gate is waited for, and is no failure`() {
+    @Test func `a closed gate is waited for, and is not a failure`() {
         let reader = Reader()
         #expect(reader.begins(0))
         reader.held(0, until: 7)

@@ -75,7 +75,7 @@ import Testing
         #expect(gate.finished(outcome, now: start) == [.throttled(until: start + .days(1), note: "cut")])
     }
 
-    @Test func `calls that were out when the remote was parked are no probes`() {
+    @Test func `calls that were out when the remote was parked are not probes`() {
         var gate = gate(concurrency: 8)
         for _ in 0..<8 { _ = gate.admit(now: start) }
         for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start) }

@@ -38,7 +38,7 @@ import Testing
     @Test(arguments: [
         "", "soon", "Sun, 06 Nov 1994 08:49 GMT", "Sun, 06 Abc 1994 08:49:37 GMT", "Sun, 66 Nov 1994 08:49:37 GMT", "06 Nov 1994",
     ])
-    func `what is no HTTP-date is none`(text: String) {
+    func `what is not an HTTP-date is none`(text: String) {
         #expect(HTTPDate.parse(text) == nil)
     }
 

@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: ["", "yesterday", "2025-01-24", "2025-13-24T10:01:20Z"])
-    func `what is no moment is refused`(text: String) {
+    func `what is not a timestamp is refused`(text: String) {
         #expect(Instant(iso8601: text) == nil)
     }
 }
@@ -84,7 +84,7 @@ import Testing
                 == #"{"d":12345678901234567.89,"i":9007199254740993,"n":0.1}"#)
     }
 
-    @Test func `true is no number and 1 is no boolean`() throws {
+    @Test func `true is not a number and 1 is not a boolean`() throws {
         #expect(try JSONValue(text: "[true,1,1.0]") == .array([.bool(true), .integer(1), .integer(1)]))
     }
 
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(arguments: ["", "{", "[1", "nul", "\"", "{\"a\":}"])
-    func `what is no JSON is refused`(text: String) {
+    func `what is not JSON is refused`(text: String) {
         #expect(throws: JSONTextError.self) { try JSONValue(text: text) }
     }
 

@@ -116,7 +116,7 @@ import Testing
             "line 8: retry.max_attempts: 0 is out of range",
             "line 10: remotes.vg.url: has to begin with https://", "line 11: remotes.vg.token: a token does not belong",
             "line 12: remotes.vg.concurency: unknown key; did you mean \"concurrency\"?",
-            "line 14: remotes.vg.status.ended: \"ended-chat\" is no status of vg", "line 15: remotes.other.kind: is missing",
+            "line 14: remotes.vg.status.ended: \"ended-chat\" is not a status of vg", "line 15: remotes.other.kind: is missing",
         ]
         for text in expected { #expect(lines.contains { $0.hasPrefix(text) }, "\(text) — in \(lines)") }
         #expect(!lines.joined().contains("secret-secret"), "a token is never repeated")
@@ -131,7 +131,7 @@ import Testing
         ("agent_id = \"a\"", "has no meaning"), ("api_version = \"2.14\"", "has no meaning"),
         ("fields = { title = \"title\" }", "has no meaning"),
         ("paths = { update_conversation = \"x/{id}\" }", "slash"), ("paths = { update_conversation = \"/c\" }", "{id}"),
-        ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "no status of voicebot"),
+        ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "not a status of voicebot"),
         ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
         ("retry_budget = { min_per_second = 0 }", "retry_budget.min_per_second"), ("retry_budget = { share = 1 }", "unknown key"),
         ("enabled = \"yes\"", "true or false"),
@@ -151,7 +151,7 @@ import Testing
 
     @Test(arguments: [
         ("leadScore = \"attributes.lead_score\"", nil), ("leadscore = \"title\"", "did you mean \"leadScore\""),
-        ("state = \"status\"", "status map"), ("title = \"name\"", "no local value"), ("title = \"none\"", nil),
+        ("state = \"status\"", "status map"), ("title = \"name\"", "not a local value"), ("title = \"none\"", nil),
     ])
     func `vg fields are checked against the document`(line: String, expected: String?) {
         let found = problems(
@@ -176,7 +176,7 @@ import Testing
         #expect(map.word(for: LocalState(.open, .ai), over: "human-chatting") == "ai-chatting")
     }
 
-    @Test func `what is no TOML is reported with its line`() {
+    @Test func `what is not TOML is reported with its line`() {
         let found = problems("[database]\npath = \"x.db\"\n[schedule\n")
         #expect(found.count == 1)
         #expect(found.first?.line == 3)

@@ -85,7 +85,7 @@ import Testing
         let log = EventLog(.init(), hasPriorityPrefix: false, descriptor: ends.write)
         let startedAt = ContinuousClock.now
         for number in 0..<2000 { log.write(LogEvent("x").with("number", number)) }
-        #expect(ContinuousClock.now - startedAt < .seconds(5))
+        #expect(ContinuousClock.now - startedAt < .seconds(20))
         let text = readAll(ends.read) { $0.hasSuffix("number=1999\n") }
         let numbers = text.split(separator: "\n").compactMap { $0.split(separator: "=").last.flatMap { Int($0) } }
         #expect(numbers == Array(0..<2000))
@@ -126,7 +126,7 @@ import Testing
         close(ends.read)
     }
 
-    @Test func `a reader that went away is no reason to wait`() async throws {
+    @Test func `a reader that went away is not a reason to wait`() async throws {
         signal(SIGPIPE, SIG_IGN)
         let ends = try smallPipe()
         close(ends.read)
@@ -134,7 +134,7 @@ import Testing
         for number in 0..<1000 { log.write(LogEvent("x").with("number", number)) }
         let startedAt = ContinuousClock.now
         await log.flush(within: .seconds(60), stall: .seconds(60))
-        #expect(ContinuousClock.now - startedAt < .seconds(10))
+        #expect(ContinuousClock.now - startedAt < .seconds(30))
         close(ends.write)
     }
 
@@ -147,7 +147,7 @@ import Testing
         let log = EventLog(settings, hasPriorityPrefix: false, journal: JournalWriter(path: journal.path), descriptor: nowhere)
         let startedAt = ContinuousClock.now
         for number in 0..<3000 { log.write(LogEvent("x").with("number", number)) }
-        #expect(ContinuousClock.now - startedAt < .seconds(5))
+        #expect(ContinuousClock.now - startedAt < .seconds(20))
         for number in 0..<3000 {
             let text = try journal.receiveText()
             try #require(text.contains("NUMBER=\(number)\n"), "\(number): \(text)")
@@ -162,7 +162,7 @@ import Testing
         for number in 0..<2000 { notifier.status("line \(number)") }
         notifier.ready()
         notifier.stopping(within: .seconds(3))
-        #expect(ContinuousClock.now - startedAt < .seconds(5))
+        #expect(ContinuousClock.now - startedAt < .seconds(20))
         var heard: [String] = []
         while heard.count < 2 {
             let text = try manager.receiveText()

@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: ["", "relative", "/", "@", "/" + String(repeating: "x", count: 200)])
-    func `what is no address is left alone`(path: String) {
+    func `what is not an address is left alone`(path: String) {
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": path])
         #expect(!notifier.isListenedTo)
         notifier.ready()

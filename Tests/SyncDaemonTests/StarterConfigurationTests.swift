@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: ["vgg", "sales=", "=vg", "Sales=vg", "a.b=vg", "a b=vg", ""])
-    func `what is no remote is refused`(text: String) {
+    func `what is not a remote is refused`(text: String) {
         #expect(throws: Refusal.self) { try StarterConfiguration.Remote(text) }
     }
 

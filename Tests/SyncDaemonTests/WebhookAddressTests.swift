@@ -40,7 +40,7 @@ import Testing
 
         try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
         let refused = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
-        #expect(refused?.description.contains("no socket lies there") == true)
+        #expect(refused?.description.contains("not a socket lies there") == true)
         #expect(FileManager.default.contents(atPath: path) == Data("precious".utf8))
         settings.address = .unix(path: directory + "/missing/hooks.sock")
         let missing = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }

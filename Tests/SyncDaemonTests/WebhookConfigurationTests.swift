@@ -81,7 +81,7 @@ import Testing
         "", "8480", ":8480", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:8480", "unix:", "unix:/run/", "a b:80",
         "unix:/" + String(repeating: "x", count: 107),
     ])
-    func `what is no address is refused`(text: String) {
+    func `what is not an address is refused`(text: String) {
         guard case .failure = ListenAddress.parse(text, directory: "/") else { return #expect(Bool(false), "\(text)") }
     }
 
@@ -96,7 +96,7 @@ import Testing
             listen + "adress = \"x\"\n", "[remotes.fin.webhook]\nsecret_env = \"A\"",
             "line 4: listen.adress: unknown key; did you mean \"address\"?"
         ),
-        (listen, "[remotes.fin.webhook]", "line 10: remotes.fin.webhook: names no secret"),
+        (listen, "[remotes.fin.webhook]", "line 10: remotes.fin.webhook: has no secret"),
         (
             listen, "[remotes.fin.webhook]\nsecret_env = \"A\"\nsecret_file = \"b\"",
             "line 10: remotes.fin.webhook: names more than one secret"
@@ -111,11 +111,11 @@ import Testing
         (listen, "[remotes.fin.webhook]\nsecret_env = \"A\"\npath = \"/x?y\"", "line 12: remotes.fin.webhook.path: "),
         (
             listen, "[remotes.voicebot.webhook]\nsecret_env = \"A\"\nsignature_header = \"X Y\"",
-            "line 12: remotes.voicebot.webhook.signature_header: is no name"
+            "line 12: remotes.voicebot.webhook.signature_header: is not the name of a header"
         ),
         (
             listen, "[remotes.voicebot.webhook]\nsecret_env = \"A\"\nid_path = \"a..b\"",
-            "line 12: remotes.voicebot.webhook.id_path: is no path"
+            "line 12: remotes.voicebot.webhook.id_path: is not a path"
         ),
         (
             listen,

@@ -73,7 +73,7 @@ import Testing
         "no JSON \(Hooks.text)", "{}", #"{"event_name":5}"#, #"{"event_name":"fin_replied","message":{"body":"b"}}"#,
         String(repeating: "[", count: 50_000), String(repeating: #"{"a":"#, count: 10_000), "\u{FEFF}{}", "",
     ])
-    func `a signed body that is no event is answered 400`(body: String) async throws {
+    func `a signed body that is not an event is answered 400`(body: String) async throws {
         let hooks = try await Hooks.start()
         let response = try await hooks.call(Hooks.fin(body))
         #expect(response.status == 400)
@@ -200,7 +200,7 @@ import Testing
         #expect(hooks.news == 0)
     }
 
-    @Test func `what is no HTTP is refused`() async throws {
+    @Test func `what is not HTTP is refused`() async throws {
         let hooks = try await Hooks.start()
         for text in ["\u{16}\u{03}\u{01} hello\r\n\r\n", "POST\r\n\r\n", "POST /hooks/fin HTTP/1.1\r\nContent-Length: x\r\n\r\n"] {
             let address = hooks.listener.address

@@ -49,7 +49,7 @@ import Testing
         #expect(deadline.answered(closing: false) == .setAlarm(.seconds(20)))
         #expect(deadline.endRead() == .none)
         #expect(deadline.answered(closing: false) == .cancelAlarm)
-        #expect(deadline.answered(closing: true) == .none, "an answer to what was no call")
+        #expect(deadline.answered(closing: true) == .none, "an answer to what was not a call")
     }
 }
 

@@ -189,7 +189,7 @@ import Testing
         site.skip(.minutes(5))
         #expect(try await Hooks.call(address, former).status == 401)
         #expect(try await Hooks.call(address, fresh).status == 200)
-        // What is no secret leaves the one in force.
+        // What is not a secret leaves the one in force.
         try site.write("two words", to: "hook")
         try await Self.wait { site.lines.contains { $0.contains("event=webhook.secret_rejected remote=fin") } }
         #expect(try await Hooks.call(address, fresh).status == 200)

@@ -59,7 +59,7 @@ final class SecureServer: Sendable {
         }
     }
 
-    /// For `localhost` and `127.0.0.1`, signed by itself, valid from 2020 to 2120. The key is no secret: nobody trusts it.
+    /// For `localhost` and `127.0.0.1`, signed by itself, valid from 2020 to 2120. The key is not a secret: nobody trusts it.
     static let certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBZDCCAQugAwIBAgIBATAKBggqhkjOPQQDAjATMREwDwYDVQQDDAhsb29wYmFj

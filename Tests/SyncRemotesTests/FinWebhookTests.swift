@@ -92,7 +92,7 @@ import Testing
         #expect(try key(("1737712800123", "1737712999999")) == keys[0], "the event's own time may differ with the way it comes")
     }
 
-    @Test func `what a user or an agent wrote is no message of Fin`() throws {
+    @Test func `what a user or an agent wrote is not a message of Fin`() throws {
         let reading = try read(Self.replied.replacing(#""author":"fin""#, with: #""author":"agent""#))
         guard case .notices(let notices) = reading else { return #expect(Bool(false)) }
         #expect(notices.count == 1)
@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "no JSON"), ("[1,2", "no JSON"), ("[]", "event_name"), ("null", "event_name"), (#"{"event_name":7}"#, "event_name"),
+        ("", "not JSON"), ("[1,2", "not JSON"), ("[]", "event_name"), ("null", "event_name"), (#"{"event_name":7}"#, "event_name"),
         (#"{"event_name":"fin_status_updated"}"#, "conversation_id"),
         (#"{"event_name":"fin_status_updated","conversation_id":{"a":1},"status":"x","created_at_ms":1}"#, "conversation_id"),
         (#"{"event_name":"fin_status_updated","conversation_id":"a\u0000b","status":"x","created_at_ms":1}"#, "conversation_id"),
@@ -118,7 +118,7 @@ import Testing
         (#"{"event_name":"fin_replied","conversation_id":"c","message":null,"status":7,"created_at_ms":1737712800123}"#, "status"),
         (#"{"event_name":"fin_replied","conversation_id":"c","message":null,"status":"escalated"}"#, "created_at_ms"),
     ])
-    func `what is no such event is refused with the member that is wrong`(body: String, named: String) throws {
+    func `what is not such an event is refused with the member that is wrong`(body: String, named: String) throws {
         let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
         guard case .unreadable(let refusal) = rejection else { return #expect(Bool(false), "\(rejection)") }
         #expect(refusal.reason.contains(named), "\(refusal.reason)")
@@ -154,6 +154,6 @@ import Testing
     @Test func `nesting without end is refused, not followed`() throws {
         let body = String(repeating: "[", count: 200_000)
         let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
-        #expect(rejection == .unreadable(Refusal("the body is no JSON")))
+        #expect(rejection == .unreadable(Refusal("the body is not JSON")))
     }
 }

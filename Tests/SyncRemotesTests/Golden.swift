@@ -29,7 +29,7 @@ enum Golden {
     static func object(_ kind: RemoteKind, _ part: Part, _ name: String, members: Set<String>) throws -> JSONObject {
         let data = try Data(contentsOf: folder(kind, part).appending(path: "\(name).json"))
         guard let object = try JSONValue(text: String(decoding: data, as: UTF8.self)).objectValue else {
-            throw Broken(description: "\(name) is no JSON object")
+            throw Broken(description: "\(name) is not a JSON object")
         }
         try check(object, "\(name)", members)
         return object

@@ -16,7 +16,7 @@ import Testing
         "", ".", "Title", "titel", "attributes.", "attributes..a", ".attributes", "user", "user.", "user.phone", "user.attributes.",
         "user.name.first", "title.x", "none", " title",
     ])
-    func `anything else is no source`(_ text: String) {
+    func `anything else is not a source`(_ text: String) {
         #expect(LocalSource(text) == nil)
     }
 

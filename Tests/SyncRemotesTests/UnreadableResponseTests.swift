@@ -25,7 +25,7 @@ import Testing
     @Test(arguments: RemoteKind.allCases, failures)
     func `a 2xx that cannot be read is one, and is not sent again`(kind: RemoteKind, failure: TransportFailure) {
         for status in [200, 201, 202, 204] {
-            // What arrived of it is no reason to take it for the whole.
+            // What arrived of it is not a reason to take it for the whole.
             let reply = HTTPReply(status: status, body: Array(#"{"success":true}"#.utf8), bodyFailure: failure)
             let outcome = read(kind, reply)
             #expect(outcome.outcome == .dead)

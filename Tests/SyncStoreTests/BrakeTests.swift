@@ -73,7 +73,7 @@ import Testing
         let bench = try await bench()
         try bench.write("DELETE FROM link_state; DELETE FROM outbox; UPDATE conversations SET title = 'x'")
         #expect(try await survey(bench, rememberedRows: 10).reach == .init(touched: 6, finished: 0))
-        #expect(try await survey(bench, rememberedRows: 1000).reach == .init(), "a few rows of a trial are no history")
+        #expect(try await survey(bench, rememberedRows: 1000).reach == .init(), "a few rows of a trial do not make a history")
     }
 
     @Test func `a conversation that is finished already is not finished again`() async throws {

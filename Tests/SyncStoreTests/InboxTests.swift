@@ -167,7 +167,7 @@ import Testing
         #expect(result.dropped == [] && result.reconciled.count == 1)
     }
 
-    @Test func `the INSERT of a conversation is no change that competes with what happened before it`() async throws {
+    @Test func `the INSERT of a conversation is not a change that competes with what happened before it`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2")
         try bench.write("UPDATE conversations SET status = 'resolved' WHERE id = 'c2'")

@@ -89,7 +89,7 @@ import Testing
         try await bench.plan(remotes: [.fin.disabled])
         #expect(try planned(bench).isEmpty)
         #expect(try bench.lines("SELECT message_id, remote FROM message_feed ORDER BY sequence") == ["m2|fin", "m1|fin", "m3|fin"])
-        #expect(try await bench.store.feedIsEmpty(), "messages of a disabled remote are no work for a run")
+        #expect(try await bench.store.feedIsEmpty(), "messages of a disabled remote are not work for a run")
         try await bench.plan()
         #expect(try planned(bench) == ["m2|pending", "m1|pending", "m3|pending"])
     }

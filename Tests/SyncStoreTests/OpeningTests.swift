@@ -50,11 +50,11 @@ import Testing
     }
 
     @Test(arguments: [Store.Access.migrating, .existing, .reading])
-    func `a file that is no database is left as it is`(_ access: Store.Access) throws {
+    func `a file that is not a database is left as it is`(_ access: Store.Access) throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let file = folder.appending(path: "notes.txt")
-        let text = String(repeating: "this is no database, and it must stay so\n", count: 50)
+        let text = String(repeating: "this is not a database, and it must stay so\n", count: 50)
         try text.write(to: file, atomically: true, encoding: .utf8)
         guard case .damaged(file.path, _) = failure(file.path, access) else {
             Issue.record("\(String(describing: failure(file.path, access)))")

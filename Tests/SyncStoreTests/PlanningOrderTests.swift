@@ -14,7 +14,7 @@ import Testing
         try await bench.plan()
         #expect(try bench.outbox() == ["1|c1|voicebot|sending"])
         #expect(try bench.feed() == ["c1|voicebot|1"])
-        #expect(try await bench.store.feedIsEmpty(), "what waits for a call is no work for a run")
+        #expect(try await bench.store.feedIsEmpty(), "what waits for a call is not work for a run")
         let reply = try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
         #expect(reply.hasFreedPlanning)
         #expect(try bench.feed() == ["c1|voicebot|0"])

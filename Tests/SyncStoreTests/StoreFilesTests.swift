@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `a file that was only touched, or written again as it is, is no loss, and keeps its log`() async throws {
+    @Test func `a file that was only touched, or written again as it is, is not a loss, and keeps its log`() async throws {
         try await inFolder { folder, path, store in
             try await store.write { try $0.execute(sql: "UPDATE users SET name = 'Uma'") }
             try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: path)
@@ -157,7 +157,7 @@ import Testing
         "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode", "PRAGMA optimize", "REINDEX", "ANALYZE", "PRAGMA incremental_vacuum",
         "PRAGMA user_version = 7",
     ])
-    func `what an application does through SQLite is no loss`(sql: String) async throws {
+    func `what an application does through SQLite is not a loss`(sql: String) async throws {
         try await inFolder { _, path, store in
             for round in 0..<4 {
                 let application = try DatabaseQueue(path: path)
@@ -178,7 +178,7 @@ import Testing
         }
     }
 
-    @Test func `a restore through the backup interface is no loss`() async throws {
+    @Test func `a restore through the backup interface is not a loss`() async throws {
         try await inFolder { folder, path, store in
             let source = try DatabaseQueue(path: try await other(folder, users: 2000))
             let application = try DatabaseQueue(path: path)

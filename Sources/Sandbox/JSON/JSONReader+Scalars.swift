@@ -35,7 +35,7 @@ extension JSONReader {
         let start = position
         while let byte = current {
             if byte == UInt8(ascii: "\"") {
-                guard let text = String(validating: bytes[start..<position], as: UTF8.self) else { throw failure("text that is no UTF-8") }
+                guard let text = String(validating: bytes[start..<position], as: UTF8.self) else { throw failure("text that is not UTF-8") }
                 position += 1
                 return text
             }
@@ -52,7 +52,7 @@ extension JSONReader {
             position += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let string = String(validating: text, as: UTF8.self) else { throw failure("text that is no UTF-8") }
+                guard let string = String(validating: text, as: UTF8.self) else { throw failure("text that is not UTF-8") }
                 return string
             case UInt8(ascii: "\\"):
                 try readEscape(into: &text)

@@ -53,7 +53,7 @@ enum RequestReader {
         return result
     }
 
-    /// `%41` to `A`; what is no valid escape, or no UTF-8 afterwards, stays as it is.
+    /// `%41` to `A`; what is not a valid escape, or not UTF-8 afterwards, stays as it is.
     static func percentDecoded(_ text: Substring) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var decoded: [UInt8] = []

@@ -46,7 +46,7 @@ extension SandboxResponder {
         case .hugeBody:
             try await Self.sendHuge(bytes: fault.bytes, writer: writer)
         default:
-            let sent = fault.kind == .garbage ? Array("<html>this is no JSON".utf8) : fault.rawBody ?? body
+            let sent = fault.kind == .garbage ? Array("<html>this is not JSON".utf8) : fault.rawBody ?? body
             try await Self.send(status: answer.status, headers: answer.headers, body: sent, method: method, writer: writer)
         }
         return true

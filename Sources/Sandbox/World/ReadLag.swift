@@ -22,6 +22,6 @@ struct ReadLag<Conversation: Sendable & Equatable>: Sendable {
         return entry.former
     }
 
-    /// What a list shows instead of the present state. A list is no read of the conversation, so it is not counted.
+    /// What a list shows instead of the present state. A list is not a read of the conversation, so it is not counted.
     func listed(_ key: ConversationKey) -> Conversation? { entries[key]?.former }
 }

@@ -6,7 +6,7 @@ extension SandboxWorld {
         at date: SandboxInstant? = nil,
         _ body: (inout RemoteInstance, RemoteContext) throws(ControlRefusal) -> Result
     ) throws(ControlRefusal) -> Result {
-        guard let (_, canonical) = RemoteKind.resolve(name) else { throw ControlRefusal("\(name) is no instance name") }
+        guard let (_, canonical) = RemoteKind.resolve(name) else { throw ControlRefusal("\(name) is not an instance name") }
         return try withState { state throws(ControlRefusal) in
             guard prepare(canonical, in: &state), var instance = state.instances[canonical] else {
                 throw ControlRefusal("more than \(Self.maximumInstances) instances")

@@ -6,7 +6,7 @@ package enum OutcomeClass: String, CaseIterable, Sendable, Codable {
     case retry
     /// The remote asked for patience: the whole remote waits, no attempt is used.
     case throttled
-    /// The credential, the certificate or the name is wrong: the remote stops until somebody mends it, no attempt is used.
+    /// The credential, the certificate or the name is wrong: the remote stops until somebody fixes it, no attempt is used.
     case park
     /// The object is not there any more: the link is tombstoned.
     case gone
@@ -49,7 +49,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var drift: [String]
     /// Parts of an accepted call that the remote did not take (Fin's `errors.*`).
     package var partialErrors: [String]
-    /// Bounded beginning of an answer that was no acknowledgement.
+    /// Bounded beginning of an answer that was not an acknowledgement.
     package var responseExcerpt: String?
 
     package init(

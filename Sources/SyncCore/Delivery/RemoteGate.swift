@@ -51,7 +51,7 @@ package struct RemoteGate: Equatable, Sendable {
     /// Until when a parked remote is left alone; nil when it may be probed.
     private var probeWait: BoundedWait?
     private var failedProbes = 0
-    /// Calls that were in flight already when the remote was parked: they are no probes.
+    /// Calls that were in flight already when the remote was parked: they are not probes.
     private var callsBeforePark = 0
     private var throttlesInARow = 0
 

@@ -1,6 +1,6 @@
 /// Remote fields with their values, by the remote's own field names; members of a nested object carry a dotted path (`user.name`).
 ///
-/// A missing key is no statement, `.null` is a statement: "this field is empty".
+/// A missing key is not a statement, `.null` is a statement: "this field is empty".
 package typealias Fields = JSONObject
 
 /// What a conversation looks like at one remote, and what could not be said there.

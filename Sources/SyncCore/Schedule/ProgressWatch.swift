@@ -8,7 +8,7 @@
 /// | run       | none is in progress, or it has come a step further, or lanes are at work for it    | `limit`                       |
 /// | lane      | it has nothing at hand, or waits for the writer, or a call began or ended          | `limit`; while calls are in flight, the longest time a call may take besides |
 ///
-/// A remote that is paused, parked, throttled or hangs is no lack of progress: its lane has nothing at hand, or calls in flight that
+/// A remote that is paused, parked, throttled or hangs is not a lack of progress: its lane has nothing at hand, or calls in flight that
 /// end in time. Invariant: a part that was never asked about is never at fault.
 package struct ProgressWatch: Equatable, Sendable {
     /// What one look at the parts found.

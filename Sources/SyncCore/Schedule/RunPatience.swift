@@ -4,7 +4,7 @@
 /// |---------------------------------------------------|--------------------------------------|
 /// | a call was acknowledged                           | the stall counts from that moment    |
 /// | nothing was acknowledged for the length of a stall | the run goes on                     |
-/// | six stalls since the wait began                   | the run goes on: slow is no excuse either |
+/// | six stalls since the wait began                   | the run goes on: slow is not an excuse either |
 ///
 /// Invariants: a wait ends after six stalls at the latest, and not before one; a clock that is set back starts it anew, once for every
 /// time that it is.

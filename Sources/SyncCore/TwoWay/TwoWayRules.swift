@@ -76,7 +76,7 @@ package struct TwoWayRules: Sendable {
     /// Who is written for "the AI has it"; nil where none is configured.
     package var aiAssignee: String?
     package var unknownAssignee: String
-    /// What local values look like at the remote, field by field; a missing name is no statement.
+    /// What local values look like at the remote, field by field; a missing name is not a statement.
     package var image: @Sendable (LocalValues) -> Fields
     /// A read may show what was true so long ago.
     package var lag: Span

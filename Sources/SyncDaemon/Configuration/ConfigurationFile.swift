@@ -121,7 +121,7 @@ struct ConfigurationReader {
         if let id = assignees.string("unknown") {
             configuration.assignees.unknown = id
             if id.isBlank || configuration.assignees.ai.contains(id) {
-                problems.add("assignees.unknown", "has to be an id that is none of assignees.ai: it stands for a person")
+                problems.add("assignees.unknown", "has to be an id that is not among assignees.ai: it stands for a person")
             }
         }
         assignees.finish()

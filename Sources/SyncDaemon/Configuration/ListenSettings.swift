@@ -55,7 +55,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     static func parse(_ text: String, directory: String) -> Result<ListenAddress, Refusal> {
         if text.hasPrefix("unix:") {
             let path = ConfigurationReader.resolve(String(text.dropFirst("unix:".count)), in: directory)
-            guard text.count > "unix:".count, !path.hasSuffix("/") else { return .failure(Refusal("names no socket file")) }
+            guard text.count > "unix:".count, !path.hasSuffix("/") else { return .failure(Refusal("has no name of a socket file")) }
             guard path.utf8.count <= longestPath else {
                 return .failure(Refusal("the path of the socket has \(path.utf8.count) bytes, the system takes \(longestPath)"))
             }
@@ -68,7 +68,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) } else if host.contains(":") { host = "" }
         guard !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".:-_".contains($0)) }) else {
-            return .failure(Refusal("\"\(text.prefix(64))\" names no host; \(form)"))
+            return .failure(Refusal("\"\(text.prefix(64))\" has no host; \(form)"))
         }
         return .success(.tcp(host: host, port: port))
     }

@@ -84,7 +84,7 @@ extension RemoteReader {
         guard !allowed.contains(word) else { return }
         table.problems.add(
             path,
-            "\"\(word)\" is no status of \(kind.rawValue); allowed: \(allowed.joined(separator: ", ")), none\(Spelling.hint(word, among: allowed))"
+            "\"\(word)\" is not a status of \(kind.rawValue); allowed: \(allowed.joined(separator: ", ")), none\(Spelling.hint(word, among: allowed))"
         )
     }
 
@@ -112,7 +112,7 @@ extension RemoteReader {
             } else if let source = LocalSource(text) {
                 map[field] = source
             } else {
-                fields.problems.add(path, "\"\(text)\" is no local value; allowed: \(LocalSource.notation), none")
+                fields.problems.add(path, "\"\(text)\" is not a local value; allowed: \(LocalSource.notation), none")
             }
         }
         return map

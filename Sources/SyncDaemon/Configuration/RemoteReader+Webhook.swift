@@ -15,10 +15,10 @@ extension RemoteReader {
         check(path: path, webhook)
         // RFC 9110 section 5.1: a field name is a token.
         if let signatureHeader, signatureHeader.isEmpty || !signatureHeader.utf8.allSatisfy(RemoteReader.isTokenCharacter) {
-            webhook.problems.add(webhook.dotted("signature_header"), "is no name of a header")
+            webhook.problems.add(webhook.dotted("signature_header"), "is not the name of a header")
         }
         if let idPath, idPath.isEmpty || idPath.split(separator: ".", omittingEmptySubsequences: false).contains("") {
-            webhook.problems.add(webhook.dotted("id_path"), "is no path of members, such as \"data.id\"")
+            webhook.problems.add(webhook.dotted("id_path"), "is not a path of members, such as \"data.id\"")
         }
         guard let secret else { return nil }
         return WebhookSettings(path: path, secret: secret, signatureHeader: signatureHeader, idPath: idPath)
@@ -39,7 +39,7 @@ extension RemoteReader {
         switch sources.count {
         case 1: return sources[0]
         case 0 where isNeeded && Set(table.keys).isDisjoint(with: ["secret", "secret_file", "secret_credential", "secret_env"]):
-            table.problems.add(table.path, "names no secret: one of secret_file, secret_credential, secret_env is needed")
+            table.problems.add(table.path, "has no secret: set one of secret_file, secret_credential, secret_env")
         case 2...:
             table.problems.add(
                 table.path, "names more than one secret: only one of secret_file, secret_credential, secret_env may be given")

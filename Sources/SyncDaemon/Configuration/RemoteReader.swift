@@ -76,7 +76,7 @@ struct RemoteReader {
         switch sources.count {
         case 1: return sources[0]
         case 0 where !table.has("token"):
-            table.problems.add(table.path, "names no token: one of token_file, token_credential, token_env is needed")
+            table.problems.add(table.path, "has no token: set one of token_file, token_credential, token_env")
         case 2...:
             table.problems.add(table.path, "names more than one token: only one of token_file, token_credential, token_env may be given")
         default: break

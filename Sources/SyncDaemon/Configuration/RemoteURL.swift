@@ -6,10 +6,10 @@ enum RemoteURL {
     /// The URL without trailing slashes, or what is wrong with it.
     static func check(_ text: String) -> Result<String, Refusal> {
         guard let components = URLComponents(string: text), let scheme = components.scheme?.lowercased() else {
-            return .failure(Refusal("is no URL"))
+            return .failure(Refusal("is not a URL"))
         }
         guard ["http", "https"].contains(scheme) else { return .failure(Refusal("has to begin with https:// or http://")) }
-        guard let host = components.host, !host.isEmpty else { return .failure(Refusal("names no host")) }
+        guard let host = components.host, !host.isEmpty else { return .failure(Refusal("has no host")) }
         if components.user != nil || components.password != nil {
             return .failure(Refusal("must not hold a user name or password; the token has a place of its own"))
         }

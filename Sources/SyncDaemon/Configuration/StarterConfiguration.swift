@@ -9,14 +9,14 @@ package struct StarterConfiguration: Sendable, Equatable {
         package var name: String
         package var kind: RemoteKind
 
-        /// `vg`, or `sales=vg` for a name that is no kind.
+        /// `vg`, or `sales=vg` for a name that is not a kind.
         package init(_ text: String) throws(Refusal) {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let kinds = RemoteKind.allCases.map(\.rawValue)
             guard let kind = RemoteKind(rawValue: parts[parts.count - 1]) else {
                 let word = parts[parts.count - 1]
                 throw Refusal(
-                    "\"\(word)\" is none of \(kinds.joined(separator: ", "))\(Spelling.hint(word, among: kinds)); write NAME=KIND for a name of your own"
+                    "\"\(word)\" is not one of \(kinds.joined(separator: ", "))\(Spelling.hint(word, among: kinds)); write NAME=KIND for a name of your own"
                 )
             }
             let isPlain =

@@ -138,7 +138,7 @@ struct TableReader {
         guard let text = string(key) else { return nil }
         if let word = Word(rawValue: text) { return word }
         let allowed = Word.allCases.map(\.rawValue)
-        problems.add(dotted(key), "\"\(text)\" is none of \(allowed.joined(separator: ", "))\(Spelling.hint(text, among: allowed))")
+        problems.add(dotted(key), "\"\(text)\" is not one of \(allowed.joined(separator: ", "))\(Spelling.hint(text, among: allowed))")
         return nil
     }
 

@@ -15,11 +15,11 @@ extension Lane {
         // While it is not known whether the URL is right, nothing more is sent there.
         while !isStopping, !absences.isReading, finished.count + committing.count < Lane.uncommittedLimit {
             guard let claimed = buffer.first else {
-                // Nothing to send: a closed gate is no reason to claim.
+                // Nothing to send: a closed gate is not a reason to claim.
                 guard let opensAt = gate.opensAt(now: now()) else { return .long }
                 return opensAt > now() ? hold(until: opensAt) : .none
             }
-            // What must not be sent never comes to the gate: it is no call, and tells nothing about the remote.
+            // What must not be sent never comes to the gate: it is not a call, and tells nothing about the remote.
             if let unsent = unsendable(claimed) {
                 buffer.removeFirst()
                 finished.append(unsent)

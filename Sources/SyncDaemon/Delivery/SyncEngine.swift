@@ -31,7 +31,7 @@ package actor SyncEngine {
     var isStopping = false
     private var hasBegun = false
     private var repairedAt: Instant?
-    /// Planning made no progress in the last run: what is left on the feed is no reason for another one at once.
+    /// Planning made no progress in the last run: what is left on the feed is not a reason for another one at once.
     private var isPlanningStalled = false
     /// When the run in progress came a step further.
     private(set) var stepAt: Instant?
@@ -83,7 +83,7 @@ package actor SyncEngine {
         self.planner = planner
     }
 
-    /// One run. Failures of remotes are no errors; only the database can stop a run.
+    /// One run. Failures of remotes are not errors; only the database can stop a run.
     package func run(cause: String) async -> Summary {
         let startedAt = parts.now()
         stepAt = startedAt

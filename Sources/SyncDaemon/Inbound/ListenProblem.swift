@@ -18,7 +18,7 @@ enum ListenProblem {
         guard let error = error as? IOError else { return "\(error)" }
         switch error.errnoCode {
         case EADDRINUSE: return "another program listens there; end it, or choose another address"
-        case EADDRNOTAVAIL: return "it is no address of this machine"
+        case EADDRNOTAVAIL: return "it is not an address of this machine"
         case EACCES, EPERM:
             return "this user may not; ports below 1024 need CAP_NET_BIND_SERVICE, a socket needs a directory that can be written"
         case ENOENT: return "the directory of the socket does not exist; under systemd, RuntimeDirectory=convosync makes /run/convosync"

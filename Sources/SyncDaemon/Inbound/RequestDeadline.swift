@@ -47,7 +47,7 @@ struct RequestDeadline: Equatable, Sendable {
 
     /// - Parameter closing: whether the answer says `Connection: close`.
     mutating func answered(closing: Bool) -> Action {
-        // The server answers 400 to what is no HTTP; there was no head then.
+        // The server answers 400 to what is not HTTP; there was no head then.
         guard unanswered > 0 else { return .none }
         unanswered -= 1
         if closing { closesAfterAnswer = true }

@@ -11,7 +11,7 @@ enum UnixSocketFile {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw Refusal("something that is no socket lies there; it is not touched: move it away, or choose another path")
+            throw Refusal("something that is not a socket lies there; it is not touched: move it away, or choose another path")
         }
         guard !isAnswered(path) else { throw Refusal("another program listens there; end it, or choose another path") }
         guard unlink(path) == 0 || errno == ENOENT else {

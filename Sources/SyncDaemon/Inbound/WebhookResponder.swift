@@ -114,7 +114,7 @@ final class WebhookResponder: Sendable {
         } catch is NIOTooManyBytesError {
             return refuse(.contentTooLarge, .tooLarge, remote: remote)
         } catch {
-            // The connection is gone, or what came is no HTTP: the server deals with it.
+            // The connection is gone, or what came is not HTTP: the server deals with it.
             rejections.note(.incomplete, remote: remote)
             throw error
         }

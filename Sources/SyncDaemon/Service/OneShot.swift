@@ -50,7 +50,7 @@ package struct OneShot: Sendable {
         if let deadline { await engine.waitNoLonger(than: deadline) }
         var outcome = await runs(engine, store: store, until: deadline)
         shown.cancel()
-        // The database is of no use to anybody else for the moment; a failure is no reason to fail after all was delivered.
+        // The database is of no use to anybody else for the moment; a failure is not a reason to fail after all was delivered.
         let housekeeper = Housekeeper(store: store, log: log, settings: configuration.retention)
         try? await housekeeper.work(within: OneShot.housekeeping, now: now) { await engine.isQuiet() }
         interrupted.cancel()

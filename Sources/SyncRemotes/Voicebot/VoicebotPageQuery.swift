@@ -25,7 +25,7 @@ struct VoicebotPageQuery: Equatable {
         self.init(text: String(Substring(withoutFragment[withoutFragment.index(after: mark)...])))
     }
 
-    /// Nil where the text is no plain query that names a page.
+    /// Nil where the text is not a plain query that names a page.
     init?(text: String) {
         guard text.utf8.count <= VoicebotPageQuery.longestQuery else { return nil }
         var values: [String: String] = [:]

@@ -10,13 +10,13 @@ enum EventMembers {
 
     /// A word of the remote: a status, the name of an event.
     static func word(_ name: String, of body: JSONValue) throws(Refusal) -> String {
-        guard let word = try present(name, of: body).stringValue else { throw Refusal("\"\(name)\" is no string") }
+        guard let word = try present(name, of: body).stringValue else { throw Refusal("\"\(name)\" is not a string") }
         guard isPlain(word, longest: longestWord) else { throw Refusal("\"\(name)\" is empty, too long, or holds control characters") }
         return word
     }
 
     static func identifier(_ name: String, of body: JSONValue) throws(Refusal) -> String {
-        guard let identifier = identifier(try present(name, of: body)) else { throw Refusal("\"\(name)\" is no id") }
+        guard let identifier = identifier(try present(name, of: body)) else { throw Refusal("\"\(name)\" is not an id") }
         return identifier
     }
 

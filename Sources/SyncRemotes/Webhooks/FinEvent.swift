@@ -65,7 +65,7 @@ extension Notice {
     /// A message of Fin. Its id is unique within its conversation; it is optional in the schema, and without one, time and a hash of
     /// conversation and body stand for it, which are the same whichever way the message comes (docs/remotes.md, "Webhook of fin").
     ///
-    /// The key is that of conversation, id and text: the same id with another text is no repetition.
+    /// The key is that of conversation, id and text: the same id with another text is not a repetition.
     package static func finMessage(conversationID: String, id: String?, body: String, at: Instant) -> Notice {
         let id = id ?? "fin-\(at.milliseconds)-\(digest("\(conversationID)\n\(body)"))"
         // Ids hold no control characters, so a line break is a border.

@@ -15,7 +15,7 @@ package enum WebhookRejection: Error, Equatable, Sendable {
     case unsigned
     /// Its proof is wrong.
     case wrongSignature
-    /// It is no such event: what is missing, or of the wrong type.
+    /// It is not such an event: what is missing, or of the wrong type.
     case unreadable(Refusal)
 }
 
@@ -100,7 +100,7 @@ package struct WebhookReader: Sendable {
         do {
             return try JSONValue(bytes: body)
         } catch {
-            throw .unreadable(Refusal("the body is no JSON"))
+            throw .unreadable(Refusal("the body is not JSON"))
         }
     }
 

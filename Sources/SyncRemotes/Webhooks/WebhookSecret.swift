@@ -45,7 +45,7 @@ package struct WebhookSecret: Sendable, CustomStringConvertible {
 
 /// Bytes as pairs of hexadecimal digits.
 enum Hexadecimal {
-    /// Nil for an empty text, an odd number of digits, and what is no digit. Upper and lower case count the same.
+    /// Nil for an empty text, an odd number of digits, and what is not a digit. Upper and lower case count the same.
     static func bytes(_ text: Substring) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard !digits.isEmpty, digits.count.isMultiple(of: 2) else { return nil }

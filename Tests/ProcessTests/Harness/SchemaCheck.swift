@@ -17,14 +17,14 @@ struct SchemaCheck: Sendable {
 
     private static func problems(_ value: SandboxJSON, _ schema: SandboxJSON, at path: String) -> [String] {
         if schema.boolean == true { return [] }
-        guard let words = schema.object else { return ["\(path): the schema is no object"] }
+        guard let words = schema.object else { return ["\(path): the schema is not an object"] }
         var found = words.keys.filter { !knownWords.contains($0) }.map { "\(path): the schema uses \($0)" }
         if let type = words["type"]?.string, !matches(value, type) { found.append("\(path): is no \(type): \(value.text)") }
         if let only = words["const"], only != value { found.append("\(path): is \(value.text), not \(only.text)") }
         if let allowed = words["enum"]?.array, !allowed.contains(value) { found.append("\(path): \(value.text) is none of the words") }
         if let pattern = words["pattern"]?.string {
             if pattern != momentPattern { found.append("\(path): the schema has a pattern that is not understood") }
-            if !isMoment(value.string ?? "") { found.append("\(path): is no moment: \(value.text)") }
+            if !isMoment(value.string ?? "") { found.append("\(path): is not a timestamp: \(value.text)") }
         }
         if let members = value.object { found += memberProblems(members, words, at: path) }
         if let choices = words["oneOf"]?.array { found += choiceProblems(value, choices, at: path) }

@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `what happens over there while a value is refused is no conflict with it`() async throws {
+    @Test func `what happens over there while a value is refused is not a conflict with it`() async throws {
         try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
             try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")

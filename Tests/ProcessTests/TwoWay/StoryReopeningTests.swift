@@ -65,7 +65,7 @@ import Testing
                 try await eventually(.seconds(8)) { try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'held'") == 1 },
                 "\(scenario.calls)")
             try await expectHeld(scenario, Self.rules[0])
-            // A further call says the same and is no reason to begin again.
+            // A further call says the same and is not a reason to begin again.
             let reads = scenario.readCount("helpdesk")
             let writes = scenario.writeCount()
             try scenario.act(at: "helpdesk", on: 1, [:])
@@ -213,7 +213,7 @@ import Testing
         }
     }
 
-    @Test func `a person who took it up before it was ended here is no evidence`() async throws {
+    @Test func `a person who took it up before it was ended here is not evidence`() async throws {
         try await withHistory(at: ["vg"], assignee: "agent_fin") { scenario in
             try await scenario.nextSecond()
             try scenario.act(at: "vg", on: 1, ["state": "human-chatting", "chatAssignedTo": "c_bert"])

@@ -5,7 +5,7 @@ enum VGDocument {
     /// "Status words").
     static let states = ["requested_chat", "human-chatting", "ai-chatting", "ended_chat"]
 
-    /// The word of "Updates an existing conversation"'s own example, which is no member of the enum.
+    /// The word of "Updates an existing conversation"'s own example, which is not a member of the enum.
     static let exampleState = "completed"
 
     static let finished = ["ended_chat", exampleState]

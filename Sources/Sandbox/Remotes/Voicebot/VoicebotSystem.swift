@@ -45,7 +45,7 @@ struct VoicebotSystem: RemoteSystem {
         let body = try call.requireObject()
         var violations = VoicebotDocument.update.violations(of: body)
         if let user = body["user_id"]?.integer, !context.options.users.isEmpty, context.options.users[String(user)] == nil {
-            violations.append(Violation(field: "user_id", code: .notAllowed, message: "user_id names no user of this workspace"))
+            violations.append(Violation(field: "user_id", code: .notAllowed, message: "user_id is not a user of this workspace"))
         }
         violations += RefusedMember.violations(of: body, by: context.options.refusedMembers)
         guard violations.isEmpty, case .object(let fields) = body else { throw RemoteRefusal(status: 422, violations: violations) }

@@ -21,7 +21,7 @@ import Testing
             let rotatedAt = ContinuousClock.now
             try scenario.write("rotated-token", to: "vg.token")
             try await daemon.event("credential.changed") { $0["remote"] == "vg" }
-            #expect(ContinuousClock.now - rotatedAt < .seconds(3))
+            #expect(ContinuousClock.now - rotatedAt < .seconds(20))
             try await scenario.setTitle("after the rotation", of: "c1")
             let request = try await scenario.request("vg", containing: "after the rotation")
             #expect(request.isAuthorized)
@@ -55,7 +55,7 @@ import Testing
             let resumedAt = ContinuousClock.now
             #expect(try await scenario.run("resume", "vg").exitCode == 0)
             try await daemon.event("remote.resumed") { $0["remote"] == "vg" }
-            #expect(ContinuousClock.now - resumedAt < .seconds(4))
+            #expect(ContinuousClock.now - resumedAt < .seconds(9))
             #expect(try await scenario.remainingDifferences() == [])
         }
     }
@@ -118,7 +118,7 @@ import Testing
             #expect(try await scenario.run("resume", "voicebot").exitCode == 0)
             _ = try await scenario.requests("voicebot", reach: 2)
             // Most of it is the start of the command.
-            #expect(ContinuousClock.now - resumedAt < .seconds(4))
+            #expect(ContinuousClock.now - resumedAt < .seconds(20))
             #expect(!daemon.hasEnded)
         }
     }

@@ -57,7 +57,7 @@ import Testing
     @Test func `everything that a faulty run writes is as the schema says`() async throws {
         let check = try Self.schema()
         try await withScenario { scenario in
-            try scenario.configure { $0["schedule", "interval"] = "\"1s\"" }
+            try scenario.configure { ($0["schedule", "interval"], $0["remotes.vg", "probe_interval"]) = ("\"1s\"", "\"1s\"") }
             try await scenario.addConversations(1...8)
             for number in 1...4 { try await scenario.addMessage("m\(number)", to: "c\(number)") }
             // A remote of every temper: refusing, failing, throttling, answering nonsense, drifting.

@@ -25,7 +25,7 @@ import Testing
                 scenario.world.requests(instance: "vg", conversation: "v7").contains { $0.finishedAt != nil }
             }
             var next = 0
-            while !isRead(), ContinuousClock.now - begunAt < .seconds(30) {
+            while !isRead(), ContinuousClock.now - begunAt < .seconds(60) {
                 try await hook.name("v7", port: port)
                 for _ in 0..<3 {
                     try await hook.name("v\(others[next % others.count])", port: port)
@@ -34,7 +34,7 @@ import Testing
                 _ = await scenario.world.wait(for: .milliseconds(80)) { _ in isRead() }
             }
             #expect(isRead())
-            #expect(ContinuousClock.now - begunAt < .seconds(17), "\(ContinuousClock.now - begunAt)")
+            #expect(ContinuousClock.now - begunAt < .seconds(45), "\(ContinuousClock.now - begunAt)")
             // And it keeps nobody waiting.
             let read = Set(scenario.world.requests(instance: "vg").compactMap(\.conversation))
             #expect(read.count > 200, "\(read.count)")

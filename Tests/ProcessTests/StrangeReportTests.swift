@@ -5,10 +5,7 @@ import Testing
 /// Remotes that say what nobody understands, or that something is not there any more.
 @Suite(.serialized) struct StrangeReportTests {
     @Test func `a word that nobody has mapped writes nothing and is reported once, with the place to map it`() async throws {
-        try await withScenario({
-            $0.poll()
-            $0["schedule", "interval"] = "\"1s\""
-        }) { scenario in
+        try await withScenario({ $0.pollEverySecond() }) { scenario in
             try await scenario.addConversations(1...2)
             let daemon = try await scenario.startDaemon()
             #expect(try await scenario.remainingDifferences() == [])
@@ -34,10 +31,7 @@ import Testing
 
     /// Reading and writing are two things: who cannot read an object may still be able to write it.
     @Test func `an object that a read does not find is said once, and written all the same`() async throws {
-        try await withScenario({
-            $0.poll(["voicebot"])
-            $0["schedule", "interval"] = "\"1s\""
-        }) { scenario in
+        try await withScenario({ $0.pollEverySecond(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
             var missing = FaultRule(.status)

@@ -63,7 +63,7 @@ struct ConnectionFaultTests {
         #expect(await sandbox.world.wait { $0.requests().count == 1 })
         let start = ContinuousClock.now
         await sandbox.stop()
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(20))
         await #expect(throws: (any Error).self) { try await hanging.value }
     }
 

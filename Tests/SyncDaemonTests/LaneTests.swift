@@ -56,14 +56,14 @@ import Testing
     }
 
     @Test func `where nothing waits, a rate that is used up holds up no run`() async throws {
-        let bench = try await ScriptedBench("vg", "rate = \"40/min\"", conversations: 1)
+        let bench = try await ScriptedBench("vg", "rate = \"6/min\"", conversations: 1)
         let engine = try await bench.engine()
         let startedAt = ContinuousClock.now
         _ = await engine.run(cause: "request")
         _ = await engine.finishCalls()
         _ = await engine.run(cause: "request")
         _ = await engine.finishCalls()
-        #expect(ContinuousClock.now - startedAt < .milliseconds(1400))
+        #expect(ContinuousClock.now - startedAt < .seconds(9))
         #expect(try bench.texts("SELECT state FROM outbox") == ["delivered"])
         #expect(await engine.nextDue() == nil)
         await engine.stop(within: .zero)

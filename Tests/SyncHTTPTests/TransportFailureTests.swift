@@ -60,9 +60,9 @@ import Testing
     @Test func `no connection in time is a matter of the connect timeout, however long the first byte may take`() async throws {
         try await LoopbackServer.withFullQueue { url in
             let startedAt = ContinuousClock.now
-            let limits = Transport.limits(connect: 300, firstByte: 5000, read: 5000)
+            let limits = Transport.limits(connect: 300, firstByte: 30_000, read: 30_000)
             await Transport.expect(.connectTimeout, mayHaveBeenApplied: false, from: url, limits: limits)
-            #expect(ContinuousClock.now - startedAt < .seconds(4))
+            #expect(ContinuousClock.now - startedAt < .seconds(15))
         }
     }
 
@@ -73,7 +73,7 @@ import Testing
         }
         let startedAt = ContinuousClock.now
         await Transport.expect(.timeout, mayHaveBeenApplied: true, from: server.url, limits: Transport.limits(read: 2000, total: 700))
-        #expect(ContinuousClock.now - startedAt < .seconds(5))
+        #expect(ContinuousClock.now - startedAt < .seconds(15))
     }
 
     @Test func `a head that stops half-way runs into the read timeout: may be applied`() async throws {
@@ -101,7 +101,7 @@ import Testing
         let startedAt = ContinuousClock.now
         let limits = Transport.limits(read: 2000, total: 700)
         await Transport.expectReply(429, without: .timeout, saying: "total timeout", from: server.url, limits: limits)
-        #expect(ContinuousClock.now - startedAt < .seconds(5))
+        #expect(ContinuousClock.now - startedAt < .seconds(15))
     }
 
     @Test func `closed before the answer: may be applied`() async throws {
@@ -154,10 +154,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "this is no HTTP at all\r\n\r\n", "HTTP/9.9 banana\r\n\r\n", "HTTP/2 200\r\n\r\n",
+        "this is not HTTP at all\r\n\r\n", "HTTP/9.9 banana\r\n\r\n", "HTTP/2 200\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}",
     ])
-    func `an answer that is no HTTP: may be applied`(answer: String) async throws {
+    func `an answer that is not HTTP: may be applied`(answer: String) async throws {
         let server = try LoopbackServer { connection in
             connection.write(answer)
             connection.waitForClose()
@@ -232,14 +232,14 @@ import Testing
         failure.cancel()
         let found = try #require(await failure.value)
         #expect(found.kind == .cancelled, "\(found.kind): \(found.detail)")
-        #expect(ContinuousClock.now - cancelledAt < .seconds(3))
+        #expect(ContinuousClock.now - cancelledAt < .seconds(15))
         await transport.shutdown()
     }
 
     @Test func `a call that waits for a connection is cancelled, by its task and by a shutdown`() async throws {
         try await LoopbackServer.withFullQueue { url in
             for isShutdown in [false, true] {
-                let transport = NetworkTransport(Transport.limits(connect: 5000))
+                let transport = NetworkTransport(Transport.limits(connect: 30_000))
                 let task = Task { () async -> TransportFailure? in
                     do throws(TransportFailure) { _ = try await transport.send(Transport.call(url)) } catch { return error }
                     return nil
@@ -247,7 +247,7 @@ import Testing
                 let startedAt = ContinuousClock.now
                 if isShutdown { await transport.shutdown() } else { task.cancel() }
                 #expect(await task.value?.kind == .cancelled)
-                #expect(ContinuousClock.now - startedAt < .seconds(3))
+                #expect(ContinuousClock.now - startedAt < .seconds(15))
                 await transport.shutdown()
                 guard case .failure(let late) = await Transport.send(Transport.call(url), over: transport) else {
                     return _ = Issue.record("answered")

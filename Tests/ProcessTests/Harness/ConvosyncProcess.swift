@@ -4,7 +4,7 @@ import Sandbox
 /// One run of the real program: its output as it comes, its log events, its end.
 final class ConvosyncProcess: Sendable {
     /// Longer than anything takes that works.
-    static let patience = Duration.seconds(30)
+    static let patience = Duration.seconds(90)
 
     /// The program lies beside the executable of the tests.
     static let path: String = {

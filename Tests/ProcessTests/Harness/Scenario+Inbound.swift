@@ -80,6 +80,12 @@ extension ScenarioConfiguration {
     mutating func poll(_ remotes: [String] = readable, interval: String = "1s") {
         for remote in remotes { self["remotes.\(remote).poll", "interval"] = "\"\(interval)\"" }
     }
+
+    /// Reads, and looks for local changes, each second.
+    mutating func pollEverySecond(_ remotes: [String] = readable) {
+        poll(remotes)
+        self["schedule", "interval"] = "\"1s\""
+    }
 }
 
 extension RequestRecord {

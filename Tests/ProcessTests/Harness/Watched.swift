@@ -64,7 +64,7 @@ final class Watched<Value: Sendable>: Sendable {
 private let watchedAlarms = DispatchQueue(label: "process-tests.alarms")
 
 /// Looks at an asynchronous condition until it holds; false when the time is over first.
-func eventually(_ timeout: Duration = .seconds(30), _ condition: () async throws -> Bool) async throws -> Bool {
+func eventually(_ timeout: Duration = ConvosyncProcess.patience, _ condition: () async throws -> Bool) async throws -> Bool {
     let deadline = ContinuousClock.now + timeout
     while true {
         if try await condition() { return true }

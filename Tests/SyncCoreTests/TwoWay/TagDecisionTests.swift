@@ -1,0 +1,56 @@
+import Testing
+
+@testable import SyncCore
+
+/// Tags are decided element by element: what was added and removed on one side is added and removed on the other.
+@Suite struct TagDecisionTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        var agreed: [String]
+        var local: [String]
+        var held: [String]
+        var adopted: [String]
+        var sent: [String]?
+        var onlyAdds = false
+        var testDescription: String { "\(agreed): here \(local), there \(held)\(onlyAdds ? ", which only adds" : "")" }
+    }
+
+    @Test(arguments: [
+        Case(agreed: ["a"], local: ["a"], held: ["a", "b"], adopted: ["a", "b"]),
+        Case(agreed: ["a", "b"], local: ["a", "b"], held: ["b"], adopted: ["b"]),
+        Case(agreed: ["a", "b"], local: ["b"], held: ["a", "b"], adopted: ["b"], sent: ["b"]),
+        Case(agreed: ["a", "b"], local: ["b", "c"], held: ["a", "d"], adopted: ["c", "d"], sent: ["c", "d"]),
+        Case(agreed: ["a"], local: ["a", "b"], held: ["a", "b"], adopted: ["a", "b"]),
+        Case(agreed: ["a", "b"], local: ["b", "a"], held: ["a", "b"], adopted: ["b", "a"], sent: ["b", "a"]),
+        Case(agreed: ["a", "b"], local: ["a"], held: ["a", "b"], adopted: ["a"], onlyAdds: true),
+        Case(agreed: ["a"], local: ["a", "b"], held: ["a", "c"], adopted: ["a", "b", "c"], sent: ["a", "b", "c"], onlyAdds: true),
+    ])
+    func `each side's additions and removals reach the other`(tags: Case) {
+        let decision = decide(tags, doubt: [])
+        #expect(decision.local.values.tags == tags.adopted)
+        #expect(decision.send["tags"]?.texts == tags.sent)
+    }
+
+    @Test func `what a lost call carried is not an addition over there`() {
+        // `b` was sent without a response, and taken away here since.
+        let tags = Case(agreed: ["a"], local: ["a"], held: ["a", "b"], adopted: ["a"], sent: ["a"])
+        let decision = decide(tags, doubt: [Self.value(["a", "b"])])
+        #expect(decision.local.values.tags == tags.adopted)
+        #expect(decision.send["tags"]?.texts == tags.sent)
+    }
+
+    private func decide(_ tags: Case, doubt: [JSONValue]) -> TwoWayDecision {
+        let rules = TwoWayRules(
+            fields: [.init("tags", .tags, onlyAdds: tags.onlyAdds)], lens: TwoWayKind.helpdesk.lens,
+            policy: AdoptionPolicy(fields: [.tags], conflict: .newest, reopening: .message), aiAssignees: [], aiAssignee: nil,
+            unknownAssignee: TwoWayKind.unknown
+        ) { values in values.tags.map { ["tags": Self.value($0)] } ?? [:] }
+        let agreed = KnownValue.value(Self.value(tags.agreed))
+        var link = LinkRecord(
+            fields: ["tags": FieldRecord(ours: agreed, theirs: agreed, held: .value(Self.value(tags.held)), doubt: doubt)])
+        link.isKnown = true
+        let row = TwoWayWorld([], LocalValues(status: .open, tags: tags.local)).local
+        return TwoWayDecision(link, row, rules, now: TwoWayWorld.second(10))
+    }
+
+    private static func value(_ tags: [String]) -> JSONValue { .array(tags.map(JSONValue.string)) }
+}

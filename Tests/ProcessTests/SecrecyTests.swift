@@ -22,7 +22,12 @@ import Testing
         var settings = SandboxConfiguration()
         settings.token = Secrets.token
         var trace: [String: String] = [:]
-        try await withScenario({ $0["log", "format"] = "\"\(format)\"" }, sandbox: settings) { scenario in
+        let configure: (inout ScenarioConfiguration) -> Void = {
+            $0["log", "format"] = "\"\(format)\""
+            // `sync` waits for every response, also on a busy machine.
+            $0["schedule", "stall"] = "\"30s\""
+        }
+        try await withScenario(configure, sandbox: settings) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE conversations SET title = ?", [secrets.title])
             try await scenario.write("UPDATE users SET name = ?, email = ?", [secrets.name, secrets.email])

@@ -13,7 +13,8 @@ struct ScenarioConfiguration: Sendable {
         // Changes must be noticed by themselves, not found by the interval.
         self["schedule", "interval"] = "\"60s\""
         self["schedule", "debounce"] = "\"20ms\""
-        self["schedule", "stall"] = "\"400ms\""
+        // So long may a response take on a busy machine.
+        self["schedule", "stall"] = "\"3s\""
         self["schedule", "shutdown_timeout"] = "\"3s\""
         self["log", "format"] = "\"json\""
         self["log", "level"] = "\"debug\""

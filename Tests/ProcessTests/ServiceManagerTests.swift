@@ -63,6 +63,8 @@ import Testing
 
     @Test func `a database that stays locked is not a hang of the service`() async throws {
         try await withScenario { scenario in
+            // With the waits for the lock, less than the eight seconds that a part may be silent.
+            try scenario.configure { $0["schedule", "stall"] = "\"400ms\"" }
             try await scenario.addConversations(1...1)
             let manager = try ServiceManager()
             let daemon = try await start(scenario, manager, watchdog: 16_000_000)

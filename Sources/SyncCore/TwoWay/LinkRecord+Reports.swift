@@ -115,8 +115,8 @@ extension LinkRecord {
             return .stale
         }
         for field in rules.fields {
-            var record = self[field.name]
             guard let value = report.values[field.name] else { continue }
+            var record = self[field.name]
             record.takeSpelling(value, field, rules)
             guard .value(value) != record.theirs else { continue }
             (record.held, record.theirs, record.ours, record.note) = (.value(value), .value(value), .never, nil)

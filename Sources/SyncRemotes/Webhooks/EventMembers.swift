@@ -33,7 +33,7 @@ enum EventMembers {
         let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
         let moment = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
         guard let moment, moments.contains(moment.milliseconds) else {
-            throw Refusal("\"\(name)\" is neither a moment in ISO 8601 nor milliseconds since 1970")
+            throw Refusal("\"\(name)\" is neither an ISO 8601 timestamp nor milliseconds since 1970")
         }
         return moment
     }
@@ -44,7 +44,7 @@ enum EventMembers {
     }
 
     static func present(_ name: String, of body: JSONValue) throws(Refusal) -> JSONValue {
-        guard body.objectValue != nil else { throw Refusal("\"\(name)\" is missing: there is no JSON object to hold it") }
+        guard body.objectValue != nil else { throw Refusal("\"\(name)\" is missing: expected a JSON object that contains it") }
         guard let value = body[name], value != .null else { throw Refusal("\"\(name)\" is missing") }
         return value
     }

@@ -34,7 +34,7 @@ import Testing
         bench.close()
     }
 
-    @Test(arguments: ["1500/h", "1/h", "20/min"])
+    @Test(arguments: ["60/h", "1/h", "1/min"])
     func `no row is claimed before the rate admits its call, and what waits is looked for when it does`(rate: String) async throws {
         let bench = try await ScriptedBench("vg", "rate = \"\(rate)\"", conversations: 20)
         let engine = try await bench.engine()
@@ -45,7 +45,7 @@ import Testing
         let next = try #require(summary.nextDue)
         let wait = Span(milliseconds: limit.period.milliseconds / Int64(limit.calls))
         let left = next - SystemClock.now()
-        #expect(left <= wait && left + .seconds(2) > wait)
+        #expect(left <= wait && left + .seconds(30) > wait)
         // Runs that come meanwhile, for whatever reason, leave the rows as they are.
         let touched = try bench.texts("SELECT max(updated_at) FROM outbox WHERE state = 'pending'")
         for _ in 0..<3 { _ = await engine.run(cause: "request") }

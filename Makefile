@@ -34,7 +34,7 @@ demo: build
 
 # Many tests start processes and servers: more than a few at once would wait for each other.
 test: build
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests migrations Benchmarks

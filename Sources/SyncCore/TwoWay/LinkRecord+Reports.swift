@@ -118,8 +118,8 @@ extension LinkRecord {
             guard let value = report.values[field.name] else { continue }
             var record = self[field.name]
             record.takeSpelling(value, field, rules)
-            guard .value(value) != record.theirs else { continue }
-            (record.held, record.theirs, record.ours, record.note) = (.value(value), .value(value), .never, nil)
+            if .value(value) != record.theirs { (record.theirs, record.ours, record.note) = (.value(value), .never, nil) }
+            record.held = .value(value)
             fields[field.name] = record
         }
         floor = order

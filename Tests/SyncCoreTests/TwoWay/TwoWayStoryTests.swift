@@ -104,6 +104,34 @@ import Testing
         #expect(play.sent.count == 1)
     }
 
+    @Test func `a response to another change that spells the agreed end otherwise does not change it`() {
+        var play = TwoWayPlay(.vg, row: Self.annasOpen)
+        play.world.act(.status, "closed")
+        play.world.deliver(0)
+        play.world.remotes[0].object["word"] = "completed"
+        play.world.act(.title, "later")
+        play.world.deliver(0)
+        #expect(play.sent.last == ["title": "later"])
+        #expect(play.field("word").theirs == .value("completed"))
+        for _ in 0..<2 { play.world.read(0) }
+        #expect(play.findings == [])
+        #expect(play.status == .closed)
+        #expect(play.world.due(0) == [:])
+    }
+
+    @Test func `an older copy that spells the agreed end otherwise makes nothing due`() {
+        var play = TwoWayPlay(.vg, row: Self.annasOpen, now: TwoWayWorld.second(9000))
+        play.world.act(.status, "closed")
+        play.world.deliver(0)
+        for expected in [LinkRecord.Reception.stale, .stale, .rolledBack] {
+            play.hear(0, ["word": "completed"], date: TwoWayWorld.second(1800))
+            #expect(play.reception == expected)
+        }
+        #expect(play.field("word").theirs == .value("completed"))
+        #expect(play.status == .closed)
+        #expect(play.world.due(0) == [:])
+    }
+
     @Test(arguments: [(JSONValue?.none, "anna"), (.null, nil)] as [(JSONValue?, String?)])
     func `a conversation that the customer reopens is with whom the remote names`(user: JSONValue?, assignee: String?) {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))

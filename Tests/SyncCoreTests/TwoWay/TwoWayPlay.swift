@@ -1,3 +1,5 @@
+import Testing
+
 @testable import SyncCore
 
 /// A short history told by hand.
@@ -28,6 +30,14 @@ struct TwoWayPlay {
         let decision = TwoWayDecision(world.remotes[index].link, world.local, remote.rules, now: world.now, isConfirmed: isConfirmed)
         (self.reception, findings) = (reception, decision.findings.map(\.kind))
         (world.remotes[index].link, world.local, world.remotes[index].object) = (decision.link, decision.local, object)
+    }
+
+    /// Reads that show the same older state until it is believed: a backup was restored.
+    mutating func hearBackup(_ values: Fields, date: Instant, sourceLocation: SourceLocation = #_sourceLocation) {
+        for expected in [LinkRecord.Reception.stale, .stale, .rolledBack] {
+            hear(0, values, date: date)
+            #expect(reception == expected, sourceLocation: sourceLocation)
+        }
     }
 
     var status: LocalStatus { world.local.values.status }

@@ -42,39 +42,40 @@ import Testing
         }
     }
 
-    /// 20 calls a second: 200 rows, of which `c100` changes all the time, and after them 200 that are younger.
+    /// 10 calls a second: 200 rows, of which `c199` is the 111th and changes all the time, and after them 200 that are younger.
     @Test func `what changes all the time is sent like the rest, and never an older state after a newer one`() async throws {
         try await withScenario({ Self.onlyVG(&$0) }) { scenario in
             try await scenario.addConversations(1...400)
             try await scenario.sync("--drain", "20")
-            try scenario.configure { $0["remotes.vg", "rate"] = "\"20/s\"" }
+            try scenario.configure { $0["remotes.vg", "rate"] = "\"10/s\"" }
             scenario.world.clearRequests()
             _ = try await scenario.startDaemon()
             let planned = try await scenario.number("SELECT count(*) FROM outbox")
             try await scenario.write("UPDATE conversations SET title = 'revision 1 of ' || id WHERE CAST(substr(id, 2) AS INTEGER) <= 200")
             #expect(try await eventually { try await scenario.number("SELECT count(*) FROM outbox") == planned + 200 })
             try await scenario.write("UPDATE conversations SET title = 'revision 1 of ' || id WHERE CAST(substr(id, 2) AS INTEGER) > 200")
-            let isSent: @Sendable () -> Bool = { !scenario.world.requests(instance: "vg", conversation: "v100").isEmpty }
+            let isSent: @Sendable () -> Bool = { !scenario.world.requests(instance: "vg", conversation: "v199").isEmpty }
             var revision = 1
             let begunAt = ContinuousClock.now
             while !isSent(), ContinuousClock.now - begunAt < .seconds(60) {
                 revision += 1
-                try await scenario.setTitle("revision \(revision) of c100", of: "c100")
+                try await scenario.setTitle("revision \(revision) of c199", of: "c199")
                 _ = await scenario.world.wait(for: .milliseconds(100)) { _ in isSent() }
             }
             let order = scenario.world.requests(instance: "vg").compactMap(\.conversation)
-            let place = try #require(order.firstIndex(of: "v100"))
+            let place = try #require(order.firstIndex(of: "v199"))
             #expect(place < 300, "after all others it would be 399: \(place)")
+            #expect(revision > 2, "it changed while it waited")
             for _ in 0..<20 {
                 revision += 1
-                try await scenario.setTitle("revision \(revision) of c100", of: "c100")
+                try await scenario.setTitle("revision \(revision) of c199", of: "c199")
             }
             let last = "revision \(revision) of"
             let isLastSent = await scenario.world.wait(for: .seconds(60)) { world in
-                world.requests(instance: "vg", conversation: "v100").contains { $0.bodyText.contains(last) }
+                world.requests(instance: "vg", conversation: "v199").contains { $0.bodyText.contains(last) }
             }
             #expect(isLastSent)
-            let sent = scenario.written("vg", about: "v100").compactMap { $0["title"]?.string?.split(separator: " ").dropFirst().first }
+            let sent = scenario.written("vg", about: "v199").compactMap { $0["title"]?.string?.split(separator: " ").dropFirst().first }
                 .compactMap { Int($0) }
             #expect(sent == sent.sorted() && sent.last == revision, "\(sent)")
         }

@@ -1,0 +1,26 @@
+import SyncCore
+
+/// A stored moment as it is shown: people at a terminal read ages (`4 min ago`), programs behind a pipe read ISO 8601.
+enum DisplayedTime {
+    /// - Parameter moment: ISO 8601, as it is stored. Text that is not a moment is shown as it is.
+    static func text(_ moment: String, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
+        guard relative, let instant = Instant(iso8601: moment) else { return moment }
+        let seconds = (now - instant).milliseconds / 1000
+        if abs(seconds) < 1 { return "now" }
+        return seconds > 0 ? "\(span(seconds)) ago" : "in \(span(-seconds))"
+    }
+
+    static func text(_ moment: Instant, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
+        text(moment.iso8601, now: now, relative: relative)
+    }
+
+    /// One unit is enough to judge by: `12 s`, `4 min`, `3 h`, `9 d`.
+    private static func span(_ seconds: Int64) -> String {
+        switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\(seconds / 60) min"
+        case ..<172_800: "\(seconds / 3600) h"
+        default: "\(seconds / 86_400) d"
+        }
+    }
+}

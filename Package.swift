@@ -46,6 +46,7 @@ let package = Package(
                 .embedInCode("0007_fate.sql"),
                 .embedInCode("0008_keys_and_queues.sql"),
                 .embedInCode("0009_agreed_pair.sql"),
+                .embedInCode("0010_operators_view.sql"),
             ],
             swiftSettings: strict
         ),

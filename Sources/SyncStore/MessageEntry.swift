@@ -3,7 +3,8 @@ import SyncCore
 /// An entry of the feed of messages, with what its message says by now.
 struct MessageEntry {
     /// For ``init(_:)``: `message_feed f LEFT JOIN messages m`.
-    static let columns = "f.sequence, f.message_id, coalesce(m.conversation_id, f.conversation_id), f.remote, m.created_at, f.moved"
+    static let columns =
+        "f.sequence, f.message_id, coalesce(m.conversation_id, f.conversation_id), f.remote, m.created_at, f.moved, f.since"
 
     var sequence: Int64
     var messageID: String
@@ -13,6 +14,8 @@ struct MessageEntry {
     var createdAt: String?
     /// Goes to its place in the conversation by ``createdAt``.
     var isMoved: Bool
+    /// Since when it waits to be planned.
+    var since: String
 
     /// Nil where a key cannot be used.
     init?(_ row: StoredRow) {
@@ -23,6 +26,7 @@ struct MessageEntry {
         remote = row[3]
         createdAt = row[4]
         isMoved = row[5]
+        since = row[6]
     }
 
     /// Messages go out in the order in which they were written. Those of a conversation that has got some from another one are put

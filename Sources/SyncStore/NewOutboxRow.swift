@@ -17,16 +17,18 @@ struct NewOutboxRow {
     var dedupeKey: Int64?
     /// State: the numbers of the local changes that the row includes, as `outbox.local_numbers` keeps them.
     var localNumbers: String?
+    /// Messages: since when it has waited to be planned.
+    var waitingSince: String?
 
     func insert(_ db: Database, _ context: PlanContext) throws -> Int64 {
         let now = context.now.iso8601
-        let former = payload == .state ? try Place(of: self, db) : Place()
+        let former = payload == .state ? try Place(of: self, db) : Place(differsSince: waitingSince)
         try db.cachedStatement(
             sql: """
                 INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body, delta, message_id,
                     target_id, target_agent, idempotency_key, state, held_by, due_at, last_error, created_at, updated_at, finished_at, dedupe_key,
-                    local_numbers, passed_over_at, place, behind)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+                    local_numbers, passed_over_at, place, differs_since, behind)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
                     -- A message waits for its turn; a state row replaces the ones before it.
                     ?4 = 'message' AND EXISTS (
                         SELECT 1 FROM outbox e
@@ -36,7 +38,7 @@ struct NewOutboxRow {
             context.runID, conversationID, remote, payload.rawValue, call.operation, call.method, call.path, call.body.text, delta,
             messageID, link.remoteID, link.agentID, context.newIdempotencyKey(), state.rawValue, holder?.rawValue,
             min(now, former.dueAt ?? now), error, now, now, state.isFinished ? now : nil, dedupeKey, localNumbers, former.passedOverAt,
-            former.place,
+            former.place, former.differsSince ?? now,
         ])
         return db.lastInsertedRowID
     }
@@ -47,18 +49,26 @@ struct NewOutboxRow {
         var dueAt: String?
         var passedOverAt: String?
         var place: Int64?
+        /// Since when the remote differs from what is wanted: the change that is planned now, or one that an unsent row stood for.
+        var differsSince: String?
 
-        init() {}
+        init(differsSince: String?) { self.differsSince = differsSince }
 
         init(of row: NewOutboxRow, _ db: Database) throws {
             let waiting = try Row.fetchOne(
                 db.cachedStatement(
                     sql: """
-                        SELECT min(due_at), min(passed_over_at), min(coalesce(place, id)) FROM outbox
-                        WHERE conversation_id = ? AND remote = ? AND state = 'pending' AND payload = 'state'
+                        SELECT min(due_at) FILTER (WHERE state = 'pending'), min(passed_over_at) FILTER (WHERE state = 'pending'),
+                            min(coalesce(place, id)) FILTER (WHERE state = 'pending'), min(differs_since),
+                            (SELECT min(since) FROM change_feed WHERE conversation_id = ?1 AND remote IN ('', ?2))
+                        FROM outbox
+                        WHERE conversation_id = ?1 AND remote = ?2 AND state IN ('pending', 'held', 'dead') AND payload = 'state'
+                            AND refused_members IS NULL
                         """),
                 arguments: [row.conversationID, row.remote])
             (dueAt, passedOverAt, place) = (waiting?[0], waiting?[1], waiting?[2])
+            let changes: [String?] = [waiting?[3], waiting?[4]]
+            differsSince = changes.compactMap { $0 }.min()
         }
     }
 }

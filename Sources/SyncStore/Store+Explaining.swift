@@ -25,6 +25,8 @@ package struct StoredLink: Sendable {
     package var seenAt: String?
     package var acknowledgedAt: String?
     package var goneAt: String?
+    /// The row that a person discarded, and when, while nothing is due because of it.
+    package var discarded: (row: Int64, at: String?)?
     /// Per field what was decided about the last report.
     package var verdicts: JSONObject
     /// Newest first.
@@ -43,6 +45,17 @@ package struct OutboxSummary: Sendable, Equatable {
     package var finishedAt: String?
     /// The fields that it carries; nil for messages.
     package var fields: [String]?
+
+    /// For ``init(_:)``.
+    static let columns = "id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload"
+
+    /// Nil for a state that this version does not know.
+    init?(_ row: Row) {
+        guard let state = OutboxState(rawValue: row[1]) else { return nil }
+        (id, self.state, operation, attempts) = (row[0], state, row[2], row[3])
+        (dueAt, lastError, createdAt, finishedAt) = (row[4], row[5], row[6], row[7])
+        fields = row[9] == PayloadKind.state.rawValue ? JSONValue.object(column: row[8]).keys.sorted() : nil
+    }
 }
 
 /// A row of `adopted_changes`.
@@ -85,11 +98,16 @@ extension Store {
         stored.sharers = try sharers(db, of: id, at: remote)
         guard let (link, problem) = link else { return stored }
         let row = try Row.fetchOne(
-            db, sql: "SELECT seen_at, acknowledged_at, gone_at, verdicts FROM link_state WHERE conversation_id = ? AND remote = ?",
+            db,
+            sql: """
+                SELECT s.seen_at, s.acknowledged_at, s.gone_at, s.verdicts, s.discarded_row, o.finished_at
+                FROM link_state s LEFT JOIN outbox o ON o.id = s.discarded_row WHERE s.conversation_id = ? AND s.remote = ?
+                """,
             arguments: [id, remote.name])
         stored.seenAt = row?[0]
         stored.acknowledgedAt = row?[1]
         stored.goneAt = row?[2]
+        if let discarded: Int64 = row?[4] { stored.discarded = (discarded, row?[5]) }
         stored.verdicts = JSONValue.object(column: row?[3])
         stored.snapshot = try snapshot(db, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
         return stored
@@ -99,16 +117,9 @@ extension Store {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload FROM outbox
-                WHERE conversation_id = ? AND remote = ? ORDER BY id DESC LIMIT ?
+                SELECT \(OutboxSummary.columns) FROM outbox WHERE conversation_id = ? AND remote = ? ORDER BY id DESC LIMIT ?
                 """, arguments: [id, remote, limit]
-        ).compactMap { row in
-            guard let state = OutboxState(rawValue: row[1]) else { return nil }
-            let isState = row[9] == PayloadKind.state.rawValue
-            return OutboxSummary(
-                id: row[0], state: state, operation: row[2], attempts: row[3], dueAt: row[4], lastError: row[5], createdAt: row[6],
-                finishedAt: row[7], fields: isState ? JSONValue.object(column: row[8]).keys.sorted() : nil)
-        }
+        ).compactMap(OutboxSummary.init)
     }
 
     private static func adoptedChanges(_ db: Database, _ id: String, limit: Int) throws -> [AdoptedChange] {

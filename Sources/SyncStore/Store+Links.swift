@@ -56,7 +56,8 @@ extension Store {
     static func deferPlanning(_ db: Database, _ conversationID: String, _ remote: String, now: Instant) throws {
         try db.cachedStatement(
             sql: """
-                INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES (?, ?, ?, 1)
+                INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, since)
+                    VALUES (?1, ?2, ?3, 1, coalesce((SELECT since FROM change_feed WHERE conversation_id = ?1 AND remote = ''), ?3))
                 ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 1
                 """
         ).execute(arguments: [conversationID, remote, now.iso8601])
@@ -72,7 +73,7 @@ extension Store {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT s.target_id, s.target_agent, s.gone_at, \(LinkColumns.names), s.verdicts, s.braked_at IS NOT NULL,
-                    s.is_brake_released, s.unknown_user
+                    s.is_brake_released, s.unknown_user, s.discarded_row
                 FROM link_state s WHERE s.conversation_id = ? AND s.remote = ?
                 """)
         if let row = try Row.fetchOne(statement, arguments: [conversationID, remote.name]),
@@ -188,6 +189,8 @@ struct StoredRecord {
     var isBraked = false
     var isBrakeReleased = false
     var unknownUser: String?
+    /// The row that a person discarded, while nothing is due because of it.
+    var discardedRow: Int64?
 
     init() {}
 
@@ -200,6 +203,7 @@ struct StoredRecord {
         isBraked = row[12]
         isBrakeReleased = row[13]
         unknownUser = row[14]
+        discardedRow = row[15]
         isFormer = columns.isFormer
         record = columns.linkRecord
     }

@@ -45,8 +45,8 @@ extension Store {
                 }
                 for name in waiting where entry.remote.isEmpty {
                     try db.cachedStatement(
-                        sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved) VALUES (?, ?, ?, ?)"
-                    ).execute(arguments: [entry.messageID, entry.conversationID, name, entry.isMoved])
+                        sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since) VALUES (?, ?, ?, ?, ?)"
+                    ).execute(arguments: [entry.messageID, entry.conversationID, name, entry.isMoved, entry.since])
                 }
                 try db.cachedStatement(sql: "DELETE FROM message_feed WHERE sequence = ?").execute(arguments: [entry.sequence])
                 batch.takenOff += db.changesCount
@@ -109,7 +109,7 @@ extension Store {
         var row = NewOutboxRow(
             conversationID: conversationID, remote: remote.name, payload: .message,
             call: OutboundCall(operation: "", method: "", path: "", body: [:]), state: .pending, messageID: entry.messageID,
-            link: Link(remoteID: conversationID), dedupeKey: decision.timestamp?.milliseconds)
+            link: Link(remoteID: conversationID), dedupeKey: decision.timestamp?.milliseconds, waitingSince: entry.since)
         switch decision {
         case .send(let planned):
             row.call = planned.call

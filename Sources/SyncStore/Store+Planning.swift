@@ -98,8 +98,8 @@ extension Store {
     private static func expand(_ db: Database, conversationID: String, context: PlanContext) throws {
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO change_feed (conversation_id, remote, changed_at)
-                SELECT conversation_id, ?2, changed_at FROM change_feed WHERE conversation_id = ?1 AND remote = ''
+                INSERT INTO change_feed (conversation_id, remote, changed_at, since)
+                SELECT conversation_id, ?2, changed_at, since FROM change_feed WHERE conversation_id = ?1 AND remote = ''
                 ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0
                 """)
         for remote in context.remotes where remote.isPushedAtEndOfRun && remote.isEnabled {
@@ -157,6 +157,7 @@ extension Store {
             try keep(plan.outcome.record, in: stored, conversationID, remote.name, db)
             try mark(plan.outcome, stored, snapshot, db)
             try endRefusals(plan, snapshot, db)
+            if stored.discardedRow != nil { try forgetDiscarded(conversationID, remote.name, db) }
             let heldBack = batch.heldBack.count
             try apply(plan.decision, to: snapshot, db, context, into: &batch)
             // A hold that goes on is not news.
@@ -244,6 +245,12 @@ extension Store {
             PlanBatch.Superseded(
                 outboxID: $0, conversationID: snapshot.conversationID, remote: snapshot.remote, supersededBy: id)
         }
+    }
+
+    /// What a person discarded is decided anew: it is due again, or does not differ any more.
+    private static func forgetDiscarded(_ conversationID: String, _ remote: String, _ db: Database) throws {
+        try db.cachedStatement(sql: "UPDATE link_state SET discarded_row = NULL WHERE conversation_id = ? AND remote = ?")
+            .execute(arguments: [conversationID, remote])
     }
 
     /// Rows of members that are not refused any more, because their value has changed or somebody wants them to be sent again.

@@ -124,10 +124,24 @@ extension Store {
         }
     }
 
-    /// When the remote was last read with success.
+    /// The remote was read from beginning to end.
     package func noteRead(_ remote: String, now: Instant) async throws(StoreError) {
         try await write { db in
-            try db.execute(sql: "UPDATE remotes SET last_read_at = ? WHERE name = ?", arguments: [now.iso8601, remote])
+            try db.execute(
+                sql: """
+                    UPDATE remotes SET last_read_at = ?, read_failing_since = NULL, read_error = NULL, read_failures = 0 WHERE name = ?
+                    """, arguments: [now.iso8601, remote])
+        }
+    }
+
+    /// The remote could not be read.
+    package func noteReadFailure(_ remote: String, error: String, now: Instant) async throws(StoreError) {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE remotes SET read_failing_since = coalesce(read_failing_since, ?), read_error = ?, read_failures = read_failures + 1
+                    WHERE name = ?
+                    """, arguments: [now.iso8601, error, remote])
         }
     }
 }

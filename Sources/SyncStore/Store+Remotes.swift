@@ -7,6 +7,8 @@ package struct StoredRemote: Sendable, Equatable {
     package var lastSuccessAt: String?
     /// Conversations that it said it does not know, where nothing has confirmed it.
     package var suspects: Set<String> = []
+    /// How often in a row it could not be read.
+    package var readFailures = 0
 }
 
 extension RemoteGate.ParkCause {
@@ -37,7 +39,7 @@ extension Store {
                 db,
                 sql: """
                     SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at, concurrency, park_cause FROM remotes
+                        last_success_at, concurrency, park_cause, read_failures FROM remotes
                     """)
             let suspects = try Store.suspects(db)
             return Dictionary(
@@ -46,7 +48,7 @@ extension Store {
                     let gate = RemoteGate.Stored(
                         pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[9]),
                         throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[8])
-                    return (name, StoredRemote(gate: gate, lastSuccessAt: row[7], suspects: suspects[name] ?? []))
+                    return (name, StoredRemote(gate: gate, lastSuccessAt: row[7], suspects: suspects[name] ?? [], readFailures: row[10]))
                 })
         }
     }

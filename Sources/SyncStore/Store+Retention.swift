@@ -26,7 +26,7 @@ extension Store {
     /// Looks through one page of the outbox and deletes what may go, with its attempts.
     ///
     /// What always stays: what is not finished; the newest acknowledged row of a conversation at a remote, as long as there is the
-    /// conversation; messages whose timestamp may still be needed.
+    /// conversation; messages whose timestamp may still be needed; a discarded row because of which a remote differs.
     package func prune(_ cut: Retention.Cut) async throws(StoreError) -> PrunedPage {
         try await write { db in
             let page = try Row.fetchAll(
@@ -51,6 +51,8 @@ extension Store {
                         AND (o.state IN ('delivered', 'superseded', 'discarded') AND (o.id <= ?3 OR o.finished_at < ?4)
                             OR o.state IN ('dead', 'uncertain') AND o.finished_at < ?6)
                         AND (o.payload <> 'message' OR o.updated_at <= ?5)
+                        AND (o.state <> 'discarded'
+                            OR o.id NOT IN (SELECT discarded_row FROM link_state WHERE discarded_row IS NOT NULL))
                         AND (o.state <> 'delivered'
                             OR EXISTS (
                                 SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote

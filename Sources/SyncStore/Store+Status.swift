@@ -5,20 +5,45 @@ import SyncCore
 package struct RemoteStatus: Sendable, Equatable {
     package var name: String
     package var pending = 0
+    /// Since when the remote differs from what is wanted, of everything that waits to be planned, waits to be sent or is on its way. A newer
+    /// row for the same conversation does not begin anew.
     package var oldestPendingAt: String?
     package var inFlight = 0
     package var retrying = 0
     package var held = 0
     package var dead = 0
     package var uncertain = 0
+    /// Conversations that differ although nothing is due, because a person discarded their row.
+    package var discarded = 0
+    /// Why the row that failed last, of those that are tried again, failed.
+    package var retryError: String?
     package var gate = RemoteGate.Stored()
     package var lastSuccessAt: String?
     package var lastFailureAt: String?
     package var lastError: String?
+    package var reads = ReadHealth()
 
     package init(name: String) {
         self.name = name
     }
+
+    /// What `last_error` says is true of the present: nothing was acknowledged since.
+    package var presentError: String? {
+        guard let lastFailureAt, lastSuccessAt.map({ $0 < lastFailureAt }) ?? true else { return nil }
+        return lastError
+    }
+}
+
+/// How reading a remote goes.
+package struct ReadHealth: Sendable, Equatable {
+    /// When it was last read from beginning to end.
+    package var lastReadAt: String?
+    /// Since when, and why, and how often in a row it fails; nil while it does not.
+    package var failingSince: String?
+    package var error: String?
+    package var failures = 0
+
+    package init() {}
 }
 
 /// The newest run as it is stored.
@@ -36,6 +61,10 @@ package struct StoreStatus: Sendable, Equatable {
     package var lastRun: StoredRun?
     /// Entries of the change feed and the message feed that no run has processed.
     package var unplanned: Int
+    /// The first of them.
+    package var unplannedSince: String?
+    /// Who runs, or did last; nil where no service has worked with the database yet.
+    package var service: StoredService?
     /// Rows that the brake holds, and since when.
     package var heldByBrake = 0
     package var heldByBrakeSince: String?
@@ -58,69 +87,120 @@ package struct StoreStatus: Sendable, Equatable {
 }
 
 extension Store {
-    /// Counts over unfinished rows only: the cost does not depend on how much has been delivered.
-    package func status(of names: [String]) async throws(StoreError) -> StoreStatus {
+    /// Counts over unfinished rows and feeds only: the cost does not depend on how much has been delivered.
+    /// - Parameter participations: remotes that are shown even where there is nothing to say about them.
+    package func status(of participations: [RemoteParticipation]) async throws(StoreError) -> StoreStatus {
         try await read { db in
-            var byName = Dictionary(uniqueKeysWithValues: names.map { ($0, RemoteStatus(name: $0)) })
-            let counts = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT remote, state, count(*), min(created_at), sum(attempts > 0) FROM outbox
-                    WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') GROUP BY remote, state
-                    """)
-            for row in counts {
-                let name: String = row[0]
-                var status = byName[name] ?? RemoteStatus(name: name)
-                status.take(state: row[1], count: row[2], oldest: row[3], tried: row[4])
-                byName[name] = status
+            var byName = Dictionary(uniqueKeysWithValues: participations.map { ($0.name, RemoteStatus(name: $0.name)) })
+            try Store.addRows(to: &byName, db)
+            try Store.addRemotes(to: &byName, db)
+            for remote in participations {
+                guard let since = try Store.unplannedSince(remote, db) else { continue }
+                byName[remote.name]?.waits(since: since)
             }
-            let remotes = try Row.fetchAll(
+            var status = StoreStatus(remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: 0)
+            status.service = try Store.service(db)
+            try Store.addChanges(to: &status, db)
+            try Store.addHolds(to: &status, db)
+            (status.putAside, status.unreadable) = try Store.putAside(db)
+            return status
+        }
+    }
+
+    private static func addRows(to byName: inout [String: RemoteStatus], _ db: Database) throws {
+        let counts = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT remote, state, count(*), min(coalesce(differs_since, created_at)), sum(attempts > 0) FROM outbox
+                WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') GROUP BY remote, state
+                """)
+        for row in counts {
+            let name: String = row[0]
+            byName[name, default: RemoteStatus(name: name)].take(state: row[1], count: row[2], oldest: row[3], tried: row[4])
+        }
+        for name in byName.filter({ $0.value.retrying > 0 }).keys {
+            byName[name]?.retryError = try String.fetchOne(
                 db,
                 sql: """
-                    SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at, last_failure_at, last_error, concurrency, park_cause FROM remotes
-                    """)
-            for row in remotes {
-                guard var status = byName[row[0]] else { continue }
-                status.gate = RemoteGate.Stored(
-                    pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[11]),
-                    throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[10])
-                status.lastSuccessAt = row[7]
-                status.lastFailureAt = row[8]
-                status.lastError = row[9]
-                byName[row[0]] = status
-            }
-            let unplanned =
-                try Int.fetchOne(
-                    db,
-                    sql:
-                        "SELECT (SELECT count(*) FROM change_feed WHERE deferred <> 2) + (SELECT count(*) FROM message_feed WHERE remote = '')"
-                ) ?? 0
-            let braked = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT count(*), min(created_at) FROM outbox
-                    WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'held' AND held_by = 'brake'
-                    """)
-            let ends = try Row.fetchAll(
-                db, sql: "SELECT remote, count(*) FROM link_state WHERE braked_at IS NOT NULL GROUP BY remote ORDER BY remote")
-            let refused = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT remote, refused_members, count(*) FROM outbox
-                    WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'dead' AND refused_members IS NOT NULL
-                    GROUP BY remote, refused_members ORDER BY remote, refused_members
-                    """
-            ).map { row in
-                let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
-                return StoreStatus.RefusedMembers(remote: row[0], members: members, rows: row[2])
-            }
-            let (putAside, unreadable) = try Store.putAside(db)
-            return StoreStatus(
-                remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: unplanned,
-                heldByBrake: braked?[0] ?? 0, heldByBrakeSince: braked?[1], refused: refused,
-                heldEnds: ends.reduce(0) { $0 + ($1[1] as Int) }, heldEndsAt: ends.map { $0[0] }, putAside: putAside, unreadable: unreadable
-            )
+                    SELECT last_error FROM outbox
+                    WHERE remote = ? AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND attempts > 0
+                    ORDER BY updated_at DESC LIMIT 1
+                    """, arguments: [name])
+        }
+        let discarded = try Row.fetchAll(
+            db, sql: "SELECT remote, count(*) FROM link_state WHERE discarded_row IS NOT NULL GROUP BY remote")
+        for row in discarded { byName[row[0]]?.discarded = row[1] }
+    }
+
+    private static func addRemotes(to byName: inout [String: RemoteStatus], _ db: Database) throws {
+        let remotes = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
+                    last_success_at, last_failure_at, last_error, concurrency, park_cause,
+                    last_read_at, read_failing_since, read_error, read_failures
+                FROM remotes
+                """)
+        for row in remotes {
+            guard var status = byName[row[0]] else { continue }
+            status.gate = RemoteGate.Stored(
+                pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[11]),
+                throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[10])
+            (status.lastSuccessAt, status.lastFailureAt, status.lastError) = (row[7], row[8], row[9])
+            (status.reads.lastReadAt, status.reads.failingSince, status.reads.error) = (row[12], row[13], row[14])
+            status.reads.failures = row[15]
+            byName[row[0]] = status
+        }
+    }
+
+    /// Since when something waits to be planned for a remote. What concerns every remote concerns one with links where there is a link.
+    private static func unplannedSince(_ remote: RemoteParticipation, _ db: Database) throws -> String? {
+        if remote.receivesMessages {
+            return try String.fetchOne(db, sql: "SELECT min(since) FROM message_feed WHERE remote IN ('', ?)", arguments: [remote.name])
+        }
+        let takesPart = "EXISTS (SELECT 1 FROM links l WHERE l.conversation_id = f.conversation_id AND l.remote = ?1)"
+        return try String.fetchOne(
+            db,
+            sql: """
+                SELECT min(f.since) FROM change_feed f
+                WHERE f.deferred <> 2 AND (f.remote = ?1 OR (f.remote = '' AND \(remote.needsLink ? takesPart : "1")))
+                """, arguments: [remote.name])
+    }
+
+    private static func addChanges(to status: inout StoreStatus, _ db: Database) throws {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT count(*), min(since) FROM (
+                    SELECT since FROM change_feed WHERE deferred <> 2 UNION ALL SELECT since FROM message_feed WHERE remote = '')
+                """)
+        status.unplanned = row?[0] ?? 0
+        status.unplannedSince = row?[1]
+    }
+
+    private static func addHolds(to status: inout StoreStatus, _ db: Database) throws {
+        let braked = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT count(*), min(created_at) FROM outbox
+                WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'held' AND held_by = 'brake'
+                """)
+        status.heldByBrake = braked?[0] ?? 0
+        status.heldByBrakeSince = braked?[1]
+        let ends = try Row.fetchAll(
+            db, sql: "SELECT remote, count(*) FROM link_state WHERE braked_at IS NOT NULL GROUP BY remote ORDER BY remote")
+        status.heldEnds = ends.reduce(0) { $0 + ($1[1] as Int) }
+        status.heldEndsAt = ends.map { $0[0] }
+        status.refused = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT remote, refused_members, count(*) FROM outbox
+                WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND state = 'dead' AND refused_members IS NOT NULL
+                GROUP BY remote, refused_members ORDER BY remote, refused_members
+                """
+        ).map { row in
+            let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
+            return StoreStatus.RefusedMembers(remote: row[0], members: members, rows: row[2])
         }
     }
 
@@ -182,13 +262,19 @@ extension Store {
 }
 
 extension RemoteStatus {
+    fileprivate mutating func waits(since moment: String?) {
+        oldestPendingAt = [oldestPendingAt, moment].compactMap { $0 }.min()
+    }
+
     fileprivate mutating func take(state: String, count: Int, oldest: String?, tried: Int) {
         switch OutboxState(rawValue: state) {
         case .pending:
             pending = count
-            oldestPendingAt = oldest
+            waits(since: oldest)
             retrying = tried
-        case .sending: inFlight = count
+        case .sending:
+            inFlight = count
+            waits(since: oldest)
         case .held: held = count
         case .dead: dead = count
         case .uncertain: uncertain = count

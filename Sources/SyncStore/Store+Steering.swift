@@ -180,6 +180,7 @@ extension Store {
         switch effect {
         case .drop:
             try discard(id, because: "discarded by hand", time: time, db)
+            if row[2] == PayloadKind.state.rawValue, row[7] == false { try noteDiscarded(id, row[4], row[5], db) }
         case .sendNow:
             // Its age counts anew: it was not tried while it was held.
             try db.execute(
@@ -206,6 +207,13 @@ extension Store {
         try db.execute(
             sql: "UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ? WHERE id = ?",
             arguments: [reason, time, time, id])
+    }
+
+    /// The remote differs from now on, and nothing is due.
+    private static func noteDiscarded(_ id: Int64, _ conversationID: String, _ remote: String, _ db: Database) throws {
+        try db.execute(
+            sql: "UPDATE link_state SET discarded_row = ? WHERE conversation_id = ? AND remote = ?",
+            arguments: [id, conversationID, remote])
     }
 
     private static func changeRecord(

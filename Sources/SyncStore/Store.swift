@@ -14,10 +14,15 @@ package final class Store: Sendable {
     package enum Access: Sendable {
         /// Creates the file and brings the schema up to date.
         case migrating
+        /// The same, for the service: no second one may work with the file at the same time.
+        case serving
         /// Reads and writes an existing, current schema.
         case existing
         /// Reads only.
         case reading
+
+        /// Whether the schema may be changed.
+        var migrates: Bool { self == .migrating || self == .serving }
     }
 
     /// How long a statement waits for the application's write lock before it gives up.
@@ -38,7 +43,7 @@ package final class Store: Sendable {
 
     package init(path: String, access: Access) throws(StoreError) {
         self.path = path
-        if access != .migrating, !FileManager.default.fileExists(atPath: path) { throw .missing(path: path) }
+        if !access.migrates, !FileManager.default.fileExists(atPath: path) { throw .missing(path: path) }
         var configuration = Configuration()
         configuration.label = "convosync.store"
         configuration.readonly = access == .reading
@@ -49,7 +54,7 @@ package final class Store: Sendable {
         configuration.prepareDatabase { db in
             guard access != .reading else { return }
             // Only a file without pages can be told to give freed ones back in small steps; later it takes a VACUUM (docs/schema.md).
-            if access == .migrating, try Int.fetchOne(db, sql: "PRAGMA page_count") == 0 {
+            if access.migrates, try Int.fetchOne(db, sql: "PRAGMA page_count") == 0 {
                 try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             }
             try db.execute(sql: "PRAGMA journal_mode = WAL")
@@ -58,16 +63,18 @@ package final class Store: Sendable {
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
-        if access == .migrating { Store.createFile(path) }
+        if access.migrates { Store.createFile(path) }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
         } catch {
             throw StoreError(error, path: path)
         }
+        // Before the schema is changed under a service that is at work.
+        if access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) { throw .inUse(by: Store.serviceText(queue)) }
         (backupPath, migrationCounts) = try Store.prepareSchema(queue, access, path: path)
         files = StoreFiles(path, withLog: access != .reading)
         // A checkpoint that a crash interrupted would hide what else is written to the file.
-        if access == .migrating, !files.isSettled { try checkpoint() }
+        if access.migrates, !files.isSettled { try checkpoint() }
     }
 
     private func checkpoint() throws(StoreError) {
@@ -105,7 +112,7 @@ package final class Store: Sendable {
             guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
             let missing = migrator.migrations.filter { !applied.contains($0) }
             guard let first = missing.first else { return (nil, []) }
-            guard access == .migrating else { throw StoreError.olderSchema(missing: missing) }
+            guard access.migrates else { throw StoreError.olderSchema(missing: missing) }
             let backup = isNew ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
             try migrator.migrate(queue)
             return (backup, try queue.read { db in try MigrationCount.ofRows(db, in: missing) })

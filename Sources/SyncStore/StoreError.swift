@@ -4,6 +4,8 @@ import GRDB
 package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file is not there and this command does not create it.
     case missing(path: String)
+    /// Another service works with the file; who that is, where it is known.
+    case inUse(by: String?)
     /// The file or its directory cannot be opened or written.
     case cannotOpen(path: String, detail: String)
     /// Another process holds the write lock longer than the busy timeout.
@@ -26,6 +28,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .missing(let path):
             "there is no database at \(path); `convosync migrate` creates it, or correct database.path"
+        case .inUse(let service):
+            "another convosync service works with this database already\(service.map { ": \($0)" } ?? ""); stop it first, or use `convosync sync` for one run beside it"
         case .cannotOpen(let path, let detail):
             "cannot open the database at \(path): \(detail); check that the directory exists and that this user may write it"
         case .locked:

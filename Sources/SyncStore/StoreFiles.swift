@@ -35,7 +35,7 @@ final class StoreFiles: Sendable {
         }
 
         /// The number under which this process has a file open (proc(5), /proc/pid/fd).
-        private static func descriptor(of path: String) -> Int32? {
+        static func descriptor(of path: String) -> Int32? {
             guard let folder = opendir("/proc/self/fd") else { return nil }
             defer { closedir(folder) }
             let wanted = path.utf8.map { CChar(bitPattern: $0) }
@@ -106,6 +106,14 @@ final class StoreFiles: Sendable {
 
     /// What the content is told apart by: blocks of this size, and so many of them.
     private static let (blockSize, blockLimit): (Int64, Int64) = (4096, 512)
+
+    /// Takes the lock that one service at a time holds, for as long as the connection lives: flock(2) on the connection's own descriptor,
+    /// which the kernel gives back whatever ends the process, and which SQLite's own locks (fcntl(2)) know nothing of.
+    /// - Returns: false when another process holds it. True as well where such a lock is not to be had.
+    static func lock(_ path: String) -> Bool {
+        guard let descriptor = File.descriptor(of: path) else { return true }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+    }
 
     /// After the first read transaction: before it, SQLite has not opened the log.
     /// - Parameter withLog: whether this connection writes. The log of one that only reads may come and go with others.

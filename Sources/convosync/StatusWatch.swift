@@ -42,11 +42,8 @@ struct StatusWatch {
     }
 
     private func look(at store: Store) async throws -> [String] {
-        var status = try await store.status(of: configuration.enabledRemotes.map(\.name))
-        status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
-        let now = SystemClock.now()
-        let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
-        return [Terminal.paint("\(now.iso8601)  \(store.path)  (Ctrl-C ends)", .dim), ""] + StatusView.lines(status, gates, now: now)
+        let view = try await StatusView(store, configuration)
+        return [Terminal.paint("\(view.now.iso8601)  \(store.path)  (Ctrl-C ends)", .dim), ""] + view.lines
     }
 
     /// From the top left corner, each line up to its end; what is below is erased. A picture that is too high loses its end.

@@ -17,7 +17,7 @@ import Testing
             let fields: Set<String> = [
                 "pending", "oldest_pending_at", "oldest_pending_age_s", "in_flight", "retrying", "held", "dead", "uncertain", "breaker",
                 "breaker_open_until", "parked_at", "park_reason", "paused_at", "throttled_until", "last_success_at", "last_failure_at",
-                "last_error", "concurrency", "concurrency_max", "rate",
+                "last_error", "concurrency", "concurrency_max", "rate", "state", "discarded", "reads",
             ]
             for (name, remote) in remotes { #expect(Set(remote.object?.keys.map { $0 } ?? []) == fields, "\(name)") }
             #expect(remotes["vg"]?["pending"] == 1)
@@ -25,6 +25,7 @@ import Testing
             #expect(remotes["vg"]?["last_error"]?.string != nil)
             #expect(remotes["voicebot"]?["pending"] == 0)
             #expect(remotes["voicebot"]?["last_success_at"]?.string != nil)
+            #expect(status["service"]?["running"] == false)
             let run = try #require(status["last_run"])
             for name in ["id", "cause", "started_at", "finished_at", "examined", "planned", "delivered", "put_back", "dead", "error"] {
                 #expect(run[name] != nil, "last_run.\(name)")

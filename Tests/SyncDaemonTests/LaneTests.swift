@@ -200,13 +200,14 @@ import Testing
         let failing = try await bench.engine { _ in HTTPReply(status: 503) }
         _ = await failing.run(cause: "request")
         await failing.stop(within: .zero)
-        #expect(try await bench.store.status(of: ["vg"]).remotes.first?.gate.concurrency == 1)
+        #expect(try await bench.store.status(of: bench.configuration.remotes.map(\.participation)).remotes.first?.gate.concurrency == 1)
         try bench.write("UPDATE outbox SET due_at = created_at")
         let answering = try await bench.engine()
         _ = await answering.run(cause: "request")
         _ = await answering.finishCalls()
         #expect(try bench.texts("SELECT DISTINCT state FROM outbox") == ["delivered"])
-        #expect(try await bench.store.status(of: ["vg"]).remotes.first?.gate == RemoteGate.Stored())
+        #expect(
+            try await bench.store.status(of: bench.configuration.remotes.map(\.participation)).remotes.first?.gate == RemoteGate.Stored())
         await answering.stop(within: .zero)
         bench.close()
     }

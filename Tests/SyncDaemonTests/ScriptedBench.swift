@@ -57,7 +57,7 @@ struct ScriptedBench {
     let store: Store
     let calls = Calls()
     let log = Lines()
-    private let configuration: SyncDaemon.Configuration
+    let configuration: SyncDaemon.Configuration
 
     /// - Parameter remote: the name, which is the kind, of the one remote; `keys` are added to its table.
     init(_ remote: String = "vg", _ keys: String = "", stall: String = "2s", conversations: Int = 3) async throws {

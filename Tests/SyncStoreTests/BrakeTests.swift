@@ -99,7 +99,7 @@ import Testing
                 '{"status":{"ours":"open","theirs":"open","held":"open"},"title":{"ours":null,"theirs":null,"held":null}}';
             UPDATE outbox SET state = 'delivered';
             UPDATE conversations SET status = 'closed';
-            INSERT OR IGNORE INTO change_feed SELECT id, 'vg', 'now', 0 FROM conversations;
+            INSERT OR IGNORE INTO change_feed (conversation_id, remote, changed_at) SELECT id, 'vg', 'now' FROM conversations;
             """)
         let survey = try await survey(bench)
         #expect(survey.reach == .init(touched: 1100, finished: 1100))
@@ -117,7 +117,7 @@ import Testing
         try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c1'")
         try await bench.plan()
         #expect(try await bench.claim("vg").map(\.conversationID) == ["c1"])
-        let status = try await bench.store.status(of: ["vg"])
+        let status = try await bench.store.status(of: [.named("vg")])
         #expect(status.heldByBrake == 15)
         #expect(status.heldByBrakeSince == Bench.start.iso8601)
     }

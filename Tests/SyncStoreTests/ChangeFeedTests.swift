@@ -143,7 +143,8 @@ import Testing
 
     @Test func `a change wakes an entry that waits for a call in flight`() throws {
         let bench = try bench()
-        try bench.write("INSERT INTO change_feed VALUES ('c1', 'vg', '2026-03-01T12:00:00Z', 1)")
+        try bench.write(
+            "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES ('c1', 'vg', '2026-03-01T12:00:00Z', 1)")
         try bench.write("UPDATE links SET agent_id = 'x' WHERE conversation_id = 'c1' AND remote = 'vg'")
         #expect(try bench.feed() == ["c1|vg|0"])
     }

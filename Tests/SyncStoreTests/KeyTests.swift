@@ -111,7 +111,7 @@ import Testing
                 "good|vg|delivered", "good|voicebot|delivered",
             ])
         #expect(try bench.lines("SELECT message_id FROM outbox WHERE remote = 'fin'") == ["m1"])
-        let status = try await bench.store.status(of: ["vg"])
+        let status = try await bench.store.status(of: [.named("vg")])
         #expect(status.putAside == Self.unusable.count * 3)
         #expect(status.unplanned == 0)
         #expect(status.unreadable.contains { $0.hex == "610062" && $0.problem == "conversations.id contains a NUL character" })
@@ -137,7 +137,7 @@ import Testing
         try await bench.plan()
         #expect(try bench.lines("SELECT message_id FROM outbox WHERE remote = 'fin' ORDER BY 1") == ["x", "y"])
         #expect(try bench.lines("SELECT conversation_id FROM outbox WHERE remote = 'helpdesk' ORDER BY 1") == ["d", "e"])
-        #expect(try await bench.store.status(of: ["fin"]).putAside == 0)
+        #expect(try await bench.store.status(of: [.named("fin")]).putAside == 0)
     }
 
     @Test(arguments: ["610062", "C328"])

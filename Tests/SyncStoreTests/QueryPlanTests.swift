@@ -199,7 +199,7 @@ import Testing
     @Test func `the status of all remotes reads unfinished rows only`() async throws {
         let bench = try await bench()
         let plans = try await plans(bench, of: "outbox") {
-            _ = try await bench.store.status(of: ["vg"])
+            _ = try await bench.store.status(of: [.named("vg")])
             _ = try await bench.store.remainder(of: ["vg"])
         }
         #expect(plans.count == 4)

@@ -114,7 +114,8 @@ import Testing
         try bench.addConversations("c1", "c2")
         try await bench.plan()
         _ = try await bench.claim("vg", 1)
-        try bench.write("INSERT INTO change_feed VALUES ('c1', 'vg', 'x', 1), ('c2', 'vg', 'x', 1)")
+        try bench.write(
+            "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES ('c1', 'vg', 'x', 1), ('c2', 'vg', 'x', 1)")
         try await bench.store.repair(now: Bench.start, farthestDue: .days(3))
         #expect(try bench.feed() == ["c1|vg|1", "c2|vg|0"])
     }

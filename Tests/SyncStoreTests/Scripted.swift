@@ -22,6 +22,11 @@ extension RemoteParticipation {
         return copy
     }
 
+    /// As a configuration would describe it.
+    static func named(_ name: String) -> RemoteParticipation {
+        [.voicebot, .helpdesk, .fin].first { $0.name == name } ?? vg.with { $0.name = name }
+    }
+
     var disabled: RemoteParticipation { with { $0.isEnabled = false } }
 }
 

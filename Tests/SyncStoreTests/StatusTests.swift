@@ -13,7 +13,7 @@ import Testing
         try await bench.plan()
         for (index, state) in states.enumerated() {
             try bench.write(
-                "UPDATE outbox SET state = ?, attempts = ?, created_at = ?, last_error = ? WHERE id = ?",
+                "UPDATE outbox SET state = ?1, attempts = ?2, created_at = ?3, differs_since = ?3, last_error = ?4 WHERE id = ?5",
                 [state.rawValue, index % 2, (Bench.start + .minutes(Int64(index))).iso8601, "HTTP 42\(index): Bad Title", index + 1])
         }
         return bench
@@ -30,7 +30,7 @@ import Testing
         try bench.addConversations("c9")
         try await bench.plan(now: Bench.start + .hours(1))
         try bench.write("UPDATE outbox SET attempts = 2 WHERE id = 9")
-        let status = try await bench.store.status(of: ["vg", "voicebot"])
+        let status = try await bench.store.status(of: [.named("vg"), .named("voicebot")])
         #expect(status.remotes.map(\.name) == ["vg", "voicebot"])
         let vg = try #require(status.remotes.first)
         #expect([vg.pending, vg.retrying, vg.inFlight, vg.held, vg.dead, vg.uncertain] == [2, 1, 1, 1, 1, 1])
@@ -49,7 +49,7 @@ import Testing
         let claimed = try await bench.claimOne("vg")
         try await bench.finish(claimed, DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401: expired"))
         try bench.write("UPDATE remotes SET parked_at = ?, park_reason = 'HTTP 401'", [Bench.start.iso8601])
-        let vg = try #require(try await bench.store.status(of: ["vg"]).remotes.first)
+        let vg = try #require(try await bench.store.status(of: [.named("vg")]).remotes.first)
         #expect(vg.lastError == "HTTP 401: expired")
         #expect(vg.lastFailureAt == Bench.start.iso8601)
         #expect(vg.lastSuccessAt == nil)
@@ -65,7 +65,7 @@ import Testing
         let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(90), gate: gate)
         _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
         #expect(try await bench.store.storedRemotes()["vg"]?.gate == gate)
-        #expect(try await bench.store.status(of: ["vg"]).remotes.first?.gate == gate)
+        #expect(try await bench.store.status(of: [.named("vg")]).remotes.first?.gate == gate)
     }
 
     @Test func `every resume tells its moment, also of a remote that is not paused`() async throws {
@@ -87,10 +87,10 @@ import Testing
 
     @Test func `what waits to be planned is counted`() async throws {
         let bench = try await bench()
-        #expect(try await bench.store.status(of: ["vg"]).unplanned == 0)
+        #expect(try await bench.store.status(of: [.named("vg")]).unplanned == 0)
         try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c1', 'c2')")
         try bench.addMessage("m1", of: "c1")
-        #expect(try await bench.store.status(of: ["vg"]).unplanned == 3)
+        #expect(try await bench.store.status(of: [.named("vg")]).unplanned == 3)
     }
 
     @Test func `the newest run is shown with its counts`() async throws {

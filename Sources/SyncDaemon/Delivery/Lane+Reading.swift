@@ -69,6 +69,8 @@ extension Lane {
         wakeSignal.wake()
         if gateChanged { start(run: run) }
         if let body { return .body(body) }
+        // A call that the stop cut off says nothing about the remote.
+        if isStopping { return .held(until: nil) }
         let reason = outcome.error ?? outcome.outcome.rawValue
         if outcome.absence == .route { return .noRoute(reason: reason) }
         switch outcome.outcome {

@@ -57,7 +57,7 @@ package actor SyncEngine {
             store: parts.store, processID: processID, log: parts.log, patience: patience, now: parts.now,
             inbound: { planner.inbound(now: $0) })
         let reporter = DeliveryReporter(log: parts.log, repeats: configuration.log.repeats, tally: parts.tally, now: parts.now)
-        let inboundReporter = InboundReporter(log: parts.log, tally: parts.tally)
+        let inboundReporter = InboundReporter(log: parts.log, tally: parts.tally, now: parts.now)
         var transports: [any HTTPTransport] = []
         let lanes = configuration.enabledRemotes.map { remote in
             let transport = parts.makeTransport(remote.limits)
@@ -119,7 +119,9 @@ package actor SyncEngine {
         if !configuration.brake.isEnabled { _ = try await parts.store.releaseEnds(OutboxFilter(), dryRun: false, now: parts.now()) }
         let stored = try await parts.store.storedRemotes()
         for lane in lanes {
-            if let remote = stored[lane.remote.name] { await lane.restore(remote) }
+            guard let remote = stored[lane.remote.name] else { continue }
+            await lane.restore(remote)
+            inboundReporter.restore(lane.remote.name, failures: remote.readFailures)
         }
         hasBegun = true
     }
@@ -292,6 +294,7 @@ package actor SyncEngine {
     private func report(_ summary: Summary, cause: String, startedAt: Instant) {
         let counts = summary.counts
         reporter.reportRepeats()
+        inboundReporter.reportRepeats()
         parts.tally.count(summary, from: startedAt, to: parts.now())
         // A run that found nothing to do is of no interest.
         let isQuiet = counts == RunCounts() && summary.error == nil
@@ -314,11 +317,13 @@ package actor SyncEngine {
         for transport in transports { await transport.shutdown() }
         await LaneBarrier.wait(for: lanes, limit: .seconds(5), now: parts.now)
         reporter.reportRepeats(all: true)
+        inboundReporter.reportRepeats(all: true)
     }
 
     /// Writes the counts of failures that were not written one by one, as far as their minute is over.
     package func reportRepeats() {
         reporter.reportRepeats()
+        inboundReporter.reportRepeats()
     }
 
     /// For `sync --drain`: no lane waits for its gate beyond that moment.

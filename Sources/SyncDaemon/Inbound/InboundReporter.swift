@@ -8,7 +8,10 @@ package final class InboundReporter: Sendable {
     /// Remote and word that were reported as unmapped already: once is enough, `explain` shows the rest.
     private let reportedWords = Mutex<Set<String>>([])
     /// Remotes whose last read failed.
-    private let failing = Mutex<Set<String>>([])
+    private let failing = Mutex<[String: Failing]>([:])
+    /// Objects that cannot be read for one reason: the first is written, the others are counted.
+    private let repeats = Mutex(RepeatCounter(limit: 1))
+    private let now: @Sendable () -> Instant
 
     /// Objects that several conversations link to, as they were reported last.
     private let shared = Mutex<Set<SharedObject>>([])
@@ -18,9 +21,16 @@ package final class InboundReporter: Sendable {
 
     private let tally: DeliveryTally
 
-    package init(log: EventLog, tally: DeliveryTally = DeliveryTally()) {
+    private struct Failing {
+        /// In a row.
+        var count = 0
+        var isReported = false
+    }
+
+    package init(log: EventLog, tally: DeliveryTally = DeliveryTally(), now: @escaping @Sendable () -> Instant = SystemClock.now) {
         self.log = log
         self.tally = tally
+        self.now = now
     }
 
     func report(_ result: InboxResult) {
@@ -96,29 +106,65 @@ package final class InboundReporter: Sendable {
             .with("word", result.verdict.word).with("reason", result.verdict.rule)
     }
 
+    /// - Parameter failure: nil for a remote that was read from beginning to end.
     func reportRead(_ remote: String, failure: String?) {
-        let isFailing = failing.withLock { failing in
-            failure == nil ? failing.remove(remote) != nil : !failing.insert(remote).inserted
+        tally.countRead(remote, hasFailed: failure != nil)
+        guard let failure else {
+            guard let former = failing.withLock({ $0.removeValue(forKey: remote) }) else { return }
+            log.write(LogEvent("poll.recovered", level: .notice).with("remote", remote).with("failures", former.count))
+            return
         }
-        if let failure, !isFailing {
-            log.write(
-                LogEvent("poll.failed", level: .warning).with("remote", remote).with("error", failure)
-                    .with("hint", "tried again with growing pauses; what changed at \(remote) is not seen until then"))
-        } else if failure == nil, isFailing {
-            log.write(LogEvent("poll.recovered", level: .notice).with("remote", remote))
+        // The rest is counted: in poll.recovered, in the state event and in `status`.
+        let isFirst = failing.withLock { failing in
+            failing[remote, default: Failing()].count += 1
+            defer { failing[remote]?.isReported = true }
+            return failing[remote]?.isReported == false
         }
+        guard isFirst else { return }
+        log.write(
+            LogEvent("poll.failed", level: .warning).with("remote", remote).with("error", failure)
+                .with("hint", "read again with growing pauses; what changes at \(remote) is not seen until then"))
     }
 
-    /// One object that cannot be read says nothing about the others. Reported once until the program starts anew.
+    /// A remote whose reads failed before the start: its recovery is news, and so is that it fails still.
+    func restore(_ remote: String, failures: Int) {
+        guard failures > 0 else { return }
+        failing.withLock { $0[remote] = Failing(count: failures) }
+    }
+
+    /// Reading ended because the database failed; the remote has nothing to do with it.
+    func reportPostponed(_ remote: String, error: String) {
+        log.write(
+            LogEvent("poll.postponed", level: .notice).with("remote", remote).with("error", error)
+                .with("hint", "the database, not the remote; reading is repeated soon"))
+    }
+
+    /// One object that cannot be read says nothing about the others. Each is reported once until the program starts again; of many that
+    /// cannot be read for the same reason, the first is named and the rest is counted.
     func reportUnreadable(_ object: ReadRequest, remote: String, reason: String, hint: String? = nil) {
         let isNew = unreadable.withLock { known in
             known.count < InboundReporter.rememberedObjects
                 && known.insert(ExactText("\(remote)\u{0}\(object.remoteID)\u{0}\(object.agentID ?? "")")).inserted
         }
         guard isNew else { return }
+        let kind = RepeatCounter.Kind(remote: remote, outcome: "unreadable", status: nil, error: reason)
+        let (isWritten, summary) = repeats.withLock { $0.take(kind, error: reason, now: now()) }
+        if let summary { report(summary) }
+        guard isWritten else { return }
         log.write(
             LogEvent("poll.unreadable", level: .warning).with("remote", remote).with("object", object.remoteID).with("error", reason)
                 .with("hint", hint))
+    }
+
+    /// Writes what was counted instead of written, of minutes that are over or of all.
+    func reportRepeats(all: Bool = false) {
+        for summary in repeats.withLock({ $0.takeSummaries(now: now(), all: all) }) { report(summary) }
+    }
+
+    private func report(_ summary: RepeatCounter.Summary) {
+        log.write(
+            LogEvent("poll.unreadable", level: .warning).with("remote", summary.kind.remote).with("error", summary.error)
+                .with("repeats", summary.repeats).with("since", summary.since.iso8601))
     }
 
     /// Objects that several conversations link to, all that there are at the moment. Each is reported once, and again when it has been

@@ -102,13 +102,21 @@ package actor Poller {
             end(hasNews || looksAgain || isLeft)
         } catch Interruption.held(let until) {
             end(schedule.held(until: until, now: now()))
-        } catch {
-            if case Interruption.failed(let reason) = error {
-                reporter.reportRead(remote.name, failure: reason)
-            } else {
-                reporter.reportRead(remote.name, failure: "\(error)")
-            }
+        } catch Interruption.failed(let reason) {
+            reporter.reportRead(remote.name, failure: reason)
+            await noteFailure(reason)
             end(schedule.failed(now: now()))
+        } catch {
+            reporter.reportPostponed(remote.name, error: "\(error)")
+            end(schedule.failed(now: now()))
+        }
+    }
+
+    private func noteFailure(_ reason: String) async {
+        do {
+            try await store.noteReadFailure(remote.name, error: reason, now: now())
+        } catch {
+            reporter.reportPostponed(remote.name, error: "\(error)")
         }
     }
 
@@ -179,15 +187,19 @@ package actor Poller {
         var missing: [CompletedRead] = []
         /// Whether the remote has shown any object: then the URL is right.
         var hasFound = false
+        /// Why the remote's answers about objects say nothing.
+        var unreadable: [String] = []
+        var failed: [ReadRequest] = []
         var failure: String?
         var hold: Interruption?
     }
 
     private enum Reading: Sendable {
-        /// A body came; what it says, if it is a report about the object.
-        case found(CompletedRead, Report?)
-        /// There is no use in asking again.
-        case refused(CompletedRead)
+        case found(CompletedRead, Report)
+        /// A body came that says nothing about the object.
+        case unreadable(CompletedRead, reason: String)
+        /// There is no use in asking again. No reason: planning reports it.
+        case refused(CompletedRead, reason: String?)
         /// The remote says that there is no such object.
         case missing(CompletedRead)
         case failed(ReadRequest, reason: String)
@@ -205,6 +217,9 @@ package actor Poller {
         var hasFailures = false
         var hasFound = false
         var missing: [CompletedRead] = []
+        // What was told of the objects that answered with a body or a refusal.
+        var understood = 0
+        var unreadable: [String] = []
         var rest = objects[...]
         // What may be a former state is read once more at once, and then believed.
         var wasReadAgain: Set<ReadRequest> = []
@@ -216,6 +231,8 @@ package actor Poller {
             reporter.report(results)
             try await store.endReadRequests(batch.answered, of: remote.name)
             hasFound = hasFound || batch.hasFound
+            understood += batch.reports.count
+            unreadable += batch.unreadable
             missing += batch.missing
             if hasFound {
                 try await leave(missing)
@@ -228,6 +245,10 @@ package actor Poller {
             guard let failure = batch.failure else { continue }
             if batch.answered.isEmpty, batch.missing.isEmpty { throw Interruption.failed(failure) }
             hasFailures = true
+            for object in batch.failed { reporter.reportUnreadable(object, remote: remote.name, reason: failure) }
+        }
+        if understood == 0, unreadable.count > 1, let reason = unreadable.last {
+            throw Interruption.failed("none of \(unreadable.count) objects can be read: \(reason)")
         }
         guard missing.count > 1 else {
             try await leave(missing)
@@ -258,13 +279,18 @@ package actor Poller {
                 case .found(let read, let report):
                     batch.hasFound = true
                     batch.answered.append(read)
-                    if let report { batch.reports.append(report) }
-                case .refused(let read):
+                    batch.reports.append(report)
+                case .unreadable(let read, let reason):
+                    batch.hasFound = true
                     batch.answered.append(read)
+                    batch.unreadable.append(reason)
+                case .refused(let read, let reason):
+                    batch.answered.append(read)
+                    if let reason { batch.unreadable.append(reason) }
                 case .missing(let read):
                     batch.missing.append(read)
                 case .failed(let object, let reason):
-                    reporter.reportUnreadable(object, remote: remote.name, reason: reason)
+                    batch.failed.append(object)
                     batch.failure = reason
                 case .held(let until):
                     batch.hold = .held(until: until)
@@ -284,32 +310,34 @@ package actor Poller {
                 conversationID: object.remoteID, link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.profile.agentID))
         } catch {
             // A link that cannot be called is planning's to report.
-            return .refused(read)
+            return .refused(read, reason: nil)
         }
         switch await lane.read(call) {
-        case .body(let body): return .found(read, report(read, body))
+        case .body(let body): return report(read, body)
         case .gone: return .missing(read)
         case .refused(let reason):
             reporter.reportUnreadable(object, remote: remote.name, reason: reason)
-            return .refused(read)
+            return .refused(read, reason: reason)
         case .failed(let reason), .noRoute(let reason): return .failed(object, reason: reason)
         case .held(let until): return .held(until: until)
         }
     }
 
-    /// Nil, and a line in the log, for a body that says nothing about the object.
-    private func report(_ read: CompletedRead, _ body: JSONValue) -> Report? {
+    /// A body that says nothing about the object is reported at once.
+    private func report(_ read: CompletedRead, _ body: JSONValue) -> Reading {
+        let (reason, hint): (String, String?)
         do {
             let observation = try adapter.conversation(in: body)
             guard let stray = adapter.strayReport(in: body, asked: read.request.remoteID) else {
-                return Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt)
+                return .found(
+                    read, Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt))
             }
-            reporter.reportUnreadable(
-                read.request, remote: remote.name, reason: stray.text,
-                hint: "nothing of it is believed; look at what answers for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths")
+            reason = stray.text
+            hint = "nothing in it is used; check what responds for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths"
         } catch {
-            reporter.reportUnreadable(read.request, remote: remote.name, reason: error.reason)
+            (reason, hint) = (error.reason, nil)
         }
-        return nil
+        reporter.reportUnreadable(read.request, remote: remote.name, reason: reason, hint: hint)
+        return .unreadable(read, reason: reason)
     }
 }

@@ -8,6 +8,9 @@ package final class DeliveryTally: Sendable {
         /// Calls by outcome.
         package var calls: [String: Int] = [:]
         package var seconds = 0.0
+        /// Poll cycles, and those of them that failed.
+        package var reads = 0
+        package var failedReads = 0
     }
 
     package struct Counts: Sendable, Equatable {
@@ -40,6 +43,13 @@ package final class DeliveryTally: Sendable {
             if summary.error != nil { counts.failedRuns += 1 }
             counts.lastRunSeconds = max((end - start).seconds, 0)
             counts.lastRunEndedAt = end
+        }
+    }
+
+    func countRead(_ remote: String, hasFailed: Bool) {
+        state.withLock { counts in
+            counts.remotes[remote, default: Remote()].reads += 1
+            if hasFailed { counts.remotes[remote, default: Remote()].failedReads += 1 }
         }
     }
 

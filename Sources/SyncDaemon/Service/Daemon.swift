@@ -52,7 +52,7 @@ package actor Daemon {
         now = SystemClock.now
         let wake = WakeUp()
         self.wake = wake
-        let store = try Store(path: configuration.databasePath, access: .migrating)
+        let store = try Store(path: configuration.databasePath, access: .serving)
         self.store = store
         webhooks = WebhookService(
             receive: { [now] in try await store.receive($0, from: $1, now: now()) }, onNews: { wake.notice() }, log: log, now: now)
@@ -87,6 +87,7 @@ package actor Daemon {
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
         log.writeMigration(of: store)
         let calls = try await bindOrGiveUp()
+        try await enterService()
         await startScheduler()
         await webhooks.adopt(calls)
         log.write(LogEvent("service.ready", level: .notice))
@@ -108,6 +109,7 @@ package actor Daemon {
         }
         stateLines.cancel()
         watch.end()
+        if lost == nil { await note { try await $0.serviceStopped(now: $1) } }
         log.write(LogEvent("service.stopped", level: .notice))
         if let lost { throw lost }
     }
@@ -144,7 +146,28 @@ package actor Daemon {
     }
 
     private var watched: ServiceWatch.Subject {
-        .init(scheduler: scheduler, engine: engine, store: store, remotes: configuration.enabledRemotes.map(\.name))
+        .init(scheduler: scheduler, engine: engine, store: store, remotes: configuration.enabledRemotes.map(\.participation))
+    }
+
+    /// For `status`, and for a second service that is started by mistake.
+    private func enterService() async throws {
+        do {
+            try await store.serviceStarted(
+                StoredService(
+                    process: .current(), version: ProgramVersion.current, configurationPath: configurationPath, startedAt: now()))
+        } catch {
+            await engine.stop(within: .zero)
+            throw error
+        }
+    }
+
+    /// What `status` tells of the service is worth a line in the log where it cannot be written, and nothing more.
+    private func note(_ write: (Store, Instant) async throws -> Void) async {
+        do {
+            try await write(store, now())
+        } catch {
+            log.write(LogEvent("service.unrecorded", level: .notice).with("error", "\(error)"))
+        }
     }
 
     private func startScheduler() async {
@@ -204,6 +227,7 @@ package actor Daemon {
             await webhooks.adopt(calls)
             log.configure(fresh.log)
             await upkeep.configure(fresh)
+            await note { try await $0.serviceConfigured(now: $1) }
             log.write(
                 LogEvent("config.reloaded", level: .notice).with("config", configurationPath)
                     .with("remotes", fresh.enabledRemotes.map(\.name).joined(separator: ",")))
@@ -239,7 +263,9 @@ package actor Daemon {
     private func writeStateLines() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(60))
-            guard !Task.isCancelled, let status = try? await store.status(of: configuration.enabledRemotes.map(\.name)) else { continue }
+            guard !Task.isCancelled else { return }
+            await note { try await $0.serviceSeen(now: $1) }
+            guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.participation)) else { continue }
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
             for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
             await engine.reportRepeats()
@@ -252,12 +278,20 @@ package actor Daemon {
 enum StateLine {
     /// - Parameter settings: nil for a remote that is not configured any more and has rows yet.
     static func event(_ remote: RemoteStatus, _ settings: RemoteGate.Settings?, now: Instant) -> LogEvent {
-        let oldest = remote.oldestPendingAt.flatMap(Instant.init(iso8601:)).map { max((now - $0).milliseconds / 1000, 0) }
-        return LogEvent("state").with("remote", remote.name).with("oldest_pending_s", oldest ?? 0)
+        LogEvent("state").with("remote", remote.name).with("oldest_pending_s", remote.oldestPendingAt.map { age($0, now) } ?? 0)
             .with("pending", remote.pending).with("in_flight", remote.inFlight).with("retrying", remote.retrying)
             .with("held", remote.held).with("dead", remote.dead).with("uncertain", remote.uncertain)
             .with("concurrency", settings.map { remote.gate.concurrency(of: $0) }).with("concurrency_max", settings?.concurrency)
             .with("breaker", remote.gate.breaker(now: now)).with("parked", remote.gate.parkedAt != nil)
             .with("paused", remote.gate.pausedAt != nil).with("last_success", remote.lastSuccessAt)
+            .with("discarded", remote.discarded).with("last_read", remote.reads.lastReadAt)
+            .with("reads_failing_s", remote.reads.failingSince.map { age($0, now) }).with("read_failures", failures(remote.reads))
+            .with("read_error", remote.reads.error)
     }
+
+    private static func age(_ moment: String, _ now: Instant) -> Int64 {
+        Instant(iso8601: moment).map { max((now - $0).milliseconds / 1000, 0) } ?? 0
+    }
+
+    private static func failures(_ reads: ReadHealth) -> Int? { reads.failingSince == nil ? nil : reads.failures }
 }

@@ -77,7 +77,11 @@ package struct Explainer: Sendable {
             if let row = link.history.first, row.state == .dead || row.state == .uncertain {
                 return "row \(row.id) is \(row.state.rawValue): \(row.lastError ?? "no reason known"); `convosync outbox show \(row.id)`"
             }
-            return stored.isWaitingForPlan ? "a change waits for the next run" : "nothing to do"
+            if stored.isWaitingForPlan { return "a change waits for the next run" }
+            guard let (row, moment) = link.discarded else { return "nothing to do" }
+            return
+                "row \(row) was discarded\(moment.map { " at \($0)" } ?? ""): the remote may differ, and nothing is due until the conversation "
+                + "changes; `convosync outbox retry \(row)` sends what is wanted now"
         }
         if row.state == .held {
             return "row \(row.id) is held: \(row.lastError ?? "no reason known"); `convosync outbox release \(row.id)`"

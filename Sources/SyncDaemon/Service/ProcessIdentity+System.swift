@@ -6,7 +6,7 @@ extension ProcessIdentity {
     package static func current() -> ProcessIdentity {
         ProcessIdentity(
             bootID: systemBootID, pidNamespace: systemPIDNamespace, pid: Int64(getpid()),
-            startedTicks: startedTicks(of: Int64(getpid())) ?? 0)
+            startedTicks: Entry(pid: Int64(getpid()))?.startedTicks ?? 0)
     }
 
     /// True only for a process of this machine and this pid namespace that certainly does not run any more. From inside another
@@ -14,10 +14,15 @@ extension ProcessIdentity {
     package static func isGone(_ process: ProcessIdentity) -> Bool {
         if process.bootID != systemBootID { return !systemBootID.isEmpty && !process.bootID.isEmpty }
         guard process.pidNamespace == systemPIDNamespace, !systemPIDNamespace.isEmpty else { return false }
-        if let ticks = startedTicks(of: process.pid) { return ticks != process.startedTicks }
+        if let entry = Entry(pid: process.pid) { return entry.isOver || entry.startedTicks != process.startedTicks }
         // /proc may hide what belongs to other users (ProtectProc=invisible); a signal that is refused has found the process.
         guard let pid = pid_t(exactly: process.pid), pid > 0 else { return true }
         return kill(pid, 0) != 0 && errno == ESRCH
+    }
+
+    /// Whether ``isGone(_:)`` can tell for certain: the process is of this machine, and not of another container.
+    package static func isVisible(_ process: ProcessIdentity) -> Bool {
+        process.bootID == systemBootID && process.pidNamespace == systemPIDNamespace && !systemPIDNamespace.isEmpty
     }
 
     private static let systemBootID: String = text(of: "/proc/sys/kernel/random/boot_id")
@@ -25,15 +30,24 @@ extension ProcessIdentity {
     private static let systemPIDNamespace: String =
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
 
-    /// Field 22 of /proc/PID/stat (proc_pid_stat(5)); the name in field 2 may hold spaces and parentheses.
-    private static func startedTicks(of pid: Int64) -> Int64? {
-        let stat = text(of: "/proc/\(pid)/stat")
-        guard let nameEnd = stat.lastIndex(of: ")") else { return nil }
-        let fields = stat[nameEnd...].split(separator: " ")
-        return fields.count > 20 ? Int64(fields[20]) : nil
+    /// What /proc/PID/stat says of a process (proc_pid_stat(5)); the name in field 2 may hold spaces and parentheses.
+    private struct Entry {
+        /// A process that has ended and that nobody has waited for is in the list all the same: its state is `Z`, or `X`.
+        var isOver: Bool
+        /// Field 22.
+        var startedTicks: Int64
+
+        init?(pid: Int64) {
+            let stat = ProcessIdentity.text(of: "/proc/\(pid)/stat")
+            guard let nameEnd = stat.lastIndex(of: ")") else { return nil }
+            let fields = stat[nameEnd...].split(separator: " ")
+            guard fields.count > 20, let ticks = Int64(fields[20]) else { return nil }
+            isOver = fields[1] == "Z" || fields[1] == "X"
+            startedTicks = ticks
+        }
     }
 
-    private static func text(of path: String) -> String {
+    fileprivate static func text(of path: String) -> String {
         (FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "")
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }

@@ -78,7 +78,9 @@ package actor Upkeep {
     package func writeMetrics() async {
         guard let metrics else { return }
         let startedAt = now()
-        guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.name)), let size = try? await store.size() else {
+        guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.participation)),
+            let size = try? await store.size()
+        else {
             return
         }
         let moment = now()

@@ -14,7 +14,7 @@ package final class ServiceWatch: Sendable {
         package var scheduler: Scheduler
         package var engine: SyncEngine
         package var store: Store
-        package var remotes: [String]
+        package var remotes: [RemoteParticipation]
     }
 
     private struct State {

@@ -9,6 +9,8 @@ package struct FieldExplanation: Equatable, Sendable {
     /// A word for programs.
     package var decision: String
     package var rule: String
+    /// Whether a value that differs has no counterpart: a status without a meaning, a user or an assignee that the id map does not know.
+    package var isUnmapped = false
 }
 
 extension RemoteAdapter {
@@ -26,7 +28,9 @@ extension RemoteAdapter {
             let wanted = projection.fields[name]
             let (word, rule) = explanation(
                 of: name, role, record[name], wanted, decision, omission: omissions[name], snapshot)
-            return FieldExplanation(name: name, record: record[name], wanted: wanted, decision: word, rule: rule)
+            let isUnknown = decision.findings.contains { $0.attribute == role.attribute && $0.kind == .notUnderstood }
+            let isUnmapped = word == "left" && isUnknown || word == "omitted" && role == .user
+            return FieldExplanation(name: name, record: record[name], wanted: wanted, decision: word, rule: rule, isUnmapped: isUnmapped)
         }
     }
 

@@ -1,0 +1,51 @@
+import Foundation
+import SyncCore
+import SyncStore
+
+/// Whether the service runs, worked out from what it wrote down and from what the system says of its process.
+///
+/// | written down                                  | its process                        | the service          |
+/// |-----------------------------------------------|------------------------------------|----------------------|
+/// | nothing, or an orderly end                    | any                                | does not run         |
+/// | no end                                        | is gone                            | does not run         |
+/// | no end                                        | is there                           | runs                 |
+/// | no end, a sign of life within ``patience``    | cannot be seen (another container) | runs                 |
+/// | no end, an older sign of life                 | cannot be seen                     | does not run         |
+package struct ServiceState: Equatable, Sendable {
+    /// A service gives a sign of life once a minute.
+    package static let patience = Span.minutes(3)
+
+    package var isRunning: Bool
+    package var pid: Int64
+    package var version: String
+    package var startedAt: String
+    package var configurationPath: String
+    package var configuredAt: String
+    package var lastSeenAt: String
+    /// Its process is there, but it has given no sign of life for longer than ``patience``.
+    package var isSilent: Bool
+
+    /// Nil where no service has worked with the database yet.
+    package init?(
+        _ service: StoredService?, now: Instant, isGone: (ProcessIdentity) -> Bool = ProcessIdentity.isGone,
+        isVisible: (ProcessIdentity) -> Bool = ProcessIdentity.isVisible
+    ) {
+        guard let service else { return nil }
+        lastSeenAt = service.seenAt
+        let silence = Instant(iso8601: lastSeenAt).map { now - $0 } ?? .zero
+        let isPresent = isVisible(service.process) ? !isGone(service.process) : silence <= ServiceState.patience && !isGone(service.process)
+        isRunning = service.stoppedAt == nil && isPresent
+        isSilent = isRunning && silence > ServiceState.patience
+        pid = service.process.pid
+        (version, startedAt) = (service.version, service.startedAt)
+        (configurationPath, configuredAt) = (service.configurationPath, service.configuredAt)
+    }
+
+    /// Whether the configuration file was written after the service read it.
+    package var isConfigurationStale: Bool {
+        guard let configuredAt = Instant(iso8601: configuredAt),
+            let modified = (try? FileManager.default.attributesOfItem(atPath: configurationPath))?[.modificationDate] as? Date
+        else { return false }
+        return Int64(modified.timeIntervalSince1970 * 1000) > configuredAt.milliseconds
+    }
+}

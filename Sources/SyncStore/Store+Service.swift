@@ -1,0 +1,81 @@
+import GRDB
+import SyncCore
+
+/// The service that works with the database, or did last, as it wrote itself down.
+package struct StoredService: Sendable, Equatable {
+    package var process: ProcessIdentity
+    package var version: String
+    package var startedAt: String
+    /// The file of the configuration in force, and when it was read.
+    package var configurationPath: String
+    package var configuredAt: String
+    /// Its last sign of life; it gives one about once a minute.
+    package var seenAt: String
+    /// Nil while it runs, and after an end that was not orderly.
+    package var stoppedAt: String?
+
+    package init(process: ProcessIdentity, version: String, configurationPath: String, startedAt: Instant) {
+        self.process = process
+        self.version = version
+        self.startedAt = startedAt.iso8601
+        self.configurationPath = configurationPath
+        configuredAt = startedAt.iso8601
+        seenAt = startedAt.iso8601
+    }
+}
+
+extension Store {
+    /// Writes down who the service is, from now on.
+    package func serviceStarted(_ service: StoredService) async throws(StoreError) {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    INSERT OR REPLACE INTO service (id, boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration,
+                        configured_at, seen_at)
+                    VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    service.process.bootID, service.process.pidNamespace, service.process.pid, service.process.startedTicks,
+                    service.version, service.startedAt, service.configurationPath, service.configuredAt, service.seenAt,
+                ])
+        }
+    }
+
+    /// The service has read its configuration anew.
+    package func serviceConfigured(now: Instant) async throws(StoreError) {
+        try await updateService("configured_at = ?1, seen_at = ?1", now)
+    }
+
+    /// A sign of life.
+    package func serviceSeen(now: Instant) async throws(StoreError) { try await updateService("seen_at = ?1", now) }
+
+    /// An orderly end.
+    package func serviceStopped(now: Instant) async throws(StoreError) { try await updateService("seen_at = ?1, stopped_at = ?1", now) }
+
+    private func updateService(_ assignment: String, _ now: Instant) async throws(StoreError) {
+        try await write { db in try db.execute(sql: "UPDATE service SET \(assignment)", arguments: [now.iso8601]) }
+    }
+
+    static func service(_ db: Database) throws -> StoredService? {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration, configured_at, seen_at, stopped_at
+                FROM service
+                """)
+        return row.map(StoredService.init)
+    }
+
+    /// Who holds the database, for an error text; nil where it cannot be told, as with a schema of another version.
+    static func serviceText(_ queue: DatabaseQueue) -> String? {
+        guard let service = try? queue.read({ db in try service(db) }) else { return nil }
+        return "pid \(service.process.pid), running since \(service.startedAt), version \(service.version)"
+    }
+}
+
+extension StoredService {
+    fileprivate init(_ row: Row) {
+        process = ProcessIdentity(bootID: row[0], pidNamespace: row[1], pid: row[2], startedTicks: row[3])
+        (version, startedAt, configurationPath, configuredAt, seenAt, stoppedAt) = (row[4], row[5], row[6], row[7], row[8], row[9])
+    }
+}

@@ -1,0 +1,73 @@
+import SyncCore
+import SyncStore
+
+/// What `status` has to say about one remote besides its figures. Every reason is one of the present, not of an error that is over.
+struct RemoteNotes {
+    let remote: RemoteStatus
+    let view: StatusView
+
+    var all: [StatusNote] { [hold, breaker, throttle, retrying, dead, uncertain, held, reads].compactMap { $0 } }
+
+    private var name: String { remote.name }
+
+    private func reason(_ text: String?) -> String { text.map { ": \($0)" } ?? "" }
+
+    private var hold: StatusNote? {
+        if let pausedAt = remote.gate.pausedAt {
+            return StatusNote("\(name) was paused \(view.time(pausedAt.iso8601))", "convosync resume \(name)", colour: .yellow)
+        }
+        guard let parkedAt = remote.gate.parkedAt else { return nil }
+        return StatusNote(
+            "\(name) was parked \(view.time(parkedAt.iso8601)), nothing is sent there\(reason(remote.gate.parkReason ?? "refused"))",
+            "correct the token or the URL; a replaced token file is tried at once, and so is: convosync resume \(name)", colour: .red)
+    }
+
+    private var breaker: StatusNote? {
+        guard let until = remote.gate.breakerOpenUntil else { return nil }
+        let isOpen = remote.gate.breaker(now: view.now) == "open"
+        let state = isOpen ? "is left alone until \(view.time(until.iso8601))" : "is being tried with single calls"
+        return StatusNote("\(name) fails most calls and \(state)\(reason(remote.presentError))", colour: .red)
+    }
+
+    private var throttle: StatusNote? {
+        guard let until = view.throttle(remote) else { return nil }
+        return StatusNote(
+            "\(name) throttles: no call until \(view.time(until.iso8601))", "nothing to do; lower remotes.\(name).rate if it comes often",
+            colour: .yellow)
+    }
+
+    private var retrying: StatusNote? {
+        guard remote.retrying > 0 else { return nil }
+        return StatusNote(
+            "\(name) retries \(remote.retrying) of \(remote.pending) pending\(reason(remote.retryError))",
+            "convosync outbox list --remote \(name) --state pending", colour: .yellow)
+    }
+
+    private var dead: StatusNote? {
+        guard remote.dead > 0 else { return nil }
+        return StatusNote(
+            "\(name) has \(remote.dead) dead: refused or given up, not sent again by \(remote.dead == 1 ? "itself" : "themselves")",
+            "convosync outbox list --remote \(name) --state dead", colour: .red)
+    }
+
+    private var uncertain: StatusNote? {
+        guard remote.uncertain > 0 else { return nil }
+        return StatusNote(
+            "\(name) has \(remote.uncertain) uncertain: sent, and nobody knows whether \(remote.uncertain == 1 ? "it" : "they") arrived",
+            "convosync outbox list --remote \(name) --state uncertain", colour: .red)
+    }
+
+    private var held: StatusNote? {
+        guard remote.held > 0 else { return nil }
+        return StatusNote(
+            "\(name) has \(remote.held) held until a person lets \(remote.held == 1 ? "it" : "them") go",
+            "convosync outbox list --remote \(name) --state held", colour: .yellow)
+    }
+
+    private var reads: StatusNote? {
+        guard let since = remote.reads.failingSince else { return nil }
+        return StatusNote(
+            "\(name) could not be read since \(view.time(since)), \(counted(remote.reads.failures, "time")) in a row"
+                + reason(remote.reads.error), "what changes at \(name) is not seen until then; it is read again by itself", colour: .yellow)
+    }
+}

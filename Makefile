@@ -5,7 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test check format lint build release install deb boot-test bench clean dependencies
+.PHONY: help demo test check format lint build release install uninstall deb boot-test bench clean dependencies
 
 help:
 	@echo 'make demo      build, then watch convosync at work against four simulated remotes'
@@ -14,6 +14,7 @@ help:
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
 	@echo 'make install   install dist/ below DESTDIR'
+	@echo 'make uninstall take away what make install put there; configuration and database stay'
 	@echo 'make deb       a Debian package, in dist/'
 	@echo 'make boot-test try the package on a booted Debian 12 in a folder (root)'
 	@echo 'make bench     measure, see Benchmarks/README.md'
@@ -38,6 +39,7 @@ test: build
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests migrations Benchmarks
+	packaging/check-links
 
 check: lint test
 
@@ -71,6 +73,10 @@ bench: dependencies
 
 install:
 	packaging/layout '$(DESTDIR)' '$(PREFIX)'
+
+# With the DESTDIR and PREFIX of the install.
+uninstall:
+	packaging/layout --remove '$(DESTDIR)' '$(PREFIX)'
 
 clean:
 	rm -rf .build dist

@@ -4,7 +4,7 @@ import GRDB
 /// Copies the database before its schema is changed: `convosync.db.before-0005_name-20261121T093000Z`, beside the file.
 ///
 /// The copy is exact, page by page (sqlite3_backup_init(), "SQLite Backup API"); VACUUM INTO would be smaller and number rows anew. It
-/// gets its name when it is complete. The newest ``kept`` stay.
+/// gets its name when it is complete. The newest ``kept`` stay; those of migrations that failed go.
 enum SchemaBackup {
     static let kept = 3
 
@@ -25,7 +25,6 @@ enum SchemaBackup {
             for ending in ["", "-journal", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: partial + ending) }
             throw error
         }
-        removeOld(of: path)
         return copy
     }
 
@@ -42,8 +41,14 @@ enum SchemaBackup {
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: copy)
     }
 
+    /// After a migration that failed: the file is as it was, and needs no copy.
+    static func remove(_ copy: String) {
+        // The migration's own failure is what the caller has to say.
+        unlink(copy)
+    }
+
     /// The names end with the time, so the newest are the last by it.
-    private static func removeOld(of path: String) {
+    static func removeOld(of path: String) {
         let folder = (path as NSString).deletingLastPathComponent
         let prefix = (path as NSString).lastPathComponent + ".before-"
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []

@@ -1,6 +1,5 @@
 import Foundation
 import GRDB
-import Migrations
 import SyncCore
 import Synchronization
 
@@ -36,10 +35,8 @@ package final class Store: Sendable {
     package let path: String
     let files: StoreFiles
     let lossState = Mutex<(loss: Loss?, tell: (@Sendable (Loss) -> Void)?)>((nil, nil))
-    /// The copy that was made before the schema was changed; nil when nothing had to be changed.
-    package let backupPath: String?
-    /// What bringing the schema up to date changed in rows that were there.
-    package let migrationCounts: [MigrationCount]
+    /// What opening the file did to its schema.
+    package let schemaChange: SchemaChange
 
     package init(path: String, access: Access) throws(StoreError) {
         self.path = path
@@ -52,29 +49,39 @@ package final class Store: Sendable {
         configuration.foreignKeysEnabled = false
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
+            // Before anything else: a file that is somebody else's is left as it is, down to its journal mode.
+            let state = try SchemaState.read(db, path: path)
+            guard access.migrates || state.missing.isEmpty else { throw StoreError.olderSchema(missing: state.missing) }
             guard access != .reading else { return }
             // Only a file without pages can be told to give freed ones back in small steps; later it takes a VACUUM (docs/schema.md).
             if access.migrates, try Int.fetchOne(db, sql: "PRAGMA page_count") == 0 {
                 try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             }
-            try db.execute(sql: "PRAGMA journal_mode = WAL")
-            // A WAL that grew behind a long reader is cut back when it begins anew.
-            try db.execute(sql: "PRAGMA journal_size_limit = \(Store.walSizeLimit)")
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
         if access.migrates { Store.createFile(path) }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
+            // Before the schema is changed under a service that is at work.
+            if access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) { throw StoreError.inUse(by: Store.serviceText(queue)) }
+            schemaChange = access.migrates ? try Store.bringUpToDate(queue, path: path) : SchemaChange()
+            if access != .reading { try queue.writeWithoutTransaction(Store.useLog) }
         } catch {
             throw StoreError(error, path: path)
         }
-        // Before the schema is changed under a service that is at work.
-        if access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) { throw .inUse(by: Store.serviceText(queue)) }
-        (backupPath, migrationCounts) = try Store.prepareSchema(queue, access, path: path)
         files = StoreFiles(path, withLog: access != .reading)
         // A checkpoint that a crash interrupted would hide what else is written to the file.
         if access.migrates, !files.isSettled { try checkpoint() }
+    }
+
+    /// After the migrations: a file that cannot be migrated keeps its journal mode.
+    private static func useLog(_ db: Database) throws {
+        try db.execute(sql: "PRAGMA journal_mode = WAL")
+        // A WAL that grew behind a long reader is cut back when it begins anew.
+        try db.execute(sql: "PRAGMA journal_size_limit = \(Store.walSizeLimit)")
+        // Only with the first transaction does SQLite open the log, which ``StoreFiles`` has to find open.
+        _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema")
     }
 
     private func checkpoint() throws(StoreError) {
@@ -97,44 +104,6 @@ package final class Store: Sendable {
 
     /// Where the database is when all links are followed; its -wal file is beside it.
     package var realPath: String { files.realPath }
-
-    /// - Returns: where the copy is that was made before, and how many rows were changed.
-    private static func prepareSchema(
-        _ queue: DatabaseQueue, _ access: Access, path: String
-    ) throws(StoreError) -> (backup: String?, counts: [MigrationCount]) {
-        let migrator = Store.migrator
-        do {
-            let (applied, unknown, isNew) = try queue.read { db in
-                let identifiers = try migrator.appliedIdentifiers(db)
-                let isNew = try Int.fetchOne(db, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") == nil
-                return (identifiers, identifiers.filter { !migrator.migrations.contains($0) }, isNew)
-            }
-            guard unknown.isEmpty else { throw StoreError.newerSchema(applied: unknown.sorted()) }
-            let missing = migrator.migrations.filter { !applied.contains($0) }
-            guard let first = missing.first else { return (nil, []) }
-            guard access.migrates else { throw StoreError.olderSchema(missing: missing) }
-            let backup = isNew ? nil : try SchemaBackup.make(of: queue, path: path, before: first)
-            try migrator.migrate(queue)
-            return (backup, try queue.read { db in try MigrationCount.ofRows(db, in: missing) })
-        } catch {
-            throw StoreError(error, path: path)
-        }
-    }
-
-    /// Migrations are applied in one transaction each. Foreign keys are not checked over the whole file: the application may keep
-    /// rows that violate them, and that is its business.
-    static var migrator: DatabaseMigrator {
-        var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()
-        for (identifier, sql) in EmbeddedMigrations.all {
-            migrator.registerMigration(identifier) { db in try db.execute(sql: sql) }
-        }
-        return migrator
-    }
-
-    /// The migrations that the file has, in order.
-    package func appliedMigrations() async throws(StoreError) -> [String] {
-        try await read { db in try Store.migrator.appliedMigrations(db) }
-    }
 
     /// The version of the SQLite library in use, `3.40.1`.
     package static var libraryVersion: String {

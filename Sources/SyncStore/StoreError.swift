@@ -21,6 +21,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case newerSchema(applied: [String])
     /// The schema is older than the program and this command does not change it.
     case olderSchema(missing: [String])
+    /// The file has tables, views, indexes or triggers of another program under names that the schema needs.
+    case foreignSchema(path: String, names: [String])
     /// Anything else that SQLite says.
     case sqlite(code: Int, detail: String)
 
@@ -46,6 +48,9 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
             "the database was migrated by a newer convosync (unknown here: \(applied.joined(separator: ", "))); use that version"
         case .olderSchema(let missing):
             "the database lacks migrations (\(missing.joined(separator: ", "))); `convosync migrate` brings it up to date"
+        case .foreignSchema(let path, let names):
+            "\(path) already has \(StoreError.list(names)), which convosync did not create and whose names it needs; "
+                + "nothing was changed. Set database.path to a file of its own, or rename them"
         case .sqlite(let code, let detail):
             "SQLite error \(code): \(detail)"
         }
@@ -58,6 +63,13 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .sqlite(let code, _): code & 0xFF == 10
         default: false
         }
+    }
+
+    /// The first few names.
+    private static func list(_ names: [String]) -> String {
+        let limit = 5
+        let named = names.prefix(limit).joined(separator: ", ")
+        return names.count > limit ? "\(named) and \(names.count - limit) more" : named
     }
 
     init(_ error: any Error, path: String) {

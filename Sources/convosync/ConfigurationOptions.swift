@@ -8,12 +8,14 @@ import SyncStore
 struct ConfigurationOptions: ParsableArguments {
     @Option(
         name: .long,
-        help: ArgumentHelp("The configuration file (default: $CONVOSYNC_CONFIG, or /etc/convosync/convosync.toml).", valueName: "path"))
+        help: ArgumentHelp("The configuration file (default: $CONVOSYNC_CONFIG, or /etc/convosync/convosync.toml).", valueName: "path"),
+        completion: Completion.configurations)
     var config: String?
 
-    var path: String {
-        config ?? ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? "/etc/convosync/convosync.toml"
-    }
+    var path: String { config ?? ConfigurationOptions.usualPath }
+
+    /// Where nothing else is named on the command line.
+    static var usualPath: String { ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? "/etc/convosync/convosync.toml" }
 
     /// For root: from here on as the service's user (``ServiceUser``), so that no file is left behind that the service cannot write.
     ///

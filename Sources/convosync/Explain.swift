@@ -12,7 +12,7 @@ struct Explain: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(help: "How many outbox rows and adopted changes are shown.")
     var history = 5
-    @Argument(help: "conversations.id") var conversation: String
+    @Argument(help: "conversations.id", completion: Completion.conversations) var conversation: String
 
     func validate() throws {
         guard (0...1000).contains(history) else { throw ValidationError("--history takes a number from 0 to 1000") }

@@ -7,24 +7,38 @@ struct Init: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a commented configuration for chosen remotes.",
         discussion: """
-            Nothing that exists is overwritten. What has to be filled in is marked; `convosync check` finds what was forgotten. \
-            Example: convosync init --remote helpdesk --remote vg --remote sales=vg
+            Nothing that exists is overwritten. What has to be filled in is marked; `convosync check` finds what was forgotten. The tables \
+            for webhooks and polls are in the file, switched off. Example: convosync init --remote helpdesk --remote vg --remote sales=vg
             """)
 
     @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
 
     @Option(
-        help: ArgumentHelp("A remote: helpdesk, fin, voicebot or vg, or NAME=KIND for a name of its own. Repeatable.", valueName: "remote"))
+        help: ArgumentHelp("A remote: helpdesk, fin, voicebot or vg, or NAME=KIND for a name of its own. Repeatable.", valueName: "remote"),
+        completion: Completion.kinds)
     var remote: [String] = []
 
-    @Option(help: ArgumentHelp("Where to write (default: the configuration file; - for standard output).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Where to write (default: the configuration file; - for standard output).", valueName: "file"),
+        completion: .file())
     var path: String?
 
-    @Option(help: ArgumentHelp("The SQLite file that the application writes.", valueName: "file"))
+    @Option(help: ArgumentHelp("The SQLite file that the application writes.", valueName: "file"), completion: .file())
     var database = "/var/lib/convosync/convosync.db"
+
+    private static let usualPath = "/etc/convosync/convosync.toml"
+
+    private var isShown: Bool { path == "-" }
+
+    /// Where the file goes, absolute.
+    private var target: String {
+        StarterConfiguration.absolutePath(isShown ? options.path : path ?? options.path, in: FileManager.default.currentDirectoryPath)
+    }
 
     func validate() throws {
         guard !remote.isEmpty else { throw ValidationError("Name at least one remote: --remote helpdesk, fin, voicebot or vg.") }
+        if isShown, output.json { throw ValidationError("--json and --path - both need standard output: give one of them.") }
         do {
             _ = try starter()
         } catch {
@@ -35,30 +49,73 @@ struct Init: AsyncParsableCommand {
     private func starter() throws(Refusal) -> StarterConfiguration {
         var remotes: [StarterConfiguration.Remote] = []
         for text in remote { remotes.append(try .init(text)) }
-        let target = path.flatMap { $0 == "-" ? nil : $0 } ?? options.path
-        let folder = (target as NSString).deletingLastPathComponent
-        let absolute = target.hasPrefix("/") ? folder : folder.isEmpty ? currentFolder : "\(currentFolder)/\(folder)"
-        return try StarterConfiguration(remotes: remotes, directory: absolute, databasePath: database)
+        return try StarterConfiguration(
+            remotes: remotes, directory: (target as NSString).deletingLastPathComponent,
+            databasePath: StarterConfiguration.absolutePath(database, in: FileManager.default.currentDirectoryPath))
     }
-
-    private var currentFolder: String { FileManager.default.currentDirectoryPath }
 
     func run() async throws {
         try await reportingErrors {
             let starter = try starter()
-            if path == "-" { return print(starter.text, terminator: "") }
-            let target = path ?? options.path
+            if isShown { return print(starter.text, terminator: "") }
             try starter.write(to: target)
-            let tokens = starter.remotes.map { "       install -m 0640 /dev/stdin \(starter.tokenPath(of: $0))" }
-            print(
-                """
-                \(target) is written. What remains:
-                  1. fill in what is marked FILL IN
-                  2. put each token into its file (paste it, then Control-D):
-                \(tokens.joined(separator: "\n"))
-                  3. convosync check --online
-                  4. systemctl enable --now convosync
-                """)
+            if output.json { print(json(starter).printableText) } else { Terminal.print(whatRemains(starter)) }
         }
+    }
+
+    // MARK: What remains
+
+    private func whatRemains(_ starter: StarterConfiguration) -> [String] {
+        var steps: [[String]] = []
+        if !starter.placeholders.isEmpty {
+            steps.append(["fill in what is marked FILL IN in \(target): \(starter.placeholders.joined(separator: ", "))"])
+        }
+        steps.append(
+            ["put each token into its file (paste it, then Control-D):"]
+                + starter.remotes.map { "     install -m 0640 /dev/stdin \(Init.shellWord(starter.tokenPath(of: $0)))" })
+        steps += [[checkCommand], [startCommand]]
+        let numbered = steps.enumerated().flatMap { number, lines in
+            lines.enumerated().map { $0.offset == 0 ? "  \(number + 1). \($0.element)" : "  \($0.element)" }
+        }
+        let isReadable = starter.remotes.contains { $0.kind.isReadable }
+        let tables = isReadable ? "the poll tables, or [listen] and the webhook tables" : "[listen] and the webhook table"
+        return ["\(target) is written. What remains:"] + numbered + [
+            "Changes made at the remotes come back when you switch on \(tables), in the same file."
+        ]
+    }
+
+    private var isUsualPath: Bool { target == Init.usualPath }
+
+    private var checkCommand: String { "convosync check --online\(isUsualPath ? "" : " --config \(Init.shellWord(target))")" }
+
+    /// The unit reads the usual path.
+    private var startCommand: String {
+        isUsualPath ? "systemctl enable --now convosync" : "convosync run --config \(Init.shellWord(target))"
+    }
+
+    /// A word that a shell takes as it is.
+    private static func shellWord(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            default: "/._-+@:=".utf8.contains(byte)
+            }
+        }
+        return isPlain ? text : "'\(text.replacingOccurrences(of: "'", with: #"'\''"#))'"
+    }
+
+    private func json(_ starter: StarterConfiguration) -> JSONValue {
+        [
+            "path": .string(target), "database": .string(starter.databasePath),
+            "remotes": .array(
+                starter.remotes.map {
+                    [
+                        "name": .string($0.name), "kind": .string($0.kind.rawValue), "token_file": .string(starter.tokenPath(of: $0)),
+                        "webhook_secret_file": .string(starter.secretPath(of: $0)),
+                    ]
+                }),
+            "fill_in": .array(starter.placeholders.map(JSONValue.string)),
+            "next": [.string(checkCommand), .string(startCommand)],
+        ]
     }
 }

@@ -11,15 +11,16 @@ struct Outbox: AsyncParsableCommand {
 
 /// The filters that all outbox commands share.
 struct FilterOptions: ParsableArguments {
-    @Option(help: "Only this remote.")
+    @Option(help: "Only this remote.", completion: Completion.remotes)
     var remote: String?
 
-    @Option(help: "Only this conversation.")
+    @Option(help: "Only this conversation.", completion: Completion.conversations)
     var conversation: String?
 
     @Option(
         help: ArgumentHelp(
-            "Only this state; may be given more than once.", valueName: OutboxState.allCases.map(\.rawValue).joined(separator: "|")))
+            "Only this state; may be given more than once.", valueName: OutboxState.allCases.map(\.rawValue).joined(separator: "|")),
+        completion: Completion.states)
     var state: [String] = []
 
     @Option(help: ArgumentHelp("Only rows written since then: a moment in ISO 8601, or an age such as 2h.", valueName: "time"))
@@ -28,7 +29,9 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only rows whose last error contains this text.", valueName: "text"))
     var error: String?
 
-    @Option(help: ArgumentHelp("Only rows that are held by this one.", valueName: Holder.allCases.map(\.rawValue).joined(separator: "|")))
+    @Option(
+        help: ArgumentHelp("Only rows that are held by this one.", valueName: Holder.allCases.map(\.rawValue).joined(separator: "|")),
+        completion: Completion.holders)
     var heldBy: String?
 
     @Option(help: ArgumentHelp("At most so many rows.", valueName: "number"))
@@ -74,7 +77,7 @@ struct OutboxList: AsyncParsableCommand {
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var filters: FilterOptions
-    @Argument(help: "Only these rows.") var ids: [Int64] = []
+    @Argument(help: "Only these rows.", completion: Completion.rows) var ids: [Int64] = []
 
     func run() async throws {
         var filter = try filters.filter(ids: ids)
@@ -99,7 +102,7 @@ struct OutboxShow: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
-    @Argument(help: "The rows.") var ids: [Int64]
+    @Argument(help: "The rows.", completion: Completion.rows) var ids: [Int64]
 
     func run() async throws {
         try await reportingErrors {

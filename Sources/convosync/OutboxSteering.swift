@@ -6,7 +6,7 @@ import SyncStore
 /// What the three steering commands share.
 struct SteeringOptions: ParsableArguments {
     @OptionGroup var filters: FilterOptions
-    @Argument(help: "The rows; or none, with at least one filter.") var ids: [Int64] = []
+    @Argument(help: "The rows; or none, with at least one filter.", completion: Completion.unfinishedRows) var ids: [Int64] = []
     @Flag(help: "Only show what would happen.") var dryRun = false
     @Flag(help: "Do not ask.") var yes = false
 }

@@ -7,7 +7,7 @@ struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Stop deliveries to a remote. Survives restarts.")
 
     @OptionGroup var options: ConfigurationOptions
-    @Argument(help: "The remote's name.") var remote: String
+    @Argument(help: "The remote's name.", completion: Completion.remotes) var remote: String
 
     func run() async throws { try await setPaused(true, remote, options) }
 }
@@ -16,7 +16,7 @@ struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Resume deliveries to a paused remote.")
 
     @OptionGroup var options: ConfigurationOptions
-    @Argument(help: "The remote's name.") var remote: String
+    @Argument(help: "The remote's name.", completion: Completion.remotes) var remote: String
 
     func run() async throws { try await setPaused(false, remote, options) }
 }

@@ -18,6 +18,9 @@ import Testing
             ).end()
             #expect(written.exitCode == 0, "\(written.errorOutput)")
             #expect(written.output.contains("install -m 0640 /dev/stdin"))
+            #expect(written.output.contains("convosync check --online --config \(path)\n"))
+            #expect(written.output.contains("convosync run --config \(path)\n"))
+            #expect(written.output.contains("in \(path): remotes.vg.url, remotes.vg.agent_id, remotes.sales.url, remotes.sales.agent_id\n"))
 
             let fresh = try await check()
             #expect(fresh.exitCode == 78)
@@ -46,6 +49,32 @@ import Testing
             for arguments in [["init"], ["init", "--remote", "helpdesc"], ["init", "--remote", "vg", "--remote", "vg"]] {
                 #expect(try await scenario.start(arguments).end().exitCode == 64, "\(arguments)")
             }
+        }
+    }
+
+    @Test func `init --json names the file and what remains, and no path has a detour`() async throws {
+        try await withScenario { scenario in
+            let path = "\(scenario.directory)/./new//convosync.toml"
+            let result = try await scenario.start(
+                ["init", "--json", "--path", path, "--remote", "fin", "--remote", "sales=vg", "--database", "\(scenario.directory)/./x.db"]
+            ).end()
+            let folder = "\(scenario.directory)/new"
+            let json = try result.json
+            #expect(json["path"]?.string == "\(folder)/convosync.toml")
+            #expect(json["database"]?.string == "\(scenario.directory)/x.db")
+            #expect(json["fill_in"] == ["remotes.sales.url", "remotes.sales.agent_id"])
+            #expect(
+                json["remotes"]?.array?.last == [
+                    "name": "sales", "kind": "vg", "token_file": .string("\(folder)/sales.token"),
+                    "webhook_secret_file": .string("\(folder)/sales.webhook-secret"),
+                ])
+            #expect(
+                json["next"]?.strings == [
+                    "convosync check --online --config \(folder)/convosync.toml", "convosync run --config \(folder)/convosync.toml",
+                ])
+            let text = try String(contentsOfFile: "\(folder)/convosync.toml", encoding: .utf8)
+            #expect(!text.contains("/./") && !text.contains("//x") && text.contains("\(scenario.directory)/x.db"))
+            #expect(try await scenario.start(["init", "--json", "--path", "-", "--remote", "vg"]).end().exitCode == 64)
         }
     }
 

@@ -34,6 +34,57 @@ import Testing
         #expect(try starter("vg").text.components(separatedBy: "FILL IN").count == 3)
     }
 
+    /// As a person switches on what is switched off.
+    private func switchedOn(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.hasPrefix("#") && !line.hasPrefix("# ") && line != "#" ? String(line.dropFirst()) : String(line)
+        }.joined(separator: "\n")
+    }
+
+    @Test(arguments: RemoteKind.allCases)
+    func `the way back of every kind can be switched on as it stands`(kind: RemoteKind) throws {
+        let text = try starter(kind.rawValue).text
+        let before = try ConfigurationFile.parse(text, directory: "/etc/convosync")
+        #expect(before.listen == nil)
+        #expect(before.remotes.first?.webhook == nil)
+        #expect(before.remotes.first?.poll == nil)
+        let configuration = try ConfigurationFile.parse(switchedOn(text), directory: "/etc/convosync")
+        #expect(configuration.listen?.address == .unix(path: "/run/convosync/hooks.sock"))
+        let remote = try #require(configuration.remotes.first)
+        #expect(remote.webhook?.path == "/hooks/\(kind.rawValue)")
+        #expect(remote.webhook?.secret == .file(path: "/etc/convosync/\(kind.rawValue).webhook-secret"))
+        #expect((remote.poll != nil) == kind.isReadable)
+        #expect((remote.webhook?.idPath != nil) == (kind == .voicebot))
+    }
+
+    @Test func `the way back of several remotes, too, and every table has a sentence before it`() throws {
+        let text = try starter("helpdesk", "fin", "voicebot", "vg", "sales-eu=vg").text
+        let configuration = try ConfigurationFile.parse(switchedOn(text), directory: "/etc/convosync")
+        #expect(configuration.remotes.filter { $0.webhook != nil }.count == 5)
+        #expect(configuration.remotes.filter { $0.poll != nil }.map(\.name) == ["helpdesk", "sales-eu", "vg", "voicebot"])
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let tables = lines.indices.filter { lines[$0].hasPrefix("#[") }
+        #expect(tables.count == 10)
+        for index in tables { #expect(lines[index - 1].hasPrefix("# ") && lines[index - 1].contains("."), "\(lines[index])") }
+    }
+
+    @Test(arguments: [
+        ("x.toml", "/work/x.toml"), ("./x.toml", "/work/x.toml"), ("a/./b//x.toml", "/work/a/b/x.toml"), ("/etc/./x.toml", "/etc/x.toml"),
+        ("/x.toml", "/x.toml"), ("/usr/bin/../x.toml", "/usr/x.toml"), ("/none/../x.toml", "/none/../x.toml"),
+        ("/usr/../x.toml", "/x.toml"),
+    ])
+    func `paths are absolute and without detours`(typed: String, written: String) {
+        #expect(StarterConfiguration.absolutePath(typed, in: "/work") == written)
+    }
+
+    @Test func `the placeholders that are named are those that are marked`() throws {
+        for kind in RemoteKind.allCases {
+            let starter = try starter(kind.rawValue)
+            #expect(starter.placeholders.count == starter.text.components(separatedBy: "FILL IN").count - 1, "\(kind)")
+        }
+        #expect(try starter("sales=vg").placeholders == ["remotes.sales.url", "remotes.sales.agent_id"])
+    }
+
     @Test(arguments: ["vgg", "sales=", "=vg", "Sales=vg", "a.b=vg", "a b=vg", ""])
     func `what is not a remote is refused`(text: String) {
         #expect(throws: Refusal.self) { try StarterConfiguration.Remote(text) }

@@ -55,7 +55,7 @@ import Testing
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
         let old = try DatabaseQueue(path: path, configuration: configuration)
-        try Store.migrator.migrate(old, upTo: "0007_fate")
+        try SchemaMigrations.migrate(old, path: "", upTo: "0007_fate")
         try old.writeWithoutTransaction { db in try db.execute(sql: sql) }
         try old.close()
         return path

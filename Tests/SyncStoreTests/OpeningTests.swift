@@ -76,7 +76,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "old.db").path
         let old = try DatabaseQueue(path: path)
-        try Store.migrator.migrate(old, upTo: "0001_application")
+        try SchemaMigrations.migrate(old, path: "", upTo: "0001_application")
         try await old.write { db in try db.execute(sql: "INSERT INTO conversations (id) VALUES ('c1')") }
         try old.close()
         let missing = EmbeddedMigrations.all.dropFirst().map(\.identifier)

@@ -21,8 +21,7 @@ import Testing
     /// A database as an earlier version left it: all migrations but the last.
     private func makeOlderDatabase() throws {
         let queue = try DatabaseQueue(path: path)
-        let migrator = Store.migrator
-        try migrator.migrate(queue, upTo: migrator.migrations[migrator.migrations.count - 2])
+        try SchemaMigrations.migrate(queue, path: path, upTo: SchemaMigrations.identifiers.dropLast().last)
         try queue.write { try $0.execute(sql: "INSERT INTO users (id, name) VALUES ('u1', 'Jane Doe')") }
         try queue.close()
         try FileManager.default.setAttributes([.posixPermissions: 0o660], ofItemAtPath: path)
@@ -41,16 +40,16 @@ import Testing
         let store = try Store(path: path, access: .migrating)
         let backup = try #require(store.backupPath)
         #expect(try copies().count == 1)
-        #expect(backup.contains("convosync.db.before-\(Store.migrator.migrations.last ?? "")-"))
+        #expect(backup.contains("convosync.db.before-\(SchemaMigrations.identifiers.last ?? "")-"))
         #expect(try FileManager.default.attributesOfItem(atPath: backup)[.posixPermissions] as? Int == 0o660)
         let copy = try DatabaseQueue(path: backup)
         let (applied, names, soundness) = try copy.read { db in
             (
-                try Store.migrator.appliedIdentifiers(db), try String.fetchAll(db, sql: "SELECT name FROM users"),
+                try SchemaMigrations.applied(db), try String.fetchAll(db, sql: "SELECT name FROM users"),
                 try String.fetchAll(db, sql: "PRAGMA integrity_check")
             )
         }
-        #expect(applied.count == Store.migrator.migrations.count - 1)
+        #expect(applied.count == SchemaMigrations.identifiers.count - 1)
         #expect(names == ["Jane Doe"])
         #expect(soundness == ["ok"])
     }

@@ -134,7 +134,7 @@ import Testing
         let folder = try Bench.temporaryFolder()
         let path = folder.appending(path: "old.db").path
         let old = try DatabaseQueue(path: path)
-        try Store.migrator.migrate(old, upTo: "0007_fate")
+        try SchemaMigrations.migrate(old, path: "", upTo: "0007_fate")
         try old.writeWithoutTransaction { db in
             try db.execute(
                 sql: """
@@ -143,7 +143,7 @@ import Testing
                         ('c1', 'voicebot', '17', 'z'), ('c2', 'voicebot', '17', 'z'), ('c3', 'voicebot', '18', NULL);
                     """)
         }
-        try Store.migrator.migrate(old)
+        try SchemaMigrations.migrate(old, path: "")
         #expect(try old.read { try String.fetchAll($0, sql: "SELECT remote || remote_id FROM shared_objects") } == ["vga", "voicebot17"])
     }
 

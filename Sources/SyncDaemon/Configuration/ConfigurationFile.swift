@@ -81,7 +81,7 @@ package enum ConfigurationFile {
         return problems.askedFor
     }
 
-    private static func members(of source: String) throws(ConfigurationError) -> JSONObject {
+    static func members(of source: String) throws(ConfigurationError) -> JSONObject {
         do {
             let table = try TOMLTable(string: source)
             return try JSONValue(text: table.convert(to: .json)).objectValue ?? [:]

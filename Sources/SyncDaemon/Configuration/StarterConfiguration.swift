@@ -2,8 +2,8 @@ import Foundation
 import SyncCore
 import SyncRemotes
 
-/// The configuration that `convosync init` writes: what has to be filled in, with a word about each, and nothing else. All other keys
-/// have defaults (convosync.toml(5)).
+/// The configuration that `convosync init` writes: what has to be filled in, with a sentence about each, and the way back, switched off.
+/// All other keys have defaults (convosync.toml(5)).
 package struct StarterConfiguration: Sendable, Equatable {
     package struct Remote: Sendable, Equatable {
         package var name: String
@@ -46,7 +46,24 @@ package struct StarterConfiguration: Sendable, Equatable {
         }
     }
 
-    package func tokenPath(of remote: Remote) -> String { "\(directory)/\(remote.name).token" }
+    package func tokenPath(of remote: Remote) -> String { path(of: "\(remote.name).token") }
+
+    package func secretPath(of remote: Remote) -> String { path(of: "\(remote.name).webhook-secret") }
+
+    private func path(of file: String) -> String { directory == "/" ? "/\(file)" : "\(directory)/\(file)" }
+
+    /// The dotted paths of what is marked FILL IN.
+    package var placeholders: [String] {
+        remotes.flatMap { remote in StarterConfiguration.placeholders(remote.kind).map { "remotes.\(remote.name).\($0)" } }
+    }
+
+    private static func placeholders(_ kind: RemoteKind) -> [String] {
+        switch kind {
+        case .helpdesk, .voicebot: ["url"]
+        case .fin: []
+        case .vg: ["url", "agent_id"]
+        }
+    }
 
     package var text: String {
         ([head] + remotes.map(section)).joined(separator: "\n")
@@ -57,6 +74,7 @@ package struct StarterConfiguration: Sendable, Equatable {
         # The configuration of convosync. What is not here has its default; convosync.toml(5) explains every key.
         #
         # `convosync check` says what is missing, `systemctl reload convosync` puts changes into effect.
+        # Lines that begin with # and no space are settings that are switched off: delete the # to switch them on.
 
         [database]
         # The file that the application writes. The service creates it with its tables; the application's user has to be a member of
@@ -67,6 +85,7 @@ package struct StarterConfiguration: Sendable, Equatable {
         # The values of conversations.assignee_id that mean "the AI answers". Any other value is a person, NULL is nobody.
         ai = ["agent_fin"]
 
+        \(StarterConfiguration.listen)
         """
     }
 
@@ -78,7 +97,7 @@ package struct StarterConfiguration: Sendable, Equatable {
             "# A file that holds the token and nothing else; the service's group has to be able to read it.",
             "token_file = \(quoted(tokenPath(of: remote)))",
         ]
-        return lines.joined(separator: "\n") + "\n"
+        return ([lines.joined(separator: "\n") + "\n", webhook(remote)] + [poll(remote)].compactMap { $0 }).joined(separator: "\n")
     }
 
     private func keys(_ kind: RemoteKind) -> [String] {
@@ -103,7 +122,21 @@ package struct StarterConfiguration: Sendable, Equatable {
         }
     }
 
-    private func quoted(_ text: String) -> String { JSONValue.string(text).text }
+    func quoted(_ text: String) -> String { JSONValue.string(text).text }
+
+    /// A path as the file names it: absolute, and without the detours of what was typed, such as `./`.
+    ///
+    /// `..` is followed by the system, as far as the folder is there: behind a symbolic link it is another one than the text suggests.
+    /// - Parameter folder: the current one.
+    package static func absolutePath(_ path: String, in folder: String) -> String {
+        let parts = (path.hasPrefix("/") ? path : "\(folder)/\(path)").split(separator: "/").filter { $0 != "." }
+        guard parts.contains(".."), let last = parts.last, last != ".." else { return "/" + parts.joined(separator: "/") }
+        let parent = "/" + parts.dropLast().joined(separator: "/")
+        guard let resolved = realpath(parent, nil) else { return "\(parent)/\(last)" }
+        defer { free(resolved) }
+        let found = String(cString: resolved)
+        return found == "/" ? "/\(last)" : "\(found)/\(last)"
+    }
 
     /// Writes the file and nothing over another one; its folder is created when it is missing.
     /// - Throws: a ``Refusal`` that says why not.

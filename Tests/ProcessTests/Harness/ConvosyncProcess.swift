@@ -46,8 +46,9 @@ final class ConvosyncProcess: Sendable {
     private let child: ChildProcess
     private let progress = Watched(Progress())
 
-    init(_ arguments: [String], environment: [String: String]) throws {
-        child = try ChildProcess.start(Self.path, arguments, environment: environment)
+    /// - Parameter program: another one than convosync.
+    init(_ program: String = path, _ arguments: [String], environment: [String: String]) throws {
+        child = try ChildProcess.start(program, arguments, environment: environment)
         let (child, progress) = (child, progress)
         Thread.detachNewThread {
             child.readOutput { isError, bytes in progress.change { $0.take(isError: isError, bytes) } }

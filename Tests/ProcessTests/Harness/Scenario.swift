@@ -57,11 +57,20 @@ final class Scenario: Sendable {
     // MARK: The program
 
     func start(_ arguments: [String], environment: [String: String] = [:]) throws -> ConvosyncProcess {
+        try start(ConvosyncProcess.path, arguments, environment: environment)
+    }
+
+    /// Runs a script in bash.
+    func startShell(_ script: String) throws -> ConvosyncProcess {
+        try start("/bin/bash", ["--norc", "-c", script], environment: [:])
+    }
+
+    private func start(_ program: String, _ arguments: [String], environment: [String: String]) throws -> ConvosyncProcess {
         // A crash must not write a report to the log, and must not take minutes over it.
         var all = ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"]
         for name in ["LD_LIBRARY_PATH", "HOME", "LLVM_PROFILE_FILE"] { all[name] = ProcessInfo.processInfo.environment[name] }
         all.merge(environment) { _, given in given }
-        let process = try ConvosyncProcess(arguments, environment: all)
+        let process = try ConvosyncProcess(program, arguments, environment: all)
         processes.withLock { $0.append(process) }
         return process
     }

@@ -1,0 +1,51 @@
+import GRDB
+
+/// How a file stands to the schema of this program. Looking changes nothing in the file, not even its journal mode.
+struct SchemaState {
+    /// The migrations that it has, in order.
+    var applied: [String]
+    /// Those that it lacks, in order.
+    var missing: [String]
+    /// Nothing at all is in it: the tables are the first ones.
+    var isNew: Bool
+
+    /// In the caller's transaction: another process may create the tables at this moment.
+    ///
+    /// - Throws: a ``StoreError`` where this program must leave the file alone: its schema is newer, or it has objects of somebody else
+    ///   with the names of those that the missing migrations create.
+    init(_ db: Database, path: String) throws {
+        let present = try SchemaObject.all(db)
+        isNew = present.isEmpty
+        let known = SchemaMigrations.identifiers
+        if present.contains(SchemaMigrations.bookkeeping), try !SchemaState.hasOwnBookkeeping(db) {
+            throw StoreError.foreignSchema(path: path, names: [SchemaMigrations.table])
+        }
+        let recorded = try SchemaMigrations.recorded(db)
+        applied = known.filter(recorded.contains)
+        missing = known.filter { !recorded.contains($0) }
+        let unknown = recorded.filter { !known.contains($0) }
+        guard unknown.isEmpty else {
+            // Another program keeps its own migrations in a table of this name.
+            if applied.isEmpty { throw StoreError.foreignSchema(path: path, names: [SchemaMigrations.table]) }
+            throw StoreError.newerSchema(applied: unknown)
+        }
+        guard !isNew, !missing.isEmpty else { return }
+        let taken = try SchemaMigrations.objects(createdBy: missing).intersection(present)
+        guard taken.isEmpty else { throw StoreError.foreignSchema(path: path, names: Set(taken.map(\.name)).sorted()) }
+    }
+
+    /// Of a connection that has no transaction yet.
+    static func read(_ db: Database, path: String) throws -> SchemaState {
+        var state: SchemaState?
+        try db.inTransaction(.deferred) {
+            state = try SchemaState(db, path: path)
+            return .commit
+        }
+        guard let state else { preconditionFailure("a transaction that was committed has read the schema") }
+        return state
+    }
+
+    private static func hasOwnBookkeeping(_ db: Database) throws -> Bool {
+        try String.fetchAll(db, sql: "SELECT name FROM pragma_table_info(?)", arguments: [SchemaMigrations.table]) == ["identifier"]
+    }
+}

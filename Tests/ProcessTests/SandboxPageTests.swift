@@ -1,0 +1,82 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// docs/sandbox.md: its commands do what it says when they are typed in their order, and its tables name what there is.
+@Suite(.serialized) struct SandboxPageTests {
+    private let page: String
+
+    private static let hasTools = ["curl", "sqlite3"].allSatisfy { FileManager.default.isExecutableFile(atPath: "/usr/bin/\($0)") }
+
+    init() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        page = try String(contentsOf: root.appending(path: "docs/sandbox.md"), encoding: .utf8)
+    }
+
+    /// What stands in the blocks of shell commands.
+    private var commands: String {
+        page.components(separatedBy: "```sh\n").dropFirst().compactMap { $0.components(separatedBy: "```").first }.joined()
+    }
+
+    /// A port that nobody has at the moment.
+    private func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
+            }
+        }
+        guard isBound else { throw HarnessError("no free port: error \(errno)") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    @Test(.enabled(if: hasTools)) func `its commands do what it says, one after the other`() async throws {
+        try await withScenario { scenario in
+            let script = try commands.replacingOccurrences(of: "8090", with: "\(freePort())")
+                .replacingOccurrences(of: "8480", with: "\(freePort())")
+            let programs = (ConvosyncProcess.path as NSString).deletingLastPathComponent
+            let run = try scenario.startShell(
+                """
+                set -e
+                trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+                PATH='\(programs)':$PATH
+                mkdir '\(scenario.directory)/try' && cd '\(scenario.directory)/try'
+                \(script)
+                wait
+                """)
+            let result = try await run.end()
+            let output = result.output
+            #expect(result.exitCode == 0, "\(output.suffix(2000)) \(result.errorOutput)")
+            for expected in [
+                "convosync.db created", "remotes.vg, asked with GET", "4 delivered, 4 planned", #""outcome":"applied""#, "exit code 75",
+                #""kind":"status","remaining":2"#, "HTTP 503", #""kind":"drop_after""#, #""per_second":5.0"#, #"{"events":1,"sent":true}"#,
+                "ended\nuser|Where is my invoice?\nfin|It is on its way.\n", "conv_1  ended",
+            ] {
+                #expect(output.contains(expected), "\(expected) in \(output)")
+            }
+            let recorded = try String(contentsOfFile: "\(scenario.directory)/try/requests.jsonl", encoding: .utf8)
+            #expect(recorded.contains(#""fault":"status""#))
+        }
+    }
+
+    @Test func `its options are those of the program`() async throws {
+        let program = (ConvosyncProcess.path as NSString).deletingLastPathComponent + "/convosync-sandbox"
+        let help = try await ConvosyncProcess(program, ["--help"], environment: [:]).end().output
+        func options(_ text: String) -> Set<String> {
+            Set(text.split { !$0.isLetter && $0 != "-" }.filter { $0.hasPrefix("--") && $0.contains { $0.isLetter } }.map(String.init))
+        }
+        #expect(options(help).contains("--port-file"))
+        let table = page.components(separatedBy: "| option |").last?.components(separatedBy: "\n\n").first ?? ""
+        #expect(options(table).union(["--help"]) == options(help))
+    }
+
+    @Test func `its faults are those that there are`() {
+        let table = page.components(separatedBy: "| `kind` |").last?.components(separatedBy: "\n\n").first ?? ""
+        for kind in FaultRule.Kind.allCases { #expect(table.contains("`\(kind.rawValue)`"), "\(kind)") }
+    }
+}

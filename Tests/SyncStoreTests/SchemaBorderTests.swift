@@ -1,0 +1,147 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import SyncStore
+
+/// A schema is changed as a whole or not at all, and files of other programs stay as they are.
+@Suite struct SchemaBorderTests {
+    private let folder: URL
+    private var path: String { folder.appending(path: "app.db").path }
+
+    init() throws {
+        folder = try Bench.temporaryFolder()
+    }
+
+    private func makeFile(_ sql: String, upTo last: String? = nil) throws {
+        let queue = try DatabaseQueue(path: path)
+        if let last { try SchemaMigrations.migrate(queue, path: path, upTo: last) }
+        try queue.writeWithoutTransaction { db in try db.execute(sql: sql) }
+        try queue.close()
+    }
+
+    private func failure(_ access: Store.Access) -> StoreError? {
+        do throws(StoreError) {
+            _ = try Store(path: path, access: access)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
+
+    private func lines(_ sql: String) throws -> [String] {
+        let queue = try DatabaseQueue(path: path)
+        defer { try? queue.close() }
+        return try queue.read { try String.fetchAll($0, sql: sql) }
+    }
+
+    struct Foreign: Sendable, CustomTestStringConvertible {
+        var sql: String
+        var names: [String]
+        var testDescription: String { names.joined(separator: " ") }
+    }
+
+    static let foreign = [
+        Foreign(
+            sql: "CREATE TABLE Conversations (id); CREATE TABLE users (id); CREATE TABLE orders (id); INSERT INTO users VALUES (1)",
+            names: ["conversations", "users"]),
+        Foreign(sql: "CREATE TABLE orders (id); CREATE VIEW links AS SELECT id FROM orders", names: ["links"]),
+        Foreign(sql: "CREATE TABLE orders (id); CREATE INDEX outbox_attempts ON orders (id)", names: ["outbox_attempts"]),
+        Foreign(
+            sql: "CREATE TABLE orders (id); CREATE TRIGGER conversations_deleted DELETE ON orders BEGIN SELECT 1; END",
+            names: ["conversations_deleted"]),
+        Foreign(
+            sql: "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY); INSERT INTO grdb_migrations VALUES ('v1')",
+            names: ["grdb_migrations"]),
+        Foreign(sql: "CREATE TABLE grdb_migrations (number INTEGER)", names: ["grdb_migrations"]),
+    ]
+
+    @Test(arguments: foreign, [Store.Access.migrating, .existing, .reading])
+    func `a file of another program with names that the schema needs is refused and stays the same to the byte`(
+        _ foreign: Foreign, _ access: Store.Access
+    ) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeFile(foreign.sql)
+        let before = try Data(contentsOf: URL(filePath: path))
+        #expect(failure(access) == .foreignSchema(path: path, names: foreign.names))
+        #expect(try Data(contentsOf: URL(filePath: path)) == before)
+        #expect(try files() == ["app.db"])
+    }
+
+    @Test func `the refusal names the file, the tables and the way out`() {
+        let text = StoreError.foreignSchema(path: "/srv/app.db", names: ["a", "b", "c", "d", "e", "f", "g"]).description
+        for part in ["/srv/app.db", "a, b, c, d, e and 2 more", "nothing was changed", "database.path"] { #expect(text.contains(part)) }
+    }
+
+    @Test func `a name that only a later migration takes is found as well`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeFile("CREATE TABLE shared_objects (id)", upTo: "0007_fate")
+        #expect(failure(.migrating) == .foreignSchema(path: path, names: ["shared_objects"]))
+        #expect(try lines("SELECT max(identifier) FROM grdb_migrations") == ["0007_fate"])
+    }
+
+    @Test func `tables of the application with other names are no obstacle`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeFile("CREATE TABLE orders (id); INSERT INTO orders VALUES (7)")
+        let store = try Store(path: path, access: .migrating)
+        #expect(!store.schemaChange.isCreated)
+        #expect(store.schemaChange.applied == SchemaMigrations.identifiers)
+        #expect(store.backupPath != nil)
+        #expect(try await store.durability().journalMode == "wal")
+        #expect(try await store.read { try String.fetchAll($0, sql: "SELECT id FROM orders") } == ["7"])
+    }
+
+    /// No table, no bookkeeping, no copy, no other journal mode.
+    @Test func `where one of several migrations fails, nothing of any of them stays`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // 0009 replaces this trigger.
+        try makeFile("DROP TRIGGER conversations_status_updated", upTo: "0007_fate")
+        let schema = "SELECT name || sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
+        let before = try (lines(schema), lines("SELECT identifier FROM grdb_migrations"), lines("PRAGMA journal_mode"))
+        guard case .sqlite(1, let detail) = failure(.migrating) else {
+            Issue.record("\(String(describing: failure(.migrating)))")
+            return
+        }
+        #expect(detail.contains("conversations_status_updated"))
+        #expect(try lines(schema) == before.0)
+        #expect(try lines("SELECT identifier FROM grdb_migrations") == before.1)
+        #expect(try lines("PRAGMA journal_mode") == before.2)
+        #expect(before.2 == ["delete"])
+        #expect(try files() == ["app.db"])
+    }
+
+    @Test func `a failed migration takes no earlier copy away`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeFile("DROP TRIGGER conversations_status_updated", upTo: "0007_fate")
+        let old = (1...3).map { "app.db.before-000\($0)_x-2026010\($0)T000000Z" }
+        for name in old { _ = FileManager.default.createFile(atPath: folder.appending(path: name).path, contents: nil) }
+        #expect(failure(.migrating) != nil)
+        #expect(try files() == ["app.db"] + old)
+    }
+
+    @Test func `what was done is said: created, migrated, up to date`() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let created = try Store(path: path, access: .migrating).schemaChange
+        #expect(created == SchemaChange(isCreated: true, applied: SchemaMigrations.identifiers))
+        #expect(try Store(path: path, access: .migrating).schemaChange == SchemaChange())
+        try FileManager.default.removeItem(at: folder)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        try makeFile("", upTo: "0008_keys_and_queues")
+        let migrated = try Store(path: path, access: .migrating).schemaChange
+        #expect(!migrated.isCreated)
+        #expect(migrated.applied == ["0009_agreed_pair"])
+    }
+
+    @Test func `of two processes that create one file at once, both have it`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = path
+        let changes = try await withThrowingTaskGroup(of: SchemaChange.self) { group in
+            for _ in 0..<2 { group.addTask { try Store(path: path, access: .migrating).schemaChange } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(changes.filter(\.isCreated).count == 1)
+        #expect(changes.map(\.applied.count).sorted() == [0, SchemaMigrations.identifiers.count])
+    }
+}

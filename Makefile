@@ -44,7 +44,9 @@ demo: dependencies
 test: build
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
 
+# .ci/phrases: English that must not come back in what users read.
 lint:
+	.ci/phrases
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests migrations Benchmarks
 
 check: lint test

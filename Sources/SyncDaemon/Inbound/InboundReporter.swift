@@ -65,7 +65,10 @@ package final class InboundReporter: Sendable {
         if verdict.engagesBrake {
             log.write(
                 LogEvent("brake.engaged", level: .error).with("remote", result.remote).with("rule", "finish")
-                    .with("error", "\(result.remote) says of so many conversations that they are over that no further one is taken over")
+                    .with(
+                        "error",
+                        "\(result.remote) reports more conversations as over than [brake] allows; no further ends are adopted from it"
+                    )
                     .with("hint", "look there, then: convosync outbox release --held-by brake --remote \(result.remote)"))
         }
         switch verdict.kind {
@@ -103,7 +106,7 @@ package final class InboundReporter: Sendable {
         if let failure, !isFailing {
             log.write(
                 LogEvent("poll.failed", level: .warning).with("remote", remote).with("error", failure)
-                    .with("hint", "tried again with growing pauses; what changed at \(remote) is not seen until then"))
+                    .with("hint", "retried at growing intervals; what changed at \(remote) is not seen until then"))
         } else if failure == nil, isFailing {
             log.write(LogEvent("poll.recovered", level: .notice).with("remote", remote))
         }
@@ -132,7 +135,7 @@ package final class InboundReporter: Sendable {
             log.write(
                 LogEvent("link.shared", level: .warning).with("remote", object.remote).with("object", object.remoteID)
                     .with("agent", object.agentID).with("conversations", object.conversations.joined(separator: ","))
-                    .with("hint", "nothing is sent for these conversations or taken over until one row in the table links is left"))
+                    .with("hint", "nothing is sent for these conversations or adopted until one row in the table links is left"))
         }
     }
 }

@@ -306,7 +306,7 @@ package actor Poller {
             }
             reporter.reportUnreadable(
                 read.request, remote: remote.name, reason: stray.text,
-                hint: "nothing of it is believed; look at what answers for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths")
+                hint: "it is ignored; check what responds for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths")
         } catch {
             reporter.reportUnreadable(read.request, remote: remote.name, reason: error.reason)
         }

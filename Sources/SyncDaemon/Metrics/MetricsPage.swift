@@ -40,7 +40,7 @@ struct MetricsPage {
                 ].map { ([("remote", remote.name), ("state", $0.0)], Double($0.1)) }
             })
         text.add(
-            "convosync_retrying_rows", help: "Pending rows that were tried before.", perRemote { Double($0.retrying) })
+            "convosync_retrying_rows", help: "Pending rows that were attempted before.", perRemote { Double($0.retrying) })
         text.add(
             "convosync_unplanned_changes", help: "Changes that no run has looked at yet.", [([], Double(status.unplanned))])
         text.add("convosync_brake_held_rows", help: "Rows that the brake holds.", [([], Double(status.heldByBrake))])
@@ -52,7 +52,7 @@ struct MetricsPage {
             "convosync_remote_parked", help: "1 while the remote refuses credential or address.",
             perRemote { $0.gate.parkedAt == nil ? 0 : 1 })
         text.add(
-            "convosync_remote_throttled", help: "1 while the remote has asked for patience.",
+            "convosync_remote_throttled", help: "1 while the remote is throttled.",
             perRemote { remote in remote.gate.throttledUntil.map { $0 > now ? 1 : 0 } ?? 0 })
         text.add(
             "convosync_breaker_open", help: "1 while the circuit breaker is not closed.",

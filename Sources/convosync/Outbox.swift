@@ -5,7 +5,7 @@ import SyncStore
 
 struct Outbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at outbox rows and steer them.",
+        abstract: "Show and manage outbox rows.",
         subcommands: [OutboxList.self, OutboxShow.self, OutboxRetry.self, OutboxDiscard.self, OutboxRelease.self])
 }
 
@@ -22,7 +22,7 @@ struct FilterOptions: ParsableArguments {
             "Only this state; may be given more than once.", valueName: OutboxState.allCases.map(\.rawValue).joined(separator: "|")))
     var state: [String] = []
 
-    @Option(help: ArgumentHelp("Only rows written since then: a moment in ISO 8601, or an age such as 2h.", valueName: "time"))
+    @Option(help: ArgumentHelp("Only rows written since then: a timestamp in ISO 8601, or an age such as 2h.", valueName: "time"))
     var since: String?
 
     @Option(help: ArgumentHelp("Only rows whose last error contains this text.", valueName: "text"))
@@ -31,7 +31,7 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only rows that are held by this one.", valueName: Holder.allCases.map(\.rawValue).joined(separator: "|")))
     var heldBy: String?
 
-    @Option(help: ArgumentHelp("At most so many rows.", valueName: "number"))
+    @Option(help: ArgumentHelp("At most this many rows.", valueName: "number"))
     var limit: Int?
 
     func filter(ids: [Int64]) throws -> OutboxFilter {
@@ -52,7 +52,7 @@ struct FilterOptions: ParsableArguments {
             let age = Span(since).map { SystemClock.now() - $0 }
             guard let moment = Instant(iso8601: since) ?? age else {
                 throw ValidationError(
-                    "--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since.onOneLine)\"")
+                    "--since takes a timestamp such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since.onOneLine)\"")
             }
             filter.since = moment
         }

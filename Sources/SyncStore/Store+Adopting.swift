@@ -93,7 +93,7 @@ extension Store {
 extension Verdict {
     /// Why columns were written, in one sentence.
     fileprivate func adoptionRule(_ remote: String) -> String {
-        let others = otherFields.isEmpty ? nil : "took over \(otherFields.joined(separator: " and ")) from \(remote)"
+        let others = otherFields.isEmpty ? nil : "adopted \(otherFields.joined(separator: " and ")) from \(remote)"
         guard changes.status != nil || changes.assigneeID != nil else { return others ?? rule }
         return [rule, others].compactMap { $0 }.joined(separator: "; ")
     }

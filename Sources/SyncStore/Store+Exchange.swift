@@ -159,7 +159,7 @@ extension Store {
             id, (isInDoubt ? OutboxState.uncertain : .discarded).rawValue,
             isInDoubt
                 ? "sent, but nobody knows whether it arrived, and the message was moved to another conversation since"
-                : "the message was moved to another conversation, for which it is planned anew", now,
+                : "the message was moved to another conversation, for which it is planned again", now,
         ])
         guard !isInDoubt else { return }
         let (message, conversation, remote): (String, String, String) = (row[0], row[1], row[2])

@@ -83,7 +83,7 @@ extension Store {
         try db.execute(
             sql: """
                 INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, error)
-                VALUES (?, ?, ?, ?, 'interrupted', 'the process ended before an answer was recorded')
+                VALUES (?, ?, ?, ?, 'interrupted', 'the process ended before a response was recorded')
                 """,
             arguments: [id, tries + 1, claimedAt, now.iso8601])
         try settleReturned(id, now: now.iso8601, db)

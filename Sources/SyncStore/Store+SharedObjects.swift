@@ -28,7 +28,7 @@ package struct SharedObject: Hashable, Sendable {
     package var text: String {
         let agent = agentID.map { " of agent \($0)" } ?? ""
         return "\(conversations.joined(separator: " and ")) link to one object of \(remote), \(remoteID)\(agent): nothing is sent for them "
-            + "or taken over until one row in links is left"
+            + "or adopted until one row in links is left"
     }
 
     /// Texts are the same if their bytes are.

@@ -137,7 +137,7 @@ extension Store {
             return "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
         }
         if action == .retry, row[8] { return "belongs to a message that was deleted" }
-        if action == .retry, row[14] { return "belongs to a message that was planned anew since" }
+        if action == .retry, row[14] { return "belongs to a message that was planned again since" }
         return nil
     }
 

@@ -21,7 +21,7 @@ struct Application {
             try db.execute(
                 sql: """
                     INSERT INTO users (id, name, email, attributes) VALUES
-                        ('u1', 'Jane Doe', 'jane.doe@example.com', '{"plan_type":"Pro"}'), ('u2', 'Łukasz', NULL, '{}'),
+                        ('u1', 'Jane Doe', 'jane.doe@example.com', '{"plan_type":"Pro"}'), ('u2', 'Łucja', NULL, '{}'),
                         ('u3', NULL, 'anon@example.com', NULL);
                     INSERT INTO assignees VALUES ('jane', 'voicebot', '7'), ('omar', 'voicebot', '8'), ('jane', 'vg', 'client_jane');
                     """)
@@ -48,100 +48,9 @@ struct Application {
         }
     }
 
-    /// A morning's work, in one transaction: nothing goes out before it is committed.
-    func work() throws {
-        try database.write { db in
-            try db.execute(
-                sql: """
-                    UPDATE conversations SET status = CASE status WHEN 'open' THEN 'resolved' ELSE 'open' END WHERE rowid % 6 = 0;
-                    UPDATE conversations SET assignee_id = CASE WHEN assignee_id IS NULL THEN 'omar' END WHERE rowid % 5 = 1;
-                    UPDATE conversations SET title = coalesce(title, 'Untitled') || ' (2)' WHERE rowid % 11 = 0;
-                    UPDATE users SET name = name || ' jr.' WHERE id = 'u1';
-                    """)
-            let open = try String.fetchAll(db, sql: "SELECT id FROM conversations WHERE user_id = 'u2' AND status = 'open' LIMIT 15")
-            for id in open { try write(message: UUID().uuidString, "One more thing …", of: id, db) }
-        }
-    }
-
-    private func write(message: String, _ body: String, of conversation: String, _ db: Database) throws {
+    func write(message: String, _ body: String, of conversation: String, _ db: Database) throws {
         try db.execute(
             sql: "INSERT INTO messages (id, conversation_id, author, body) VALUES (?, ?, 'user', ?)",
             arguments: [message, conversation, body])
-    }
-
-    /// A conversation that all remotes hold.
-    struct Linked {
-        var id: String
-        var voicebotID: String
-        var vgID: String
-    }
-
-    /// Those that can be sent everywhere.
-    func conversations(status: String? = nil, assignee: String? = nil) throws -> [Linked] {
-        try database.read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT c.id, v.remote_id, g.remote_id FROM conversations c
-                    JOIN links v ON v.conversation_id = c.id AND v.remote = 'voicebot'
-                    JOIN links g ON g.conversation_id = c.id AND g.remote = 'vg'
-                    WHERE c.user_id IS NOT NULL AND c.status = coalesce(?1, c.status)
-                        AND (?2 IS NULL OR c.assignee_id = ?2)
-                        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation_id = c.id AND o.state = 'dead')
-                    ORDER BY c.rowid
-                    """, arguments: [status, assignee]
-            ).map { Linked(id: $0[0], voicebotID: $0[1], vgID: $0[2]) }
-        }
-    }
-
-    /// `open, jane` or `closed`.
-    func state(of conversation: String) throws -> String {
-        try database.read { db in
-            let row = try Row.fetchOne(db, sql: "SELECT status, assignee_id FROM conversations WHERE id = ?", arguments: [conversation])
-            let status: String = row?[0] ?? "?"
-            return status == "open" ? "open, \(row?[1] ?? "nobody")" : status
-        }
-    }
-
-    func isSettled(except remote: String?) throws -> Bool {
-        try database.read { db in
-            try Bool.fetchOne(
-                db,
-                sql: """
-                    SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred = 0)
-                        AND NOT EXISTS (SELECT 1 FROM message_feed)
-                        AND NOT EXISTS (SELECT 1 FROM outbox WHERE state IN ('pending', 'sending') AND remote IS NOT ?)
-                        AND NOT EXISTS (SELECT 1 FROM runs WHERE finished_at IS NULL)
-                    """, arguments: [remote]) ?? false
-        }
-    }
-
-    func outboxSummary() throws -> String {
-        try database.read { db in
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT remote, sum(state = 'delivered'), sum(state = 'superseded'), sum(state = 'dead'), count(*),
-                        (SELECT count(*) FROM outbox_attempts a JOIN outbox b ON b.id = a.outbox_id
-                            WHERE b.remote = o.remote AND a.outcome <> 'delivered')
-                    FROM outbox o GROUP BY remote
-                    """)
-            return Columns.text(
-                [["REMOTE", "ROWS", "DELIVERED", "SUPERSEDED", "DEAD", "FAILED TRIES"]]
-                    + rows.map { row in
-                        [row[0], "\(row[4] as Int)", "\(row[1] as Int)", "\(row[2] as Int)", "\(row[3] as Int)", "\(row[5] as Int)"]
-                    })
-        }
-    }
-}
-
-/// Aligned columns.
-enum Columns {
-    static func text(_ rows: [[String]]) -> String {
-        let count = rows.map(\.count).max() ?? 0
-        let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-        return rows.map { row in
-            row.enumerated().map { $1 + String(repeating: " ", count: widths[$0] - $1.count) }.joined(separator: "  ")
-        }.joined(separator: "\n")
     }
 }

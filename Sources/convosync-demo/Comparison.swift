@@ -6,7 +6,6 @@ struct Comparison {
     private struct Line {
         var cells: [String]
         var agrees: Bool
-        var cannotBeSent: Bool
     }
 
     private var lines: [Line] = []
@@ -19,8 +18,7 @@ struct Comparison {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT c.id, c.status, c.assignee_id, v.remote_id, g.remote_id,
-                        EXISTS (SELECT 1 FROM outbox o WHERE o.conversation_id = c.id AND o.state = 'dead' AND o.remote = 'voicebot')
+                    SELECT c.id, c.status, c.assignee_id, v.remote_id, g.remote_id
                     FROM conversations c
                     LEFT JOIN links v ON v.conversation_id = c.id AND v.remote = 'voicebot'
                     LEFT JOIN links g ON g.conversation_id = c.id AND g.remote = 'vg' ORDER BY c.rowid
@@ -28,7 +26,6 @@ struct Comparison {
             ).map { row in
                 let status: String = row[1]
                 let owner = Self.owner(row[2])
-                let cannotBeSent: Bool = row[5]
                 let voicebotWord = (row[3] as String?).map { voicebot[$0] ?? "?" }
                 let vgWord = (row[4] as String?).map { vg[$0] ?? "?" }
                 let agrees =
@@ -37,25 +34,24 @@ struct Comparison {
                 return Line(
                     cells: [
                         row[0], status, owner, helpdesk[row[0]] ?? "?", voicebotWord ?? "(no link)", vgWord ?? "(no link)",
-                        agrees ? "agrees" : cannotBeSent ? "cannot be sent" : "DIFFERS",
-                    ], agrees: agrees, cannotBeSent: cannotBeSent)
+                        agrees ? "agrees" : "DIFFERS",
+                    ], agrees: agrees)
             }
         }
     }
 
     func sample(_ count: Int) -> String {
-        Columns.text([["CONVERSATION", "STATUS", "OWNER", "HELPDESK", "VOICEBOT", "VG", ""]] + lines.prefix(count).map(\.cells))
+        Columns.text([["CONVERSATION", "STATUS", "OWNER", "HELPDESK", "VOICEBOT", "VG", ""]] + lines.prefix(count).map(\.cells)) + "\n  …"
     }
 
     var verdict: String {
         let agreeing = lines.count(where: \.agrees)
-        let unsendable = lines.count { !$0.agrees && $0.cannotBeSent }
-        return "…\n\(agreeing) of \(lines.count) conversations agree everywhere, \(unsendable) cannot be sent as they are, "
-            + "\(lines.count - agreeing - unsendable) differ"
+        let rest = isComplete ? "" : ", \(lines.count - agreeing) differ"
+        return "\(agreeing) of \(lines.count) conversations agree at all remotes\(rest)"
     }
 
-    /// Whether every conversation that can be sent agrees.
-    var isComplete: Bool { lines.allSatisfy { $0.agrees || $0.cannotBeSent } }
+    /// Whether every conversation agrees.
+    var isComplete: Bool { lines.allSatisfy(\.agrees) }
 
     private static func words(_ conversations: [SandboxJSON], key: String, word: String) -> [String: String] {
         var words: [String: String] = [:]
@@ -78,7 +74,7 @@ struct Comparison {
         status != "open" ? "done" : owner == "none" ? "to-do" : "in-progress"
     }
 
-    /// A bot never takes a chat from a person: then vg keeps its word.
+    /// A bot never takes a chat from a person: then vg keeps its status value.
     private static func vgAgrees(_ word: String?, _ status: String, _ owner: String) -> Bool {
         if status != "open" { return word == "ended_chat" }
         switch owner {

@@ -15,67 +15,132 @@ struct Demo {
 
     private static let conversations = 300
 
+    private static let introduction = """
+        convosync keeps support conversations in step between an application's SQLite file and four remote systems.
+        This demo runs the real program against simulated ones: helpdesk, Fin, voicebot and vg. It takes about half a minute:
+
+          1. \(conversations) conversations exist before convosync starts     5. voicebot is down for a while
+          2. Two rows that need a person                         6. People and Fin act inside the remote systems
+          3. A morning's work                                    7. Here and there, side by side
+          4. kill -9 in mid-delivery                             8. Nothing changed, so nothing is sent
+
+        """
+
     private func play() async throws {
         let sandbox = try await SandboxServer.start(SandboxConfiguration())
         let stage = try Stage(sandbox: sandbox)
         defer { stage.program.kill() }
-        print("Four simulated remotes listen at \(sandbox.url), everything else is in \(stage.directory.path)\n")
+        let interruption = Interruption(of: stage.program.service)
+        print(Self.introduction)
+        print("Everything it writes is in \(stage.directory.path); the simulated remotes listen at \(sandbox.url).")
 
-        headline("1. \(Self.conversations) conversations are there before convosync starts")
-        print(try stage.program.command("migrate"))
+        try await firstStart(stage)
+        try await repair(stage)
+        try await morning(stage)
+        try await crash(stage)
+        try await outage(stage)
+        try await wayBack(stage)
+        let agreement = try comparison(stage)
+        let isQuiet = try await end(stage)
+        await sandbox.stop()
+        withExtendedLifetime(interruption) {}
+        guard agreement.isComplete, isQuiet else { throw DemoFailure(description: "not everything is as it should be, see above") }
+        print(try TryIt(directory: stage.directory, program: stage.program.path).text())
+    }
+
+    private func firstStart(_ stage: Stage) async throws {
+        headline("1. \(Self.conversations) conversations exist before convosync starts")
         try stage.application.fill(conversations: Self.conversations)
         let plan = try stage.program.command("plan").split(separator: "\n")
-        print("$ convosync plan\n\(plan.prefix(12).joined(separator: "\n"))\n…\n\(plan.last ?? "")")
-
-        headline("2. The daemon starts and brings everybody up to date")
+        print("`plan` says what a run would send, and sends nothing. It begins and ends with:\n")
+        print("$ convosync plan\n\(plan.prefix(12).joined(separator: "\n"))\n…\n\(plan.last ?? "")\n")
+        print("The service starts and brings all four up to date:\n")
+        let mark = stage.mark
         try stage.program.startDaemon()
         try await stage.settle()
-        stage.tally()
+        print(stage.calls(since: mark))
+    }
 
-        headline("3. People work: chats are resolved, handed over, taken on; users write")
-        try stage.application.work()
+    private func repair(_ stage: Stage) async throws {
+        headline("2. Two rows that need a person")
+        print("Two of them cannot be sent: a link whose id is not a number, and a message of a conversation without a user.\n")
+        print("$ convosync outbox list --state dead\n" + (try stage.program.command("outbox", "list", "--state", "dead")) + "\n")
+        print("The application corrects both rows, and the message is sent again:\n")
+        try stage.application.correct()
+        print("$ convosync outbox retry --state dead --remote fin")
+        print(try stage.program.command("outbox", "retry", "--state", "dead", "--remote", "fin"))
         try await stage.settle()
-        stage.tally()
+        print("$ convosync outbox list --state dead\n" + (try stage.program.command("outbox", "list", "--state", "dead")))
+    }
 
-        headline("4. Voicebot goes down while work goes on; the other three are not held up")
-        try sandbox.world.setFaults([Self.dropped, Self.unavailable], on: "voicebot")
-        try stage.application.work()
+    private func morning(_ stage: Stage) async throws {
+        headline("3. A morning's work: conversations are resolved, taken on and renamed, users write")
+        let story = try Story("conv_6", "The application resolves it.", stage: stage)
+        let mark = stage.mark
+        try stage.application.work(.morning)
+        try await stage.settle()
+        print(try story.text() + "\n")
+        print("All of it, each remote told only what is new to it:\n\n\(stage.calls(since: mark))")
+    }
+
+    private func crash(_ stage: Stage) async throws {
+        headline("4. kill -9 in mid-delivery")
+        let crash = Crash(stage: stage)
+        let (cutOff, pid) = try await crash.happen()
+        print(
+            """
+            More work is done here, and the service is killed while \(cutOff.count) calls wait for their responses. vg and Fin have applied
+            theirs, voicebot has not; the service cannot know that. It is started again:
+
+            $ kill -9 \(pid.map(String.init) ?? "PID")
+            """)
+        try stage.program.startDaemon()
+        try await stage.settle()
+        print(try crash.report(cutOff))
+    }
+
+    private func outage(_ stage: Stage) async throws {
+        headline("5. voicebot is down for a while; the other three are not held up")
+        let mark = stage.mark
+        try stage.sandbox.world.setFaults([Self.dropped, Self.unavailable], on: "voicebot")
+        try stage.application.work(.outage)
         try await stage.settle(except: "voicebot")
-        print("$ convosync status\n" + (try stage.program.command("status")))
-
-        headline("5. Voicebot is back: what waited goes out in its newest version")
-        try sandbox.world.setFaults([], on: "voicebot")
+        print("$ convosync status\n" + (try stage.program.command("status")) + "\n")
+        try stage.sandbox.world.setFaults([], on: "voicebot")
         try await stage.settle()
-        stage.tally()
+        print("voicebot is back, and what waited is delivered. The calls that failed are the attempts during the outage:\n")
+        print(stage.calls(since: mark))
+    }
 
-        headline("6. The way back: people and Fin act inside the remote systems, all at the same moment")
+    private func wayBack(_ stage: Stage) async throws {
+        headline("6. People and Fin act inside the remote systems, all at the same time")
         var wayBack = WayBack(stage: stage)
-        try wayBack.connectFin()
+        try await wayBack.connectFin()
         try wayBack.happen()
         try await wayBack.settle()
-        print(try wayBack.table())
-        print("\nIn the log:\n" + (try wayBack.log()))
+        print(try wayBack.stories())
+        print("\nThe first of them in the log, and explained:\n\n" + (try wayBack.log()))
         print("\n$ convosync explain \(wayBack.first)\n" + (try stage.program.command("explain", wayBack.first)))
+    }
 
-        headline("7. The local truth beside what each remote says now")
-        let agreement = try Comparison(application: stage.application, world: sandbox.world)
-        print(agreement.sample(20))
+    private func comparison(_ stage: Stage) throws -> Comparison {
+        headline("7. Here and there, side by side")
+        let agreement = try Comparison(application: stage.application, world: stage.sandbox.world)
+        print(agreement.sample(8))
         print(agreement.verdict)
+        return agreement
+    }
 
-        headline("8. The outbox by outcome")
-        print(try stage.application.outboxSummary())
-        print("\nRows that need a person, each with the reason:")
-        print("$ convosync outbox list --state dead\n" + (try stage.program.command("outbox", "list", "--state", "dead")))
-
-        headline("9. Nothing changed, nothing is sent; then the daemon is stopped")
-        let before = stage.writes.count
+    /// Whether a run after all this sent nothing, and the service stopped as it should.
+    private func end(_ stage: Stage) async throws -> Bool {
+        headline("8. Nothing changed, so nothing is sent")
+        let mark = stage.mark
         print("$ convosync sync\n" + (try stage.program.command("sync")))
-        let written = stage.writes.count - before
-        print("\(written) calls were made by it that change anything")
+        let written = stage.writes(since: mark).count
+        print("\(written) calls that change something were made")
         let code = try await stage.program.stopDaemon()
-        print("the daemon ended with exit code \(code); its log is \(stage.program.logPath)")
-        await sandbox.stop()
-        guard agreement.isComplete, written == 0, code == 0 else { exit(1) }
+        print("The service was stopped (SIGTERM) and ended with exit code \(code).")
+        return written == 0 && code == 0
     }
 
     private static let unavailable: FaultRule = {
@@ -84,10 +149,12 @@ struct Demo {
         return rule
     }()
 
-    /// A few calls that are applied although no answer comes.
+    /// A few calls that are applied although no response comes.
     private static let dropped = FaultRule(.dropAfter, times: 3)
 
     private func headline(_ text: String) {
+        // Scene by scene, also in a pipe.
+        fflush(nil)
         print("\n\(String(repeating: "─", count: 100))\n\(text)\n")
     }
 }

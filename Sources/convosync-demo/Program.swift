@@ -3,6 +3,7 @@ import Foundation
 /// The `convosync` program beside this one.
 final class Program {
     let logPath: String
+    let service = ServiceProcess()
     private let configuration: URL
     private let executable: URL
     private var daemon: Process?
@@ -13,6 +14,8 @@ final class Program {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         executable = own.deletingLastPathComponent().appendingPathComponent("convosync")
     }
+
+    var path: String { executable.path }
 
     /// Runs a command to its end and returns what it prints.
     func command(_ arguments: String...) throws -> String {
@@ -27,17 +30,23 @@ final class Program {
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
     }
 
+    /// Starts the service, or starts it again: its log goes on.
     func startDaemon() throws {
-        guard FileManager.default.createFile(atPath: logPath, contents: nil), let log = FileHandle(forWritingAtPath: logPath) else {
-            throw DemoFailure(description: "cannot write \(logPath)")
+        if !FileManager.default.fileExists(atPath: logPath) {
+            guard FileManager.default.createFile(atPath: logPath, contents: nil) else {
+                throw DemoFailure(description: "cannot write \(logPath)")
+            }
         }
+        guard let log = FileHandle(forWritingAtPath: logPath) else { throw DemoFailure(description: "cannot write \(logPath)") }
+        try log.seekToEnd()
         let process = Process()
         process.executableURL = executable
         process.arguments = ["run", "--config", configuration.path]
         process.standardOutput = log
         try process.run()
+        service.started(process.processIdentifier)
         daemon = process
-        print("$ convosync run   (log: \(logPath))")
+        print("$ convosync run   (log: \(logPath))\n")
     }
 
     /// The lines that the daemon has written so far.
@@ -45,13 +54,18 @@ final class Program {
         try String(contentsOfFile: logPath, encoding: .utf8).split(separator: "\n")
     }
 
-    /// Where the daemon takes webhook calls: the system picked the port.
-    func listenAddress() throws -> String {
+    /// Where the daemon takes webhook calls: the system picked the port, anew at every start.
+    func listenAddress() async throws -> String {
         let mark = "address="
-        for line in try logLines() where line.contains("event=listen.started") {
-            if let field = line.split(separator: " ").first(where: { $0.hasPrefix(mark) }) { return String(field.dropFirst(mark.count)) }
+        for _ in 0..<100 {
+            for line in try logLines().reversed() where line.contains("event=listen.started") {
+                if let field = line.split(separator: " ").first(where: { $0.hasPrefix(mark) }) {
+                    return String(field.dropFirst(mark.count))
+                }
+            }
+            try await Task.sleep(for: .milliseconds(100))
         }
-        throw DemoFailure(description: "the daemon does not listen; see \(logPath)")
+        throw DemoFailure(description: "the service does not listen; see \(logPath)")
     }
 
     /// SIGTERM, and the exit code that follows.
@@ -59,13 +73,18 @@ final class Program {
         guard let daemon else { return 0 }
         daemon.terminate()
         for _ in 0..<300 where daemon.isRunning { try await Task.sleep(for: .milliseconds(100)) }
-        guard !daemon.isRunning else { throw DemoFailure(description: "the daemon does not stop") }
+        guard !daemon.isRunning else { throw DemoFailure(description: "the service does not stop") }
+        service.ended()
         self.daemon = nil
         return daemon.terminationStatus
     }
 
-    func kill() {
-        guard let daemon, daemon.isRunning else { return }
-        Foundation.kill(daemon.processIdentifier, SIGKILL)
+    /// SIGKILL; returns the process id when there was a process to kill.
+    @discardableResult func kill() -> Int32? {
+        guard let daemon, daemon.isRunning else { return nil }
+        service.kill()
+        daemon.waitUntilExit()
+        self.daemon = nil
+        return daemon.processIdentifier
     }
 }

@@ -76,18 +76,25 @@ struct Stage {
         throw DemoFailure(description: "the outbox did not settle within a minute; see \(program.logPath)")
     }
 
+    /// The calls so far, to count from.
+    var mark: Int { sandbox.world.requests().last?.sequence ?? 0 }
+
     /// Calls that change something at a remote.
-    var writes: [RequestRecord] {
-        sandbox.world.requests().filter { $0.method == "PATCH" || ($0.method == "POST" && !$0.path.hasSuffix("/get_conversation")) }
+    func writes(since mark: Int) -> [RequestRecord] {
+        sandbox.world.requests(after: mark).filter {
+            $0.method == "PATCH" || ($0.method == "POST" && !$0.path.hasSuffix("/get_conversation"))
+        }
     }
 
-    /// How many calls every remote has seen.
-    func tally() {
-        let requests = writes
-        for remote in ["fin", "voicebot", "vg", "helpdesk"] {
-            let own = requests.filter { $0.instance == remote }
-            let applied = own.count { $0.status == 200 }
-            print("  \(remote.padding(toLength: 10, withPad: " ", startingAt: 0)) \(own.count) calls so far, \(applied) acknowledged")
-        }
+    /// How many calls every remote has seen since then, and what became of them.
+    func calls(since mark: Int) -> String {
+        let requests = writes(since: mark)
+        return Columns.text(
+            [["REMOTE", "CALLS", "ACKNOWLEDGED", "FAILED"]]
+                + ["fin", "voicebot", "vg", "helpdesk"].map { remote in
+                    let own = requests.filter { $0.instance == remote }
+                    let acknowledged = own.count { $0.status == 200 && $0.fault == nil }
+                    return [remote, "\(own.count)", "\(acknowledged)", "\(own.count - acknowledged)"]
+                })
     }
 }

@@ -5,7 +5,7 @@ import SyncStore
 
 struct Outbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at outbox rows and steer them.",
+        abstract: "Show and manage outbox rows.",
         subcommands: [OutboxList.self, OutboxShow.self, OutboxRetry.self, OutboxDiscard.self, OutboxRelease.self])
 }
 
@@ -23,7 +23,7 @@ struct FilterOptions: ParsableArguments {
         completion: Completion.states)
     var state: [String] = []
 
-    @Option(help: ArgumentHelp("Only rows written since then: a moment in ISO 8601, or an age such as 2h.", valueName: "time"))
+    @Option(help: ArgumentHelp("Only rows written since then: a timestamp in ISO 8601, or an age such as 2h.", valueName: "time"))
     var since: String?
 
     @Option(help: ArgumentHelp("Only rows whose last error contains this text.", valueName: "text"))
@@ -34,7 +34,7 @@ struct FilterOptions: ParsableArguments {
         completion: Completion.holders)
     var heldBy: String?
 
-    @Option(help: ArgumentHelp("At most so many rows.", valueName: "number"))
+    @Option(help: ArgumentHelp("At most this many rows.", valueName: "number"))
     var limit: Int?
 
     func filter(ids: [Int64]) throws -> OutboxFilter {
@@ -55,7 +55,7 @@ struct FilterOptions: ParsableArguments {
             let age = Span(since).map { SystemClock.now() - $0 }
             guard let moment = Instant(iso8601: since) ?? age else {
                 throw ValidationError(
-                    "--since takes a moment such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since.onOneLine)\"")
+                    "--since takes a timestamp such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since.onOneLine)\"")
             }
             filter.since = moment
         }

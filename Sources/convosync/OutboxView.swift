@@ -68,7 +68,7 @@ enum OutboxView {
         lines.append("  state       \(Terminal.paint(row.state, colour(row.state)))\(row.lastError.map { ": \($0)" } ?? "")")
         if let holder = row.heldBy { lines.append("  held by     \(holder)") }
         lines.append("  written     \(row.createdAt) by run \(row.runID.map { "\($0)" } ?? "-")")
-        if let next = history.nextTry { lines.append("  next try    \(next.text)") }
+        if let next = history.nextTry { lines.append("  next attempt  \(next.text)") }
         if let finishedAt = row.finishedAt { lines.append("  finished    \(finishedAt)") }
         lines.append("  key         \(row.idempotencyKey)")
         if let successor = row.supersededBy { lines.append("  replaced by \(successor)") }
@@ -84,11 +84,11 @@ enum OutboxView {
                     + ($0.outboxID == row.id ? "" : "  (outbox \($0.outboxID))")
             }
         }
-        return lines + (history.attempts.isEmpty ? ["  never tried"] : table(history.attempts))
+        return lines + (history.attempts.isEmpty ? ["  not attempted yet"] : table(history.attempts))
     }
 
     private static func table(_ attempts: [AttemptListing]) -> [String] {
-        var table = TextTable(header: ["  TRY", "STARTED", "FINISHED", "OUTCOME", "HTTP", "ERROR", "ANSWER"])
+        var table = TextTable(header: ["  ATTEMPT", "STARTED", "FINISHED", "OUTCOME", "HTTP", "ERROR", "RESPONSE"])
         table.rows = attempts.map { attempt in
             [
                 .init("  \(attempt.attempt)"), .init(attempt.startedAt), .init(attempt.finishedAt), .init(attempt.outcome),

@@ -7,7 +7,7 @@ import SyncStore
 struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Do one run now, then exit.",
-        discussion: "Exits with 65 when a row became dead, with 75 when work still waits for another try.")
+        discussion: "Exits with 65 when a row became dead, with 75 when work still waits for another attempt.")
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
@@ -62,7 +62,7 @@ extension OneShot.Outcome {
 
     var text: String {
         var parts = ["\(counts.delivered) delivered", "\(counts.planned) planned", "\(counts.examined) examined"]
-        if counts.putBack > 0 { parts.append("\(counts.putBack) tries put back") }
+        if counts.putBack > 0 { parts.append("\(counts.putBack) attempts put back") }
         if counts.dead > 0 { parts.append("\(counts.dead) need a person (convosync outbox list --state dead)") }
         if held > 0 { parts.append("\(held) held") }
         if waiting > 0 { parts.append("\(waiting) waiting\(nextDue.map { ", next at \($0.iso8601)" } ?? "")") }

@@ -31,31 +31,31 @@ import Testing
         var watch = ProgressWatch(limit: Self.limit)
         watch.partsAsked(now: Self.start)
         #expect(watch.verdict(now: Self.start + Self.limit) == .working)
-        #expect(watch.verdict(now: Self.start + .seconds(31)) == .stuck(reason: "the scheduler or the lanes do not answer"))
+        #expect(watch.verdict(now: Self.start + .seconds(31)) == .stuck(reason: "the scheduler or the lanes do not respond"))
         watch.partsAnswered(.init(), now: Self.start + .seconds(31))
         #expect(watch.verdict(now: Self.start + .seconds(60)) == .working)
-        #expect(watch.verdict(now: Self.start + .seconds(62)) == .stuck(reason: "the database does not answer"))
+        #expect(watch.verdict(now: Self.start + .seconds(62)) == .stuck(reason: "the database does not respond"))
         watch.databaseAnswered()
         #expect(watch.verdict(now: Self.start + .days(1)) == .working)
     }
 
     @Test func `an alarm that did not ring, a commit and a run that do not end`() {
         let late = Span.seconds(31)
-        #expect(verdict(.init(alarmAt: Self.start), after: late) == .stuck(reason: "the scheduler's alarm did not ring"))
+        #expect(verdict(.init(alarmAt: Self.start), after: late) == .stuck(reason: "the scheduler's timer did not fire"))
         #expect(verdict(.init(commitAnsweredAt: Self.start), after: late) == .stuck(reason: "a commit does not end"))
-        #expect(verdict(.init(runStepAt: Self.start), after: late) == .stuck(reason: "a run does not get on"))
+        #expect(verdict(.init(runStepAt: Self.start), after: late) == .stuck(reason: "a run makes no progress"))
         for look in [ProgressWatch.Look(alarmAt: Self.start), .init(commitAnsweredAt: Self.start), .init(runStepAt: Self.start)] {
             #expect(verdict(look, after: Self.limit) == .working)
         }
     }
 
     @Test func `work at hand and no call begun or ended is none`() {
-        #expect(verdict(.init(lanes: [lane()]), after: .seconds(31)) == .stuck(reason: "deliveries to vg do not get on"))
+        #expect(verdict(.init(lanes: [lane()]), after: .seconds(31)) == .stuck(reason: "deliveries to vg make no progress"))
     }
 
     @Test func `a call in flight may take as long as calls may take`() {
         #expect(verdict(.init(runStepAt: Self.start, lanes: [lane(inFlight: 1)]), after: .seconds(70)) == .working)
-        #expect(verdict(.init(lanes: [lane(inFlight: 1)]), after: .seconds(71)) == .stuck(reason: "deliveries to vg do not get on"))
+        #expect(verdict(.init(lanes: [lane(inFlight: 1)]), after: .seconds(71)) == .stuck(reason: "deliveries to vg make no progress"))
     }
 
     @Test func `a lane that waits for the database is not blamed while the database answers`() {

@@ -80,16 +80,16 @@ package struct ProgressWatch: Equatable, Sendable {
 
     package func verdict(now: Instant) -> Verdict {
         switch asked {
-        case .parts(let since) where isOver(since, now): return .stuck(reason: "the scheduler or the lanes do not answer")
-        case .database(let since) where isOver(since, now): return .stuck(reason: "the database does not answer")
+        case .parts(let since) where isOver(since, now): return .stuck(reason: "the scheduler or the lanes do not respond")
+        case .database(let since) where isOver(since, now): return .stuck(reason: "the database does not respond")
         default: break
         }
-        if let alarmAt = look.alarmAt, isOver(alarmAt, now) { return .stuck(reason: "the scheduler's alarm did not ring") }
+        if let alarmAt = look.alarmAt, isOver(alarmAt, now) { return .stuck(reason: "the scheduler's timer did not fire") }
         if let answeredAt = look.commitAnsweredAt, isOver(answeredAt, now) { return .stuck(reason: "a commit does not end") }
-        if let stepAt = look.runStepAt, look.lanes.isEmpty, isOver(stepAt, now) { return .stuck(reason: "a run does not get on") }
+        if let stepAt = look.runStepAt, look.lanes.isEmpty, isOver(stepAt, now) { return .stuck(reason: "a run makes no progress") }
         for lane in look.lanes where !lane.isCommitting {
             let patience = lane.inFlight > 0 ? lane.callTimeout : .zero
-            if isOver(lane.movedAt + patience, now) { return .stuck(reason: "deliveries to \(lane.remote) do not get on") }
+            if isOver(lane.movedAt + patience, now) { return .stuck(reason: "deliveries to \(lane.remote) make no progress") }
         }
         return .working
     }

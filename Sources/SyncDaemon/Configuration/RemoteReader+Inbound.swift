@@ -13,7 +13,7 @@ extension RemoteReader {
                     let names = allowed.map(\.rawValue)
                     table.problems.add(
                         table.dotted("adopt"),
-                        "\"\(name)\" cannot be taken over from \(kind.rawValue); allowed: \(names.joined(separator: ", "))"
+                        "\"\(name)\" cannot be adopted from \(kind.rawValue); allowed: \(names.joined(separator: ", "))"
                             + Spelling.hint(name, among: names))
                     continue
                 }
@@ -86,7 +86,7 @@ extension RemoteReader {
             _ = cell.value("silent_after")
             cell.problems.add(
                 cell.dotted("silent_after"),
-                "does not exist any more: delete the line; what `complete` of fin did with it, its default complete = \"ends_ai\" does")
+                "no longer exists: delete the line; what `complete` of fin did with it, its default complete = \"ends_ai\" does")
         }
         cell.finish()
         if let status { map.cells[word] = .state(status, owner) }

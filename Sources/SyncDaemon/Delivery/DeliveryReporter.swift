@@ -158,7 +158,7 @@ package final class DeliveryReporter: Sendable {
                 LogEvent("plan.foreign_configuration", level: .warning).with("remote", name)
                     .with(
                         "hint",
-                        "another process has planned with another configuration; everything is planned anew at the next reload or start"))
+                        "another process has planned with another configuration; everything is planned again at the next reload or start"))
         }
         for omitted in batch.omissions {
             let isNew = reportedOmissions.withLock { $0.insert("\(omitted.remote)\u{0}\(omitted.omission.field)").inserted }

@@ -51,7 +51,7 @@ extension DeliveryReporter {
                 .with("conversations", engagement.conversations)
                 .with(
                     "hint",
-                    "nothing of this is sent; look: convosync plan, convosync outbox list --state held; "
+                    "nothing of this is sent; see convosync plan, convosync outbox list --state held; "
                         + "let it go: convosync outbox release --held-by brake; throw it away: convosync outbox discard --held-by brake; "
                         + "rows whose cause is corrected in the tables are discarded by themselves"))
     }

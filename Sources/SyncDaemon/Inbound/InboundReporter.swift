@@ -75,7 +75,10 @@ package final class InboundReporter: Sendable {
         if verdict.engagesBrake {
             log.write(
                 LogEvent("brake.engaged", level: .error).with("remote", result.remote).with("rule", "finish")
-                    .with("error", "\(result.remote) says of so many conversations that they are over that no further one is taken over")
+                    .with(
+                        "error",
+                        "\(result.remote) reports more conversations as over than [brake] allows; no further ends are adopted from it"
+                    )
                     .with("hint", "look there, then: convosync outbox release --held-by brake --remote \(result.remote)"))
         }
         switch verdict.kind {
@@ -123,7 +126,7 @@ package final class InboundReporter: Sendable {
         guard isFirst else { return }
         log.write(
             LogEvent("poll.failed", level: .warning).with("remote", remote).with("error", failure)
-                .with("hint", "read again with growing pauses; what changes at \(remote) is not seen until then"))
+                .with("hint", "retried at growing intervals; what changes at \(remote) is not seen until then"))
     }
 
     /// A remote whose reads failed before the start: its recovery is news, and so is that it fails still.
@@ -178,7 +181,7 @@ package final class InboundReporter: Sendable {
             log.write(
                 LogEvent("link.shared", level: .warning).with("remote", object.remote).with("object", object.remoteID)
                     .with("agent", object.agentID).with("conversations", object.conversations.joined(separator: ","))
-                    .with("hint", "nothing is sent for these conversations or taken over until one row in the table links is left"))
+                    .with("hint", "nothing is sent for these conversations or adopted until one row in the table links is left"))
         }
     }
 }

@@ -333,7 +333,7 @@ package actor Poller {
                     read, Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt))
             }
             reason = stray.text
-            hint = "nothing in it is used; check what responds for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths"
+            hint = "it is ignored; check what responds for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths"
         } catch {
             (reason, hint) = (error.reason, nil)
         }

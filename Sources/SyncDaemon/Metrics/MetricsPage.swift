@@ -40,7 +40,7 @@ struct MetricsPage {
                 ].map { ([("remote", remote.name), ("state", $0.0)], Double($0.1)) }
             })
         text.add(
-            "convosync_retrying_rows", help: "Pending rows that were tried before.", perRemote { Double($0.retrying) })
+            "convosync_retrying_rows", help: "Pending rows that were attempted before.", perRemote { Double($0.retrying) })
         text.add(
             "convosync_unplanned_changes", help: "Changes that no run has planned yet.", [([], Double(status.unplanned))])
         text.add(

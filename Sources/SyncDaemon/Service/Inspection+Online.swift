@@ -74,12 +74,12 @@ extension Inspection {
                 hint: "correct the token or the url of remotes.\(remote.name)")
         case .dead:
             return Finding(
-                severity: .warning, area: .remote, text: "\(asked), gives an answer that is not understood: \(said)",
+                severity: .warning, area: .remote, text: "\(asked), gives a response that is not understood: \(said)",
                 hint: "check url and paths of remotes.\(remote.name)")
         case .throttled:
-            return Finding(severity: .ok, area: .remote, text: "\(asked), asks for patience: \(said)")
+            return Finding(severity: .ok, area: .remote, text: "\(asked), throttles: \(said)")
         case .retry, .interrupted:
-            return Finding(severity: .problem, area: .remote, text: "\(asked), does not answer properly: \(said)", hint: "try again later")
+            return Finding(severity: .problem, area: .remote, text: "\(asked), does not respond properly: \(said)", hint: "try again later")
         }
     }
 }

@@ -17,7 +17,7 @@ extension HelpdeskAdapter {
     func conversation(in body: JSONValue) throws(Refusal) -> Observation {
         if let error = body["error"], error != .null { throw .reported("the helpdesk answered with an error", by: body) }
         guard let data = body["data"], data["id"] != nil || data["status"] != nil else {
-            throw Refusal("the answer does not contain a conversation: data has neither id nor status")
+            throw Refusal("the response does not contain a conversation: data has neither id nor status")
         }
         return Observation(
             word: data["status"]?.reportedWord, title: data["title"]?.stringValue, tags: data["tags"]?.reportedTags,

@@ -75,12 +75,12 @@ extension RemoteAdapter {
         let held = record.held.value?.text ?? "nothing"
         switch finding {
         case .braked: return "held by the brake: too many conversations are said to be over; `convosync outbox release --held-by brake`"
-        case .notAdopted: return "\(held) is not taken over: remotes.\(profile.name).adopt does not name it"
+        case .notAdopted: return "\(held) is not adopted: remotes.\(profile.name).adopt does not name it"
         case .notCompared: return "\(held): the AI has it, whoever is named"
         case .leftToTheRemote: return "left to \(profile.name): \(held) is later than the change here"
         default:
             return role == .status
-                ? "\(held) has no meaning here; [remotes.\(profile.name).status.inbound] is the place to say what it means"
+                ? "\(held) has no meaning here; [remotes.\(profile.name).status.inbound] can give it a meaning"
                 : "user \(held) has no row in the table assignees"
         }
     }

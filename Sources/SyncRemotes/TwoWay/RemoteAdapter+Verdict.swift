@@ -59,10 +59,10 @@ extension RemoteAdapter {
         let said = "\(name) says `\(word ?? "nothing")`"
         let subject = finding.attribute == .assignee ? "who has it" : "`\(local)`"
         switch finding.kind {
-        case .adopted: return "took over \(adopted(changes, snapshot)): \(said)"
+        case .adopted: return "adopted \(adopted(changes, snapshot)): \(said)"
         case .conflictLost:
             return
-                "took over \(adopted(changes, snapshot)): \(said); the local change to \(subject) lost (conflict = \"\(policy.conflict.rawValue)\")"
+                "adopted \(adopted(changes, snapshot)): \(said); the local change to \(subject) lost (conflict = \"\(policy.conflict.rawValue)\")"
         case .conflictWon:
             return
                 "kept \(subject): it changed here as well, and what \(name) says (`\(word ?? "")`) lost (conflict = \"\(policy.conflict.rawValue)\")"
@@ -71,13 +71,13 @@ extension RemoteAdapter {
             let wrote = snapshot.local.customerWroteAt.map { " of \($0.iso8601)" } ?? ""
             return "kept `\(local)`: \(said), ended before the customer's message\(wrote)"
         case .braked:
-            return "held: \(said), and so many conversations are said to be over there that somebody has to look; "
+            return "held: \(said), and \(name) reports more conversations as over than the brake allows; "
                 + "`convosync outbox release --held-by brake` lets it go on"
         case .notUnderstood where finding.attribute == .assignee:
             return "kept who has it: nobody in the table assignees is the user whom \(name) names"
         case .notUnderstood:
             return
-                "`\(word ?? "")` is not mapped, nothing is done because of it; [remotes.\(name).status.inbound] is the place to say what it means"
+                "`\(word ?? "")` is not mapped, nothing is done because of it; [remotes.\(name).status.inbound] can give it a meaning"
         case .notAdopted: return "\(said); remotes.\(name).adopt does not name the status"
         case .notCompared: return "\(said): the AI has it, whoever is named"
         case .takenOff: return "\(said) and names nobody any more: whoever had it was taken off over there"

@@ -28,7 +28,7 @@ extension VGAdapter {
         try checkSuccess(body)
         let data = body["data"]
         guard let rows = (data ?? .null).arrayValue ?? data?["convos"]?.arrayValue ?? data?["conversations"]?.arrayValue else {
-            throw Refusal("the answer is not a list of conversations: data is neither an array nor contains one")
+            throw Refusal("the response is not a list of conversations: data is neither an array nor contains one")
         }
         let read = rows.compactMap { row -> ListPage.Row? in
             guard let id = id(of: row) else { return nil }
@@ -56,7 +56,7 @@ extension VGAdapter {
     func conversation(in body: JSONValue) throws(Refusal) -> Observation {
         try checkSuccess(body)
         guard let data = body["data"], data["state"] != nil || data["lastModified"] != nil || id(of: data) != nil else {
-            throw Refusal("the answer does not contain a conversation: data has neither ID nor state")
+            throw Refusal("the response does not contain a conversation: data has neither ID nor state")
         }
         return observation(of: data)
     }

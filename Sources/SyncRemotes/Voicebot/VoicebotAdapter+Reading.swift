@@ -25,7 +25,9 @@ extension VoicebotAdapter {
 
     /// Rows without a usable id are left out.
     func page(in body: JSONValue) throws(Refusal) -> ListPage {
-        guard let rows = body["data"]?.arrayValue else { throw Refusal("the answer is not a list of conversations: it has no array data") }
+        guard let rows = body["data"]?.arrayValue else {
+            throw Refusal("the response is not a list of conversations: it has no array data")
+        }
         let read = rows.compactMap { row -> ListPage.Row? in
             guard let id = row["id"]?.reportedInteger else { return nil }
             return ListPage.Row(remoteID: id, observation: observation(of: row))
@@ -60,7 +62,7 @@ extension VoicebotAdapter {
     func conversation(in body: JSONValue) throws(Refusal) -> Observation {
         let object: JSONValue = body["data"]?.objectValue.map(JSONValue.object) ?? body
         guard object["id"] != nil || object["status"] != nil else {
-            throw Refusal("the answer does not contain a conversation: it has neither id nor status")
+            throw Refusal("the response does not contain a conversation: it has neither id nor status")
         }
         return observation(of: object)
     }

@@ -21,10 +21,10 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let configuration = try options.load()
+            let configuration = try options.loadForOperator()
             if watch { return try await StatusWatch(configuration: configuration).run() }
             let store = try Store(path: configuration.databasePath, access: .reading)
-            var status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+            var status = try await store.status(of: configuration.namesInService(known: store.knownRemotes()))
             status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
             let now = SystemClock.now()
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })

@@ -10,7 +10,7 @@ struct StatusWatch {
     private static let enter = "\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l"
     private static let leave = "\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
 
-    let configuration: Configuration
+    let configuration: OperatorConfiguration
 
     /// Returns when somebody ends it.
     func run() async throws {
@@ -42,7 +42,7 @@ struct StatusWatch {
     }
 
     private func look(at store: Store) async throws -> [String] {
-        var status = try await store.status(of: configuration.enabledRemotes.map(\.name))
+        var status = try await store.status(of: configuration.namesInService(known: store.knownRemotes()))
         status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
         let now = SystemClock.now()
         let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })

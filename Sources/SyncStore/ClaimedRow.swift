@@ -111,6 +111,8 @@ package struct ExchangeReply: Sendable {
     package var isPaused = false
     /// When `convosync resume` was last called; a change is a wish to try at once.
     package var resumedAt: String?
+    /// What the file said of the breaker when the exchange began: with a new `resumedAt`, a moment in the past ends the breaker's pause.
+    package var breakerOpenUntil: Instant?
     /// Due rows that have failed before were not claimed, because no more of them were asked for.
     package var hasLeftRetries = false
     /// Due rows were passed over, and there are more than were looked at.

@@ -27,13 +27,18 @@ extension Store {
                     reply.takenBack += try Store.record(conclusion, of: request.remote, now: now, db)
                 }
                 try Store.recordHealth(request, db)
-                if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
                 let steering = try Row.fetchOne(
                     db.cachedStatement(
-                        sql: "SELECT paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL FROM remotes WHERE name = ?"),
+                        sql: """
+                            SELECT paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL, breaker_open_until FROM remotes
+                            WHERE name = ?
+                            """),
                     arguments: [request.remote])
                 reply.isPaused = steering?[0] ?? false
                 reply.resumedAt = steering?[1]
+                // Before the lane's own word is written over it: `resume --now` may have ended the pause.
+                reply.breakerOpenUntil = steering.flatMap { .column($0[3]) }
+                if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
                 // Rows from before the remote was taken out of service, or was configured in another way, wait until everything is
                 // on the feed: from then on those are left out whose conversation waits to be planned.
                 let isBeingFed: Bool = steering?[2] ?? false

@@ -22,28 +22,52 @@ package struct PlanPreview: Sendable {
     package var finishes = false
 }
 
+/// What a preview is about; everything, unless it is narrowed.
+package struct PreviewScope: Sendable, Equatable {
+    package var conversationID: String?
+    package var remote: String?
+
+    package init(conversationID: String? = nil, remote: String? = nil) {
+        self.conversationID = conversationID
+        self.remote = remote
+    }
+
+    package var isEverything: Bool { conversationID == nil && remote == nil }
+}
+
 extension Store {
     /// Works out what a run would send, page by page, and writes nothing.
     ///
     /// Remotes whose projection changed since the last run are worked out over all their conversations, as a run would.
     /// - Parameter rememberedRows: as for ``surveyFeed(_:rememberedRows:)``.
     package func preview(
-        _ context: PlanContext, rememberedRows: Int = .max, page: @escaping @Sendable ([PlanPreview]) -> Void
+        _ context: PlanContext, of scope: PreviewScope = PreviewScope(), rememberedRows: Int = .max,
+        page: @escaping @Sendable ([PlanPreview]) -> Void
     ) async throws(StoreError) {
         let changed = try await changedRemotes(context.remotes)
         let countsFirst = try await brakeGround(rememberedRows: rememberedRows).countsFirst
-        for remote in context.remotes where remote.isEnabled && !remote.receivesMessages {
+        let remotes = context.remotes.filter { $0.isEnabled && (scope.remote == nil || $0.name == scope.remote) }
+        for remote in remotes where !remote.receivesMessages {
             var cursor: StoredKey? = StoredKey("")
             while let after = cursor {
                 let (items, next) = try await previewPage(
-                    remote, everything: changed.contains(remote.name), after: after, countsFirst: countsFirst, context)
+                    remote, everything: changed.contains(remote.name), of: scope.conversationID, after: after, countsFirst: countsFirst,
+                    context)
                 if !items.isEmpty { page(items) }
                 cursor = next
             }
         }
-        for remote in context.remotes where remote.isEnabled && remote.receivesMessages {
-            let items = try await previewMessages(remote, context)
+        for remote in remotes where remote.receivesMessages {
+            let items = try await previewMessages(remote, of: scope.conversationID, context)
             if !items.isEmpty { page(items) }
+        }
+    }
+
+    /// Whether the application has such a conversation.
+    package func hasConversation(_ id: String) async throws(StoreError) -> Bool {
+        try await read { db in
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM conversations WHERE id = CAST(? AS TEXT))", arguments: [id.stored])
+                ?? false
         }
     }
 
@@ -62,7 +86,8 @@ extension Store {
     }
 
     private func previewPage(
-        _ remote: RemoteParticipation, everything: Bool, after: StoredKey, countsFirst: Bool, _ context: PlanContext
+        _ remote: RemoteParticipation, everything: Bool, of conversationID: String?, after: StoredKey, countsFirst: Bool,
+        _ context: PlanContext
     ) async throws(StoreError) -> (items: [PlanPreview], next: StoredKey?) {
         try await read { db in
             let source =
@@ -77,8 +102,12 @@ extension Store {
                     AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
                 """
             let ids = try StoredRow.fetchAll(
-                db, sql: "SELECT id FROM (\(source)) WHERE id > CAST(?2 AS TEXT) ORDER BY id LIMIT \(Store.planBatchSize)",
-                arguments: [remote.name, after.databaseValue]
+                db,
+                sql: """
+                    SELECT id FROM (\(source)) WHERE id > CAST(?2 AS TEXT) AND (?3 IS NULL OR id = ?3)
+                    ORDER BY id LIMIT \(Store.planBatchSize)
+                    """,
+                arguments: [remote.name, after.databaseValue, conversationID?.stored]
             ).map { $0.key(0) }
             let items = try ids.compactMap(\.text).compactMap {
                 try Store.previewConversation(db, $0, remote, countsFirst: countsFirst, context)
@@ -121,7 +150,9 @@ extension Store {
         return preview
     }
 
-    private func previewMessages(_ remote: RemoteParticipation, _ context: PlanContext) async throws(StoreError) -> [PlanPreview] {
+    private func previewMessages(
+        _ remote: RemoteParticipation, of conversationID: String?, _ context: PlanContext
+    ) async throws(StoreError) -> [PlanPreview] {
         try await read { db in
             let entries = try StoredRow.fetchAll(
                 db,
@@ -144,19 +175,21 @@ extension Store {
             let waiting = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT id, conversation_id, due_at, operation, method, path, body FROM outbox
-                    WHERE remote = ? AND payload = 'message' AND state = 'pending'
+                    SELECT id, conversation_id, due_at, operation, method, path, body, CASE state WHEN 'held' THEN held_by END FROM outbox
+                    WHERE remote = ? AND payload = 'message' AND state IN ('pending', 'held')
                         AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') ORDER BY id
                     """, arguments: [remote.name])
             for row in waiting {
                 let body = (try? JSONValue(stored: row[6] as String)) ?? .null
                 let call = OutboundCall(operation: row[3], method: row[4], path: row[5], body: body)
+                let holder = (row[7] as String?).flatMap(Holder.init(rawValue:))
                 items.append(
                     PlanPreview(
-                        conversationID: row[1], remote: remote.name, source: .outbox(id: row[0], dueAt: row[2], delta: nil),
+                        conversationID: row[1], remote: remote.name,
+                        source: holder.map { .held(id: row[0], by: $0) } ?? .outbox(id: row[0], dueAt: row[2], delta: nil),
                         decision: .send(PlannedCall(call: call, delta: nil)), base: [:]))
             }
-            return items
+            return items.filter { conversationID == nil || ExactText($0.conversationID) == conversationID.map(ExactText.init) }
         }
     }
 }

@@ -35,22 +35,41 @@ extension Store {
 
     package func storedRemotes() async throws(StoreError) -> [String: StoredRemote] {
         try await read { db in
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                        last_success_at, concurrency, park_cause, read_failures FROM remotes
-                    """)
+            let rows = try Row.fetchAll(db, sql: "SELECT \(Store.gateColumns), name, last_success_at, read_failures FROM remotes")
             let suspects = try Store.suspects(db)
             return Dictionary(
                 uniqueKeysWithValues: rows.map { row in
-                    let name: String = row[0]
-                    let gate = RemoteGate.Stored(
-                        pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[9]),
-                        throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[8])
-                    return (name, StoredRemote(gate: gate, lastSuccessAt: row[7], suspects: suspects[name] ?? [], readFailures: row[10]))
+                    let name: String = row[8]
+                    return (
+                        name,
+                        StoredRemote(
+                            gate: Store.gate(row), lastSuccessAt: row[9], suspects: suspects[name] ?? [], readFailures: row[10])
+                    )
                 })
         }
+    }
+
+    /// The remotes that the database knows, also those that are not configured any more, with their kinds.
+    package func knownRemotes() async throws(StoreError) -> [String: String] {
+        try await read { db in
+            let rows = try Row.fetchAll(db, sql: "SELECT name, kind FROM remotes")
+            return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], $0[1]) })
+        }
+    }
+
+    private static let gateColumns = """
+        paused_at, parked_at, park_reason, park_cause, throttled_until, breaker_open_until, breaker_openings, concurrency
+        """
+
+    private static func gate(_ row: Row) -> RemoteGate.Stored {
+        RemoteGate.Stored(
+            pausedAt: .column(row[0]), parkedAt: .column(row[1]), parkReason: row[2], parkCause: .column(row[3]),
+            throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[7])
+    }
+
+    /// Nil for a remote that the database does not know.
+    static func storedGate(of remote: String, _ db: Database) throws -> RemoteGate.Stored? {
+        try Row.fetchOne(db, sql: "SELECT \(gateColumns) FROM remotes WHERE name = ?", arguments: [remote]).map(gate)
     }
 
     /// When a pending row of the remote falls due after the given moment; nil when none does. Rows behind others do not count.

@@ -48,15 +48,18 @@ package struct SteeringResult: Sendable, Equatable {
     }
 
     package var steps: [Step] = []
-    /// Rows it does not apply to, with the reason.
+    /// Rows that were asked for, by their id or, where they are uncertain, by their state, and that it does not apply to. By id.
     package var skipped: [Skipped] = []
+    /// Uncertain rows that match a filter which names neither them nor their state: a retry leaves them alone.
+    package var leftUncertain = 0
 
     /// The ids of the rows that the action applies to.
     package var affected: [Int64] { steps.map(\.id) }
 
     package struct Skipped: Sendable, Equatable {
         package var id: Int64
-        package var reason: String
+        package var obstacle: SteeringObstacle
+        package var reason: String { obstacle.reason }
     }
 }
 
@@ -80,10 +83,25 @@ extension Store {
             let (page, count, last) = dryRun ? try await read(work) : try await write(work)
             result.steps += page.steps
             result.skipped += page.skipped
+            result.leftUncertain += page.leftUncertain
             left -= count
             cursor = count < size ? nil : last
         }
+        let unseen = Set(filter.ids).subtracting(result.affected).subtracting(result.skipped.map(\.id))
+        if !unseen.isEmpty {
+            let existing = Set(try await existingRows(unseen))
+            result.skipped += unseen.map { .init(id: $0, obstacle: existing.contains($0) ? .leftOut : .missing) }
+            result.skipped.sort { $0.id < $1.id }
+        }
         return result
+    }
+
+    /// Which of the rows there are.
+    package func existingRows(_ ids: some Collection<Int64> & Sendable) async throws(StoreError) -> [Int64] {
+        let list = JSONValue.array(ids.map { .integer($0) }).text
+        return try await read { db in
+            try Int64.fetchAll(db, sql: "SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", arguments: [list])
+        }
     }
 
     private static func steerPage(
@@ -107,14 +125,19 @@ extension Store {
                         OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN ('', '-', o.remote))),
                     o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m
                         WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id),
-                    o.refused_members IS NOT NULL, o.held_by IS 'undone', o.refused_members
+                    o.refused_members IS NOT NULL, o.held_by IS 'undone', o.refused_members, o.held_by, o.superseded_by
                 FROM outbox o WHERE \(sql) AND o.id > ? ORDER BY o.id LIMIT ?
                 """, arguments: arguments + [id, size])
         var result = SteeringResult()
         for row in rows {
-            if let reason = obstacle(to: action, row: row, acceptDuplicate: acceptDuplicate) {
-                // Without explicit ids a filter means the rows that the action applies to.
-                if !filter.ids.isEmpty { result.skipped.append(.init(id: row[0], reason: reason)) }
+            if let obstacle = obstacle(to: action, row: row, acceptDuplicate: acceptDuplicate) {
+                // Without explicit ids a filter means the rows that the action applies to. Who names `uncertain` has to say more.
+                let isUncertain = obstacle == .mayHaveArrived(wasDiscarded: false)
+                if !filter.ids.isEmpty || (isUncertain && filter.states.contains(.uncertain)) {
+                    result.skipped.append(.init(id: row[0], obstacle: obstacle))
+                } else if isUncertain {
+                    result.leftUncertain += 1
+                }
                 continue
             }
             let effect = effect(of: action, on: row)
@@ -127,17 +150,18 @@ extension Store {
         return (result, rows.count, rows.last?[0])
     }
 
-    private static func obstacle(to action: OutboxAction, row: Row, acceptDuplicate: Bool) -> String? {
-        guard let state = OutboxState(rawValue: row[1]) else { return "has an unknown state" }
-        guard action.applicableStates.contains(state) else { return "is \(state.rawValue)" }
-        if action == .retry, state == .uncertain, !acceptDuplicate {
-            return "is uncertain: it may have arrived; --accept-duplicate sends it all the same"
+    private static func obstacle(to action: OutboxAction, row: Row, acceptDuplicate: Bool) -> SteeringObstacle? {
+        guard let state = OutboxState(rawValue: row[1]) else { return .unknownState }
+        guard action.applicableStates.contains(state) else {
+            return .state(state, holder: (row[19] as String?).flatMap(Holder.init(rawValue:)), supersededBy: row[20])
         }
-        if action == .retry, state == .discarded, row[12], !acceptDuplicate {
-            return "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
+        guard action == .retry else { return nil }
+        if !acceptDuplicate {
+            if state == .uncertain { return .mayHaveArrived(wasDiscarded: false) }
+            if state == .discarded, row[12] { return .mayHaveArrived(wasDiscarded: true) }
         }
-        if action == .retry, row[8] { return "belongs to a message that was deleted" }
-        if action == .retry, row[14] { return "belongs to a message that was planned again since" }
+        if row[8] { return .messageDeleted }
+        if row[14] { return .messagePlannedAnew }
         return nil
     }
 
@@ -243,46 +267,5 @@ extension Store {
                 sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote) VALUES (?, ?, ?)",
                 arguments: [row[6] as String?, row[4] as String, row[5] as String])
         }
-    }
-
-    /// Stops or resumes deliveries to a remote; survives restarts. A running daemon notices the commit. Resuming also lifts a throttle,
-    /// with the rows that wait for its end, and lets a parked remote be tried at once.
-    /// - Returns: false when the remote is not known to the database.
-    package func setPaused(_ isPaused: Bool, remote: String, now: Instant) async throws(StoreError) -> Bool {
-        try await write { db in
-            try db.execute(
-                sql: isPaused
-                    ? "UPDATE remotes SET paused_at = coalesce(paused_at, ?) WHERE name = ?"
-                    : "UPDATE remotes SET paused_at = NULL, throttled_until = NULL, resumed_at = ? WHERE name = ?",
-                arguments: [now.iso8601, remote])
-            guard db.changesCount == 1 else { return false }
-            if !isPaused {
-                try Store.liftThrottle(remote, now: now, db)
-                try Store.forgetAge(remote, db)
-            }
-            return true
-        }
-    }
-
-    /// Rows that could not be attempted for a while are not older for it: their age counts anew from the next attempt that counts.
-    static func forgetAge(_ remote: String, _ db: Database) throws {
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET counted_since = NULL
-                WHERE remote = ? AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
-                    AND counted_since IS NOT NULL
-                """
-        ).execute(arguments: [remote])
-    }
-
-    /// Rows whose last attempt was throttled are due again: they waited for nothing else.
-    private static func liftThrottle(_ remote: String, now: Instant, _ db: Database) throws {
-        try db.execute(
-            sql: """
-                UPDATE outbox SET due_at = ?1, updated_at = ?1
-                WHERE remote = ?2 AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND due_at > ?1
-                    AND held_by IS NULL AND (
-                    SELECT a.outcome FROM outbox_attempts a WHERE a.outbox_id = outbox.id ORDER BY a.attempt DESC LIMIT 1) = 'throttled'
-                """, arguments: [now.iso8601, remote])
     }
 }

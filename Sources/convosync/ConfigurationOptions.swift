@@ -24,6 +24,44 @@ struct ConfigurationOptions: ParsableArguments {
         ServiceUser.assume(toLookAt: path)
         return try ConfigurationFile.load(path: path, checksCredentials: needsCredentials)
     }
+
+    /// Problems of the file that are named one by one by commands that work in spite of them.
+    private static let problemLines = 3
+
+    /// For commands that look at the database and manage its rows: a broken file is said on standard error and does not keep them from it,
+    /// as long as it names the database.
+    func loadForOperator() throws(ConfigurationError) -> OperatorConfiguration {
+        ServiceUser.assume(toLookAt: path)
+        let configuration = try OperatorConfiguration.load(path: path)
+        let problems = configuration.problems
+        guard !problems.isEmpty else { return configuration }
+        var lines = [
+            "convosync: \(path) is broken: the service could not be started with it. This command needs only the path of the database "
+                + "and goes on."
+        ]
+        lines += problems.prefix(ConfigurationOptions.problemLines).map { "  \($0)" }
+        let rest = problems.count - ConfigurationOptions.problemLines
+        lines.append(rest > 0 ? "  … and \(rest) more: convosync check" : "  convosync check looks at the rest")
+        Terminal.printError(lines)
+        return configuration
+    }
+}
+
+extension OperatorConfiguration {
+    /// Refuses a name that neither the configuration nor the database knows.
+    func checkRemote(_ name: String?, in store: Store) async throws {
+        guard let name, !names.contains(name), try await store.knownRemotes()[name] == nil else { return }
+        throw ValidationError(unknownRemote(name))
+    }
+
+    func unknownRemote(_ name: String) -> String { UnknownRemote.text(name, configured: names) }
+}
+
+enum UnknownRemote {
+    static func text(_ name: String, configured: [String]) -> String {
+        let names = configured.isEmpty ? "none" : configured.map(\.onOneLine).joined(separator: ", ")
+        return "there is no remote \"\(name.onOneLine)\"; configured: \(names)\(Spelling.hint(name, among: configured).onOneLine)"
+    }
 }
 
 /// The option of commands whose output programs read.
@@ -34,6 +72,7 @@ struct OutputOptions: ParsableArguments {
 
 /// The documented exit codes (README.md, "Commands"; the numbers are those of sysexits.h).
 extension ExitCode {
+    static let wrongUsage = ExitCode(64)
     static let rowsBecameDead = ExitCode(65)
     static let databaseUnavailable = ExitCode(69)
     static let internalError = ExitCode(70)

@@ -21,7 +21,32 @@ struct Convosync: AsyncParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     static func main() async {
-        await main(ArgumentOrder.moveConfigurationBehindCommand(Array(CommandLine.arguments.dropFirst())))
+        do {
+            var command = try parseAsRoot(ArgumentOrder.moveConfigurationBehindCommand(Array(CommandLine.arguments.dropFirst())))
+            do {
+                if var command = command as? any AsyncParsableCommand {
+                    try await command.run()
+                } else {
+                    try command.run()
+                }
+            } catch let error as ValidationError {
+                // Found out only at work: the parser would show the usage of the program instead of the command's.
+                Terminal.printError("Error: \(error.message)")
+                Terminal.printError(usage(of: type(of: command)))
+                throw ExitCode.wrongUsage
+            }
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    /// As the parser shows it below its own errors.
+    private static func usage(of command: any ParsableCommand.Type) -> [String] {
+        let usage = usageString(for: command)
+        // Before the first option or argument stand the names of the program and its commands.
+        let words = usage.split(separator: " ").prefix { !$0.hasPrefix("[") && !$0.hasPrefix("<") }
+        let name = words.joined(separator: " ")
+        return ["Usage: \(usage)", "  See '\(name) --help' for more information."]
     }
 }
 

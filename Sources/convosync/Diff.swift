@@ -13,26 +13,21 @@ struct Diff: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
-    @Option(help: "Only this remote.") var remote: String?
+    @Option(help: "Only this remote.", completion: Completion.remotes) var remote: String?
 
     func run() async throws {
         try await reportingErrors {
-            let configuration = try options.load()
-            let remotes = configuration.enabledRemotes.filter { remote == nil || $0.name == remote }
-            guard let remote else { return try await show(remotes, configuration) }
-            guard !remotes.isEmpty else {
-                let names = configuration.enabledRemotes.map(\.name.onOneLine).joined(separator: ", ")
+            let configuration = try options.loadForOperator()
+            let remotes = configuration.soundRemotes.filter { remote == nil || $0.name == remote }
+            if let remote, remotes.isEmpty {
+                let names = configuration.soundRemotes.map(\.name.onOneLine).joined(separator: ", ")
                 throw ValidationError("there is no enabled remote \"\(remote.onOneLine)\"; there are: \(names)")
             }
-            try await show(remotes, configuration)
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            let view = DiffView(isJSON: output.json)
+            try await DifferenceFinder(remotes).find(in: store, now: SystemClock.now()) { await view.show($0) }
+            await view.finish()
         }
-    }
-
-    private func show(_ remotes: [RemoteConfiguration], _ configuration: Configuration) async throws {
-        let store = try Store(path: configuration.databasePath, access: .reading)
-        let view = DiffView(isJSON: output.json)
-        try await DifferenceFinder(remotes).find(in: store, now: SystemClock.now()) { await view.show($0) }
-        await view.finish()
     }
 }
 

@@ -20,7 +20,7 @@ struct Explain: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors { () async throws in
-            let configuration = try options.load()
+            let configuration = try options.loadForOperator()
             let store = try Store(path: configuration.databasePath, access: .reading)
             let explained = try await Explainer(configuration: configuration).explain(conversation, in: store, history: history)
             guard let (stored, remotes) = explained else {

@@ -82,17 +82,21 @@ struct OutboxList: AsyncParsableCommand {
     func run() async throws {
         var filter = try filters.filter(ids: ids)
         try await reportingErrors {
-            let store = try Store(path: try options.load().databasePath, access: .reading)
+            let configuration = try options.loadForOperator()
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            try await configuration.checkRemote(filter.remote, in: store)
             // Enough for a person; a program gets what it asks for.
             let isBounded = filter.limit == nil && !output.json
             if isBounded { filter.limit = 51 }
             let rows = try await store.outbox(filter)
+            let missing = try await SkippedRow.missing(ids, in: store)
             if output.json {
-                print(JSONValue.object(["rows": .array(rows.map { OutboxView.json($0) })]).printableText)
+                print(OutboxView.json(rows.map { OutboxView.json($0) }, missing).printableText)
             } else {
-                Terminal.print(OutboxView.table(isBounded ? Array(rows.prefix(50)) : rows))
+                Terminal.print(OutboxView.table(isBounded ? Array(rows.prefix(50)) : rows, now: SystemClock.now()))
                 if isBounded, rows.count > 50 { print("… more; see --limit") }
             }
+            try SkippedRow.complain(of: missing, output)
         }
     }
 }
@@ -102,11 +106,12 @@ struct OutboxShow: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
+    @Flag(help: "Also show the text of messages.") var body = false
     @Argument(help: "The rows.", completion: Completion.rows) var ids: [Int64]
 
     func run() async throws {
         try await reportingErrors {
-            let configuration = try options.load()
+            let configuration = try options.loadForOperator()
             let store = try Store(path: configuration.databasePath, access: .reading)
             let remotes = try await store.storedRemotes()
             let now = SystemClock.now()
@@ -122,14 +127,12 @@ struct OutboxShow: AsyncParsableCommand {
                 if output.json {
                     shown.append(OutboxView.json(row, history))
                 } else {
-                    Terminal.print(OutboxView.lines(row, history))
+                    Terminal.print(OutboxView.lines(row, history, showsMessages: body, now: now))
                 }
             }
-            if output.json { print(JSONValue.object(["rows": .array(shown)]).printableText) }
-            let missing = Set(ids).subtracting(rows.map(\.id)).sorted()
-            if !missing.isEmpty {
-                throw ValidationError("there is no row \(missing.map(String.init).joined(separator: ", ")) in the outbox")
-            }
+            let missing = try await SkippedRow.missing(ids, in: store)
+            if output.json { print(OutboxView.json(shown, missing).printableText) }
+            try SkippedRow.complain(of: missing, output)
         }
     }
 }

@@ -12,7 +12,7 @@ struct SteeringOptions: ParsableArguments {
 }
 
 extension OutboxAction {
-    /// More rows than this are confirmed on a terminal.
+    /// More rows than this are confirmed: on a terminal by an answer, elsewhere by --yes.
     private static let handful = 5
 
     func run(
@@ -22,53 +22,99 @@ extension OutboxAction {
         guard !filter.selectsEverything else {
             throw ValidationError("name rows, or narrow them with --remote, --state, --conversation, --since, --error or --held-by")
         }
+        try checkStates(filter)
         try await reportingErrors {
-            let store = try Store(path: try options.load().databasePath, access: .existing)
+            let configuration = try options.loadForOperator()
+            let store = try Store(path: configuration.databasePath, access: .existing)
+            try await configuration.checkRemote(filter.remote, in: store)
             let now = SystemClock.now()
             var result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
-            let isConfirmed = steering.dryRun || steering.yes || output.json || confirm(result.steps)
+            // The brake works both ways: what a remote reports waits beside the rows.
+            let meansEnds = self == .release && filter.meansHeldEnds
+            var ends = meansEnds ? try await store.releaseEnds(filter, dryRun: true, now: now) : nil
+            let isConfirmed = try steering.dryRun || steering.yes || confirm(result.steps, ends: ends ?? 0, output)
             if !steering.dryRun, isConfirmed {
                 result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, now: now)
+                if meansEnds { ends = try await store.releaseEnds(filter, dryRun: false, now: now) }
             }
-            // The brake works both ways: what a remote reports waits beside the rows.
-            var ends: Int?
-            if self == .release, filter.meansHeldEnds {
-                ends = try await store.releaseEnds(filter, dryRun: steering.dryRun || !isConfirmed, now: now)
-            }
-            show(result, ends: ends, steering.dryRun, isConfirmed, output)
+            let skipped = result.skipped.map { SkippedRow($0, action: self) }
+            show(result, skipped, ends: ends, steering.dryRun, isConfirmed, output)
+            try complain(of: skipped, filter, acceptDuplicate, output)
         }
     }
 
-    /// Asks on a terminal; a script has said what it wants.
-    private func confirm(_ steps: [SteeringResult.Step]) -> Bool {
-        guard steps.count > OutboxAction.handful, Terminal.outputIsTerminal else { return true }
-        let effects = Dictionary(grouping: steps, by: \.effect.text).map { "\($0.value.count) to \($0.key)" }.sorted()
+    /// Refuses states in which the action does nothing, whatever rows there are.
+    private func checkStates(_ filter: OutboxFilter) throws {
+        guard let state = filter.states.first(where: { !applicableStates.contains($0) }) else { return }
+        let others = [OutboxAction.retry, .discard, .release].filter { $0.applicableStates.contains(state) }
+        let hint = others.map { "convosync outbox \($0.rawValue) --state \(state.rawValue)" }.joined(separator: "` or `")
+        throw ValidationError(
+            "\(rawValue) applies to rows that are \(applicableStates.map(\.rawValue).joined(separator: ", ")), not to rows that are "
+                + "\(state.rawValue)" + (hint.isEmpty ? "" : ": `\(hint)`"))
+    }
+
+    /// Many rows are a decision: people are asked, scripts have to say it.
+    private func confirm(_ steps: [SteeringResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
+        guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
+            guard steps.count > OutboxAction.handful else { return true }
+            Terminal.printError([
+                "convosync: this would \(rawValue) \(steps.count) rows; without a terminal to ask at, more than \(OutboxAction.handful) need --yes:",
+                "  \(CommandText.repeated(with: "--yes"))", "Nothing was changed; --dry-run shows the rows.",
+            ])
+            throw ExitCode.wrongUsage
+        }
+        guard steps.count + ends > OutboxAction.handful else { return true }
+        var effects = Dictionary(grouping: steps, by: \.effect.text).map { "\($0.value.count) to \($0.key)" }.sorted()
+        if ends > 0 { effects.append("and the end of \(ends) conversations to be taken over") }
         print("\(rawValue) \(steps.count) rows (\(effects.joined(separator: ", ")))? [y/N] ", terminator: "")
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
 
-    private func show(_ result: SteeringResult, ends: Int?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions) {
+    private func show(
+        _ result: SteeringResult, _ skipped: [SkippedRow], ends: Int?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions
+    ) {
         if output.json {
             print(
                 JSONValue.object([
                     "action": .string(rawValue), "dry_run": .bool(isDryRun),
                     "affected": .array(result.affected.map { .integer($0) }), "rows": .array(result.steps.map(\.json)),
-                    "ends": ends.map { .integer(Int64($0)) } ?? .null,
-                    "skipped": .array(result.skipped.map { ["id": .integer($0.id), "reason": .string($0.reason)] }),
+                    "ends": ends.map { .integer(Int64($0)) } ?? .null, "skipped": .array(skipped.map(\.json)),
+                    "left_uncertain": .integer(Int64(result.leftUncertain)),
                 ]).printableText)
             return
         }
-        let verb =
-            isDryRun || !isConfirmed ? "would \(rawValue)" : rawValue == "retry" ? "retried" : "\(rawValue)ed".replacing("eed", with: "ed")
-        Terminal.print(
-            "\(verb) \(result.affected.count) row\(result.affected.count == 1 ? "" : "s")"
-                + (isDryRun ? "" : list(result.affected)))
-        if let ends, ends > 0 {
-            Terminal.print(
-                "\(isDryRun || !isConfirmed ? "would take" : "takes") over the end of \(ends) conversation\(ends == 1 ? "" : "s")")
+        guard isConfirmed else { return print("nothing was changed") }
+        let verb = isDryRun ? "would \(rawValue)" : self == .retry ? "retried" : self == .discard ? "discarded" : "released"
+        let count = result.steps.count
+        if count > 0 {
+            Terminal.print("\(verb) \(count) row\(count == 1 ? "" : "s")" + (isDryRun ? "" : list(result.affected)))
+        } else if ends ?? 0 == 0 {
+            print(skipped.isEmpty ? "no rows match" : "no row was changed")
         }
-        if isDryRun, !result.steps.isEmpty { Terminal.print(table(result.steps)) }
-        for skipped in result.skipped { Terminal.print("skipped \(skipped.id): it \(skipped.reason)") }
+        if let ends, ends > 0 {
+            print("\(isDryRun ? "would take" : "takes") over the end of \(ends) conversation\(ends == 1 ? "" : "s")")
+        }
+        if isDryRun, count > 0 { Terminal.print(table(result.steps)) }
+        if result.leftUncertain > 0 {
+            print("left alone: \(result.leftUncertain) uncertain, which may have arrived: convosync outbox list --state uncertain")
+        }
+    }
+
+    /// Names what could not be done, row by row, and ends with the exit code of wrong usage.
+    private func complain(
+        of skipped: [SkippedRow], _ filter: OutboxFilter, _ acceptDuplicate: Bool, _ output: OutputOptions
+    ) throws {
+        let wantsAcceptance = self == .retry && filter.states.contains(.uncertain) && !acceptDuplicate
+        guard wantsAcceptance || !skipped.isEmpty else { return }
+        if !output.json, !skipped.isEmpty { Terminal.printError(SkippedRow.lines(skipped)) }
+        if wantsAcceptance {
+            Terminal.printError([
+                "convosync: --state uncertain needs --accept-duplicate: these messages may have arrived, and would be there twice. "
+                    + "If that is better than not at all:",
+                "  \(CommandText.repeated(with: "--accept-duplicate"))",
+            ])
+        }
+        throw ExitCode.wrongUsage
     }
 
     private func table(_ steps: [SteeringResult.Step]) -> [String] {

@@ -3,15 +3,16 @@ import SyncStore
 
 /// Outbox rows for people and for programs.
 enum OutboxView {
-    static func table(_ rows: [OutboxListing]) -> [String] {
+    static func table(_ rows: [OutboxListing], now: Instant) -> [String] {
         guard !rows.isEmpty else { return ["no rows"] }
         var table = TextTable(header: ["ID", "STATE", "REMOTE", "CONVERSATION", "FIELDS", "ATTEMPTS", "HTTP", "CREATED", "DUE", "ERROR"])
         table.rows = rows.map { row in
             [
                 .init("\(row.id)"), .init(row.state, colour(row.state)), .init(row.remote), .init(row.conversationID),
                 .init(row.delta?.objectValue?.keys.sorted().joined(separator: ",") ?? row.payload), .number(row.attempts),
-                .init(row.lastHTTPStatus.map { "\($0)" } ?? "-"), .init(row.createdAt),
-                .init(row.state == OutboxState.pending.rawValue ? row.dueAt : "-"), .init(row.lastError ?? ""),
+                .init(row.lastHTTPStatus.map { "\($0)" } ?? "-"), .init(DisplayedTime.text(row.createdAt, now: now)),
+                .init(row.state == OutboxState.pending.rawValue ? DisplayedTime.text(row.dueAt, now: now) : "-"),
+                .init(row.lastError ?? ""),
             ]
         }
         return table.lines
@@ -24,6 +25,10 @@ enum OutboxView {
         case .held, .pending, .sending: .yellow
         default: .dim
         }
+    }
+
+    static func json(_ rows: [JSONValue], _ skipped: [SkippedRow]) -> JSONValue {
+        ["rows": .array(rows), "skipped": .array(skipped.map(\.json))]
     }
 
     static func json(_ row: OutboxListing, _ history: OutboxHistory? = nil) -> JSONValue {
@@ -63,16 +68,18 @@ enum OutboxView {
         return .object(object)
     }
 
-    static func lines(_ row: OutboxListing, _ history: OutboxHistory) -> [String] {
+    /// - Parameter showsMessages: whether the text of a message is shown; otherwise only its length.
+    static func lines(_ row: OutboxListing, _ history: OutboxHistory, showsMessages: Bool, now: Instant) -> [String] {
+        func time(_ moment: String) -> String { DisplayedTime.text(moment, now: now) }
         var lines = [Terminal.paint("outbox \(row.id)  \(row.remote)  \(row.conversationID)  \(row.method) \(row.path)", .bold)]
-        lines.append("  state       \(Terminal.paint(row.state, colour(row.state)))\(row.lastError.map { ": \($0)" } ?? "")")
-        if let holder = row.heldBy { lines.append("  held by     \(holder)") }
-        lines.append("  written     \(row.createdAt) by run \(row.runID.map { "\($0)" } ?? "-")")
-        if let next = history.nextTry { lines.append("  next attempt  \(next.text)") }
-        if let finishedAt = row.finishedAt { lines.append("  finished    \(finishedAt)") }
-        lines.append("  key         \(row.idempotencyKey)")
+        lines.append("  state         \(Terminal.paint(row.state, colour(row.state)))\(row.lastError.map { ": \($0)" } ?? "")")
+        if let holder = row.heldBy { lines.append("  held by       \(holder)") }
+        lines.append("  written       \(time(row.createdAt)) by run \(row.runID.map { "\($0)" } ?? "-")")
+        if let next = history.nextTry { lines.append("  next attempt  \(next.text(now: now))") }
+        if let finishedAt = row.finishedAt { lines.append("  finished      \(time(finishedAt))") }
+        lines.append("  key           \(row.idempotencyKey)")
         if let successor = row.supersededBy { lines.append("  replaced by \(successor)") }
-        if !history.absorbed.isEmpty { lines.append("  replaces    \(history.absorbed.map(String.init).joined(separator: ", "))") }
+        if !history.absorbed.isEmpty { lines.append("  replaces      \(history.absorbed.map(String.init).joined(separator: ", "))") }
         for (field, change) in (row.delta?.objectValue ?? [:]).sorted {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
         }
@@ -80,18 +87,20 @@ enum OutboxView {
         if history.carried.contains(where: { $0.outboxID != row.id }) {
             lines.append("  local changes that this call carries")
             lines += history.carried.map {
-                "    \($0.since)  \($0.field): \($0.from?.text ?? "(never sent)") → \($0.to.text)"
+                "    \(time($0.since))  \($0.field): \($0.from?.text ?? "(never sent)") → \($0.to.text)"
                     + ($0.outboxID == row.id ? "" : "  (outbox \($0.outboxID))")
             }
         }
-        return lines + (history.attempts.isEmpty ? ["  not attempted yet"] : table(history.attempts))
+        lines += CallBody.lines(row, showsMessages: showsMessages)
+        return lines + (history.attempts.isEmpty ? ["  not attempted yet"] : table(history.attempts, now: now))
     }
 
-    private static func table(_ attempts: [AttemptListing]) -> [String] {
+    private static func table(_ attempts: [AttemptListing], now: Instant) -> [String] {
         var table = TextTable(header: ["  ATTEMPT", "STARTED", "FINISHED", "OUTCOME", "HTTP", "ERROR", "RESPONSE"])
         table.rows = attempts.map { attempt in
             [
-                .init("  \(attempt.attempt)"), .init(attempt.startedAt), .init(attempt.finishedAt), .init(attempt.outcome),
+                .init("  \(attempt.attempt)"), .init(DisplayedTime.text(attempt.startedAt, now: now)),
+                .init(DisplayedTime.text(attempt.finishedAt, now: now)), .init(attempt.outcome),
                 .init(attempt.httpStatus.map { "\($0)" } ?? "-"), .init(attempt.error ?? ""), .init(attempt.responseExcerpt ?? ""),
             ]
         }

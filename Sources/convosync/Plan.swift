@@ -9,155 +9,37 @@ struct Plan: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
+    @Option(help: "Only this remote.", completion: Completion.remotes) var remote: String?
+    @Argument(help: "Only this conversation: conversations.id.", completion: Completion.conversations) var conversation: String?
 
     func run() async throws {
         try await reportingErrors {
             let configuration = try options.load()
+            let scope = PreviewScope(conversationID: conversation, remote: remote)
+            if let remote {
+                let names = configuration.remotes.map(\.name)
+                guard names.contains(remote) else { throw ValidationError(UnknownRemote.text(remote, configured: names)) }
+                guard configuration.enabledRemotes.contains(where: { $0.name == remote }) else {
+                    throw ValidationError("\(remote.onOneLine) is disabled in the configuration: nothing is planned for it")
+                }
+            }
             let store = try Store(path: configuration.databasePath, access: .reading)
+            if let conversation, try await !store.hasConversation(conversation) {
+                throw ValidationError(
+                    "there is no conversation \"\(conversation.onOneLine)\" in \(configuration.databasePath.onOneLine)")
+            }
+            let now = SystemClock.now()
             let planner = Planner(configuration: configuration, random: RandomSource())
-            let view = PlanView(isJSON: output.json)
+            let view = PlanView(isJSON: output.json, scope: scope, now: now)
             let brake = Brake(configuration.brake)
             try await store.preview(
-                planner.context(runID: 0, now: SystemClock.now()), rememberedRows: configuration.brake.touchMinimum
+                planner.context(runID: 0, now: now), of: scope, rememberedRows: configuration.brake.touchMinimum
             ) { page in
                 for item in page { view.show(item) }
             }
             let ground = try await store.brakeGround(rememberedRows: configuration.brake.touchMinimum)
-            view.finish(brake.judge(view.reach, of: ground.conversations))
+            // The brake looks at everything that is due; a part of it says nothing.
+            view.finish(scope.isEverything ? brake.judge(view.reach, of: ground.conversations) : nil)
         }
-    }
-}
-
-/// Prints a preview while it is being worked out, so that a large one needs little memory.
-final class PlanView: @unchecked Sendable {
-    // Only the one closure that the preview calls page by page, in order, touches these.
-    private let isJSON: Bool
-    private var calls = 0
-    private var refused = 0
-    private var held = 0
-    private var isFirst = true
-    // A conversation that several remotes are told about counts once.
-    private var touched: Set<ExactText> = []
-    private var finished: Set<ExactText> = []
-
-    var reach: Brake.Reach { Brake.Reach(touched: touched.count, finished: finished.count) }
-
-    init(isJSON: Bool) {
-        self.isJSON = isJSON
-        if isJSON { print("{\"calls\":[", terminator: "") }
-    }
-
-    func show(_ item: PlanPreview) {
-        if item.touches { touched.insert(ExactText(item.conversationID)) }
-        if item.finishes { finished.insert(ExactText(item.conversationID)) }
-        switch (item.decision, item.source) {
-        case (.upToDate, _): return
-        case (.send, .held), (.hold, _): held += 1
-        case (.send, _): calls += 1
-        case (.refuse, _): refused += 1
-        }
-        defer { isFirst = false }
-        if isJSON {
-            print(isFirst ? "" : ",", PlanView.json(item).printableText, separator: "\n", terminator: "")
-        } else {
-            Terminal.print(PlanView.lines(item))
-        }
-    }
-
-    func finish(_ engagement: Brake.Engagement?) {
-        if isJSON {
-            print("],\"planned\":\(calls),\"refused\":\(refused),\"held\":\(held),\"brake\":\((engagement?.json ?? .null).printableText)}")
-            return
-        }
-        if let engagement {
-            Terminal.print(
-                Terminal.paint(
-                    "the brake would hold this back (\(engagement.rule.rawValue)): it would \(engagement.summary); see [brake]", .red))
-        }
-        guard !isFirst else { return Terminal.print("nothing to send") }
-        var parts = ["\(calls) calls to make"]
-        if refused > 0 { parts.append("\(refused) that cannot be made") }
-        if held > 0 { parts.append("\(held) held (convosync outbox release --state held, or discard)") }
-        Terminal.print(parts.joined(separator: ", "))
-    }
-
-    private static func json(_ item: PlanPreview) -> JSONValue {
-        var object: JSONObject = ["conversation_id": .string(item.conversationID), "remote": .string(item.remote)]
-        if case .outbox(let id, let dueAt, _) = item.source {
-            object["outbox_id"] = .integer(id)
-            object["due_at"] = .string(dueAt)
-        }
-        if case .held(let id, let holder) = item.source {
-            object["outbox_id"] = .integer(id)
-            object["held_by"] = .string(holder.rawValue)
-        }
-        switch item.decision {
-        case .upToDate: break
-        case .send(let planned), .hold(let planned, _, _):
-            object["operation"] = .string(planned.call.operation)
-            object["method"] = .string(planned.call.method)
-            object["path"] = .string(planned.call.path)
-            object["body"] = planned.call.body
-            object["fields"] = planned.delta.map { .object(changes($0, base: item.base)) } ?? .null
-            if !planned.omissions.isEmpty {
-                object["omitted"] = .array(planned.omissions.map { ["field": .string($0.field), "reason": .string($0.reason)] })
-            }
-            if case .hold(_, let holder, let reason) = item.decision {
-                object["held_by"] = .string(holder.rawValue)
-                object["reason"] = .string(reason)
-            }
-        case .refuse(_, let refusal):
-            object["refused"] = .string(refusal.reason)
-        }
-        return .object(object)
-    }
-
-    private static func changes(_ delta: Delta, base: Fields) -> JSONObject {
-        delta.fields.reduce(into: [:]) { changes, field in
-            var change: JSONObject = ["to": field.value]
-            if let before = base[field.key] { change["from"] = before }
-            changes[field.key] = .object(change)
-        }
-    }
-
-    private static func lines(_ item: PlanPreview) -> [String] {
-        var source = ""
-        if case .outbox(let id, let dueAt, _) = item.source { source = "  (outbox \(id), due \(dueAt))" }
-        if case .held(let id, let holder) = item.source { source = "  (outbox \(id), held: \(holder.rawValue))" }
-        switch item.decision {
-        case .upToDate:
-            return []
-        case .refuse(_, let refusal):
-            return [Terminal.paint("\(item.remote)  \(item.conversationID)  cannot be sent: \(refusal.reason)", .red)]
-        case .send(let planned), .hold(let planned, _, _):
-            if case .hold(_, let holder, _) = item.decision { source = "  (held: \(holder.rawValue))" }
-            var lines = [
-                Terminal.paint("\(item.remote)  \(item.conversationID)  \(planned.call.method) \(planned.call.path)\(source)", .bold)
-            ]
-            if let delta = planned.delta {
-                lines += delta.fields.sorted.map { name, value in
-                    let before = item.base[name].map { Terminal.paint(shown($0), .red) } ?? Terminal.paint("(never sent)", .dim)
-                    return "    \(name): \(before) → \(Terminal.paint(shown(value), .green))"
-                }
-            } else {
-                lines.append("    one message by the user, \(planned.call.body["message"]?["timestamp"]?.stringValue ?? "")")
-            }
-            lines += planned.omissions.map { Terminal.paint("    \($0.field) is left out: \($0.reason)", .yellow) }
-            return lines
-        }
-    }
-
-    private static func shown(_ value: JSONValue) -> String {
-        let text = value.text
-        return text.count <= 80 ? text : text.prefix(79) + "…"
-    }
-}
-
-extension Brake.Engagement {
-    var json: JSONValue {
-        [
-            "rule": .string(rule.rawValue), "touched": .integer(Int64(reach.touched)), "finished": .integer(Int64(reach.finished)),
-            "conversations": .integer(Int64(conversations)),
-        ]
     }
 }

@@ -21,7 +21,7 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let configuration = try options.load()
+            let configuration = try options.loadForOperator()
             if watch { return try await StatusWatch(configuration: configuration).run() }
             let store = try Store(path: configuration.databasePath, access: .reading)
             let view = try await StatusView(store, configuration)

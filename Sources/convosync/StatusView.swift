@@ -13,21 +13,28 @@ struct StatusView {
     let status: StoreStatus
     /// What the configuration says about the remotes.
     let gates: [String: RemoteGate.Settings]
+    /// The remotes in service, also those whose table has mistakes.
+    let enabled: Set<String>
     /// Nil where no service has worked with the database yet.
     let service: ServiceState?
     let now: Instant
 
-    init(_ store: Store, _ configuration: Configuration) async throws(StoreError) {
-        var status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
+    init(_ store: Store, _ configuration: OperatorConfiguration) async throws(StoreError) {
+        let known = try await store.knownRemotes()
+        let names = configuration.namesInService(known: known)
+        var status = try await store.status(of: configuration.participationsInService(known: known))
+        // Of which not even the kind can be read.
+        let missing = Set(names).subtracting(status.remotes.map(\.name))
+        status.remotes = (status.remotes + missing.map(RemoteStatus.init)).sorted { $0.name < $1.name }
         status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
         let now = SystemClock.now()
         self.init(
             status: status, gates: Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) }),
-            service: ServiceState(status.service, now: now), now: now)
+            enabled: Set(names), service: ServiceState(status.service, now: now), now: now)
     }
 
-    init(status: StoreStatus, gates: [String: RemoteGate.Settings], service: ServiceState?, now: Instant) {
-        (self.status, self.gates, self.service, self.now) = (status, gates, service, now)
+    init(status: StoreStatus, gates: [String: RemoteGate.Settings], enabled: Set<String>, service: ServiceState?, now: Instant) {
+        (self.status, self.gates, self.enabled, self.service, self.now) = (status, gates, enabled, service, now)
     }
 
     var lines: [String] {
@@ -97,7 +104,7 @@ struct StatusView {
 
     /// What is true of the remote as a whole, the most urgent first; the notes have the rest.
     func state(of remote: RemoteStatus) -> (text: String, colour: Terminal.Colour?) {
-        if gates[remote.name] == nil { return ("not enabled", .yellow) }
+        if !enabled.contains(remote.name) { return ("not enabled", .yellow) }
         if let service, !service.isRunning { return ("stopped", .red) }
         if service?.isSilent == true { return ("silent", .red) }
         if remote.gate.pausedAt != nil { return ("paused", .yellow) }

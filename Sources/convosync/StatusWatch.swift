@@ -10,7 +10,7 @@ struct StatusWatch {
     private static let enter = "\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l"
     private static let leave = "\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
 
-    let configuration: Configuration
+    let configuration: OperatorConfiguration
 
     /// Returns when somebody ends it.
     func run() async throws {

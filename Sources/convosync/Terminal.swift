@@ -8,6 +8,7 @@ import SyncDaemon
 /// a line stays one line, and no character in it steers the terminal (``Swift/String/onOneLine``).
 enum Terminal {
     static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
+    static let inputIsTerminal = isatty(STDIN_FILENO) == 1
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
     /// How many lines the window has at the moment.

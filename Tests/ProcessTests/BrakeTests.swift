@@ -43,7 +43,7 @@ import Testing
             #expect(try await eventually { try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'superseded'") > 0 })
             #expect(!scenario.world.requests().contains { $0.bodyText.contains("closed") || $0.bodyText.contains("newer") })
 
-            let released = try await scenario.run("outbox", "release", "--held-by", "brake", "--json").json
+            let released = try await scenario.run("outbox", "release", "--held-by", "brake", "--yes", "--json").json
             #expect(released["affected"]?.array?.count == 24)
             #expect(try await scenario.remainingDifferences() == [])
             #expect(daemon.events.filter { $0["event"] == "brake.engaged" }.count == 1, "once")
@@ -77,7 +77,7 @@ import Testing
             try await scenario.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
             #expect(try await scenario.sync()["held"] == 18)
             #expect(scenario.requestCount() == 0)
-            let discarded = try await scenario.run("outbox", "discard", "--held-by", "brake", "--json").json
+            let discarded = try await scenario.run("outbox", "discard", "--held-by", "brake", "--yes", "--json").json
             #expect(discarded["affected"]?.array?.count == 18)
             #expect(try await scenario.sync()["held"] == 0)
             #expect(scenario.requestCount() == 0)

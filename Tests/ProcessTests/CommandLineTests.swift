@@ -32,7 +32,7 @@ import Testing
                 configuration["remotes.fin", "token_file"] = nil
                 configuration.rest = "\n[extra]\nkey = 1\n"
             }
-            for command in ["sync", "status", "run", "plan", "map", "migrate", "check"] {
+            for command in ["sync", "run", "plan", "map", "migrate", "check"] {
                 let result = try await scenario.run(command)
                 #expect(result.exitCode == 78, "\(command)")
                 let said = result.errorOutput + result.output

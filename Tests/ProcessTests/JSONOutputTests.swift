@@ -63,7 +63,10 @@ import Testing
             #expect(next.first { $0["remote"] == "vg" }?["fields"] == ["state": ["from": "ai-chatting", "to": "ended_chat"]])
             #expect(try await scenario.run("plan").output.contains("\"ai-chatting\" → \"ended_chat\""))
             try await scenario.sync()
-            #expect(try await scenario.run("plan", "--json").json == ["calls": [], "planned": 0, "refused": 0, "held": 0, "brake": .null])
+            #expect(
+                try await scenario.run("plan", "--json").json == [
+                    "calls": [], "planned": 0, "refused": 0, "held": 0, "held_by": [:], "brake": .null,
+                ])
         }
     }
 

@@ -155,8 +155,17 @@ import Testing
             let keys = Set(scenario.world.requests(instance: "fin", conversation: "c2").map(\.idempotencyKey))
             #expect(keys.count == 1)
             try scenario.world.setFaults([], on: "fin")
-            let refused = try await scenario.run("outbox", "retry", "--state", "uncertain", "--json").json
-            #expect(refused["affected"] == [])
+            let refused = try await scenario.run("outbox", "retry", "--state", "uncertain", "--json")
+            #expect(refused.exitCode == 64)
+            #expect(refused.errorOutput.contains("outbox retry --state uncertain --json"))
+            #expect(refused.errorOutput.contains("--accept-duplicate"))
+            #expect(try refused.json["affected"] == [])
+            #expect(try refused.json["skipped"]?.array?.count == 2)
+            // Who does not name them is told that they are left alone.
+            let others = try await scenario.run("outbox", "retry", "--remote", "fin", "--json")
+            #expect(others.exitCode == 0)
+            #expect(try others.json["left_uncertain"] == 2)
+            #expect(try others.json["affected"] == [])
             // Discarding it first is no way around.
             _ = try await scenario.run("outbox", "discard", "--state", "uncertain", "--remote", "fin", "--conversation", "c1")
             let id = try await scenario.number("SELECT id FROM outbox WHERE state = 'discarded' AND remote = 'fin'")

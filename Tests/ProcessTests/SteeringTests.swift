@@ -83,9 +83,10 @@ import Testing
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
-            let result = try await scenario.run("outbox", "discard", "1", "2", "--json").json
-            #expect(result["affected"] == [])
-            #expect(result["skipped"]?.array?.map { $0["reason"]?.string } == ["is delivered", "is delivered"])
+            let result = try await scenario.run("outbox", "discard", "1", "2", "--json")
+            #expect(result.exitCode == 64)
+            #expect(try result.json["affected"] == [])
+            #expect(try result.json["skipped"]?.array?.map { $0["reason"]?.string } == ["is delivered", "is delivered"])
         }
     }
 

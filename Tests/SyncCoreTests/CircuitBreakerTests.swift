@@ -39,6 +39,20 @@ import Testing
         #expect(breaker.openings == 0)
     }
 
+    @Test func `a pause that is ended by hand leads to the probe, and a failed probe pauses longer, as before`() {
+        var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10), longestPause: .seconds(30)), now: start)
+        breaker.endPause(now: start)
+        #expect(breaker.state == .closed, "there is nothing to end")
+        #expect(breaker.finished(failed: true, now: start) == .opened)
+        breaker.endPause(now: start + .seconds(1))
+        #expect(breaker.openUntil == start + .seconds(1))
+        #expect(breaker.admit(now: start + .seconds(1)) == (true, .halfOpen))
+        breaker.endPause(now: start + .seconds(1))
+        #expect(breaker.admit(now: start + .seconds(1)).admitted == false, "one probe at a time")
+        #expect(breaker.finished(failed: true, now: start + .seconds(1)) == .opened)
+        #expect(breaker.state == .open(until: start + .seconds(21)))
+    }
+
     @Test func `failures around any moment are counted together: the window slides`() {
         // Nine failures, then one more: within a minute, whatever the clock shows when the first one comes.
         for offset in stride(from: 0, through: 59, by: 1) {

@@ -161,16 +161,16 @@ import Testing
         try bench.addConversations("c1")
         try await bench.plan()
         try await bench.store.enterRemotes(bench.remotes)
-        #expect(try await bench.store.setPaused(true, remote: "vg", now: Bench.start))
-        #expect(try await bench.store.setPaused(true, remote: "vg", now: Bench.start + .hours(1)))
+        #expect(try await bench.store.pause("vg", now: Bench.start) != nil)
+        #expect(try await bench.store.pause("vg", now: Bench.start + .hours(1)) != nil)
         let reply = try await bench.exchange("vg", claim: 10)
         #expect(reply.isPaused)
         #expect(reply.claimed.isEmpty)
         let restarted = try Store(path: bench.path, access: .existing)
         #expect(try await restarted.storedRemotes()["vg"]?.gate.pausedAt == Bench.start, "the first pause counts")
-        #expect(try await restarted.setPaused(false, remote: "vg", now: Bench.start))
+        #expect(try await restarted.resume("vg", now: Bench.start) != nil)
         #expect(try await bench.claim("vg").count == 1)
-        #expect(try await restarted.setPaused(true, remote: "nobody", now: Bench.start) == false)
+        #expect(try await restarted.pause("nobody", now: Bench.start) == nil)
     }
 
     @Test func `the next due moment and what waits are found`() async throws {

@@ -151,7 +151,7 @@ import Testing
 
     @Test func `the gate survives a restart and leaves the pause alone`() async throws {
         let bench = try await bench()
-        _ = try await bench.store.setPaused(true, remote: "vg", now: Bench.start)
+        _ = try await bench.store.pause("vg", now: Bench.start)
         let gate = RemoteGate.Stored(
             parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(5),
             breakerOpenUntil: Bench.start + .seconds(9), breakerOpenings: 3)

@@ -67,6 +67,35 @@ import Testing
         #expect(count.withLock { $0 } == 3)
     }
 
+    @Test func `a preview of one conversation or one remote shows that and no more`() async throws {
+        let bench = try await bench()
+        try bench.addConversations("c2")
+        try bench.addMessage("m1", of: "c1")
+        try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+        let everything = try await preview(bench).map { "\($0.conversationID) \($0.remote)" }
+        func narrowed(_ scope: PreviewScope) async throws -> [String] {
+            let items = Mutex<[PlanPreview]>([])
+            try await bench.store.preview(bench.context(), of: scope) { page in items.withLock { $0 += page } }
+            return items.withLock { $0 }.map { "\($0.conversationID) \($0.remote)" }
+        }
+        #expect(try await narrowed(PreviewScope(conversationID: "c1")) == everything.filter { $0.hasPrefix("c1 ") })
+        #expect(try await narrowed(PreviewScope(remote: "vg")) == everything.filter { $0.hasSuffix(" vg") })
+        #expect(try await narrowed(PreviewScope(conversationID: "c1", remote: "fin")) == ["c1 fin"])
+        #expect(try await narrowed(PreviewScope(conversationID: "nosuch")) == [])
+        #expect(everything.contains("c2 vg") && everything.contains("c1 fin"), "there is something to leave out")
+        #expect(try await bench.store.hasConversation("c2"))
+        #expect(try await bench.store.hasConversation("c3") == false)
+    }
+
+    @Test func `a message that is held is shown with its holder`() async throws {
+        let bench = try await bench()
+        try bench.addMessage("m1", of: "c1")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET state = 'held', held_by = 'fin' WHERE message_id = 'm1'")
+        let id = try #require(try bench.lines("SELECT id FROM outbox WHERE message_id = 'm1'").first.flatMap(Int64.init))
+        #expect(try await preview(bench).map(\.source) == [.held(id: id, by: .fin)])
+    }
+
     @Test func `a preview shows what the run then plans`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")

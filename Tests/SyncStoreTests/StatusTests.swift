@@ -76,10 +76,10 @@ import Testing
             try #require(try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound()).first)
         }
         #expect(try await ask().resumedAt == nil)
-        #expect(try await bench.store.setPaused(true, remote: "vg", now: Bench.start))
+        #expect(try await bench.store.pause("vg", now: Bench.start) != nil)
         #expect(try await ask().isPaused)
         for second in [Int64(1), 2] {
-            #expect(try await bench.store.setPaused(false, remote: "vg", now: Bench.start + .seconds(second)))
+            #expect(try await bench.store.resume("vg", now: Bench.start + .seconds(second)) != nil)
             let reply = try await ask()
             #expect(!reply.isPaused && reply.resumedAt == (Bench.start + .seconds(second)).iso8601)
         }

@@ -60,7 +60,14 @@ import Testing
             let bench = try await bench(state)
             let before = try bench.lines("SELECT * FROM outbox")
             let result = try await bench.store.steer(action, filter(1), now: later)
-            #expect(result == SteeringResult(steps: [], skipped: [.init(id: 1, reason: "is \(state)")]))
+            #expect(
+                result
+                    == SteeringResult(
+                        steps: [],
+                        skipped: [
+                            .init(id: 1, obstacle: .state(try #require(OutboxState(rawValue: state)), holder: nil, supersededBy: nil))
+                        ]))
+            #expect(result.skipped.first?.reason == "is \(state)")
             #expect(try bench.lines("SELECT * FROM outbox") == before)
         }
     }
@@ -210,24 +217,46 @@ import Testing
         #expect(try await bench.claim("fin", now: later).isEmpty)
     }
 
-    @Test func `resuming lifts a throttle, with the rows that wait for its end and for nothing else`() async throws {
-        let bench = try Bench([.vg])
-        try bench.addConversations("c1", "c2", "c3")
-        try await bench.store.enterRemotes(bench.remotes)
-        try await bench.plan()
-        let rows = try await bench.claim("vg")
-        let far = Bench.start + .hours(20)
-        try await bench.finish(rows[0], DeliveryOutcome(.throttled, httpStatus: 429, error: "HTTP 429", notBefore: far))
-        try await bench.finish(rows[1], DeliveryOutcome(.retry, httpStatus: 500, error: "HTTP 500", notBefore: far))
-        let gate = RemoteGate.Stored(throttledUntil: far)
-        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: gate)
-        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 9, bench.inbound())
-        #expect(try await bench.store.setPaused(false, remote: "vg", now: later))
-        #expect(try await bench.store.storedRemotes()["vg"]?.gate.throttledUntil == nil)
+    @Test func `ids that do not exist, or that the other filters leave out, are told apart from rows in another state`() async throws {
+        let bench = try await bench("dead", "delivered", "dead", "held")
+        try bench.write("UPDATE outbox SET held_by = 'brake' WHERE id = 4")
+        var wanted = filter(1, 2, 3, 4, 77, 78)
+        wanted.conversation = "c1"
+        let narrowed = try await bench.store.steer(.retry, wanted, now: later)
+        #expect(narrowed.affected == [1])
+        #expect(narrowed.skipped.map(\.obstacle) == [.leftOut, .leftOut, .leftOut, .missing, .missing])
+        wanted.conversation = nil
+        let result = try await bench.store.steer(.retry, wanted, now: later)
+        #expect(result.affected == [1, 3], "what can be done is done")
         #expect(
-            try bench.lines("SELECT id, state, due_at FROM outbox WHERE id < 3 ORDER BY id")
-                == ["1|pending|\(later.iso8601)", "2|pending|\(far.iso8601)"])
-        #expect(try await bench.store.setPaused(true, remote: "vg", now: later), "a pause lifts nothing")
+            result.skipped == [
+                .init(id: 2, obstacle: .state(.delivered, holder: nil, supersededBy: nil)),
+                .init(id: 4, obstacle: .state(.held, holder: .brake, supersededBy: nil)), .init(id: 77, obstacle: .missing),
+                .init(id: 78, obstacle: .missing),
+            ])
+    }
+
+    @Test func `rows that the limit leaves out are not missing`() async throws {
+        let bench = try await bench("dead", "dead", "dead")
+        var wanted = filter(1, 2, 3)
+        wanted.limit = 2
+        let result = try await bench.store.steer(.retry, wanted, now: later)
+        #expect(result.affected == [1, 2])
+        #expect(result.skipped == [.init(id: 3, obstacle: .leftOut)])
+    }
+
+    @Test func `uncertain rows are skipped by name or state, and counted where neither was named`() async throws {
+        let bench = try await message()
+        try bench.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [Bench.start.iso8601])
+        var byRemote = OutboxFilter()
+        byRemote.remote = "fin"
+        let silent = try await bench.store.steer(.retry, byRemote, now: later)
+        #expect(silent == SteeringResult(steps: [], skipped: [], leftUncertain: 1))
+        var byState = OutboxFilter()
+        byState.states = [.dead, .uncertain]
+        let named = try await bench.store.steer(.retry, byState, now: later)
+        #expect(named == SteeringResult(steps: [], skipped: [.init(id: 1, obstacle: .mayHaveArrived(wasDiscarded: false))]))
+        #expect(try await bench.store.steer(.discard, byRemote, now: later).affected == [1])
     }
 
     @Test func `age is kept from the first counted attempt on, and begins anew with a replay`() async throws {

@@ -4,6 +4,7 @@
 /// |-----------|----------------------------------------------|---------------------------------------|
 /// | closed    | ≥ `minimumSample` ends within the window, ≥ `failureShare` of them failures | open until now + pause |
 /// | open      | the pause is over and a call is asked for    | half-open: that one call is let through |
+/// | open      | the pause is ended by hand                   | open, and the pause is over           |
 /// | half-open | the probe is acknowledged or refused properly | closed                               |
 /// | half-open | the probe fails                              | open, with twice the pause, up to `longestPause` |
 /// | half-open | the probe tells nothing (stopped, refused credential) | half-open: the next call is the probe |
@@ -113,6 +114,12 @@ package struct CircuitBreaker: Equatable, Sendable {
             guard counts.ends >= settings.minimumSample, counts.failures * 100 >= counts.ends * settings.failureShare else { return nil }
             return open(now: now)
         }
+    }
+
+    /// Somebody wants the remote called now: the pause of an open breaker is over, and the next call is the probe.
+    package mutating func endPause(now: Instant) {
+        guard case .open = state else { return }
+        wait(until: now, now: now)
     }
 
     private mutating func open(now: Instant) -> Transition {

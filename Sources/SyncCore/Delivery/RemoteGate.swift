@@ -184,6 +184,11 @@ package struct RemoteGate: Equatable, Sendable {
         failedProbes = 0
     }
 
+    /// Ends the pause of an open breaker: the next call is its probe.
+    package mutating func endBreakerPause(now: Instant) {
+        breaker.endPause(now: now)
+    }
+
     /// The longer of two holds counts. Only the beginning of a hold is worth a report, not that it became longer.
     private mutating func hold(until: Instant, note: String?, now: Instant) -> Change? {
         let present = throttle?.end(now: now) ?? now

@@ -13,6 +13,11 @@ package enum ConfigurationFile {
         var problems: [ConfigurationError.Problem] = []
         /// The tokens and secrets that enabled remotes name, whatever else is wrong with these.
         var sources: [NamedSource] = []
+        /// Remotes that the file names and that are missing in the configuration.
+        var unreadRemotes: [UnreadRemote] = []
+        /// The tables out of which something was left, because the text is not valid TOML; nil where all of it was read. Remotes may be
+        /// missing of which nothing is known.
+        var damagedTables: Set<String>?
     }
 
     /// - Parameter checksCredentials: where the file has problems, tokens and secrets that cannot be read are named with them. (Otherwise
@@ -39,16 +44,48 @@ package enum ConfigurationFile {
     }
 
     static func read(path: String) -> Reading {
+        do {
+            return read(try text(at: path), directory: (path as NSString).deletingLastPathComponent)
+        } catch {
+            return Reading(problems: error.problems)
+        }
+    }
+
+    /// For those who need no more of the file than is right in it. Of a text that is not valid TOML, what stands outside of the lines in
+    /// question is read (``MendedText``), and the problems are those of the text as it is.
+    static func readLeniently(path: String) -> Reading {
+        do {
+            return readLeniently(try text(at: path), directory: (path as NSString).deletingLastPathComponent)
+        } catch {
+            return Reading(problems: error.problems)
+        }
+    }
+
+    static func readLeniently(_ source: String, directory: String) -> Reading {
+        var reading = read(source, directory: directory)
+        guard reading.configuration == nil else { return reading }
+        var text = MendedText(source)
+        while let line = lineInQuestion(of: text.source) {
+            guard text.leaveOut(line) else { return reading }
+        }
+        let mended = read(text.source, directory: directory)
+        reading.configuration = mended.configuration
+        reading.unreadRemotes = mended.unreadRemotes
+        reading.damagedTables = text.damagedTables
+        return reading
+    }
+
+    private static func text(at path: String) throws(ConfigurationError) -> String {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
-            return Reading(problems: [
+            throw ConfigurationError(problems: [
                 .init(path: "", line: nil, message: "the configuration file \(path) \(reason); name another one with --config")
             ])
         }
         guard let source = String(bytes: bytes, encoding: .utf8) else {
-            return Reading(problems: [.init(path: "", line: nil, message: "\(path) is not UTF-8 text")])
+            throw ConfigurationError(problems: [.init(path: "", line: nil, message: "\(path) is not UTF-8 text")])
         }
-        return read(source, directory: (path as NSString).deletingLastPathComponent)
+        return source
     }
 
     /// - Parameter directory: what relative paths in the text are relative to.
@@ -71,7 +108,17 @@ package enum ConfigurationFile {
         let configuration = ConfigurationReader(directory: directory, problems: problems).read(root)
         return Reading(
             configuration: configuration, problems: problems.problems.sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) },
-            sources: problems.sources)
+            sources: problems.sources, unreadRemotes: problems.unreadRemotes)
+    }
+
+    /// Where the text stops being TOML; nil where it does not.
+    private static func lineInQuestion(of source: String) -> Int? {
+        do {
+            _ = try members(of: source)
+            return nil
+        } catch {
+            return error.problems.first?.line ?? 0
+        }
     }
 
     /// Every key that a configuration with these tables can have, as dotted paths.
@@ -128,7 +175,11 @@ struct ConfigurationReader {
         var remotes = root.table("remotes")
         for name in remotes.keys {
             let reader = RemoteReader(directory: directory, assignees: configuration.assignees)
-            if let remote = reader.read(name: name, remotes.table(name)) { configuration.remotes.append(remote) }
+            if let remote = reader.read(name: name, remotes.table(name)) {
+                configuration.remotes.append(remote)
+            } else {
+                problems.note(UnreadRemote(name: name, table: members["remotes"]?[name]))
+            }
         }
         configuration.listen = listen(&root)
         checkCalls(&remotes, configuration, isListening: root.has("listen"))

@@ -8,6 +8,8 @@ final class ProblemList {
     private(set) var askedFor: Set<String> = []
     /// The tokens and secrets that the enabled remotes name, also those of remotes with other problems.
     private(set) var sources: [NamedSource] = []
+    /// Remotes that are named and could not be read.
+    private(set) var unreadRemotes: [UnreadRemote] = []
 
     init(lines: KeyLines) {
         self.lines = lines
@@ -19,6 +21,10 @@ final class ProblemList {
 
     func note(_ source: NamedSource) {
         sources.append(source)
+    }
+
+    func note(_ remote: UnreadRemote) {
+        unreadRemotes.append(remote)
     }
 
     func noteQuestion(_ path: String) {
@@ -183,8 +189,8 @@ extension RateLimit {
 }
 
 /// "Did you mean": the nearest known word within two edits.
-enum Spelling {
-    static func hint(_ text: String, among candidates: [String]) -> String {
+package enum Spelling {
+    package static func hint(_ text: String, among candidates: [String]) -> String {
         let nearest = candidates.map { ($0, distance(text, $0)) }.min { $0.1 < $1.1 }
         guard let nearest, nearest.1 <= 2, nearest.1 < text.count else { return "" }
         return "; did you mean \"\(nearest.0)\"?"

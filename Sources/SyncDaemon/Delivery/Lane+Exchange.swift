@@ -97,6 +97,7 @@ extension Lane {
             gate.pause(now: now())
         } else if gate.pausedAt != nil || (resumedAt ?? reply.resumedAt) != reply.resumedAt {
             gate.resume()
+            if let until = reply.breakerOpenUntil, until <= now() { gate.endBreakerPause(now: now()) }
         }
         inboundReporter.report(reply.reconciled)
         let hasNews = reply.reconciled.contains { !$0.verdict.changes.isEmpty || $0.verdict.mustPlan || $0.verdict.mustRead }

@@ -26,9 +26,9 @@ package struct RemoteExplanation: Sendable {
 
 /// Works out per remote and field what is known, what is wanted, and the rule behind it. Reads only.
 package struct Explainer: Sendable {
-    private let configuration: Configuration
+    private let configuration: OperatorConfiguration
 
-    package init(configuration: Configuration) {
+    package init(configuration: OperatorConfiguration) {
         self.configuration = configuration
     }
 
@@ -36,18 +36,27 @@ package struct Explainer: Sendable {
     package func explain(
         _ id: String, in store: Store, history: Int
     ) async throws(StoreError) -> (conversation: StoredConversation, remotes: [RemoteExplanation])? {
-        let remotes = configuration.enabledRemotes
+        let remotes = configuration.soundRemotes
+        let unread = configuration.undecidable(known: try await store.knownRemotes())
         let now = SystemClock.now()
-        guard let stored = try await store.storedConversation(id, remotes: remotes.map(\.participation), history: history, now: now) else {
-            return nil
-        }
+        let participations = remotes.map(\.participation) + unread.compactMap(\.participation)
+        guard let stored = try await store.storedConversation(id, remotes: participations, history: history, now: now) else { return nil }
         let gates = try await store.storedRemotes()
         let explanations = zip(remotes, stored.remotes).map { remote, link in
             RemoteExplanation(
                 stored: link, kind: remote.kind, fields: fields(remote, link),
                 next: next(link, remote, gates[remote.name]?.gate ?? .init(), stored))
         }
-        return (stored, explanations)
+        return (stored, explanations + unread.enumerated().compactMap { explanation($1, stored.remotes[remotes.count + $0]) })
+    }
+
+    /// Of a remote whose table in the configuration is broken: what the database has, and no decisions.
+    private func explanation(_ remote: UnreadRemote, _ link: StoredLink) -> RemoteExplanation? {
+        remote.kind.map { kind in
+            RemoteExplanation(
+                stored: link, kind: kind, fields: [],
+                next: "not known: the configuration of this remote has mistakes; `convosync check` lists them")
+        }
     }
 
     // MARK: Fields

@@ -166,7 +166,7 @@ import Testing
             #expect(try await scenario.number("SELECT count(*) FROM conversations WHERE status = 'closed'") == 8)
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'held'") == 8)
             #expect(try await scenario.run("status", "--json").json["remotes"]?["helpdesk"]?["held"] == 8)
-            #expect(try await scenario.run("outbox", "release", "--held-by", "brake").exitCode == 0)
+            #expect(try await scenario.run("outbox", "release", "--held-by", "brake", "--yes").exitCode == 0)
             try await scenario.syncs(2)
             #expect(scenario.writeCount() == 8, "\(scenario.calls)")
             #expect(try await scenario.differences(at: ["helpdesk"]) == [])

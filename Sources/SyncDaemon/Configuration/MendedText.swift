@@ -1,0 +1,47 @@
+/// A text that is not valid TOML, without what keeps it from being read: lines are emptied, so that the others keep their numbers.
+///
+/// A line that does not begin a table takes only itself away. The header of a table takes the whole table with it: its keys would
+/// belong to the table above.
+struct MendedText {
+    /// A file with more lines in question is not a configuration with mistakes.
+    private static let mostAttempts = 100
+
+    /// The tables that something was left out of, as dotted paths.
+    private(set) var damagedTables: Set<String> = []
+    private var lines: [Substring]
+    private var attempts = 0
+
+    init(_ source: String) {
+        lines = source.split(separator: "\n", omittingEmptySubsequences: false)
+    }
+
+    var source: String { lines.joined(separator: "\n") }
+
+    /// - Parameter line: counted from 1. Where it is empty already, the cause stands above it.
+    /// - Returns: false where nothing is left to leave out.
+    mutating func leaveOut(_ line: Int) -> Bool {
+        attempts += 1
+        let end = min(max(line, 1), lines.count)
+        guard attempts <= MendedText.mostAttempts, let first = lines[..<end].lastIndex(where: { !MendedText.isBlank($0) }) else {
+            return false
+        }
+        damagedTables.insert(table(around: first))
+        var next = first + 1
+        if MendedText.beginsTable(lines[first]) {
+            while next < lines.count, !MendedText.beginsTable(lines[next]) { next += 1 }
+        }
+        for index in first..<next { lines[index] = "" }
+        return true
+    }
+
+    /// The table that the line begins or belongs to; empty at the top.
+    private func table(around index: Int) -> String {
+        guard let header = lines[...index].last(where: MendedText.beginsTable) else { return "" }
+        // Of a header that is not closed, as much as can be read.
+        return header.filter { !"[]\"' \t".contains($0) }
+    }
+
+    private static func isBlank(_ line: Substring) -> Bool { line.allSatisfy(\.isWhitespace) }
+
+    private static func beginsTable(_ line: Substring) -> Bool { line.drop(while: \.isWhitespace).first == "[" }
+}

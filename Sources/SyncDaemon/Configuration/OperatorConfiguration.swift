@@ -1,0 +1,122 @@
+import SyncCore
+import SyncRemotes
+import SyncStore
+
+/// A remote that the configuration file names and whose table has mistakes that keep it from being read.
+package struct UnreadRemote: Sendable, Equatable {
+    package var name: String
+    /// Nil where the file does not say it.
+    package var kind: RemoteKind?
+    package var isEnabled: Bool
+
+    init(name: String, kind: RemoteKind?, isEnabled: Bool) {
+        self.name = name
+        self.kind = kind
+        self.isEnabled = isEnabled
+    }
+
+    init(name: String, table: JSONValue?) {
+        self.name = name
+        // A remote named after its kind needs no more words.
+        kind = RemoteKind(rawValue: table?["kind"]?.stringValue ?? name)
+        isEnabled = table?["enabled"]?.boolValue ?? true
+    }
+}
+
+/// What those commands know of the configuration that look at the database and manage its rows. They work with a broken file as well,
+/// as long as it says where the database is: somebody who repairs an installation needs them most.
+package struct OperatorConfiguration: Sendable {
+    /// Where there are ``problems``, to look at and not to run: what is wrong has its default, and ``unreadRemotes`` are missing.
+    private let configuration: Configuration
+    private let unreadRemotes: [UnreadRemote]
+    private let damagedTables: Set<String>?
+    /// Everything that is wrong with the file; empty for a valid one.
+    package let problems: [ConfigurationError.Problem]
+
+    /// - Throws: ``ConfigurationError`` with all problems, where not even the path of the database can be read.
+    package static func load(path: String) throws(ConfigurationError) -> OperatorConfiguration {
+        try OperatorConfiguration(ConfigurationFile.readLeniently(path: path))
+    }
+
+    init(_ reading: ConfigurationFile.Reading) throws(ConfigurationError) {
+        guard let configuration = reading.configuration, !configuration.databasePath.isEmpty else {
+            throw ConfigurationError(problems: reading.problems)
+        }
+        self.configuration = configuration
+        unreadRemotes = reading.unreadRemotes
+        damagedTables = reading.damagedTables
+        problems = reading.problems
+    }
+
+    package var isValid: Bool { problems.isEmpty }
+    package var databasePath: String { configuration.databasePath }
+    package var assignees: Configuration.Assignees { configuration.assignees }
+    /// Those that could be read, sorted by name.
+    package var remotes: [RemoteConfiguration] { configuration.remotes }
+    package var enabledRemotes: [RemoteConfiguration] { configuration.enabledRemotes }
+
+    /// The names of the remotes in service, sorted; also of those of which only the name is known. What waits for them is not hidden.
+    /// - Parameter known: the remotes that the database knows, with their kinds.
+    package func namesInService(known: [String: String]) -> [String] {
+        (enabledRemotes.map(\.name) + unreadInService(known: known).map(\.name)).sorted()
+    }
+
+    /// What the store is told of the remotes in service, as far as their kind is known. Sorted by name.
+    package func participationsInService(known: [String: String]) -> [RemoteParticipation] {
+        (enabledRemotes.map(\.participation) + unreadInService(known: known).compactMap(\.participation)).sorted { $0.name < $1.name }
+    }
+
+    /// The remotes in service that could not be read. Where parts of the file had to be left out, these are all that the database knows
+    /// and the rest of the file does not name.
+    package func unreadInService(known: [String: String]) -> [UnreadRemote] {
+        let named = unreadRemotes.filter(\.isEnabled).map { remote in
+            var remote = remote
+            remote.kind = remote.kind ?? known[remote.name].flatMap(RemoteKind.init(rawValue:))
+            return remote
+        }
+        guard damagedTables != nil else { return named }
+        let others = known.filter { !names.contains($0.key) }.map { name, kind in
+            UnreadRemote(name: name, kind: RemoteKind(rawValue: kind), isEnabled: true)
+        }
+        return (named + others).sorted { $0.name < $1.name }
+    }
+
+    /// Those in service whose tables are without a mistake, and that depend on no other with one: what is decided for them can be worked out.
+    package var soundRemotes: [RemoteConfiguration] {
+        let damaged = problems.map(\.path) + (damagedTables ?? [])
+        return enabledRemotes.filter { remote in
+            !damaged.contains { path in
+                ["assignees", "remotes.\(remote.name)"].contains { path == $0 || path.hasPrefix("\($0).") }
+            }
+        }
+    }
+
+    /// The remotes in service that are not sound, as far as their kind is known. Sorted by name.
+    package func undecidable(known: [String: String]) -> [UnreadRemote] {
+        let sound = Set(soundRemotes.map(\.name))
+        let read = enabledRemotes.filter { !sound.contains($0.name) }.map { UnreadRemote(name: $0.name, kind: $0.kind, isEnabled: true) }
+        return (read + unreadInService(known: known).filter { $0.kind != nil }).sorted { $0.name < $1.name }
+    }
+
+    /// Every name that the file gives to a remote, sorted.
+    package var names: [String] { (remotes.map(\.name) + unreadRemotes.map(\.name)).sorted() }
+
+    /// Whether the file takes the remote out of service.
+    package func disables(_ remote: String) -> Bool {
+        remotes.contains { $0.name == remote && !$0.isEnabled } || unreadRemotes.contains { $0.name == remote && !$0.isEnabled }
+    }
+
+    /// What the store is told of all remotes whose kind is known.
+    package var participations: [RemoteParticipation] { remotes.map(\.participation) + unreadRemotes.compactMap(\.participation) }
+}
+
+extension UnreadRemote {
+    /// Enough to find its links and rows; not enough to plan anything.
+    package var participation: RemoteParticipation? {
+        kind.map { kind in
+            RemoteParticipation(
+                name: name, kind: kind.rawValue, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
+                receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: nil, fingerprint: "", isRead: false)
+        }
+    }
+}

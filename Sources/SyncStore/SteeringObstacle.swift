@@ -1,0 +1,31 @@
+import SyncCore
+
+/// Why an action does not apply to a row that it was asked for.
+package enum SteeringObstacle: Sendable, Equatable {
+    /// There is no such row.
+    case missing
+    /// The row is there, and the other filters, or the limit, leave it out.
+    case leftOut
+    case state(OutboxState, holder: Holder?, supersededBy: Int64?)
+    /// The remote may have it already, and would take it for a second message.
+    case mayHaveArrived(wasDiscarded: Bool)
+    case messageDeleted
+    case messagePlannedAnew
+    /// Written by a newer version.
+    case unknownState
+
+    /// Begins with a verb: "is delivered".
+    package var reason: String {
+        switch self {
+        case .missing: "does not exist"
+        case .leftOut: "is left out by the other options"
+        case .state(let state, _, _): "is \(state.rawValue)"
+        case .mayHaveArrived(wasDiscarded: false): "is uncertain: it may have arrived; --accept-duplicate sends it all the same"
+        case .mayHaveArrived(wasDiscarded: true):
+            "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
+        case .messageDeleted: "belongs to a message that was deleted"
+        case .messagePlannedAnew: "belongs to a message that was planned anew since"
+        case .unknownState: "has an unknown state"
+        }
+    }
+}

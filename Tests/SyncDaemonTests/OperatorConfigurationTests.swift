@@ -1,0 +1,99 @@
+import SyncCore
+import SyncRemotes
+import Testing
+
+@testable import SyncDaemon
+
+/// A configuration file with mistakes is enough for those who only need the database.
+@Suite struct OperatorConfigurationTests {
+    private func read(_ text: String) throws -> OperatorConfiguration {
+        try OperatorConfiguration(ConfigurationFile.readLeniently(text, directory: "/etc/convosync"))
+    }
+
+    private static let minimal = ConfigurationFileTests.minimal
+
+    @Test func `a valid file has no problems, and its remotes in service are the enabled ones`() throws {
+        let configuration = try read("\(Self.minimal)\nenabled = false\n")
+        #expect(configuration.isValid)
+        #expect(configuration.databasePath == "/etc/convosync/convosync.db")
+        #expect(configuration.names == ["fin", "helpdesk", "vg", "voicebot"])
+        #expect(configuration.disables("vg"))
+        #expect(
+            configuration.namesInService(known: ["old": "vg"]) == ["fin", "helpdesk", "voicebot"],
+            "what is not configured is out of service")
+        #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])
+    }
+
+    @Test func `mistakes in keys leave the database's path, and name the remotes that cannot be read`() throws {
+        let configuration = try read(
+            """
+            [database]
+            path = "convosync.db"
+            pathh = "x"
+            [schedule]
+            interval = 5
+            [remotes.helpdesk]
+            url = "https://helpdesk.example.com"
+            token_file = "t"
+            [remotes.vg]
+            url = "nonsense"
+            token_file = "t"
+            [remotes.second]
+            kind = "voicebot"
+            enabled = false
+            [remotes.mine]
+            url = "https://mine.example.com"
+            [remotes.voicebot]
+            url = "https://voicebot.example.com"
+            token_file = "t"
+            [remotes.voicebot.status]
+            open = "doing"
+            """)
+        #expect(configuration.databasePath == "/etc/convosync/convosync.db")
+        #expect(configuration.problems.map(\.path).contains("schedule.interval"))
+        #expect(configuration.names == ["helpdesk", "mine", "second", "vg", "voicebot"])
+        let known = ["mine": "vg", "old": "vg"]
+        #expect(configuration.namesInService(known: known) == ["helpdesk", "mine", "vg", "voicebot"])
+        #expect(configuration.disables("second"))
+        #expect(configuration.soundRemotes.map(\.name) == ["helpdesk"])
+        let rest = configuration.undecidable(known: known)
+        #expect(rest.map(\.name) == ["mine", "vg", "voicebot"])
+        #expect(rest.map(\.kind) == [.vg, .vg, .voicebot], "the database knows what the file does not say")
+    }
+
+    @Test(arguments: [
+        "oops", "key = ", "[schedule\ninterval = 5", "a = [1,\n2", "[remotes.vg]\nurl = \"https://other.example.com\"",
+        "x = \"\"\"\nabc",
+    ])
+    func `what is not TOML is left out, and the rest is read`(nonsense: String) throws {
+        let end = try read("\(Self.minimal)\n\(nonsense)\n")
+        #expect(end.databasePath == "/etc/convosync/convosync.db")
+        #expect(end.names == ["fin", "helpdesk", "vg", "voicebot"])
+        #expect(end.problems.count == 1)
+        #expect(end.problems.first?.line ?? 0 > 14, "the line is that of the file as it is")
+        #expect(end.namesInService(known: ["old": "vg"]).contains("old"), "what the left out part said is not known")
+    }
+
+    @Test(arguments: ["oops", "[log\nformat = 1"])
+    func `nonsense above the database's table does not hide it`(nonsense: String) throws {
+        let configuration = try read("\(nonsense)\n\(Self.minimal)")
+        #expect(configuration.databasePath == "/etc/convosync/convosync.db")
+        #expect(configuration.names == ["fin", "helpdesk", "vg", "voicebot"])
+        #expect(configuration.soundRemotes.count == 4, "what was left out has nothing to do with them")
+    }
+
+    @Test func `keys below a broken header do not become those of the table above`() {
+        #expect(throws: ConfigurationError.self) { try read("[database]\n[other\npath = \"other.db\"\n") }
+    }
+
+    @Test func `a remote whose table lost a line is not sound: a decision might rest on it`() throws {
+        let configuration = try read("\(Self.minimal)\n[remotes.vg.status]\nopen = \n")
+        #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])
+        #expect(configuration.undecidable(known: [:]).map(\.name) == ["vg"])
+    }
+
+    @Test(arguments: ["", "[database]\n", "[database]\npath = 5\n", "[database\npath = \"x.db\"\n", "nonsense"])
+    func `without the path of the database nothing can be done, and all problems are named`(text: String) {
+        #expect(throws: ConfigurationError.self) { try read(text) }
+    }
+}

@@ -14,6 +14,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     let id: ConnectionPool.ConnectionID
     private let owner: Connections
     private var machine: ConnectionMachine
+    private let host: String
+    /// Shows the other side's certificate; nil without TLS.
+    private var security: NIOSSLClientHandler?
     private var context: ChannelHandlerContext?
     private var call: ConnectionPool.CallID?
     /// TCP and TLS are through.
@@ -24,11 +27,15 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var failure: TransportFailure?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
 
-    init(_ id: ConnectionPool.ConnectionID, owner: Connections, limits: HTTPLimits, isSecure: Bool) {
+    init(
+        _ id: ConnectionPool.ConnectionID, owner: Connections, limits: HTTPLimits, host: String, security: NIOSSLClientHandler?
+    ) {
         self.id = id
         self.owner = owner
+        self.host = host
+        self.security = security
         machine = ConnectionMachine(limits)
-        isEstablished = !isSecure
+        isEstablished = security == nil
     }
 
     // MARK: The owner's orders
@@ -72,6 +79,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        security = nil
         timer?.task.cancel()
         timer = nil
     }
@@ -89,11 +97,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard isEstablished else { return handshakeFailed(TransportFailure(inHandshake: error), context) }
+        guard isEstablished else {
+            let certificate = security?.peerCertificate.map(PresentedCertificate.init)
+            return handshakeFailed(TransportFailure(inHandshake: error, with: host, certificate: certificate), context)
+        }
         // Servers that close without the alert of TLS: where the body ends with the connection, it may have ended here, and a body that is cut
         // off is noticed by whoever reads it.
         if case NIOSSLError.uncleanShutdown = error, machine.readsUntilClose { return context.close(promise: nil) }
-        if failure == nil { failure = TransportFailure(onConnection: error, isProven: isProven) }
+        if failure == nil { failure = TransportFailure(onConnection: error, with: host, isProven: isProven) }
         context.close(promise: nil)
     }
 

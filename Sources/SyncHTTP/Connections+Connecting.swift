@@ -14,9 +14,9 @@ extension Connections {
         secureContext().assumeIsolated().whenComplete { [self] result in
             switch result {
             case .success(let context): dial(connection, origin, context)
-            case .failure(let error):
+            case .failure:
                 tls = nil
-                connectFailed(connection, TransportFailure(inHandshake: error))
+                connectFailed(connection, .noSecureContext)
             }
         }
     }
@@ -39,19 +39,18 @@ extension Connections {
     private func arrived(_ connection: ConnectionID, _ channel: any Channel, _ origin: Origin, _ context: NIOSSLContext?) {
         // Nobody waits for it any more.
         guard attempts[connection] != nil else { return channel.close(promise: nil) }
-        let handler = ConnectionHandler(connection, owner: self, limits: limits, isSecure: origin.isSecure)
         do {
+            let security = try context.map { try NIOSSLClientHandler(context: $0, serverHostname: origin.serverName) }
+            let handler = ConnectionHandler(connection, owner: self, limits: limits, host: origin.host, security: security)
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(handler)
             add(handler)
             // Before the first byte is written: where that fails, what the other side had said already is read first.
             channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
-            if let context {
-                try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: origin.serverName), position: .first)
-            }
+            if let security { try pipeline.addHandler(security, position: .first) }
         } catch {
             channel.close(promise: nil)
-            return connectFailed(connection, TransportFailure(inHandshake: error))
+            return connectFailed(connection, TransportFailure(inHandshake: error, with: origin.host, certificate: nil))
         }
         if context == nil { connected(connection) }
     }

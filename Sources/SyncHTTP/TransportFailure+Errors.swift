@@ -22,41 +22,36 @@ extension TransportFailure {
         case ChannelError.connectTimeout: self = .noConnectionInTime
         case let error as IOError: self.init(.connectionRefused, detail: TransportFailure.reason(error))
         case is SocketAddressError: self.init(.nameResolution, detail: TransportFailure.bounded("\(error)"))
-        default: self.init(.connectionRefused, detail: TransportFailure.bounded("\(error)"))
-        }
-    }
-
-    /// TCP is through, TLS is not: the call has not been written.
-    init(inHandshake error: any Error) {
-        switch error {
-        case is IOError, is ChannelError, NIOSSLError.uncleanShutdown: self = .closedInHandshake
-        case let error as NIOSSLError where error == .handshakeFailed(.sslError([.eofDuringHandshake])): self = .closedInHandshake
-        default: self.init(.tls, detail: TransportFailure.bounded("\(error)"))
+        default: self.init(.connectionRefused, detail: TransportFailure.bounded("no connection: \(type(of: error))"))
         }
     }
 
     /// - Parameter isProven: whether a response has come on this connection. Before that a TLS alert refuses the handshake: with
     ///   TLS 1.3 the other side may still do so when the call has been written already (RFC 8446, section 4.4.2.4), and does not read
     ///   it then.
-    init(onConnection error: any Error, isProven: Bool) {
+    init(onConnection error: any Error, with host: String, isProven: Bool) {
         switch error {
         case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
             self.init(.connectionClosed, detail: "the connection was reset")
         case let error as IOError where error.errnoCode == ETIMEDOUT:
             self.init(.connectionClosed, detail: "the connection was given up by the kernel")
         case let error as IOError: self.init(.connectionClosed, detail: "I/O error \(error.errnoCode)")
-        case is BoringSSLError where !isProven && "\(error)".contains("_ALERT_"):
-            self.init(.tls, detail: TransportFailure.bounded("\(error)"))
-        case is BoringSSLError: self.init(.connectionClosed, detail: TransportFailure.bounded("TLS: \(error)"))
+        case let error as BoringSSLError:
+            let reason = SecurityReason(error)
+            if !isProven, reason.isAlert {
+                self.init(handshakeWith: host, failedBecauseOf: reason, certificate: nil, now: .now)
+            } else {
+                self.init(.connectionClosed, detail: TransportFailure.bounded("TLS with \(host) failed: \(reason.text)"))
+            }
         case NIOSSLError.uncleanShutdown:
             self.init(.connectionClosed, detail: "the connection was closed without a TLS closure alert")
-        default: self.init(.connectionClosed, detail: TransportFailure.bounded("\(type(of: error)): \(error)"))
+        default: self.init(.connectionClosed, detail: TransportFailure.bounded("the connection failed: \(type(of: error))"))
         }
     }
 
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? IOError else {
-            return error is ChannelError ? "no connection in time" : "\(error)"
+            return error is ChannelError ? "no connection in time" : "no connection: \(type(of: error))"
         }
         switch error.errnoCode {
         case ECONNREFUSED: return "connection refused"
@@ -65,5 +60,5 @@ extension TransportFailure {
         }
     }
 
-    private static func bounded(_ text: String) -> String { String(text.prefix(200)) }
+    static func bounded(_ text: String) -> String { String(text.prefix(200)) }
 }

@@ -1,13 +1,29 @@
 import SyncCore
 
-/// Strings that must not appear in logs, errors or status output: the credential, and what a call says about people.
+/// Takes out of a text what must not appear in logs, errors or status output: the credential, and what a call says about people.
 ///
-/// A remote may repeat in an error what it was sent, whole, in part or in other letters; this takes it out again. What looks like an
-/// e-mail address or a telephone number goes in any case: a remote may know people that the call did not name.
+/// A remote may repeat in an error what it was sent, whole, cut off, in other letters or encoded. Errors have to stay readable, so what is
+/// taken out is a whole secret and never a part of another word:
+///
+/// | what                                       | goes                                                                        |
+/// |--------------------------------------------|-----------------------------------------------------------------------------|
+/// | the credential                             | wherever it occurs; a short one (fewer than eight characters) as a whole word |
+/// | a text of the call                         | as a whole, where it does not begin or end within a word                    |
+/// | both, in base64 or percent-encoded         | wherever it occurs (``EncodedForms``)                                       |
+/// | several words in a row of such a text      | from three words and twelve letters on (``QuotedPhrases``)                  |
+/// | a number, an id, a part of the credential  | from eight characters on, where it is part of a secret                      |
+/// | a word of a name or an e-mail address      | from four letters on                                                        |
+/// | what looks like an address or a telephone number | in any case: a remote may know people that the call did not name      |
+///
+/// A single word of a title or a message stays: it is one of the language.
 package struct Redaction: Sendable {
+    /// Longest first, so that a text which contains another one goes as a whole.
     private let secrets: [String]
-    /// The single words of the secrets, in lower case.
-    private let words: Set<String>
+    private let credential: String?
+    private let encoded: EncodedForms
+    private let phrases: QuotedPhrases
+    /// The single words of people's names, in lower case.
+    private let nameWords: Set<String>
 
     /// Members whose values say nothing about anybody and are needed to understand an error.
     private static let harmless: Set<String> = [
@@ -19,24 +35,26 @@ package struct Redaction: Sendable {
     ///   - credential: the remote's token.
     ///   - body: the call's body; every string in it counts as personal, except the values of a few technical members.
     package init(credential: String?, body: JSONValue) {
-        var strings: Set<String> = []
-        Redaction.collect(body, into: &strings)
+        var found = Found()
+        Redaction.collect(body, isName: false, into: &found)
+        let credential = credential.flatMap { $0.isEmpty ? nil : $0 }
+        self.credential = credential
+        // An ordinary word that happens to be somebody's value says nothing: it is part of every error.
+        let texts = found.texts.filter { $0.count > 2 && !Redaction.technicalWords.contains($0.lowercased()) }
+        secrets = texts.sorted { ($0.count, $0) > ($1.count, $1) }
+        encoded = EncodedForms(of: texts.union(credential.map { [$0] } ?? []))
+        phrases = QuotedPhrases(in: texts)
         // Two letters may be a name; inside of longer words they are not.
-        let short = strings.filter { $0.count < 3 }
-        var found = strings.subtracting(short)
-        if let credential, !credential.isEmpty { found.insert(credential) }
-        // Longest first, so that a string which contains another one goes as a whole.
-        secrets = found.sorted { $0.count > $1.count }
-        // Ids are taken out whole: "user_123456" must not make every "user" vanish.
-        words = Set(found.filter { !$0.contains("_") || $0.contains(" ") }.flatMap(Redaction.words).map { $0.lowercased() }).union(
-            short.map { $0.lowercased() }
-        )
-        .subtracting(Redaction.technicalWords)
+        nameWords = Set(found.names.flatMap(Redaction.nameWords).map { $0.lowercased() }).subtracting(Redaction.technicalWords)
     }
 
     package func apply(to text: String) -> String {
-        let withoutSecrets = secrets.reduce(text) { $0.contains($1) ? $0.replacing($1, with: Redaction.mark) : $0 }
-        return Redaction.pieces(of: withoutSecrets).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
+        var text = text
+        if let credential { text = Redaction.removing(credential, from: text, isCredential: true) }
+        text = encoded.removed(from: text, mark: Redaction.mark)
+        for secret in secrets { text = Redaction.removing(secret, from: text) }
+        text = phrases.removed(from: text, mark: Redaction.mark)
+        return Redaction.pieces(of: text).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
     }
 
     /// The same for every string inside of a JSON value; long arrays are cut, an excerpt shows their beginning only.
@@ -51,37 +69,77 @@ package struct Redaction: Sendable {
         }
     }
 
-    private static let mark = "[redacted]"
+    static let mark = "[redacted]"
 
-    /// What error texts are made of, even where a title or message says it, too.
-    private static let technicalWords: Set<String> = [
+    /// What error texts are made of, even where a name or a title says it, too.
+    static let technicalWords: Set<String> = [
         "user", "users", "message", "messages", "status", "state", "conversation", "attribute", "attributes", "timestamp", "email",
         "name", "title", "tags", "body", "author", "type", "open", "resolved", "closed", "ended", "error", "invalid", "unknown",
-        "required", "field", "must", "with", "this", "that", "http",
+        "required", "field", "must", "with", "this", "that", "http", "bearer", "token", "true", "false", "null",
     ]
 
+    /// Shorter credentials are words that a text may hold for another reason.
+    private static let shortestCredential = 8
     /// Words shorter than this say little and are part of every error text.
-    private static let shortestWord = 4
-    /// A run of letters, digits and dashes of this length that stands in a call is a quotation from it.
+    private static let shortestNameWord = 4
+    /// A run of letters, digits and dashes of this length that stands in a secret is a quotation from it.
     private static let shortestQuotation = 8
+}
+
+extension Redaction {
+    /// Where an occurrence begins or ends within a word, it is another word. A credential is taken out of those, too, unless it is short.
+    private static func removing(_ secret: String, from text: String, isCredential: Bool = false) -> String {
+        guard text.contains(secret) else { return text }
+        guard !isCredential || secret.count < shortestCredential else { return text.replacing(secret, with: mark) }
+        let isOrdinary = isCredential && technicalWords.contains(secret.lowercased())
+        var result = ""
+        var rest = text[...]
+        while let found = rest.firstRange(of: secret) {
+            let before = rest[..<found.lowerBound].last ?? result.last
+            let after = rest[found.upperBound...].first
+            let standsAlone = !(joins(before, secret.first) || joins(secret.last, after))
+            let isNamed = rest[..<found.lowerBound].lowercased().hasSuffix("bearer ")
+            let goes = standsAlone && (!isOrdinary || isNamed)
+            result += rest[..<found.lowerBound] + (goes ? mark : secret)
+            rest = rest[found.upperBound...]
+        }
+        return result + rest
+    }
+
+    private static func joins(_ left: Character?, _ right: Character?) -> Bool {
+        guard let left, let right else { return false }
+        // Scripts without spaces have no borders between words.
+        return isWord(left) && isWord(right) && left.isASCII && right.isASCII
+    }
+
+    private static func isWord(_ character: Character) -> Bool { character.isLetter || character.isNumber }
 
     private func isPersonal(_ piece: Substring) -> Bool {
+        if piece == Redaction.mark { return false }
         if piece.contains("@") { return true }
         if Redaction.digits(in: piece) >= 7, piece.allSatisfy({ !$0.isLetter }) { return true }
-        // A quotation that was cut off.
-        let quoted = piece.drop { "._+-[]".contains($0) }.reversed().drop { "._+-[]".contains($0) }.reversed()
-        if quoted.count >= Redaction.shortestQuotation, !Redaction.technicalWords.contains(String(quoted).lowercased()),
-            secrets.contains(where: { $0.contains(String(quoted)) })
-        {
-            return true
-        }
-        return words.contains(piece.lowercased()) || Redaction.words(in: String(piece)).contains { words.contains($0.lowercased()) }
+        if isQuotation(piece) { return true }
+        let lowercased = piece.lowercased()
+        return nameWords.contains(lowercased) || Redaction.words(in: lowercased).contains { nameWords.contains(String($0)) }
+    }
+
+    /// A number, an id or a piece of the credential that was cut off.
+    private func isQuotation(_ piece: Substring) -> Bool {
+        let isEdge: (Character) -> Bool = { "._+-[]".contains($0) }
+        let quoted = String(piece.drop(while: isEdge).reversed().drop(while: isEdge).reversed())
+        guard quoted.count >= Redaction.shortestQuotation, !Redaction.technicalWords.contains(quoted.lowercased()) else { return false }
+        if credential?.contains(quoted) == true { return true }
+        return quoted.contains { !$0.isLetter } && secrets.contains { $0.contains(quoted) }
     }
 
     private static func digits(in text: some StringProtocol) -> Int { text.utf8.count { (0x30...0x39).contains($0) } }
 
-    private static func words(in text: String) -> [Substring] {
-        text.split { !$0.isLetter && !$0.isNumber }.filter { $0.count >= shortestWord }
+    static func words(in text: some StringProtocol) -> [Substring] {
+        Substring(text).split { !$0.isLetter && !$0.isNumber }
+    }
+
+    private static func nameWords(_ name: String) -> [String] {
+        name.count < 3 ? [name] : words(in: name).filter { $0.count >= shortestNameWord }.map(String.init)
     }
 
     /// The text cut between words and what separates them; e-mail addresses and telephone numbers stay in one piece.
@@ -100,15 +158,28 @@ package struct Redaction: Sendable {
     private static func belongsToWord(_ character: Character) -> Bool {
         character.isLetter || character.isNumber || "@._+-[]".contains(character)
     }
+}
 
-    private static func collect(_ value: JSONValue, into found: inout Set<String>) {
+extension Redaction {
+    private struct Found {
+        var texts: Set<String> = []
+        /// Names and e-mail addresses of people.
+        var names: Set<String> = []
+    }
+
+    private static func collect(_ value: JSONValue, isName: Bool, into found: inout Found) {
         switch value {
-        case .string(let text) where text.count >= 2: found.insert(text)
-        case .integer(let number) where number.magnitude >= 1000: found.insert(String(number))
-        case .number(let number) where digits(in: number.text) >= 4: found.insert(number.text)
-        case .array(let values): values.forEach { collect($0, into: &found) }
+        case .string(let text) where text.count >= 2:
+            found.texts.insert(text)
+            if isName { found.names.insert(text) }
+        case .integer(let number) where number.magnitude >= 1000: found.texts.insert(String(number))
+        case .number(let number) where digits(in: number.text) >= 4: found.texts.insert(number.text)
+        case .array(let values): for value in values { collect(value, isName: isName, into: &found) }
         case .object(let members):
-            for (name, member) in members where !harmless.contains(name) { collect(member, into: &found) }
+            for (name, member) in members where !harmless.contains(name) {
+                let lowercased = name.lowercased()
+                collect(member, isName: isName || lowercased.contains("name") || lowercased.contains("mail"), into: &found)
+            }
         default: break
         }
     }

@@ -4,16 +4,28 @@ import SyncCore
 ///
 /// Whether a remote keeps to its document cannot be known, and one odd member must not hide the others.
 extension JSONValue {
-    /// Longer texts are not status words.
+    /// In UTF-8 bytes. Longer texts are not status values: they may be about somebody.
     static let longestWord = 40
 
-    /// A status word as the remote spells it. Words are kept per conversation and shown in log lines, so a text that is none (a sentence
-    /// may be about somebody) counts as not reported.
+    /// A status value as the remote spells it; nil where there is none (null).
+    ///
+    /// What cannot be a status value is reported all the same, so that it is found out to be unmapped: numbers and booleans as they are
+    /// written, anything else by its kind. Status values are kept per conversation and shown in log lines, so nothing is quoted that may
+    /// be about a person.
     var reportedWord: String? {
-        guard let text = stringValue, !text.isEmpty, text.utf8.count <= JSONValue.longestWord,
-            text.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == "." })
-        else { return nil }
-        return text
+        switch self {
+        case .null: nil
+        case .string(let text): JSONValue.reportedWord(text)
+        case .object: "(an object)"
+        case .array: "(an array)"
+        case .bool, .integer, .number: text.utf8.count <= JSONValue.longestWord ? text : "(a long number)"
+        }
+    }
+
+    private static func reportedWord(_ text: String) -> String {
+        if text.isEmpty { return "(an empty text)" }
+        let isPlain = text.utf8.count <= longestWord && !text.contains("@") && !text.unicodeScalars.contains(where: \.controlsDisplay)
+        return isPlain ? text : "(a text of \(text.count) characters)"
     }
 
     /// An id that the document calls an integer, as text. A string of digits is taken as well if it is how the number is written:

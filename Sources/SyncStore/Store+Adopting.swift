@@ -54,9 +54,11 @@ extension Store {
     }
 
     /// Keeps what was decided, for `convosync explain`.
+    /// - Parameter seenAt: when the remote reported it by itself or was read; nil for a response to a call of ours, which is an
+    ///   acknowledgement.
     /// - Returns: whether the link had another verdict before.
     static func record(
-        _ verdict: Verdict, seenAt: Instant, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ db: Database
+        _ verdict: Verdict, seenAt: Instant?, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ db: Database
     ) throws -> Bool {
         // An event that does not count changes nothing else.
         if verdict.kind == .stale, stored.record.events != nil { return false }
@@ -72,7 +74,8 @@ extension Store {
         }
         try db.cachedStatement(sql: "UPDATE link_state SET seen_at = ?, verdicts = ? WHERE conversation_id = ? AND remote = ?")
             .execute(arguments: [
-                max(seenAt, stored.seenAt ?? seenAt).iso8601, JSONValue.object(verdicts).text, snapshot.conversationID, snapshot.remote,
+                [seenAt, stored.seenAt].compactMap { $0 }.max()?.iso8601, JSONValue.object(verdicts).text, snapshot.conversationID,
+                snapshot.remote,
             ])
         return !isSame && (before?["decision"]?.stringValue != verdict.kind.rawValue || before?["word"]?.stringValue != verdict.word)
     }

@@ -58,7 +58,7 @@ extension Store {
         let report = Report(
             remote: claimed.remote, subject: .conversation(claimed.conversationID), observation: response ?? Observation(),
             readAt: finished.startedAt)
-        let isNew = try take(outcome, report, used, stored, inbound, db)
+        let isNew = try take(outcome, report, used, stored, inbound, isResponse: true, db)
         if outcome.verdict.mustPlan { reply.hasFreedPlanning = true }
         if let convicted = try convict(outcome.refused, finished, db) { reply.convicted.append(convicted) }
         reply.reconciled.append(

@@ -26,16 +26,6 @@ extension Store {
         return (link, nil)
     }
 
-    /// A conversation that the remote is known to have; nil where none is.
-    package func acknowledgedConversation(at remote: String) async throws(StoreError) -> String? {
-        try await read { db in
-            try String.fetchOne(
-                db,
-                sql: "SELECT conversation_id FROM link_state WHERE remote = ? AND gone_at IS NULL AND acknowledged_at IS NOT NULL LIMIT 1",
-                arguments: [remote])
-        }
-    }
-
     static func isInFlight(_ db: Database, _ conversationID: String, _ remote: String) throws -> Bool {
         let statement = try db.cachedStatement(
             sql: "SELECT 1 FROM outbox WHERE conversation_id = ? AND remote = ? AND state = 'sending' AND payload = 'state' LIMIT 1")

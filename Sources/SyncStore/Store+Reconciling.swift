@@ -64,10 +64,11 @@ extension Store {
     }
 
     /// Writes down what was decided about a report or a response.
+    /// - Parameter isResponse: to a call of ours: nothing was seen then, something was acknowledged.
     /// - Returns: whether the link had another verdict before.
     static func take(
         _ outcome: TwoWayOutcome, _ report: Report, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ context: InboundContext,
-        _ db: Database
+        isResponse: Bool = false, _ db: Database
     ) throws -> Bool {
         try keep(outcome.record, in: stored, snapshot.conversationID, snapshot.remote, db)
         let reportedAt = report.observation.changedAt ?? report.readAt
@@ -79,6 +80,6 @@ extension Store {
             _ = try requestReading(db, request, of: snapshot.remote, now: context.now)
         }
         try freeHeldReplies(snapshot.conversationID, snapshot.remote, now: context.now, db)
-        return try record(outcome.verdict, seenAt: report.readAt, snapshot, stored, db)
+        return try record(outcome.verdict, seenAt: isResponse ? nil : report.readAt, snapshot, stored, db)
     }
 }

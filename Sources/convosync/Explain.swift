@@ -12,6 +12,8 @@ struct Explain: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(help: "How many outbox rows and adopted changes are shown.")
     var history = 5
+    @Flag(help: "Show the fields on which both sides agree as well.")
+    var all = false
     @Argument(help: "conversations.id", completion: Completion.conversations) var conversation: String
 
     func validate() throws {
@@ -30,53 +32,77 @@ struct Explain: AsyncParsableCommand {
             if output.json {
                 print(ExplainView.json(conversation, stored, remotes, ai: ai).printableText)
             } else {
-                Terminal.print(ExplainView.lines(conversation, stored, remotes, ai: ai))
+                Terminal.print(ExplainView(now: SystemClock.now(), showsAll: all).lines(conversation, stored, remotes, ai: ai))
             }
         }
     }
 }
 
 /// `explain` for people and for programs.
-enum ExplainView {
-    static func lines(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> [String] {
+struct ExplainView {
+    let now: Instant
+    /// Also the fields about which there is nothing to say.
+    let showsAll: Bool
+
+    /// Decisions that are none: both sides agree, or nothing is ever said about the field.
+    private static let settled: Set<String> = ["agreed", "unshown", "no_statement", "read_only"]
+
+    private func time(_ moment: String) -> String { DisplayedTime.text(moment, now: now) }
+
+    func lines(_ id: String, _ stored: StoredConversation, _ remotes: [RemoteExplanation], ai: Set<String>) -> [String] {
         var lines: [String] = []
         let conversation = stored.conversation
         let owner = Owner(assigneeID: conversation.assigneeID, ai: ai).rawValue
         let status = conversation.unreadable[.status] == nil ? conversation.status.rawValue : "status cannot be read"
         lines.append(
             "\(Terminal.paint(id, .bold))  \(status), assignee \(conversation.assigneeID ?? "NULL") (\(owner))"
-                + (stored.statusChangedAt.map { ", since \($0)" } ?? ""))
+                + (stored.statusChangedAt.map { ", changed \(time($0))" } ?? ""))
         lines += conversation.problems.map { "  cannot be read: \($0)" }
         for change in stored.adopted {
-            lines.append("  \(change.adoptedAt)  \(change.rule) (\(change.remote), \(change.reportedAt))")
+            lines.append("  \(time(change.adoptedAt))  \(change.rule) (\(change.remote), dated \(time(change.reportedAt)))")
         }
         for remote in remotes { lines += [""] + self.lines(remote) }
         return lines
     }
 
-    private static func lines(_ remote: RemoteExplanation) -> [String] {
+    private func lines(_ remote: RemoteExplanation) -> [String] {
         let stored = remote.stored
         let target = stored.link.map { [$0.remoteID, $0.agentID].compactMap { $0 }.joined(separator: " of agent ") } ?? "no link"
         var lines = ["\(Terminal.paint(stored.remote, .bold))  \(target)", "  next: \(remote.next)"]
-        if !remote.fields.isEmpty {
-            var table = TextTable(header: ["FIELD", "AGREED", "WANTED", "HELD THERE", "DECISION", "BECAUSE"])
-            for field in remote.fields {
-                table.rows.append([
-                    .init(field.name), agreed(field), value(field.wanted), value(field.held),
-                    .init(field.decision, field.decision == "due" || field.decision == "in_doubt" ? .yellow : nil), .init(field.rule),
-                ])
-            }
-            lines += table.lines.map { "  \($0)" }
-        }
-        // What an answer to our own call showed counts as seen, too.
-        if let seenAt = [stored.seenAt, stored.acknowledgedAt].compactMap({ $0 }).max() { lines.append("  last seen \(seenAt)") }
+        lines += fields(remote.fields)
+        // What a response to a call of ours shows is an acknowledgement; seen is what a read or a webhook call reported.
+        let contacts = [
+            stored.seenAt.map { "last seen \(time($0))" }, stored.acknowledgedAt.map { "last acknowledged \(time($0))" },
+        ].compactMap { $0 }
+        if !contacts.isEmpty { lines.append("  \(contacts.joined(separator: ", "))") }
         for (field, verdict) in stored.verdicts.sorted {
-            lines.append("  \(field): \(verdict["rule"]?.stringValue ?? "") (\(verdict["at"]?.stringValue ?? ""))")
+            let at = verdict["at"]?.stringValue.map { ", \(time($0))" } ?? ""
+            lines.append("  \(field): \(verdict["rule"]?.stringValue ?? "")\(at)")
         }
         for row in stored.history {
             let what = row.fields.map { $0.isEmpty ? row.operation : $0.joined(separator: ", ") } ?? "message"
             let error = row.lastError.map { ": \($0)" } ?? ""
-            lines.append("  outbox \(row.id)  \(row.createdAt)  \(row.state.rawValue), attempts \(row.attempts)  \(what)\(error)")
+            lines.append("  outbox \(row.id)  \(time(row.createdAt))  \(row.state.rawValue), attempts \(row.attempts)  \(what)\(error)")
+        }
+        return lines
+    }
+
+    private func fields(_ fields: [RemoteExplanation.Field]) -> [String] {
+        let shown = showsAll ? fields : fields.filter { !ExplainView.settled.contains($0.decision) }
+        var table = TextTable(header: ["FIELD", "AGREED", "WANTED", "HELD THERE", "DECISION", "BECAUSE"])
+        for field in shown {
+            table.rows.append([
+                .init(field.name), ExplainView.agreed(field), ExplainView.value(field.wanted), ExplainView.value(field.held),
+                .init(field.decision, field.decision == "due" || field.decision == "in_doubt" ? .yellow : nil), .init(field.rule),
+            ])
+        }
+        var lines = shown.isEmpty ? [] : table.lines.map { "  \($0)" }
+        let hidden = fields.count - shown.count
+        if hidden > 0 {
+            let which = shown.isEmpty ? "" : "further "
+            lines.append(
+                "  \(hidden) \(which)\(hidden == 1 ? "field: nothing differs" : "fields: nothing differs") (--all shows \(hidden == 1 ? "it" : "them"))"
+            )
         }
         return lines
     }

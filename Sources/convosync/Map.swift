@@ -5,7 +5,7 @@ import SyncRemotes
 
 struct Map: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print the effective status mapping in both directions, and which words lose information.")
+        abstract: "Print the effective status mapping in both directions, and which status values are ambiguous.")
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
@@ -23,34 +23,67 @@ enum MapView {
     static func lines(_ remotes: [RemoteConfiguration]) -> [String] {
         let written = remotes.filter { !$0.profile.lens.isReadOnly }
         var lines = ["What is sent:"] + outbound(written).lines
-        lines.append("* stands for several local states: the remote cannot tell them apart")
+        let ambiguities = written.flatMap(ambiguities)
+        if !ambiguities.isEmpty { lines += ["* the remote cannot tell these apart:"] + ambiguities.map { "  \($0)" } }
         for remote in written {
             for (word, gives) in remote.profile.statusMap.neverOver.sorted(by: { $0.key < $1.key }) {
                 lines.append("\(remote.name): \(word) is never written over \(gives.sorted().joined(separator: " or "))")
             }
         }
         for remote in remotes where remote.profile.lens.isReadOnly { lines.append("\(remote.name): no status is ever written") }
-        lines += ["", "What a word of a remote means here, where the conversation does not look like it already:"] + inbound(remotes).lines
-        lines.append("* loses information: local words that look the same over there survive it, others become this one")
+        lines += ["", "What a status value of a remote means here, where the conversation does not look like it already:"]
+        lines += inbound(remotes).lines
+        if remotes.contains(where: { remote in remote.profile.inboundMap.cells.keys.contains { isCoarse($0, remote) } }) {
+            lines.append("* several local statuses look like this there: a conversation with one of them keeps it, any other gets this one")
+        }
         return lines
+    }
+
+    /// `vg: ended_chat stands for resolved, closed and ended`
+    private static func ambiguities(_ remote: RemoteConfiguration) -> [String] {
+        ambiguous(remote).sorted { $0.key < $1.key }.map { word, states in
+            var names: [String] = []
+            for state in states {
+                let name = state.status.isFinished ? state.status.rawValue : "\(state.status.rawValue) (\(state.owner.rawValue))"
+                if !names.contains(name) { names.append(name) }
+            }
+            return "\(remote.name): \(word) stands for \(names.dropLast().joined(separator: ", ")) and \(names.last ?? "")"
+        }
+    }
+
+    private static func ambiguous(_ remote: RemoteConfiguration) -> [String: [LocalState]] {
+        let tellsOwner = remote.kind.adapter(remote.profile).sharedFields.contains { $0.role == .assignee }
+        return remote.profile.statusMap.ambiguous(tellsOwner: tellsOwner)
     }
 
     private static func outbound(_ remotes: [RemoteConfiguration]) -> TextTable {
         var table = TextTable(header: ["STATUS", "OWNER"] + remotes.map { $0.name.uppercased() })
-        for state in LocalState.all {
-            table.rows.append(
-                [.init(state.status.rawValue), .init(state.owner.rawValue)]
-                    + remotes.map { remote in
-                        guard case .word(let word) = remote.profile.statusMap[state] else { return .init("(no statement)", .dim) }
-                        let loses = remote.profile.statusMap.ambiguous[word] != nil
-                        return .init(loses ? "\(word) *" : word, loses ? .yellow : nil)
-                    })
+        let ambiguous = remotes.map(ambiguous)
+        for status in LocalStatus.allCases {
+            let owners = Owner.allCases.filter { owner in
+                // One row for all who may have it where that makes no difference.
+                owner == Owner.allCases.first || remotes.contains { !saysTheSame($0.profile.statusMap, status) }
+            }
+            for owner in owners {
+                let state = LocalState(status, owner)
+                table.rows.append(
+                    [.init(status.rawValue), .init(owners.count == 1 ? "any" : owner.rawValue)]
+                        + zip(remotes, ambiguous).map { remote, ambiguous in
+                            guard case .word(let word) = remote.profile.statusMap[state] else { return .init("(no statement)", .dim) }
+                            let isAmbiguous = ambiguous[word] != nil
+                            return .init(isAmbiguous ? "\(word) *" : word, isAmbiguous ? .yellow : nil)
+                        })
+            }
         }
         return table
     }
 
+    private static func saysTheSame(_ map: StatusMap, _ status: LocalStatus) -> Bool {
+        Set(Owner.allCases.map { map[LocalState(status, $0)] }).count == 1
+    }
+
     private static func inbound(_ remotes: [RemoteConfiguration]) -> TextTable {
-        var table = TextTable(header: ["REMOTE", "WORD", "STATUS", "OWNER"])
+        var table = TextTable(header: ["REMOTE", "VALUE", "STATUS", "OWNER"])
         for remote in remotes {
             for (word, cell) in remote.profile.inboundMap.cells.sorted(by: { $0.key < $1.key }) {
                 guard case .state(let status, let owner) = cell else {
@@ -61,9 +94,9 @@ enum MapView {
                     ])
                     continue
                 }
-                let loses = loses(word, remote)
+                let isCoarse = isCoarse(word, remote)
                 table.rows.append([
-                    .init(remote.name), .init(word), .init(loses ? "\(status.rawValue) *" : status.rawValue, loses ? .yellow : nil),
+                    .init(remote.name), .init(word), .init(isCoarse ? "\(status.rawValue) *" : status.rawValue, isCoarse ? .yellow : nil),
                     .init(owner.words),
                 ])
             }
@@ -71,9 +104,14 @@ enum MapView {
         return table
     }
 
-    /// Whether local states that differ are sent as this word, or it says less than a local word.
+    /// Whether several local statuses are sent as this value, or it says less than a local status does.
+    private static func isCoarse(_ word: String, _ remote: RemoteConfiguration) -> Bool {
+        Set(ambiguous(remote)[word]?.map(\.status) ?? []).count > 1 || remote.profile.inboundMap.isCoarse(word)
+    }
+
+    /// Whether local states that differ are sent as this value, or it says less than a local one.
     private static func loses(_ word: String, _ remote: RemoteConfiguration) -> Bool {
-        remote.profile.statusMap.ambiguous[word] != nil || remote.profile.inboundMap.isCoarse(word)
+        ambiguous(remote)[word] != nil || remote.profile.inboundMap.isCoarse(word)
     }
 
     static func json(_ remotes: [RemoteConfiguration]) -> JSONValue {
@@ -94,7 +132,7 @@ enum MapView {
                 }),
             "inbound": .array(inbound.cells.sorted { $0.key < $1.key }.map { json($0.key, $0.value, remote) }),
             "never_over": .object(JSONObject(map.neverOver.mapValues { .array($0.sorted().map(JSONValue.string)) })),
-            "ambiguous": .array(map.ambiguous.keys.sorted().map(JSONValue.string)),
+            "ambiguous": .array(ambiguous(remote).keys.sorted().map(JSONValue.string)),
         ]
     }
 

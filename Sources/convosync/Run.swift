@@ -1,5 +1,7 @@
 import ArgumentParser
+import Glibc
 import SyncDaemon
+import SyncStore
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Run as a service, in the foreground.")
@@ -8,20 +10,20 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let configuration = try options.load(needsCredentials: true)
+            let start = StartReport(command: "run", configurationPath: options.path, descriptor: STDOUT_FILENO)
+            let configuration = try await start.reporting { try options.load(needsCredentials: true) }
             let log = EventLog(configuration.log)
-            let daemon: Daemon
-            do {
-                daemon = try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
-            } catch {
-                await log.flush(within: .seconds(1), stall: .seconds(1))
-                throw error
+            let daemon = try await start.reporting(to: log, database: configuration.databasePath) {
+                try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
             }
             do {
                 try await daemon.run()
-            } catch {
+            } catch let error as StoreError {
+                // A database that was lost in the middle has its own event, and the service has said that it stops.
                 await daemon.flushLog()
                 throw error
+            } catch {
+                try await start.reporting(to: log, database: configuration.databasePath) { throw error }
             }
             await daemon.flushLog()
         }

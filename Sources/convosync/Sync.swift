@@ -25,16 +25,20 @@ struct Sync: AsyncParsableCommand {
 
     func run() async throws {
         let outcome = try await reportingErrors { () async throws -> OneShot.Outcome in
-            let configuration = try options.load(needsCredentials: true)
             // The log goes to standard output; with --json that belongs to the result.
-            let log = EventLog(configuration.log, descriptor: output.json ? STDERR_FILENO : STDOUT_FILENO)
+            let descriptor = output.json ? STDERR_FILENO : STDOUT_FILENO
+            let start = StartReport(command: "sync", configurationPath: options.path, descriptor: descriptor)
+            let configuration = try await start.reporting { try options.load(needsCredentials: true) }
+            let log = EventLog(configuration.log, descriptor: descriptor)
             // A reader of the log that goes away is not a reason to leave calls half done.
             signal(SIGPIPE, SIG_IGN)
             let span = drain.map { Span(milliseconds: Int64($0 * 1000)) }
             // People who page through the lines take their time.
             let patience = configuration.schedule.shutdownTimeout
             do {
-                let outcome = try await OneShot(configuration: configuration, log: log).run(drain: span) { Terminal.showProgress($0) }
+                let outcome = try await start.reporting(to: log, database: configuration.databasePath) {
+                    try await OneShot(configuration: configuration, log: log).run(drain: span) { Terminal.showProgress($0) }
+                }
                 await log.flush(within: .days(1), stall: patience)
                 return outcome
             } catch {

@@ -91,21 +91,7 @@ import Testing
 
             try await scenario.sync()
             let after = try await scenario.run("check", "--online")
-            #expect(after.output.contains("remotes.helpdesk, asked with POST /get_conversation, takes the token"), "\(after.output)")
-        }
-    }
-
-    @Test func `check --online tells a refused token from a remote that is down`() async throws {
-        try await withScenario { scenario in
-            var refused = FaultRule(.status)
-            refused.status = 401
-            try scenario.world.setFaults([refused], on: "vg")
-            let wrong = try await scenario.run("check", "--online")
-            #expect(wrong.exitCode == 78)
-            #expect(wrong.output.contains("refuses: HTTP 401"))
-            #expect(!wrong.output.contains("sandbox-token"))
-            try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
-            #expect(try await scenario.run("check", "--online").exitCode == 75)
+            #expect(after.output.contains("remotes.helpdesk, asked with POST /get_conversation, accepts the token"), "\(after.output)")
         }
     }
 }

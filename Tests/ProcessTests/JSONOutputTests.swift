@@ -135,7 +135,13 @@ import Testing
             #expect(map["vg"]?["never_over"] == ["ai-chatting": ["human-chatting", "requested_chat"]])
             #expect(map["vg"]?["ambiguous"] == ["ended_chat"])
             #expect(map["voicebot"]?["ambiguous"] == ["done", "in-progress"])
-            #expect(try await scenario.run("map").output.contains("ended_chat *"))
+            #expect(map["helpdesk"]?["ambiguous"] == [])
+            let text = try await scenario.run("map").output
+            #expect(text.contains("ended_chat *"))
+            #expect(text.contains("vg: ended_chat stands for resolved, closed and ended"))
+            #expect(text.contains("voicebot: in-progress stands for open (ai) and open (human)"))
+            let helpdesk = text.split(separator: "\n").filter { $0.hasPrefix("helpdesk") }
+            #expect(helpdesk.count == 4 && helpdesk.allSatisfy { !$0.contains("*") }, "\(text)")
         }
     }
 }

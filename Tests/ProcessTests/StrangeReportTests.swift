@@ -29,6 +29,34 @@ import Testing
         }
     }
 
+    @Test func `a value with spaces and one that is not a text are unmapped like any other`() async throws {
+        try await withScenario({ $0.pollEverySecond() }) { scenario in
+            try await scenario.addConversations(1...2)
+            let daemon = try await scenario.startDaemon()
+            #expect(try await scenario.remainingDifferences() == [])
+            #expect(try await scenario.settle())
+            func report(_ value: SandboxJSON) throws {
+                var rule = FaultRule(.status)
+                (rule.status, rule.method, rule.conversation) = (200, "GET", "v1")
+                rule.body = ["success": true, "data": ["ID": "v1", "state": value]]
+                try scenario.world.setFaults([rule], on: "vg")
+            }
+            for (value, word) in [("On Hold", "On Hold"), (7, "7"), (["code": 7], "(an object)")] as [(SandboxJSON, String)] {
+                try report(value)
+                try await daemon.event("status.unmapped") { $0["word"]?.string == word }
+                let explained = try await scenario.run("explain", "c1").output
+                #expect(explained.contains("has no meaning here; [remotes.vg.status.inbound] is the place"), "\(explained)")
+            }
+            #expect(try await scenario.local("c1") == "open/agent_fin")
+            // With a meaning it is a status value like any other.
+            try scenario.configure { $0["remotes.vg.status.inbound", "\"On Hold\""] = "{ status = \"open\", owner = \"none\" }" }
+            daemon.send(SIGHUP)
+            try await daemon.event("config.reloaded")
+            try report("On Hold")
+            #expect(try await eventually { try await scenario.local("c1") == "open/-" })
+        }
+    }
+
     /// Reading and writing are two things: who cannot read an object may still be able to write it.
     @Test func `an object that a read does not find is said once, and written all the same`() async throws {
         try await withScenario({ $0.pollEverySecond(["voicebot"]) }) { scenario in

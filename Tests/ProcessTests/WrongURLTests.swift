@@ -170,11 +170,11 @@ import Testing
     func `check --online tells a URL at which nothing is known`(path: String) async throws {
         try await withScenario { scenario in
             let url = scenario.sandbox.url(of: "vg")
-            #expect(try await scenario.run("check", "--online").output.contains("takes the token"))
+            #expect(try await scenario.run("check", "--online").output.contains("accepts the token"))
             try scenario.configure { $0["remotes.vg", "url"] = "\"\(url)\(path)\"" }
             let result = try await scenario.run("check", "--online")
             #expect(result.exitCode != 0)
-            #expect(result.output.contains("correct url, paths or agent_id of remotes.vg"), "\(result.output)")
+            #expect(result.output.contains("the path is wrong? Correct remotes.vg.url"), "\(result.output)")
         }
     }
 

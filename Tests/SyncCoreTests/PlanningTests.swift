@@ -107,7 +107,15 @@ import Testing
     }
 
     @Test func `words that stand for several states are named`() {
-        #expect(map.ambiguous.keys.sorted() == ["done"])
-        #expect(map.ambiguous["done"]?.count == 9)
+        #expect(map.ambiguous(tellsOwner: false).keys.sorted() == ["done"])
+        #expect(map.ambiguous(tellsOwner: false)["done"]?.count == 9)
+    }
+
+    @Test func `who has a conversation that is over is nothing to tell apart, and who has an open one is not where he is named`() {
+        let oneWordEach = StatusMap { .word($0.status.rawValue) }
+        #expect(oneWordEach.ambiguous(tellsOwner: true).isEmpty)
+        #expect(oneWordEach.ambiguous(tellsOwner: false).keys.sorted() == ["open"])
+        let twoOwners = StatusMap { $0.status.isFinished ? .word($0.status.rawValue) : .word($0.owner == .none ? "waiting" : "taken") }
+        #expect(twoOwners.ambiguous(tellsOwner: false).keys.sorted() == ["taken"])
     }
 }

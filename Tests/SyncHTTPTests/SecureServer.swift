@@ -7,8 +7,12 @@ final class SecureServer: Sendable {
     private let channel: any Channel
     let port: Int
 
-    /// - Parameter needsClientCertificate: which nobody here has. With TLS 1.3 it is missed when the client has finished its handshake.
-    static func start(_ response: String, closes: Bool = false, needsClientCertificate: Bool = false) async throws -> SecureServer {
+    /// - Parameters:
+    ///   - needsClientCertificate: which nobody here has. With TLS 1.3 it is missed when the client has finished its handshake.
+    ///   - certificate: the one that it shows, of ``key``.
+    static func start(
+        _ response: String, closes: Bool = false, needsClientCertificate: Bool = false, showing certificate: String = certificate
+    ) async throws -> SecureServer {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem))],
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))

@@ -119,4 +119,78 @@ import Testing
         #expect(outcome.error == nil)
         #expect(outcome.responseExcerpt == nil)
     }
+
+    // MARK: A secret as a whole, and nothing else
+
+    private func apply(_ text: String, token: String = "secret-token-1", body: JSONValue = .null) -> String {
+        Redaction(credential: token, body: body).apply(to: text)
+    }
+
+    @Test(arguments: [
+        ("open", "the conversation is not open, it was reopened", "the conversation is not open, it was reopened"),
+        ("open", "Bearer open is not accepted", "Bearer [redacted] is not accepted"),
+        ("sesam", "sesame is not sesam", "sesame is not [redacted]"),
+        ("sesam", "Bearer sesam", "Bearer [redacted]"),
+        ("longer-token", "xlonger-tokenx", "x[redacted]x"),
+    ])
+    func `a short credential does not damage the words that it occurs in`(token: String, text: String, shown: String) {
+        #expect(apply(text, token: token) == shown)
+    }
+
+    @Test(arguments: [
+        "the invoice is late", "cannot generate the rating", "the order of these tags is wrong", "field appointment is required",
+        "HTTP 422: conversation not open", "the customer number is missing",
+    ])
+    func `ordinary words of a title, a tag or a message stay in an error`(text: String) {
+        let body: JSONValue = [
+            "title": "Late invoice for order 12", "tags": ["rate", "open", "order", "is"],
+            "message": ["body": "Where is my appointment? The customer service has the number of my order."],
+        ]
+        let shown = apply(text, body: body)
+        // A tag that stands alone is the value itself.
+        #expect(shown == text.replacing(" order ", with: " [redacted] "), "\(shown)")
+    }
+
+    @Test(arguments: [
+        ("title too long: Late Invoice, order 12 of Monday", "title too long: [redacted] of Monday"),
+        ("title too long: \"late invoice for ord", "title too long: \"[redacted]"),
+        ("you wrote: <b>where is my appointment?</b> THE CUSTOMER SERVICE", "you wrote: <b>[redacted]?</b> [redacted]"),
+    ])
+    func `several words in a row are a quotation, cut off and in other letters as well`(text: String, shown: String) {
+        let body: JSONValue = [
+            "title": "Late invoice: order 12", "subject": "Late invoice for order",
+            "message": ["body": "Where is my appointment? The customer service has the number."],
+        ]
+        #expect(apply(text, body: body) == shown)
+    }
+
+    @Test(arguments: [
+        "c2VjcmV0LXRva2VuLTE=", "c2VjcmV0LXRva2VuLTE", "dXNlcjpzZWNyZXQtdG9rZW4tMQ==", "YTpzZWNyZXQtdG9rZW4tMTpi",
+        "YWI6c2VjcmV0LXRva2VuLTE6Yg",
+    ])
+    func `the credential in base64 goes with what is encoded with it`(encoded: String) {
+        #expect(apply("Authorization: Basic \(encoded), refused") == "Authorization: Basic [redacted], refused")
+    }
+
+    @Test func `both alphabets of base64, and names`() {
+        #expect(apply("x >>>???>>> y", token: ">>>???>>>") == "x [redacted] y")
+        for text in ["Pj4+Pz8/Pj4+", "Pj4-Pz8_Pj4-"] { #expect(apply("see \(text)!", token: ">>>???>>>") == "see [redacted]!") }
+        let encoded = Data("Jürgen Müller".utf8).base64EncodedString()
+        #expect(apply("name: \(encoded)", body: Self.body) == "name: [redacted]")
+    }
+
+    @Test(arguments: ["a%2Fb%2Bc%3Dd%3F1", "a%2fb%2bc%3dd%3f1"])
+    func `the credential in a URL`(encoded: String) {
+        #expect(apply("GET /x?token=\(encoded)&page=2", token: "a/b+c=d?1") == "GET /x?token=[redacted]&page=2")
+    }
+
+    @Test(arguments: ["J%C3%BCrgen%20M%C3%BCller", "J%C3%BCrgen+M%C3%BCller", "J%c3%bcrgen%20M%c3%bcller"])
+    func `a name in a URL`(encoded: String) {
+        #expect(apply("GET /people?name=\(encoded)", body: Self.body) == "GET /people?name=[redacted]")
+    }
+
+    @Test func `a part of a name is a name, and a part of a title is a word`() {
+        #expect(apply("Müller is unknown", body: Self.body) == "[redacted] is unknown")
+        #expect(apply("Gold is unknown", body: Self.body) == "Gold is unknown")
+    }
 }

@@ -31,6 +31,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var httpStatus: Int?
     /// One line that says what went wrong, bounded, without personal values; nil when delivered.
     package var error: String?
+    /// Why there is no response; nil where one came.
+    package var failure: TransportFailure?
     /// The moment before which the remote does not want to be called again.
     package var notBefore: Instant?
     /// The answer says that the quota of calls is used up until then, whatever became of this one.
@@ -54,7 +56,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
 
     package init(
         _ outcome: OutcomeClass, fate: CallFate = .notApplied, httpStatus: Int? = nil, error: String? = nil,
-        notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, waitNote: String? = nil, absence: Absence? = nil,
+        failure: TransportFailure? = nil, notBefore: Instant? = nil, quotaResetsAt: Instant? = nil, waitNote: String? = nil,
+        absence: Absence? = nil,
         observation: Observation? = nil,
         drift: [String] = [], partialErrors: [String] = [],
         responseExcerpt: String? = nil
@@ -63,6 +66,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
         self.fate = fate
         self.httpStatus = httpStatus
         self.error = error
+        self.failure = failure
         self.notBefore = notBefore
         self.quotaResetsAt = quotaResetsAt
         self.waitNote = waitNote

@@ -46,13 +46,32 @@ package struct TransportFailure: Error, Equatable, Sendable {
         case other
     }
 
+    /// What is wrong where TLS failed: it decides what has to be done about it.
+    package enum SecurityProblem: Sendable {
+        /// Nobody whom this machine trusts vouches for the certificate.
+        case selfSigned, unknownAuthority
+        case expired, notYetValid
+        /// The certificate is for other host names.
+        case otherName
+        /// Something else than TLS is spoken there.
+        case notSpoken
+        /// The other side ends the handshake, because of a version or a name.
+        case refused
+        /// It wants a certificate of ours.
+        case wantsCertificate
+        case other
+    }
+
     package var kind: Kind
     /// Bounded, without addresses of people and without the query of any URL.
     package var detail: String
+    /// Only with ``Kind/tls``.
+    package var security: SecurityProblem?
 
-    package init(_ kind: Kind, detail: String) {
+    package init(_ kind: Kind, detail: String, security: SecurityProblem? = nil) {
         self.kind = kind
         self.detail = detail
+        self.security = security
     }
 
     /// Whether the remote may have received and applied the call although no answer came.

@@ -66,6 +66,6 @@ package struct OutcomeClassifier: Equatable, Sendable {
             }
         return DeliveryOutcome(
             outcome, fate: failure.mayHaveBeenApplied ? .unknown : .notApplied,
-            error: "\(failure.kind.rawValue): \(failure.detail)")
+            error: "\(failure.kind.rawValue): \(failure.detail)", failure: failure)
     }
 }

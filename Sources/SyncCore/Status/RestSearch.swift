@@ -179,9 +179,26 @@ package struct RestSearch {
 
     private func violation(_ play: Play, _ side: Side, _ consequence: String) -> StatusLaws.Violation {
         let steps = play.steps.prefix(6).map(text).joined(separator: " → ") + (play.steps.count > 6 ? " → …" : "")
+        let culprit = play.adoptedFrom ?? side.remote
+        let words = play.steps.flatMap { self.words(of: $0, at: culprit) }
         return .init(
-            law: .rest, remote: remotes[play.adoptedFrom ?? side.remote].name,
-            text: "\(steps): \(remotes[side.remote].name) \(consequence)")
+            law: .rest, remote: remotes[culprit].name, text: "\(steps): \(remotes[side.remote].name) \(consequence)", words: words,
+            states: play.steps.flatMap(states))
+    }
+
+    private func words(of step: Step, at culprit: Int) -> [String] {
+        switch step {
+        case .said(culprit, let word, _): [word]
+        case .wrote(culprit, let sent, let shown): [shown, sent[NamedLens.statusField]?.stringValue].compactMap { $0 }
+        default: []
+        }
+    }
+
+    private func states(of step: Step) -> [LocalState] {
+        switch step {
+        case .changed(_, let values), .became(let values): [LocalState(values)]
+        case .said, .wrote: []
+        }
     }
 
     private func text(_ step: Step) -> String {

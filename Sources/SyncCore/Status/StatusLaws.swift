@@ -39,6 +39,9 @@ package enum StatusLaws {
         package var remote: String
         /// A counter-example that a person understands.
         package var text: String
+        /// What the counter-example is made of, the likeliest culprits first: status values of the remote, and local states.
+        package var words: [String] = []
+        package var states: [LocalState] = []
     }
 
     /// All violations; of each law and remote the first counter-example.
@@ -57,7 +60,8 @@ package enum StatusLaws {
             guard case .word(let word) = remote.lens.outbound[state], remote.lens.inbound[word] == nil else { continue }
             return Violation(
                 law: .totality, remote: remote.name,
-                text: "\(state.name) → \(remote.name) `\(word)`, and nothing says what `\(word)` means when it is read back")
+                text: "\(state.name) → \(remote.name) `\(word)`, and nothing says what `\(word)` means when it is read back",
+                words: [word], states: [state])
         }
         return nil
     }
@@ -72,7 +76,7 @@ package enum StatusLaws {
                 return Violation(
                     law: .getPut, remote: remote.name,
                     text: "\(state.name) → \(remote.name) `\(word)`\(showing) → \(read.name): "
-                        + "what was sent would come back as something else")
+                        + "what was sent would come back as something else", words: [shown, word], states: [state])
             }
         }
         return nil
@@ -106,7 +110,8 @@ package enum StatusLaws {
             word == nil ? "the remote would say the opposite" : "what somebody sets over there would be turned into something else"
         return Violation(
             law: .putGet, remote: remote.name,
-            text: "\(source)\(state.name) → \(remote.name) `\(sent)` → \(read.name): \(consequence)")
+            text: "\(source)\(state.name) → \(remote.name) `\(sent)` → \(read.name): \(consequence)",
+            words: [word, sent].compactMap { $0 }, states: [state])
     }
 }
 

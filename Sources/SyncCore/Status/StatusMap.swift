@@ -71,12 +71,17 @@ package struct StatusMap: Equatable, Sendable {
         ).sorted()
     }
 
-    /// The local states that share a word with another one whose status or owner differs: the remote cannot tell them apart.
-    package var ambiguous: [String: [LocalState]] {
+    /// The values that stand for several local states which the remote cannot tell apart, with these states.
+    ///
+    /// Of a conversation that is over nobody asks who answers: there, only another status counts.
+    /// - Parameter tellsOwner: whether the remote is told the assignee as well, so that the owner need not be in the status value.
+    package func ambiguous(tellsOwner: Bool) -> [String: [LocalState]] {
         var statesByWord: [String: [LocalState]] = [:]
         for state in LocalState.all {
             if case .word(let word) = self[state] { statesByWord[word, default: []].append(state) }
         }
-        return statesByWord.filter { $0.value.count > 1 }
+        return statesByWord.filter { _, states in
+            Set(states.map(\.status)).count > 1 || (!tellsOwner && states.count { !$0.status.isFinished } > 1)
+        }
     }
 }

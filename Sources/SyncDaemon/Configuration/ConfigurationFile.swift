@@ -197,10 +197,20 @@ struct ConfigurationReader {
             }
         }
         for violation in StatusLaws.violations(of: lenses.map { NamedLens($0.profile) }) {
+            let (path, place) = place(of: violation)
             problems.add(
-                "remotes.\(violation.remote).status",
-                "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions")
+                path, "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions", at: place)
         }
+    }
+
+    /// The key of the file that most likely has to be corrected: a status value that the file gives a meaning, a state that it gives a value.
+    /// - Returns: the table or key that is named, and the key whose line is.
+    private func place(of violation: StatusLaws.Violation) -> (path: String, line: String) {
+        let table = "remotes.\(violation.remote).status"
+        if let key = violation.words.map({ "\(table).inbound.\($0)" }).first(where: problems.hasLine) { return (key, key) }
+        let states = violation.states.flatMap { ["\(table).\($0.status.rawValue).\($0.owner.rawValue)", "\(table).\($0.status.rawValue)"] }
+        if let key = states.first(where: problems.hasLine) { return (table, key) }
+        return problems.hasLine("\(table).inbound") && !problems.hasLine(table) ? ("\(table).inbound", "\(table).inbound") : (table, table)
     }
 
     private func resolve(_ path: String) -> String { ConfigurationReader.resolve(path, in: directory) }

@@ -6,11 +6,12 @@ struct KeyLines {
         var table: [String] = []
         for (index, line) in source.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let text = line.drop { $0 == " " || $0 == "\t" }
-            if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-                table = KeyLines.parts(text[..<end].drop { $0 == "[" })
+            if text.hasPrefix("[") {
+                table = KeyLines.parts(text.drop { $0 == "[" }, endingBefore: "]")
                 note(table, line: index + 1)
-            } else if let equals = text.firstIndex(of: "="), !text.hasPrefix("#") {
-                note(table + KeyLines.parts(text[..<equals]), line: index + 1)
+            } else if !text.hasPrefix("#") {
+                let key = KeyLines.parts(text, endingBefore: "=")
+                if !key.isEmpty { note(table + key, line: index + 1) }
             }
         }
     }
@@ -25,12 +26,35 @@ struct KeyLines {
         return nil
     }
 
+    /// Whether a table or key of that path stands in the text.
+    func has(_ path: String) -> Bool { lines[path] != nil }
+
     private mutating func note(_ parts: [String], line: Int) {
         let path = parts.joined(separator: ".")
         if lines[path] == nil { lines[path] = line }
     }
 
-    private static func parts(_ text: Substring) -> [String] {
-        text.split(separator: ".").map { $0.filter { !" \t\"'".contains($0) } }
+    /// The parts of a dotted key, quoted ones without their quotes; none where the end does not come.
+    private static func parts(_ text: Substring, endingBefore end: Character) -> [String] {
+        var parts: [String] = []
+        var part = ""
+        var quote: Character?
+        for character in text {
+            if character == quote {
+                quote = nil
+            } else if quote != nil {
+                part.append(character)
+            } else if character == "\"" || character == "'" {
+                quote = character
+            } else if character == end {
+                return parts + [part]
+            } else if character == "." {
+                parts.append(part)
+                part = ""
+            } else if character != " ", character != "\t" {
+                part.append(character)
+            }
+        }
+        return []
     }
 }

@@ -15,9 +15,13 @@ final class ProblemList {
         self.lines = lines
     }
 
-    func add(_ path: String, _ message: String) {
-        problems.append(ConfigurationError.Problem(path: path, line: lines[path], message: message))
+    /// - Parameter place: the key on whose line it stands, where that is another one.
+    func add(_ path: String, _ message: String, at place: String? = nil) {
+        problems.append(ConfigurationError.Problem(path: path, line: lines[place ?? path], message: message))
     }
+
+    /// Whether the file itself has that table or key.
+    func hasLine(_ path: String) -> Bool { lines.has(path) }
 
     func note(_ source: NamedSource) {
         sources.append(source)

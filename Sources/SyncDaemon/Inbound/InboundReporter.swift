@@ -7,6 +7,7 @@ package final class InboundReporter: Sendable {
     private let log: EventLog
     /// Remote and word that were reported as unmapped already: once is enough, `explain` shows the rest.
     private let reportedWords = Mutex<Set<String>>([])
+    private static let rememberedWords = 1000
     /// Remotes whose last read failed.
     private let failing = Mutex<[String: Failing]>([:])
     /// Objects that cannot be read for one reason: the first is written, the others are counted.
@@ -93,7 +94,10 @@ package final class InboundReporter: Sendable {
                 event("conflict.resolved", result, level: .warning)
                     .with("winner", verdict.changes.isEmpty ? "local" : "remote").with("to", verdict.changes.status?.rawValue))
         case .unmapped:
-            guard reportedWords.withLock({ $0.insert("\(result.remote)\u{0}\(verdict.word ?? "")").inserted }) else { return }
+            let isNew = reportedWords.withLock {
+                $0.count < InboundReporter.rememberedWords && $0.insert("\(result.remote)\u{0}\(verdict.word ?? "")").inserted
+            }
+            guard isNew else { return }
             log.write(event("status.unmapped", result, level: .warning))
         case .rolledBack:
             log.write(

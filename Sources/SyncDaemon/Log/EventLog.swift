@@ -145,12 +145,15 @@ package final class EventLog: Sendable {
         LogEvent("log.dropped", level: .warning).with("count", dropped.count).with("since", dropped.since.iso8601)
     }
 
-    /// Whether standard output is connected to the journal (systemd.exec(5), JOURNAL_STREAM).
-    package static var writesToJournal: Bool {
+    /// Whether standard output is connected to the journal.
+    package static var writesToJournal: Bool { isJournal(STDOUT_FILENO) }
+
+    /// Whether the descriptor is connected to the journal (systemd.exec(5), JOURNAL_STREAM).
+    package static func isJournal(_ descriptor: Int32) -> Bool {
         guard let stream = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] else { return false }
         let parts = stream.split(separator: ":").map { UInt64($0) }
         var status = stat()
-        guard parts.count == 2, fstat(1, &status) == 0 else { return false }
+        guard parts.count == 2, fstat(descriptor, &status) == 0 else { return false }
         return parts[0] == UInt64(status.st_dev) && parts[1] == UInt64(status.st_ino)
     }
 }

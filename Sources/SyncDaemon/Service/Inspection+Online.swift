@@ -11,29 +11,43 @@ extension Inspection {
         return findings
     }
 
+    /// Conversations of a remote without a list that are asked for at most: one that was deleted there says nothing about the path.
+    private static let askedConversations = 3
+
     private func trial(_ remote: RemoteConfiguration, of configuration: Configuration) async -> Finding {
         let adapter = remote.kind.adapter(remote.profile)
-        guard let credential = try? remote.credential.read() else {
+        let credential: Credential
+        do {
+            credential = try remote.credential.read()
+        } catch {
             return Finding(severity: .warning, area: .remote, text: "remotes.\(remote.name) was not tried: there is no token to try")
         }
+        let calls: [OutboundCall]
         do {
-            let call = try await harmlessCall(of: remote, adapter, configuration)
-            let transport = NetworkTransport(remote.limits)
-            let courier = Courier(
-                remote: remote, adapter: adapter, transport: transport, retry: configuration.retry, random: RandomSource(),
-                now: SystemClock.now)
-            let (outcome, body) = await courier.read(call, credential: credential)
-            await transport.shutdown()
-            return verdict(remote, call, outcome, hasBody: body != nil)
+            calls = try await harmlessCalls(of: remote, adapter, configuration)
         } catch {
             return Finding(severity: .ok, area: .remote, text: "remotes.\(remote.name) was not tried: \(error.reason)")
         }
+        let transport = NetworkTransport(remote.limits)
+        let courier = Courier(
+            remote: remote, adapter: adapter, transport: transport, retry: configuration.retry, random: RandomSource(), now: SystemClock.now
+        )
+        var finding: Finding?
+        for call in calls {
+            let (outcome, body) = await courier.read(call, credential: credential)
+            finding =
+                OnlineVerdict(remote: remote, call: call, outcome: outcome, reading: body.map { reading(of: $0, call, adapter) }).finding
+            if outcome.absence != .object { break }
+        }
+        await transport.shutdown()
+        return finding ?? Finding(severity: .ok, area: .remote, text: "remotes.\(remote.name) was not tried: there is nothing to ask for")
     }
 
+    /// Calls that change nothing over there: the list, or what was delivered last.
     /// - Throws: a ``Refusal`` that says why there is none.
-    private func harmlessCall(
+    private func harmlessCalls(
         of remote: RemoteConfiguration, _ adapter: any RemoteAdapter, _ configuration: Configuration
-    ) async throws(Refusal) -> OutboundCall {
+    ) async throws(Refusal) -> [OutboundCall] {
         switch remote.kind {
         case .fin:
             throw Refusal("Fin's interface has no call that reads; the first message of a user shows whether the token is right")
@@ -41,45 +55,41 @@ extension Inspection {
             guard let call = adapter.listCall(agent: nil, after: nil) else {
                 throw Refusal("its list is kept by agent, and agent_id is not set")
             }
-            return call
+            return [call]
         case .helpdesk:
-            // The interface has no list: a conversation is read that the helpdesk has acknowledged before.
-            var known: String?
-            if let store = try? Store(path: configuration.databasePath, access: .reading) {
-                known = try? await store.acknowledgedConversation(at: remote.name)
-            }
-            guard let known else {
+            // The interface has no list.
+            let known = await deliveredConversations(at: remote.name, configuration)
+            guard !known.isEmpty else {
                 throw Refusal(
                     "a helpdesk can only be asked for a conversation that it has, and none is known yet; the first delivery shows it")
             }
-            return try adapter.readCall(conversationID: known, link: Link(remoteID: known))
+            var calls: [OutboundCall] = []
+            for id in known { calls.append(try adapter.readCall(conversationID: id, link: Link(remoteID: id))) }
+            return calls
         }
     }
 
-    private func verdict(_ remote: RemoteConfiguration, _ call: OutboundCall, _ outcome: DeliveryOutcome, hasBody: Bool) -> Finding {
-        let asked = "remotes.\(remote.name), asked with \(call.method) \(call.path.prefix { $0 != "?" })"
-        let said = outcome.error ?? outcome.httpStatus.map { "HTTP \($0)" } ?? outcome.outcome.rawValue
-        // Nothing was asked for that could have been deleted, but where there is no list.
-        if outcome.absence != nil, remote.kind.hasList || outcome.absence == .route {
-            return Finding(
-                severity: .problem, area: .remote, text: "\(asked), knows nothing of that: \(said)",
-                hint: "correct url, paths or agent_id of remotes.\(remote.name)")
+    /// Without a database that can be read nothing is known; the findings about the database say so.
+    private func deliveredConversations(at remote: String, _ configuration: Configuration) async -> [String] {
+        do {
+            let store = try Store(path: configuration.databasePath, access: .reading)
+            return try await store.recentlyAcknowledged(remote, limit: Inspection.askedConversations).map(\.remoteID)
+        } catch {
+            return []
         }
-        switch outcome.outcome {
-        case .delivered, .gone:
-            return Finding(severity: .ok, area: .remote, text: "\(asked), takes the token")
-        case .park:
-            return Finding(
-                severity: .problem, area: .credentials, text: "\(asked), refuses: \(said)",
-                hint: "correct the token or the url of remotes.\(remote.name)")
-        case .dead:
-            return Finding(
-                severity: .warning, area: .remote, text: "\(asked), gives a response that is not understood: \(said)",
-                hint: "check url and paths of remotes.\(remote.name)")
-        case .throttled:
-            return Finding(severity: .ok, area: .remote, text: "\(asked), throttles: \(said)")
-        case .retry, .interrupted:
-            return Finding(severity: .problem, area: .remote, text: "\(asked), does not respond properly: \(said)", hint: "try again later")
+    }
+
+    /// What is wrong with the body; nil for a list, or a conversation.
+    private func reading(of body: JSONValue, _ call: OutboundCall, _ adapter: any RemoteAdapter) -> OnlineVerdict.Reading {
+        do throws(Refusal) {
+            if adapter.listCall(agent: nil, after: nil)?.operation == call.operation {
+                _ = try adapter.page(in: body)
+            } else {
+                _ = try adapter.conversation(in: body)
+            }
+            return .understood
+        } catch {
+            return .refused(error.reason)
         }
     }
 }

@@ -15,12 +15,12 @@ extension Inspection {
         if case .systemd = source { environment["CREDENTIALS_DIRECTORY"] == nil } else { false }
     }
 
-    static func remedy(for source: CredentialSource) -> String {
+    static func remedy(for source: CredentialSource, reader: ServiceIdentity = .present) -> String {
         switch source {
         case .file(let path) where FileManager.default.fileExists(atPath: path):
-            "one word in it, and readable for \(userName): chgrp convosync \(path); chmod 0640 \(path)"
+            "one word in it, and readable for \(reader.user): chgrp \(reader.group) \(path); chmod 0640 \(path)"
         case .file(let path):
-            "install -m 0640 -g convosync /dev/stdin \(path)   (paste it, then Control-D)"
+            "install -m 0640 -g \(reader.group) /dev/stdin \(path)   (paste it, then Control-D)"
         case .systemd(let name) where name.hasPrefix("remote_"):
             "install -D -m 0600 /dev/stdin /etc/convosync/credentials/\(name.dropFirst(7)), then restart the service; only it can read it"
         case .systemd(let name):
@@ -31,36 +31,30 @@ extension Inspection {
     }
 
     /// Why there is no database yet, and whether that is a problem.
-    static func absence(of path: String) -> Finding {
+    static func absence(of path: String, writer: ServiceIdentity = .present) -> Finding {
         let given = (path as NSString).deletingLastPathComponent
         let directory = given.isEmpty ? "." : given
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue else {
             return Finding(
                 severity: .problem, area: .database, text: "\(path) does not exist, nor does its directory",
-                hint: "install -d -m 2770 -o convosync -g convosync \(directory), or correct database.path")
+                hint: "install -d -m 2770 -o \(writer.owner) -g \(writer.group) \(directory), or correct database.path")
         }
         guard FileManager.default.isWritableFile(atPath: directory) else {
             return Finding(
-                severity: .problem, area: .database, text: "\(path) does not exist, and \(userName) may not write to its directory",
-                hint: "make the directory writable for the group convosync: chgrp convosync \(directory); chmod 2770 \(directory)")
+                severity: .problem, area: .database, text: "\(path) does not exist, and \(writer.user) may not write to its directory",
+                hint: "make the directory writable for \(writer.user): chgrp \(writer.group) \(directory); chmod 2770 \(directory)")
         }
         return Finding(
             severity: .warning, area: .database, text: "\(path) does not exist yet", hint: "`convosync migrate` or the service creates it")
     }
 
-    static func remedy(for error: any Error, path: String) -> String? {
+    static func remedy(for error: any Error, path: String, writer: ServiceIdentity = .present) -> String? {
         switch error as? StoreError {
         case .cannotOpen, .readOnly:
-            "\(userName) has to be able to write the file, its -wal and -shm files and the directory: "
+            "\(writer.user) has to be able to write the file, its -wal and -shm files and the directory: "
                 + "let all belong to a group that both the application and the service are in, with mode 0660 and 2770"
         default: nil
         }
-    }
-
-    /// As whom this is looked at.
-    static var userName: String {
-        guard let entry = getpwuid(geteuid()) else { return "user \(geteuid())" }
-        return "user \(String(cString: entry.pointee.pw_name))"
     }
 }

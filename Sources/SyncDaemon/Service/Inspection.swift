@@ -51,6 +51,13 @@ package struct Inspection: Sendable {
         if reading.problems.isEmpty, configuration.enabledRemotes.isEmpty {
             findings.append(Finding(severity: .warning, area: .configuration, text: "no remote is enabled: nothing will be sent"))
         }
+        if geteuid() == 0 {
+            findings.append(
+                Finding(
+                    severity: .ok, area: .configuration,
+                    text: "looked at as root, who may read and write everything; what counts is what \(ServiceIdentity.present.user) may",
+                    hint: "sudo -u \(ServiceIdentity.present.owner) convosync check --config \(configurationPath)"))
+        }
         findings += checkListening(configuration)
         if let path = configuration.metrics.textfile {
             let directory = (path as NSString).deletingLastPathComponent
@@ -58,7 +65,8 @@ package struct Inspection: Sendable {
                 findings.append(
                     Finding(
                         severity: .warning, area: .configuration,
-                        text: "metrics.textfile: \(directory) does not exist or cannot be written by this user; there will be no metrics"))
+                        text: "metrics.textfile: \(directory) does not exist or cannot be written by \(ServiceIdentity.present.user): "
+                            + "there will be no metrics"))
             }
         }
         for remote in configuration.enabledRemotes { findings += check(remote) }

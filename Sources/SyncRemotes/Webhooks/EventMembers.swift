@@ -15,6 +15,14 @@ enum EventMembers {
         return word
     }
 
+    /// A status value: what is not a plain text is taken by its kind, so that it is reported as unmapped.
+    static func status(_ name: String, of body: JSONValue) throws(Refusal) -> String {
+        let value = try present(name, of: body)
+        if let text = value.stringValue, isPlain(text, longest: longestWord) { return text }
+        guard let word = value.reportedWord else { throw Refusal("\"\(name)\" is missing") }
+        return word
+    }
+
     static func identifier(_ name: String, of body: JSONValue) throws(Refusal) -> String {
         guard let identifier = identifier(try present(name, of: body)) else { throw Refusal("\"\(name)\" is not an id") }
         return identifier

@@ -16,7 +16,7 @@ enum FinEvent {
 
     private static func status(of body: JSONValue) throws(Refusal) -> Notice {
         .finStatus(
-            conversationID: try EventMembers.identifier("conversation_id", of: body), word: try EventMembers.word("status", of: body),
+            conversationID: try EventMembers.identifier("conversation_id", of: body), word: try EventMembers.status("status", of: body),
             at: try EventMembers.moment("created_at_ms", of: body))
     }
 

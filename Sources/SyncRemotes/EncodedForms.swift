@@ -1,0 +1,72 @@
+import FoundationEssentials
+
+/// Secrets as they look in base64 and percent-encoded: a proxy that shows a header, or a URL in an error, shows them like that.
+struct EncodedForms: Sendable {
+    /// In base64 a secret looks in three ways, by what stands before it; the characters that depend on its neighbours are left out.
+    private let base64: [String]
+    private let percent: [String]
+
+    /// Shorter texts are contained in too many encoded ones.
+    private static let shortestSecret = 6
+
+    init(of secrets: Set<String>) {
+        let secrets = secrets.filter { $0.utf8.count >= EncodedForms.shortestSecret }
+        base64 = Array(Set(secrets.flatMap(EncodedForms.base64))).sorted { $0.count > $1.count }
+        percent = Array(Set(secrets.flatMap(EncodedForms.percent))).sorted { $0.count > $1.count }
+    }
+
+    func removed(from text: String, mark: String) -> String {
+        var text = text
+        for form in percent where text.contains(form) { text = text.replacing(form, with: mark) }
+        for form in base64 { text = EncodedForms.removing(form, from: text, mark: mark) }
+        return text
+    }
+
+    /// What stands before and after in the same base64 text goes with it.
+    private static func removing(_ form: String, from text: String, mark: String) -> String {
+        guard text.contains(form) else { return text }
+        var result = ""
+        var rest = text[...]
+        while let found = rest.firstRange(of: form) {
+            let before = rest[..<found.lowerBound]
+            let start = before.lastIndex { !isBase64($0) }.map { before.index(after: $0) } ?? before.startIndex
+            result += before[..<start] + mark
+            rest = rest[found.upperBound...].drop(while: isBase64)
+        }
+        return result + rest
+    }
+
+    private static func isBase64(_ character: Character) -> Bool {
+        character.isASCII && (character.isLetter || character.isNumber || "+/-_=".contains(character))
+    }
+
+    private static func base64(_ secret: String) -> [String] {
+        (0..<3).flatMap { offset -> [String] in
+            let bytes = [UInt8](repeating: 0, count: offset) + Array(secret.utf8)
+            // Of the first and of the last group, only what no other byte has a part in.
+            let first = (offset * 8 + 5) / 6
+            let last = bytes.count * 8 / 6
+            let form = String(Data(bytes).base64EncodedString().dropFirst(first).prefix(last - first))
+            return [form, form.replacing("+", with: "-").replacing("/", with: "_")]
+        }
+    }
+
+    private static func percent(_ secret: String) -> [String] {
+        let isUnreserved: (UInt8) -> Bool = { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: true
+            default: false
+            }
+        }
+        guard !secret.utf8.allSatisfy(isUnreserved) else { return [] }
+        func encoded(_ digits: String, space: String) -> String {
+            let digits = Array(digits)
+            return secret.utf8.map { byte in
+                if isUnreserved(byte) { return String(UnicodeScalar(byte)) }
+                return byte == 0x20 ? space : "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }.joined()
+        }
+        return ["0123456789ABCDEF", "0123456789abcdef"].flatMap { digits in ["%20", "+"].map { encoded(digits, space: $0) } }
+            .filter { $0.contains("%") || $0.contains("+") }
+    }
+}

@@ -1,0 +1,137 @@
+import NIOSSL
+import SyncCore
+import Testing
+
+@testable import SyncHTTP
+
+/// What a failure of TLS says: the host and the cause, and nothing about the library.
+@Suite(.serialized) struct SecurityFailureTests {
+    private typealias Transport = NetworkTransportTests
+
+    /// How a call ends at a server that shows the certificate.
+    private func failure(
+        showing certificate: String = SecureServer.certificate, trusting trusted: String? = nil, at host: String = "127.0.0.1",
+        needsClientCertificate: Bool = false
+    ) async throws -> TransportFailure? {
+        let server = try await SecureServer.start(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", needsClientCertificate: needsClientCertificate, showing: certificate)
+        let trustRoots: NIOSSLTrustRoots? = try trusted.map {
+            .certificates([try NIOSSLCertificate(bytes: Array($0.utf8), format: .pem)])
+        }
+        let limits = Transport.limits()
+        let transport = NetworkTransport(
+            limits, pool: ConnectionPool.Limits(connections: limits.connections), trustRoots: trustRoots)
+        let result = await Transport.send(Transport.call("https://\(host):\(server.port)/path"), over: transport)
+        await transport.shutdown()
+        try await server.stop()
+        guard case .failure(let failure) = result else { return nil }
+        expectPlain(failure)
+        return failure
+    }
+
+    /// No file of the build, no name or number of BoringSSL's.
+    private func expectPlain(_ failure: TransportFailure) {
+        for trace in ["/", ".cc", "error:", "rror: ", "OPENSSL", "SSLV3", "TLSV1", "NIOSSL", "_"] {
+            #expect(!failure.detail.contains(trace), "\(trace): \(failure.detail)")
+        }
+    }
+
+    @Test func `a certificate that is signed by itself`() async throws {
+        let failure = try #require(try await failure())
+        #expect(failure.detail == "the certificate of 127.0.0.1 is not trusted: self-signed")
+        #expect(failure.security == .selfSigned)
+    }
+
+    @Test func `the certificate of an authority that nobody here knows`() async throws {
+        let failure = try #require(try await failure(showing: SecureServer.issued))
+        #expect(
+            failure.detail == "the certificate of 127.0.0.1 is not trusted: issued by an unknown authority (Example Authority), "
+                + "or the server does not send its whole chain")
+        #expect(failure.security == .unknownAuthority)
+    }
+
+    @Test func `the same certificate is trusted with its authority`() async throws {
+        #expect(try await failure(showing: SecureServer.issued, trusting: SecureServer.authority) == nil)
+    }
+
+    @Test func `a certificate that has expired`() async throws {
+        let failure = try #require(try await failure(showing: SecureServer.expired, trusting: SecureServer.expired))
+        #expect(failure.detail == "the certificate of 127.0.0.1 is not trusted: expired on 2021-01-01")
+        #expect(failure.security == .expired)
+    }
+
+    @Test func `a certificate that is not valid yet`() async throws {
+        let failure = try #require(try await failure(showing: SecureServer.ofTheFuture, trusting: SecureServer.ofTheFuture))
+        #expect(failure.detail.hasPrefix("the certificate of 127.0.0.1 is not trusted: not valid before 2100-01-01; here it is 20"))
+        #expect(failure.security == .notYetValid)
+    }
+
+    @Test(arguments: ["127.0.0.1", "localhost"])
+    func `a certificate for other host names`(host: String) async throws {
+        let failure = try #require(
+            try await failure(showing: SecureServer.forOtherNames, trusting: SecureServer.forOtherNames, at: host))
+        #expect(
+            failure.detail == "the certificate of \(host) is not trusted: it is for desk.example.com, help.example.com, 192.0.2.1")
+        #expect(failure.security == .otherName)
+        #expect(failure.kind == .tls)
+        #expect(!failure.mayHaveBeenApplied)
+    }
+
+    @Test func `a server that wants a certificate of ours`() async throws {
+        let failure = try #require(
+            try await failure(trusting: SecureServer.certificate, needsClientCertificate: true))
+        #expect(failure.detail.hasPrefix("127.0.0.1 refuses the TLS handshake: it wants a client certificate"), "\(failure.detail)")
+        #expect(failure.security == .wantsCertificate)
+    }
+
+    @Test func `a server that speaks HTTP instead of TLS`() async throws {
+        let server = try LoopbackServer(readsRequest: false) { connection in
+            connection.readSome()
+            connection.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        }
+        let result = await Transport.send("https://127.0.0.1:\(server.port)/")
+        guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
+        expectPlain(failure)
+        #expect(failure.detail == "127.0.0.1 does not speak TLS on this port")
+        #expect(failure.security == .notSpoken)
+        #expect(failure.kind == .tls)
+    }
+
+    @Test(
+        arguments: [
+            (
+                "Error: 268435581 error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at /build/a:b/handshake.cc:393",
+                "CERTIFICATE_VERIFY_FAILED"
+            ),
+            (
+                "Error: 1 error:10000410:SSL routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE at /x.cc:1",
+                "SSLV3_ALERT_HANDSHAKE_FAILURE"
+            ),
+            ("Error:  EOF during handshake", nil), ("OPENSSL_internal:reason(4711) at /x.cc:1", nil), ("", nil),
+        ] as [(String, String?)])
+    func `the name of a reason is taken out of its line, and nothing else`(line: String, name: String?) {
+        #expect(SecurityReason.name(in: line) == name)
+    }
+
+    @Test(arguments: [
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "desk.example.com refuses the TLS handshake: handshake failure"),
+        ("TLSV1_ALERT_UNRECOGNIZED_NAME", "desk.example.com refuses the TLS handshake: it does not know this host name"),
+        ("UNSUPPORTED_PROTOCOL", "desk.example.com refuses the TLS handshake: no version of TLS in common"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", "desk.example.com refuses the TLS handshake: no version of TLS in common"),
+        ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "the TLS handshake with desk.example.com failed: decryption failed or bad record mac"),
+        ("", "the TLS handshake with desk.example.com failed: no reason is known"),
+    ])
+    func `a reason is a sentence about the host`(name: String, sentence: String) {
+        #expect(SecurityReason(name: name).sentence(about: "desk.example.com") == sentence)
+    }
+
+    @Test func `bytes that are not a certificate, and certificates that break off, have no issuer`() throws {
+        let whole = try NIOSSLCertificate(bytes: Array(SecureServer.issued.utf8), format: .pem).toDERBytes()
+        #expect(CertificateParties(whole)?.issuerName == "Example Authority")
+        #expect(CertificateParties(whole)?.subject != CertificateParties(whole)?.issuer)
+        for count in 0..<whole.count { #expect(CertificateParties(Array(whole[..<count])) == nil) }
+        for length in [[0x80], [0x85, 1, 1, 1, 1, 1], [0x84, 0xFF, 0xFF, 0xFF, 0xFF], [0x05, 1]] as [[UInt8]] {
+            #expect(CertificateParties([0x30] + length) == nil)
+        }
+    }
+}

@@ -58,7 +58,7 @@ extension OutboxAction {
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
             guard steps.count > OutboxAction.handful else { return true }
             Terminal.printError([
-                "convosync: this would \(rawValue) \(steps.count) rows; without a terminal to ask at, more than \(OutboxAction.handful) need --yes:",
+                "convosync: this would \(rawValue) \(steps.count) rows; where nobody can be asked, more than \(OutboxAction.handful) need --yes:",
                 "  \(CommandText.repeated(with: "--yes"))", "Nothing was changed; --dry-run shows the rows.",
             ])
             throw ExitCode.wrongUsage

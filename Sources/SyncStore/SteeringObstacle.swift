@@ -24,7 +24,7 @@ package enum SteeringObstacle: Sendable, Equatable {
         case .mayHaveArrived(wasDiscarded: true):
             "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
         case .messageDeleted: "belongs to a message that was deleted"
-        case .messagePlannedAnew: "belongs to a message that was planned anew since"
+        case .messagePlannedAnew: "belongs to a message that was planned again since"
         case .unknownState: "has an unknown state"
         }
     }

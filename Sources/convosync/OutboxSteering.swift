@@ -65,7 +65,7 @@ extension OutboxAction {
         }
         guard steps.count + ends > OutboxAction.handful else { return true }
         var effects = Dictionary(grouping: steps, by: \.effect.text).map { "\($0.value.count) to \($0.key)" }.sorted()
-        if ends > 0 { effects.append("and the end of \(ends) conversations to be taken over") }
+        if ends > 0 { effects.append("and the end of \(ends) conversations to be adopted") }
         print("\(rawValue) \(steps.count) rows (\(effects.joined(separator: ", ")))? [y/N] ", terminator: "")
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }

@@ -14,6 +14,12 @@ enum DisplayedTime {
         text(moment.iso8601, now: now, relative: relative)
     }
 
+    /// Since when something has lasted: `for 4 min` for people, `since 2026-…` for programs.
+    static func since(_ moment: String, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
+        guard relative, let instant = Instant(iso8601: moment) else { return "since \(moment)" }
+        return "for \(span(max((now - instant).milliseconds / 1000, 0)))"
+    }
+
     /// One unit is enough to judge by: `12 s`, `4 min`, `3 h`, `9 d`.
     private static func span(_ seconds: Int64) -> String {
         switch seconds {

@@ -14,11 +14,11 @@ struct RemoteNotes {
 
     private var hold: StatusNote? {
         if let pausedAt = remote.gate.pausedAt {
-            return StatusNote("\(name) was paused \(view.time(pausedAt.iso8601))", "convosync resume \(name)", colour: .yellow)
+            return StatusNote("\(name) has been paused \(view.since(pausedAt.iso8601))", "convosync resume \(name)", colour: .yellow)
         }
         guard let parkedAt = remote.gate.parkedAt else { return nil }
         return StatusNote(
-            "\(name) was parked \(view.time(parkedAt.iso8601)), nothing is sent there\(reason(remote.gate.parkReason ?? "refused"))",
+            "\(name) has been parked \(view.since(parkedAt.iso8601)), nothing is sent there\(reason(remote.gate.parkReason ?? "refused"))",
             "correct the token or the URL; a replaced token file is tried at once, and so is: convosync resume \(name)", colour: .red)
     }
 
@@ -67,7 +67,7 @@ struct RemoteNotes {
     private var reads: StatusNote? {
         guard let since = remote.reads.failingSince else { return nil }
         return StatusNote(
-            "\(name) could not be read since \(view.time(since)), \(counted(remote.reads.failures, "time")) in a row"
-                + reason(remote.reads.error), "what changes at \(name) is not seen until then; it is read again by itself", colour: .yellow)
+            "\(name) has not been readable \(view.since(since)), \(counted(remote.reads.failures, "failure")) in a row"
+                + reason(remote.reads.error), "what changes at \(name) is not seen; it is read again at growing intervals", colour: .yellow)
     }
 }

@@ -57,6 +57,8 @@ struct StatusView {
         return service.isConfigurationStale ? "\(facts), and its file has changed since: systemctl reload convosync" : facts
     }
 
+    func since(_ moment: String) -> String { DisplayedTime.since(moment, now: now) }
+
     func time(_ moment: String) -> String { DisplayedTime.text(moment, now: now) }
 
     // MARK: The tables
@@ -114,7 +116,7 @@ struct StatusView {
         if remote.dead + remote.uncertain > 0 { return ("needs a person", .red) }
         if remote.reads.failingSince != nil { return ("reads fail", .yellow) }
         if remote.retrying > 0 { return ("retrying", .yellow) }
-        if remote.held > 0 { return ("held", .yellow) }
+        if remote.held > 0 || status.heldEndsAt.contains(remote.name) { return ("held", .yellow) }
         // Nobody sends it but a `sync` by hand.
         if service == nil, remote.oldestPendingAt != nil { return ("waiting", .yellow) }
         return ("ok", .green)
@@ -151,10 +153,10 @@ struct StatusView {
     private var brakeNotes: [StatusNote] {
         var notes: [StatusNote] = []
         if status.heldByBrake > 0 {
-            let since = status.heldByBrakeSince.map { " since \(time($0))" } ?? ""
+            let age = status.heldByBrakeSince.map { " (\(since($0)))" } ?? ""
             notes.append(
                 StatusNote(
-                    "the brake holds \(counted(status.heldByBrake, "row"))\(since)",
+                    "the brake holds \(counted(status.heldByBrake, "row"))\(age)",
                     "convosync plan", "convosync outbox release --held-by brake, or discard --held-by brake", colour: .red))
         }
         for refused in status.refused {
@@ -167,7 +169,7 @@ struct StatusView {
             notes.append(
                 StatusNote(
                     "\(counted(status.heldEnds, "conversation")) \(status.heldEnds == 1 ? "is" : "are") said to be over at "
-                        + "\(status.heldEndsAt.joined(separator: ", ")), which waits until a person has checked",
+                        + "\(status.heldEndsAt.joined(separator: ", ")); the brake waits until a person has checked",
                     "convosync explain, then convosync outbox release --held-by brake", colour: .red))
         }
         return notes

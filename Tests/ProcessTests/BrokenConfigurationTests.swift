@@ -63,7 +63,7 @@ import Testing
 
     @Test func `explain works out nothing for a remote whose table has mistakes, and shows what was sent`() async throws {
         try await withBroken(Self.mistakes[1]) { scenario in
-            let text = try await scenario.run("explain", "c1").output
+            let text = try await scenario.run("explain", "c1", "--all").output
             let parts = text.components(separatedBy: "\n\n")
             let vg = try #require(parts.first { $0.hasPrefix("vg ") })
             #expect(vg.contains("next: not known: the configuration of this remote has mistakes; `convosync check` lists them"))

@@ -27,7 +27,7 @@ import Testing
             #expect(reads?["failing_since"]?.string != nil)
             #expect(reads?["error"]?.string?.contains("500") == true)
             let text = try await scenario.run("status").output
-            #expect(text.contains("vg could not be read since"), "\(text)")
+            #expect(text.contains("vg has not been readable since"), "\(text)")
             #expect(text.contains("reads fail"))
             try scenario.world.setFaults([], on: "vg")
             let recovered = try await daemon.event("poll.recovered", within: .seconds(90)) { $0["remote"] == "vg" }

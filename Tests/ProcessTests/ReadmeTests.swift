@@ -85,7 +85,20 @@ import Testing
             try scenario.world.setFaults([rule], on: remote)
         }
         try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id = 'conv_456'")
-        _ = try await scenario.run("sync")
+        // One attempt, and the rest of the story is what it left.
+        try scenario.configure { $0["retry", "base"] = "\"1h\"" }
+        try scenario.configure { $0["retry", "cap"] = "\"1h\"" }
+        _ = try scenario.start(["run", "--config", scenario.configurationPath])
+        let isTold = try await eventually {
+            try await scenario.number(
+                """
+                SELECT (SELECT count(*) FROM remotes WHERE name = 'vg' AND parked_at IS NOT NULL AND read_failures > 0)
+                    + (SELECT count(*) FROM outbox WHERE remote = 'voicebot' AND state = 'pending' AND attempts = 1)
+                    + (SELECT count(*) FROM outbox WHERE remote = 'helpdesk' AND state = 'delivered' AND conversation_id = 'conv_456'
+                        AND json_extract(body, '$.status') = 'closed')
+                """) == 3
+        }
+        #expect(isTold)
     }
 
     /// Every line that the README shows is printed, in that order; `…` stands for any lines between.

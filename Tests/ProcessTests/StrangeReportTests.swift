@@ -45,7 +45,7 @@ import Testing
                 try report(value)
                 try await daemon.event("status.unmapped") { $0["word"]?.string == word }
                 let explained = try await scenario.run("explain", "c1").output
-                #expect(explained.contains("has no meaning here; [remotes.vg.status.inbound] is the place"), "\(explained)")
+                #expect(explained.contains("has no meaning here; [remotes.vg.status.inbound] can give it a meaning"), "\(explained)")
             }
             #expect(try await scenario.local("c1") == "open/agent_fin")
             // With a meaning it is a status value like any other.

@@ -50,6 +50,10 @@ package final class DeliveryReporter: Sendable {
             log.write(event("delivery.held", .info, claimed).with("reason", call.error).with("until", call.row.dueAt.iso8601))
         case .dead:
             log.write(event("delivery.dead", .error, claimed).with("error", call.error).with("hint", hint(call, remote)))
+            guard call.outcome?.outcome == .gone else { break }
+            log.write(
+                event("link.gone", .warning, claimed).with("object", claimed.targetID)
+                    .with("hint", "nothing more is sent for this link; write its row in the table links again to bring it back"))
         case .uncertain:
             log.write(
                 event("delivery.uncertain", .error, claimed).with("error", call.error)

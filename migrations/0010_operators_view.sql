@@ -73,6 +73,47 @@ CREATE INDEX message_feed_by_conversation ON message_feed (conversation_id);
 ALTER TABLE outbox ADD COLUMN differs_since TEXT;
 UPDATE outbox SET differs_since = created_at WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain');
 
+-- What is planned again has waited since it was first to be sent.
+DROP TRIGGER messages_corrected;
+CREATE TRIGGER messages_corrected AFTER UPDATE OF body, attachments, created_at ON messages
+WHEN NEW.author = 'user' AND OLD.conversation_id IS NEW.conversation_id
+    AND (OLD.body IS NOT NEW.body OR OLD.attachments IS NOT NEW.attachments OR OLD.created_at IS NOT NEW.created_at)
+    AND EXISTS (SELECT 1 FROM unsent_messages_from WHERE first_message_id = NEW.id)
+BEGIN
+    INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since)
+        SELECT u.message_id, u.conversation_id, u.remote, 1, (SELECT coalesce(o.differs_since, o.created_at) FROM outbox o WHERE o.id = u.id)
+        FROM unsent_messages_from u WHERE u.first_message_id = NEW.id ORDER BY u.id;
+    DELETE FROM planned_messages WHERE (message_id, remote) IN (
+        SELECT message_id, remote FROM unsent_messages_from WHERE first_message_id = NEW.id);
+    UPDATE outbox
+        SET state = 'discarded', last_error = 'the message, or one before it, was changed before it was sent; it is planned again',
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE id IN (SELECT id FROM unsent_messages_from WHERE first_message_id = NEW.id);
+END;
+
+DROP TRIGGER message_was_moved;
+CREATE TRIGGER message_was_moved INSTEAD OF INSERT ON moved_message
+BEGIN
+    UPDATE OR REPLACE message_feed
+        SET conversation_id = NEW.conversation_id, moved = 1, remote = CASE WHEN remote = '-' OR remote = '!' THEN '' ELSE remote END
+        WHERE message_id = NEW.message_id AND conversation_id IS NOT NEW.conversation_id;
+    INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since)
+        SELECT NEW.message_id, NEW.conversation_id, o.remote, 1, coalesce(o.differs_since, o.created_at) FROM outbox o
+        WHERE o.message_id = NEW.message_id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
+            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead');
+    DELETE FROM planned_messages WHERE message_id = NEW.message_id AND remote IN (
+        SELECT o.remote FROM outbox o
+        WHERE o.message_id = NEW.message_id AND o.conversation_id IS NOT NEW.conversation_id AND o.in_doubt_since IS NULL
+            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead'));
+    UPDATE outbox
+        SET state = CASE WHEN in_doubt_since IS NULL THEN 'discarded' ELSE 'uncertain' END,
+            last_error = CASE WHEN in_doubt_since IS NULL THEN 'the message was moved to another conversation, for which it is planned again'
+                ELSE 'sent, but nobody knows whether it arrived, and the message was moved to another conversation since' END,
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE message_id = NEW.message_id AND conversation_id IS NOT NEW.conversation_id
+            AND (state = 'pending' OR state = 'held' OR state = 'dead');
+END;
+
 -- The row that a person discarded: the remote differs, and nothing is due until the conversation changes. NULL as soon as it is planned.
 ALTER TABLE link_state ADD COLUMN discarded_row INTEGER;
 CREATE INDEX link_state_discarded ON link_state (remote, conversation_id) WHERE discarded_row IS NOT NULL;

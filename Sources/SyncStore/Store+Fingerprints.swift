@@ -57,8 +57,8 @@ extension Store {
         let unsent = "remote = ?1 AND state IN ('pending', 'held', 'dead')"
         try db.execute(
             sql: """
-                INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote)
-                    SELECT message_id, conversation_id, remote FROM outbox
+                INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, since)
+                    SELECT message_id, conversation_id, remote, coalesce(differs_since, created_at) FROM outbox
                     WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL ORDER BY id
                 """, arguments: [remote])
         try db.execute(

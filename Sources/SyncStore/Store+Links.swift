@@ -48,7 +48,7 @@ extension Store {
             sql: """
                 INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, since)
                     VALUES (?1, ?2, ?3, 1, coalesce((SELECT since FROM change_feed WHERE conversation_id = ?1 AND remote = ''), ?3))
-                ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 1
+                ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 1, since = min(since, excluded.since)
                 """
         ).execute(arguments: [conversationID, remote, now.iso8601])
     }

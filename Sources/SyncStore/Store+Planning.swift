@@ -100,7 +100,7 @@ extension Store {
             sql: """
                 INSERT INTO change_feed (conversation_id, remote, changed_at, since)
                 SELECT conversation_id, ?2, changed_at, since FROM change_feed WHERE conversation_id = ?1 AND remote = ''
-                ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0
+                ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0, since = min(since, excluded.since)
                 """)
         for remote in context.remotes where remote.isPushedAtEndOfRun && remote.isEnabled {
             try statement.execute(arguments: [conversationID, remote.name])
@@ -248,7 +248,7 @@ extension Store {
     }
 
     /// What a person discarded is decided anew: it is due again, or does not differ any more.
-    private static func forgetDiscarded(_ conversationID: String, _ remote: String, _ db: Database) throws {
+    static func forgetDiscarded(_ conversationID: String, _ remote: String, _ db: Database) throws {
         try db.cachedStatement(sql: "UPDATE link_state SET discarded_row = NULL WHERE conversation_id = ? AND remote = ?")
             .execute(arguments: [conversationID, remote])
     }

@@ -134,6 +134,19 @@ extension Store {
         }
     }
 
+    /// Remotes that are not read any more have no failing reads either.
+    package func forgetReads(of remotes: [String]) async throws(StoreError) {
+        guard !remotes.isEmpty else { return }
+        let names = JSONValue.array(remotes.map(JSONValue.string)).text
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE remotes SET read_failing_since = NULL, read_error = NULL, read_failures = 0
+                    WHERE read_failing_since IS NOT NULL AND name IN (SELECT value FROM json_each(?))
+                    """, arguments: [names])
+        }
+    }
+
     /// The remote could not be read.
     package func noteReadFailure(_ remote: String, error: String, now: Instant) async throws(StoreError) {
         try await write { db in

@@ -63,6 +63,20 @@ extension Store {
         ]
     }
 
+    /// What a person discarded stays discarded while the remote says nothing new; and when the remote has come to agree by itself, nothing
+    /// differs any more.
+    private static func plan(
+        after outcome: TwoWayOutcome, _ snapshot: LinkSnapshot, _ stored: StoredRecord, now: Instant, _ db: Database
+    ) throws {
+        guard outcome.verdict.mustPlan else {
+            if stored.discardedRow != nil { try forgetDiscarded(snapshot.conversationID, snapshot.remote, db) }
+            return
+        }
+        let isNews = outcome.record.heldFields != stored.record.heldFields || !outcome.changes.isEmpty
+        guard stored.discardedRow == nil || isNews else { return }
+        try requestPlanning(db, snapshot.conversationID, snapshot.remote, now: now)
+    }
+
     /// Writes down what was decided about a report or a response.
     /// - Parameter isResponse: to a call of ours: nothing was seen then, something was acknowledged.
     /// - Returns: whether the link had another verdict before.
@@ -74,7 +88,7 @@ extension Store {
         let reportedAt = report.observation.changedAt ?? report.readAt
         try adopt(outcome, of: snapshot, reportedAt: reportedAt, isReleased: stored.isBrakeReleased, db)
         try mark(outcome, stored, snapshot, db)
-        if outcome.verdict.mustPlan { try requestPlanning(db, snapshot.conversationID, snapshot.remote, now: context.now) }
+        try plan(after: outcome, snapshot, stored, now: context.now, db)
         if outcome.verdict.mustRead, context.remotes.contains(where: { $0.name == snapshot.remote && $0.isRead }) {
             let request = ReadRequest(remoteID: snapshot.link.remoteID, agentID: snapshot.link.agentID)
             _ = try requestReading(db, request, of: snapshot.remote, now: context.now)

@@ -57,11 +57,12 @@ extension Store {
         }
     }
 
-    private static let gateColumns = """
+    static let gateColumns = """
         paused_at, parked_at, park_reason, park_cause, throttled_until, breaker_open_until, breaker_openings, concurrency
         """
 
-    private static func gate(_ row: Row) -> RemoteGate.Stored {
+    /// The columns ``gateColumns``, at the beginning of the row.
+    static func gate(_ row: Row) -> RemoteGate.Stored {
         RemoteGate.Stored(
             pausedAt: .column(row[0]), parkedAt: .column(row[1]), parkReason: row[2], parkCause: .column(row[3]),
             throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[7])

@@ -25,35 +25,20 @@ package struct StoredService: Sendable, Equatable {
 }
 
 extension Store {
-    /// Writes down who the service is, from now on.
-    package func serviceStarted(_ service: StoredService) async throws(StoreError) {
+    /// Writes down who the service is and that it lives, or that it has ended in order.
+    package func record(_ service: StoredService) async throws(StoreError) {
         try await write { db in
             try db.execute(
                 sql: """
                     INSERT OR REPLACE INTO service (id, boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration,
-                        configured_at, seen_at)
-                    VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        configured_at, seen_at, stopped_at)
+                    VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     service.process.bootID, service.process.pidNamespace, service.process.pid, service.process.startedTicks,
-                    service.version, service.startedAt, service.configurationPath, service.configuredAt, service.seenAt,
+                    service.version, service.startedAt, service.configurationPath, service.configuredAt, service.seenAt, service.stoppedAt,
                 ])
         }
-    }
-
-    /// The service has read its configuration anew.
-    package func serviceConfigured(now: Instant) async throws(StoreError) {
-        try await updateService("configured_at = ?1, seen_at = ?1", now)
-    }
-
-    /// A sign of life.
-    package func serviceSeen(now: Instant) async throws(StoreError) { try await updateService("seen_at = ?1", now) }
-
-    /// An orderly end.
-    package func serviceStopped(now: Instant) async throws(StoreError) { try await updateService("seen_at = ?1, stopped_at = ?1", now) }
-
-    private func updateService(_ assignment: String, _ now: Instant) async throws(StoreError) {
-        try await write { db in try db.execute(sql: "UPDATE service SET \(assignment)", arguments: [now.iso8601]) }
     }
 
     static func service(_ db: Database) throws -> StoredService? {
@@ -68,7 +53,8 @@ extension Store {
 
     /// Who holds the database, for an error text; nil where it cannot be told, as with a schema of another version.
     static func serviceText(_ queue: DatabaseQueue) -> String? {
-        guard let service = try? queue.read({ db in try service(db) }) else { return nil }
+        // One that has ended is not the one that holds the lock, which has not written itself down yet.
+        guard let service = try? queue.read({ db in try service(db) }), service.stoppedAt == nil else { return nil }
         return "pid \(service.process.pid), running since \(service.startedAt), version \(service.version)"
     }
 }

@@ -15,7 +15,7 @@ package struct RemoteStatus: Sendable, Equatable {
     package var uncertain = 0
     /// Conversations that differ although nothing is due, because a person discarded their row.
     package var discarded = 0
-    /// Why the row that failed last, of those that are tried again, failed.
+    /// Why the row failed that failed last, of those that are tried again; nil where nobody has asked (``Store/retryError(of:)``).
     package var retryError: String?
     package var gate = RemoteGate.Stored()
     package var lastSuccessAt: String?
@@ -94,10 +94,7 @@ extension Store {
             var byName = Dictionary(uniqueKeysWithValues: participations.map { ($0.name, RemoteStatus(name: $0.name)) })
             try Store.addRows(to: &byName, db)
             try Store.addRemotes(to: &byName, db)
-            for remote in participations {
-                guard let since = try Store.unplannedSince(remote, db) else { continue }
-                byName[remote.name]?.waits(since: since)
-            }
+            for (name, since) in try Store.unplannedSince(participations, db) { byName[name]?.waits(since: since) }
             var status = StoreStatus(remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(db), unplanned: 0)
             status.service = try Store.service(db)
             try Store.addChanges(to: &status, db)
@@ -118,15 +115,6 @@ extension Store {
             let name: String = row[0]
             byName[name, default: RemoteStatus(name: name)].take(state: row[1], count: row[2], oldest: row[3], tried: row[4])
         }
-        for name in byName.filter({ $0.value.retrying > 0 }).keys {
-            byName[name]?.retryError = try String.fetchOne(
-                db,
-                sql: """
-                    SELECT last_error FROM outbox
-                    WHERE remote = ? AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND attempts > 0
-                    ORDER BY updated_at DESC LIMIT 1
-                    """, arguments: [name])
-        }
         let discarded = try Row.fetchAll(
             db, sql: "SELECT remote, count(*) FROM link_state WHERE discarded_row IS NOT NULL GROUP BY remote")
         for row in discarded { byName[row[0]]?.discarded = row[1] }
@@ -136,35 +124,41 @@ extension Store {
         let remotes = try Row.fetchAll(
             db,
             sql: """
-                SELECT name, paused_at, parked_at, park_reason, throttled_until, breaker_open_until, breaker_openings,
-                    last_success_at, last_failure_at, last_error, concurrency, park_cause,
-                    last_read_at, read_failing_since, read_error, read_failures
+                SELECT \(gateColumns), name, last_success_at, last_failure_at, last_error, last_read_at, read_failing_since, read_error,
+                    read_failures
                 FROM remotes
                 """)
         for row in remotes {
-            guard var status = byName[row[0]] else { continue }
-            status.gate = RemoteGate.Stored(
-                pausedAt: .column(row[1]), parkedAt: .column(row[2]), parkReason: row[3], parkCause: .column(row[11]),
-                throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[10])
-            (status.lastSuccessAt, status.lastFailureAt, status.lastError) = (row[7], row[8], row[9])
+            guard var status = byName[row[8]] else { continue }
+            status.gate = gate(row)
+            (status.lastSuccessAt, status.lastFailureAt, status.lastError) = (row[9], row[10], row[11])
             (status.reads.lastReadAt, status.reads.failingSince, status.reads.error) = (row[12], row[13], row[14])
             status.reads.failures = row[15]
-            byName[row[0]] = status
+            byName[row[8]] = status
         }
     }
 
-    /// Since when something waits to be planned for a remote. What concerns every remote concerns one with links where there is a link.
-    private static func unplannedSince(_ remote: RemoteParticipation, _ db: Database) throws -> String? {
-        if remote.receivesMessages {
-            return try String.fetchOne(db, sql: "SELECT min(since) FROM message_feed WHERE remote IN ('', ?)", arguments: [remote.name])
+    /// Since when something waits to be planned, by remote. What concerns every remote concerns one with links where there is a link.
+    private static func unplannedSince(_ participations: [RemoteParticipation], _ db: Database) throws -> [String: String] {
+        var waiting: [String: [String]] = [:]
+        func take(_ sql: String) throws {
+            for row in try Row.fetchAll(db, sql: sql) { waiting[row[0], default: []].append(row[1]) }
         }
-        let takesPart = "EXISTS (SELECT 1 FROM links l WHERE l.conversation_id = f.conversation_id AND l.remote = ?1)"
-        return try String.fetchOne(
-            db,
-            sql: """
-                SELECT min(f.since) FROM change_feed f
-                WHERE f.deferred <> 2 AND (f.remote = ?1 OR (f.remote = '' AND \(remote.needsLink ? takesPart : "1")))
-                """, arguments: [remote.name])
+        try take("SELECT remote, min(since) FROM change_feed WHERE deferred <> 2 AND remote <> '' GROUP BY remote")
+        try take("SELECT remote, min(since) FROM message_feed WHERE remote NOT IN ('', '-', '!') GROUP BY remote")
+        if participations.contains(where: \.needsLink) {
+            try take(
+                """
+                SELECT l.remote, min(f.since) FROM change_feed f JOIN links l ON l.conversation_id = f.conversation_id
+                WHERE f.remote = '' AND f.deferred <> 2 GROUP BY l.remote
+                """)
+        }
+        let changes = try String.fetchOne(db, sql: "SELECT min(since) FROM change_feed WHERE remote = '' AND deferred <> 2")
+        let messages = try String.fetchOne(db, sql: "SELECT min(since) FROM message_feed WHERE remote = ''")
+        for remote in participations where !remote.needsLink {
+            waiting[remote.name, default: []] += [remote.receivesMessages ? messages : changes].compactMap { $0 }
+        }
+        return waiting.compactMapValues { $0.min() }
     }
 
     private static func addChanges(to status: inout StoreStatus, _ db: Database) throws {
@@ -201,6 +195,19 @@ extension Store {
         ).map { row in
             let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
             return StoreStatus.RefusedMembers(remote: row[0], members: members, rows: row[2])
+        }
+    }
+
+    /// Why the row failed that failed last, of those of a remote that are tried again. Reads all of them.
+    package func retryError(of remote: String) async throws(StoreError) -> String? {
+        try await read { db in
+            try String.fetchOne(
+                db,
+                sql: """
+                    SELECT last_error FROM outbox
+                    WHERE remote = ? AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND attempts > 0
+                    ORDER BY updated_at DESC LIMIT 1
+                    """, arguments: [remote])
         }
     }
 

@@ -204,7 +204,7 @@ extension Store {
         switch effect {
         case .drop:
             try discard(id, because: "discarded by hand", time: time, db)
-            if row[2] == PayloadKind.state.rawValue, row[7] == false { try noteDiscarded(id, row[4], row[5], db) }
+            if row[2] == PayloadKind.state.rawValue, row[7] == false || row[16] { try noteDiscarded(id, row[4], row[5], db) }
         case .sendNow:
             // Its age counts anew: it was not tried while it was held.
             try db.execute(
@@ -264,8 +264,10 @@ extension Store {
             try db.execute(
                 sql: "DELETE FROM planned_messages WHERE message_id = ? AND remote = ?", arguments: [row[6] as String?, row[5] as String])
             try db.execute(
-                sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote) VALUES (?, ?, ?)",
-                arguments: [row[6] as String?, row[4] as String, row[5] as String])
+                sql: """
+                    INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, since)
+                        SELECT message_id, conversation_id, remote, coalesce(differs_since, created_at) FROM outbox WHERE id = ?
+                    """, arguments: [row[0] as Int64])
         }
     }
 }

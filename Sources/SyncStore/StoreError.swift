@@ -31,7 +31,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .missing(let path):
             "there is no database at \(path); `convosync migrate` creates it, or correct database.path"
         case .inUse(let service):
-            "another convosync service works with this database already\(service.map { ": \($0)" } ?? ""); stop it first, or use `convosync sync` for one run beside it"
+            "another convosync service already uses this database\(service.map { ": \($0)" } ?? ""); stop it first, or use `convosync sync` for one run beside it"
         case .cannotOpen(let path, let detail):
             "cannot open the database at \(path): \(detail); check that the directory exists and that this user may write it"
         case .locked:

@@ -17,6 +17,12 @@ enum CallBody {
         return ["  body"] + lines(of: isMessage && !showsMessages ? withoutText(body) : body, indent: "    ")
     }
 
+    /// The body as JSON; as it is stored where it is not JSON.
+    static func json(_ row: OutboxListing, showsMessages: Bool) -> JSONValue {
+        guard let body = try? JSONValue(stored: row.body) else { return .string(row.body) }
+        return row.payload == PayloadKind.message.rawValue && !showsMessages ? withoutText(body) : body
+    }
+
     /// In place of a message's text its length.
     private static func withoutText(_ body: JSONValue) -> JSONValue {
         guard var members = body.objectValue, var message = members["message"]?.objectValue, let text = message["body"]?.stringValue else {

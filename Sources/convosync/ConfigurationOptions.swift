@@ -36,8 +36,8 @@ struct ConfigurationOptions: ParsableArguments {
         let problems = configuration.problems
         guard !problems.isEmpty else { return configuration }
         var lines = [
-            "convosync: \(path) is broken: the service could not be started with it. This command needs only the path of the database "
-                + "and goes on."
+            "convosync: \(path) is broken: the service could not be started with it. This command goes on "
+                + "with what can be read of it."
         ]
         lines += problems.prefix(ConfigurationOptions.problemLines).map { "  \($0)" }
         let rest = problems.count - ConfigurationOptions.problemLines

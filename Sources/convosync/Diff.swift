@@ -18,14 +18,18 @@ struct Diff: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             let configuration = try options.loadForOperator()
-            let remotes = configuration.soundRemotes.filter { remote == nil || $0.name == remote }
-            if let remote, remotes.isEmpty {
-                let names = configuration.soundRemotes.map(\.name.onOneLine).joined(separator: ", ")
-                throw ValidationError("there is no enabled remote \"\(remote.onOneLine)\"; there are: \(names)")
-            }
             let store = try Store(path: configuration.databasePath, access: .reading)
-            let view = DiffView(isJSON: output.json)
-            try await DifferenceFinder(remotes).find(in: store, now: SystemClock.now()) { await view.show($0) }
+            let undecided = configuration.undecidable(known: try await store.knownRemotes()).map(\.name)
+            let names = configuration.soundRemotes.map(\.name) + undecided
+            if let remote, !names.contains(remote) {
+                throw ValidationError(
+                    "there is no enabled remote \"\(remote.onOneLine)\"; there are: \(names.sorted().map(\.onOneLine).joined(separator: ", "))")
+            }
+            let (now, isJSON) = (SystemClock.now(), output.json)
+            let view = DiffView(isJSON: isJSON, undecided: undecided.filter { remote == nil || $0 == remote })
+            let remotes = configuration.soundRemotes.filter { remote == nil || $0.name == remote }
+            let finder = DifferenceFinder(remotes) { isJSON ? $0 : DisplayedTime.text($0, now: now) }
+            try await finder.find(in: store, now: now) { await view.show($0) }
             await view.finish()
         }
     }
@@ -35,11 +39,14 @@ struct Diff: AsyncParsableCommand {
 actor DiffView {
     private static let valueWidth = 40
     private let isJSON: Bool
+    /// Remotes whose configuration has mistakes: nothing can be said about them.
+    private let undecided: [String]
     private var count = 0
     private var conversations: Set<ExactText> = []
 
-    init(isJSON: Bool) {
+    init(isJSON: Bool, undecided: [String]) {
         self.isJSON = isJSON
+        self.undecided = undecided
         if isJSON { print("{\"differences\":[", terminator: "") }
     }
 
@@ -56,8 +63,14 @@ actor DiffView {
     }
 
     func finish() {
-        if isJSON { return print("],\"count\":\(count),\"conversations\":\(conversations.count)}") }
-        guard count > 0 else { return Terminal.print("nothing differs, as far as is known") }
+        if isJSON {
+            let names = JSONValue.array(undecided.map(JSONValue.string)).printableText
+            return print("],\"count\":\(count),\"conversations\":\(conversations.count),\"undecided\":\(names)}")
+        }
+        if !undecided.isEmpty {
+            Terminal.print("not compared, because their configuration has mistakes: \(undecided.joined(separator: ", "))")
+        }
+        guard count > 0 else { return Terminal.print(undecided.isEmpty ? "nothing differs, as far as is known" : "nothing else differs") }
         Terminal.print("\(counted(conversations.count, "conversation")) out of step, \(counted(count, "difference"))")
     }
 

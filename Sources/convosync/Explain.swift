@@ -24,7 +24,9 @@ struct Explain: AsyncParsableCommand {
         try await reportingErrors { () async throws in
             let configuration = try options.loadForOperator()
             let store = try Store(path: configuration.databasePath, access: .reading)
-            let explained = try await Explainer(configuration: configuration).explain(conversation, in: store, history: history)
+            let (now, isJSON) = (SystemClock.now(), output.json)
+            let explainer = Explainer(configuration: configuration) { isJSON ? $0 : DisplayedTime.text($0, now: now) }
+            let explained = try await explainer.explain(conversation, in: store, history: history)
             guard let (stored, remotes) = explained else {
                 throw ValidationError("there is no conversation \"\(conversation.onOneLine)\" in \(configuration.databasePath.onOneLine)")
             }
@@ -32,7 +34,7 @@ struct Explain: AsyncParsableCommand {
             if output.json {
                 print(ExplainView.json(conversation, stored, remotes, ai: ai).printableText)
             } else {
-                Terminal.print(ExplainView(now: SystemClock.now(), showsAll: all).lines(conversation, stored, remotes, ai: ai))
+                Terminal.print(ExplainView(now: now, showsAll: all).lines(conversation, stored, remotes, ai: ai))
             }
         }
     }

@@ -125,7 +125,7 @@ struct OutboxShow: AsyncParsableCommand {
                     carried: try await store.carriedChanges(of: row.id),
                     nextTry: OutboxHistory.nextTry(of: row, gate: remotes[row.remote]?.gate ?? .init(), now: now))
                 if output.json {
-                    shown.append(OutboxView.json(row, history))
+                    shown.append(OutboxView.json(row, history, showsMessages: body))
                 } else {
                     Terminal.print(OutboxView.lines(row, history, showsMessages: body, now: now))
                 }

@@ -1,4 +1,5 @@
 import SyncCore
+import SyncDaemon
 import SyncStore
 
 /// What `outbox show` knows about a row besides the row itself.
@@ -24,16 +25,11 @@ struct OutboxHistory {
 
     /// Nil for rows that are not pending. The row's own moment is the earliest; a hold of its remote comes on top of it.
     static func nextTry(of row: OutboxListing, gate: RemoteGate.Stored, now: Instant) -> NextTry? {
-        guard row.state == OutboxState.pending.rawValue else { return nil }
-        if gate.pausedAt != nil { return NextTry(moment: nil, cause: "when \(row.remote) is resumed (convosync resume \(row.remote))") }
-        if gate.parkedAt != nil {
-            return NextTry(moment: nil, cause: "when \(row.remote) accepts calls again: parked, \(gate.parkReason ?? "refused")")
+        guard row.state == OutboxState.pending.rawValue, let outlook = RowOutlook(.pending, dueAt: row.dueAt, gate: gate, now: now) else {
+            return nil
         }
-        let holds = [(gate.throttledUntil, "\(row.remote) is throttled"), (gate.breakerOpenUntil, "the breaker of \(row.remote) is open")]
-        let latest = holds.compactMap { until, reason in until.map { ($0, reason) } }.max { $0.0 < $1.0 }
-        if let (until, reason) = latest, until > now, until.iso8601 > row.dueAt {
-            return NextTry(moment: until.iso8601, cause: reason)
-        }
-        return NextTry(moment: row.dueAt, cause: nil)
+        return NextTry(
+            moment: outlook.moment ?? (outlook.wait == .nothing ? row.dueAt : nil),
+            cause: outlook.hold(of: row.remote) { DisplayedTime.text($0, now: now) })
     }
 }

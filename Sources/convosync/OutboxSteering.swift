@@ -56,9 +56,10 @@ extension OutboxAction {
     /// Many rows are a decision: people are asked, scripts have to say it.
     private func confirm(_ steps: [SteeringResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
-            guard steps.count > OutboxAction.handful else { return true }
+            guard steps.count + ends > OutboxAction.handful else { return true }
+            let what = "\(counted(steps.count, "row"))\(ends > 0 ? " and adopt the end of \(counted(ends, "conversation"))" : "")"
             Terminal.printError([
-                "convosync: this would \(rawValue) \(steps.count) rows; where nobody can be asked, more than \(OutboxAction.handful) need --yes:",
+                "convosync: this would \(rawValue) \(what); where nobody can be asked, more than \(OutboxAction.handful) need --yes:",
                 "  \(CommandText.repeated(with: "--yes"))", "Nothing was changed; --dry-run shows the rows.",
             ])
             throw ExitCode.wrongUsage
@@ -92,7 +93,7 @@ extension OutboxAction {
             print(skipped.isEmpty ? "no rows match" : "no row was changed")
         }
         if let ends, ends > 0 {
-            print("\(isDryRun ? "would take" : "takes") over the end of \(ends) conversation\(ends == 1 ? "" : "s")")
+            print("\(isDryRun ? "would adopt" : "adopts") the end of \(counted(ends, "conversation"))")
         }
         if isDryRun, count > 0 { Terminal.print(table(result.steps)) }
         if result.leftUncertain > 0 {

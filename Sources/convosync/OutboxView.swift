@@ -31,7 +31,8 @@ enum OutboxView {
         ["rows": .array(rows), "skipped": .array(skipped.map(\.json))]
     }
 
-    static func json(_ row: OutboxListing, _ history: OutboxHistory? = nil) -> JSONValue {
+    /// - Parameter showsMessages: as for ``lines(_:_:showsMessages:now:)``.
+    static func json(_ row: OutboxListing, _ history: OutboxHistory? = nil, showsMessages: Bool = false) -> JSONValue {
         var object: JSONObject = [
             "id": .integer(row.id), "run_id": row.runID.map { .integer($0) } ?? .null,
             "conversation_id": .string(row.conversationID), "remote": .string(row.remote), "payload": .string(row.payload),
@@ -44,7 +45,7 @@ enum OutboxView {
         ]
         guard let history else { return .object(object) }
         object["attempt_history"] = .array(history.attempts.map(json))
-        object["body"] = (try? JSONValue(stored: row.body)) ?? .string(row.body)
+        object["body"] = CallBody.json(row, showsMessages: showsMessages)
         object["absorbed"] = .array(history.absorbed.map { .integer($0) })
         object["changes"] = .array(history.carried.map(json))
         object["next_try"] = .nullable(history.nextTry?.moment)
@@ -78,7 +79,7 @@ enum OutboxView {
         if let next = history.nextTry { lines.append("  next attempt  \(next.text(now: now))") }
         if let finishedAt = row.finishedAt { lines.append("  finished      \(time(finishedAt))") }
         lines.append("  key           \(row.idempotencyKey)")
-        if let successor = row.supersededBy { lines.append("  replaced by \(successor)") }
+        if let successor = row.supersededBy { lines.append("  replaced by   \(successor)") }
         if !history.absorbed.isEmpty { lines.append("  replaces      \(history.absorbed.map(String.init).joined(separator: ", "))") }
         for (field, change) in (row.delta?.objectValue ?? [:]).sorted {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")

@@ -28,7 +28,7 @@ struct StartReport {
                 log.write(FailedStart.event(error, of: command, exitCode: code.rawValue, databasePath: database))
             }
             await log.flush(within: StartReport.patience, stall: StartReport.patience)
-            if let code, EventLog.isJournal(STDERR_FILENO) { throw code }
+            if let code, EventLog.isJournal(STDERR_FILENO), EventLog.isJournal(descriptor) { throw code }
             throw error
         }
     }

@@ -26,6 +26,9 @@ struct StatusView {
         // Of which not even the kind can be read.
         let missing = Set(names).subtracting(status.remotes.map(\.name))
         status.remotes = (status.remotes + missing.map(RemoteStatus.init)).sorted { $0.name < $1.name }
+        for index in status.remotes.indices where status.remotes[index].retrying > 0 {
+            status.remotes[index].retryError = try await store.retryError(of: status.remotes[index].name)
+        }
         status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
         let now = SystemClock.now()
         self.init(

@@ -144,6 +144,8 @@ import Testing
             // Into a pipe, times are ISO 8601.
             let written = try await scenario.text("SELECT created_at FROM outbox WHERE id = ?", [message]) ?? "-"
             #expect(shown.contains("written       \(written)"))
+            #expect(!(try await scenario.run("outbox", "show", "\(message)", "--json").output.contains("my secret parcel")))
+            #expect(try await scenario.run("outbox", "show", "\(message)", "--json", "--body").output.contains("my secret parcel"))
             #expect(try await scenario.run("outbox", "show", "\(message)", "--body").output.contains("body: \"my secret parcel\""))
         }
     }

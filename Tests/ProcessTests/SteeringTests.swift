@@ -121,7 +121,7 @@ import Testing
             #expect(text.contains("title: \"first\" → \"second\""))
             #expect(text.contains("replaces"))
             let replaced = try #require(shown?["absorbed"]?.array?.first?.integer)
-            #expect(try await scenario.run("outbox", "show", "\(replaced)").output.contains("replaced by \(id)"))
+            #expect(try await scenario.run("outbox", "show", "\(replaced)").output.contains("replaced by   \(id)"))
         }
     }
 }

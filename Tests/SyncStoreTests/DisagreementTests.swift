@@ -111,6 +111,61 @@ import Testing
         #expect(try bench.outbox("state = 'pending'").count == 2)
     }
 
+    private func report(_ word: String, at moment: Instant) -> Report {
+        Report(
+            remote: "vg", subject: .object(ReadRequest(remoteID: "r-c1", agentID: "agent9")),
+            observation: Observation(word: word), readAt: moment)
+    }
+
+    @Test func `what was discarded stays so while the remote says nothing new, and is over when it has come to agree`() async throws {
+        let bench = try await Bench.converged()
+        try bench.write("UPDATE conversations SET status = 'resolved'")
+        try await bench.plan()
+        var filter = OutboxFilter()
+        filter.remote = "vg"
+        filter.states = [.pending]
+        let steps = try await bench.store.steer(.discard, filter, now: Bench.start).steps
+        #expect(steps.count == 1)
+        let discarded = { try await bench.store.status(of: [.vg]).remotes.first { $0.name == "vg" }?.discarded }
+        // Polls go on reading the conversation.
+        for minute in 1...3 {
+            let now = Bench.start + .minutes(Int64(minute))
+            _ = try await bench.store.reconcile([report("open", at: now)], bench.inbound(now: now))
+            try await bench.plan(now: now)
+        }
+        #expect(try bench.outbox("remote = 'vg' AND state = 'pending'") == [])
+        #expect(try await discarded() == 1)
+        // Somebody has made the change by hand.
+        let later = Bench.start + .hours(1)
+        _ = try await bench.store.reconcile([report("resolved", at: later)], bench.inbound(now: later))
+        #expect(try await discarded() == 0)
+    }
+
+    @Test func `a message that is corrected before it was sent is as old as it was`() async throws {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO users (id, name) VALUES ('u1', 'Uma')")
+        try bench.addConversations("c1")
+        try bench.write("UPDATE conversations SET user_id = 'u1'")
+        try bench.addMessage("m1", of: "c1")
+        try bench.write("UPDATE message_feed SET since = ?", [Bench.start.iso8601])
+        try await bench.plan()
+        #expect(try bench.lines("SELECT state, differs_since FROM outbox") == ["pending|\(Bench.start.iso8601)"])
+        try bench.write("UPDATE messages SET body = 'corrected'")
+        #expect(try await oldest(bench, .fin) == Bench.start.iso8601)
+        try await bench.plan(now: Bench.start + .hours(1))
+        #expect(try await oldest(bench, .fin) == Bench.start.iso8601)
+    }
+
+    @Test func `a remote that is not read any more has no failing reads`() async throws {
+        let bench = try Bench([.vg])
+        try await bench.store.enterRemotes(bench.remotes)
+        try await bench.store.noteReadFailure("vg", error: "HTTP 500", now: Bench.start)
+        try await bench.store.forgetReads(of: ["voicebot"])
+        #expect(try await bench.store.storedRemotes()["vg"]?.readFailures == 1)
+        try await bench.store.forgetReads(of: ["vg"])
+        #expect(try await bench.store.status(of: [.vg]).remotes.first?.reads == ReadHealth())
+    }
+
     @Test func `an error that is over is no reason for anything`() {
         var remote = RemoteStatus(name: "vg")
         remote.lastError = "HTTP 503"

@@ -200,9 +200,10 @@ import Testing
         let bench = try await bench()
         let plans = try await plans(bench, of: "outbox") {
             _ = try await bench.store.status(of: [.named("vg")])
+            _ = try await bench.store.retryError(of: "vg")
             _ = try await bench.store.remainder(of: ["vg"])
         }
-        #expect(plans.count == 4)
+        #expect(plans.count == 5)
         for (sql, plan) in plans { #expect(plan.contains { $0.contains("outbox_unfinished") }, "\(plan) in \(sql)") }
     }
 

@@ -117,6 +117,7 @@ package actor SyncEngine {
         _ = try await parts.store.reconcileRemotes(configuration.remotes.map(\.participation), now: parts.now())
         // What the brake holds goes on where there is none any more.
         if !configuration.brake.isEnabled { _ = try await parts.store.releaseEnds(OutboxFilter(), dryRun: false, now: parts.now()) }
+        try await parts.store.forgetReads(of: configuration.remotes.map(\.participation).filter { !$0.isRead }.map(\.name))
         let stored = try await parts.store.storedRemotes()
         for lane in lanes {
             guard let remote = stored[lane.remote.name] else { continue }

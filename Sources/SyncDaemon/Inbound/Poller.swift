@@ -94,8 +94,11 @@ package actor Poller {
             let (hasNews, hasFailures) = try await read(unique(objects))
             try await store.endReadRequests(
                 requests.filter(\.remoteID.isEmpty).map { CompletedRead($0, beganAt: startedAt) }, of: remote.name)
-            try await store.noteRead(remote.name, now: now())
-            reporter.reportRead(remote.name, failure: nil)
+            // Objects that hooks named say nothing about the list.
+            if look != .requests || remote.poll == nil {
+                try await store.noteRead(remote.name, now: now())
+                reporter.reportRead(remote.name, failure: nil)
+            }
             // Hooks that came meanwhile do not ask for a run each.
             let isLeft = try await !store.readRequests(of: remote.name, limit: 1).isEmpty
             let looksAgain = schedule.ended(hasSingleFailures: hasFailures, hasMore: hasMore, now: now())

@@ -21,6 +21,8 @@ package actor Daemon {
     private let upkeep: Upkeep
     private let signals: UnixSignalsSequence
     private let notifier = ServiceNotifier()
+    /// As `status` shows it.
+    private var service: StoredService
     /// When a stop is to be over: `schedule.shutdown_timeout` after it began.
     private var stopBy: Instant?
 
@@ -50,6 +52,8 @@ package actor Daemon {
         self.configuration = configuration
         self.log = log
         now = SystemClock.now
+        service = StoredService(
+            process: .current(), version: ProgramVersion.current, configurationPath: configurationPath, startedAt: now())
         let wake = WakeUp()
         self.wake = wake
         let store = try Store(path: configuration.databasePath, access: .serving)
@@ -87,7 +91,9 @@ package actor Daemon {
                 .with("database", store.path).with("remotes", configuration.enabledRemotes.map(\.name).joined(separator: ",")))
         log.writeMigration(of: store)
         let calls = try await bindOrGiveUp()
-        try await enterService()
+        service.startedAt = now().iso8601
+        service.configuredAt = service.startedAt
+        await recordService()
         await startScheduler()
         await webhooks.adopt(calls)
         log.write(LogEvent("service.ready", level: .notice))
@@ -109,7 +115,10 @@ package actor Daemon {
         }
         stateLines.cancel()
         watch.end()
-        if lost == nil { await note { try await $0.serviceStopped(now: $1) } }
+        if lost == nil {
+            service.stoppedAt = now().iso8601
+            await recordService()
+        }
         log.write(LogEvent("service.stopped", level: .notice))
         if let lost { throw lost }
     }
@@ -149,22 +158,11 @@ package actor Daemon {
         .init(scheduler: scheduler, engine: engine, store: store, remotes: configuration.enabledRemotes.map(\.participation))
     }
 
-    /// For `status`, and for a second service that is started by mistake.
-    private func enterService() async throws {
+    /// For `status`, and for a second service that is started by mistake. What cannot be written is worth a line, and is written later.
+    private func recordService() async {
+        service.seenAt = now().iso8601
         do {
-            try await store.serviceStarted(
-                StoredService(
-                    process: .current(), version: ProgramVersion.current, configurationPath: configurationPath, startedAt: now()))
-        } catch {
-            await engine.stop(within: .zero)
-            throw error
-        }
-    }
-
-    /// What `status` tells of the service is worth a line in the log where it cannot be written, and nothing more.
-    private func note(_ write: (Store, Instant) async throws -> Void) async {
-        do {
-            try await write(store, now())
+            try await store.record(service)
         } catch {
             log.write(LogEvent("service.unrecorded", level: .notice).with("error", "\(error)"))
         }
@@ -227,7 +225,8 @@ package actor Daemon {
             await webhooks.adopt(calls)
             log.configure(fresh.log)
             await upkeep.configure(fresh)
-            await note { try await $0.serviceConfigured(now: $1) }
+            service.configuredAt = now().iso8601
+            await recordService()
             log.write(
                 LogEvent("config.reloaded", level: .notice).with("config", configurationPath)
                     .with("remotes", fresh.enabledRemotes.map(\.name).joined(separator: ",")))
@@ -264,7 +263,7 @@ package actor Daemon {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(60))
             guard !Task.isCancelled else { return }
-            await note { try await $0.serviceSeen(now: $1) }
+            await recordService()
             guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.participation)) else { continue }
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
             for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }

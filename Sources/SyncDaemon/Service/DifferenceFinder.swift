@@ -5,40 +5,49 @@ import SyncStore
 /// Compares every conversation with what its remotes are known to hold, by the rule that planning uses. Reads only.
 package struct DifferenceFinder: Sendable {
     /// Decisions after which both sides count as in step.
-    private static let inStep: Set<String> = ["agreed", "drift", "unshown", "no_statement", "read_only", "held_back"]
+    private static let inStep: Set<String> = ["agreed", "drift", "unshown", "no_statement", "read_only"]
 
     private let remotes: [RemoteConfiguration]
+    private let time: @Sendable (String) -> String
 
-    package init(_ remotes: [RemoteConfiguration]) {
+    /// - Parameter time: how a moment in ISO 8601 is shown in sentences.
+    package init(_ remotes: [RemoteConfiguration], time: @escaping @Sendable (String) -> String = { $0 }) {
         self.remotes = remotes
+        self.time = time
+    }
+
+    /// A remote at a moment.
+    private struct Setting {
+        var remote: RemoteConfiguration
+        var gate: RemoteGate.Stored
+        var now: Instant
     }
 
     /// - Parameter found: called page by page, remote after remote, conversations in the order of their ids.
     package func find(in store: Store, now: Instant, found: @escaping @Sendable ([Difference]) async -> Void) async throws {
         let gates = try await store.storedRemotes()
         for remote in remotes {
-            let gate = gates[remote.name]?.gate ?? .init()
+            let setting = Setting(remote: remote, gate: gates[remote.name]?.gate ?? .init(), now: now)
             if remote.kind.receivesMessages {
                 let messages = try await store.waitingMessages(at: remote.name)
-                await found(messages.map { difference(of: $0, remote, gate) })
+                await found(messages.map { difference(of: $0, setting) })
             } else {
                 try await store.linkPictures(at: remote.participation, now: now) { pictures in
-                    await found(pictures.flatMap { differences(of: $0, remote, gate) })
+                    await found(pictures.flatMap { differences(of: $0, setting) })
                 }
             }
         }
     }
 
-    private func difference(of message: WaitingMessage, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored) -> Difference {
-        let (reason, detail) = message.row.map { cause($0, remote, gate) } ?? waiting("not planned yet", remote, gate)
+    private func difference(of message: WaitingMessage, _ setting: Setting) -> Difference {
+        let (reason, detail) = message.row.map { cause($0, setting) } ?? unplanned(setting)
         return Difference(
-            conversationID: message.conversationID, remote: remote.name, field: "message", local: .string(message.messageID),
+            conversationID: message.conversationID, remote: setting.remote.name, field: "message", local: .string(message.messageID),
             theirs: .null, reason: reason, detail: detail, outboxID: message.row?.id)
     }
 
-    private func differences(
-        of picture: LinkPicture, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored
-    ) -> [Difference] {
+    private func differences(of picture: LinkPicture, _ setting: Setting) -> [Difference] {
+        let remote = setting.remote
         func whole(_ reason: Difference.Reason, _ detail: String) -> [Difference] {
             [
                 Difference(
@@ -52,13 +61,13 @@ package struct DifferenceFinder: Sendable {
         }
         if let goneAt = picture.goneAt {
             return whole(
-                .linkGone, "\(remote.name) does not know the object since \(goneAt); write the row in links again to bring it back")
+                .linkGone, "\(remote.name) does not know the object (\(time(goneAt))); write the row in links again to bring it back")
         }
         guard let snapshot = picture.snapshot else { return [] }
         if let problem = snapshot.linkProblem { return whole(.refused, problem.reason) }
         let fields = remote.kind.adapter(remote.profile).explain(snapshot)
         return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.map { field in
-            let (reason, detail, row) = cause(field, picture, remote, gate)
+            let (reason, detail, row) = cause(field, picture, setting)
             return Difference(
                 conversationID: picture.conversationID, remote: remote.name, field: field.name, local: field.wanted ?? .null,
                 theirs: field.record.held.value ?? .null, reason: reason, detail: detail, outboxID: row)
@@ -68,23 +77,25 @@ package struct DifferenceFinder: Sendable {
     // MARK: Why
 
     private func cause(
-        _ field: FieldExplanation, _ picture: LinkPicture, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored
+        _ field: FieldExplanation, _ picture: LinkPicture, _ setting: Setting
     ) -> (Difference.Reason, String, row: Int64?) {
         if field.isUnmapped { return (.unmapped, field.rule, nil) }
+        // A row that carries the field; one that could not be built carries none, and stands for all.
+        let row = picture.rows.first { $0.fields.map { $0.isEmpty || $0.contains(field.name) } ?? false }
         switch field.decision {
         case "refused":
-            let row = picture.rows.first { $0.state == .dead }
-            return (.refused, field.rule + (row.map { "; `convosync outbox retry \($0.id)`" } ?? ""), row?.id)
+            let refused = row.flatMap { $0.state == .dead ? $0.id : nil }
+            return (.refused, field.rule + (refused.map { "; `convosync outbox retry \($0)`" } ?? ""), refused)
         case "omitted": return (.omitted, field.rule, nil)
-        case "left", "not_ours", "taken_off": return (.left, field.rule, nil)
+        case "left", "not_ours", "taken_off", "held_back": return (.left, field.rule, nil)
         default: break
         }
-        if let row = picture.rows.first(where: { $0.fields?.contains(field.name) ?? true }) ?? picture.rows.first {
-            let (reason, detail) = cause(row, remote, gate)
+        if let row {
+            let (reason, detail) = cause(row, setting)
             return (reason, detail, row.id)
         }
         if picture.isUnplanned {
-            let (reason, detail) = waiting("not planned yet", remote, gate)
+            let (reason, detail) = unplanned(setting)
             return (reason, detail, nil)
         }
         if let row = picture.discardedRow {
@@ -93,26 +104,27 @@ package struct DifferenceFinder: Sendable {
         return (.unexplained, "\(field.rule); nothing waits because of it", nil)
     }
 
-    private func cause(
-        _ row: OutboxSummary, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored
-    ) -> (Difference.Reason, String) {
+    private func cause(_ row: OutboxSummary, _ setting: Setting) -> (Difference.Reason, String) {
         let error = row.lastError.map { ": \($0)" } ?? ""
         switch row.state {
         case .sending: return (.sending, "row \(row.id) is on its way")
         case .held: return (.held, "row \(row.id) is held\(error); `convosync outbox release \(row.id)`")
         case .dead: return (.refused, "row \(row.id) is dead\(error); `convosync outbox retry \(row.id)`")
         case .uncertain:
-            return (
-                .uncertain, "row \(row.id) may have arrived\(error); `convosync outbox retry \(row.id) --accept-duplicate`, or discard it"
-            )
-        case .pending where row.attempts > 0: return (.retrying, "row \(row.id), attempt \(row.attempts + 1) at \(row.dueAt)\(error)")
-        case .pending, .delivered, .superseded, .discarded: return waiting("row \(row.id) is due", remote, gate)
+            return (.uncertain, "row \(row.id) may have arrived\(error); `convosync outbox retry \(row.id) --accept-duplicate`, or discard it")
+        case .pending, .delivered, .superseded, .discarded: return pending(row, setting, error)
         }
     }
 
-    private func waiting(_ text: String, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored) -> (Difference.Reason, String) {
-        if gate.pausedAt != nil { return (.waiting, "\(text); \(remote.name) is paused: `convosync resume \(remote.name)`") }
-        if gate.parkedAt != nil { return (.waiting, "\(text); \(remote.name) is parked: \(gate.parkReason ?? "refused")") }
-        return (.waiting, text)
+    private func pending(_ row: OutboxSummary, _ setting: Setting, _ error: String) -> (Difference.Reason, String) {
+        let outlook = RowOutlook(row.state, dueAt: row.dueAt, gate: setting.gate, now: setting.now)
+        let hold = outlook?.hold(of: setting.remote.name, time: time).map { "; \($0)" } ?? ""
+        let moment = outlook?.moment.map { "next attempt \(time($0))" } ?? "due"
+        return (row.attempts > 0 ? .retrying : .waiting, "row \(row.id), \(moment)\(hold)\(row.attempts > 0 ? error : "")")
+    }
+
+    private func unplanned(_ setting: Setting) -> (Difference.Reason, String) {
+        let outlook = RowOutlook(.pending, dueAt: "", gate: setting.gate, now: setting.now)
+        return (.waiting, "not planned yet" + (outlook?.hold(of: setting.remote.name, time: time).map { "; \($0)" } ?? ""))
     }
 }

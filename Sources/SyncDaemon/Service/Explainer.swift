@@ -27,9 +27,12 @@ package struct RemoteExplanation: Sendable {
 /// Works out per remote and field what is known, what is wanted, and the rule behind it. Reads only.
 package struct Explainer: Sendable {
     private let configuration: OperatorConfiguration
+    private let time: @Sendable (String) -> String
 
-    package init(configuration: OperatorConfiguration) {
+    /// - Parameter time: how a moment in ISO 8601 is shown in sentences.
+    package init(configuration: OperatorConfiguration, time: @escaping @Sendable (String) -> String = { $0 }) {
         self.configuration = configuration
+        self.time = time
     }
 
     /// Nil where there is no such conversation.
@@ -45,7 +48,7 @@ package struct Explainer: Sendable {
         let explanations = zip(remotes, stored.remotes).map { remote, link in
             RemoteExplanation(
                 stored: link, kind: remote.kind, fields: fields(remote, link),
-                next: next(link, remote, gates[remote.name]?.gate ?? .init(), stored))
+                next: next(link, remote, gates[remote.name]?.gate ?? .init(), stored, now: now))
         }
         return (stored, explanations + unread.enumerated().compactMap { explanation($1, stored.remotes[remotes.count + $0]) })
     }
@@ -73,14 +76,15 @@ package struct Explainer: Sendable {
     // MARK: What comes next
 
     private func next(
-        _ link: StoredLink, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored, _ stored: StoredConversation
+        _ link: StoredLink, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored, _ stored: StoredConversation,
+        now: Instant
     ) -> String {
         if !link.sharers.isEmpty {
             return
                 "takes no part: \(link.sharers.joined(separator: ", ")) links to the same object; delete all but one of the rows in links"
         }
         guard link.link != nil else { return "takes no part: no row in links names \(remote.name)" }
-        if let goneAt = link.goneAt { return "gone since \(goneAt): write the row in links again to bring it back" }
+        if let goneAt = link.goneAt { return "gone (\(time(goneAt))): write the row in links again to bring it back" }
         let waiting = link.history.filter { $0.state == .pending || $0.state == .sending || $0.state == .held }
         guard let row = waiting.last else {
             if let row = link.history.first, row.state == .dead || row.state == .uncertain {
@@ -89,18 +93,22 @@ package struct Explainer: Sendable {
             if stored.isWaitingForPlan { return "a change waits for the next run" }
             guard let (row, moment) = link.discarded else { return "nothing to do" }
             return
-                "row \(row) was discarded\(moment.map { " at \($0)" } ?? ""): the remote may differ, and nothing is due until the conversation "
+                "row \(row) was discarded\(moment.map { " (\(time($0)))" } ?? ""): the remote may differ, and nothing is due until the conversation "
                 + "changes; `convosync outbox retry \(row)` sends what is wanted now"
         }
-        if row.state == .held {
-            return "row \(row.id) is held: \(row.lastError ?? "no reason known"); `convosync outbox release \(row.id)`"
-        }
+        let error = row.lastError ?? "no reason known"
+        if row.state == .held { return "row \(row.id) is held: \(error); `convosync outbox release \(row.id)`" }
         if row.state == .sending { return "row \(row.id) is on its way" }
-        if let pausedAt = gate.pausedAt { return "row \(row.id) waits: the remote is paused since \(pausedAt.iso8601)" }
-        if let parkedAt = gate.parkedAt {
-            return "row \(row.id) waits: the remote is parked since \(parkedAt.iso8601) (\(gate.parkReason ?? "refused"))"
+        return pending(row, remote.name, gate, now: now)
+    }
+
+    private func pending(_ row: OutboxSummary, _ remote: String, _ gate: RemoteGate.Stored, now: Instant) -> String {
+        guard let outlook = RowOutlook(row.state, dueAt: row.dueAt, gate: gate, now: now) else { return "nothing to do" }
+        let last = row.lastError.map { "; last error: \($0)" } ?? ""
+        let hold = outlook.hold(of: remote, time: time)
+        if let moment = outlook.moment {
+            return "row \(row.id) waits for its next attempt, \(time(moment))\(hold.map { " (\($0))" } ?? "")\(last)"
         }
-        let moments = [row.dueAt, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601].compactMap { $0 }
-        return "row \(row.id) is tried at \(moments.max() ?? row.dueAt)" + (row.lastError.map { "; last error: \($0)" } ?? "")
+        return "row \(row.id) \(hold.map { "waits: \($0)" } ?? "is due")\(last)"
     }
 }

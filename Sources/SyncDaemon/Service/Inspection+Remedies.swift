@@ -54,6 +54,7 @@ extension Inspection {
         case .cannotOpen, .readOnly:
             "\(writer.user) has to be able to write the file, its -wal and -shm files and the directory: "
                 + "let all belong to a group that both the application and the service are in, with mode 0660 and 2770"
+        case .inUse: "`convosync status` says who it is; `systemctl stop convosync` stops the usual one"
         default: nil
         }
     }

@@ -1,0 +1,65 @@
+import SyncCore
+import SyncStore
+
+/// What an outbox row that is not over waits for: asked by `explain`, `diff` and `outbox show`, so that they say the same.
+package struct RowOutlook: Equatable, Sendable {
+    package enum Wait: Equatable, Sendable {
+        /// The response to its call.
+        case response
+        /// A person: it is held, dead or uncertain.
+        case person
+        /// `convosync resume`.
+        case resume(since: Instant)
+        /// That the remote accepts calls again.
+        case access(since: Instant, reason: String)
+        /// A moment, in ISO 8601: of its own, or the end of a hold of its remote.
+        case moment(String, Cause)
+        /// Nothing: it is due.
+        case nothing
+    }
+
+    package enum Cause: String, Equatable, Sendable {
+        case retry, throttle, breaker
+    }
+
+    package var wait: Wait
+
+    /// Nil for a row that is over.
+    /// - Parameter dueAt: the row's own moment, in ISO 8601; a hold of its remote comes on top of it.
+    package init?(_ state: OutboxState, dueAt: String, gate: RemoteGate.Stored, now: Instant) {
+        switch state {
+        case .delivered, .superseded, .discarded: return nil
+        case .sending: wait = .response
+        case .held, .dead, .uncertain: wait = .person
+        case .pending: wait = RowOutlook.wait(dueAt, gate, now)
+        }
+    }
+
+    private static func wait(_ dueAt: String, _ gate: RemoteGate.Stored, _ now: Instant) -> Wait {
+        if let pausedAt = gate.pausedAt { return .resume(since: pausedAt) }
+        if let parkedAt = gate.parkedAt { return .access(since: parkedAt, reason: gate.parkReason ?? "refused") }
+        let holds: [(String?, Cause)] = [
+            (dueAt, .retry), (gate.throttledUntil?.iso8601, .throttle), (gate.breakerOpenUntil?.iso8601, .breaker),
+        ]
+        let latest = holds.compactMap { moment, cause in moment.map { (moment: $0, cause: cause) } }.max { $0.moment < $1.moment }
+        guard let latest, latest.moment > now.iso8601 else { return .nothing }
+        return .moment(latest.moment, latest.cause)
+    }
+
+    /// When it is attempted next; nil where that is not a matter of time.
+    package var moment: String? {
+        if case .moment(let moment, _) = wait { moment } else { nil }
+    }
+
+    /// What keeps a pending row, for people; nil where nothing but its own moment does.
+    /// - Parameter time: how a moment in ISO 8601 is shown.
+    package func hold(of remote: String, time: (String) -> String) -> String? {
+        switch wait {
+        case .resume(let since): "\(remote) is paused (\(time(since.iso8601))): `convosync resume \(remote)`"
+        case .access(let since, let reason): "\(remote) is parked (\(time(since.iso8601))): \(reason)"
+        case .moment(_, .throttle): "\(remote) is throttled"
+        case .moment(_, .breaker): "the breaker of \(remote) is open"
+        case .moment(_, .retry), .nothing, .response, .person: nil
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import SyncStore
+
+/// The feeds are rebuilt by 0010_operators_view: nothing that waited is lost, and nothing that watches them is missing.
+@Suite struct FeedMigrationTests {
+    @Test func `what waits, and what watches the feeds, survives the migration`() async throws {
+        let folder = try Bench.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "convosync.db").path
+        let old = try DatabaseQueue(path: path)
+        try SchemaMigrations.migrate(old, path: path, upTo: "0009_agreed_pair")
+        let schema = """
+            SELECT type || ' ' || name || ' ' || tbl_name FROM sqlite_schema
+            WHERE tbl_name IN ('change_feed', 'message_feed') AND type <> 'table' ORDER BY 1
+            """
+        let before = try await old.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES
+                        ('c1', '', '2026-01-01T00:00:00.000Z', 0), ('c1', 'vg', '2026-01-02T00:00:00.000Z', 1),
+                        ('c2', '', '2026-01-03T00:00:00.000Z', 2);
+                    INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved) VALUES
+                        (3, 'm1', 'c1', '', 0), (7, 'm2', 'c1', '-', 0), (9, 'm3', 'c1', '!', 0), (11, 'm4', 'c1', 'fin', 1);
+                    INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state,
+                        due_at, created_at, updated_at)
+                    VALUES ('c1', 'vg', 'state', 'o', 'PATCH', '/p', '{}', 'v1', 'k1', 'pending', '2026-01-05T00:00:00.000Z',
+                        '2026-01-04T00:00:00.000Z', '2026-01-05T00:00:00.000Z');
+                    """)
+            return try String.fetchAll(db, sql: schema)
+        }
+        #expect(before.count >= 6)
+        try old.close()
+        let store = try Store(path: path, access: .migrating)
+        let lines: @Sendable (String) async throws -> [String] = { sql in
+            try await store.read { db in try String.fetchAll(db, sql: sql) }
+        }
+        let after = try await lines(schema)
+        #expect(after == before)
+        let changes = try await lines(
+            "SELECT conversation_id || ' ' || remote || ' ' || deferred || ' ' || since FROM change_feed ORDER BY since")
+        #expect(changes == ["c1  0 2026-01-01T00:00:00.000Z", "c1 vg 1 2026-01-02T00:00:00.000Z", "c2  2 2026-01-03T00:00:00.000Z"])
+        let messages = try await lines(
+            "SELECT sequence || ' ' || message_id || ' ' || remote || ' ' || moved FROM message_feed ORDER BY sequence")
+        #expect(messages == ["3 m1  0", "7 m2 - 0", "9 m3 ! 0", "11 m4 fin 1"])
+        let ages = try await lines("SELECT differs_since FROM outbox")
+        #expect(ages == ["2026-01-04T00:00:00.000Z"])
+        let left = try await lines("SELECT name FROM sqlite_schema WHERE name = 'former_feed'")
+        #expect(left == [])
+    }
+}

@@ -55,6 +55,8 @@ struct QuotedPhrases: Sendable {
             let isCut = start + length == words.count - 1 && place + length < secret.count
             if isCut, length > 1, secret[place + length].hasPrefix(words[start + length]) { length += 1 }
             if length > longest, length == secret.count || counts(words[start..<start + length]) { longest = length }
+            // Nothing longer is left: a word that a person repeats for ever is in very many places.
+            if longest == words.count - start { break }
         }
         return longest
     }

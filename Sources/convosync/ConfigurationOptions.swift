@@ -15,7 +15,9 @@ struct ConfigurationOptions: ParsableArguments {
     var path: String { config ?? ConfigurationOptions.usualPath }
 
     /// Where nothing else is named on the command line.
-    static var usualPath: String { ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? "/etc/convosync/convosync.toml" }
+    /// Where the package has it.
+    static let installedPath = "/etc/convosync/convosync.toml"
+    static var usualPath: String { ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? installedPath }
 
     /// For root: from here on as the service's user (``ServiceUser``), so that no file is left behind that the service cannot write.
     ///

@@ -27,7 +27,6 @@ struct Init: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The SQLite file that the application writes.", valueName: "file"), completion: .file())
     var database = "/var/lib/convosync/convosync.db"
 
-    private static let usualPath = "/etc/convosync/convosync.toml"
 
     private var isShown: Bool { path == "-" }
 
@@ -72,7 +71,7 @@ struct Init: AsyncParsableCommand {
         }
         steps.append(
             ["put each token into its file (paste it, then Control-D):"]
-                + starter.remotes.map { "     install -m 0640 /dev/stdin \(Init.shellWord(starter.tokenPath(of: $0)))" })
+                + starter.remotes.map { "     install -m 0640 /dev/stdin \(CommandText.quoted(starter.tokenPath(of: $0)))" })
         steps += [[checkCommand], [startCommand]]
         let numbered = steps.enumerated().flatMap { number, lines in
             lines.enumerated().map { $0.offset == 0 ? "  \(number + 1). \($0.element)" : "  \($0.element)" }
@@ -84,24 +83,13 @@ struct Init: AsyncParsableCommand {
         ]
     }
 
-    private var isUsualPath: Bool { target == Init.usualPath }
+    private var isUsualPath: Bool { target == ConfigurationOptions.installedPath }
 
-    private var checkCommand: String { "convosync check --online\(isUsualPath ? "" : " --config \(Init.shellWord(target))")" }
+    private var checkCommand: String { "convosync check --online\(isUsualPath ? "" : " --config \(CommandText.quoted(target))")" }
 
     /// The unit reads the usual path.
     private var startCommand: String {
-        isUsualPath ? "systemctl enable --now convosync" : "convosync run --config \(Init.shellWord(target))"
-    }
-
-    /// A word that a shell takes as it is.
-    private static func shellWord(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            default: "/._-+@:=".utf8.contains(byte)
-            }
-        }
-        return isPlain ? text : "'\(text.replacingOccurrences(of: "'", with: #"'\''"#))'"
+        isUsualPath ? "systemctl enable --now convosync" : "convosync run --config \(CommandText.quoted(target))"
     }
 
     private func json(_ starter: StarterConfiguration) -> JSONValue {

@@ -54,10 +54,10 @@ struct OnlineVerdict {
             return problem(
                 "does not work at the moment: \(said)", hint: "nothing is wrong here; try again later, or look at its status page")
         case (_, 200...299):
-            return problem("does not answer as the API does: \(said)", hint: "something else stands there? Correct \(whereItLeads)")
+            return problem("does not respond as the API does: \(said)", hint: "something else stands there? Correct \(whereItLeads)")
         case (.gone, _):
             return problem("says that this does not exist: \(said)", hint: "the path is wrong? Correct \(whereItLeads)")
-        case (.retry, _): return problem("does not answer properly: \(said)", hint: "try again later")
+        case (.retry, _): return problem("does not respond properly: \(said)", hint: "try again later")
         case (.dead, _):
             return Inspection.Finding(
                 severity: .warning, area: .remote, text: text("does not take the call: \(said)"), hint: "look at \(whereItLeads)")
@@ -66,7 +66,7 @@ struct OnlineVerdict {
 
     private var read: Inspection.Finding {
         if case .refused(let reason) = reading {
-            return problem("answers, but not as the API does: \(reason)", hint: "something else stands there? Correct \(whereItLeads)")
+            return problem("responds, but not as the API does: \(reason)", hint: "something else stands there? Correct \(whereItLeads)")
         }
         return Inspection.Finding(severity: .ok, area: .remote, text: text("accepts the token"))
     }

@@ -19,8 +19,8 @@ enum StatusLine {
     private static func condition(_ remote: RemoteStatus, now: Instant) -> String? {
         if remote.gate.pausedAt != nil { return "paused" }
         if remote.gate.parkedAt != nil { return "parked" }
+        if remote.gate.breakerOpenUntil != nil { return remote.gate.breaker(now: now) == "open" ? "breaker open" : "half-open" }
         if let until = remote.gate.throttledUntil, until > now { return "throttled" }
-        if let until = remote.gate.breakerOpenUntil, until > now { return "breaker open" }
-        return nil
+        return remote.reads.failingSince == nil ? nil : "cannot be read"
     }
 }

@@ -58,7 +58,6 @@ struct EncodedForms: Sendable {
             default: false
             }
         }
-        guard !secret.utf8.allSatisfy(isUnreserved) else { return [] }
         func encoded(_ digits: String, space: String) -> String {
             let digits = Array(digits)
             return secret.utf8.map { byte in
@@ -66,7 +65,13 @@ struct EncodedForms: Sendable {
                 return byte == 0x20 ? space : "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
             }.joined()
         }
-        return ["0123456789ABCDEF", "0123456789abcdef"].flatMap { digits in ["%20", "+"].map { encoded(digits, space: $0) } }
-            .filter { $0.contains("%") || $0.contains("+") }
+        // Byte by byte, as nobody has to, and anybody may.
+        func whole(_ digits: String) -> String {
+            let digits = Array(digits)
+            return secret.utf8.map { "%\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }.joined()
+        }
+        let alphabets = ["0123456789ABCDEF", "0123456789abcdef"]
+        let usual = alphabets.flatMap { digits in ["%20", "+"].map { encoded(digits, space: $0) } }
+        return usual.filter { $0.contains("%") || $0.contains("+") } + alphabets.map(whole)
     }
 }

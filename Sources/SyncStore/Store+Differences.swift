@@ -67,7 +67,7 @@ extension Store {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT s.gone_at, s.discarded_row,
+                    SELECT s.gone_at, s.discarded_row, (SELECT remote_id FROM links WHERE conversation_id = ?1 AND remote = ?2),
                         EXISTS (SELECT 1 FROM change_feed f WHERE f.conversation_id = ?1 AND f.remote IN ('', ?2))
                     FROM (SELECT 1) LEFT JOIN link_state s ON s.conversation_id = ?1 AND s.remote = ?2
                     """),
@@ -77,17 +77,16 @@ extension Store {
             try self.snapshot(db, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
         }
         return LinkPicture(
-            conversationID: id, remoteID: checked?.0.remoteID ?? "", snapshot: snapshot, goneAt: row[0], sharers: sharers,
-            rows: try unfinishedRows(db, id, remote.name), discardedRow: row[1], isUnplanned: row[2])
+            conversationID: id, remoteID: checked?.0.remoteID ?? row[2] ?? id, snapshot: snapshot, goneAt: row[0], sharers: sharers,
+            rows: try unfinishedRows(db, id, remote.name), discardedRow: row[1], isUnplanned: row[3])
     }
 
-    private static func unfinishedRows(_ db: Database, _ id: String, _ remote: String) throws -> [OutboxSummary] {
+    static func unfinishedRows(_ db: Database, _ id: String, _ remote: String) throws -> [OutboxSummary] {
         try Row.fetchAll(
             db.cachedStatement(
                 sql: """
                     SELECT \(OutboxSummary.columns) FROM outbox
                     WHERE conversation_id = ? AND remote = ? AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
-                        AND payload = 'state'
                     ORDER BY id DESC
                     """),
             arguments: [id, remote]

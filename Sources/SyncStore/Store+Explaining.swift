@@ -31,6 +31,8 @@ package struct StoredLink: Sendable {
     package var verdicts: JSONObject
     /// Newest first.
     package var history: [OutboxSummary]
+    /// Its rows that are not over, newest first, however many the history shows.
+    package var unfinished: [OutboxSummary]
 }
 
 /// An outbox row in one line.
@@ -94,7 +96,8 @@ extension Store {
         let id = local.conversation.id
         let link = try checkedLink(db, id, remote)
         var stored = StoredLink(
-            remote: remote.name, link: link?.0, verdicts: [:], history: try history(db, id, remote.name, limit: limit))
+            remote: remote.name, link: link?.0, verdicts: [:], history: try history(db, id, remote.name, limit: limit),
+            unfinished: try unfinishedRows(db, id, remote.name))
         stored.sharers = try sharers(db, of: id, at: remote)
         guard let (link, problem) = link else { return stored }
         let row = try Row.fetchOne(

@@ -48,7 +48,17 @@ extension Store {
                 SELECT boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration, configured_at, seen_at, stopped_at
                 FROM service
                 """)
-        return row.map(StoredService.init)
+        guard var service = row.map(StoredService.init) else { return nil }
+        // A run is a sign of life as well.
+        let run = try String.fetchOne(
+            db,
+            sql: """
+                SELECT coalesce(finished_at, started_at) FROM runs WHERE process_id IN (
+                    SELECT p.id FROM processes p WHERE p.boot_id = ? AND p.pid = ? AND p.started_ticks = ?)
+                ORDER BY id DESC LIMIT 1
+                """, arguments: [service.process.bootID, service.process.pid, service.process.startedTicks])
+        service.seenAt = max(service.seenAt, run ?? "")
+        return service
     }
 
     /// Who holds the database, for an error text; nil where it cannot be told, as with a schema of another version.

@@ -260,6 +260,12 @@ extension Store {
     private static func feed(_ row: Row, now: Instant, _ db: Database) throws {
         if row[2] == PayloadKind.state.rawValue {
             try requestPlanning(db, row[4], row[5], now: now)
+            // It has differed since the row was planned.
+            try db.execute(
+                sql: """
+                    UPDATE change_feed SET since = min(since, (SELECT coalesce(differs_since, created_at) FROM outbox WHERE id = ?))
+                    WHERE conversation_id = ? AND remote = ?
+                    """, arguments: [row[0] as Int64, row[4] as String, row[5] as String])
         } else {
             try db.execute(
                 sql: "DELETE FROM planned_messages WHERE message_id = ? AND remote = ?", arguments: [row[6] as String?, row[5] as String])

@@ -23,7 +23,8 @@ struct Diff: AsyncParsableCommand {
             let names = configuration.soundRemotes.map(\.name) + undecided
             if let remote, !names.contains(remote) {
                 throw ValidationError(
-                    "there is no enabled remote \"\(remote.onOneLine)\"; there are: \(names.sorted().map(\.onOneLine).joined(separator: ", "))")
+                    "there is no enabled remote \"\(remote.onOneLine)\"; there are: \(names.sorted().map(\.onOneLine).joined(separator: ", "))"
+                )
             }
             let (now, isJSON) = (SystemClock.now(), output.json)
             let view = DiffView(isJSON: isJSON, undecided: undecided.filter { remote == nil || $0 == remote })
@@ -87,7 +88,9 @@ actor DiffView {
         switch difference.field {
         case "message": what = "message \(difference.local.stringValue ?? "") has not been taken"
         case "link": what = "object \(difference.local.stringValue ?? "")"
-        default: what = "\(difference.field): here \(short(difference.local)), there \(short(difference.theirs))"
+        default:
+            what =
+                "\(difference.field): here \(short(difference.local)), there \(difference.isTheirsKnown ? short(difference.theirs) : "not known")"
         }
         let reason = difference.reason.rawValue.replacing("_", with: " ")
         return [

@@ -27,7 +27,6 @@ struct Init: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The SQLite file that the application writes.", valueName: "file"), completion: .file())
     var database = "/var/lib/convosync/convosync.db"
 
-
     private var isShown: Bool { path == "-" }
 
     /// Where the file goes, absolute.

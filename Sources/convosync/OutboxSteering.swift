@@ -56,10 +56,9 @@ extension OutboxAction {
     /// Many rows are a decision: people are asked, scripts have to say it.
     private func confirm(_ steps: [SteeringResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
-            guard steps.count + ends > OutboxAction.handful else { return true }
-            let what = "\(counted(steps.count, "row"))\(ends > 0 ? " and adopt the end of \(counted(ends, "conversation"))" : "")"
+            guard steps.count > OutboxAction.handful else { return true }
             Terminal.printError([
-                "convosync: this would \(rawValue) \(what); where nobody can be asked, more than \(OutboxAction.handful) need --yes:",
+                "convosync: this would \(rawValue) \(steps.count) rows; where nobody can be asked, more than \(OutboxAction.handful) need --yes:",
                 "  \(CommandText.repeated(with: "--yes"))", "Nothing was changed; --dry-run shows the rows.",
             ])
             throw ExitCode.wrongUsage

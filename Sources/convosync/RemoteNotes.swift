@@ -19,7 +19,8 @@ struct RemoteNotes {
         guard let parkedAt = remote.gate.parkedAt else { return nil }
         return StatusNote(
             "\(name) has been parked \(view.since(parkedAt.iso8601)), nothing is sent there\(reason(remote.gate.parkReason ?? "refused"))",
-            "correct the token or the URL; a replaced token file is tried at once, and so is: convosync resume \(name)", colour: .red)
+            "convosync check --online says more; correct it, then: convosync resume \(name) (a new token file needs nothing else)",
+            colour: .red)
     }
 
     private var breaker: StatusNote? {

@@ -173,7 +173,9 @@ struct StatusView {
                 StatusNote(
                     "\(counted(status.heldEnds, "conversation")) \(status.heldEnds == 1 ? "is" : "are") said to be over at "
                         + "\(status.heldEndsAt.joined(separator: ", ")); the brake waits until a person has checked",
-                    "convosync explain, then convosync outbox release --held-by brake", colour: .red))
+                    "convosync diff names them; check there, then:",
+                    status.heldEndsAt.map { "convosync outbox release --held-by brake --remote \($0)" }.joined(separator: "; "),
+                    colour: .red))
         }
         return notes
     }

@@ -66,8 +66,10 @@ extension OneShot.Outcome {
 
     var text: String {
         var parts = ["\(counts.delivered) delivered", "\(counts.planned) planned", "\(counts.examined) examined"]
-        if counts.putBack > 0 { parts.append("\(counts.putBack) attempts put back") }
-        if counts.dead > 0 { parts.append("\(counts.dead) need a person (convosync outbox list --state dead)") }
+        if counts.putBack > 0 { parts.append("\(counted(counts.putBack, "attempt")) put back") }
+        if counts.dead > 0 {
+            parts.append("\(counts.dead) \(counts.dead == 1 ? "needs" : "need") a person (convosync outbox list --state dead)")
+        }
         if held > 0 { parts.append("\(held) held") }
         if waiting > 0 { parts.append("\(waiting) waiting\(nextDue.map { ", next at \($0.iso8601)" } ?? "")") }
         if let error { parts.append("stopped by an error: \(error)") }

@@ -58,6 +58,7 @@ import Testing
             )
             #expect(try await scenario.run("outbox", "discard", row).exitCode == 0)
             #expect(try await reasons(scenario) == ["vg c1 refused", "vg c2 held", "vg c3 discarded", "vg c4 retrying"])
+            #expect(try await scenario.run("explain", "--history", "0", "c1").output.contains("is dead: HTTP 422: no"))
             // `status` counts what nothing will put right by itself, `explain` says how to.
             let status = try await scenario.run("status")
             #expect(status.output.contains("1 conversation differs and nothing is due"), "\(status.output)")
@@ -71,6 +72,23 @@ import Testing
             #expect(try await scenario.run("sync").exitCode == 0)
             #expect(try await reasons(scenario) == ["vg c1 refused", "vg c2 held"])
             #expect(try await scenario.run("status", "--json").json["discarded"] == 0)
+        }
+    }
+
+    @Test func `a remote that nobody has set anything at does not differ, and an assignee without a counterpart does`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.write("UPDATE conversations SET assignee_id = NULL")
+            try await scenario.sync()
+            #expect(try await differences(scenario) == [])
+            try await scenario.write(
+                "INSERT INTO assignees VALUES ('agent_sam', 'voicebot', '77'); UPDATE conversations SET assignee_id = 'agent_nobody'")
+            try await scenario.sync()
+            let all = try await differences(scenario)
+            let found = all.filter { $0["reason"] == "unmapped" }
+
+            #expect(!found.isEmpty, "\(all)")
+            #expect(found.allSatisfy { $0["local"] == "agent_nobody" }, "\(found)")
         }
     }
 
@@ -92,6 +110,7 @@ import Testing
             #expect(told.contains("fin c1 message waiting"))
             #expect(told.contains("vg c1 link link_gone"))
             #expect(told.contains("voicebot c2 link link_shared"))
+            #expect(found.first { $0["reason"] == "link_shared" }?["local"]?.string?.isEmpty == false)
             #expect(told.contains("voicebot c3 link link_shared"))
             #expect(!(try await scenario.run("diff").output.contains("a secret")))
         }

@@ -12,6 +12,14 @@ import Testing
         #expect(breaker.state == .open(until: start + .seconds(15)))
     }
 
+    @Test func `a success opens nothing, whatever was before it`() {
+        var breaker = CircuitBreaker(now: start)
+        for _ in 0..<9 { #expect(breaker.finished(failed: true, now: start) == nil) }
+        #expect(breaker.finished(failed: false, now: start) == nil)
+        #expect(breaker.state == .closed)
+        #expect(breaker.finished(failed: true, now: start) == .opened)
+    }
+
     @Test func `below the share it stays closed`() {
         var breaker = CircuitBreaker(now: start)
         for index in 0..<300 { #expect(breaker.finished(failed: index % 3 == 0, now: start) == nil) }

@@ -36,6 +36,23 @@ import Testing
         #expect(reader.nextAt == nil)
     }
 
+    @Test func `who resumes the remote has it read at once, whatever it rested for`() {
+        let reader = Reader()
+        #expect(reader.begins(0))
+        for _ in 0..<5 { reader.failed(0) }
+        #expect(!reader.begins(31))
+        reader.schedule.resumed(now: Self.at(31))
+        #expect(reader.begins(31))
+        reader.held(31, until: 300)
+        #expect(!reader.begins(100))
+        reader.schedule.resumed(now: Self.at(100))
+        #expect(reader.begins(100))
+        // While it is being read, the next time stays where it is.
+        reader.schedule.resumed(now: Self.at(101))
+        reader.ended(102)
+        #expect(!reader.begins(103))
+    }
+
     @Test func `who asks during a look is heard when it ends`() {
         let reader = Reader(nil)
         #expect(reader.begin(0, hasRequests: true) == .requests)

@@ -2,7 +2,7 @@
 ///
 /// | state     | event                                        | next                                  |
 /// |-----------|----------------------------------------------|---------------------------------------|
-/// | closed    | ≥ `minimumSample` ends within the window, ≥ `failureShare` of them failures | open until now + pause |
+/// | closed    | a failure, with ≥ `minimumSample` ends within the window, ≥ `failureShare` of them failures | open until now + pause |
 /// | open      | the pause is over and a call is asked for    | half-open: that one call is let through |
 /// | open      | the pause is ended by hand                   | open, and the pause is over           |
 /// | half-open | the probe is acknowledged or refused properly | closed                               |
@@ -111,7 +111,10 @@ package struct CircuitBreaker: Equatable, Sendable {
             return nil
         case (.closed, let failed?):
             counts.count(failed: failed, now: now)
-            guard counts.ends >= settings.minimumSample, counts.failures * 100 >= counts.ends * settings.failureShare else { return nil }
+            // A remote that has just responded properly is not given up because of what was before.
+            guard failed, counts.ends >= settings.minimumSample, counts.failures * 100 >= counts.ends * settings.failureShare else {
+                return nil
+            }
             return open(now: now)
         }
     }

@@ -25,6 +25,7 @@ package struct PollSettings: Equatable, Sendable {
 /// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after it was begun                  |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
+/// | resumed by a person    | at once                                                | at once                                         |
 ///
 /// So a burst of hooks costs one read at once, some while it goes on, and one after it.
 ///
@@ -140,6 +141,13 @@ package struct PollSchedule: Equatable, Sendable {
         restsUntil = moment
         if present == .list { listAt = moment }
         return finish()
+    }
+
+    /// A person wants the remote called now: no rest because of failures or of a hold goes on.
+    package mutating func resumed(now: Instant) {
+        restsUntil = nil
+        failures = 0
+        if interval != nil, present == nil { listAt = now }
     }
 
     private mutating func finish() -> Bool {

@@ -97,6 +97,9 @@ extension Lane {
             gate.pause(now: now())
         } else if gate.pausedAt != nil || (resumedAt ?? reply.resumedAt) != reply.resumedAt {
             gate.resume()
+            resumptions += 1
+            // What rests because of failures or a hold is read again by the next run.
+            onWork()
             if let until = reply.breakerOpenUntil, until <= now() { gate.endBreakerPause(now: now()) }
         }
         inboundReporter.report(reply.reconciled)

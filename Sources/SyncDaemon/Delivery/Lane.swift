@@ -62,6 +62,8 @@ package actor Lane {
     var mayBeSteered = false
     /// When the remote was last resumed by hand, as the store said it last; the outer nil: it has not been asked yet.
     var resumedAt: String??
+    /// How often a person has resumed the remote.
+    var resumptions = 0
     /// The run that last started the lane, and how many calls are in flight by the run under which they went out.
     var run: Int64 = 0
     var inFlightByRun: [Int64: Int] = [:]

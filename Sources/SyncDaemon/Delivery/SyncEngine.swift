@@ -256,7 +256,9 @@ package actor SyncEngine {
         guard !isStopping else { return }
         for poller in pollers {
             guard let nextAt = await poller.nextAt else { continue }
-            let moment = max(nextAt, parts.now() + .milliseconds(20))
+            // A read that outlives the run is no reason for one run after the other.
+            let rest: Span = await poller.isReading ? .seconds(1) : .milliseconds(20)
+            let moment = max(nextAt, parts.now() + rest)
             summary.nextDue = min(summary.nextDue ?? moment, moment)
         }
     }

@@ -136,7 +136,9 @@ package final class InboundReporter: Sendable {
     /// A remote whose reads failed before the start: its recovery is news, and so is that it fails still.
     func restore(_ remote: String, failures: Int) {
         guard failures > 0 else { return }
-        failing.withLock { $0[remote] = Failing(count: failures) }
+        // A reload makes another reporter: what this process has said it does not say again.
+        let isReported = (tally.counts.remotes[remote]?.failedReads ?? 0) > 0
+        failing.withLock { $0[remote] = Failing(count: failures, isReported: isReported) }
     }
 
     /// Reading ended because the database failed; the remote has nothing to do with it.

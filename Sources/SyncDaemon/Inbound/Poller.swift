@@ -26,6 +26,7 @@ package actor Poller {
     private var schedule: PollSchedule
     private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var lastWaiter = 0
+    private var seenResumptions = 0
 
     init(
         remote: RemoteConfiguration, lane: Lane, store: Store, reporter: InboundReporter,
@@ -46,9 +47,16 @@ package actor Poller {
     /// When something is due to be read by itself.
     package var nextAt: Instant? { schedule.nextAt }
 
+    package var isReading: Bool { schedule.isReading }
+
     /// Begins to read what is due, in the background.
     /// - Returns: whether something was due.
     package func start() async -> Bool {
+        let resumptions = await lane.resumptions
+        if resumptions != seenResumptions {
+            seenResumptions = resumptions
+            schedule.resumed(now: now())
+        }
         let requests = (try? await store.readRequests(of: remote.name, limit: Poller.requestLimit)) ?? []
         let objects = requests.filter { !$0.remoteID.isEmpty }
         let begun = schedule.begin(hasRequests: !objects.isEmpty, asksForList: objects.count < requests.count, now: now())

@@ -37,6 +37,8 @@ package struct Difference: Sendable, Equatable {
     package var local: JSONValue
     /// What the remote was last known to hold; null where that is nothing, or not known.
     package var theirs: JSONValue
+    /// False while the fate of a call is unknown.
+    package var isTheirsKnown = true
     package var reason: Reason
     /// One sentence for people, with the command that helps where there is one.
     package var detail: String

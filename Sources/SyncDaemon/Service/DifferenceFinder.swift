@@ -61,16 +61,23 @@ package struct DifferenceFinder: Sendable {
         }
         if let goneAt = picture.goneAt {
             return whole(
-                .linkGone, "\(remote.name) does not know the object (\(time(goneAt))); write the row in links again to bring it back")
+                .linkGone, "\(remote.name) no longer knows the object (\(time(goneAt))); write the row in links again to bring it back")
         }
         guard let snapshot = picture.snapshot else { return [] }
         if let problem = snapshot.linkProblem { return whole(.refused, problem.reason) }
         let fields = remote.kind.adapter(remote.profile).explain(snapshot)
-        return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.map { field in
+        return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.compactMap { field in
+            // An assignee without a counterpart is shown as it is here.
+            let assignee = field.isUnmapped && field.decision == "omitted" ? snapshot.conversation.assigneeID.map(JSONValue.string) : nil
+            let local = assignee ?? field.wanted ?? .null
+            let isInDoubt = field.decision == "in_doubt"
+            let theirs = isInDoubt ? .null : field.record.held.value ?? .null
+            // Nothing here and nothing there is no difference, whoever decided what.
+            guard isInDoubt || local != theirs else { return nil }
             let (reason, detail, row) = cause(field, picture, setting)
             return Difference(
-                conversationID: picture.conversationID, remote: remote.name, field: field.name, local: field.wanted ?? .null,
-                theirs: field.record.held.value ?? .null, reason: reason, detail: detail, outboxID: row)
+                conversationID: picture.conversationID, remote: remote.name, field: field.name, local: local, theirs: theirs,
+                isTheirsKnown: !isInDoubt, reason: reason, detail: detail, outboxID: row)
         }
     }
 
@@ -80,11 +87,13 @@ package struct DifferenceFinder: Sendable {
         _ field: FieldExplanation, _ picture: LinkPicture, _ setting: Setting
     ) -> (Difference.Reason, String, row: Int64?) {
         if field.isUnmapped { return (.unmapped, field.rule, nil) }
+        if field.isBraked { return (.held, field.rule, nil) }
         // A row that carries the field; one that could not be built carries none, and stands for all.
         let row = picture.rows.first { $0.fields.map { $0.isEmpty || $0.contains(field.name) } ?? false }
         switch field.decision {
         case "refused":
             let refused = row.flatMap { $0.state == .dead ? $0.id : nil }
+            if refused == nil, let row = picture.discardedRow { return discarded(row) }
             return (.refused, field.rule + (refused.map { "; `convosync outbox retry \($0)`" } ?? ""), refused)
         case "omitted": return (.omitted, field.rule, nil)
         case "left", "not_ours", "taken_off", "held_back": return (.left, field.rule, nil)
@@ -98,20 +107,24 @@ package struct DifferenceFinder: Sendable {
             let (reason, detail) = unplanned(setting)
             return (reason, detail, nil)
         }
-        if let row = picture.discardedRow {
-            return (.discarded, "row \(row) was discarded; `convosync outbox retry \(row)` sends what is wanted now", row)
-        }
+        if let row = picture.discardedRow { return discarded(row) }
         return (.unexplained, "\(field.rule); nothing waits because of it", nil)
+    }
+
+    private func discarded(_ row: Int64) -> (Difference.Reason, String, row: Int64?) {
+        (.discarded, "row \(row) was discarded; `convosync outbox retry \(row)` sends what is wanted now", row)
     }
 
     private func cause(_ row: OutboxSummary, _ setting: Setting) -> (Difference.Reason, String) {
         let error = row.lastError.map { ": \($0)" } ?? ""
         switch row.state {
-        case .sending: return (.sending, "row \(row.id) is on its way")
+        case .sending: return (.sending, "row \(row.id) was sent, and no outcome is recorded yet")
         case .held: return (.held, "row \(row.id) is held\(error); `convosync outbox release \(row.id)`")
         case .dead: return (.refused, "row \(row.id) is dead\(error); `convosync outbox retry \(row.id)`")
         case .uncertain:
-            return (.uncertain, "row \(row.id) may have arrived\(error); `convosync outbox retry \(row.id) --accept-duplicate`, or discard it")
+            return (
+                .uncertain, "row \(row.id) may have arrived\(error); `convosync outbox retry \(row.id) --accept-duplicate`, or discard it"
+            )
         case .pending, .delivered, .superseded, .discarded: return pending(row, setting, error)
         }
     }

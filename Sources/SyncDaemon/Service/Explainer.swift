@@ -85,9 +85,9 @@ package struct Explainer: Sendable {
         }
         guard link.link != nil else { return "takes no part: no row in links names \(remote.name)" }
         if let goneAt = link.goneAt { return "gone (\(time(goneAt))): write the row in links again to bring it back" }
-        let waiting = link.history.filter { $0.state == .pending || $0.state == .sending || $0.state == .held }
+        let waiting = link.unfinished.filter { $0.state == .pending || $0.state == .sending || $0.state == .held }
         guard let row = waiting.last else {
-            if let row = link.history.first, row.state == .dead || row.state == .uncertain {
+            if let row = link.unfinished.first {
                 return "row \(row.id) is \(row.state.rawValue): \(row.lastError ?? "no reason known"); `convosync outbox show \(row.id)`"
             }
             if stored.isWaitingForPlan { return "a change waits for the next run" }
@@ -98,7 +98,7 @@ package struct Explainer: Sendable {
         }
         let error = row.lastError ?? "no reason known"
         if row.state == .held { return "row \(row.id) is held: \(error); `convosync outbox release \(row.id)`" }
-        if row.state == .sending { return "row \(row.id) is on its way" }
+        if row.state == .sending { return "row \(row.id) was sent, and no outcome is recorded yet" }
         return pending(row, remote.name, gate, now: now)
     }
 

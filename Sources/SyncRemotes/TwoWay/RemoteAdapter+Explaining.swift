@@ -11,6 +11,8 @@ package struct FieldExplanation: Equatable, Sendable {
     package var rule: String
     /// Whether a value that differs has no counterpart: a status without a meaning, a user or an assignee that the id map does not know.
     package var isUnmapped = false
+    /// Whether the brake keeps an end from being adopted.
+    package var isBraked = false
 }
 
 extension RemoteAdapter {
@@ -28,9 +30,11 @@ extension RemoteAdapter {
             let wanted = projection.fields[name]
             let (word, rule) = explanation(
                 of: name, role, record[name], wanted, decision, omission: omissions[name], snapshot)
-            let isUnknown = decision.findings.contains { $0.attribute == role.attribute && $0.kind == .notUnderstood }
-            let isUnmapped = word == "left" && isUnknown || word == "omitted" && role == .user
-            return FieldExplanation(name: name, record: record[name], wanted: wanted, decision: word, rule: rule, isUnmapped: isUnmapped)
+            let findings = decision.findings.filter { $0.attribute == role.attribute }.map(\.kind)
+            return FieldExplanation(
+                name: name, record: record[name], wanted: wanted, decision: word, rule: rule,
+                isUnmapped: word == "left" && findings.contains(.notUnderstood) || word == "omitted" && role == .user,
+                isBraked: word == "left" && findings.contains(.braked))
         }
     }
 
@@ -74,7 +78,9 @@ extension RemoteAdapter {
     private func left(_ finding: TwoWayDecision.Finding.Kind, _ record: FieldRecord, _ role: TwoWayRules.Role) -> String {
         let held = record.held.value?.text ?? "nothing"
         switch finding {
-        case .braked: return "held by the brake: too many conversations are said to be over; `convosync outbox release --held-by brake`"
+        case .braked:
+            return
+                "held by the brake: too many conversations are said to be over; `convosync outbox release --held-by brake --remote \(profile.name)`"
         case .notAdopted: return "\(held) is not adopted: remotes.\(profile.name).adopt does not name it"
         case .notCompared: return "\(held): the AI has it, whoever is named"
         case .leftToTheRemote: return "left to \(profile.name): \(held) is later than the change here"

@@ -20,6 +20,11 @@ enum DisplayedTime {
         return "for \(span(max((now - instant).milliseconds / 1000, 0)))"
     }
 
+    /// Until when something lasts: `for 14 s` for people, `until 2026-…` for programs.
+    static func until(_ moment: Instant, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
+        relative ? "for \(span(max((moment - now).milliseconds / 1000, 0)))" : "until \(moment.iso8601)"
+    }
+
     /// One unit is enough to judge by: `12 s`, `4 min`, `3 h`, `9 d`.
     private static func span(_ seconds: Int64) -> String {
         switch seconds {

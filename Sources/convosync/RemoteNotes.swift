@@ -26,14 +26,14 @@ struct RemoteNotes {
     private var breaker: StatusNote? {
         guard let until = remote.gate.breakerOpenUntil else { return nil }
         let isOpen = remote.gate.breaker(now: view.now) == "open"
-        let state = isOpen ? "is left alone until \(view.time(until.iso8601))" : "is being tried with single calls"
+        let state = isOpen ? "is left alone \(view.until(until))" : "is being tried with single calls"
         return StatusNote("\(name) fails most calls and \(state)\(reason(remote.presentError))", colour: .red)
     }
 
     private var throttle: StatusNote? {
         guard let until = view.throttle(remote) else { return nil }
         return StatusNote(
-            "\(name) throttles: no call until \(view.time(until.iso8601))", "nothing to do; lower remotes.\(name).rate if it comes often",
+            "\(name) throttles: no call \(view.until(until))", "nothing to do; lower remotes.\(name).rate if it comes often",
             colour: .yellow)
     }
 

@@ -62,6 +62,8 @@ struct StatusView {
 
     func since(_ moment: String) -> String { DisplayedTime.since(moment, now: now) }
 
+    func until(_ moment: Instant) -> String { DisplayedTime.until(moment, now: now) }
+
     func time(_ moment: String) -> String { DisplayedTime.text(moment, now: now) }
 
     // MARK: The tables
@@ -117,8 +119,8 @@ struct StatusView {
         if remote.gate.breakerOpenUntil != nil { return (remote.gate.breaker(now: now) == "open" ? "breaker open" : "half-open", .red) }
         if throttle(remote) != nil { return ("throttled", .yellow) }
         if remote.dead + remote.uncertain > 0 { return ("needs a person", .red) }
-        if remote.reads.failingSince != nil { return ("reads fail", .yellow) }
         if remote.retrying > 0 { return ("retrying", .yellow) }
+        if remote.reads.failingSince != nil { return ("reads fail", .yellow) }
         if remote.held > 0 || status.heldEndsAt.contains(remote.name) { return ("held", .yellow) }
         // Nobody sends it but a `sync` by hand.
         if service == nil, remote.oldestPendingAt != nil { return ("waiting", .yellow) }

@@ -79,6 +79,10 @@ import Testing
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE conversations SET assignee_id = NULL")
+            // Nothing has been sent yet, and what is nothing here and there is no difference all the same.
+            let before = try await differences(scenario)
+            #expect(before.contains { $0["field"] == "status" })
+            #expect(before.allSatisfy { $0["local"] != $0["theirs"] }, "\(before)")
             try await scenario.sync()
             #expect(try await differences(scenario) == [])
             try await scenario.write(

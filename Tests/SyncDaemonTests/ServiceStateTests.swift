@@ -1,3 +1,4 @@
+import Foundation
 import SyncCore
 import SyncStore
 import Testing
@@ -22,6 +23,28 @@ import Testing
         #expect(state(true)?.isRunning == false)
         #expect(state(false, isStopped: true)?.isRunning == false, "the number may belong to another process by now")
         #expect(ServiceState(nil, now: start) == nil)
+    }
+
+    @Test func `a process that has ended and that nobody has waited for is gone`() throws {
+        var pid: pid_t = 0
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
+        defer { for argument in arguments { free(argument) } }
+        try #require(posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, nil) == 0)
+        func field(_ number: Int) throws -> String {
+            let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            let fields = stat.drop { $0 != ")" }.split(separator: " ")
+            return String(try #require(fields.dropFirst(number - 2).first))
+        }
+        var process = ProcessIdentity.current()
+        (process.pid, process.startedTicks) = (Int64(pid), try #require(Int64(try field(22))))
+        #expect(!ProcessIdentity.isGone(process))
+        kill(pid, SIGKILL)
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try field(3) != "Z", ContinuousClock.now < deadline { usleep(1000) }
+        #expect(ProcessIdentity.isGone(process))
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+        #expect(ProcessIdentity.isGone(process))
     }
 
     @Test func `a process that is there and gives no sign of life is silent`() {

@@ -45,24 +45,22 @@ struct RemoteNotes {
     }
 
     private var dead: StatusNote? {
-        guard remote.dead > 0 else { return nil }
-        return StatusNote(
-            "\(name) has \(remote.dead) dead: refused or given up, not sent again by \(remote.dead == 1 ? "itself" : "themselves")",
-            "convosync outbox list --remote \(name) --state dead", colour: .red)
+        rows(remote.dead, .dead, ": refused or given up, not sent again by \(remote.dead == 1 ? "itself" : "themselves")", .red)
     }
 
     private var uncertain: StatusNote? {
-        guard remote.uncertain > 0 else { return nil }
-        return StatusNote(
-            "\(name) has \(remote.uncertain) uncertain: sent, and nobody knows whether \(remote.uncertain == 1 ? "it" : "they") arrived",
-            "convosync outbox list --remote \(name) --state uncertain", colour: .red)
+        rows(remote.uncertain, .uncertain, ": sent, and nobody knows whether \(remote.uncertain == 1 ? "it" : "they") arrived", .red)
     }
 
     private var held: StatusNote? {
-        guard remote.held > 0 else { return nil }
+        rows(remote.held, .held, " until a person lets \(remote.held == 1 ? "it" : "them") go", .yellow)
+    }
+
+    private func rows(_ count: Int, _ state: OutboxState, _ meaning: String, _ colour: Terminal.Colour) -> StatusNote? {
+        guard count > 0 else { return nil }
         return StatusNote(
-            "\(name) has \(remote.held) held until a person lets \(remote.held == 1 ? "it" : "them") go",
-            "convosync outbox list --remote \(name) --state held", colour: .yellow)
+            "\(name) has \(count) \(state.rawValue)\(meaning)", "convosync outbox list --remote \(name) --state \(state.rawValue)",
+            colour: colour)
     }
 
     private var reads: StatusNote? {

@@ -147,7 +147,7 @@ struct ConnectionMachine {
     }
 }
 
-extension Span {
+extension Duration {
     var timeAmount: TimeAmount { .milliseconds(milliseconds) }
 }
 

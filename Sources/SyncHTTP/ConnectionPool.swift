@@ -27,9 +27,9 @@ struct ConnectionPool {
     struct Limits: Equatable, Sendable {
         var connections: Int
         /// Shorter than the keep-alive of common servers: a connection that both sides give up at once costs a repetition.
-        var longestIdle = Span.seconds(20)
+        var longestIdle = Duration.seconds(20)
         /// No new call begins on a connection that is older, so that a host name that moves is followed.
-        var longestAge = Span.minutes(3)
+        var longestAge = Duration.minutes(3)
 
         init(connections: Int) {
             self.connections = connections

@@ -79,7 +79,7 @@ package struct ExchangeRequest: Sendable {
     package var claim: Int
     /// How many of them may be rows that have failed before; nil for as many as there are.
     package var retries: Int?
-    package var leaseDuration: Span
+    package var leaseDuration: Duration
     /// The gate as it should be stored; nil when nothing about it changed.
     package var gate: RemoteGate.Stored?
     /// What is concluded about objects that seemed to be missing, in this order, after the outcomes are recorded.
@@ -88,7 +88,7 @@ package struct ExchangeRequest: Sendable {
     package var asksForDue: Bool
 
     package init(
-        remote: String, finished: [FinishedCall], claim: Int, retries: Int? = nil, leaseDuration: Span, gate: RemoteGate.Stored?,
+        remote: String, finished: [FinishedCall], claim: Int, retries: Int? = nil, leaseDuration: Duration, gate: RemoteGate.Stored?,
         absences: [AbsenceRecord] = [], asksForDue: Bool = false
     ) {
         self.remote = remote

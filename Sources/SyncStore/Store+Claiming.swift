@@ -3,7 +3,7 @@ import SyncCore
 
 extension Store {
     /// A row younger than this is sent although a newer state waits to be planned already.
-    private static let freshness = Span.seconds(2)
+    private static let freshness = Duration.seconds(2)
 
     static func claim(
         _ request: ExchangeRequest, at remote: RemoteParticipation?, lease: Int64, now: Instant, into reply: inout ExchangeReply,

@@ -8,7 +8,7 @@ import SyncCore
 /// `finish` (``Brake``). From then on they stay what the remote is known to hold, and wait (`link_state.braked_at`).
 extension Store {
     /// Ends of so long ago do not count any more.
-    static let endsWindow = Span.minutes(10)
+    static let endsWindow = Duration.minutes(10)
 
     /// Decides again without the end where it would be one too many.
     static func braking(

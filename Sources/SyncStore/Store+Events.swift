@@ -42,7 +42,7 @@ package struct DroppedEvents: Equatable, Sendable {
 /// How long, and how many, events are kept whose conversation does not exist here: it may be written a moment later. They hold what Fin
 /// wrote to people, perhaps of conversations that are none of ours.
 package struct WaitingLimits: Equatable, Sendable {
-    package var age = Span.hours(24)
+    package var age = Duration.hours(24)
     package var count = 10_000
 
     package init() {}

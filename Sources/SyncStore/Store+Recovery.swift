@@ -113,7 +113,7 @@ extension Store {
     /// that keep a mark (`outbox.behind`) although nothing stands before them.
     ///
     /// What there is to repair is found without the write lock: with many waiting rows that takes a while.
-    package func repair(now: Instant, farthestDue: Span) async throws(StoreError) {
+    package func repair(now: Instant, farthestDue: Duration) async throws(StoreError) {
         let farthest = (now + farthestDue).iso8601
         let (late, waiting) = try await read { db in (try Store.lateRows(db, after: farthest), try Store.forgottenRows(db)) }
         try await updateRows(late, "due_at = ?2, updated_at = ?2", now: now)

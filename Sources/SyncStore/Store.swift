@@ -25,7 +25,7 @@ package final class Store: Sendable {
     }
 
     /// How long a statement waits for the application's write lock before it gives up.
-    package static let busyTimeout = Span.seconds(5)
+    package static let busyTimeout = Duration.seconds(5)
 
     /// What the WAL keeps of its size, in bytes; SQLite checkpoints it after every 4 MiB of commits.
     private static let walSizeLimit = 16 * 1024 * 1024

@@ -52,7 +52,7 @@ struct FilterOptions: ParsableArguments {
             return state
         }
         if let since {
-            let age = Span(since).map { SystemClock.now() - $0 }
+            let age = Duration(notation: since).map { SystemClock.now() - $0 }
             guard let moment = Instant(iso8601: since) ?? age else {
                 throw ValidationError(
                     "--since takes a timestamp such as 2026-01-31T09:30:00Z or an age such as 2h, not \"\(since.onOneLine)\"")

@@ -13,7 +13,7 @@ struct StartReport {
     let descriptor: Int32
 
     /// How long a log that nobody reads is waited for.
-    private static let patience = Span.seconds(1)
+    private static let patience = Duration.seconds(1)
 
     /// - Parameter log: nil as long as there is none.
     func reporting<Value>(

@@ -32,7 +32,7 @@ struct Sync: AsyncParsableCommand {
             let log = EventLog(configuration.log, descriptor: descriptor)
             // A reader of the log that goes away is not a reason to leave calls half done.
             signal(SIGPIPE, SIG_IGN)
-            let span = drain.map { Span(milliseconds: Int64($0 * 1000)) }
+            let span = drain.map { Duration.milliseconds(Int64($0 * 1000)) }
             // People who page through the lines take their time.
             let patience = configuration.schedule.shutdownTimeout
             do {

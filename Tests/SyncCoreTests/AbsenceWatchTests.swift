@@ -6,7 +6,7 @@ import Testing
 @Suite struct AbsenceWatchTests {
     private let start = Instant(milliseconds: 1_700_000_000_000)
 
-    private func missing(_ watch: inout AbsenceWatch, _ object: String, back: Bool = false, isParked: Bool = false, after: Span = .zero)
+    private func missing(_ watch: inout AbsenceWatch, _ object: String, back: Bool = false, isParked: Bool = false, after: Duration = .zero)
         -> AbsenceWatch.Decision
     {
         watch.missing(object, missingSince: back ? start - .seconds(5) : nil, isParked: isParked, now: start + after)
@@ -49,7 +49,7 @@ import Testing
 
     @Test func `an acknowledgement shows for ten seconds that the URL is right`() {
         for (after, decision) in [
-            (Span.seconds(9), AbsenceWatch.Decision.accept(isSuspect: true)), (.seconds(10), .wait(startsRead: true)),
+            (Duration.seconds(9), AbsenceWatch.Decision.accept(isSuspect: true)), (.seconds(10), .wait(startsRead: true)),
         ] {
             var watch = AbsenceWatch(canRead: true)
             _ = watch.acknowledged(now: start)
@@ -176,7 +176,7 @@ import Testing
         var lost: [Int] { rows.indices.filter { there[$0] && rows[$0] == .gone } }
 
         mutating func step(using random: inout SeededGenerator) {
-            now = now + .milliseconds(.random(in: 1...5000, using: &random))
+            now = now + .milliseconds(Int64.random(in: 1...5000, using: &random))
             let isUp = gatewayFails == 0
             if gatewayFails > 0 { gatewayFails -= 1 }
             if watch.isReading, Bool.random(using: &random) {

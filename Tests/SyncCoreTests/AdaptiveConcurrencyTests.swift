@@ -107,11 +107,11 @@ import Testing
         var now = start
         var lowered = 0
         for step in 0..<20_000 {
-            now = now + .milliseconds(.random(in: -5000...6000, using: &random))
+            now = now + .milliseconds(Int64.random(in: -5000...6000, using: &random))
             let before = adaptive.limit
             adaptive.started(inFlight: .random(in: 1...6, using: &random))
             let sign: AdaptiveConcurrency.Sign = [.well, .well, .well, .overloaded, .nothing].randomElement(using: &random) ?? .well
-            adaptive.finished(sign, startedAt: now - .milliseconds(.random(in: -100...5000, using: &random)), now: now)
+            adaptive.finished(sign, startedAt: now - .milliseconds(Int64.random(in: -100...5000, using: &random)), now: now)
             #expect((1...6).contains(adaptive.limit), "seed \(seed), step \(step)")
             #expect(adaptive.limit == before || adaptive.limit == before + 1 || adaptive.limit == max(before / 2, 1), "seed \(seed)")
             lowered += adaptive.limit < before ? 1 : 0

@@ -122,12 +122,12 @@ import Testing
     @Test(arguments: [UInt64(61), 62, 63])
     func `it counts what ended within the window, to a tenth of it`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let length = Span.seconds(60)
+        let length = Duration.seconds(60)
         var window = OutcomeWindow(length: length, now: start)
         var all: [(at: Instant, failed: Bool)] = []
         var now = start
         for step in 0..<5000 {
-            now = now + .milliseconds(.random(in: 0...(step % 100 == 0 ? 70_000 : 900), using: &random))
+            now = now + .milliseconds(Int64.random(in: 0...(step % 100 == 0 ? 70_000 : 900), using: &random))
             let failed = Bool.random(using: &random)
             window.count(failed: failed, now: now)
             all.append((now, failed))

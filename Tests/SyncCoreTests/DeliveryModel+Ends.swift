@@ -4,7 +4,7 @@ import SyncCore
 /// How calls end in the model.
 extension DeliveryModel {
     mutating func randomOutcome() -> DeliveryOutcome {
-        let later = now + .milliseconds(.random(in: -1000...40_000, using: &random))
+        let later = now + .milliseconds(Int64.random(in: -1000...40_000, using: &random))
         if Int.random(in: 0..<100, using: &random) < failureShare {
             guard Bool.random(using: &random) else { return DeliveryOutcome(.retry, fate: .unknown, error: "timeout") }
             return DeliveryOutcome(.retry, error: "HTTP 500", notBefore: Bool.random(using: &random) ? later : nil)

@@ -20,7 +20,7 @@ struct DeliveryModel {
         var credential: Int
     }
 
-    static let timeout = Span.seconds(10)
+    static let timeout = Duration.seconds(10)
     let policy = RetryPolicy(base: .milliseconds(200), cap: .seconds(1), maximumAttempts: 6, maximumAge: .minutes(10))
     let settings: RemoteGate.Settings
     /// In percent of calls.
@@ -37,7 +37,7 @@ struct DeliveryModel {
     var calls: [Call] = []
     var step = 0
     /// Time as it passes. The wall clock is that and an offset, which people and NTP change.
-    var elapsed = Span.zero
+    var elapsed = Duration.zero
     var offset = Instant(milliseconds: 1_700_000_000_000)
     var now: Instant { offset + elapsed }
 
@@ -45,7 +45,7 @@ struct DeliveryModel {
     var credential = 0
     var isPaused = false
     /// Until when the remote has asked for patience, in time as it passes; steps forward shorten it, steps back do not count.
-    var patience = Span.zero
+    var patience = Duration.zero
     var firstTries = 0
     var failedRetries = 0
     /// What the budget may have gained by time passing, by steps forward and by restarts.
@@ -65,10 +65,11 @@ struct DeliveryModel {
             breaker: .init(
                 minimumSample: Bool.random(using: &random) ? .random(in: 2...10, using: &random) : .max,
                 failureShare: .random(in: 30...100, using: &random),
-                window: .seconds(.random(in: 1...60, using: &random)), pause: .milliseconds(.random(in: 100...5000, using: &random)),
+                window: .seconds(Int64.random(in: 1...60, using: &random)),
+                pause: .milliseconds(Int64.random(in: 100...5000, using: &random)),
                 longestPause: .seconds(30)),
             retryBudget: .init(percent: .random(in: 0...20, using: &random), minimumPerSecond: .random(in: 1...3, using: &random)),
-            probeInterval: .seconds(.random(in: 10...60, using: &random)))
+            probeInterval: .seconds(Int64.random(in: 10...60, using: &random)))
         gate = RemoteGate(settings, now: offset)
     }
 
@@ -83,12 +84,12 @@ struct DeliveryModel {
 
     mutating func takeStep() {
         step += 1
-        pass(.milliseconds(.random(in: 0...pace, using: &random)))
+        pass(.milliseconds(Int64.random(in: 0...pace, using: &random)))
         switch Int.random(in: 0..<1000, using: &random) {
         case 0..<350: tryCall()
         case 350..<700: endCall(randomOutcome())
         case 700..<900: addRow()
-        case 900..<915: setClock(by: .milliseconds(.random(in: -60 * pace...60 * pace, using: &random)))
+        case 900..<915: setClock(by: .milliseconds(Int64.random(in: -60 * pace...60 * pace, using: &random)))
         case 915..<918: setClock(by: .minutes(.random(in: -3000...3000, using: &random)))
         case 918..<920: setPaused(true)
         case 920..<928: setPaused(false)
@@ -98,7 +99,7 @@ struct DeliveryModel {
         case 958 where Bool.random(using: &random): crash()
         case 958..<985: tryCall()
         case 985..<992: pass(max((gate.opensAt(now: now) ?? now) - now, .zero))
-        default: pass(.milliseconds(.random(in: 0...100 * pace, using: &random)))
+        default: pass(.milliseconds(Int64.random(in: 0...100 * pace, using: &random)))
         }
         expect(gate.inFlight == calls.count, "the gate counts \(gate.inFlight) calls, \(calls.count) are out")
         expect(calls.count <= settings.concurrency, "\(calls.count) calls are out, \(settings.concurrency) may be")
@@ -107,18 +108,18 @@ struct DeliveryModel {
         expect((opensAt == nil) == isPaused, "a gate that is not paused has a moment at which it opens")
     }
 
-    mutating func pass(_ span: Span) {
+    mutating func pass(_ span: Duration) {
         elapsed = elapsed + span
         budgetSeconds += span.seconds
     }
 
     /// A step back gains nothing and costs nothing; a step forward is time to everybody who reads the clock.
-    mutating func setClock(by span: Span) {
+    mutating func setClock(by span: Duration) {
         offset = offset + span
         // What lies too far ahead for any pause is put right, as `Store.repair` does.
         for index in rows.indices where rows[index].row.dueAt > now + .minutes(1) { rows[index].row.dueAt = now }
         if span > .zero {
-            patience = Span(milliseconds: patience.milliseconds - span.milliseconds)
+            patience = Duration.milliseconds(patience.milliseconds - span.milliseconds)
             budgetSeconds += min(span.seconds, 10)
             noted("clock forward")
         } else {
@@ -192,10 +193,10 @@ struct DeliveryModel {
             expect(!before.isProbing || calls.count == 1, "\(calls.count) calls are out, one to find out was wanted")
         case .wait(let until), .noRetry(let until):
             expect(until > now, "waiting for the past")
-            expect(until - now <= .days(1), "waiting for \(until - now)")
+            expect(until - now <= .days(1), "waiting for \((until - now).notation)")
             if case .noRetry = admission {
                 expect(isRetry, "a first try waits for the retry budget")
-                expect(until - now <= .seconds(1), "a retry waits for \(until - now)")
+                expect(until - now <= .seconds(1), "a retry waits for \((until - now).notation)")
                 noted("no retry")
             }
         case .full: expect(!calls.isEmpty, "nothing is out, and nothing may go out")
@@ -209,7 +210,7 @@ struct DeliveryModel {
             if let sent = row.firstDoubtfulSend {
                 expect(
                     now >= sent && now + DeliveryModel.timeout < sent + OutboxRow.messageWindow,
-                    "a message is repeated \(now - sent) after a send that may have arrived")
+                    "a message is repeated \((now - sent).notation) after a send that may have arrived")
                 noted("repeated in its window")
             }
         }

@@ -4,7 +4,7 @@ import Testing
 
 /// When the database is asked for commits of others.
 @Suite struct LookScheduleTests {
-    private func milliseconds(_ span: Span?) -> Int64? { span?.milliseconds }
+    private func milliseconds(_ span: Duration?) -> Int64? { span?.milliseconds }
 
     @Test func `a write begins a series of looks with growing gaps, which ends with one every second`() {
         let looks = Held(LookSchedule())

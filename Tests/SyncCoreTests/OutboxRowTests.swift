@@ -5,7 +5,7 @@ import Testing
 @Suite struct OutboxRowTests {
     private let start = Instant(milliseconds: 1_700_000_000_000)
     private let policy = RetryPolicy(base: .seconds(2), cap: .minutes(1), maximumAttempts: 3, maximumAge: .hours(1))
-    private let timeout = Span.seconds(30)
+    private let timeout = Duration.seconds(30)
 
     private func sending(
         _ payload: PayloadKind = .state, attempts: Int = 0, countedSince: Instant? = nil, inDoubtSince: Instant? = nil
@@ -14,7 +14,7 @@ import Testing
             payload: payload, state: .sending, attempts: attempts, dueAt: start, countedSince: countedSince, inDoubtSince: inDoubtSince)
     }
 
-    private func finish(_ row: inout OutboxRow, _ outcome: DeliveryOutcome, after: Span = .zero, seed: UInt64 = 1) -> String? {
+    private func finish(_ row: inout OutboxRow, _ outcome: DeliveryOutcome, after: Duration = .zero, seed: UInt64 = 1) -> String? {
         var random = SeededGenerator(seed: seed)
         return row.finish(outcome, startedAt: start + after, now: start + after, policy: policy, timeout: timeout, using: &random)
     }
@@ -182,7 +182,7 @@ import Testing
             var now = start
             var counted = 0
             while !row.state.isFinished {
-                now = max(now + Span(milliseconds: .random(in: 0...60_000, using: &random)), row.dueAt)
+                now = max(now + Duration.milliseconds(Int64.random(in: 0...60_000, using: &random)), row.dueAt)
                 guard row.mayBeSent(now: now, timeout: timeout) else {
                     row.state = .sending
                     row.expire()
@@ -192,7 +192,7 @@ import Testing
                 let outcome = OutcomeClass.allCases.randomElement(using: &random) ?? .retry
                 let fate: CallFate = outcome == .retry && Bool.random(using: &random) ? .unknown : .notApplied
                 if ![.throttled, .park, .interrupted].contains(outcome) { counted += 1 }
-                let ended = now + Span(milliseconds: .random(in: 0...30_000, using: &random))
+                let ended = now + Duration.milliseconds(Int64.random(in: 0...30_000, using: &random))
                 _ = row.finish(
                     DeliveryOutcome(outcome, fate: fate), startedAt: now, now: ended, policy: policy, timeout: timeout, using: &random)
                 now = ended

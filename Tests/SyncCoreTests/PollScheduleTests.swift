@@ -10,7 +10,7 @@ import Testing
     /// The machine with its answers as values: an event inside of an expectation would change a copy.
     private final class Reader {
         var schedule: PollSchedule
-        init(_ interval: Span? = .seconds(30), startingAt seconds: Int64 = 0) {
+        init(_ interval: Duration? = .seconds(30), startingAt seconds: Int64 = 0) {
             schedule = PollSchedule(interval: interval, now: PollScheduleTests.at(seconds))
         }
         func begin(_ seconds: Int64, hasRequests: Bool = false, asksForList: Bool = false) -> PollSchedule.Look? {
@@ -194,8 +194,8 @@ import Testing
         #expect(reader.nextAt == 38)
     }
 
-    @Test(arguments: [Span.seconds(1), .seconds(30), .minutes(10), nil])
-    func `a gate that is closed for a day is asked again in minutes, not at once`(interval: Span?) {
+    @Test(arguments: [Duration.seconds(1), .seconds(30), .minutes(10), nil])
+    func `a gate that is closed for a day is asked again in minutes, not at once`(interval: Duration?) {
         let reader = Reader(interval)
         #expect(reader.begin(0, hasRequests: true) != nil)
         reader.held(0, until: 86_400)

@@ -4,10 +4,10 @@ import Testing
 /// What is a lack of progress, and what only looks like one.
 @Suite struct ProgressWatchTests {
     private static let start = Instant(milliseconds: 1_000_000_000)
-    private static let limit = Span.seconds(30)
+    private static let limit = Duration.seconds(30)
 
     /// The verdict after a look that found this, some time later.
-    private func verdict(_ look: ProgressWatch.Look, after span: Span) -> ProgressWatch.Verdict {
+    private func verdict(_ look: ProgressWatch.Look, after span: Duration) -> ProgressWatch.Verdict {
         var watch = ProgressWatch(limit: Self.limit)
         watch.partsAsked(now: Self.start)
         watch.partsAnswered(look, now: Self.start)
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func `an alarm that did not ring, a commit and a run that do not end`() {
-        let late = Span.seconds(31)
+        let late = Duration.seconds(31)
         #expect(verdict(.init(alarmAt: Self.start), after: late) == .stuck(reason: "the scheduler's timer did not fire"))
         #expect(verdict(.init(commitAnsweredAt: Self.start), after: late) == .stuck(reason: "a commit does not end"))
         #expect(verdict(.init(runStepAt: Self.start), after: late) == .stuck(reason: "a run makes no progress"))

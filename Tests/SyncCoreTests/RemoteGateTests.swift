@@ -240,7 +240,7 @@ import Testing
         var now = start
         var inFlight = 0
         for step in 0..<20_000 {
-            now = now + Span(milliseconds: .random(in: -200...400, using: &random))
+            now = now + Duration.milliseconds(Int64.random(in: -200...400, using: &random))
             if Bool.random(using: &random) {
                 if case .admitted = gate.admit(now: now).0 { inFlight += 1 }
             } else if inFlight > 0 {
@@ -272,9 +272,9 @@ import Testing
 
 @Suite struct RateLimitTests {
     @Test(arguments: [
-        ("10/s", 10, Span.seconds(1)), ("600/min", 600, .minutes(1)), ("600/m", 600, .minutes(1)), ("1500/h", 1500, .hours(1)),
+        ("10/s", 10, Duration.seconds(1)), ("600/min", 600, .minutes(1)), ("600/m", 600, .minutes(1)), ("1500/h", 1500, .hours(1)),
     ])
-    func `a rate is calls per period`(text: String, calls: Int, period: Span) {
+    func `a rate is calls per period`(text: String, calls: Int, period: Duration) {
         #expect(RateLimit(text) == RateLimit(calls: calls, period: period))
     }
 
@@ -303,8 +303,8 @@ import Testing
     }
 
     /// Asking takes nothing and rounds nothing, however often it is done.
-    @Test(arguments: [(1, Span.days(1)), (1, .hours(1)), (7, .hours(1)), (1500, .hours(1)), (25, .minutes(1)), (3, .seconds(1))])
-    func `a bucket that is asked all the time has as many tokens as one that is not`(calls: Int, period: Span) {
+    @Test(arguments: [(1, Duration.days(1)), (1, .hours(1)), (7, .hours(1)), (1500, .hours(1)), (25, .minutes(1)), (3, .seconds(1))])
+    func `a bucket that is asked all the time has as many tokens as one that is not`(calls: Int, period: Duration) {
         let start = Instant(milliseconds: 1_700_000_000_000)
         let bucket = Held(TokenBucket(RateLimit(calls: calls, period: period), now: start))
         var now = start
@@ -335,8 +335,8 @@ import Testing
 
     private func gate(_ rate: RateLimit) -> Held<RemoteGate> { Held(RemoteGate(.init(concurrency: 8, rate: rate), now: start)) }
 
-    @Test(arguments: [(1, Span.hours(1), Int64(3_600_000)), (1500, .hours(1), 2400), (20, .minutes(1), 3000), (1, .seconds(1), 1000)])
-    func `it says when the next call may go out, before anybody asks for one`(calls: Int, period: Span, wait: Int64) {
+    @Test(arguments: [(1, Duration.hours(1), Int64(3_600_000)), (1500, .hours(1), 2400), (20, .minutes(1), 3000), (1, .seconds(1), 1000)])
+    func `it says when the next call may go out, before anybody asks for one`(calls: Int, period: Duration, wait: Int64) {
         let gate = gate(RateLimit(calls: calls, period: period))
         #expect(gate.machine.opensAt(now: start) == start)
         #expect(gate.machine.callsAvailable(within: .zero, now: start) == 1)

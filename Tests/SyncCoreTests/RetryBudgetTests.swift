@@ -7,7 +7,7 @@ import Testing
 
     /// Retries as often as the budget allows for a while; returns how many went out.
     private func retries(
-        _ budget: inout RetryBudget, from start: Instant, for span: Span, step: Int64 = 10, failing: Bool, firstTries: Int = 0
+        _ budget: inout RetryBudget, from start: Instant, for span: Duration, step: Int64 = 10, failing: Bool, firstTries: Int = 0
     ) -> Int {
         var count = 0
         for offset in stride(from: 0, to: span.milliseconds, by: Int64.Stride(step)) {
@@ -79,7 +79,7 @@ import Testing
         var now = start
         var (firstTries, failed) = (0, 0)
         for _ in 0..<50_000 {
-            now = now + .milliseconds(.random(in: 0...20, using: &random))
+            now = now + .milliseconds(Int64.random(in: 0...20, using: &random))
             if Bool.random(using: &random) {
                 budget.firstTry(now: now)
                 firstTries += 1

@@ -6,7 +6,9 @@ import Testing
     /// 2024-11-26T19:40:00Z.
     private let now = Instant(milliseconds: 1_732_650_000_000)
 
-    private func hints(_ headers: [String: String], cap: Span = .days(1)) -> RetryHints { RetryHints(headers: headers, now: now, cap: cap) }
+    private func hints(_ headers: [String: String], cap: Duration = .days(1)) -> RetryHints {
+        RetryHints(headers: headers, now: now, cap: cap)
+    }
 
     private func wait(_ headers: [String: String]) -> Int64? { hints(headers).notBefore.map { ($0 - now).milliseconds } }
 

@@ -43,13 +43,13 @@ import Testing
     func `random waits end between one stall and six`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<500 {
-            let stall = Span.milliseconds(.random(in: 100...5000, using: &random))
+            let stall = Duration.milliseconds(Int64.random(in: 100...5000, using: &random))
             var patience = RunPatience(stall: stall, now: start)
             var now = start
             var latest = start
             while case .wait(let until) = patience.verdict(now: now) {
                 #expect(until > now && until <= now + stall, "seed \(seed)")
-                now = now + .milliseconds(.random(in: 1...(until - now).milliseconds, using: &random))
+                now = now + .milliseconds(Int64.random(in: 1...(until - now).milliseconds, using: &random))
                 if Bool.random(using: &random) {
                     latest = now
                     patience.progressed(at: now)

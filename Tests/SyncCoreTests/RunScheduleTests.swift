@@ -181,7 +181,7 @@ import Testing
         }
         take(schedule.start(now: now))
         for _ in 0..<20_000 {
-            now = now + Span(milliseconds: .random(in: -50...2000, using: &random))
+            now = now + Duration.milliseconds(Int64.random(in: -50...2000, using: &random))
             switch Int.random(in: 0..<4, using: &random) {
             case 0:
                 unseenChange = true

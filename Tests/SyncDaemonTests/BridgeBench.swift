@@ -12,9 +12,9 @@ import Testing
 struct BridgeBench {
     /// Real time plus what the test skipped: intervals of polls pass without waiting.
     final class Clock: Sendable {
-        private let skipped = Mutex(Span.zero)
+        private let skipped = Mutex(Duration.zero)
         func now() -> Instant { SystemClock.now() + skipped.withLock { $0 } }
-        func skip(_ span: Span) { skipped.withLock { $0 = $0 + span } }
+        func skip(_ span: Duration) { skipped.withLock { $0 = $0 + span } }
     }
 
     static let conversations = (0..<10).map { "c\($0)" }

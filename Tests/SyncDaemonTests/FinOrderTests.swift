@@ -23,14 +23,15 @@ import Testing
     ///   - isFresh: the conversation is inserted after the events happened, and nobody has changed it since.
     /// - Returns: status, assignee, and what Fin is known to have said last.
     private func end(
-        of order: [Event], skew: Span = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:], isFresh: Bool = false
+        of order: [Event], skew: Duration = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:], isFresh: Bool = false
     ) async throws -> String {
         try await ends(of: [order], skew: skew, local: local, acts: acts, isFresh: isFresh)[0]
     }
 
     /// Each order with a conversation of its own.
     private func ends(
-        of orders: [[Event]], skew: Span = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:], isFresh: Bool = false
+        of orders: [[Event]], skew: Duration = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:],
+        isFresh: Bool = false
     ) async throws -> [String] {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -170,8 +171,8 @@ import Testing
         #expect(try await end(of: [Event(word: "complete", second: 1)], acts: replaced, isFresh: true) == "open agent_two complete")
     }
 
-    @Test(arguments: [Span.minutes(5), Span(milliseconds: -300_000)])
-    func `the same with a clock at Fin that is five minutes off`(skew: Span) async throws {
+    @Test(arguments: [Duration.minutes(5), Duration.milliseconds(-300_000)])
+    func `the same with a clock at Fin that is five minutes off`(skew: Duration) async throws {
         // Behind: what is dated before the local change loses against it. Ahead: what is taken over is dated now at most.
         let events = [Event(word: "escalated", second: 1), Event(word: "complete", second: 2)]
         let inOrder = try await end(of: events, skew: skew)

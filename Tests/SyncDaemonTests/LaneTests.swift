@@ -43,7 +43,7 @@ import Testing
         #expect(try bench.texts("SELECT state || count(*) FROM outbox GROUP BY state ORDER BY state") == ["delivered1", "pending19"])
         let limit = try #require(RateLimit(rate))
         let next = try #require(summary.nextDue)
-        let wait = Span(milliseconds: limit.period.milliseconds / Int64(limit.calls))
+        let wait = Duration.milliseconds(limit.period.milliseconds / Int64(limit.calls))
         let left = next - SystemClock.now()
         #expect(left <= wait && left + .seconds(30) > wait)
         // Runs that come meanwhile, for whatever reason, leave the rows as they are.

@@ -36,11 +36,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ([:], nil), (["WATCHDOG_USEC": "60000000"], Span.minutes(1)), (["WATCHDOG_USEC": "oops"], nil), (["WATCHDOG_USEC": "0"], nil),
+        ([:], nil), (["WATCHDOG_USEC": "60000000"], Duration.minutes(1)), (["WATCHDOG_USEC": "oops"], nil), (["WATCHDOG_USEC": "0"], nil),
         (["WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"], nil),
         (["WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "\(getpid())"], .minutes(1)),
     ])
-    func `the watchdog is answered where it is meant for this process`(environment: [String: String], expected: Span?) {
+    func `the watchdog is answered where it is meant for this process`(environment: [String: String], expected: Duration?) {
         let socket = ["NOTIFY_SOCKET": "/nowhere/socket"]
         #expect(ServiceNotifier(environment: environment.merging(socket) { a, _ in a }).watchdog == expected)
         #expect(ServiceNotifier(environment: environment).watchdog == nil)

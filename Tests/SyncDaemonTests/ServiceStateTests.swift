@@ -10,7 +10,7 @@ import Testing
     private let start = Instant(milliseconds: 1_772_366_400_000)
 
     private func state(
-        _ isGone: Bool, isVisible: Bool = true, after silence: Span = .seconds(30), isStopped: Bool = false
+        _ isGone: Bool, isVisible: Bool = true, after silence: Duration = .seconds(30), isStopped: Bool = false
     ) -> ServiceState? {
         let process = ProcessIdentity(bootID: "boot", pidNamespace: "pid:[1]", pid: 4711, startedTicks: 9)
         var service = StoredService(process: process, version: "1.0", configurationPath: "/etc/convosync.toml", startedAt: start)

@@ -14,7 +14,7 @@ import Testing
     private final class Watch: Sendable {
         private let moment = Mutex(SystemClock.now())
         var now: Instant { moment.withLock { $0 } }
-        func skip(_ span: Span) { moment.withLock { $0 = $0 + span } }
+        func skip(_ span: Duration) { moment.withLock { $0 = $0 + span } }
     }
 
     private final class Site: Sendable {
@@ -59,7 +59,7 @@ import Testing
             await service.adopt(try await service.prepare(configuration))
         }
 
-        func skip(_ span: Span) { clock.skip(span) }
+        func skip(_ span: Duration) { clock.skip(span) }
 
         var news: Int { record.state.withLock { $0.news } }
         var lines: [String] { record.state.withLock { $0.lines } }

@@ -9,7 +9,7 @@ import Testing
     private typealias Transport = NetworkTransportTests
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
-    private func transport(connections: Int = 8, idle: Span = .seconds(20), age: Span = .minutes(3)) -> NetworkTransport {
+    private func transport(connections: Int = 8, idle: Duration = .seconds(20), age: Duration = .minutes(3)) -> NetworkTransport {
         var limits = Transport.limits()
         limits.connections = connections
         var pool = ConnectionPool.Limits(connections: connections)

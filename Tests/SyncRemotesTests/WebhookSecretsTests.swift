@@ -10,7 +10,7 @@ import Testing
     private static let new = "new-secret"
 
     /// Of these secrets, the ones that count.
-    private func counting(_ secrets: inout WebhookSecrets, at span: Span, of texts: [String] = [old, new]) -> [String] {
+    private func counting(_ secrets: inout WebhookSecrets, at span: Duration, of texts: [String] = [old, new]) -> [String] {
         let counting = secrets.counting(now: Self.noon + span)
         return texts.filter { text in counting.contains { $0.matches(text) } }
     }
@@ -19,7 +19,7 @@ import Testing
         var secrets = WebhookSecrets(WebhookSecret(Self.old))
         #expect(counting(&secrets, at: .zero) == [Self.old])
         secrets.replace(with: WebhookSecret(Self.new), now: Self.noon)
-        for span in [Span.zero, .minutes(4), .milliseconds(299_999)] {
+        for span in [Duration.zero, .minutes(4), .milliseconds(299_999)] {
             #expect(counting(&secrets, at: span) == [Self.old, Self.new])
         }
         #expect(counting(&secrets, at: .minutes(5)) == [Self.new])

@@ -125,7 +125,7 @@ import Testing
     @Test func `events that wait go after a day, with what they say, and are counted`() async throws {
         let bench = try Bench()
         _ = try await receive(bench, [status("closed", 1), message("1", "a text")])
-        func process(after span: Span) async throws -> InboxResult {
+        func process(after span: Duration) async throws -> InboxResult {
             try await bench.store.processInbox(reconciling.context(bench, now: Self.at(60) + span))
         }
         #expect(try await process(after: .hours(24)).dropped == [])

@@ -8,7 +8,7 @@ import Testing
 @Suite struct RetentionTests {
     private let now = Bench.start + .days(100)
 
-    private func cut(after: Int64 = 0, upTo: Int64 = 0, attention: Span? = nil) -> Retention.Cut {
+    private func cut(after: Int64 = 0, upTo: Int64 = 0, attention: Duration? = nil) -> Retention.Cut {
         Retention.Cut(
             after: after, finishedBefore: now - .days(30), upTo: upTo, messagesBefore: now - .hours(2),
             attentionBefore: attention.map { now - $0 })

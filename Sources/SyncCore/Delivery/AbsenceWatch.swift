@@ -56,7 +56,7 @@ package struct AbsenceWatch: Equatable, Sendable {
     /// The number of responses in a row that are not the API's and park the remote.
     package static let routeLimit = 3
     /// How long an acknowledgement shows that the URL is right.
-    package static let trust = Span.seconds(10)
+    package static let trust = Duration.seconds(10)
 
     /// Objects that were missing since the last acknowledgement.
     package private(set) var suspects: Set<String> {

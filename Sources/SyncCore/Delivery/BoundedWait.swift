@@ -3,7 +3,7 @@
 /// Moments are wall-clock times, so that they survive a restart; a clock that is set back by hours would hold a remote for hours.
 package struct BoundedWait: Equatable, Sendable {
     package private(set) var until: Instant
-    private let length: Span
+    private let length: Duration
 
     package init(until: Instant, now: Instant) {
         self.until = max(until, now)

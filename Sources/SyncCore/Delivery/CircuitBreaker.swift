@@ -19,13 +19,13 @@ package struct CircuitBreaker: Equatable, Sendable {
         package var minimumSample: Int
         /// In percent.
         package var failureShare: Int
-        package var window: Span
-        package var pause: Span
-        package var longestPause: Span
+        package var window: Duration
+        package var pause: Duration
+        package var longestPause: Duration
 
         package init(
-            minimumSample: Int = 10, failureShare: Int = 50, window: Span = .minutes(1), pause: Span = .seconds(15),
-            longestPause: Span = .minutes(5)
+            minimumSample: Int = 10, failureShare: Int = 50, window: Duration = .minutes(1), pause: Duration = .seconds(15),
+            longestPause: Duration = .minutes(5)
         ) {
             self.minimumSample = minimumSample
             self.failureShare = failureShare

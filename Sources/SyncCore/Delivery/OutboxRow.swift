@@ -75,7 +75,7 @@ package struct OutboxRow: Equatable, Sendable {
     package var inDoubtSince: Instant?
 
     /// Fin forgets a message's timestamp after five minutes (the document "Reply to Fin", `message.timestamp`).
-    package static let messageWindow = Span.minutes(5)
+    package static let messageWindow = Duration.minutes(5)
 
     package init(
         payload: PayloadKind, state: OutboxState = .pending, attempts: Int = 0, dueAt: Instant, countedSince: Instant? = nil,
@@ -92,7 +92,7 @@ package struct OutboxRow: Equatable, Sendable {
     /// Whether a message may be sent now, or has waited out the window in which a repetition is recognised.
     ///
     /// `timeout` is how long the send may take: it has to arrive within the window.
-    package func mayBeSent(now: Instant, timeout: Span) -> Bool {
+    package func mayBeSent(now: Instant, timeout: Duration) -> Bool {
         guard payload == .message, let inDoubtSince else { return true }
         return now >= inDoubtSince && now + timeout < inDoubtSince + OutboxRow.messageWindow
     }
@@ -103,7 +103,7 @@ package struct OutboxRow: Equatable, Sendable {
     ///   - now: the moment the outcome is recorded.
     /// - Returns: the reason when the row was given up (`dead` or `uncertain`), nil otherwise.
     package mutating func finish(
-        _ outcome: DeliveryOutcome, startedAt: Instant, now: Instant, policy: RetryPolicy, timeout: Span,
+        _ outcome: DeliveryOutcome, startedAt: Instant, now: Instant, policy: RetryPolicy, timeout: Duration,
         using random: inout some RandomNumberGenerator
     ) -> String? {
         precondition(state == .sending, "only a claimed row can finish")
@@ -141,7 +141,7 @@ package struct OutboxRow: Equatable, Sendable {
     }
 
     private mutating func retry(
-        since: Instant, notBefore: Instant?, error: String?, now: Instant, policy: RetryPolicy, timeout: Span,
+        since: Instant, notBefore: Instant?, error: String?, now: Instant, policy: RetryPolicy, timeout: Duration,
         using random: inout some RandomNumberGenerator
     ) -> String? {
         let cause = error.map { ": \($0)" } ?? ""
@@ -150,7 +150,7 @@ package struct OutboxRow: Equatable, Sendable {
         }
         let next = now + policy.pause(afterFailures: attempts, using: &random)
         if max(next, notBefore ?? next) - since > policy.maximumAge {
-            return giveUp("gave up after \(policy.maximumAge)\(cause)")
+            return giveUp("gave up after \(policy.maximumAge.notation)\(cause)")
         }
         return putBack(until: next, notBefore: notBefore, now: now, timeout: timeout)
     }
@@ -162,7 +162,7 @@ package struct OutboxRow: Equatable, Sendable {
 
     /// Back to pending; a message in doubt comes back inside its window or not at all. The remote's own wish is never undercut:
     /// where it reaches past the window, ``mayBeSent(now:timeout:)`` will say no.
-    private mutating func putBack(until next: Instant, notBefore: Instant?, now: Instant, timeout: Span) -> String? {
+    private mutating func putBack(until next: Instant, notBefore: Instant?, now: Instant, timeout: Duration) -> String? {
         var moment = next
         if payload == .message, let inDoubtSince {
             let last = inDoubtSince + OutboxRow.messageWindow - timeout - .seconds(1)

@@ -3,9 +3,9 @@ package struct OutcomeClassifier: Equatable, Sendable {
     /// Status codes that the configuration puts into another class than ``standard(_:hasRetryAfter:)`` does.
     package var overrides: [Int: OutcomeClass]
     /// The longest wait that a remote may ask for and get.
-    package var longestWait: Span
+    package var longestWait: Duration
 
-    package init(overrides: [Int: OutcomeClass] = [:], longestWait: Span = .days(1)) {
+    package init(overrides: [Int: OutcomeClass] = [:], longestWait: Duration = .days(1)) {
         self.overrides = overrides
         self.longestWait = longestWait
     }

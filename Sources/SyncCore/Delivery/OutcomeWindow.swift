@@ -11,13 +11,13 @@ package struct OutcomeWindow: Equatable, Sendable {
 
     package private(set) var ends = 0
     package private(set) var failures = 0
-    private let bucketLength: Span
+    private let bucketLength: Duration
     private var ring = [Bucket](repeating: Bucket(), count: OutcomeWindow.buckets)
     private var present = 0
     private var presentStart: Instant
 
-    package init(length: Span, now: Instant) {
-        bucketLength = Span(milliseconds: max(length.milliseconds / Int64(OutcomeWindow.buckets), 1))
+    package init(length: Duration, now: Instant) {
+        bucketLength = Duration.milliseconds(max(length.milliseconds / Int64(OutcomeWindow.buckets), 1))
         presentStart = now
     }
 

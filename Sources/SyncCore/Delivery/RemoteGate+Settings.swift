@@ -6,13 +6,13 @@ extension RemoteGate {
         package var breaker: CircuitBreaker.Settings
         package var retryBudget: RetryBudget.Settings
         /// The longest time a parked remote is left alone between two probes; the first ones come sooner.
-        package var probeInterval: Span
+        package var probeInterval: Duration
         /// How long a 429 without any hint holds the remote: doubled each time in a row, up to a minute.
-        package var throttlePause: Span
+        package var throttlePause: Duration
 
         package init(
             concurrency: Int = 8, rate: RateLimit? = nil, breaker: CircuitBreaker.Settings = .init(),
-            retryBudget: RetryBudget.Settings = .init(), probeInterval: Span = .minutes(5), throttlePause: Span = .seconds(1)
+            retryBudget: RetryBudget.Settings = .init(), probeInterval: Duration = .minutes(5), throttlePause: Duration = .seconds(1)
         ) {
             self.concurrency = concurrency
             self.rate = rate
@@ -31,7 +31,7 @@ extension RemoteGate {
         case url
 
         /// How long it is left alone before the first probe. A gateway that knows no routes has often only begun to start.
-        var firstPause: Span { self == .url ? .seconds(5) : .seconds(10) }
+        var firstPause: Duration { self == .url ? .seconds(5) : .seconds(10) }
     }
 
     /// The part that survives a restart.

@@ -35,7 +35,7 @@ package struct RemoteGate: Equatable, Sendable {
     }
 
     /// A wish for patience is believed up to this long after a restart, whatever the clock did meanwhile.
-    private static let longestThrottle = Span.days(1)
+    private static let longestThrottle = Duration.days(1)
 
     package private(set) var inFlight = 0
     package private(set) var breaker: CircuitBreaker
@@ -215,7 +215,7 @@ package struct RemoteGate: Equatable, Sendable {
     package mutating func retriesOpenAt(now: Instant) -> Instant { budget.opensAt(now: now) }
 
     /// How many calls the rate admits until the end of the span; nil where there is no rate.
-    package mutating func callsAvailable(within span: Span, now: Instant) -> Int? { bucket?.available(within: span, now: now) }
+    package mutating func callsAvailable(within span: Duration, now: Instant) -> Int? { bucket?.available(within: span, now: now) }
 
     /// The first moment at which a call could go out, as far as holds and the rate are concerned; nil while paused.
     /// - Parameter others: how many calls that the rate admits are left to somebody else.

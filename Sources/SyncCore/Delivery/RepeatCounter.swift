@@ -48,7 +48,7 @@ package struct RepeatCounter: Equatable, Sendable {
         var error: String?
     }
 
-    package static let window = Span.minutes(1)
+    package static let window = Duration.minutes(1)
     /// Kinds that are told apart; what comes beyond that is counted as one per remote and outcome.
     package static let kindLimit = 200
 

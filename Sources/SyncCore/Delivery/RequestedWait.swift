@@ -105,7 +105,7 @@ enum RequestedWait: Equatable {
     }
 
     /// The clock's part and how far it is ahead of UTC; the latter nil where it cannot be read.
-    private static func splitOffset(_ text: Substring) -> (clock: Substring, offset: Span?) {
+    private static func splitOffset(_ text: Substring) -> (clock: Substring, offset: Duration?) {
         for zone in ["Z", "z", " UTC", " GMT", "UTC", "GMT"] where text.hasSuffix(zone) { return (text.dropLast(zone.count), .zero) }
         guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }) else { return (text, .zero) }
         let digitsOnly = text[text.index(after: sign)...].filter { $0 != ":" }

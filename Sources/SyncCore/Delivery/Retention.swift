@@ -11,11 +11,11 @@
 package struct Retention: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         package var isEnabled = true
-        package var maximumAge = Span.days(30)
+        package var maximumAge = Duration.days(30)
         /// Finished rows older than the newest so many go whatever their age.
         package var maximumRows = 200_000
         /// Dead and uncertain rows need a person: they stay for good unless this says otherwise.
-        package var attentionAge: Span?
+        package var attentionAge: Duration?
 
         package init() {}
     }
@@ -43,7 +43,7 @@ package struct Retention: Equatable, Sendable {
 
     /// Rows looked through, and deleted at most, in one transaction.
     package static let pageSize = 500
-    private static let pause = Span.hours(1)
+    private static let pause = Duration.hours(1)
     private static let manyRows: Int64 = 10_000
 
     package let settings: Settings

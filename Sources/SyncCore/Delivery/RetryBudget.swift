@@ -31,7 +31,7 @@ package struct RetryBudget: Equatable, Sendable {
 
     /// Thousandths of a token: no rounding drift, and the minimum adds just `minimumPerSecond` of them a millisecond.
     private static let token: Int64 = 1000
-    private static let saved = Span.seconds(10)
+    private static let saved = Duration.seconds(10)
 
     private let settings: Settings
     private var level: Int64

@@ -16,7 +16,7 @@ package struct RetryHints: Equatable, Sendable {
     /// Clocks that differ by no more than this are taken for the same one: `Date` has whole seconds, and the response took its time.
     private static let tolerance = 2000.0
 
-    package init(headers: [String: String], now: Instant, cap: Span) {
+    package init(headers: [String: String], now: Instant, cap: Duration) {
         let moment = Double(now.milliseconds)
         let skew = RetryHints.skew(headers["date"], now: moment)
         /// Milliseconds from now, where that is in the future.
@@ -35,7 +35,8 @@ package struct RetryHints: Equatable, Sendable {
         quotaResetsAt = usedUp.max().map { now + RetryHints.bounded($0, to: cap) }
         isDeliberate = after.values.contains { $0 != nil } || notBefore != nil
         if let longest = (refused + usedUp).max(), longest > Double(cap.milliseconds) {
-            note = "the response asks for a wait of \(RetryHints.bounded(longest, to: .days(36_500))), which is cut to \(cap)"
+            note =
+                "the response asks for a wait of \(RetryHints.bounded(longest, to: .longestConfigured).notation), which is cut to \(cap.notation)"
         } else if after.unreadable > 0, notBefore == nil {
             note = "the response has a Retry-After that is not understood"
         }
@@ -47,7 +48,7 @@ package struct RetryHints: Equatable, Sendable {
         return abs(now - theirs) <= tolerance ? 0 : now - theirs
     }
 
-    private static func bounded(_ milliseconds: Double, to cap: Span) -> Span {
-        milliseconds >= Double(cap.milliseconds) ? cap : Span(milliseconds: Int64(milliseconds.rounded(.up)))
+    private static func bounded(_ milliseconds: Double, to cap: Duration) -> Duration {
+        milliseconds >= Double(cap.milliseconds) ? cap : Duration.milliseconds(Int64(milliseconds.rounded(.up)))
     }
 }

@@ -3,15 +3,15 @@
 /// Full jitter: `random(0, min(cap, base · 2^n))` for the n-th failure counted from 0. Of the usual schemes it causes the least work
 /// in total ("Exponential Backoff and Jitter", AWS Architecture Blog).
 package struct RetryPolicy: Equatable, Sendable {
-    package var base: Span
-    package var cap: Span
+    package var base: Duration
+    package var cap: Duration
     /// A row is given up after this many counted attempts. At least 1.
     package var maximumAttempts: Int
     /// A row is given up when its first counted attempt lies further back than this.
-    package var maximumAge: Span
+    package var maximumAge: Duration
 
     package init(
-        base: Span = .seconds(2), cap: Span = .minutes(15), maximumAttempts: Int = 25, maximumAge: Span = .days(3)
+        base: Duration = .seconds(2), cap: Duration = .minutes(15), maximumAttempts: Int = 25, maximumAge: Duration = .days(3)
     ) {
         self.base = base
         self.cap = cap
@@ -20,14 +20,14 @@ package struct RetryPolicy: Equatable, Sendable {
     }
 
     /// The longest possible pause after the given number of failures (1 for the first).
-    package func ceiling(afterFailures failures: Int) -> Span {
+    package func ceiling(afterFailures failures: Int) -> Duration {
         let exponent = min(max(failures - 1, 0), 40)
         let (product, overflow) = base.milliseconds.multipliedReportingOverflow(by: Int64(1) << exponent)
-        return overflow ? cap : min(cap, Span(milliseconds: product))
+        return overflow ? cap : min(cap, Duration.milliseconds(product))
     }
 
     /// A random pause between nothing and ``ceiling(afterFailures:)``.
-    package func pause(afterFailures failures: Int, using random: inout some RandomNumberGenerator) -> Span {
-        Span(milliseconds: Int64.random(in: 0...max(ceiling(afterFailures: failures).milliseconds, 0), using: &random))
+    package func pause(afterFailures failures: Int, using random: inout some RandomNumberGenerator) -> Duration {
+        Duration.milliseconds(Int64.random(in: 0...max(ceiling(afterFailures: failures).milliseconds, 0), using: &random))
     }
 }

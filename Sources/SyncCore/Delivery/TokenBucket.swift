@@ -1,9 +1,9 @@
 /// How often a remote may be called: so many calls per period, unused ones saved up to `burst`.
 package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
     package var calls: Int
-    package var period: Span
+    package var period: Duration
 
-    package init(calls: Int, period: Span) {
+    package init(calls: Int, period: Duration) {
         self.calls = calls
         self.period = period
     }
@@ -28,7 +28,7 @@ package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
         case .seconds(1): "\(calls)/s"
         case .minutes(1): "\(calls)/min"
         case .hours(1): "\(calls)/h"
-        default: "\(calls)/\(period)"
+        default: "\(calls)/\(period.notation)"
         }
     }
 }
@@ -72,7 +72,7 @@ package struct TokenBucket: Equatable, Sendable {
     }
 
     /// How many tokens there are, those included that come within the span.
-    package mutating func available(within span: Span = .zero, now: Instant) -> Int {
+    package mutating func available(within span: Duration = .zero, now: Instant) -> Int {
         refill(now: now)
         return Int((level + span.milliseconds * Int64(limit.calls)) / token)
     }

@@ -14,11 +14,13 @@
 /// Invariants: one look at a time; writes never postpone a look that is due; there is a look every second whatever the files say, so a
 /// commit is seen within a second of being visible, also where nobody reports writes.
 package struct LookSchedule: Equatable, Sendable {
-    private static let gaps: [Span] = [1, 5, 20, 100, 200, 400].map { .milliseconds($0) }
+    private static let gaps: [Duration] = [
+        .milliseconds(1), .milliseconds(5), .milliseconds(20), .milliseconds(100), .milliseconds(200), .milliseconds(400),
+    ]
     /// The step of a series that follows on a write during a series: steady writing must not cause a thousand looks a second.
     private static let busyStep = 2
     /// Between two looks when nothing happens.
-    package static let rest = Span.seconds(1)
+    package static let rest = Duration.seconds(1)
 
     /// Which gap comes before the next look; behind the last one: the rest.
     private var step = LookSchedule.gaps.count
@@ -28,11 +30,11 @@ package struct LookSchedule: Equatable, Sendable {
 
     package init() {}
 
-    private var gap: Span { step < LookSchedule.gaps.count ? LookSchedule.gaps[step] : LookSchedule.rest }
+    private var gap: Duration { step < LookSchedule.gaps.count ? LookSchedule.gaps[step] : LookSchedule.rest }
 
     /// A file of the database was written.
     /// - Returns: after what span to look, instead of when it was said before; nil: that look comes soon enough.
-    package mutating func written() -> Span? {
+    package mutating func written() -> Duration? {
         if isLooking {
             wasWritten = true
             return nil
@@ -53,7 +55,7 @@ package struct LookSchedule: Equatable, Sendable {
     /// The look has ended, well or not.
     /// - Parameter isNew: whether somebody else has committed since the look before.
     /// - Returns: after what span to look again.
-    package mutating func looked(isNew: Bool) -> Span {
+    package mutating func looked(isNew: Bool) -> Duration {
         isLooking = false
         defer { wasWritten = false }
         if isNew {

@@ -1,13 +1,13 @@
 /// How a remote is read by itself.
 package struct PollSettings: Equatable, Sendable {
     /// Between two looks at the list.
-    package var interval: Span
+    package var interval: Duration
     /// Pages of the list that are read each time, newest first.
     package var pages: Int
     /// Linked conversations that are read each time besides those that the list or a hook names: the slow rotation.
     package var rotate: Int
 
-    package init(interval: Span, pages: Int = 2, rotate: Int = 20) {
+    package init(interval: Duration, pages: Int = 2, rotate: Int = 20) {
         self.interval = interval
         self.pages = pages
         self.rotate = rotate
@@ -42,18 +42,18 @@ package struct PollSchedule: Equatable, Sendable {
         case list
     }
 
-    package static let objectSpacing = Span.seconds(1)
-    package static let listSpacing = Span.seconds(3)
+    package static let objectSpacing = Duration.seconds(1)
+    package static let listSpacing = Duration.seconds(3)
 
     /// What failed by itself, while other reads were answered, is asked for again after that.
-    package static let restAfterSingleFailure = Span.seconds(10)
-    private static let firstRest = Span.seconds(1)
-    private static let longestRest = Span.minutes(5)
+    package static let restAfterSingleFailure = Duration.seconds(10)
+    private static let firstRest = Duration.seconds(1)
+    private static let longestRest = Duration.minutes(5)
     /// How long a closed gate is left alone of which nobody knows when it opens, without an interval of its own.
-    private static let blindRest = Span.seconds(30)
+    private static let blindRest = Duration.seconds(30)
 
     /// Nil: the list is read only when somebody asks for it.
-    private let interval: Span?
+    private let interval: Duration?
     private var listAt: Instant?
     /// Nothing is read before that moment.
     private var restsUntil: Instant?
@@ -66,7 +66,7 @@ package struct PollSchedule: Equatable, Sendable {
     private var wasAskedAgain = false
     private var failures: Int64 = 0
 
-    package init(interval: Span?, now: Instant) {
+    package init(interval: Duration?, now: Instant) {
         self.interval = interval
         listAt = interval.map { _ in now }
     }

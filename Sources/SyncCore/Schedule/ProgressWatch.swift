@@ -36,9 +36,9 @@ package struct ProgressWatch: Equatable, Sendable {
         package var movedAt: Instant
         package var isCommitting: Bool
         package var inFlight: Int
-        package var callTimeout: Span
+        package var callTimeout: Duration
 
-        package init(remote: String, movedAt: Instant, isCommitting: Bool, inFlight: Int, callTimeout: Span) {
+        package init(remote: String, movedAt: Instant, isCommitting: Bool, inFlight: Int, callTimeout: Duration) {
             self.remote = remote
             self.movedAt = movedAt
             self.isCommitting = isCommitting
@@ -59,11 +59,11 @@ package struct ProgressWatch: Equatable, Sendable {
         case database(since: Instant)
     }
 
-    private let limit: Span
+    private let limit: Duration
     private var asked = Asked.nobody
     private var look = Look()
 
-    package init(limit: Span) {
+    package init(limit: Duration) {
         self.limit = limit
     }
 

@@ -17,11 +17,11 @@ package struct RunPatience: Equatable, Sendable {
 
     private static let longestWait: Int64 = 6
 
-    private let stall: Span
+    private let stall: Duration
     private var end: BoundedWait
     private var latestProgress: Instant
 
-    package init(stall: Span, now: Instant) {
+    package init(stall: Duration, now: Instant) {
         self.stall = stall
         end = BoundedWait(until: now + stall * RunPatience.longestWait, now: now)
         latestProgress = now

@@ -38,10 +38,10 @@ package struct RunSchedule: Equatable, Sendable {
     }
 
     /// Between runs that webhook calls cause: however many come, they do not cause a run each.
-    package static let noticeSpacing = Span.seconds(1)
+    package static let noticeSpacing = Duration.seconds(1)
 
-    private let interval: Span
-    private let debounce: Span
+    private let interval: Duration
+    private let debounce: Duration
     private var nextInterval: Instant
     private var changeDue: Instant?
     /// While running: when the lanes are told of a change.
@@ -55,7 +55,7 @@ package struct RunSchedule: Equatable, Sendable {
     private var isStopping = false
     private var failuresInARow = 0
 
-    package init(interval: Span, debounce: Span, now: Instant) {
+    package init(interval: Duration, debounce: Duration, now: Instant) {
         self.interval = interval
         self.debounce = debounce
         nextInterval = now + interval

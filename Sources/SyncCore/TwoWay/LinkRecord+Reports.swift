@@ -40,7 +40,7 @@ extension LinkRecord {
     /// Reads in a row after which an older state is believed to stay.
     private static let readsOfRollback = 3
     /// A date that lies so far ahead is none.
-    private static let farthestDate = Span.days(1)
+    private static let farthestDate = Duration.days(1)
 
     /// An event of a remote whose events arrive in any order: what it leads to is what it would have led to in its place.
     package mutating func take(_ event: EventOrder.Event, _ report: FieldReport, _ rules: TwoWayRules, _ local: LocalRow, now: Instant)

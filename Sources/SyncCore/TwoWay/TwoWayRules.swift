@@ -1,6 +1,6 @@
 /// What the rule of two-way synchronisation has to know about one configured remote, and about the people of one conversation.
 package struct TwoWayRules: Sendable {
-    package static let standardWindow = Span.minutes(10)
+    package static let standardWindow = Duration.minutes(10)
     package static let standardRounds = 3
 
     /// What a field of the remote is about.
@@ -79,9 +79,9 @@ package struct TwoWayRules: Sendable {
     /// What local values look like at the remote, field by field; a missing name is not a statement.
     package var image: @Sendable (LocalValues) -> Fields
     /// A read may show what was true so long ago.
-    package var lag: Span
+    package var lag: Duration
     /// One value of a conversation is sent back ``rounds`` times within ``window`` at most.
-    package var window: Span
+    package var window: Duration
     package var rounds: Int
     /// The remote tells by itself, and is told nothing about the conversation (fin): it has no first contact, and its reports are events
     /// that are ordered by their dates alone.
@@ -94,8 +94,8 @@ package struct TwoWayRules: Sendable {
 
     package init(
         fields: [Field], lens: StatusLens, policy: AdoptionPolicy, seats: Seats = Seats(), aiAssignees: Set<String>, aiAssignee: String?,
-        unknownAssignee: String, lag: Span = .seconds(10),
-        window: Span = TwoWayRules.standardWindow, rounds: Int = TwoWayRules.standardRounds,
+        unknownAssignee: String, lag: Duration = .seconds(10),
+        window: Duration = TwoWayRules.standardWindow, rounds: Int = TwoWayRules.standardRounds,
         isEventStream: Bool = false, areEndsHeld: Bool = false,
         image: @escaping @Sendable (LocalValues) -> Fields
     ) {

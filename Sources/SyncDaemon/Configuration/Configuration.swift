@@ -7,13 +7,13 @@ import SyncStore
 package struct Configuration: Sendable, Equatable {
     package struct Schedule: Sendable, Equatable {
         /// A run starts at least this often.
-        package var interval = Span.seconds(60)
+        package var interval = Duration.seconds(60)
         /// How long a change of the database waits for further ones.
-        package var debounce = Span.milliseconds(100)
+        package var debounce = Duration.milliseconds(100)
         /// How long a run waits for a remote that acknowledges nothing before it goes on without it.
-        package var stall = Span.seconds(2)
+        package var stall = Duration.seconds(2)
         /// How long a stop waits for calls in flight.
-        package var shutdownTimeout = Span.seconds(20)
+        package var shutdownTimeout = Duration.seconds(20)
     }
 
     package struct Log: Sendable, Equatable {
@@ -76,7 +76,7 @@ package struct RemoteConfiguration: Sendable, Equatable {
     package var limits: HTTPLimits
     package var classifier: OutcomeClassifier
     /// fin: how long a reply waits while Fin is at work on another one.
-    package var replyHold = Span.seconds(10)
+    package var replyHold = Duration.seconds(10)
     /// When the remote is read by itself; nil: never.
     package var poll: PollSettings?
     /// How the remote calls here; nil: it does not.
@@ -95,7 +95,7 @@ package struct RemoteConfiguration: Sendable, Equatable {
     }
 
     /// How long a claim holds: longer than a call can take, twice, plus the time for a commit on a busy disk.
-    package var leaseDuration: Span { limits.totalTimeout * 2 + .seconds(30) }
+    package var leaseDuration: Duration { limits.totalTimeout * 2 + .seconds(30) }
 }
 
 /// Everything that is wrong with a configuration, at once.

@@ -248,7 +248,9 @@ struct ConfigurationReader {
         if let cap = table.span("cap", atLeast: .milliseconds(1)) { policy.cap = cap }
         if let attempts = table.integer("max_attempts", in: 1...10_000) { policy.maximumAttempts = attempts }
         if let age = table.span("max_age", atLeast: .seconds(1)) { policy.maximumAge = age }
-        if policy.cap < policy.base { problems.add("retry.cap", "\(policy.cap) is shorter than retry.base, \(policy.base)") }
+        if policy.cap < policy.base {
+            problems.add("retry.cap", "\(policy.cap.notation) is shorter than retry.base, \(policy.base.notation)")
+        }
         table.finish()
         return policy
     }

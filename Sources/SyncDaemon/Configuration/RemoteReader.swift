@@ -101,7 +101,7 @@ struct RemoteReader {
         if let pause = breaker.span("pause", atLeast: .milliseconds(10)) { settings.breaker.pause = pause }
         if let longest = breaker.span("max_pause", atLeast: .milliseconds(10)) { settings.breaker.longestPause = longest }
         if settings.breaker.longestPause < settings.breaker.pause {
-            table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause)")
+            table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause.notation)")
         }
         breaker.finish()
         var budget = table.table("retry_budget")
@@ -121,7 +121,8 @@ struct RemoteReader {
         limits.firstByteTimeout = part("first_byte", of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
         if limits.totalTimeout >= OutboxRow.messageWindow {
             table.problems.add(
-                timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow), in which Fin recognises a repetition")
+                timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow.notation), in which Fin recognises a repetition"
+            )
         }
         timeouts.finish()
         if let size = table.byteSize("max_response_size") { limits.maximumResponseSize = size }
@@ -129,9 +130,9 @@ struct RemoteReader {
     }
 
     /// A time-out within the total one. A default gives way to a short total; a key that says more than the total is a contradiction.
-    private func part(_ key: String, of total: Span, orElse standard: Span, _ timeouts: inout TableReader) -> Span {
+    private func part(_ key: String, of total: Duration, orElse standard: Duration, _ timeouts: inout TableReader) -> Duration {
         guard let span = timeouts.span(key, atLeast: .milliseconds(10)) else { return min(standard, total) }
-        if span > total { timeouts.problems.add(timeouts.dotted(key), "\(span) is longer than total, \(total)") }
+        if span > total { timeouts.problems.add(timeouts.dotted(key), "\(span.notation) is longer than total, \(total.notation)") }
         return span
     }
 

@@ -99,17 +99,17 @@ struct TableReader {
         return integer
     }
 
-    mutating func span(_ key: String, atLeast minimum: Span = .zero) -> Span? {
+    mutating func span(_ key: String, atLeast minimum: Duration = .zero) -> Duration? {
         guard let value = value(key) else { return nil }
-        guard let span = value.stringValue.flatMap({ Span($0) }) else {
+        guard let span = value.stringValue.flatMap({ Duration(notation: $0) }) else {
             return wrongType(key, value, expected: "a duration with a unit, such as \"30s\", \"5m\" or \"1h30m\"")
         }
         guard span >= minimum else {
-            problems.add(dotted(key), "\(span) is too short, at least \(minimum) is needed")
+            problems.add(dotted(key), "\(span.notation) is too short, at least \(minimum.notation) is needed")
             return nil
         }
         guard span <= .longestConfigured else {
-            problems.add(dotted(key), "\(TableReader.quoted(value)) is too long, at most \(Span.longestConfigured) is allowed")
+            problems.add(dotted(key), "\(TableReader.quoted(value)) is too long, at most \(Duration.longestConfigured.notation) is allowed")
             return nil
         }
         return span

@@ -20,12 +20,12 @@ package actor CommitQueue {
     private var isCommitting = false
     private var leaseCounter: Int64 = 0
     /// How long a commit is tried again before its error reaches the lanes.
-    private var patience: Span
+    private var patience: Duration
     /// When the store last answered, well or not, or was first asked.
     private var answeredAt: Instant
 
     package init(
-        store: Store, processID: Int64, log: EventLog, patience: Span, now: @escaping @Sendable () -> Instant,
+        store: Store, processID: Int64, log: EventLog, patience: Duration, now: @escaping @Sendable () -> Instant,
         inbound: @escaping @Sendable (Instant) -> InboundContext
     ) {
         self.store = store
@@ -53,7 +53,7 @@ package actor CommitQueue {
     var waitsSince: Instant? { isCommitting ? answeredAt : nil }
 
     /// From now on a failing commit is tried for that long at most.
-    package func limitPatience(to span: Span) {
+    package func limitPatience(to span: Duration) {
         patience = min(patience, span)
     }
 
@@ -73,7 +73,7 @@ package actor CommitQueue {
 
     private func commit(_ requests: [ExchangeRequest]) async throws(StoreError) -> [ExchangeReply] {
         let startedAt = now()
-        var pause = Span.milliseconds(50)
+        var pause = Duration.milliseconds(50)
         var hasFailed = false
         while true {
             do {
@@ -86,7 +86,7 @@ package actor CommitQueue {
                 guard error.isTransient, now() - startedAt < patience else { throw error }
                 if !hasFailed { log.write(LogEvent("store.unavailable", level: .error).with("error", error.description)) }
                 hasFailed = true
-                try? await Task.sleep(for: .milliseconds(pause.milliseconds))
+                try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(2))
             }
         }

@@ -5,7 +5,7 @@ import SyncStore
 /// What is made of responses that say that something does not exist (``AbsenceWatch``).
 extension Lane {
     /// How long the read that decides may wait for the gate.
-    private static let readPatience = Span.seconds(10)
+    private static let readPatience = Duration.seconds(10)
 
     /// A call has ended. What it says may have to wait until it is known whether the URL is right.
     func ended(_ call: FinishedCall, hadPresentCredential: Bool) {

@@ -20,12 +20,12 @@ extension Lane {
     }
 
     /// How long a wait goes on without a look at whether the lane stops.
-    private static let longestSleep = Span.milliseconds(200)
+    private static let longestSleep = Duration.milliseconds(200)
 
     /// - Parameters:
     ///   - longest: a gate that opens later than this is not waited for.
     ///   - leavesCalls: false for a read that the rows at hand wait for: it takes its turn before them.
-    func read(_ call: OutboundCall, waitingAtMost longest: Span = Lane.shortHold, leavesCalls: Bool = true) async -> ReadAnswer {
+    func read(_ call: OutboundCall, waitingAtMost longest: Duration = Lane.shortHold, leavesCalls: Bool = true) async -> ReadAnswer {
         let deadline = now() + longest
         while !isStopping {
             let claimed = buffer.count + (isExchanging ? claims.askedFor : 0)
@@ -33,7 +33,7 @@ extension Lane {
             guard let opensAt = gate.opensAt(leaving: others, now: now()) else { return .held(until: nil) }
             guard opensAt <= max(deadline, now()) else { return .held(until: opensAt) }
             // Deliveries come first; their slots become free within a call's time.
-            var pause = Span.milliseconds(20)
+            var pause = Duration.milliseconds(20)
             if opensAt <= now() {
                 let (admission, change) = gate.admit(now: now())
                 report(change)
@@ -50,7 +50,7 @@ extension Lane {
                 pause = min(max(opensAt - now(), .milliseconds(1)), Lane.longestSleep)
             }
             do {
-                try await Task.sleep(for: .milliseconds(pause.milliseconds))
+                try await Task.sleep(for: pause)
             } catch {
                 return .held(until: nil)
             }

@@ -7,13 +7,13 @@ import SyncStore
 /// queue in groups. Lanes know nothing of each other, so a remote that fails or dawdles delays nobody else.
 package actor Lane {
     /// Outcomes wait for company this long before they are committed, unless nothing else is in flight.
-    static let linger = Span.milliseconds(20)
+    static let linger = Duration.milliseconds(20)
     /// Outcomes that wait for their commit at most; a crash repeats the calls of these and of those in flight.
     static let uncommittedLimit = 256
     /// A hold that ends sooner than this is waited out; for a longer one the claimed rows are put back.
-    static let shortHold = Span.seconds(2)
+    static let shortHold = Duration.seconds(2)
     /// Rows are claimed for the calls that the rate admits within this span: a commit that brings a claim takes about as long.
-    static let rateLead = Span.milliseconds(50)
+    static let rateLead = Duration.milliseconds(50)
 
     package nonisolated let remote: RemoteConfiguration
     let courier: Courier

@@ -4,7 +4,7 @@ import Synchronization
 /// Waits for lanes, but never for one that gets nowhere.
 enum LaneBarrier {
     /// Returns when all lanes have tried what was due, or when ``RunPatience`` is at its end.
-    static func wait(for lanes: [Lane], stall: Span, now: @escaping @Sendable () -> Instant) async {
+    static func wait(for lanes: [Lane], stall: Duration, now: @escaping @Sendable () -> Instant) async {
         let startedAt = now()
         await first({ for lane in lanes { await lane.waitUntilTried() } }) { isOver in
             var patience = RunPatience(stall: stall, now: startedAt)
@@ -18,7 +18,7 @@ enum LaneBarrier {
     }
 
     /// Returns when all lanes are idle, or after `limit`.
-    static func wait(for lanes: [Lane], limit: Span, now: @escaping @Sendable () -> Instant) async {
+    static func wait(for lanes: [Lane], limit: Duration, now: @escaping @Sendable () -> Instant) async {
         let deadline = now() + limit
         await first({ for lane in lanes { await lane.waitUntilIdle() } }) { isOver in
             while !isOver(), now() < deadline {

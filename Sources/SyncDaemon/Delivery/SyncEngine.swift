@@ -14,11 +14,11 @@ package actor SyncEngine {
     }
 
     /// How long a run of the service waits for what it began to read. What comes later is taken in by a run of its own.
-    package static let readPatience = Span.milliseconds(500)
+    package static let readPatience = Duration.milliseconds(500)
 
     package nonisolated let configuration: Configuration
     let parts: Parts
-    private let readPatience: Span
+    private let readPatience: Duration
     private let processID: Int64
     let commits: CommitQueue
     let reporter: DeliveryReporter
@@ -42,7 +42,7 @@ package actor SyncEngine {
     ///   - onWork: called when there is something to plan that no change of the file announces.
     /// - Throws: a ``ConfigurationError`` for credentials that cannot be read, `StoreError` for the database.
     package init(
-        _ configuration: Configuration, _ parts: Parts, patience: Span, readPatience: Span = SyncEngine.readPatience,
+        _ configuration: Configuration, _ parts: Parts, patience: Duration, readPatience: Duration = SyncEngine.readPatience,
         onWork: @escaping @Sendable () -> Void = {}
     ) async throws {
         // First of all: nothing has to be taken back when one is missing.
@@ -257,7 +257,7 @@ package actor SyncEngine {
         for poller in pollers {
             guard let nextAt = await poller.nextAt else { continue }
             // A read that outlives the run is no reason for one run after the other.
-            let rest: Span = await poller.isReading ? .seconds(1) : .milliseconds(20)
+            let rest: Duration = await poller.isReading ? .seconds(1) : .milliseconds(20)
             let moment = max(nextAt, parts.now() + rest)
             summary.nextDue = min(summary.nextDue ?? moment, moment)
         }
@@ -312,7 +312,7 @@ package actor SyncEngine {
     // MARK: Stopping
 
     /// No new calls; calls in flight may end within the bound, then they are cut off and stay due.
-    package func stop(within bound: Span) async {
+    package func stop(within bound: Duration) async {
         isStopping = true
         for lane in lanes { await lane.stop() }
         await LaneBarrier.wait(for: lanes, limit: bound, now: parts.now)

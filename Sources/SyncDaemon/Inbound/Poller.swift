@@ -67,14 +67,14 @@ package actor Poller {
     }
 
     /// Returns when nothing is being read any more, or after the span.
-    package func wait(atMost span: Span) async {
+    package func wait(atMost span: Duration) async {
         guard schedule.isReading else { return }
         lastWaiter += 1
         let number = lastWaiter
         await withCheckedContinuation { continuation in
             waiters[number] = continuation
             Task {
-                try? await Task.sleep(for: .milliseconds(span.milliseconds))
+                try? await Task.sleep(for: span)
                 waiters.removeValue(forKey: number)?.resume()
             }
         }

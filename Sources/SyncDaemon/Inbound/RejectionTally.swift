@@ -17,7 +17,7 @@ enum RejectionReason: String, Sendable, Hashable {
 /// Counts refused calls, so that somebody who calls a thousand times a second does not write the log: the first of a remote and reason
 /// is a line at once, those that follow within a minute are one line together.
 struct RejectionTally: Sendable {
-    static let window = Span.minutes(1)
+    static let window = Duration.minutes(1)
 
     struct Key: Hashable, Sendable {
         /// Nil: the path leads to no remote.

@@ -11,14 +11,14 @@ import SyncCore
 /// Invariant: an alarm is set exactly while a request is unanswered or being read.
 struct RequestDeadline: Equatable, Sendable {
     struct Limits: Equatable, Sendable {
-        var request: Span
-        var linger: Span
+        var request: Duration
+        var linger: Duration
     }
 
     enum Action: Equatable, Sendable {
         case none
         /// Replaces the alarm that is set.
-        case setAlarm(Span)
+        case setAlarm(Duration)
         case cancelAlarm
         case close
         /// Answers 408 (RFC 9110 section 15.5.9), then closes.

@@ -18,13 +18,13 @@ package final class WebhookListener: Sendable {
         /// In bytes.
         package var headers = 16 << 10
         /// Without a request, or within a head that does not end.
-        package var idle = Span.seconds(30)
+        package var idle = Duration.seconds(30)
         /// From the head of a request to its answer. Above `Store.busyTimeout`; vg gives up after 60 s (docs/remotes.md, "vg").
-        package var request = Span.seconds(20)
+        package var request = Duration.seconds(20)
         /// For the rest of a request that was refused unread.
-        package var linger = Span.seconds(2)
+        package var linger = Duration.seconds(2)
         /// How long a stop waits for calls in progress.
-        package var stop = Span.seconds(3)
+        package var stop = Duration.seconds(3)
 
         package init() {}
     }

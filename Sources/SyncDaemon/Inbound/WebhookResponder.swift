@@ -23,7 +23,7 @@ final class WebhookResponder: Sendable {
     }
 
     /// How long a sender is asked to wait when the database cannot be written.
-    private static let databasePause = Span.seconds(5)
+    private static let databasePause = Duration.seconds(5)
 
     private let groups: NoticeGroups
     private let verifier = WebhookVerifier()
@@ -186,7 +186,7 @@ final class WebhookResponder: Sendable {
                 .with("hint", "what was written is not in the table messages; a status in the same event counts all the same"))
     }
 
-    private func seconds(_ span: Span) -> String { String(max((span.milliseconds + 999) / 1000, 1)) }
+    private func seconds(_ span: Duration) -> String { String(max((span.milliseconds + 999) / 1000, 1)) }
 }
 
 extension WebhookReading {

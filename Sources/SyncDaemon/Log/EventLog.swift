@@ -137,7 +137,7 @@ package final class EventLog: Sendable {
     }
 
     /// Before the process ends. What is not written within `bound`, or while the reader takes nothing for the length of `stall`, is lost.
-    package func flush(within bound: Span, stall: Span) async {
+    package func flush(within bound: Duration, stall: Duration) async {
         if case .queued(let writer) = sink { await writer.flush(within: bound, stall: stall) }
     }
 

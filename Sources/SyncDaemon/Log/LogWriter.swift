@@ -51,7 +51,7 @@ final class LogWriter: Sendable {
 
     /// Waits until everything is written: for `bound` at most, and no longer than `stall` for a reader that takes nothing. What is left
     /// then is lost.
-    func flush(within bound: Span, stall: Span) async {
+    func flush(within bound: Duration, stall: Duration) async {
         let startedAt = ContinuousClock.now
         var (written, movedAt) = (-1, startedAt)
         while true {

@@ -89,7 +89,7 @@ package actor Scheduler {
         timer.activate()
     }
 
-    private func planLook(after span: Span) {
+    private func planLook(after span: Duration) {
         let leeway: DispatchTimeInterval = span < LookSchedule.rest ? .microseconds(200) : .milliseconds(50)
         lookTimer?.schedule(deadline: .now() + .milliseconds(Int(span.milliseconds)), leeway: leeway)
     }

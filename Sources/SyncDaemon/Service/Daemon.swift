@@ -27,10 +27,10 @@ package actor Daemon {
     private var stopBy: Instant?
 
     /// How long calls in flight may go on whose outcome cannot be recorded any more.
-    private static let lostStoreTimeout = Span.seconds(1)
+    private static let lostStoreTimeout = Duration.seconds(1)
     /// A log whose reader takes nothing for this long is not waited for at the end.
-    private static let logStall = Span.seconds(1)
-    private static let shortestFlush = Span.milliseconds(250)
+    private static let logStall = Duration.seconds(1)
+    private static let shortestFlush = Duration.milliseconds(250)
 
     /// Lets an engine that was made before its scheduler ask for a run.
     private actor WakeUp {

@@ -27,7 +27,7 @@ package actor Housekeeper {
     /// Works until there is nothing left to do, the time is over, or somebody needs the database.
     /// - Parameter isWanted: asked before every step.
     package func work(
-        within budget: Span, now: @Sendable () -> Instant, isWanted: @Sendable () async -> Bool
+        within budget: Duration, now: @Sendable () -> Instant, isWanted: @Sendable () async -> Bool
     ) async throws(StoreError) {
         let deadline = now() + budget
         var hasPruned = false

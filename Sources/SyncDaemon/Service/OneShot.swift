@@ -18,9 +18,9 @@ package struct OneShot: Sendable {
     /// An application that writes all the time must not keep `sync` from ending.
     private static let maximumFollowUps = 5
     /// How long finished rows are pruned afterwards, at most.
-    private static let housekeeping = Span.seconds(2)
+    private static let housekeeping = Duration.seconds(2)
     /// How long an unusable database is waited for.
-    private static let patience = Span.seconds(15)
+    private static let patience = Duration.seconds(15)
 
     private let configuration: Configuration
     private let log: EventLog
@@ -33,7 +33,7 @@ package struct OneShot: Sendable {
 
     /// - Parameter progress: called about twice a second with a line for people.
     /// - Throws: `StoreError` when the database cannot be used at all, a ``ConfigurationError`` for credentials.
-    package func run(drain: Span?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
+    package func run(drain: Duration?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let store = try Store(path: configuration.databasePath, access: .migrating)
         log.writeMigration(of: store)
         store.whenLost { [log] in log.write(StoreLossEvent.event($0, path: configuration.databasePath)) }

@@ -94,7 +94,8 @@ extension OnlineVerdict {
         case .connectionRefused:
             return "nothing answers there: correct host and port of \(name).url (\(remote.url)), or look at a firewall and at the remote"
         case .connectTimeout:
-            return "no connection within \(remote.limits.connectTimeout) (\(name).timeouts.connect): look at host and port of \(name).url, "
+            return
+                "no connection within \(remote.limits.connectTimeout.notation) (\(name).timeouts.connect): look at host and port of \(name).url, "
                 + "at the way there and at a firewall"
         case .timeout:
             return "it takes connections and says nothing in time: try again later, or raise \(name).timeouts"

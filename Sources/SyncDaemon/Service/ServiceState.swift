@@ -13,7 +13,7 @@ import SyncStore
 /// | no end, an older sign of life                 | cannot be seen                     | does not run         |
 package struct ServiceState: Equatable, Sendable {
     /// A service gives a sign of life once a minute.
-    package static let patience = Span.minutes(3)
+    package static let patience = Duration.minutes(3)
 
     package var isRunning: Bool
     package var pid: Int64

@@ -4,9 +4,9 @@ import SyncStore
 /// What follows a run: finished rows are pruned in the quiet behind it, and the metrics file is brought up to date.
 package actor Upkeep {
     /// So long after a run at most; a change that comes meanwhile waits for one step at most.
-    private static let budget = Span.milliseconds(200)
+    private static let budget = Duration.milliseconds(200)
     /// The metrics file is not written more often than this, and takes no more than a twentieth of the time.
-    private static let pause = Span.seconds(5)
+    private static let pause = Duration.seconds(5)
     private static let idleShare: Int64 = 20
 
     private let store: Store
@@ -52,7 +52,7 @@ package actor Upkeep {
     private func writeSoon(_ engine: SyncEngine) async {
         guard metrics != nil else { return }
         let moment = now()
-        if let nextWrite, moment < nextWrite, nextWrite - moment <= Span.minutes(1) {
+        if let nextWrite, moment < nextWrite, nextWrite - moment <= Duration.minutes(1) {
             planWrite(engine, after: nextWrite - moment)
         } else {
             await writeMetrics()
@@ -60,11 +60,11 @@ package actor Upkeep {
         }
     }
 
-    private func planWrite(_ engine: SyncEngine, after span: Span) {
+    private func planWrite(_ engine: SyncEngine, after span: Duration) {
         guard !hasPlannedWrite else { return }
         hasPlannedWrite = true
         Task { [weak self] in
-            try? await Task.sleep(for: .milliseconds(span.milliseconds))
+            try? await Task.sleep(for: span)
             await self?.writePlanned(engine)
         }
     }

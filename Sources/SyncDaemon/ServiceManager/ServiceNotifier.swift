@@ -8,7 +8,7 @@ package struct ServiceNotifier: Sendable {
     private let socket: DatagramSocket?
     private let backlog = Backlog()
     /// How often `WATCHDOG=1` has to come; nil: nobody waits for it (sd_watchdog_enabled(3)).
-    package let watchdog: Span?
+    package let watchdog: Duration?
 
     /// - Parameter environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
     package init(environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -30,7 +30,7 @@ package struct ServiceNotifier: Sendable {
     }
 
     /// - Parameter bound: how long the stop may take, whatever the unit's TimeoutStopSec= says.
-    package func stopping(within bound: Span) {
+    package func stopping(within bound: Duration) {
         send(["STOPPING=1", "EXTEND_TIMEOUT_USEC=\((bound * 1000).milliseconds)"])
     }
 

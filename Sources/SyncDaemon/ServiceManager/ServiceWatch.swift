@@ -25,7 +25,7 @@ package final class ServiceWatch: Sendable {
     }
 
     /// How often the status line is renewed when nobody waits for the watchdog.
-    private static let statusInterval = Span.seconds(15)
+    private static let statusInterval = Duration.seconds(15)
 
     private let notifier: ServiceNotifier
     private let log: EventLog

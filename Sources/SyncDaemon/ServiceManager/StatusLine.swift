@@ -7,7 +7,7 @@ enum StatusLine {
         let waiting = status.remotes.reduce(0) { $0 + $1.pending + $1.inFlight } + status.unplanned
         let oldest = status.remotes.compactMap { $0.oldestPendingAt.flatMap(Instant.init(iso8601:)) }.min()
         var parts = [waiting == 0 ? "nothing waits" : "\(waiting) waiting"]
-        if let oldest { parts[0] += ", oldest \(Span.seconds(max((now - oldest).milliseconds / 1000, 0)))" }
+        if let oldest { parts[0] += ", oldest \(Duration.seconds(max((now - oldest).milliseconds / 1000, 0)).notation)" }
         parts += status.remotes.compactMap { remote in condition(remote, now: now).map { "\(remote.name) \($0)" } }
         let dead = status.remotes.reduce(0) { $0 + $1.dead }
         let uncertain = status.remotes.reduce(0) { $0 + $1.uncertain }

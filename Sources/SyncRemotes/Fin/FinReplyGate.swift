@@ -13,7 +13,7 @@ package enum FinReplyGate {
     ///   - word: the last known status; nil where none is known: then a reply may go out.
     ///   - since: when it was reported.
     ///   - bound: how long a reply waits for Fin to finish its own at most. Not every event arrives (docs/remotes.md, "Webhook of fin").
-    package static func hold(word: String?, since: Instant?, bound: Span, now: Instant) -> Hold? {
+    package static func hold(word: String?, since: Instant?, bound: Duration, now: Instant) -> Hold? {
         switch word {
         case "thinking", "replying":
             guard let word, let since, now < since + bound, now >= since - bound else { return nil }

@@ -58,7 +58,7 @@ extension RemoteAdapter {
     /// Why a row is held that the remote has undone too often.
     private func undone(_ record: LinkRecord) -> String {
         let value = record.hold?.value?.text ?? "another value"
-        return "sent back three times within \(TwoWayRules.standardWindow), and each time \(profile.name) "
+        return "sent back three times within \(TwoWayRules.standardWindow.notation), and each time \(profile.name) "
             + "answered with \(value): is there a rule at \(profile.name) that sets it? What ends the hold: `convosync outbox release`, "
             + "a change of the status here, or another value there"
     }

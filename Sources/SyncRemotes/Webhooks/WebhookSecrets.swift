@@ -12,7 +12,7 @@ import SyncCore
 ///
 /// Invariants: no former secret counts for longer than ``grace``, however the clock is set; at most ``mostFormer`` do.
 package struct WebhookSecrets: Sendable {
-    package static let grace = Span.minutes(5)
+    package static let grace = Duration.minutes(5)
     /// Every one is tried with every call.
     static let mostFormer = 3
 

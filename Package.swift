@@ -26,7 +26,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     ],
     targets: [
-        // Arrows run one way: convosync → SyncDaemon → {SyncStore, SyncRemotes, SyncHTTP} → SyncCore.
+        // Arrows run one way: convosync → SyncDaemon → {SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore.
         .target(name: "SyncCore", swiftSettings: strict),
         .target(
             name: "SyncRemotes",
@@ -50,9 +50,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(
             name: "SyncStore",
-            dependencies: ["SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["SyncCore"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "SyncSQLite",
+            dependencies: ["SyncStore", "SyncCore", "CSQLite", "Migrations"],
             swiftSettings: strict
         ),
         // For bodies that come compressed although nobody asked for it.
@@ -71,7 +77,7 @@ let package = Package(
         .target(
             name: "SyncDaemon",
             dependencies: [
-                "SyncCore", "SyncRemotes", "SyncStore", "SyncHTTP",
+                "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SyncHTTP",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -114,7 +120,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "convosync-benchmark",
-            dependencies: ["SyncDaemon", "SyncStore", "SyncHTTP", "SyncCore", "Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "SyncDaemon", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncCore", "Sandbox",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             path: "Benchmarks",
             exclude: ["README.md"],
             swiftSettings: strict
@@ -132,7 +141,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SyncStoreTests",
-            dependencies: ["SyncStore", "SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["SyncStore", "SyncSQLite", "SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
         .testTarget(
@@ -148,7 +157,7 @@ let package = Package(
         .testTarget(
             name: "SyncDaemonTests",
             dependencies: [
-                "SyncDaemon", "SyncStore", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
+                "SyncDaemon", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],

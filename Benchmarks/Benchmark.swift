@@ -4,6 +4,7 @@ import Sandbox
 import SyncCore
 import SyncDaemon
 import SyncHTTP
+import SyncSQLite
 import SyncStore
 
 /// `make bench`: what the store costs beside bare HTTP, and what a run costs when there is nothing to do.

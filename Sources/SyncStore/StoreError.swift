@@ -1,5 +1,3 @@
-import GRDB
-
 /// What keeps the database from doing its work. Each case says what to do about it in ``description``.
 package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file is not there and this command does not create it.
@@ -23,6 +21,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case olderSchema(missing: [String])
     /// The file has tables, views, indexes or triggers of another program under names that the schema needs.
     case foreignSchema(path: String, names: [String])
+    /// A column holds something that this program does not write there. `index` counts from 0.
+    case unexpectedColumn(index: Int, query: String, expected: String)
     /// Anything else that SQLite says.
     case sqlite(code: Int, detail: String)
 
@@ -51,6 +51,9 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .foreignSchema(let path, let names):
             "\(path) already has \(StoreError.list(names)), which convosync did not create and whose names it needs; "
                 + "nothing was changed. Set database.path to a file of its own, or rename them"
+        case .unexpectedColumn(let index, let query, let expected):
+            "column \(index + 1) of a query is not of the type \(expected): the database was changed by another program, or is damaged "
+                + "(\(query.prefix(120)) …)"
         case .sqlite(let code, let detail):
             "SQLite error \(code): \(detail)"
         }
@@ -70,23 +73,5 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         let limit = 5
         let named = names.prefix(limit).joined(separator: ", ")
         return names.count > limit ? "\(named) and \(names.count - limit) more" : named
-    }
-
-    init(_ error: any Error, path: String) {
-        guard let error = error as? DatabaseError else {
-            self = (error as? StoreError) ?? .sqlite(code: 1, detail: "\(error)")
-            return
-        }
-        let detail = error.message ?? "no detail"
-        switch error.resultCode {
-        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked
-        case .SQLITE_FULL: self = .full
-        // The shared-memory file beside the WAL cannot grow: the same, said differently.
-        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: self = .full
-        case .SQLITE_READONLY: self = .readOnly(path: path)
-        case .SQLITE_NOTADB, .SQLITE_CORRUPT: self = .damaged(path: path, detail: detail)
-        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: self = .cannotOpen(path: path, detail: detail)
-        default: self = .sqlite(code: Int(error.extendedResultCode.rawValue), detail: detail)
-        }
     }
 }

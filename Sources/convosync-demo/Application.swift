@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 
 /// The team's application: any SQLite client that writes its own tables and knows nothing of remotes.

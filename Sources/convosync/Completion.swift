@@ -3,6 +3,7 @@ import Foundation
 import SyncCore
 import SyncDaemon
 import SyncRemotes
+import SyncSQLite
 import SyncStore
 
 /// What a shell offers behind an option or in the place of an argument: words of the program, and names and ids of the configured

@@ -1,6 +1,7 @@
 import ArgumentParser
 import SyncCore
 import SyncDaemon
+import SyncSQLite
 import SyncStore
 
 struct Migrate: AsyncParsableCommand {

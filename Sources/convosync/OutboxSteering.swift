@@ -1,6 +1,7 @@
 import ArgumentParser
 import SyncCore
 import SyncDaemon
+import SyncSQLite
 import SyncStore
 
 /// What the three steering commands share.

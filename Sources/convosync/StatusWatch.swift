@@ -1,6 +1,7 @@
 import Foundation
 import SyncCore
 import SyncDaemon
+import SyncSQLite
 import SyncStore
 
 /// `status --watch`: the status in place, once a second, on the terminal's second screen; what was there before comes back at the end.

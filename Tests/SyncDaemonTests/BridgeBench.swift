@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import SeededRandom
 import SyncCore
+import SyncSQLite
 import SyncStore
 import Synchronization
 import Testing

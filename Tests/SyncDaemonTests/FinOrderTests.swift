@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import SyncCore
 import SyncRemotes
+import SyncSQLite
 import SyncStore
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import SyncCore
+import SyncSQLite
 import SyncStore
 import Synchronization
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import SyncCore
 import SyncHTTP
+import SyncSQLite
 import SyncStore
 import Synchronization
 import Testing

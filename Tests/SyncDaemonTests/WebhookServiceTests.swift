@@ -3,6 +3,7 @@ import GRDB
 import Sandbox
 import SyncCore
 import SyncRemotes
+import SyncSQLite
 import SyncStore
 import Synchronization
 import Testing

@@ -4,6 +4,7 @@ import SyncCore
 import Synchronization
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// A database in a temporary folder, the store on it, and a second connection that writes as the application does.

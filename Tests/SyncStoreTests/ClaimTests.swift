@@ -1,6 +1,7 @@
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// Claiming: one call in flight per conversation and remote, messages first in first out, nothing before its moment.

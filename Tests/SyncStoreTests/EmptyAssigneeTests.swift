@@ -3,6 +3,7 @@ import GRDB
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// An assignee is somebody, or NULL.
@@ -54,8 +55,8 @@ import Testing
         let path = folder.appending(path: "old.db").path
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
+        try SchemaMigrations.migrate(fileAt: path, upTo: "0007_fate")
         let old = try DatabaseQueue(path: path, configuration: configuration)
-        try SchemaMigrations.migrate(old, path: "", upTo: "0007_fate")
         try old.writeWithoutTransaction { db in try db.execute(sql: sql) }
         try old.close()
         return path

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// The feeds are rebuilt by 0010_operators_view: nothing that waited is lost, and nothing that watches them is missing.
@@ -10,8 +11,8 @@ import Testing
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "convosync.db").path
+        try SchemaMigrations.migrate(fileAt: path, upTo: "0009_agreed_pair")
         let old = try DatabaseQueue(path: path)
-        try SchemaMigrations.migrate(old, path: path, upTo: "0009_agreed_pair")
         let schema = """
             SELECT type || ' ' || name || ' ' || tbl_name FROM sqlite_schema
             WHERE tbl_name IN ('change_feed', 'message_feed') AND type <> 'table' ORDER BY 1
@@ -35,7 +36,7 @@ import Testing
         try old.close()
         let store = try Store(path: path, access: .migrating)
         let lines: @Sendable (String) async throws -> [String] = { sql in
-            try await store.read { db in try String.fetchAll(db, sql: sql) }
+            try await store.read { try $0.values(SQL(stringLiteral: sql)) }
         }
         let after = try await lines(schema)
         #expect(after == before)

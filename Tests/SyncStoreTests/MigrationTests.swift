@@ -4,6 +4,7 @@ import Migrations
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// The embedded schema is the one in `migrations/`.

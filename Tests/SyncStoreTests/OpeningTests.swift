@@ -4,6 +4,7 @@ import Migrations
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// Opening a database: what is in force, and what is refused with words that help.
@@ -75,8 +76,8 @@ import Testing
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "old.db").path
+        try SchemaMigrations.migrate(fileAt: path, upTo: "0001_application")
         let old = try DatabaseQueue(path: path)
-        try SchemaMigrations.migrate(old, path: "", upTo: "0001_application")
         try await old.write { db in try db.execute(sql: "INSERT INTO conversations (id) VALUES ('c1')") }
         try old.close()
         let missing = EmbeddedMigrations.all.dropFirst().map(\.identifier)
@@ -84,7 +85,7 @@ import Testing
         #expect(failure(path, .reading) == .olderSchema(missing: missing))
         let store = try Store(path: path, access: .migrating)
         #expect(try await store.appliedMigrations() == EmbeddedMigrations.all.map(\.identifier))
-        #expect(try await store.read { db in try String.fetchAll(db, sql: "SELECT id FROM conversations") } == ["c1"])
+        #expect(try await store.read { try $0.values("SELECT id FROM conversations", as: String.self) } == ["c1"])
     }
 
     @Test func `an empty file is an old schema`() throws {

@@ -1,6 +1,7 @@
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// Who is planned when: calls in flight, doubts, the end of a run, remotes that come and go.
@@ -115,7 +116,7 @@ import Testing
             // Another process goes on where this one stopped: nothing is kept in memory.
             let store = try Store(path: bench.path, access: .existing)
             pages.append(try await store.feedReplan(bench.remotes, pageSize: 2, now: Bench.start))
-            try store.close()
+            store.close()
         } while pages.last != 0
         #expect(pages == [2, 2, 1, 0])
         #expect(try bench.feed() == ["c1|voicebot|0", "c2|voicebot|0", "c3|voicebot|0", "c4|voicebot|0", "c5|voicebot|0"])

@@ -2,6 +2,7 @@ import SyncCore
 import Synchronization
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// `convosync plan`: says what a run would do, and writes nothing.
@@ -51,9 +52,9 @@ import Testing
         try bench.write("UPDATE links SET remote_id = 'other' WHERE conversation_id = 'c1' AND remote = 'vg'")
         let before = try Self.tables.map { try bench.lines("SELECT * FROM \($0)") }
         let version = try bench.lines("PRAGMA data_version")
-        let changes = try await bench.store.read { db in db.totalChangesCount }
+        let changes = try await bench.store.read { try $0.value("SELECT total_changes()", as: Int.self) }
         #expect(try await preview(bench).count == 7)
-        #expect(try await bench.store.read { db in db.totalChangesCount } == changes)
+        #expect(try await bench.store.read { try $0.value("SELECT total_changes()", as: Int.self) } == changes)
         #expect(try bench.lines("PRAGMA data_version") == version)
         #expect(try Self.tables.map { try bench.lines("SELECT * FROM \($0)") } == before)
     }

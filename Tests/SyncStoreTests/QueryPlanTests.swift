@@ -11,14 +11,10 @@ import Testing
 @Suite struct QueryPlanTests {
     private func statements(_ bench: Bench, during work: () async throws -> Void) async throws -> [String] {
         let heard = Mutex<[String]>([])
-        try await bench.store.read { db in
-            db.trace { event in
-                if case .statement(let statement) = event { heard.withLock { $0.append(statement.expandedSQL) } }
-            }
-        }
+        try await bench.store.trace { text in heard.withLock { $0.append(text) } }
         try await work()
-        try await bench.store.read { db in db.trace() }
-        return heard.withLock { $0 }.filter { !$0.hasPrefix("--") }
+        try await bench.store.trace(nil)
+        return heard.withLock { $0 }
     }
 
     /// The plan of every statement that reads or writes `table`.
@@ -28,9 +24,12 @@ import Testing
         let statements = try await statements(bench, during: work).filter { sql in
             ["SELECT", "UPDATE", "INSERT", "DELETE"].contains { sql.hasPrefix($0) } && sql.contains(table)
         }
-        return try await bench.store.read { db in
+        return try await bench.application.read { db in
             try statements.map { sql in
-                (sql, try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql)").map { $0["detail"] as String })
+                // Without values: a plan is the same for all of them.
+                let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
+                statement.setUncheckedArguments(StatementArguments())
+                return (sql, try Row.fetchAll(statement).map { $0["detail"] as String })
             }
         }
     }

@@ -2,6 +2,7 @@ import GRDB
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// What is pruned, and what never is.
@@ -83,9 +84,9 @@ import Testing
         try await bench.converge()
         try bench.write("UPDATE outbox SET updated_at = ?", [(now - .minutes(9)).iso8601])
         let first = try #require(Instant(iso8601: "2026-03-01T11:00:00.000Z"))
-        let taken = try await bench.store.read { db in
+        let taken = try await bench.store.read { session in
             var register = TimestampRegister(remote: "fin", now: now)
-            return try register.run(from: first.milliseconds, in: "c1", db)
+            return try register.run(from: first.milliseconds, in: "c1", session)
         }
         #expect(taken?.count == 3)
         #expect(try await bench.store.prune(cut(upTo: 100)).removed == 0)

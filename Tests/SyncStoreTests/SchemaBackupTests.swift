@@ -3,6 +3,7 @@ import GRDB
 import Migrations
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// The copy that is made before the schema is changed.
@@ -20,8 +21,8 @@ import Testing
 
     /// A database as an earlier version left it: all migrations but the last.
     private func makeOlderDatabase() throws {
+        try SchemaMigrations.migrate(fileAt: path, upTo: SchemaMigrations.identifiers.dropLast().last)
         let queue = try DatabaseQueue(path: path)
-        try SchemaMigrations.migrate(queue, path: path, upTo: SchemaMigrations.identifiers.dropLast().last)
         try queue.write { try $0.execute(sql: "INSERT INTO users (id, name) VALUES ('u1', 'Jane Doe')") }
         try queue.close()
         try FileManager.default.setAttributes([.posixPermissions: 0o660], ofItemAtPath: path)
@@ -42,16 +43,10 @@ import Testing
         #expect(try copies().count == 1)
         #expect(backup.contains("convosync.db.before-\(SchemaMigrations.identifiers.last ?? "")-"))
         #expect(try FileManager.default.attributesOfItem(atPath: backup)[.posixPermissions] as? Int == 0o660)
-        let copy = try DatabaseQueue(path: backup)
-        let (applied, names, soundness) = try copy.read { db in
-            (
-                try SchemaMigrations.applied(db), try String.fetchAll(db, sql: "SELECT name FROM users"),
-                try String.fetchAll(db, sql: "PRAGMA integrity_check")
-            )
-        }
-        #expect(applied.count == SchemaMigrations.identifiers.count - 1)
-        #expect(names == ["Jane Doe"])
-        #expect(soundness == ["ok"])
+        let copy = try SQLiteSession(path: backup, access: .readOnly, busyTimeout: .zero)
+        #expect(try SchemaMigrations.applied(copy).count == SchemaMigrations.identifiers.count - 1)
+        #expect(try copy.values("SELECT name FROM users") == ["Jane Doe"])
+        #expect(try copy.values("PRAGMA integrity_check") == ["ok"])
     }
 
     @Test func `the newest three copies stay`() throws {
@@ -67,9 +62,9 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         // A folder in the place of the copy.
-        let queue = try DatabaseQueue(path: path)
+        let session = try SQLiteSession(path: path, access: .readWrite, busyTimeout: .zero)
         #expect(throws: (any Error).self) {
-            try SchemaBackup.make(of: queue, path: path, before: "missing/folder")
+            try SchemaBackup.make(of: session, path: path, before: "missing/folder")
         }
         #expect(try copies() == [])
     }

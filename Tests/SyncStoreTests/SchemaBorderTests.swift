@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// A schema is changed as a whole or not at all, and files of other programs stay as they are.
@@ -14,8 +15,8 @@ import Testing
     }
 
     private func makeFile(_ sql: String, upTo last: String? = nil) throws {
+        if let last { try SchemaMigrations.migrate(fileAt: path, upTo: last) }
         let queue = try DatabaseQueue(path: path)
-        if let last { try SchemaMigrations.migrate(queue, path: path, upTo: last) }
         try queue.writeWithoutTransaction { db in try db.execute(sql: sql) }
         try queue.close()
     }
@@ -90,7 +91,7 @@ import Testing
         #expect(store.schemaChange.applied == SchemaMigrations.identifiers)
         #expect(store.backupPath != nil)
         #expect(try await store.durability().journalMode == "wal")
-        #expect(try await store.read { try String.fetchAll($0, sql: "SELECT id FROM orders") } == ["7"])
+        #expect(try await store.read { try $0.values("SELECT id FROM orders", as: String.self) } == ["7"])
     }
 
     /// No table, no bookkeeping, no copy, no other journal mode.

@@ -2,6 +2,7 @@ import GRDB
 import SyncCore
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// Two links to one object of one remote: nothing is sent for either, and no report of it is believed, until one is gone.
@@ -133,8 +134,8 @@ import Testing
     @Test func `links from before are found by the migration, and two agents of their own are none`() throws {
         let folder = try Bench.temporaryFolder()
         let path = folder.appending(path: "old.db").path
+        try SchemaMigrations.migrate(fileAt: path, upTo: "0007_fate")
         let old = try DatabaseQueue(path: path)
-        try SchemaMigrations.migrate(old, path: "", upTo: "0007_fate")
         try old.writeWithoutTransaction { db in
             try db.execute(
                 sql: """
@@ -143,7 +144,7 @@ import Testing
                         ('c1', 'voicebot', '17', 'z'), ('c2', 'voicebot', '17', 'z'), ('c3', 'voicebot', '18', NULL);
                     """)
         }
-        try SchemaMigrations.migrate(old, path: "")
+        try SchemaMigrations.migrate(fileAt: path, upTo: nil)
         #expect(try old.read { try String.fetchAll($0, sql: "SELECT remote || remote_id FROM shared_objects") } == ["vga", "voicebot17"])
     }
 
@@ -156,7 +157,7 @@ import Testing
             """)
         #expect(plan.contains { $0.contains("SEARCH s USING PRIMARY KEY") } && plan.contains { $0.contains("links_by_object") }, "\(plan)")
         let check = try bench.lines(
-            "EXPLAIN QUERY PLAN SELECT \(Store.isShared.replacing("?3", with: "NULL")) FROM links l WHERE conversation_id = 'c1' AND remote = 'r'"
+            "EXPLAIN QUERY PLAN SELECT \(Store.isShared(defaultAgent: nil).text.replacing("?", with: "NULL")) FROM links l WHERE conversation_id = 'c1' AND remote = 'r'"
         )
         #expect(check.contains { $0.contains("SEARCH o USING INDEX links_by_object") }, "\(check)")
     }

@@ -4,6 +4,7 @@ import SyncCore
 import Synchronization
 import Testing
 
+@testable import SyncSQLite
 @testable import SyncStore
 
 /// What happens to the files of an open database, and what is made of it.
@@ -26,10 +27,10 @@ import Testing
     private func other(_ folder: URL, users: Int) async throws -> String {
         let path = folder.appending(path: "other.db").path
         let store = try Store(path: path, access: .migrating)
-        try await store.write { db in
-            for number in 0..<users { try db.execute(sql: "INSERT INTO users (id) VALUES (?)", arguments: ["other\(number)"]) }
+        try await store.write { session in
+            for number in 0..<users { try session.run("INSERT INTO users (id) VALUES (\("other\(number)"))") }
         }
-        try store.close()
+        store.close()
         return path
     }
 
@@ -46,7 +47,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "convosync.db").path
         let store = try Store(path: path, access: .migrating)
-        try await store.write { try $0.execute(sql: "INSERT INTO users (id) VALUES ('u1')") }
+        try await store.write { _ = try $0.run("INSERT INTO users (id) VALUES ('u1')") }
         try await body(folder, path, store)
     }
 
@@ -73,13 +74,13 @@ import Testing
             await #expect(throws: StoreError.self) { try await store.dataVersion() }
             #expect(store.loss?.hasKeptCommits == true)
             let next = try Store(path: path, access: .existing)
-            #expect(try await next.read { try String.fetchAll($0, sql: "SELECT id FROM users") } == ["u1"])
+            #expect(try await next.read { try $0.values("SELECT id FROM users", as: String.self) } == ["u1"])
         }
     }
 
     @Test func `a log that others have begun anew is left alone`() async throws {
         try await inFolder { _, path, store in
-            try await store.write { try $0.execute(sql: "CREATE TABLE more (id)") }
+            try await store.write { _ = try $0.run("CREATE TABLE more (id)") }
             try FileManager.default.removeItem(atPath: "\(path)-wal")
             try FileManager.default.removeItem(atPath: "\(path)-shm")
             try Data("another".utf8).write(to: URL(fileURLWithPath: "\(path)-wal"))
@@ -111,14 +112,14 @@ import Testing
 
     @Test func `a file that was only touched, or written again as it is, is not a loss, and keeps its log`() async throws {
         try await inFolder { folder, path, store in
-            try await store.write { try $0.execute(sql: "UPDATE users SET name = 'Uma'") }
+            try await store.write { _ = try $0.run("UPDATE users SET name = 'Uma'") }
             try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: path)
             #expect(await failure(store) == nil)
             let same = folder.appending(path: "same.db").path
             try FileManager.default.copyItem(atPath: path, toPath: same)
             try copy(same, into: path)
             #expect(await failure(store) == nil)
-            #expect(try await store.read { try String.fetchOne($0, sql: "SELECT name FROM users") } == "Uma")
+            #expect(try await store.read { try $0.value("SELECT name FROM users", as: String.self) } == "Uma")
             #expect(FileManager.default.fileExists(atPath: "\(path)-wal"))
         }
     }
@@ -126,10 +127,10 @@ import Testing
     @Test func `a copy of the database's own past is noticed, too`() async throws {
         try await inFolder { folder, path, store in
             let past = folder.appending(path: "past.db").path
-            try await store.unisolated { try $0.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+            try await store.checkpoint()
             try FileManager.default.copyItem(atPath: path, toPath: past)
-            try await store.write { try $0.execute(sql: "UPDATE users SET name = 'Uma'") }
-            try await store.unisolated { try $0.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+            try await store.write { _ = try $0.run("UPDATE users SET name = 'Uma'") }
+            try await store.checkpoint()
             _ = try await store.dataVersion()
             try copy(past, into: path)
             #expect(isLost(await failure(store)))
@@ -144,7 +145,7 @@ import Testing
         try Store(path: real, access: .migrating).close()
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
         let store = try Store(path: link, access: .migrating)
-        #expect(store.realPath.hasSuffix("/real.db"))
+        #expect(store.watchedFiles.last?.hasSuffix("/real.db-wal") == true)
         #expect(await failure(store) == nil)
         try FileManager.default.removeItem(atPath: link)
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: other)
@@ -185,13 +186,13 @@ import Testing
             try source.backup(to: application)
             try application.close()
             #expect(await failure(store) == nil)
-            #expect(try await store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM users") } == 2000)
+            #expect(try await store.read { try $0.value("SELECT count(*) FROM users", as: Int.self) } == 2000)
         }
     }
 
     @Test func `a connection that only reads is not concerned with the log`() async throws {
         try await inFolder { _, path, store in
-            try store.close()
+            store.close()
             let reader = try Store(path: path, access: .reading)
             #expect(try await reader.feedIsEmpty())
             let writer = try Store(path: path, access: .existing)

@@ -44,8 +44,7 @@ package actor Scheduler {
     /// - Returns: whether changes of the file are noticed at once; if not, within a second.
     package func start() async -> Bool {
         dataVersion = (try? await store.dataVersion()) ?? -1
-        // SQLite keeps its log beside the file that links lead to.
-        watcher = FileWatcher(paths: [store.path, "\(store.realPath)-wal"], mask: FileWatcher.writes, queue: executor.queue) {
+        watcher = FileWatcher(paths: store.watchedFiles, mask: FileWatcher.writes, queue: executor.queue) {
             @Sendable [weak self] events in self?.assumeIsolated { $0.take(events) }
         }
         startLooking()

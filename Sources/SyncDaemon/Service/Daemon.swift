@@ -1,6 +1,7 @@
 import Foundation
 import SyncCore
 import SyncHTTP
+import SyncSQLite
 import SyncStore
 import UnixSignals
 

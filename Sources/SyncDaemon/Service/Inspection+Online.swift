@@ -1,6 +1,7 @@
 import SyncCore
 import SyncHTTP
 import SyncRemotes
+import SyncSQLite
 import SyncStore
 
 /// `check --online`: whether each remote takes its credential, by a call that changes nothing there.

@@ -1,6 +1,7 @@
 import Foundation
 import SyncCore
 import SyncRemotes
+import SyncSQLite
 import SyncStore
 
 /// What `convosync check` looks at. Finds everything in one go and sends nothing.

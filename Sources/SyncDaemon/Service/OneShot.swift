@@ -1,4 +1,5 @@
 import SyncCore
+import SyncSQLite
 import SyncStore
 import UnixSignals
 

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 extension Store {
@@ -7,31 +6,45 @@ extension Store {
 
     static func claim(
         _ request: ExchangeRequest, at remote: RemoteParticipation?, lease: Int64, now: Instant, into reply: inout ExchangeReply,
-        _ db: Database
+        _ session: any Session
     ) throws {
         let leaseUntil = now + request.leaseDuration
         let due = DueQuery(name: request.remote, remote: remote, now: now)
-        var rows = try dueRows(.all, due, limit: request.claim, &reply.mayHaveMore, db)
-        let failed = rows.filter { $0[8] as Int > 0 }
+        var rows = try dueRows(.all, due, limit: request.claim, &reply.mayHaveMore, session)
+        let failed = rows.filter { $0.row.attempts > 0 }
         if let retries = request.retries, failed.count > retries {
-            // First tries never wait behind retries that have to.
+            // First attempts never wait behind retries that have to.
             reply.hasLeftRetries = true
             rows = Array(failed.prefix(retries))
-            rows += try dueRows(.firstTries, due, limit: request.claim - retries, &reply.mayHaveMore, db)
+            rows += try dueRows(.firstAttempts, due, limit: request.claim - retries, &reply.mayHaveMore, session)
         }
-        let update = try db.cachedStatement(
-            sql: "UPDATE outbox SET state = 'sending', lease = ?, lease_until = ?, updated_at = ? WHERE id = ? AND state = 'pending'")
         reply.claimed = try rows.map { row in
-            let claimed = ClaimedRow(row, remote: request.remote, lease: lease, leaseUntil: leaseUntil, now: now)
-            try update.execute(arguments: [lease, leaseUntil.iso8601, now.iso8601, claimed.id])
+            try session.run(
+                """
+                UPDATE outbox SET state = 'sending', lease = \(lease), lease_until = \(leaseUntil), updated_at = \(now)
+                WHERE id = \(row.id) AND state = 'pending'
+                """)
+            var claimed = row
+            claimed.lease = lease
+            claimed.leaseUntil = leaseUntil
             return claimed
         }
     }
 
     /// Whether a claim would bring something.
-    static func isSomethingDue(_ name: String, at remote: RemoteParticipation?, now: Instant, _ db: Database) throws -> Bool {
+    static func isSomethingDue(_ name: String, at remote: RemoteParticipation?, now: Instant, _ session: any Session) throws -> Bool {
         var mayHaveMore = false
-        return try !dueRows(.all, DueQuery(name: name, remote: remote, now: now), limit: 1, &mayHaveMore, db).isEmpty || mayHaveMore
+        return try !dueRows(.all, DueQuery(name: name, remote: remote, now: now), limit: 1, &mayHaveMore, session).isEmpty || mayHaveMore
+    }
+
+    /// Why a row is passed over, as `outbox.behind` keeps it.
+    private enum Obstacle: Int {
+        /// A call in flight, or an older row of the conversation.
+        case others = 1
+        /// A newer state that waits to be planned.
+        case planning = 2
+        /// Another conversation that links to the object.
+        case sharedObject = 3
     }
 
     private struct DueQuery {
@@ -41,9 +54,16 @@ extension Store {
         var now: Instant
     }
 
-    private enum DueRows: String {
-        case all = ""
-        case firstTries = "AND o.attempts = 0"
+    private enum DueRows {
+        case all
+        case firstAttempts
+
+        var condition: SQL {
+            switch self {
+            case .all: ""
+            case .firstAttempts: "AND o.attempts = 0"
+            }
+        }
     }
 
     /// Rows that a claim passes over at most; the next one goes on behind them.
@@ -56,86 +76,104 @@ extension Store {
     /// that it had its turn (`outbox.passed_over_at`), and is not passed over again: a conversation that changes all the time is sent as
     /// soon as the others. A newer state is planned after that call has ended, so no older one follows it.
     private static func dueRows(
-        _ which: DueRows, _ due: DueQuery, limit: Int, _ mayHaveMore: inout Bool, _ db: Database
-    ) throws -> [Row] {
+        _ which: DueRows, _ due: DueQuery, limit: Int, _ mayHaveMore: inout Bool, _ session: any Session
+    ) throws -> [ClaimedRow] {
         guard limit > 0 else { return [] }
-        let select = try db.cachedStatement(
-            sql: """
-                SELECT o.id, o.conversation_id, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts,
-                    o.due_at, o.counted_since, o.in_doubt_since, o.delta,
-                    (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), o.released_at IS NOT NULL,
-                    o.missing_at, o.target_agent, o.local_numbers,
-                    EXISTS (
-                        SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
-                            AND e.state = 'sending')
-                    OR EXISTS (
-                        SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
-                            AND e.state IN ('pending', 'held') AND e.id < o.id),
-                    -- A newer state waits to be planned and will replace the row. Rows written just now go out once, and so do those that
-                    -- had their turn: a conversation that changes all the time must not be starved. (But not over something that was
-                    -- adopted from a remote since.)
-                    NOT (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL
-                        AND (o.created_at >= ?1 OR o.passed_over_at IS NOT NULL) AND NOT EXISTS (
-                            SELECT 1 FROM adopted_changes a
-                            WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
-                        SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
-                            AND f.deferred = 0)),
-                    \(LinkColumns.names),
-                    -- Another conversation links to the object.
-                    ?5 AND o.payload = 'state' AND EXISTS (
-                        SELECT 1 FROM links l WHERE l.remote = o.remote AND l.remote_id = o.target_id
-                            AND l.conversation_id <> o.conversation_id AND coalesce(l.agent_id, ?6) IS o.target_agent),
-                    o.target_id
-                FROM outbox o
-                LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
-                WHERE o.remote = ?2 AND o.state = 'pending' AND o.behind = 0 AND o.due_at <= ?3 \(which.rawValue)
-                ORDER BY o.due_at, coalesce(o.place, o.id) LIMIT ?4
-                """)
         let now = due.now
-        let cursor = try Row.fetchCursor(
-            select,
-            arguments: [
-                (now - freshness).iso8601, due.name, now.iso8601, limit + passedOver, due.remote?.needsLink ?? false,
-                due.remote?.defaultAgent,
-            ])
-        var rows: [Row] = []
-        var blocked: [(id: Int64, behind: Int)] = []
-        while rows.count < limit, let row = try cursor.next() {
-            if row[18] {
-                blocked.append((row[0], 1))
-            } else if row[28] {
-                blocked.append((row[0], 3))
-            } else if row[19] {
-                blocked.append((row[0], 2))
+        var rows: [ClaimedRow] = []
+        var blocked: [(id: Int64, by: Obstacle)] = []
+        try session.each(
+            """
+            SELECT
+                EXISTS (
+                    SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
+                        AND e.state = 'sending')
+                OR EXISTS (
+                    SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
+                        AND e.state IN ('pending', 'held') AND e.id < o.id),
+                -- Another conversation links to the object.
+                \(due.remote?.needsLink ?? false) AND o.payload = 'state' AND EXISTS (
+                    SELECT 1 FROM links l WHERE l.remote = o.remote AND l.remote_id = o.target_id
+                        AND l.conversation_id <> o.conversation_id AND coalesce(l.agent_id, \(due.remote?.defaultAgent)) IS o.target_agent),
+                -- A newer state waits to be planned and will replace the row. Rows written just now go out once, and so do those that
+                -- had their turn: a conversation that changes all the time must not be starved. (But not over something that was
+                -- adopted from a remote since.)
+                NOT (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL
+                    AND (o.created_at >= \(now - freshness) OR o.passed_over_at IS NOT NULL) AND NOT EXISTS (
+                        SELECT 1 FROM adopted_changes a
+                        WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
+                    SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
+                        AND f.deferred = 0)),
+                \(ClaimedRow.columns)
+            FROM outbox o
+            LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
+            WHERE o.remote = \(due.name) AND o.state = 'pending' AND o.behind = 0 AND o.due_at <= \(now) \(which.condition)
+            ORDER BY o.due_at, coalesce(o.place, o.id) LIMIT \(limit + passedOver)
+            """
+        ) { columns in
+            let (isBehindOthers, isShared, isBehindPlanning): (Bool, Bool, Bool) = (
+                try columns.next(), try columns.next(), try columns.next()
+            )
+            let row = try ClaimedRow(&columns)
+            if isBehindOthers {
+                blocked.append((row.id, .others))
+            } else if isShared {
+                blocked.append((row.id, .sharedObject))
+            } else if isBehindPlanning {
+                blocked.append((row.id, .planning))
             } else {
-                rows.append(row.copy())
+                rows.append(row)
             }
+            return rows.count < limit ? .next : .stop
         }
-        let mark = try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET behind = ?1, passed_over_at = CASE ?1 WHEN 2 THEN coalesce(passed_over_at, ?3) ELSE passed_over_at END
-                WHERE id = ?2
+        for row in blocked {
+            let passedOverAt = row.by == .planning ? now : nil
+            try session.run(
+                """
+                UPDATE outbox SET behind = \(row.by.rawValue), passed_over_at = coalesce(passed_over_at, \(passedOverAt))
+                WHERE id = \(row.id)
                 """)
-        for row in blocked { try mark.execute(arguments: [row.behind, row.id, now.iso8601]) }
+        }
         if rows.count < limit, rows.count + blocked.count == limit + passedOver { mayHaveMore = true }
         return rows
     }
 }
 
-extension ClaimedRow {
-    fileprivate init(_ row: Row, remote: String, lease: Int64, leaseUntil: Instant, now: Instant) {
-        let delta: String? = row[12]
-        let numbers: String? = row[17]
-        self.init(
-            id: row[0], conversationID: row[1], remote: remote, operation: row[2], method: row[3], path: row[4], body: row[5],
-            idempotencyKey: row[6],
-            row: OutboxRow(
-                payload: PayloadKind(rawValue: row[7]) ?? .state, state: .sending, attempts: row[8],
-                dueAt: Instant.column(row[9]) ?? now, countedSince: Instant.column(row[10]),
-                inDoubtSince: Instant.column(row[11])),
-            delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
-            earlierTries: row[13] ?? 0, lease: lease, leaseUntil: leaseUntil, known: LinkColumns(row, at: 20),
-            numbers: numbers.flatMap { try? JSONValue(stored: $0) }.flatMap(ByAttribute.init(column:)) ?? .init(repeating: 0),
-            isReleased: row[14], missingSince: .column(row[15]), targetID: row[29], agent: row[16])
+extension ClaimedRow: RowRecord {
+    /// `outbox o`, and `link_state s` where there is one.
+    package static let columns: SQL = """
+        o.id, o.conversation_id, o.remote, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts, o.due_at,
+        o.counted_since, o.in_doubt_since, o.delta, (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id),
+        o.local_numbers, o.released_at IS NOT NULL, o.missing_at, o.target_id, o.target_agent, \(LinkColumns.columns)
+        """
+
+    /// As it is before the claim: without a lease.
+    package init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        conversationID = try columns.next()
+        remote = try columns.next()
+        operation = try columns.next()
+        method = try columns.next()
+        path = try columns.next()
+        body = try columns.next()
+        idempotencyKey = try columns.next()
+        let payload: PayloadKind = try columns.next()
+        let attempts: Int = try columns.next()
+        // A person may have written times by hand; what cannot be read has passed.
+        let dueAt = Instant.column(try columns.next()) ?? Instant(milliseconds: 0)
+        row = OutboxRow(
+            payload: payload, state: .sending, attempts: attempts, dueAt: dueAt,
+            countedSince: .column(try columns.next()), inDoubtSince: .column(try columns.next()))
+        let delta: String? = try columns.next()
+        self.delta = delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) }
+        earlierTries = try columns.next() ?? 0
+        numbers = ByAttribute(stored: try columns.next()) ?? .init(repeating: 0)
+        isReleased = try columns.next()
+        missingSince = .column(try columns.next())
+        targetID = try columns.next()
+        agent = try columns.next()
+        known = try LinkColumns(&columns)
+        lease = 0
+        leaseUntil = row.dueAt
     }
 }

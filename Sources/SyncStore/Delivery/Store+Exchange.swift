@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 extension Store {
@@ -10,44 +9,39 @@ extension Store {
         _ requests: [ExchangeRequest], processID: Int64, leaseCounter: Int64, _ inbound: InboundContext
     ) async throws(StoreError) -> [ExchangeReply] {
         let now = inbound.now
-        return try await write { db in
+        return try await write { session in
             var counter = leaseCounter
             return try requests.map { request in
                 var reply = ExchangeReply()
                 for finished in request.finished {
-                    guard try Store.record(finished, db) else {
+                    guard try Store.record(finished, session) else {
                         reply.fenced.append(finished.claimed.id)
                         continue
                     }
-                    try Store.learn(from: finished, inbound, into: &reply, db)
-                    reply.reconciled += try Store.takeInNews(finished, inbound, db)
-                    if try Store.freePlanning(finished.claimed, db) { reply.hasFreedPlanning = true }
+                    try Store.learn(from: finished, inbound, into: &reply, session)
+                    reply.reconciled += try Store.takeInNews(finished, inbound, session)
+                    if try Store.freePlanning(finished.claimed, session) { reply.hasFreedPlanning = true }
                 }
                 for conclusion in request.absences {
-                    reply.takenBack += try Store.record(conclusion, of: request.remote, now: now, db)
+                    reply.takenBack += try Store.record(conclusion, of: request.remote, now: now, session)
                 }
-                try Store.recordHealth(request, db)
-                let steering = try Row.fetchOne(
-                    db.cachedStatement(
-                        sql: """
-                            SELECT paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL, breaker_open_until FROM remotes
-                            WHERE name = ?
-                            """),
-                    arguments: [request.remote])
-                reply.isPaused = steering?[0] ?? false
-                reply.resumedAt = steering?[1]
-                // Before the lane's own word is written over it: `resume --now` may have ended the pause.
-                reply.breakerOpenUntil = steering.flatMap { .column($0[3]) }
-                if let gate = request.gate { try Store.storeGate(gate, of: request.remote, db) }
+                try Store.recordHealth(request, session)
+                let orders = try session.row(
+                    "SELECT \(RemoteOrders.columns) FROM remotes WHERE name = \(request.remote)", as: RemoteOrders.self)
+                reply.isPaused = orders?.isPaused ?? false
+                reply.resumedAt = orders?.resumedAt
+                // Before the lane's own state is written over it: `resume --now` may have ended the pause.
+                reply.breakerOpenUntil = orders?.breakerOpenUntil
+                if let gate = request.gate { try Store.storeGate(gate, of: request.remote, session) }
                 // Rows from before the remote was taken out of service, or was configured in another way, wait until everything is
                 // on the feed: from then on those are left out whose conversation waits to be planned.
-                let isBeingFed: Bool = steering?[2] ?? false
+                let isBeingFed = orders?.isBeingFed ?? false
                 let remote = inbound.remotes.first { $0.name == request.remote }
                 if request.claim > 0, !reply.isPaused, !isBeingFed {
                     counter += 1
-                    try Store.claim(request, at: remote, lease: processID << 32 | counter, now: now, into: &reply, db)
+                    try Store.claim(request, at: remote, lease: processID << 32 | counter, now: now, into: &reply, session)
                 } else if request.asksForDue, !reply.isPaused {
-                    reply.isSomethingDue = try !isBeingFed && Store.isSomethingDue(request.remote, at: remote, now: now, db)
+                    reply.isSomethingDue = try !isBeingFed && Store.isSomethingDue(request.remote, at: remote, now: now, session)
                 }
                 return reply
             }
@@ -57,27 +51,23 @@ extension Store {
     // MARK: Recording
 
     /// False when the lease was lost in the meantime.
-    private static func record(_ finished: FinishedCall, _ db: Database) throws -> Bool {
+    private static func record(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
         let row = finished.row
-        let time = finished.finishedAt.iso8601
-        guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else { return try release(finished, db) }
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET state = ?, attempts = ?, due_at = ?, counted_since = ?, in_doubt_since = ?, missing_at = ?,
-                    last_http_status = ?, last_error = ?, held_by = ?, lease = NULL, lease_until = NULL, updated_at = ?, finished_at = ?
-                WHERE id = ? AND state = 'sending' AND lease = ?
-                """
-        ).execute(arguments: [
-            row.state.rawValue, row.attempts, row.dueAt.iso8601, row.countedSince?.iso8601, row.inDoubtSince?.iso8601,
-            finished.isMissing ? time : nil, finished.outcome?.httpStatus, finished.error, finished.heldBy, time,
-            row.state.isFinished ? time : nil, finished.claimed.id,
-            finished.claimed.lease,
-        ])
-        guard db.changesCount == 1 else { return false }
-        if let outcome = finished.outcome { try recordAttempt(finished, outcome, db) }
-        if row.state == .held { try holdFollowing(finished, db) }
-        if row.state == .pending { try settleReturned(finished.claimed.id, now: time, db) }
-        if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, db) }
+        let time = finished.finishedAt
+        guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else { return try release(finished, session) }
+        let recorded = try session.run(
+            """
+            UPDATE outbox SET state = \(row.state.rawValue), attempts = \(row.attempts), due_at = \(row.dueAt),
+                counted_since = \(row.countedSince), in_doubt_since = \(row.inDoubtSince), missing_at = \(finished.isMissing ? time : nil),
+                last_http_status = \(finished.outcome?.httpStatus), last_error = \(finished.error), held_by = \(finished.heldBy),
+                lease = NULL, lease_until = NULL, updated_at = \(time), finished_at = \(row.state.isFinished ? time : nil)
+            WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
+            """)
+        guard recorded == 1 else { return false }
+        if let outcome = finished.outcome { try recordAttempt(finished, outcome, session) }
+        if row.state == .held { try holdFollowing(finished, session) }
+        if row.state == .pending { try settleReturned(finished.claimed.id, now: time, session) }
+        if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, session) }
         return true
     }
 
@@ -85,148 +75,156 @@ extension Store {
     static let heldAtOnce = 1000
 
     /// Messages behind a held one wait for the same thing: they are let go together.
-    private static func holdFollowing(_ finished: FinishedCall, _ db: Database) throws {
+    private static func holdFollowing(_ finished: FinishedCall, _ session: any Session) throws {
         guard finished.claimed.row.payload == .message else { return }
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET state = 'held', held_by = ?, last_error = ?, updated_at = ?
-                WHERE id IN (
-                    SELECT id FROM outbox
-                    WHERE conversation_id = ? AND remote = ? AND payload = 'message' AND state = 'pending' AND id > ?
-                        AND released_at IS NULL
-                    ORDER BY id LIMIT \(Store.heldAtOnce))
-                """
-        ).execute(arguments: [
-            finished.heldBy, finished.error, finished.finishedAt.iso8601, finished.claimed.conversationID, finished.claimed.remote,
-            finished.claimed.id,
-        ])
+        let claimed = finished.claimed
+        try session.run(
+            """
+            UPDATE outbox SET state = 'held', held_by = \(finished.heldBy), last_error = \(finished.error),
+                updated_at = \(finished.finishedAt)
+            WHERE id IN (
+                SELECT id FROM outbox
+                WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND payload = 'message'
+                    AND state = 'pending' AND id > \(claimed.id) AND released_at IS NULL
+                ORDER BY id LIMIT \(Store.heldAtOnce))
+            """)
     }
 
     /// Fin took a message: those that were held behind it, and were too many to be freed at once, are looked at again.
-    private static func freeNextHeld(_ finished: FinishedCall, _ db: Database) throws {
-        try freeHeldReplies(finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt, db)
+    private static func freeNextHeld(_ finished: FinishedCall, _ session: any Session) throws {
+        try freeHeldReplies(finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt, session)
     }
 
     /// Claimed and not sent after all: as if it had never been claimed.
-    private static func release(_ finished: FinishedCall, _ db: Database) throws -> Bool {
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, updated_at = ?
-                WHERE id = ? AND state = 'sending' AND lease = ?
-                """
-        ).execute(arguments: [finished.finishedAt.iso8601, finished.claimed.id, finished.claimed.lease])
-        guard db.changesCount == 1 else { return false }
-        try settleReturned(finished.claimed.id, now: finished.finishedAt.iso8601, db)
+    private static func release(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
+        let released = try session.run(
+            """
+            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, updated_at = \(finished.finishedAt)
+            WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
+            """)
+        guard released == 1 else { return false }
+        try settleReturned(finished.claimed.id, now: finished.finishedAt, session)
         return true
     }
 
     /// Planning of a conversation waits while a call for it is in flight. True when it did.
-    private static func freePlanning(_ claimed: ClaimedRow, _ db: Database) throws -> Bool {
-        try db.cachedStatement(
-            sql: "UPDATE change_feed SET deferred = 0 WHERE conversation_id = ? AND remote = ? AND deferred = 1"
-        ).execute(arguments: [claimed.conversationID, claimed.remote])
-        return db.changesCount > 0
+    private static func freePlanning(_ claimed: ClaimedRow, _ session: any Session) throws -> Bool {
+        try session.run(
+            """
+            UPDATE change_feed SET deferred = 0
+            WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND deferred = 1
+            """) > 0
     }
 
     /// What came back to line although its conversation, link or message was deleted while it was in flight, or although the link
     /// points elsewhere by now, is not sent again.
-    static func settleReturned(_ id: Int64, now: String, _ db: Database) throws {
-        try followMessage(id, now: now, db)
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET state = 'discarded', finished_at = ?1, updated_at = ?1,
-                    last_error = 'its conversation, link or message was deleted or points elsewhere now'
-                WHERE id = ?2 AND state = 'pending' AND (
-                    NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = conversation_id)
-                    OR (payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message_id))
-                    OR (payload = 'state' AND NOT EXISTS (
-                        SELECT 1 FROM link_state s WHERE s.conversation_id = outbox.conversation_id AND s.remote = outbox.remote
-                            AND s.target_id = outbox.target_id AND s.target_agent IS outbox.target_agent)))
-                """
-        ).execute(arguments: [now, id])
+    static func settleReturned(_ id: Int64, now: Instant, _ session: any Session) throws {
+        try followMessage(id, now: now, session)
+        try session.run(
+            """
+            UPDATE outbox SET state = 'discarded', finished_at = \(now), updated_at = \(now),
+                last_error = 'its conversation, link or message was deleted or points elsewhere now'
+            WHERE id = \(id) AND state = 'pending' AND (
+                NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = conversation_id)
+                OR (payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message_id))
+                OR (payload = 'state' AND NOT EXISTS (
+                    SELECT 1 FROM link_state s WHERE s.conversation_id = outbox.conversation_id AND s.remote = outbox.remote
+                        AND s.target_id = outbox.target_id AND s.target_agent IS outbox.target_agent)))
+            """)
     }
 
     /// A message that was moved to another conversation while it was in flight: planned anew there, or in doubt and for a person.
-    private static func followMessage(_ id: Int64, now: String, _ db: Database) throws {
-        let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT o.message_id, m.conversation_id, o.remote, o.in_doubt_since IS NOT NULL
-                    FROM outbox o JOIN messages m ON m.id = o.message_id
-                    WHERE o.id = ? AND o.state = 'pending' AND o.payload = 'message' AND m.conversation_id IS NOT o.conversation_id
-                    """),
-            arguments: [id])
-        guard let row else { return }
-        let isInDoubt: Bool = row[3]
-        try db.cachedStatement(
-            sql: "UPDATE outbox SET state = ?2, last_error = ?3, updated_at = ?4, finished_at = ?4 WHERE id = ?1"
-        ).execute(arguments: [
-            id, (isInDoubt ? OutboxState.uncertain : .discarded).rawValue,
-            isInDoubt
-                ? "sent, but nobody knows whether it arrived, and the message was moved to another conversation since"
-                : "the message was moved to another conversation, for which it is planned again", now,
-        ])
-        guard !isInDoubt else { return }
-        let (message, conversation, remote): (String, String, String) = (row[0], row[1], row[2])
-        try db.cachedStatement(sql: "DELETE FROM planned_messages WHERE message_id = ? AND remote = ?")
-            .execute(arguments: [message, remote])
-        try db.cachedStatement(
-            sql: "INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved) VALUES (?, ?, ?, 1)"
-        ).execute(arguments: [message, conversation, remote])
+    private static func followMessage(_ id: Int64, now: Instant, _ session: any Session) throws {
+        let moved: (message: String, conversation: String, remote: String, isInDoubt: Bool)? = try session.row(
+            """
+            SELECT o.message_id, m.conversation_id, o.remote, o.in_doubt_since IS NOT NULL
+            FROM outbox o JOIN messages m ON m.id = o.message_id
+            WHERE o.id = \(id) AND o.state = 'pending' AND o.payload = 'message' AND m.conversation_id IS NOT o.conversation_id
+            """
+        ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
+        guard let moved else { return }
+        let state = moved.isInDoubt ? OutboxState.uncertain : .discarded
+        let error =
+            moved.isInDoubt
+            ? "sent, but nobody knows whether it arrived, and the message was moved to another conversation since"
+            : "the message was moved to another conversation, for which it is planned again"
+        try session.run(
+            """
+            UPDATE outbox SET state = \(state.rawValue), last_error = \(error), updated_at = \(now), finished_at = \(now)
+            WHERE id = \(id)
+            """)
+        guard !moved.isInDoubt else { return }
+        try session.run("DELETE FROM planned_messages WHERE message_id = \(moved.message) AND remote = \(moved.remote)")
+        try session.run(
+            """
+            INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
+            VALUES (\(moved.message), \(moved.conversation), \(moved.remote), 1)
+            """)
     }
 
-    private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ db: Database) throws {
+    private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ session: any Session) throws {
         let notes =
             outcome.partialErrors + outcome.drift.map { "answered another value for \($0)" } + [outcome.stray?.text].compactMap { $0 }
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO outbox_attempts
-                    (outbox_id, attempt, started_at, finished_at, outcome, http_status, error, response_excerpt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            finished.claimed.id, finished.claimed.earlierTries + 1, finished.startedAt.iso8601, finished.finishedAt.iso8601,
-            outcome.outcome.rawValue, outcome.httpStatus, outcome.error ?? (notes.isEmpty ? nil : notes.joined(separator: "; ")),
-            outcome.responseExcerpt,
-        ])
+        let error = outcome.error ?? (notes.isEmpty ? nil : notes.joined(separator: "; "))
+        try session.run(
+            """
+            INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, http_status, error, response_excerpt)
+            VALUES (\(finished.claimed.id), \(finished.claimed.earlierTries + 1), \(finished.startedAt), \(finished.finishedAt),
+                \(outcome.outcome.rawValue), \(outcome.httpStatus), \(error), \(outcome.responseExcerpt))
+            """)
     }
 
-    private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ db: Database) throws -> [Reconciled] {
+    private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ session: any Session) throws -> [Reconciled] {
         guard let news = finished.news else { return [] }
         return try reconcile(
             Report(
                 remote: finished.claimed.remote, subject: .conversation(finished.claimed.conversationID), observation: news,
-                readAt: finished.finishedAt), inbound, db)
+                readAt: finished.finishedAt), inbound, session)
     }
 
     /// When the remote last acknowledged something, and how it last failed.
-    private static func recordHealth(_ request: ExchangeRequest, _ db: Database) throws {
+    private static func recordHealth(_ request: ExchangeRequest, _ session: any Session) throws {
         if let success = request.finished.last(where: { $0.outcome?.outcome == .delivered }) {
-            try db.cachedStatement(sql: "UPDATE remotes SET last_success_at = ? WHERE name = ?")
-                .execute(arguments: [success.finishedAt.iso8601, request.remote])
+            try session.run("UPDATE remotes SET last_success_at = \(success.finishedAt) WHERE name = \(request.remote)")
         }
         if let failure = request.finished.last(where: { $0.outcome?.error != nil }) {
-            try db.cachedStatement(sql: "UPDATE remotes SET last_failure_at = ?, last_error = ? WHERE name = ?")
-                .execute(arguments: [failure.finishedAt.iso8601, failure.outcome?.error, request.remote])
+            try session.run(
+                """
+                UPDATE remotes SET last_failure_at = \(failure.finishedAt), last_error = \(failure.outcome?.error)
+                WHERE name = \(request.remote)
+                """)
         }
     }
 
-    static func storeGate(_ gate: RemoteGate.Stored, of remote: String, _ db: Database) throws {
-        if gate.parkedAt == nil,
-            try String.fetchOne(db.cachedStatement(sql: "SELECT parked_at FROM remotes WHERE name = ?"), arguments: [remote]) != nil
-        {
-            try forgetAge(remote, db)
+    static func storeGate(_ gate: RemoteGate.Stored, of remote: String, _ session: any Session) throws {
+        if gate.parkedAt == nil, try session.exists("SELECT 1 FROM remotes WHERE name = \(remote) AND parked_at IS NOT NULL") {
+            try forgetAge(remote, session)
         }
         // paused_at and resumed_at belong to the command line and are not written here.
-        try db.cachedStatement(
-            sql: """
-                UPDATE remotes SET parked_at = ?, park_reason = ?, park_cause = ?, throttled_until = ?, breaker_open_until = ?,
-                    breaker_openings = ?, concurrency = ?
-                WHERE name = ?
-                """
-        ).execute(arguments: [
-            gate.parkedAt?.iso8601, gate.parkReason, gate.parkCause?.rawValue, gate.throttledUntil?.iso8601, gate.breakerOpenUntil?.iso8601,
-            gate.breakerOpenings, gate.concurrency, remote,
-        ])
+        try session.run(
+            """
+            UPDATE remotes SET parked_at = \(gate.parkedAt), park_reason = \(gate.parkReason), park_cause = \(gate.parkCause?.rawValue),
+                throttled_until = \(gate.throttledUntil), breaker_open_until = \(gate.breakerOpenUntil),
+                breaker_openings = \(gate.breakerOpenings), concurrency = \(gate.concurrency)
+            WHERE name = \(remote)
+            """)
+    }
+}
+
+/// What the command line and planning want of a remote at present.
+private struct RemoteOrders: RowRecord {
+    static let columns: SQL = "paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL, breaker_open_until"
+
+    var isPaused: Bool
+    var resumedAt: String?
+    /// Its conversations are being put on the feed.
+    var isBeingFed: Bool
+    var breakerOpenUntil: Instant?
+
+    init(_ columns: inout Columns) throws {
+        isPaused = try columns.next()
+        resumedAt = try columns.next()
+        isBeingFed = try columns.next()
+        breakerOpenUntil = .column(try columns.next())
     }
 }

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// What the store remembers about a remote from before a restart.
@@ -11,8 +10,24 @@ package struct StoredRemote: Sendable, Equatable {
     package var readFailures = 0
 }
 
-extension RemoteGate.ParkCause {
-    static func column(_ text: String?) -> RemoteGate.ParkCause? { text.flatMap(RemoteGate.ParkCause.init(rawValue:)) }
+/// What the table `remotes` keeps of a gate.
+extension RemoteGate.Stored: RowRecord {
+    package static let columns: SQL = """
+        paused_at, parked_at, park_reason, park_cause, throttled_until, breaker_open_until, breaker_openings, concurrency
+        """
+
+    package init(_ columns: inout Columns) throws {
+        let pausedAt: String? = try columns.next()
+        let parkedAt: String? = try columns.next()
+        let parkReason: String? = try columns.next()
+        let parkCause: String? = try columns.next()
+        let throttledUntil: String? = try columns.next()
+        let breakerOpenUntil: String? = try columns.next()
+        self.init(
+            pausedAt: .column(pausedAt), parkedAt: .column(parkedAt), parkReason: parkReason,
+            parkCause: parkCause.flatMap(RemoteGate.ParkCause.init(rawValue:)), throttledUntil: .column(throttledUntil),
+            breakerOpenUntil: .column(breakerOpenUntil), breakerOpenings: try columns.next(), concurrency: try columns.next())
+    }
 }
 
 extension Store {
@@ -20,74 +35,57 @@ extension Store {
     /// - Returns: the names that were found.
     package func dropStrayFeed(_ remotes: [RemoteParticipation]) async throws(StoreError) -> [String] {
         let known = [""] + remotes.filter { $0.isEnabled && !$0.receivesMessages }.map(\.name)
-        let list = JSONValue.array(known.map(JSONValue.string)).text
-        return try await write { db in
-            let names = try String.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT DISTINCT remote FROM change_feed WHERE deferred = 0 AND remote NOT IN (SELECT value FROM json_each(?))"),
-                arguments: [list])
+        return try await write { session in
+            let names: [String] = try session.values(
+                "SELECT DISTINCT remote FROM change_feed WHERE deferred = 0 AND remote NOT IN \(in: known)")
             guard !names.isEmpty else { return [] }
-            try db.execute(
-                sql: "DELETE FROM change_feed WHERE remote NOT IN (SELECT value FROM json_each(?))", arguments: [list])
+            try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: known)")
             return names
         }
     }
 
     package func storedRemotes() async throws(StoreError) -> [String: StoredRemote] {
-        try await read { db in
-            let rows = try Row.fetchAll(db, sql: "SELECT \(Store.gateColumns), name, last_success_at, read_failures FROM remotes")
-            let suspects = try Store.suspects(db)
-            return Dictionary(
-                uniqueKeysWithValues: rows.map { row in
-                    let name: String = row[8]
-                    return (
-                        name,
-                        StoredRemote(
-                            gate: Store.gate(row), lastSuccessAt: row[9], suspects: suspects[name] ?? [], readFailures: row[10])
-                    )
-                })
+        try await read { session in
+            let suspects = try Store.suspects(session)
+            let remotes = try session.rows("SELECT name, \(RemoteGate.Stored.columns), last_success_at, read_failures FROM remotes") {
+                columns in
+                let name: String = try columns.next()
+                let remote = StoredRemote(
+                    gate: try RemoteGate.Stored(&columns), lastSuccessAt: try columns.next(), suspects: suspects[name] ?? [],
+                    readFailures: try columns.next())
+                return (name, remote)
+            }
+            return Dictionary(uniqueKeysWithValues: remotes)
         }
     }
 
     /// The remotes that the database knows, also those that are not configured any more, with their kinds.
     package func knownRemotes() async throws(StoreError) -> [String: String] {
-        try await read { db in
-            let rows = try Row.fetchAll(db, sql: "SELECT name, kind FROM remotes")
-            return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], $0[1]) })
+        try await read { session in
+            let remotes: [(String, String)] = try session.rows("SELECT name, kind FROM remotes") { columns in
+                (try columns.next(), try columns.next())
+            }
+            return Dictionary(uniqueKeysWithValues: remotes)
         }
     }
 
-    static let gateColumns = """
-        paused_at, parked_at, park_reason, park_cause, throttled_until, breaker_open_until, breaker_openings, concurrency
-        """
-
-    /// The columns ``gateColumns``, at the beginning of the row.
-    static func gate(_ row: Row) -> RemoteGate.Stored {
-        RemoteGate.Stored(
-            pausedAt: .column(row[0]), parkedAt: .column(row[1]), parkReason: row[2], parkCause: .column(row[3]),
-            throttledUntil: .column(row[4]), breakerOpenUntil: .column(row[5]), breakerOpenings: row[6], concurrency: row[7])
-    }
-
     /// Nil for a remote that the database does not know.
-    static func storedGate(of remote: String, _ db: Database) throws -> RemoteGate.Stored? {
-        try Row.fetchOne(db, sql: "SELECT \(gateColumns) FROM remotes WHERE name = ?", arguments: [remote]).map(gate)
+    static func storedGate(of remote: String, _ session: any Session) throws -> RemoteGate.Stored? {
+        try session.row("SELECT \(RemoteGate.Stored.columns) FROM remotes WHERE name = \(remote)")
     }
 
     /// When a pending row of the remote falls due after the given moment; nil when none does. Rows behind others do not count.
     package func nextDue(_ remote: String, after moment: Instant) async throws(StoreError) -> Instant? {
-        try await read { db in
+        try await read { session in
             .column(
-                try String.fetchOne(
-                    db, sql: "SELECT min(due_at) FROM outbox WHERE remote = ? AND state = 'pending' AND behind = 0 AND due_at > ?",
-                    arguments: [remote, moment.iso8601]))
+                try session.value(
+                    "SELECT min(due_at) FROM outbox WHERE remote = \(remote) AND state = 'pending' AND behind = 0 AND due_at > \(moment)"))
         }
     }
 
     package func hasPending(_ remote: String) async throws(StoreError) -> Bool {
-        try await read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM outbox WHERE remote = ? AND state = 'pending' AND behind = 0)", arguments: [remote]
-            ) ?? false
+        try await read { session in
+            try session.exists("SELECT 1 FROM outbox WHERE remote = \(remote) AND state = 'pending' AND behind = 0")
         }
     }
 }

@@ -2,10 +2,6 @@ import SyncCore
 
 /// An entry of the feed of messages, with what its message says by now.
 struct MessageEntry {
-    /// For ``init(_:)``: `message_feed f LEFT JOIN messages m`.
-    static let columns =
-        "f.sequence, f.message_id, coalesce(m.conversation_id, f.conversation_id), f.remote, m.created_at, f.moved, f.since"
-
     var sequence: Int64
     var messageID: String
     var conversationID: String
@@ -17,18 +13,6 @@ struct MessageEntry {
     /// Since when it waits to be planned.
     var since: String
 
-    /// Nil where a key cannot be used.
-    init?(_ row: StoredRow) {
-        guard let messageID = row.key(1).text, let conversationID = row.key(2).text else { return nil }
-        sequence = row[0]
-        self.messageID = messageID
-        self.conversationID = conversationID
-        remote = row[3]
-        createdAt = row[4]
-        isMoved = row[5]
-        since = row[6]
-    }
-
     /// Messages go out in the order in which they were written. Those of a conversation that has got some from another one are put
     /// in the order of their timestamps, on the places that they have together.
     static func ordered(_ entries: [MessageEntry]) -> [MessageEntry] {
@@ -39,12 +23,48 @@ struct MessageEntry {
             let places = entries.indices.filter { entries[$0].conversationID == conversation }
             let sorted = places.sorted { left, right in
                 let (first, second) = (entries[left], entries[right])
-                return (first.moment, first.sequence) < (second.moment, second.sequence)
+                return (first.milliseconds, first.sequence) < (second.milliseconds, second.sequence)
             }
             for (place, source) in zip(places, sorted) { ordered[place] = entries[source] }
         }
         return ordered
     }
 
-    private var moment: Int64 { createdAt.flatMap(Instant.init(iso8601:))?.milliseconds ?? .max }
+    /// What has no timestamp comes last.
+    private var milliseconds: Int64 { Instant.column(createdAt)?.milliseconds ?? .max }
+}
+
+/// A row of the feed of messages: an entry, unless one of its keys cannot be used.
+enum MessageFeedRow: RowRecord {
+    case entry(MessageEntry)
+    case unreadable(sequence: Int64, UnreadableKey)
+
+    static let columns: SQL = """
+        f.sequence, f.message_id, coalesce(m.conversation_id, f.conversation_id), f.remote, m.created_at, f.moved, f.since
+        """
+    static let tables: SQL = "message_feed f LEFT JOIN messages m ON m.id = f.message_id"
+
+    init(_ columns: inout Columns) throws {
+        let sequence: Int64 = try columns.next()
+        let (message, conversation): (StoredKey, StoredKey) = (try columns.next(), try columns.next())
+        guard let messageID = message.text, let conversationID = conversation.text else {
+            self = .unreadable(sequence: sequence, UnreadableKey(message: message, of: conversation))
+            return
+        }
+        self = .entry(
+            MessageEntry(
+                sequence: sequence, messageID: messageID, conversationID: conversationID, remote: try columns.next(),
+                createdAt: try columns.next(), isMoved: try columns.next(), since: try columns.next()))
+    }
+
+    var sequence: Int64 {
+        switch self {
+        case .entry(let entry): entry.sequence
+        case .unreadable(let sequence, _): sequence
+        }
+    }
+
+    var entry: MessageEntry? {
+        if case .entry(let entry) = self { entry } else { nil }
+    }
 }

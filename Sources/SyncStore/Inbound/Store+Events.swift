@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// What processing the inbox came to.
@@ -39,7 +38,7 @@ package struct DroppedEvents: Equatable, Sendable {
     package var count: Int
 }
 
-/// How long, and how many, events are kept whose conversation does not exist here: it may be written a moment later. They hold what Fin
+/// How long, and how many, events are kept whose conversation does not exist here: it may be written a little later. They hold what Fin
 /// wrote to people, perhaps of conversations that are none of ours.
 package struct WaitingLimits: Equatable, Sendable {
     package var age = Duration.hours(24)
@@ -55,59 +54,53 @@ extension Store {
         var result = InboxResult()
         var count = 0
         repeat {
-            let batch = try await write { db in try Store.processBatch(context, db) }
+            let batch = try await write { session in try Store.processBatch(context, session) }
             result.add(batch.result)
             count = batch.count
-            // Every event that was looked at is done or waits: the next batch holds others.
+            // Every event of the batch is done or waits: the next batch holds others.
         } while count == Store.reconcileBatchSize
         result.add(try await dropWaiting(limits, now: context.now))
         return result
     }
 
-    private static func processBatch(_ context: InboundContext, _ db: Database) throws -> (result: InboxResult, count: Int) {
+    private static func processBatch(_ context: InboundContext, _ session: any Session) throws -> (result: InboxResult, count: Int) {
         var result = InboxResult()
-        let rows = try StoredRow.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, remote, kind, conversation_id, occurred_at, payload FROM inbox
-                    WHERE state = 'pending' AND state <> 'done'
-                    ORDER BY occurred_at, id LIMIT \(reconcileBatchSize)
-                    """))
-        result.reconciled += try takeReleasedEnds(context, db)
-        for row in rows {
-            let key = row.key(3)
-            let isKnown =
-                try Int.fetchOne(
-                    db.cachedStatement(sql: "SELECT 1 FROM conversations WHERE id = CAST(? AS TEXT)"), arguments: [key.databaseValue])
-                != nil
-            guard isKnown, key.text != nil else {
-                try db.cachedStatement(sql: "UPDATE inbox SET state = 'waiting' WHERE id = ?").execute(arguments: [row[0] as Int64])
+        let events: [InboxEvent] = try session.rows(
+            """
+            SELECT \(InboxEvent.columns) FROM inbox
+            WHERE state = 'pending' AND state <> 'done'
+            ORDER BY occurred_at, id LIMIT \(reconcileBatchSize)
+            """)
+        result.reconciled += try takeReleasedEnds(context, session)
+        for event in events {
+            let key = event.conversationID
+            guard try session.exists("SELECT 1 FROM conversations WHERE id = \(key)"), let conversationID = key.text else {
+                try session.run("UPDATE inbox SET state = 'waiting' WHERE id = \(event.id)")
                 continue
             }
-            try process(row, context, db, into: &result)
-            try db.cachedStatement(sql: "UPDATE inbox SET state = 'done', payload = '{}' WHERE id = ?")
-                .execute(arguments: [row[0] as Int64])
+            try process(event, of: conversationID, context, session, into: &result)
+            try session.run("UPDATE inbox SET state = 'done', payload = '{}' WHERE id = \(event.id)")
         }
-        return (result, rows.count)
+        return (result, events.count)
     }
 
-    private static func process(_ row: StoredRow, _ context: InboundContext, _ db: Database, into result: inout InboxResult) throws {
-        let payload = JSONValue.object(column: row[5])
-        let at = Instant(milliseconds: row[4])
-        let remote: String = row[1]
-        let conversationID: String = row[3]
-        guard row[2] != "message" else {
+    private static func process(
+        _ event: InboxEvent, of conversationID: String, _ context: InboundContext, _ session: any Session, into result: inout InboxResult
+    ) throws {
+        guard event.kind != "message" else {
             let message = IncomingMessage(
-                remote: remote, conversationID: conversationID, id: payload["id"]?.stringValue ?? "", body: payload["body"]?.stringValue)
-            if try enter(message, at: at, db) == .collides {
+                remote: event.remote, conversationID: conversationID, id: event.payload["id"]?.stringValue ?? "",
+                body: event.payload["body"]?.stringValue)
+            if try enter(message, at: event.occurredAt, session) == .collides {
                 result.collisions.append(
-                    MessageCollision(remote: remote, conversationID: conversationID, messageID: message.rowID))
+                    MessageCollision(remote: event.remote, conversationID: conversationID, messageID: message.rowID))
             }
             return
         }
-        let observation = Observation(word: payload["word"]?.stringValue, changedAt: at)
-        result.reconciled += try reconcile(
-            Report(remote: remote, subject: .conversation(conversationID), observation: observation, readAt: at), context, db)
+        let observation = Observation(word: event.payload["word"]?.stringValue, changedAt: event.occurredAt)
+        let report = Report(
+            remote: event.remote, subject: .conversation(conversationID), observation: observation, readAt: event.occurredAt)
+        result.reconciled += try reconcile(report, context, session)
     }
 
     // MARK: Messages
@@ -117,32 +110,28 @@ extension Store {
     }
 
     /// What a remote wrote becomes a row of `messages`, once.
-    private static func enter(_ message: IncomingMessage, at: Instant, _ db: Database) throws -> Entry {
-        let body = message.body?.stored
-        let hasSameText = try Bool.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT body IS CAST(?1 AS TEXT) FROM messages
-                    WHERE id = CAST(?2 AS TEXT) OR (id = CAST(?3 AS TEXT) AND conversation_id = ?4 AND author = 'fin')
-                    ORDER BY id = CAST(?2 AS TEXT) DESC LIMIT 1
-                    """),
-            arguments: [body, message.rowID.stored, message.formerRowID.stored, message.conversationID])
+    private static func enter(_ message: IncomingMessage, at: Instant, _ session: any Session) throws -> Entry {
+        let hasSameText: Bool? = try session.value(
+            """
+            SELECT body IS \(message.body) FROM messages
+            WHERE id = \(message.rowID)
+                OR (id = \(message.formerRowID) AND conversation_id = \(message.conversationID) AND author = 'fin')
+            ORDER BY id = \(message.rowID) DESC LIMIT 1
+            """)
         if let hasSameText { return hasSameText ? .known : .collides }
         // An earlier version has processed it, and the application has moved or deleted the row since.
-        let isDone = try Int.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT 1 FROM inbox
-                    WHERE remote = ? AND event_key = CAST(? AS TEXT) AND conversation_id = ? AND state = 'done'
-                    """),
-            arguments: [message.remote, message.formerEventKey.stored, message.conversationID])
-        guard isDone == nil else { return .known }
-        try db.cachedStatement(
-            sql: """
-                INSERT OR IGNORE INTO messages (id, conversation_id, author, body, created_at)
-                VALUES (CAST(? AS TEXT), ?, 'fin', CAST(? AS TEXT), ?)
-                """
-        ).execute(arguments: [message.rowID.stored, message.conversationID, body, at.iso8601])
+        let isDone = try session.exists(
+            """
+            SELECT 1 FROM inbox
+            WHERE remote = \(message.remote) AND event_key = \(message.formerEventKey) AND conversation_id = \(message.conversationID)
+                AND state = 'done'
+            """)
+        guard !isDone else { return .known }
+        try session.run(
+            """
+            INSERT OR IGNORE INTO messages (id, conversation_id, author, body, created_at)
+            VALUES (\(message.rowID), \(message.conversationID), 'fin', \(message.body), \(at))
+            """)
         return .new
     }
 
@@ -151,14 +140,14 @@ extension Store {
     private func dropWaiting(_ limits: WaitingLimits, now: Instant) async throws(StoreError) -> InboxResult {
         var result = InboxResult()
         while true {
-            let dropped = try await write { db in
+            let dropped = try await write { session in
                 let byAge = try Store.drop(
-                    "received_at < ? ORDER BY received_at, id LIMIT \(Retention.pageSize)", [(now - limits.age).iso8601], .age, db)
+                    "received_at < \(now - limits.age) ORDER BY received_at, id LIMIT \(Retention.pageSize)", .age, session)
                 guard byAge.isEmpty else { return byAge }
-                let waiting = try Int.fetchOne(db.cachedStatement(sql: "SELECT count(*) FROM inbox WHERE state = 'waiting'")) ?? 0
+                let waiting: Int = try session.value("SELECT count(*) FROM inbox WHERE state = 'waiting'") ?? 0
                 guard waiting > limits.count else { return [] }
                 return try Store.drop(
-                    "TRUE ORDER BY received_at, id LIMIT ?", [min(waiting - limits.count, Retention.pageSize)], .number, db)
+                    "TRUE ORDER BY received_at, id LIMIT \(min(waiting - limits.count, Retention.pageSize))", .number, session)
             }
             guard !dropped.isEmpty else { return result }
             result.add(InboxResult(dropped: dropped))
@@ -166,14 +155,34 @@ extension Store {
     }
 
     private static func drop(
-        _ condition: String, _ arguments: StatementArguments, _ reason: DroppedEvents.Reason, _ db: Database
+        _ condition: SQL, _ reason: DroppedEvents.Reason, _ session: any Session
     ) throws -> [DroppedEvents] {
-        let remotes = try String.fetchAll(
-            db.cachedStatement(
-                sql: "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state = 'waiting' AND \(condition)) RETURNING remote"),
-            arguments: arguments)
+        let remotes: [String] = try session.values(
+            "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state = 'waiting' AND \(condition)) RETURNING remote")
         return Dictionary(grouping: remotes, by: \.self).sorted { $0.key < $1.key }
             .map { DroppedEvents(remote: $0.key, reason: reason, count: $0.value.count) }
+    }
+}
+
+/// An event as the inbox keeps it.
+private struct InboxEvent: RowRecord {
+    var id: Int64
+    var remote: String
+    /// `status` or `message`.
+    var kind: String
+    var conversationID: StoredKey
+    var occurredAt: Instant
+    var payload: JSONObject
+
+    static let columns: SQL = "id, remote, kind, conversation_id, occurred_at, payload"
+
+    init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        remote = try columns.next()
+        kind = try columns.next()
+        conversationID = try columns.next()
+        occurredAt = Instant(milliseconds: try columns.next())
+        payload = JSONValue.object(column: try columns.next())
     }
 }
 

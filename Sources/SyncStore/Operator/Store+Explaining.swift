@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// Everything that the database knows about one conversation, for `convosync explain`.
@@ -49,14 +48,23 @@ package struct OutboxSummary: Sendable, Equatable {
     package var fields: [String]?
 
     /// For ``init(_:)``.
-    static let columns = "id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload"
+    static let columns: SQL = "id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload"
 
-    /// Nil for a state that this version does not know.
-    init?(_ row: Row) {
-        guard let state = OutboxState(rawValue: row[1]) else { return nil }
-        (id, self.state, operation, attempts) = (row[0], state, row[2], row[3])
-        (dueAt, lastError, createdAt, finishedAt) = (row[4], row[5], row[6], row[7])
-        fields = row[9] == PayloadKind.state.rawValue ? JSONValue.object(column: row[8]).keys.sorted() : nil
+    /// Nil for a state that this version does not know; the columns are read all the same.
+    init?(_ columns: inout Columns) throws {
+        id = try columns.next()
+        let state = OutboxState(rawValue: try columns.next())
+        operation = try columns.next()
+        attempts = try columns.next()
+        dueAt = try columns.next()
+        lastError = try columns.next()
+        createdAt = try columns.next()
+        finishedAt = try columns.next()
+        let delta: String? = try columns.next()
+        let payload: String = try columns.next()
+        fields = payload == PayloadKind.state.rawValue ? JSONValue.object(column: delta).keys.sorted() : nil
+        guard let state else { return nil }
+        self.state = state
     }
 }
 
@@ -70,71 +78,76 @@ package struct AdoptedChange: Sendable, Equatable {
     package var rule: String
 }
 
+extension AdoptedChange: RowRecord {
+    package static let columns: SQL = "remote, word, reported_at, adopted_at, changes, rule"
+
+    package init(_ columns: inout Columns) throws {
+        remote = try columns.next()
+        word = try columns.next()
+        reportedAt = try columns.next()
+        adoptedAt = try columns.next()
+        changes = JSONValue.object(column: try columns.next())
+        rule = try columns.next()
+    }
+}
+
 extension Store {
     /// Nil where there is no such conversation.
     package func storedConversation(
         _ id: String, remotes: [RemoteParticipation], history limit: Int, now: Instant
     ) async throws(StoreError) -> StoredConversation? {
-        try await read { db in
-            guard let local = try LocalConversation.fetch(db, id) else { return nil }
-            let isWaiting = try Bool.fetchOne(
-                db,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = ?1)
-                        OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = ?1)
-                    """, arguments: [id])
+        try await read { session in
+            guard let local = try LocalConversation.fetch(session, id) else { return nil }
+            let isWaiting: Bool? = try session.value(
+                """
+                SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id))
+                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id))
+                """)
             return StoredConversation(
                 conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,
-                remotes: try remotes.map { try Store.storedLink(db, local, $0, limit: limit, now: now) },
-                adopted: try Store.adoptedChanges(db, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
+                remotes: try remotes.map { try Store.storedLink(session, local, $0, limit: limit, now: now) },
+                adopted: try Store.adoptedChanges(session, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
         }
     }
 
     private static func storedLink(
-        _ db: Database, _ local: LocalConversation, _ remote: RemoteParticipation, limit: Int, now: Instant
+        _ session: any Session, _ local: LocalConversation, _ remote: RemoteParticipation, limit: Int, now: Instant
     ) throws -> StoredLink {
         let id = local.conversation.id
-        let link = try checkedLink(db, id, remote)
+        let link = try checkedLink(session, id, remote)
         var stored = StoredLink(
-            remote: remote.name, link: link?.0, verdicts: [:], history: try history(db, id, remote.name, limit: limit),
-            unfinished: try unfinishedRows(db, id, remote.name))
-        stored.sharers = try sharers(db, of: id, at: remote)
+            remote: remote.name, link: link?.0, verdicts: [:], history: try history(session, id, remote.name, limit: limit),
+            unfinished: try unfinishedRows(session, id, remote.name))
+        stored.sharers = try sharers(session, of: id, at: remote)
         guard let (link, problem) = link else { return stored }
-        let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT s.seen_at, s.acknowledged_at, s.gone_at, s.verdicts, s.discarded_row, o.finished_at
-                FROM link_state s LEFT JOIN outbox o ON o.id = s.discarded_row WHERE s.conversation_id = ? AND s.remote = ?
-                """,
-            arguments: [id, remote.name])
-        stored.seenAt = row?[0]
-        stored.acknowledgedAt = row?[1]
-        stored.goneAt = row?[2]
-        if let discarded: Int64 = row?[4] { stored.discarded = (discarded, row?[5]) }
-        stored.verdicts = JSONValue.object(column: row?[3])
-        stored.snapshot = try snapshot(db, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
+        try session.each(
+            """
+            SELECT s.seen_at, s.acknowledged_at, s.gone_at, s.verdicts, s.discarded_row, o.finished_at
+            FROM link_state s LEFT JOIN outbox o ON o.id = s.discarded_row WHERE s.conversation_id = \(id) AND s.remote = \(remote.name)
+            """
+        ) { columns in
+            stored.seenAt = try columns.next()
+            stored.acknowledgedAt = try columns.next()
+            stored.goneAt = try columns.next()
+            stored.verdicts = JSONValue.object(column: try columns.next())
+            let discarded: (row: Int64?, at: String?) = (try columns.next(), try columns.next())
+            stored.discarded = discarded.row.map { ($0, discarded.at) }
+            return .stop
+        }
+        stored.snapshot = try snapshot(session, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
         return stored
     }
 
-    private static func history(_ db: Database, _ id: String, _ remote: String, limit: Int) throws -> [OutboxSummary] {
-        try Row.fetchAll(
-            db,
-            sql: """
-                SELECT \(OutboxSummary.columns) FROM outbox WHERE conversation_id = ? AND remote = ? ORDER BY id DESC LIMIT ?
-                """, arguments: [id, remote, limit]
-        ).compactMap(OutboxSummary.init)
+    private static func history(_ session: any Session, _ id: String, _ remote: String, limit: Int) throws -> [OutboxSummary] {
+        try session.rows(
+            """
+            SELECT \(OutboxSummary.columns) FROM outbox WHERE conversation_id = \(id) AND remote = \(remote) ORDER BY id DESC LIMIT \(limit)
+            """
+        ) { columns in try OutboxSummary(&columns) }.compactMap(\.self)
     }
 
-    private static func adoptedChanges(_ db: Database, _ id: String, limit: Int) throws -> [AdoptedChange] {
-        try Row.fetchAll(
-            db,
-            sql: """
-                SELECT remote, word, reported_at, adopted_at, changes, rule FROM adopted_changes
-                WHERE conversation_id = ? ORDER BY id DESC LIMIT ?
-                """, arguments: [id, limit]
-        ).map {
-            AdoptedChange(
-                remote: $0[0], word: $0[1], reportedAt: $0[2], adoptedAt: $0[3], changes: JSONValue.object(column: $0[4]), rule: $0[5])
-        }
+    private static func adoptedChanges(_ session: any Session, _ id: String, limit: Int) throws -> [AdoptedChange] {
+        try session.rows(
+            "SELECT \(AdoptedChange.columns) FROM adopted_changes WHERE conversation_id = \(id) ORDER BY id DESC LIMIT \(limit)")
     }
 }

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// Which outbox rows a command means.
@@ -7,7 +6,7 @@ package struct OutboxFilter: Sendable, Equatable {
     package var remote: String?
     package var conversation: String?
     package var states: [OutboxState] = []
-    /// Rows written at or after this moment.
+    /// Rows written at or after this time.
     package var since: Instant?
     /// Part of `last_error`, upper or lower case.
     package var error: String?
@@ -22,35 +21,23 @@ package struct OutboxFilter: Sendable, Equatable {
         ids.isEmpty && remote == nil && conversation == nil && states.isEmpty && since == nil && error == nil && holder == nil
     }
 
-    /// Whether ends that wait for somebody to look are meant as well.
+    /// Whether ends that wait for a person are meant as well.
     package var meansHeldEnds: Bool { holder == .brake && ids.isEmpty && states.isEmpty && since == nil && error == nil }
 
-    var condition: (sql: String, arguments: StatementArguments) {
-        var terms: [String] = ["1"]
-        var arguments = StatementArguments()
-        if !ids.isEmpty { terms.append("o.id IN (\(ids.map(String.init).joined(separator: ",")))") }
-        if let remote {
-            terms.append("o.remote = ?")
-            arguments += [remote]
+    /// Of the table `outbox` under the name `o`.
+    var condition: SQL {
+        var conditions: [SQL] = ["1"]
+        if !ids.isEmpty {
+            let list = JSONValue.array(ids.map { .integer($0) }).text
+            conditions.append("o.id IN (SELECT value FROM json_each(\(list)))")
         }
-        if let conversation {
-            terms.append("o.conversation_id = ?")
-            arguments += [conversation]
-        }
-        if !states.isEmpty { terms.append("o.state IN (\(states.map { "'\($0.rawValue)'" }.joined(separator: ",")))") }
-        if let since {
-            terms.append("o.created_at >= ?")
-            arguments += [since.iso8601]
-        }
-        if let error {
-            terms.append("instr(lower(o.last_error), lower(?)) > 0")
-            arguments += [error]
-        }
-        if let holder {
-            terms.append("o.state = 'held' AND o.held_by = ?")
-            arguments += [holder.rawValue]
-        }
-        return (terms.joined(separator: " AND "), arguments)
+        if let remote { conditions.append("o.remote = \(remote)") }
+        if let conversation { conditions.append("o.conversation_id = \(conversation)") }
+        if !states.isEmpty { conditions.append("o.state IN \(in: states.map(\.rawValue))") }
+        if let since { conditions.append("o.created_at >= \(since)") }
+        if let error { conditions.append("instr(lower(o.last_error), lower(\(error))) > 0") }
+        if let holder { conditions.append("o.state = 'held' AND o.held_by = \(holder.rawValue)") }
+        return SQL.joined(conditions, separator: " AND ")
     }
 }
 
@@ -91,55 +78,73 @@ package struct AttemptListing: Sendable, Equatable {
     package var responseExcerpt: String?
 }
 
+extension OutboxListing: RowRecord {
+    /// Of the table `outbox` under the name `o`.
+    package static let columns: SQL = """
+        o.id, o.run_id, o.conversation_id, o.remote, o.payload, o.operation, o.method, o.path, o.idempotency_key, o.state, o.attempts, \
+        o.due_at, o.last_http_status, o.last_error, o.superseded_by, o.created_at, o.updated_at, o.finished_at, o.delta, o.message_id, \
+        o.body, CASE o.state WHEN 'held' THEN o.held_by END
+        """
+
+    package init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        runID = try columns.next()
+        conversationID = try columns.next()
+        remote = try columns.next()
+        payload = try columns.next()
+        operation = try columns.next()
+        method = try columns.next()
+        path = try columns.next()
+        idempotencyKey = try columns.next()
+        state = try columns.next()
+        attempts = try columns.next()
+        dueAt = try columns.next()
+        lastHTTPStatus = try columns.next()
+        lastError = try columns.next()
+        supersededBy = try columns.next()
+        createdAt = try columns.next()
+        updatedAt = try columns.next()
+        finishedAt = try columns.next()
+        let delta: String? = try columns.next()
+        // For people: what is sent is in the body.
+        self.delta = delta.flatMap { try? JSONValue(text: $0) }
+        messageID = try columns.next()
+        body = try columns.next()
+        heldBy = try columns.next()
+    }
+}
+
+extension AttemptListing: RowRecord {
+    package static let columns: SQL = "attempt, started_at, finished_at, outcome, http_status, error, response_excerpt"
+
+    package init(_ columns: inout Columns) throws {
+        attempt = try columns.next()
+        startedAt = try columns.next()
+        finishedAt = try columns.next()
+        outcome = try columns.next()
+        httpStatus = try columns.next()
+        error = try columns.next()
+        responseExcerpt = try columns.next()
+    }
+}
+
 extension Store {
     /// Matching rows, newest first.
     package func outbox(_ filter: OutboxFilter) async throws(StoreError) -> [OutboxListing] {
-        try await read { db in
-            let (sql, arguments) = filter.condition
-            return try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT o.id, o.run_id, o.conversation_id, o.remote, o.payload, o.operation, o.method, o.path, o.idempotency_key,
-                        o.state, o.attempts, o.due_at, o.last_http_status, o.last_error, o.superseded_by, o.created_at, o.updated_at,
-                        o.finished_at, o.delta, o.message_id, o.body, CASE o.state WHEN 'held' THEN o.held_by END
-                    FROM outbox o WHERE \(sql) ORDER BY o.id DESC LIMIT \(filter.limit ?? -1)
-                    """, arguments: arguments
-            ).map(OutboxListing.init)
+        try await read { session in
+            try session.rows(
+                "SELECT \(OutboxListing.columns) FROM outbox o WHERE \(filter.condition) ORDER BY o.id DESC LIMIT \(filter.limit ?? -1)")
         }
     }
 
     package func attempts(of id: Int64) async throws(StoreError) -> [AttemptListing] {
-        try await read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT attempt, started_at, finished_at, outcome, http_status, error, response_excerpt
-                    FROM outbox_attempts WHERE outbox_id = ? ORDER BY attempt
-                    """, arguments: [id]
-            ).map {
-                AttemptListing(
-                    attempt: $0[0], startedAt: $0[1], finishedAt: $0[2], outcome: $0[3], httpStatus: $0[4], error: $0[5],
-                    responseExcerpt: $0[6])
-            }
+        try await read { session in
+            try session.rows("SELECT \(AttemptListing.columns) FROM outbox_attempts WHERE outbox_id = \(id) ORDER BY attempt")
         }
     }
 
     /// Rows that were replaced by the given one.
     package func absorbed(by id: Int64) async throws(StoreError) -> [Int64] {
-        try await read { db in
-            try Int64.fetchAll(db, sql: "SELECT id FROM outbox WHERE superseded_by = ? ORDER BY id", arguments: [id])
-        }
-    }
-}
-
-extension OutboxListing {
-    fileprivate init(_ row: Row) {
-        let delta: String? = row[18]
-        self.init(
-            id: row[0], runID: row[1], conversationID: row[2], remote: row[3], payload: row[4], operation: row[5], method: row[6],
-            path: row[7], idempotencyKey: row[8], state: row[9], attempts: row[10], dueAt: row[11], lastHTTPStatus: row[12],
-            lastError: row[13], supersededBy: row[14], createdAt: row[15], updatedAt: row[16], finishedAt: row[17],
-            delta: delta.flatMap { try? JSONValue(text: $0) }, messageID: row[19], body: row[20],
-            heldBy: row[21])
+        try await read { session in try session.values("SELECT id FROM outbox WHERE superseded_by = \(id) ORDER BY id") }
     }
 }

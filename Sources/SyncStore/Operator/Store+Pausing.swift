@@ -1,13 +1,12 @@
-import GRDB
 import SyncCore
 
 /// What resuming a remote changed, and what its rows still wait for.
 package struct Resumption: Sendable, Equatable {
     package var before: RemoteGate.Stored
     package var after: RemoteGate.Stored
-    /// Rows that waited for a later moment and are due now.
+    /// Rows that waited for a later time and are due now.
     package var madeDue: Int
-    /// Rows that still wait for the moment of their next attempt, and the first of these moments.
+    /// Rows that still wait for the time of their next attempt, and the first of these times.
     package var waiting: Int
     package var nextDueAt: Instant?
 }
@@ -23,10 +22,9 @@ extension Store {
     /// Stops deliveries to a remote; survives restarts. A running daemon notices the commit. Lifts nothing.
     /// - Returns: nil when the remote is not known to the database.
     package func pause(_ remote: String, now: Instant) async throws(StoreError) -> PauseRecord? {
-        try await write { db in
-            guard let before = try Store.storedGate(of: remote, db) else { return nil }
-            try db.execute(
-                sql: "UPDATE remotes SET paused_at = coalesce(paused_at, ?) WHERE name = ?", arguments: [now.iso8601, remote])
+        try await write { session in
+            guard let before = try Store.storedGate(of: remote, session) else { return nil }
+            try session.run("UPDATE remotes SET paused_at = coalesce(paused_at, \(now)) WHERE name = \(remote)")
             return PauseRecord(pausedAt: before.pausedAt ?? now, wasPaused: before.pausedAt != nil)
         }
     }
@@ -37,51 +35,51 @@ extension Store {
     ///   Fin does not take at the moment keep waiting.
     /// - Returns: nil when the remote is not known to the database.
     package func resume(_ remote: String, attemptsNow: Bool = false, now: Instant) async throws(StoreError) -> Resumption? {
-        try await write { db in
-            guard let before = try Store.storedGate(of: remote, db) else { return nil }
-            try db.execute(
-                sql: """
-                    UPDATE remotes SET paused_at = NULL, throttled_until = NULL, resumed_at = ?1,
-                        breaker_open_until = CASE WHEN ?3 AND breaker_open_until > ?1 THEN ?1 ELSE breaker_open_until END
-                    WHERE name = ?2
-                    """, arguments: [now.iso8601, remote, attemptsNow])
-            let madeDue = try Store.makeDue(remote, onlyThrottled: !attemptsNow, now: now, db)
-            try Store.forgetAge(remote, db)
-            let waiting = try Row.fetchOne(
-                db, sql: "SELECT count(*), min(due_at) FROM outbox WHERE \(Store.waitsForItsMoment)", arguments: [now.iso8601, remote])
+        try await write { session in
+            guard let before = try Store.storedGate(of: remote, session) else { return nil }
+            try session.run(
+                """
+                UPDATE remotes SET paused_at = NULL, throttled_until = NULL, resumed_at = \(now),
+                    breaker_open_until = CASE WHEN \(attemptsNow) AND breaker_open_until > \(now) THEN \(now) ELSE breaker_open_until END
+                WHERE name = \(remote)
+                """)
+            let madeDue = try Store.makeDue(remote, onlyThrottled: !attemptsNow, now: now, session)
+            try Store.forgetAge(remote, session)
+            let waiting: (rows: Int, nextDueAt: String?)? = try session.row(
+                "SELECT count(*), min(due_at) FROM outbox WHERE \(Store.isDueLater(remote, now: now))"
+            ) { columns in (try columns.next(), try columns.next()) }
             return Resumption(
-                before: before, after: try Store.storedGate(of: remote, db) ?? before, madeDue: madeDue, waiting: waiting?[0] ?? 0,
-                nextDueAt: waiting.flatMap { .column($0[1]) })
+                before: before, after: try Store.storedGate(of: remote, session) ?? before, madeDue: madeDue, waiting: waiting?.rows ?? 0,
+                nextDueAt: .column(waiting?.nextDueAt))
         }
     }
 
     /// Rows that could not be attempted for a while are not older for it: their age counts anew from the next attempt that counts.
-    static func forgetAge(_ remote: String, _ db: Database) throws {
-        try db.cachedStatement(
-            sql: """
-                UPDATE outbox SET counted_since = NULL
-                WHERE remote = ? AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
-                    AND counted_since IS NOT NULL
-                """
-        ).execute(arguments: [remote])
+    static func forgetAge(_ remote: String, _ session: any Session) throws {
+        try session.run(
+            """
+            UPDATE outbox SET counted_since = NULL
+            WHERE remote = \(remote) AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+                AND counted_since IS NOT NULL
+            """)
     }
 
-    /// Of the remote ?2, at the moment ?1.
-    private static let waitsForItsMoment = """
-        remote = ?2 AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND due_at > ?1
+    /// Whether a row of the remote waits for nothing but the time of its next attempt.
+    private static func isDueLater(_ remote: String, now: Instant) -> SQL {
+        """
+        remote = \(remote) AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND due_at > \(now)
             AND held_by IS NULL
         """
+    }
 
     /// - Parameter onlyThrottled: rows whose last attempt was throttled: they wait for nothing else than the end of the throttle.
     /// - Returns: how many rows are due now that were not.
-    private static func makeDue(_ remote: String, onlyThrottled: Bool, now: Instant, _ db: Database) throws -> Int {
-        let throttled = """
+    private static func makeDue(_ remote: String, onlyThrottled: Bool, now: Instant, _ session: any Session) throws -> Int {
+        let throttled: SQL = """
             AND (SELECT a.outcome FROM outbox_attempts a WHERE a.outbox_id = outbox.id ORDER BY a.attempt DESC LIMIT 1) = 'throttled'
             """
-        try db.execute(
-            sql: """
-                UPDATE outbox SET due_at = ?1, updated_at = ?1 WHERE \(waitsForItsMoment) \(onlyThrottled ? throttled : "")
-                """, arguments: [now.iso8601, remote])
-        return db.changesCount
+        let restriction: SQL = onlyThrottled ? throttled : ""
+        return try session.run(
+            "UPDATE outbox SET due_at = \(now), updated_at = \(now) WHERE \(isDueLater(remote, now: now)) \(restriction)")
     }
 }

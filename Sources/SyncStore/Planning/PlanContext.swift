@@ -43,11 +43,11 @@ package struct PlanContext: Sendable {
     }
 }
 
-/// The two moments of a run at which conversations are planned.
+/// The two stages of a run at which conversations are planned.
 package enum PlanStage: Sendable {
     /// Remotes with links: voicebot and vg.
     case linked
-    /// The helpdesk, after the others have answered.
+    /// The helpdesk, after the others have responded.
     case endOfRun
 }
 
@@ -96,9 +96,9 @@ package struct PlanBatch: Sendable, Equatable {
         package var omission: Omission
     }
 
-    /// Entries of the feed that were looked at; 0 means that nothing is left.
+    /// Entries of the feed that were examined; 0 means that nothing is left.
     package var examined = 0
-    /// Of these, the entries that the feed does not show any more. Fewer than one for a batch that looked at some: planning makes no
+    /// Of these, the entries that the feed does not show any more. Fewer than one for a batch that examined some: planning makes no
     /// progress, and must not go on.
     package var takenOff = 0
     /// Entries that were put aside because their key cannot be used.

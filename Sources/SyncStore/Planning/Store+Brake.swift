@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// What everything on the feed would do if it were planned now.
@@ -32,28 +31,23 @@ extension Store {
         _ stage: PlanStage, _ remotes: [RemoteParticipation], limit: Int
     ) async throws(StoreError) -> Int {
         let names = Store.feedNames(of: stage, remotes)
-        return try await read { db in
-            try Int.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT count(*) FROM (SELECT 1 FROM change_feed
-                            WHERE deferred = 0 AND remote IN (SELECT value FROM json_each(?)) LIMIT ?)
-                        """),
-                arguments: [names, limit]) ?? 0
+        return try await read { session in
+            try session.value(
+                "SELECT count(*) FROM (SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: names) LIMIT \(limit))") ?? 0
         }
     }
 
     /// Works out what all that is on the feed would do, page by page, and writes nothing.
     /// - Parameter rememberedRows: so many rows cannot have left the outbox by themselves (see ``emptied(_:rememberedRows:)``).
     package func surveyFeed(_ context: PlanContext, rememberedRows: Int) async throws(StoreError) -> FeedSurvey {
-        let (ground, isFirst, isEmptied) = try await read { db in
+        let (ground, isFirst, isEmptied) = try await read { session in
             (
-                FeedSurvey(conversations: try Store.conversationCount(db)), try Store.remembersNothing(db),
-                try Store.emptied(db, rememberedRows: rememberedRows)
+                FeedSurvey(conversations: try Store.conversationCount(session)), try Store.remembersNothing(session),
+                try Store.emptied(session, rememberedRows: rememberedRows)
             )
         }
         var survey = ground
-        var cursor: (conversation: StoredKey, remote: String)? = (StoredKey(""), "")
+        var cursor: FeedEntry? = FeedEntry(conversation: StoredKey(""), remote: "")
         var open: (conversation: StoredKey, reach: Brake.Reach)?
         while let after = cursor {
             let page = try await surveyPage(after: after, context, decides: !isFirst || isEmptied, countsFirst: isEmptied)
@@ -76,27 +70,26 @@ extension Store {
 
     /// What the brake weighs a preview against: all conversations, and whether what is told for the first time counts.
     package func brakeGround(rememberedRows: Int) async throws(StoreError) -> (conversations: Int, countsFirst: Bool) {
-        try await read { db in (try Store.conversationCount(db), try Store.emptied(db, rememberedRows: rememberedRows)) }
+        try await read { session in (try Store.conversationCount(session), try Store.emptied(session, rememberedRows: rememberedRows)) }
     }
 
-    private static func conversationCount(_ db: Database) throws -> Int {
-        try Int.fetchOne(db, sql: "SELECT count(*) FROM conversations") ?? 0
+    private static func conversationCount(_ session: any Session) throws -> Int {
+        try session.value("SELECT count(*) FROM conversations") ?? 0
     }
 
     /// A new database: what has never been told cannot be told anew, so there is nothing to work out.
-    private static func remembersNothing(_ db: Database) throws -> Bool {
-        try Bool.fetchOne(db, sql: "SELECT NOT EXISTS (SELECT 1 FROM outbox) AND NOT EXISTS (SELECT 1 FROM link_state)") ?? false
+    private static func remembersNothing(_ session: any Session) throws -> Bool {
+        try session.value("SELECT NOT EXISTS (SELECT 1 FROM outbox) AND NOT EXISTS (SELECT 1 FROM link_state)") ?? false
     }
 
     /// Whether the outbox was emptied by somebody: it has had many rows and has none. Retention leaves the newest acknowledged row
     /// of every conversation.
-    private static func emptied(_ db: Database, rememberedRows: Int) throws -> Bool {
-        try Bool.fetchOne(
-            db,
-            sql: """
-                SELECT NOT EXISTS (SELECT 1 FROM outbox)
-                    AND coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) > ?
-                """, arguments: [rememberedRows]) ?? false
+    private static func emptied(_ session: any Session, rememberedRows: Int) throws -> Bool {
+        try session.value(
+            """
+            SELECT NOT EXISTS (SELECT 1 FROM outbox)
+                AND coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) > \(rememberedRows)
+            """) ?? false
     }
 
     private struct SurveyedEntry: Sendable {
@@ -106,51 +99,50 @@ extension Store {
     }
 
     private func surveyPage(
-        after cursor: (conversation: StoredKey, remote: String), _ context: PlanContext, decides: Bool, countsFirst: Bool
-    ) async throws(StoreError) -> (entries: [SurveyedEntry], next: (conversation: StoredKey, remote: String)?) {
+        after cursor: FeedEntry, _ context: PlanContext, decides: Bool, countsFirst: Bool
+    ) async throws(StoreError) -> (entries: [SurveyedEntry], next: FeedEntry?) {
         let remotes = context.remotes.filter { $0.isEnabled && ($0.needsLink || $0.isPushedAtEndOfRun) }
         let pushed = remotes.filter(\.isPushedAtEndOfRun).count
-        return try await read { db in
-            let rows = try StoredRow.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT conversation_id, remote FROM change_feed
-                        WHERE (conversation_id, remote) > (CAST(? AS TEXT), ?) AND deferred = 0
-                        ORDER BY conversation_id, remote LIMIT \(Store.planBatchSize)
-                        """),
-                arguments: [cursor.conversation.databaseValue, cursor.remote])
+        return try await read { session in
+            let rows: [FeedEntry] = try session.rows(
+                """
+                SELECT \(FeedEntry.columns) FROM change_feed
+                WHERE (conversation_id, remote) > (\(cursor.conversation), \(cursor.remote)) AND deferred = 0
+                ORDER BY conversation_id, remote LIMIT \(Store.planBatchSize)
+                """)
             let entries = try rows.map { row in
-                let (key, name): (StoredKey, String) = (row.key(0), row[1])
+                let (key, name) = (row.conversation, row.remote)
                 // Planning will put the entry aside.
                 guard let conversation = key.text else { return SurveyedEntry(conversation: key, weight: 1, reach: Brake.Reach()) }
                 let concerned = remotes.filter { name.isEmpty || $0.name == name }
                 let effects =
-                    decides ? try concerned.compactMap { try Store.effect(db, conversation, $0, context, countsFirst: countsFirst) } : []
+                    decides
+                    ? try concerned.compactMap { try Store.effect(session, conversation, $0, context, countsFirst: countsFirst) } : []
                 return SurveyedEntry(
                     conversation: key, weight: name.isEmpty ? 1 + pushed : 1,
                     reach: effects.reduce(Brake.Reach()) { $0.including($1) })
             }
-            return (entries, rows.count < Store.planBatchSize ? nil : rows.last.map { ($0.key(0), $0[1]) })
+            return (entries, rows.count < Store.planBatchSize ? nil : rows.last)
         }
     }
 
     /// Nil where planning would write no row, or would wait.
     private static func effect(
-        _ db: Database, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
+        _ session: any Session, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
     ) throws -> PlanEffect? {
-        guard let local = try LocalConversation.fetch(db, id), let (link, problem) = try checkedLink(db, id, remote),
-            try !isInFlight(db, id, remote.name),
-            let (snapshot, _) = try snapshot(db, local, remote, link, problem: problem, storing: false, now: context.now)
+        guard let local = try LocalConversation.fetch(session, id), let (link, problem) = try checkedLink(session, id, remote),
+            try !isInFlight(session, id, remote.name),
+            let (snapshot, _) = try snapshot(session, local, remote, link, problem: problem, storing: false, now: context.now)
         else { return nil }
-        return try effect(of: context.decide(snapshot).decision, on: snapshot, countsFirst: countsFirst, db)
+        return try effect(of: context.decide(snapshot).decision, on: snapshot, countsFirst: countsFirst, session)
     }
 
-    /// As ``effect(of:on:)``, and looks into the outbox where the remote was told something before that is not known any more.
+    /// As ``effect(of:on:)``, and reads the outbox where the remote was told something before that is not known any more.
     static func effect(
-        of decision: PlanDecision, on snapshot: LinkSnapshot, countsFirst: Bool, _ db: Database
+        of decision: PlanDecision, on snapshot: LinkSnapshot, countsFirst: Bool, _ session: any Session
     ) throws -> PlanEffect? {
         guard var effect = effect(of: decision, on: snapshot) else { return nil }
-        if !effect.touches { effect.touches = try countsFirst || wasAcknowledged(db, snapshot) }
+        if !effect.touches { effect.touches = try countsFirst || wasAcknowledged(session, snapshot) }
         return effect
     }
 
@@ -162,13 +154,11 @@ extension Store {
         return PlanEffect(touches: !snapshot.record.isBlank, finishes: planned.finishes)
     }
 
-    private static func wasAcknowledged(_ db: Database, _ snapshot: LinkSnapshot) throws -> Bool {
-        try Bool.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM outbox WHERE conversation_id = ? AND remote = ? AND state = 'delivered'
-                        AND payload = 'state' AND target_id = ? AND target_agent IS ?)
-                    """),
-            arguments: [snapshot.conversationID, snapshot.remote, snapshot.link.remoteID, snapshot.link.agentID]) ?? false
+    private static func wasAcknowledged(_ session: any Session, _ snapshot: LinkSnapshot) throws -> Bool {
+        try session.exists(
+            """
+            SELECT 1 FROM outbox WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote) AND state = 'delivered'
+                AND payload = 'state' AND target_id = \(snapshot.link.remoteID) AND target_agent IS \(snapshot.link.agentID)
+            """)
     }
 }

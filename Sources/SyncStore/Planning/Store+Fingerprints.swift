@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// Which remotes take part, with which configuration, and what has to be planned from scratch because of that.
@@ -11,28 +10,31 @@ extension Store {
     /// those that project differently than before. A remote that is not configured any more is treated like a disabled one.
     /// - Returns: the names of those that are planned from scratch.
     package func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant) async throws(StoreError) -> [String] {
-        try await write { db in
-            let names = JSONValue.array(remotes.map { .string($0.name) }).text
-            try db.execute(
-                sql: """
-                    UPDATE remotes SET fingerprint = NULL, replan_cursor = NULL
-                    WHERE name NOT IN (SELECT value FROM json_each(?)) AND (fingerprint IS NOT NULL OR replan_cursor IS NOT NULL)
-                    """, arguments: [names])
+        try await write { session in
+            try session.run(
+                """
+                UPDATE remotes SET fingerprint = NULL, replan_cursor = NULL
+                WHERE name NOT IN \(in: remotes.map(\.name)) AND (fingerprint IS NOT NULL OR replan_cursor IS NOT NULL)
+                """)
             var replanned: [String] = []
             for remote in remotes {
-                try Store.enter(remote, db)
+                try Store.enter(remote, session)
                 let wanted: String? = remote.isEnabled ? remote.fingerprint : nil
-                guard
-                    let known = try Row.fetchOne(db, sql: "SELECT kind, fingerprint FROM remotes WHERE name = ?", arguments: [remote.name])
-                else { continue }
-                if known[0] != remote.kind { try Store.forget(remote.name, now: now, db) }
-                let fingerprint: String? = known[1]
-                guard fingerprint != wanted || known[0] != remote.kind else { continue }
+                let known = try session.row("SELECT kind, fingerprint FROM remotes WHERE name = \(remote.name)") { columns in
+                    (kind: try columns.next(String.self), fingerprint: try columns.next(String?.self))
+                }
+                guard let known else { continue }
+                if known.kind != remote.kind { try Store.forget(remote.name, now: now, session) }
+                guard known.fingerprint != wanted || known.kind != remote.kind else { continue }
                 let everything: String? = remote.isEnabled && !remote.receivesMessages ? "" : nil
                 if everything != nil { replanned.append(remote.name) }
-                try db.execute(
-                    sql: "UPDATE remotes SET kind = ?, receives_messages = ?, fingerprint = ?, replan_cursor = ? WHERE name = ?",
-                    arguments: [remote.kind, remote.receivesMessages, wanted, everything, remote.name])
+                try session.run(
+                    """
+                    UPDATE remotes
+                    SET kind = \(remote.kind), receives_messages = \(remote.receivesMessages), fingerprint = \(wanted),
+                        replan_cursor = \(everything)
+                    WHERE name = \(remote.name)
+                    """)
             }
             return replanned
         }
@@ -40,50 +42,53 @@ extension Store {
 
     /// Enters remotes that the database does not know yet, without planning anything.
     package func enterRemotes(_ remotes: [RemoteParticipation]) async throws(StoreError) {
-        try await write { db in
-            for remote in remotes { try Store.enter(remote, db) }
+        try await write { session in
+            for remote in remotes { try Store.enter(remote, session) }
         }
     }
 
-    private static func enter(_ remote: RemoteParticipation, _ db: Database) throws {
-        try db.execute(
-            sql: "INSERT OR IGNORE INTO remotes (name, kind, receives_messages) VALUES (?, ?, ?)",
-            arguments: [remote.name, remote.kind, remote.receivesMessages])
+    private static func enter(_ remote: RemoteParticipation, _ session: any Session) throws {
+        try session.run(
+            """
+            INSERT OR IGNORE INTO remotes (name, kind, receives_messages)
+            VALUES (\(remote.name), \(remote.kind), \(remote.receivesMessages))
+            """)
     }
 
     /// The name stands for another system now: nothing that was planned for the former one may reach it, and what that one acknowledged
     /// says nothing about it. Messages that were not sent are kept for the day when the name stands for the former kind again.
-    private static func forget(_ remote: String, now: Instant, _ db: Database) throws {
-        let unsent = "remote = ?1 AND state IN ('pending', 'held', 'dead')"
-        try db.execute(
-            sql: """
-                INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, since)
-                    SELECT message_id, conversation_id, remote, coalesce(differs_since, created_at) FROM outbox
-                    WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL ORDER BY id
-                """, arguments: [remote])
-        try db.execute(
-            sql: """
-                DELETE FROM planned_messages WHERE remote = ?1 AND message_id IN (
-                    SELECT message_id FROM outbox WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL)
-                """, arguments: [remote])
-        try db.execute(
-            sql: """
-                UPDATE outbox SET state = CASE WHEN payload = 'message' AND in_doubt_since IS NOT NULL THEN 'uncertain' ELSE 'discarded' END,
-                    last_error = 'the remote is of another kind now', updated_at = ?2, finished_at = ?2 WHERE \(unsent)
-                """, arguments: [remote, now.iso8601])
-        try db.execute(sql: "DELETE FROM link_state WHERE remote = ?", arguments: [remote])
-        try db.execute(sql: "UPDATE remotes SET read_cursor = NULL, read_cursor_agent = NULL WHERE name = ?", arguments: [remote])
+    private static func forget(_ remote: String, now: Instant, _ session: any Session) throws {
+        let unsent: SQL = "remote = \(remote) AND state IN ('pending', 'held', 'dead')"
+        try session.run(
+            """
+            INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, since)
+                SELECT message_id, conversation_id, remote, coalesce(differs_since, created_at) FROM outbox
+                WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL ORDER BY id
+            """)
+        try session.run(
+            """
+            DELETE FROM planned_messages WHERE remote = \(remote) AND message_id IN (
+                SELECT message_id FROM outbox WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL)
+            """)
+        try session.run(
+            """
+            UPDATE outbox SET state = CASE WHEN payload = 'message' AND in_doubt_since IS NOT NULL THEN 'uncertain' ELSE 'discarded' END,
+                last_error = 'the remote is of another kind now', updated_at = \(now), finished_at = \(now) WHERE \(unsent)
+            """)
+        try session.run("DELETE FROM link_state WHERE remote = \(remote)")
+        try session.run("UPDATE remotes SET read_cursor = NULL, read_cursor_agent = NULL WHERE name = \(remote)")
     }
 
     /// Whoever plans for a remote has to be the one whose configuration it was last planned with. Where it is not, nobody knows
     /// afterwards which conversations were planned with which configuration.
     /// - Returns: the remotes of which that was found out just now.
-    static func markForeignFingerprints(_ db: Database, _ remotes: [RemoteParticipation]) throws -> [String] {
-        let update = try db.cachedStatement(
-            sql: "UPDATE remotes SET fingerprint = ?3 WHERE name = ?1 AND fingerprint IS NOT ?2 AND fingerprint IS NOT ?3")
-        return try remotes.filter { remote in
-            try update.execute(arguments: [remote.name, remote.fingerprint, foreignFingerprint])
-            return db.changesCount > 0
+    static func markForeignFingerprints(_ session: any Session, _ remotes: [RemoteParticipation]) throws -> [String] {
+        try remotes.filter { remote in
+            try session.run(
+                """
+                UPDATE remotes SET fingerprint = \(foreignFingerprint)
+                WHERE name = \(remote.name) AND fingerprint IS NOT \(remote.fingerprint) AND fingerprint IS NOT \(foreignFingerprint)
+                """) > 0
         }.map(\.name)
     }
 
@@ -92,37 +97,36 @@ extension Store {
     /// The ids do not leave the database: what cannot be read here is fed as well, and put aside by planning.
     /// - Returns: how many were fed; 0 when nothing is left to feed.
     package func feedReplan(_ remotes: [RemoteParticipation], pageSize: Int = 2000, now: Instant) async throws(StoreError) -> Int {
-        try await write { db in
+        try await write { session in
             for remote in remotes where remote.isEnabled && !remote.receivesMessages {
-                let page = try Store.feedPage(of: remote, size: pageSize, now: now, db)
+                let page = try Store.feedPage(of: remote, size: pageSize, now: now, session)
                 if page > 0 { return page }
             }
             return 0
         }
     }
 
-    private static func feedPage(of remote: RemoteParticipation, size: Int, now: Instant, _ db: Database) throws -> Int {
-        let isBeingFed = try Bool.fetchOne(
-            db.cachedStatement(sql: "SELECT replan_cursor IS NOT NULL FROM remotes WHERE name = ?"), arguments: [remote.name])
+    private static func feedPage(of remote: RemoteParticipation, size: Int, now: Instant, _ session: any Session) throws -> Int {
+        let isBeingFed: Bool? = try session.value("SELECT replan_cursor IS NOT NULL FROM remotes WHERE name = \(remote.name)")
         guard isBeingFed == true else { return 0 }
-        let cursor = "(SELECT replan_cursor FROM remotes WHERE name = ?1)"
-        let source =
-            remote.needsLink
-            ? "SELECT conversation_id AS id FROM links WHERE remote = ?1 AND conversation_id > \(cursor) ORDER BY conversation_id LIMIT ?2"
-            : "SELECT id FROM conversations WHERE id > \(cursor) ORDER BY id LIMIT ?2"
-        let count =
-            try Int.fetchOne(
-                db.cachedStatement(sql: "SELECT count(*) FROM (\(source))"), arguments: [remote.name, size]) ?? 0
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO change_feed (conversation_id, remote, changed_at) SELECT id, ?1, ?3 FROM (\(source)) WHERE true
-                ON CONFLICT (conversation_id, remote) DO NOTHING
+        let cursor: SQL = "(SELECT replan_cursor FROM remotes WHERE name = \(remote.name))"
+        let page: SQL =
+            if remote.needsLink {
                 """
-        ).execute(arguments: [remote.name, size, now.iso8601])
-        try db.cachedStatement(
-            sql:
-                "UPDATE remotes SET replan_cursor = \(count < size ? "NULL" : "(SELECT max(id) FROM (\(source)))") WHERE name = ?1 AND ?2 > 0"
-        ).execute(arguments: [remote.name, size])
+                SELECT conversation_id AS id FROM links WHERE remote = \(remote.name) AND conversation_id > \(cursor)
+                ORDER BY conversation_id LIMIT \(size)
+                """
+            } else {
+                "SELECT id FROM conversations WHERE id > \(cursor) ORDER BY id LIMIT \(size)"
+            }
+        let count: Int = try session.value("SELECT count(*) FROM (\(page))") ?? 0
+        try session.run(
+            """
+            INSERT INTO change_feed (conversation_id, remote, changed_at) SELECT id, \(remote.name), \(now) FROM (\(page)) WHERE true
+            ON CONFLICT (conversation_id, remote) DO NOTHING
+            """)
+        let next: SQL = count < size ? "NULL" : "(SELECT max(id) FROM (\(page)))"
+        try session.run("UPDATE remotes SET replan_cursor = \(next) WHERE name = \(remote.name)")
         return count
     }
 }

@@ -1,8 +1,7 @@
-import GRDB
 import SyncCore
 
 extension Store {
-    /// Conversations looked at in one transaction.
+    /// Conversations examined in one transaction.
     package static let planBatchSize = 500
     /// A planning transaction takes no further entry after this time: the application waits for it with its own commits.
     package static let planningTime = Duration.milliseconds(20)
@@ -14,20 +13,21 @@ extension Store {
     package func planStates(
         _ stage: PlanStage, _ context: PlanContext, limit: Int = planBatchSize
     ) async throws(StoreError) -> PlanBatch {
-        try await write { db in
+        try await write { session in
             var batch = PlanBatch()
             let remotes = context.remotes.filter {
                 $0.isEnabled && (stage == .endOfRun ? $0.isPushedAtEndOfRun : $0.needsLink)
             }
-            let entries = try Store.feedEntries(db, stage: stage, context: context, limit: limit)
-            if !entries.isEmpty { batch.foreignRemotes = try Store.markForeignFingerprints(db, remotes) }
+            let entries = try Store.feedEntries(session, stage: stage, context: context, limit: limit)
+            if !entries.isEmpty { batch.foreignRemotes = try Store.markForeignFingerprints(session, remotes) }
             var examined: Set<ExactText> = []
             let deadline = ContinuousClock.now + context.timeLimit
-            for (key, remote) in entries {
+            for entry in entries {
+                let (key, remote) = (entry.conversation, entry.remote)
                 if batch.examined > 0, ContinuousClock.now > deadline { break }
                 batch.examined += 1
                 guard let conversationID = key.text else {
-                    batch.unreadable.append(try Store.putAside(db, key, remote: remote))
+                    batch.unreadable.append(try Store.putAside(session, key, remote: remote))
                     batch.takenOff += 1
                     continue
                 }
@@ -37,17 +37,17 @@ extension Store {
                 }
                 if remote.isEmpty {
                     examined.insert(ExactText(conversationID))
-                    try Store.expand(db, conversationID: conversationID, context: context)
+                    try Store.expand(session, conversationID: conversationID, context: context)
                 }
                 let isAdopted = try Store.planConversation(
-                    db, conversationID, at: remotes.filter { remote.isEmpty || $0.name == remote }, context, into: &batch)
+                    session, conversationID, at: remotes.filter { remote.isEmpty || $0.name == remote }, context, into: &batch)
                 if isAdopted {
                     // It is on the feed again, as it is now: all remotes are planned for that.
                     examined.remove(ExactText(conversationID))
                     batch.takenOff += 1
                     continue
                 }
-                batch.takenOff += try Store.takeOffFeed(db, conversationID, remote: remote, stageRemotes: remotes)
+                batch.takenOff += try Store.takeOffFeed(session, conversationID, remote: remote, stageRemotes: remotes)
             }
             return batch
         }
@@ -55,111 +55,103 @@ extension Store {
 
     /// Whether any conversation waits to be planned.
     package func feedIsEmpty() async throws(StoreError) -> Bool {
-        try await read { db in
-            try Bool.fetchOne(
-                db,
-                sql:
-                    "SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred = 0) AND NOT EXISTS (SELECT 1 FROM message_feed WHERE remote = '')"
-            ) ?? true
+        try await read { session in
+            try session.value(
+                """
+                SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred = 0)
+                    AND NOT EXISTS (SELECT 1 FROM message_feed WHERE remote = '')
+                """) ?? true
         }
     }
 
-    /// The names under which the feed holds what a stage plans, as a JSON array.
-    static func feedNames(of stage: PlanStage, _ remotes: [RemoteParticipation]) -> String {
-        let names =
-            switch stage {
-            case .linked: [""] + remotes.filter { !$0.isPushedAtEndOfRun }.map(\.name)
-            case .endOfRun: remotes.filter(\.isPushedAtEndOfRun).map(\.name)
-            }
-        return JSONValue.array(names.map(JSONValue.string)).text
+    /// The names under which the feed holds what a stage plans.
+    static func feedNames(of stage: PlanStage, _ remotes: [RemoteParticipation]) -> [String] {
+        switch stage {
+        case .linked: [""] + remotes.filter { !$0.isPushedAtEndOfRun }.map(\.name)
+        case .endOfRun: remotes.filter(\.isPushedAtEndOfRun).map(\.name)
+        }
     }
 
     private static func feedEntries(
-        _ db: Database, stage: PlanStage, context: PlanContext, limit: Int
-    ) throws -> [(StoredKey, String)] {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT conversation_id, remote FROM change_feed WHERE deferred = 0 AND remote IN (SELECT value FROM json_each(?))
-                LIMIT ?
-                """)
-        return try StoredRow.fetchAll(statement, arguments: [feedNames(of: stage, context.remotes), min(limit, Store.planBatchSize)]).map {
-            ($0.key(0), $0[1])
-        }
+        _ session: any Session, stage: PlanStage, context: PlanContext, limit: Int
+    ) throws -> [FeedEntry] {
+        try session.rows(
+            """
+            SELECT \(FeedEntry.columns) FROM change_feed WHERE deferred = 0 AND remote IN \(in: feedNames(of: stage, context.remotes))
+            LIMIT \(min(limit, Store.planBatchSize))
+            """)
     }
 
     /// An entry that nothing can be done with: out of the way of the others until the row that it stands for is written again.
-    private static func putAside(_ db: Database, _ key: StoredKey, remote: String) throws -> UnreadableKey {
-        try db.cachedStatement(sql: "UPDATE change_feed SET deferred = 2 WHERE conversation_id = CAST(? AS TEXT) AND remote = ?")
-            .execute(arguments: [key.databaseValue, remote])
+    private static func putAside(_ session: any Session, _ key: StoredKey, remote: String) throws -> UnreadableKey {
+        try session.run("UPDATE change_feed SET deferred = 2 WHERE conversation_id = \(key) AND remote = \(remote)")
         return UnreadableKey(conversation: key)
     }
 
     /// "Every remote" means for the helpdesk: at the end of the run.
-    private static func expand(_ db: Database, conversationID: String, context: PlanContext) throws {
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT INTO change_feed (conversation_id, remote, changed_at, since)
-                SELECT conversation_id, ?2, changed_at, since FROM change_feed WHERE conversation_id = ?1 AND remote = ''
-                ON CONFLICT (conversation_id, remote) DO UPDATE SET changed_at = excluded.changed_at, deferred = 0, since = min(since, excluded.since)
-                """)
+    private static func expand(_ session: any Session, conversationID: String, context: PlanContext) throws {
         for remote in context.remotes where remote.isPushedAtEndOfRun && remote.isEnabled {
-            try statement.execute(arguments: [conversationID, remote.name])
+            try session.run(
+                """
+                INSERT INTO change_feed (conversation_id, remote, changed_at, since)
+                SELECT conversation_id, \(remote.name), changed_at, since FROM change_feed
+                WHERE conversation_id = \(conversationID) AND remote = ''
+                ON CONFLICT (conversation_id, remote)
+                    DO UPDATE SET changed_at = excluded.changed_at, deferred = 0, since = min(since, excluded.since)
+                """)
         }
     }
 
     /// - Returns: how many of the entry asked for are gone or wait for a call: 1, or 0 when it stands as it stood.
     private static func takeOffFeed(
-        _ db: Database, _ conversationID: String, remote: String, stageRemotes: [RemoteParticipation]
+        _ session: any Session, _ conversationID: String, remote: String, stageRemotes: [RemoteParticipation]
     ) throws -> Int {
-        let statement = try db.cachedStatement(
-            sql: "DELETE FROM change_feed WHERE conversation_id = ? AND remote = ? AND deferred = 0")
-        try statement.execute(arguments: [conversationID, remote])
-        var gone = db.changesCount
+        let takeOff = { (name: String) in
+            try session.run("DELETE FROM change_feed WHERE conversation_id = \(conversationID) AND remote = \(name) AND deferred = 0")
+        }
+        let gone = try takeOff(remote)
         if remote.isEmpty {
-            for stageRemote in stageRemotes { try statement.execute(arguments: [conversationID, stageRemote.name]) }
+            for stageRemote in stageRemotes { _ = try takeOff(stageRemote.name) }
         } else if gone == 0 {
-            gone =
-                try Int.fetchOne(
-                    db.cachedStatement(
-                        sql: "SELECT count(*) FROM change_feed WHERE conversation_id = ? AND remote = ? AND deferred <> 0"),
-                    arguments: [conversationID, remote]) ?? 0
+            return try session.value(
+                "SELECT count(*) FROM change_feed WHERE conversation_id = \(conversationID) AND remote = \(remote) AND deferred <> 0") ?? 0
         }
         return gone
     }
 
     private static func planConversation(
-        _ db: Database, _ conversationID: String, at remotes: [RemoteParticipation], _ context: PlanContext,
+        _ session: any Session, _ conversationID: String, at remotes: [RemoteParticipation], _ context: PlanContext,
         into batch: inout PlanBatch
     ) throws -> Bool {
-        guard let local = try LocalConversation.fetch(db, conversationID) else { return false }
+        guard let local = try LocalConversation.fetch(session, conversationID) else { return false }
         var reach = Brake.Reach()
         defer { batch.reach = batch.reach + reach }
         for remote in remotes {
-            guard let (link, problem) = try checkedLink(db, conversationID, remote) else { continue }
-            if try isInFlight(db, conversationID, remote.name) {
-                try deferPlanning(db, conversationID, remote.name, now: context.now)
+            guard let (link, problem) = try checkedLink(session, conversationID, remote) else { continue }
+            if try isInFlight(session, conversationID, remote.name) {
+                try deferPlanning(session, conversationID, remote.name, now: context.now)
                 continue
             }
-            guard let (snapshot, stored) = try snapshot(db, local, remote, link, problem: problem, now: context.now) else { continue }
+            guard let (snapshot, stored) = try snapshot(session, local, remote, link, problem: problem, now: context.now) else { continue }
             let plan = context.decide(snapshot)
             if !plan.outcome.changes.isEmpty {
                 // What could not be understood, or waited, is understood now.
-                let (outcome, used) = try braking(plan.outcome, snapshot, stored, context.brake, db) { context.decide($0).outcome }
-                try keep(outcome.record, in: stored, conversationID, remote.name, db)
-                try adopt(outcome, of: used, reportedAt: outcome.changedAt, isReleased: stored.isBrakeReleased, db)
-                try mark(outcome, stored, used, db)
+                let (outcome, used) = try braking(plan.outcome, snapshot, stored, context.brake, session) { context.decide($0).outcome }
+                try keep(outcome.record, in: stored, conversationID, remote.name, session)
+                try adopt(outcome, of: used, reportedAt: outcome.changedAt, isReleased: stored.isBrakeReleased, session)
+                try mark(outcome, stored, used, session)
                 batch.adopted.append(
                     Reconciled(conversationID: conversationID, remote: remote.name, verdict: outcome.verdict, isNew: true))
                 if !outcome.changes.isEmpty { return true }
                 continue
             }
             if let effect = effect(of: plan.decision, on: snapshot) { reach = reach.including(effect) }
-            try keep(plan.outcome.record, in: stored, conversationID, remote.name, db)
-            try mark(plan.outcome, stored, snapshot, db)
-            try endRefusals(plan, snapshot, db)
-            if stored.discardedRow != nil { try forgetDiscarded(conversationID, remote.name, db) }
+            try keep(plan.outcome.record, in: stored, conversationID, remote.name, session)
+            try mark(plan.outcome, stored, snapshot, session)
+            try endRefusals(plan, snapshot, session)
+            if stored.discardedRow != nil { try forgetDiscarded(conversationID, remote.name, session) }
             let heldBack = batch.heldBack.count
-            try apply(plan.decision, to: snapshot, db, context, into: &batch)
+            try apply(plan.decision, to: snapshot, session, context, into: &batch)
             // A hold that goes on is not news.
             if !plan.outcome.verdict.isHeldBack { batch.heldBack.removeSubrange(heldBack...) }
         }
@@ -167,7 +159,7 @@ extension Store {
     }
 
     private static func apply(
-        _ decision: PlanDecision, to snapshot: LinkSnapshot, _ db: Database, _ context: PlanContext, into batch: inout PlanBatch
+        _ decision: PlanDecision, to snapshot: LinkSnapshot, _ session: any Session, _ context: PlanContext, into batch: inout PlanBatch
     ) throws {
         if let omissions = decision.omissions {
             batch.omissions += omissions.map {
@@ -178,69 +170,66 @@ extension Store {
         case .none:
             // The row that waits says what is wanted now, whatever has happened meanwhile.
             guard let standing = snapshot.standing, standing.state == .pending else { break }
-            try db.cachedStatement(
-                sql: "UPDATE outbox SET local_numbers = ?1 WHERE id = ?2 AND state = 'pending' AND local_numbers IS NOT ?1"
-            )
-            .execute(arguments: [snapshot.local.numbers.column.text, standing.id])
+            let numbers = snapshot.local.numbers.column.text
+            try session.run(
+                """
+                UPDATE outbox SET local_numbers = \(numbers)
+                WHERE id = \(standing.id) AND state = 'pending' AND local_numbers IS NOT \(numbers)
+                """)
         case .insert(let planned):
             // What replaces a row that the brake holds is held as well: nobody has let go of it.
             let hold = context.hold ?? (snapshot.standing?.holder == .brake ? Hold(.brake, reason: Store.inheritedHold) : nil)
             let id = try insertRow(
-                db, planned.call, state: hold == nil ? .pending : .held,
+                session, planned.call, state: hold == nil ? .pending : .held,
                 delta: planned.delta.map { deltaColumn($0, from: snapshot.record.heldFields) }, error: hold?.reason, hold: hold, snapshot,
                 context)
             if hold != nil { batch.held += 1 }
-            batch.superseded += try supersede(db, snapshot, by: id, context)
+            batch.superseded += try supersede(session, snapshot, by: id, context)
             batch.planned += 1
         case .insertHeld(let planned, let holder, let reason):
             let id = try insertRow(
-                db, planned.call, state: .held, delta: planned.delta.map { deltaColumn($0, from: snapshot.record.heldFields) },
+                session, planned.call, state: .held, delta: planned.delta.map { deltaColumn($0, from: snapshot.record.heldFields) },
                 error: reason, hold: Hold(holder, reason: reason), snapshot, context)
-            batch.superseded += try supersede(db, snapshot, by: id, context)
+            batch.superseded += try supersede(session, snapshot, by: id, context)
             batch.heldBack.append(
                 PlanBatch.Refused(outboxID: id, conversationID: snapshot.conversationID, remote: snapshot.remote, reason: reason))
         case .insertRefused(let call, let refusal):
-            let id = try insertRow(db, call, state: .dead, delta: nil, error: refusal.text, snapshot, context)
-            batch.superseded += try supersede(db, snapshot, by: id, context)
+            let id = try insertRow(session, call, state: .dead, delta: nil, error: refusal.text, snapshot, context)
+            batch.superseded += try supersede(session, snapshot, by: id, context)
             batch.refused.append(
                 PlanBatch.Refused(
                     outboxID: id, conversationID: snapshot.conversationID, remote: snapshot.remote, reason: refusal.text))
         case .discardStanding(let reason):
-            try db.cachedStatement(
-                sql: """
-                    UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ?
-                    WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead')
-                        AND refused_members IS NULL
-                    """
-            ).execute(
-                arguments: [reason, context.now.iso8601, context.now.iso8601, snapshot.conversationID, snapshot.remote])
+            try session.run(
+                """
+                UPDATE outbox SET state = 'discarded', last_error = \(reason), updated_at = \(context.now), finished_at = \(context.now)
+                WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
+                    AND payload = 'state' AND state IN ('pending', 'held', 'dead') AND refused_members IS NULL
+                """)
         }
     }
 
     private static func insertRow(
-        _ db: Database, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, hold: Hold? = nil,
+        _ session: any Session, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, hold: Hold? = nil,
         _ snapshot: LinkSnapshot, _ context: PlanContext
     ) throws -> Int64 {
         try NewOutboxRow(
             conversationID: snapshot.conversationID, remote: snapshot.remote, payload: .state, call: call, state: state, delta: delta,
             messageID: nil, link: snapshot.link, error: error, holder: hold?.holder, localNumbers: snapshot.local.numbers.column.text
-        ).insert(db, context)
+        ).insert(session, context)
     }
 
     private static func supersede(
-        _ db: Database, _ snapshot: LinkSnapshot, by id: Int64, _ context: PlanContext
+        _ session: any Session, _ snapshot: LinkSnapshot, by id: Int64, _ context: PlanContext
     ) throws -> [PlanBatch.Superseded] {
         guard snapshot.standing != nil else { return [] }
-        let now = context.now.iso8601
-        return try Int64.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    UPDATE outbox SET state = 'superseded', superseded_by = ?, updated_at = ?, finished_at = ?
-                    WHERE conversation_id = ? AND remote = ? AND payload = 'state' AND state IN ('pending', 'held', 'dead') AND id <> ?
-                        AND refused_members IS NULL
-                    RETURNING id
-                    """),
-            arguments: [id, now, now, snapshot.conversationID, snapshot.remote, id]
+        return try session.values(
+            """
+            UPDATE outbox SET state = 'superseded', superseded_by = \(id), updated_at = \(context.now), finished_at = \(context.now)
+            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
+                AND payload = 'state' AND state IN ('pending', 'held', 'dead') AND id <> \(id) AND refused_members IS NULL
+            RETURNING id
+            """
         ).map {
             PlanBatch.Superseded(
                 outboxID: $0, conversationID: snapshot.conversationID, remote: snapshot.remote, supersededBy: id)
@@ -248,29 +237,30 @@ extension Store {
     }
 
     /// What a person discarded is decided anew: it is due again, or does not differ any more.
-    static func forgetDiscarded(_ conversationID: String, _ remote: String, _ db: Database) throws {
-        try db.cachedStatement(sql: "UPDATE link_state SET discarded_row = NULL WHERE conversation_id = ? AND remote = ?")
-            .execute(arguments: [conversationID, remote])
+    static func forgetDiscarded(_ conversationID: String, _ remote: String, _ session: any Session) throws {
+        try session.run("UPDATE link_state SET discarded_row = NULL WHERE conversation_id = \(conversationID) AND remote = \(remote)")
     }
 
     /// Rows of members that are not refused any more, because their value has changed or somebody wants them to be sent again.
-    private static func endRefusals(_ plan: LinkPlan, _ snapshot: LinkSnapshot, _ db: Database) throws {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, refused_members FROM outbox
-                    WHERE conversation_id = ? AND remote = ? AND state = 'dead' AND refused_members IS NOT NULL
-                    """),
-            arguments: [snapshot.conversationID, snapshot.remote])
+    private static func endRefusals(_ plan: LinkPlan, _ snapshot: LinkSnapshot, _ session: any Session) throws {
+        let rows = try session.rows(
+            """
+            SELECT id, refused_members FROM outbox
+            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
+                AND state = 'dead' AND refused_members IS NOT NULL
+            """
+        ) { columns in (id: try columns.next(Int64.self), members: try columns.next(String.self)) }
         for row in rows {
-            let members = (try? JSONValue(stored: row[1] as String))?.arrayValue?.compactMap(\.stringValue) ?? []
+            // A row whose members cannot be read stands for none: the whole difference is planned all the same.
+            let members = (try? JSONValue(stored: row.members))?.arrayValue?.compactMap(\.stringValue) ?? []
             let sent = plan.decision.delta?.fields ?? [:]
             guard !members.contains(where: { plan.outcome.record[$0].note == .refused && sent[$0] == nil }) else { continue }
-            try db.cachedStatement(
-                sql: "UPDATE outbox SET state = 'discarded', last_error = ?, updated_at = ?, finished_at = ? WHERE id = ?"
-            ).execute(arguments: [
-                "not needed any more: another value is wanted", snapshot.now.iso8601, snapshot.now.iso8601, row[0] as Int64,
-            ])
+            try session.run(
+                """
+                UPDATE outbox SET state = 'discarded', last_error = 'not needed any more: another value is wanted',
+                    updated_at = \(snapshot.now), finished_at = \(snapshot.now)
+                WHERE id = \(row.id)
+                """)
         }
     }
 
@@ -282,6 +272,24 @@ extension Store {
             column[field] = .object(change)
         }
         return JSONValue.object(column).text
+    }
+}
+
+/// A conversation on the feed of changes, and the remote that is planned; an empty one stands for every remote.
+struct FeedEntry: RowRecord {
+    var conversation: StoredKey
+    var remote: String
+
+    static let columns: SQL = "conversation_id, remote"
+
+    init(conversation: StoredKey, remote: String) {
+        self.conversation = conversation
+        self.remote = remote
+    }
+
+    init(_ columns: inout Columns) throws {
+        conversation = try columns.next()
+        remote = try columns.next()
     }
 }
 

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// One thing that a run would do.
@@ -65,21 +64,20 @@ extension Store {
 
     /// Whether the application has such a conversation.
     package func hasConversation(_ id: String) async throws(StoreError) -> Bool {
-        try await read { db in
-            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM conversations WHERE id = CAST(? AS TEXT))", arguments: [id.stored])
-                ?? false
+        try await read { session in
+            try session.exists("SELECT 1 FROM conversations WHERE id = \(id)")
         }
     }
 
     private func changedRemotes(_ remotes: [RemoteParticipation]) async throws(StoreError) -> Set<String> {
-        try await read { db in
+        try await read { session in
             var changed: Set<String> = []
             for remote in remotes {
-                let row = try Row.fetchOne(
-                    db, sql: "SELECT fingerprint, replan_cursor FROM remotes WHERE name = ?", arguments: [remote.name])
-                let known: String? = row?[0]
-                let cursor: String? = row?[1]
-                if known != remote.fingerprint || cursor != nil { changed.insert(remote.name) }
+                let known = try session.row("SELECT fingerprint, replan_cursor IS NOT NULL FROM remotes WHERE name = \(remote.name)") {
+                    columns in
+                    (fingerprint: try columns.next(String?.self), isBeingFed: try columns.next(Bool.self))
+                }
+                if known?.fingerprint != remote.fingerprint || known?.isBeingFed == true { changed.insert(remote.name) }
             }
             return changed
         }
@@ -89,38 +87,37 @@ extension Store {
         _ remote: RemoteParticipation, everything: Bool, of conversationID: String?, after: StoredKey, countsFirst: Bool,
         _ context: PlanContext
     ) async throws(StoreError) -> (items: [PlanPreview], next: StoredKey?) {
-        try await read { db in
-            let source =
-                everything
-                ? (remote.needsLink
-                    ? "SELECT conversation_id AS id FROM links WHERE remote = ?1" : "SELECT id FROM conversations WHERE ?1 <> ''")
-                : """
-                SELECT conversation_id AS id FROM change_feed WHERE remote IN ('', ?1)
-                UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'pending' AND payload = 'state'
-                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
-                UNION SELECT conversation_id FROM outbox WHERE remote = ?1 AND state = 'held' AND payload = 'state'
-                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+        try await read { session in
+            let source: SQL =
+                switch (everything, remote.needsLink) {
+                case (true, true): "SELECT conversation_id AS id FROM links WHERE remote = \(remote.name)"
+                case (true, false): "SELECT id FROM conversations"
+                case (false, _):
+                    """
+                    SELECT conversation_id AS id FROM change_feed WHERE remote IN ('', \(remote.name))
+                    UNION SELECT conversation_id FROM outbox WHERE remote = \(remote.name) AND state = 'pending' AND payload = 'state'
+                        AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+                    UNION SELECT conversation_id FROM outbox WHERE remote = \(remote.name) AND state = 'held' AND payload = 'state'
+                        AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+                    """
+                }
+            let ids: [StoredKey] = try session.values(
                 """
-            let ids = try StoredRow.fetchAll(
-                db,
-                sql: """
-                    SELECT id FROM (\(source)) WHERE id > CAST(?2 AS TEXT) AND (?3 IS NULL OR id = ?3)
-                    ORDER BY id LIMIT \(Store.planBatchSize)
-                    """,
-                arguments: [remote.name, after.databaseValue, conversationID?.stored]
-            ).map { $0.key(0) }
+                SELECT id FROM (\(source)) WHERE id > \(after) AND (\(conversationID) IS NULL OR id = \(conversationID))
+                ORDER BY id LIMIT \(Store.planBatchSize)
+                """)
             let items = try ids.compactMap(\.text).compactMap {
-                try Store.previewConversation(db, $0, remote, countsFirst: countsFirst, context)
+                try Store.previewConversation(session, $0, remote, countsFirst: countsFirst, context)
             }
             return (items, ids.count < Store.planBatchSize ? nil : ids.last)
         }
     }
 
     private static func previewConversation(
-        _ db: Database, _ id: String, _ remote: RemoteParticipation, countsFirst: Bool, _ context: PlanContext
+        _ session: any Session, _ id: String, _ remote: RemoteParticipation, countsFirst: Bool, _ context: PlanContext
     ) throws -> PlanPreview? {
-        guard let local = try LocalConversation.fetch(db, id), let (link, problem) = try checkedLink(db, id, remote),
-            let (snapshot, _) = try snapshot(db, local, remote, link, problem: problem, storing: false, now: context.now)
+        guard let local = try LocalConversation.fetch(session, id), let (link, problem) = try checkedLink(session, id, remote),
+            let (snapshot, _) = try snapshot(session, local, remote, link, problem: problem, storing: false, now: context.now)
         else { return nil }
         let standing = snapshot.standing
         let decision = context.decide(snapshot).decision
@@ -128,7 +125,7 @@ extension Store {
             conversationID: id, remote: remote.name, source: .new, decision: decision, base: snapshot.record.heldFields)
         switch OutboxChange(decision, standing: standing) {
         case .insert, .insertRefused, .insertHeld:
-            let effect = try effect(of: decision, on: snapshot, countsFirst: countsFirst, db)
+            let effect = try effect(of: decision, on: snapshot, countsFirst: countsFirst, session)
             preview.touches = effect?.touches ?? false
             preview.finishes = effect?.finishes ?? false
             // What replaces a held row is held as well.
@@ -140,9 +137,11 @@ extension Store {
             if let holder = standing.holder {
                 preview.source = .held(id: standing.id, by: holder)
             } else if standing.state == .pending,
-                let waiting = try Row.fetchOne(db, sql: "SELECT due_at, delta FROM outbox WHERE id = ?", arguments: [standing.id])
+                let source = try session.row(
+                    "SELECT due_at, delta FROM outbox WHERE id = \(standing.id)",
+                    { columns in PlanPreview.Source.outbox(id: standing.id, dueAt: try columns.next(), delta: try columns.next()) })
             {
-                preview.source = .outbox(id: standing.id, dueAt: waiting[0], delta: waiting[1])
+                preview.source = source
             } else {
                 return nil
             }
@@ -153,43 +152,47 @@ extension Store {
     private func previewMessages(
         _ remote: RemoteParticipation, of conversationID: String?, _ context: PlanContext
     ) async throws(StoreError) -> [PlanPreview] {
-        try await read { db in
-            let entries = try StoredRow.fetchAll(
-                db,
-                sql: """
-                    SELECT \(MessageEntry.columns) FROM message_feed f LEFT JOIN messages m ON m.id = f.message_id
-                    WHERE f.remote IN ('', ?1) AND NOT EXISTS (
-                        SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = ?1)
-                    ORDER BY f.sequence
-                    """, arguments: [remote.name]
-            ).compactMap { MessageEntry($0) }
+        try await read { session in
+            let entries = try session.rows(
+                """
+                SELECT \(MessageFeedRow.columns) FROM \(MessageFeedRow.tables)
+                WHERE f.remote IN ('', \(remote.name)) AND NOT EXISTS (
+                    SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote.name))
+                ORDER BY f.sequence
+                """, as: MessageFeedRow.self
+            ).compactMap(\.entry)
             var timestamps = TimestampRegister(remote: remote.name, now: context.now)
             var items: [PlanPreview] = try MessageEntry.ordered(entries).compactMap { entry in
-                guard var snapshot = try Store.messageSnapshot(db, entry.messageID, remote: remote.name) else { return nil }
-                try timestamps.fill(&snapshot, db)
+                guard var snapshot = try Store.messageSnapshot(session, entry.messageID, remote: remote.name) else { return nil }
+                try timestamps.fill(&snapshot, session)
                 let decision = context.decideMessage(snapshot)
                 timestamps.take(decision, in: entry.conversationID)
                 return PlanPreview(
                     conversationID: entry.conversationID, remote: remote.name, source: .new, decision: decision, base: [:])
             }
-            let waiting = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT id, conversation_id, due_at, operation, method, path, body, CASE state WHEN 'held' THEN held_by END FROM outbox
-                    WHERE remote = ? AND payload = 'message' AND state IN ('pending', 'held')
-                        AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') ORDER BY id
-                    """, arguments: [remote.name])
-            for row in waiting {
-                let body = (try? JSONValue(stored: row[6] as String)) ?? .null
-                let call = OutboundCall(operation: row[3], method: row[4], path: row[5], body: body)
-                let holder = (row[7] as String?).flatMap(Holder.init(rawValue:))
-                items.append(
-                    PlanPreview(
-                        conversationID: row[1], remote: remote.name,
-                        source: holder.map { .held(id: row[0], by: $0) } ?? .outbox(id: row[0], dueAt: row[2], delta: nil),
-                        decision: .send(PlannedCall(call: call, delta: nil)), base: [:]))
-            }
+            items += try session.rows(
+                """
+                SELECT id, conversation_id, due_at, operation, method, path, body, CASE state WHEN 'held' THEN held_by END FROM outbox
+                WHERE remote = \(remote.name) AND payload = 'message' AND state IN ('pending', 'held')
+                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') ORDER BY id
+                """
+            ) { columns in try Store.previewMessage(&columns, remote.name) }
             return items.filter { conversationID == nil || ExactText($0.conversationID) == conversationID.map(ExactText.init) }
         }
+    }
+
+    /// A message that stands in the outbox.
+    private static func previewMessage(_ columns: inout Columns, _ remote: String) throws -> PlanPreview {
+        let (id, conversationID, dueAt): (Int64, String, String) = (try columns.next(), try columns.next(), try columns.next())
+        let (operation, method, path): (String, String, String) = (try columns.next(), try columns.next(), try columns.next())
+        let text: String = try columns.next()
+        // What cannot be read is shown as null, and sent as it is stored.
+        let body = (try? JSONValue(stored: text)) ?? .null
+        let holder = try columns.next(String?.self).flatMap(Holder.init(rawValue:))
+        let call = OutboundCall(operation: operation, method: method, path: path, body: body)
+        return PlanPreview(
+            conversationID: conversationID, remote: remote,
+            source: holder.map { .held(id: id, by: $0) } ?? .outbox(id: id, dueAt: dueAt, delta: nil),
+            decision: .send(PlannedCall(call: call, delta: nil)), base: [:])
     }
 }

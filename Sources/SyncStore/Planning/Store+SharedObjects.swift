@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// An object of a remote that several conversations link to.
@@ -36,31 +35,34 @@ package struct SharedObject: Hashable, Sendable {
 }
 
 extension Store {
-    /// Of a link `l`: whether another conversation links to the same object. ?3 is the agent of links that name none.
-    static let isShared = """
+    /// Of a link `l`: whether another conversation links to the same object.
+    /// - Parameter defaultAgent: the agent of links that name none.
+    static func isShared(defaultAgent: String?) -> SQL {
+        """
         EXISTS (SELECT 1 FROM links o
             WHERE o.remote = l.remote AND o.remote_id = l.remote_id AND o.conversation_id <> l.conversation_id
-                AND coalesce(o.agent_id, ?3) IS coalesce(l.agent_id, ?3))
+                AND coalesce(o.agent_id, \(defaultAgent)) IS coalesce(l.agent_id, \(defaultAgent)))
         """
+    }
 
     /// Everything that several conversations of these remotes link to. Costs what may be shared, not what is linked.
     package func sharedObjects(at remotes: [RemoteParticipation]) async throws(StoreError) -> [SharedObject] {
-        try await read { db in try remotes.filter { $0.isEnabled && $0.needsLink }.flatMap { try Store.sharedObjects(db, at: $0) } }
+        try await read { session in try remotes.filter { $0.isEnabled && $0.needsLink }.flatMap { try Store.sharedObjects(session, at: $0) }
+        }
     }
 
-    private static func sharedObjects(_ db: Database, at remote: RemoteParticipation) throws -> [SharedObject] {
-        let rows = try StoredRow.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT l.remote_id, coalesce(l.agent_id, ?2), l.conversation_id
-                    FROM shared_objects s CROSS JOIN links l ON l.remote = s.remote AND l.remote_id = s.remote_id
-                    WHERE s.remote = ?1 ORDER BY 1, 2, 3
-                    """),
-            arguments: [remote.name, remote.defaultAgent])
+    private static func sharedObjects(_ session: any Session, at remote: RemoteParticipation) throws -> [SharedObject] {
         var objects: [SharedObject] = []
         var open: (id: StoredKey, agent: StoredKey?)?
-        for row in rows {
-            let (id, agent, conversation) = (row.key(0), row.optionalKey(1), row.key(2).repaired)
+        try session.each(
+            """
+            SELECT l.remote_id, coalesce(l.agent_id, \(remote.defaultAgent)), l.conversation_id
+            FROM shared_objects s CROSS JOIN links l ON l.remote = s.remote AND l.remote_id = s.remote_id
+            WHERE s.remote = \(remote.name) ORDER BY 1, 2, 3
+            """
+        ) { columns in
+            let (id, agent): (StoredKey, StoredKey?) = (try columns.next(), try columns.next())
+            let conversation = try columns.next(StoredKey.self).repaired
             if let present = open, present.id == id, present.agent == agent {
                 objects[objects.count - 1].conversations.append(conversation)
             } else {
@@ -68,22 +70,21 @@ extension Store {
                 objects.append(
                     SharedObject(remote: remote.name, remoteID: id.repaired, agentID: agent?.repaired, conversations: [conversation]))
             }
+            return .next
         }
         return objects.filter { $0.conversations.count > 1 }
     }
 
     /// The other conversations that link to the object of this one; empty in a sound table.
-    static func sharers(_ db: Database, of conversationID: String, at remote: RemoteParticipation) throws -> [String] {
+    static func sharers(_ session: any Session, of conversationID: String, at remote: RemoteParticipation) throws -> [String] {
         guard remote.needsLink else { return [] }
-        return try StoredRow.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT o.conversation_id FROM links l JOIN links o ON o.remote = l.remote AND o.remote_id = l.remote_id
-                    WHERE l.conversation_id = ?1 AND l.remote = ?2 AND o.conversation_id <> l.conversation_id
-                        AND coalesce(o.agent_id, ?3) IS coalesce(l.agent_id, ?3)
-                    ORDER BY 1 LIMIT 10
-                    """),
-            arguments: [conversationID, remote.name, remote.defaultAgent]
-        ).map { $0.key(0).repaired }
+        return try session.values(
+            """
+            SELECT o.conversation_id FROM links l JOIN links o ON o.remote = l.remote AND o.remote_id = l.remote_id
+            WHERE l.conversation_id = \(conversationID) AND l.remote = \(remote.name) AND o.conversation_id <> l.conversation_id
+                AND coalesce(o.agent_id, \(remote.defaultAgent)) IS coalesce(l.agent_id, \(remote.defaultAgent))
+            ORDER BY 1 LIMIT 10
+            """, as: StoredKey.self
+        ).map(\.repaired)
     }
 }

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 import Synchronization
 
@@ -14,7 +13,7 @@ struct TimestampRegister {
     }
 
     /// Where runs of taken milliseconds were last found to end: many messages of one millisecond do not walk along them again, also in
-    /// later transactions. Only a hint of where to begin to look: what has become free in between stays unused.
+    /// later transactions. Only a hint of where to begin to search: what has become free in between stays unused.
     final class Runs: Sendable {
         /// Begins anew when there are more.
         private static let limit = 10_000
@@ -43,9 +42,9 @@ struct TimestampRegister {
     }
 
     /// Tells the snapshot what is taken, from its own timestamp on.
-    mutating func fill(_ snapshot: inout MessageSnapshot, _ db: Database) throws {
-        guard case .success(let message) = snapshot.message, let moment = Instant(iso8601: message.createdAt),
-            let run = try run(from: moment.milliseconds, in: message.conversationID, db)
+    mutating func fill(_ snapshot: inout MessageSnapshot, _ session: any Session) throws {
+        guard case .success(let message) = snapshot.message, let timestamp = Instant(iso8601: message.createdAt),
+            let run = try run(from: timestamp.milliseconds, in: message.conversationID, session)
         else { return }
         snapshot.takenTimestamps = TakenTimestamps(range: run)
     }
@@ -56,44 +55,44 @@ struct TimestampRegister {
     }
 
     /// The milliseconds from a given one on that are taken without a gap; nil where that one is free.
-    mutating func run(from first: Int64, in conversation: String, _ db: Database) throws -> ClosedRange<Int64>? {
+    mutating func run(from first: Int64, in conversation: String, _ session: any Session) throws -> ClosedRange<Int64>? {
         let start = Start(remote: remote, conversation: conversation, millisecond: first)
         var candidate = first
         // Once the first one is free again, so is the whole run.
-        if let end = runs.end(of: start), try isTaken(first, in: conversation, db) { candidate = end + 1 }
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT dedupe_key FROM outbox
-                WHERE conversation_id = ? AND remote = ? AND dedupe_key >= ?
-                    AND (state IN ('pending', 'sending', 'held') OR updated_at > ?)
-                ORDER BY dedupe_key
-                """)
-        let rows = try Int64.fetchCursor(
-            statement, arguments: [conversation, remote, candidate, (now - OutboxRow.messageWindow * 2).iso8601])
-        var next = try rows.next()
-        while true {
-            while let key = next, key < candidate { next = try rows.next() }
-            guard next == candidate || shown[conversation]?.contains(candidate) == true else { break }
-            candidate += 1
+        if let end = runs.end(of: start), try isTaken(first, in: conversation, session) { candidate = end + 1 }
+        let shown = shown[conversation] ?? []
+        try session.each(
+            """
+            SELECT dedupe_key FROM outbox
+            WHERE conversation_id = \(conversation) AND remote = \(remote) AND dedupe_key >= \(candidate) AND \(takenCondition)
+            ORDER BY dedupe_key
+            """
+        ) { columns in
+            let key: Int64 = try columns.next()
+            while candidate < key, shown.contains(candidate) { candidate += 1 }
+            guard key <= candidate else { return .stop }
+            if key == candidate { candidate += 1 }
+            return .next
         }
+        while shown.contains(candidate) { candidate += 1 }
         guard candidate > first else { return nil }
         // A run that only a preview has seen is none.
-        if shown.isEmpty { runs.note(candidate - 1, of: start) }
+        if self.shown.isEmpty { runs.note(candidate - 1, of: start) }
         return first...(candidate - 1)
     }
 }
 
 extension TimestampRegister {
-    private func isTaken(_ millisecond: Int64, in conversation: String, _ db: Database) throws -> Bool {
-        try Bool.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT EXISTS (
-                        SELECT 1 FROM outbox WHERE conversation_id = ? AND remote = ? AND dedupe_key = ?
-                            AND (state IN ('pending', 'sending', 'held') OR updated_at > ?))
-                    """),
-            arguments: [conversation, remote, millisecond, (now - OutboxRow.messageWindow * 2).iso8601]) ?? false
+    private func isTaken(_ millisecond: Int64, in conversation: String, _ session: any Session) throws -> Bool {
+        try session.exists(
+            """
+            SELECT 1 FROM outbox
+            WHERE conversation_id = \(conversation) AND remote = \(remote) AND dedupe_key = \(millisecond) AND \(takenCondition)
+            """)
     }
+
+    /// Of a row of the outbox: whether its timestamp is taken.
+    private var takenCondition: SQL { "(state IN ('pending', 'sending', 'held') OR updated_at > \(now - OutboxRow.messageWindow * 2))" }
 }
 
 extension PlanDecision {

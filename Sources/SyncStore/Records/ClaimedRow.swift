@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// An outbox row under a lease, with what its delivery needs.

@@ -39,3 +39,20 @@ enum JSONColumn {
         }
     }
 }
+
+extension JSONValue {
+    /// A JSON column of ours; empty where it is NULL or unreadable.
+    static func object(column text: String?) -> JSONObject {
+        guard let text, text != "{}" else { return [:] }
+        return (try? JSONValue(stored: text))?.objectValue ?? [:]
+    }
+
+    /// NULL for an empty object.
+    static func column(_ object: JSONObject) -> String? {
+        object.isEmpty ? nil : JSONValue.object(object).text
+    }
+}
+
+extension Instant {
+    static func column(_ text: String?) -> Instant? { text.flatMap(Instant.init(iso8601:)) }
+}

@@ -156,5 +156,12 @@ extension ByAttribute<Int64> {
         self.init(status: numbers[0], assignee: numbers[1], title: numbers[2])
     }
 
+    /// The column `outbox.local_numbers`. Nil for NULL and for what this program does not write there.
+    init?(stored text: String?) {
+        // The column is ours; what cannot be read is as good as no numbers.
+        guard let text, let value = try? JSONValue(stored: text) else { return nil }
+        self.init(column: value)
+    }
+
     var column: JSONValue { .array([.integer(status), .integer(assignee), .integer(title)]) }
 }

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// A row about to be written.
@@ -20,27 +19,25 @@ struct NewOutboxRow {
     /// Messages: since when it has waited to be planned.
     var waitingSince: String?
 
-    func insert(_ db: Database, _ context: PlanContext) throws -> Int64 {
-        let now = context.now.iso8601
-        let former = payload == .state ? try Place(of: self, db) : Place(differsSince: waitingSince)
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body, delta, message_id,
-                    target_id, target_agent, idempotency_key, state, held_by, due_at, last_error, created_at, updated_at, finished_at, dedupe_key,
-                    local_numbers, passed_over_at, place, differs_since, behind)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-                    -- A message waits for its turn; a state row replaces the ones before it.
-                    ?4 = 'message' AND EXISTS (
-                        SELECT 1 FROM outbox e
-                        WHERE e.conversation_id = ?2 AND e.remote = ?3 AND e.state IN ('pending', 'sending', 'held')))
-                """
-        ).execute(arguments: [
-            context.runID, conversationID, remote, payload.rawValue, call.operation, call.method, call.path, call.body.text, delta,
-            messageID, link.remoteID, link.agentID, context.newIdempotencyKey(), state.rawValue, holder?.rawValue,
-            min(now, former.dueAt ?? now), error, now, now, state.isFinished ? now : nil, dedupeKey, localNumbers, former.passedOverAt,
-            former.place, former.differsSince ?? now,
-        ])
-        return db.lastInsertedRowID
+    func insert(_ session: any Session, _ context: PlanContext) throws -> Int64 {
+        let now = context.now
+        let former = payload == .state ? try Place(of: self, session) : Place(differsSince: waitingSince)
+        try session.run(
+            """
+            INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body,
+                delta, message_id, target_id, target_agent, idempotency_key, state, held_by,
+                due_at, last_error, created_at, updated_at, finished_at,
+                dedupe_key, local_numbers, passed_over_at, place, differs_since, behind)
+            VALUES (\(context.runID), \(conversationID), \(remote), \(payload.rawValue), \(call.operation), \(call.method), \(call.path), \(call.body.text),
+                \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(context.newIdempotencyKey()), \(state.rawValue), \(holder?.rawValue),
+                \(min(now.iso8601, former.dueAt ?? now.iso8601)), \(error), \(now), \(now), \(state.isFinished ? now : nil),
+                \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601),
+                -- A message waits for its turn; a state row replaces the ones before it.
+                \(payload == .message) AND EXISTS (
+                    SELECT 1 FROM outbox e
+                    WHERE e.conversation_id = \(conversationID) AND e.remote = \(remote) AND e.state IN ('pending', 'sending', 'held')))
+            """)
+        return session.lastInsertedKey
     }
 
     /// The place in the queue of the row that waits, which the new one inherits: a conversation that changes all the time is sent as soon as
@@ -54,20 +51,31 @@ struct NewOutboxRow {
 
         init(differsSince: String?) { self.differsSince = differsSince }
 
-        init(of row: NewOutboxRow, _ db: Database) throws {
-            let waiting = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT min(due_at) FILTER (WHERE state = 'pending'), min(passed_over_at) FILTER (WHERE state = 'pending'),
-                            min(coalesce(place, id)) FILTER (WHERE state = 'pending'), min(differs_since),
-                            (SELECT min(since) FROM change_feed WHERE conversation_id = ?1 AND remote IN ('', ?2))
-                        FROM outbox
-                        WHERE conversation_id = ?1 AND remote = ?2 AND state IN ('pending', 'held', 'dead') AND payload = 'state'
-                            AND refused_members IS NULL
-                        """),
-                arguments: [row.conversationID, row.remote])
-            (dueAt, passedOverAt, place) = (waiting?[0], waiting?[1], waiting?[2])
-            let changes: [String?] = [waiting?[3], waiting?[4]]
+        init(of row: NewOutboxRow, _ session: any Session) throws {
+            let waiting = try session.row(
+                """
+                SELECT \(Place.columns(of: row))
+                FROM outbox
+                WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote) AND state IN ('pending', 'held', 'dead')
+                    AND payload = 'state' AND refused_members IS NULL
+                """
+            ) { columns in try Place(&columns) }
+            self = waiting ?? Place(differsSince: nil)
+        }
+
+        private static func columns(of row: NewOutboxRow) -> SQL {
+            """
+            min(due_at) FILTER (WHERE state = 'pending'), min(passed_over_at) FILTER (WHERE state = 'pending'),
+            min(coalesce(place, id)) FILTER (WHERE state = 'pending'), min(differs_since),
+            (SELECT min(since) FROM change_feed WHERE conversation_id = \(row.conversationID) AND remote IN ('', \(row.remote)))
+            """
+        }
+
+        private init(_ columns: inout Columns) throws {
+            dueAt = try columns.next()
+            passedOverAt = try columns.next()
+            place = try columns.next()
+            let changes: [String?] = [try columns.next(), try columns.next()]
             differsSince = changes.compactMap { $0 }.min()
         }
     }

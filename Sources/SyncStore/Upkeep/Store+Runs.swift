@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// What a run did, as it is stored and shown.
@@ -6,7 +5,7 @@ package struct RunCounts: Sendable, Equatable {
     package var examined = 0
     package var planned = 0
     package var delivered = 0
-    /// Tries that ended with the row back in line.
+    /// Attempts that ended with the row back in line.
     package var putBack = 0
     /// Rows that became dead or uncertain.
     package var dead = 0
@@ -24,25 +23,22 @@ package struct RunCounts: Sendable, Equatable {
 
 extension Store {
     package func beginRun(cause: String, processID: Int64, now: Instant) async throws(StoreError) -> Int64 {
-        try await write { db in
-            try db.execute(
-                sql: "INSERT INTO runs (cause, process_id, started_at) VALUES (?, ?, ?)", arguments: [cause, processID, now.iso8601])
-            return db.lastInsertedRowID
+        try await write { session in
+            try session.run("INSERT INTO runs (cause, process_id, started_at) VALUES (\(cause), \(processID), \(now))")
+            return session.lastInsertedKey
         }
     }
 
     package func endRun(_ id: Int64, _ counts: RunCounts, error: String?, now: Instant) async throws(StoreError) {
-        try await write { db in
-            try db.execute(
-                sql: """
-                    UPDATE runs SET finished_at = ?, examined = ?, planned = ?, delivered = ?, put_back = ?, dead = ?, error = ?
-                    WHERE id = ?
-                    """,
-                arguments: [
-                    now.iso8601, counts.examined, counts.planned, counts.delivered, counts.putBack, counts.dead, error, id,
-                ])
+        try await write { session in
+            try session.run(
+                """
+                UPDATE runs SET finished_at = \(now), examined = \(counts.examined), planned = \(counts.planned),
+                    delivered = \(counts.delivered), put_back = \(counts.putBack), dead = \(counts.dead), error = \(error)
+                WHERE id = \(id)
+                """)
             // A daemon that runs every minute writes half a million a year.
-            try db.execute(sql: "DELETE FROM runs WHERE id <= ? - 10000", arguments: [id])
+            try session.run("DELETE FROM runs WHERE id <= \(id) - 10000")
         }
     }
 }

@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 
 /// The service that works with the database, or did last, as it wrote itself down.
@@ -27,51 +26,54 @@ package struct StoredService: Sendable, Equatable {
 extension Store {
     /// Writes down who the service is and that it lives, or that it has ended in order.
     package func record(_ service: StoredService) async throws(StoreError) {
-        try await write { db in
-            try db.execute(
-                sql: """
-                    INSERT OR REPLACE INTO service (id, boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration,
-                        configured_at, seen_at, stopped_at)
-                    VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    service.process.bootID, service.process.pidNamespace, service.process.pid, service.process.startedTicks,
-                    service.version, service.startedAt, service.configurationPath, service.configuredAt, service.seenAt, service.stoppedAt,
-                ])
+        try await write { session in
+            let process = service.process
+            try session.run(
+                """
+                INSERT OR REPLACE INTO service (id, \(StoredService.columns))
+                VALUES (1, \(process.bootID), \(process.pidNamespace), \(process.pid), \(process.startedTicks), \(service.version),
+                    \(service.startedAt), \(service.configurationPath), \(service.configuredAt), \(service.seenAt), \(service.stoppedAt))
+                """)
         }
     }
 
-    static func service(_ db: Database) throws -> StoredService? {
-        let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration, configured_at, seen_at, stopped_at
-                FROM service
-                """)
-        guard var service = row.map(StoredService.init) else { return nil }
+    static func service(_ session: any Session) throws -> StoredService? {
+        guard var service = try session.row("SELECT \(StoredService.columns) FROM service", as: StoredService.self) else { return nil }
+        let process = service.process
         // A run is a sign of life as well.
-        let run = try String.fetchOne(
-            db,
-            sql: """
-                SELECT coalesce(finished_at, started_at) FROM runs WHERE process_id IN (
-                    SELECT p.id FROM processes p WHERE p.boot_id = ? AND p.pid = ? AND p.started_ticks = ?)
-                ORDER BY id DESC LIMIT 1
-                """, arguments: [service.process.bootID, service.process.pid, service.process.startedTicks])
+        let run: String? = try session.value(
+            """
+            SELECT coalesce(finished_at, started_at) FROM runs WHERE process_id IN (
+                SELECT p.id FROM processes p
+                WHERE p.boot_id = \(process.bootID) AND p.pid = \(process.pid) AND p.started_ticks = \(process.startedTicks))
+            ORDER BY id DESC LIMIT 1
+            """)
         service.seenAt = max(service.seenAt, run ?? "")
         return service
     }
 
     /// Who holds the database, for an error text; nil where it cannot be told, as with a schema of another version.
-    static func serviceText(_ queue: DatabaseQueue) -> String? {
-        // One that has ended is not the one that holds the lock, which has not written itself down yet.
-        guard let service = try? queue.read({ db in try service(db) }), service.stoppedAt == nil else { return nil }
+    package static func serviceText(_ session: any Session) -> String? {
+        // One that has ended is not the one that holds the lock, which has not written itself down yet. The error that this text is for
+        // is thrown either way: where reading fails, it only names nobody.
+        guard let service = try? session.transaction(.reading, { try service(session) }), service.stoppedAt == nil else { return nil }
         return "pid \(service.process.pid), running since \(service.startedAt), version \(service.version)"
     }
 }
 
-extension StoredService {
-    fileprivate init(_ row: Row) {
-        process = ProcessIdentity(bootID: row[0], pidNamespace: row[1], pid: row[2], startedTicks: row[3])
-        (version, startedAt, configurationPath, configuredAt, seenAt, stoppedAt) = (row[4], row[5], row[6], row[7], row[8], row[9])
+extension StoredService: RowRecord {
+    package static let columns: SQL = """
+        boot_id, pid_namespace, pid, started_ticks, version, started_at, configuration, configured_at, seen_at, stopped_at
+        """
+
+    package init(_ columns: inout Columns) throws {
+        process = ProcessIdentity(
+            bootID: try columns.next(), pidNamespace: try columns.next(), pid: try columns.next(), startedTicks: try columns.next())
+        version = try columns.next()
+        startedAt = try columns.next()
+        configurationPath = try columns.next()
+        configuredAt = try columns.next()
+        seenAt = try columns.next()
+        stoppedAt = try columns.next()
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
-import GRDB
+import SyncStore
 
-/// Copies the database before its schema is changed: `convosync.db.before-0005_name-20261121T093000Z`, beside the file.
+/// Copies the database before its schema is changed: `convosync.session.before-0005_name-20261121T093000Z`, beside the file.
 ///
 /// The copy is exact, page by page (sqlite3_backup_init(), "SQLite Backup API"); VACUUM INTO would be smaller and number rows anew. It
 /// gets its name when it is complete. The newest ``kept`` stay; those of migrations that failed go.
@@ -10,16 +10,14 @@ enum SchemaBackup {
 
     /// - Returns: the path of the copy.
     /// - Throws: where there is no room for it. Then the schema is not changed.
-    static func make(of queue: DatabaseQueue, path: String, before migration: String) throws -> String {
+    static func make(of session: SQLiteSession, path: String, before migration: String) throws -> String {
         let moment = Date().formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
         let copy = "\(path).before-\(migration)-\(moment)"
         let partial = "\(copy).partial"
         try? FileManager.default.removeItem(atPath: partial)
         do {
             try createFile(partial, like: path)
-            let target = try DatabaseQueue(path: partial)
-            try queue.backup(to: target)
-            try target.close()
+            try session.copy(to: partial)
             guard rename(partial, copy) == 0 else { throw StoreError.cannotOpen(path: copy, detail: "error \(errno)") }
         } catch {
             for ending in ["", "-journal", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: partial + ending) }

@@ -1,4 +1,4 @@
-import GRDB
+import SyncStore
 
 /// How a file stands to the schema of this program. Looking changes nothing in the file, not even its journal mode.
 struct SchemaState {
@@ -13,14 +13,14 @@ struct SchemaState {
     ///
     /// - Throws: a ``StoreError`` where this program must leave the file alone: its schema is newer, or it has objects of somebody else
     ///   with the names of those that the missing migrations create.
-    init(_ db: Database, path: String) throws {
-        let present = try SchemaObject.all(db)
+    init(_ session: any Session, path: String) throws {
+        let present = try SchemaObject.all(session)
         isNew = present.isEmpty
         let known = SchemaMigrations.identifiers
-        if present.contains(SchemaMigrations.bookkeeping), try !SchemaState.hasOwnBookkeeping(db) {
+        if present.contains(SchemaMigrations.bookkeeping), try !SchemaState.hasOwnBookkeeping(session) {
             throw StoreError.foreignSchema(path: path, names: [SchemaMigrations.table])
         }
-        let recorded = try SchemaMigrations.recorded(db)
+        let recorded = try SchemaMigrations.recorded(session)
         applied = known.filter(recorded.contains)
         missing = known.filter { !recorded.contains($0) }
         let unknown = recorded.filter { !known.contains($0) }
@@ -35,17 +35,11 @@ struct SchemaState {
     }
 
     /// Of a connection that has no transaction yet.
-    static func read(_ db: Database, path: String) throws -> SchemaState {
-        var state: SchemaState?
-        try db.inTransaction(.deferred) {
-            state = try SchemaState(db, path: path)
-            return .commit
-        }
-        guard let state else { preconditionFailure("a transaction that was committed has read the schema") }
-        return state
+    static func read(_ session: any Session, path: String) throws -> SchemaState {
+        try session.transaction(.reading) { try SchemaState(session, path: path) }
     }
 
-    private static func hasOwnBookkeeping(_ db: Database) throws -> Bool {
-        try String.fetchAll(db, sql: "SELECT name FROM pragma_table_info(?)", arguments: [SchemaMigrations.table]) == ["identifier"]
+    private static func hasOwnBookkeeping(_ session: any Session) throws -> Bool {
+        try session.values("SELECT name FROM pragma_table_info(\(SchemaMigrations.table))") == ["identifier"]
     }
 }

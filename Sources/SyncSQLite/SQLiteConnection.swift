@@ -1,0 +1,197 @@
+import Glibc
+import SyncCore
+import SyncStore
+import Synchronization
+
+/// The database in one file: one connection on a thread of its own.
+///
+/// WAL with `synchronous=FULL`: what was committed survives a power cut (with NORMAL, the commits since the last checkpoint do not). Writers
+/// take the lock at once (`BEGIN IMMEDIATE`), so that a transaction never fails halfway because the application wrote in between.
+final class SQLiteConnection: StoreConnection {
+    /// What the WAL keeps of its size, in bytes; SQLite checkpoints it after every 4 MiB of commits.
+    private static let walSizeLimit: SQL = "16777216"
+
+    let path: String
+    let schemaChange: SchemaChange
+    let queue: SessionQueue
+    let files: StoreFiles
+    private let lossState = Mutex<(loss: Store.Loss?, tell: (@Sendable (Store.Loss) -> Void)?)>((nil, nil))
+
+    init(path: String, access: Store.Access) throws(StoreError) {
+        self.path = path
+        var status = stat()
+        if !access.migrates, stat(path, &status) != 0 { throw .missing(path: path) }
+        if access.migrates { SQLiteConnection.createFile(path) }
+        do {
+            let session = try SQLiteSession(
+                path: path, access: access == .reading ? .readOnly : access.migrates ? .creating : .readWrite,
+                busyTimeout: Store.busyTimeout)
+            // Before anything else: a file that is somebody else's is left as it is, down to its journal mode.
+            let state = try SchemaState.read(session, path: path)
+            guard access.migrates || state.missing.isEmpty else { throw StoreError.olderSchema(missing: state.missing) }
+            if access != .reading { try SQLiteConnection.prepare(session, access) }
+            // Before the schema is changed under a service that is at work.
+            if access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) { throw StoreError.inUse(by: Store.serviceText(session)) }
+            schemaChange = access.migrates ? try SchemaMigrations.bringUpToDate(session, path: path) : SchemaChange()
+            if access != .reading { try SQLiteConnection.useLog(session) }
+            queue = SessionQueue(session)
+            files = StoreFiles(path, withLog: access != .reading)
+            // A checkpoint that a crash interrupted would hide what else is written to the file.
+            if access.migrates, !files.isSettled { _ = try session.checkpoint() }
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    private static func prepare(_ session: SQLiteSession, _ access: Store.Access) throws {
+        // Only a file without pages can be told to give freed ones back in small steps; later it takes a VACUUM (docs/schema.md).
+        if access.migrates, try session.value("PRAGMA page_count", as: Int.self) == 0 {
+            try session.run("PRAGMA auto_vacuum = INCREMENTAL")
+        }
+        try session.run("PRAGMA synchronous = FULL")
+        try session.run("PRAGMA temp_store = MEMORY")
+        // The application decides whether it enforces its foreign keys; ours are few and kept by the code.
+        try session.run("PRAGMA foreign_keys = OFF")
+    }
+
+    /// After the migrations: a file that cannot be migrated keeps its journal mode.
+    private static func useLog(_ session: SQLiteSession) throws {
+        try session.run("PRAGMA journal_mode = WAL")
+        // A WAL that grew behind a long reader is cut back when it begins anew.
+        try session.run("PRAGMA journal_size_limit = \(walSizeLimit)")
+        // Only with the first transaction does SQLite open the log, which ``StoreFiles`` has to find open.
+        _ = try session.value("SELECT count(*) FROM sqlite_schema", as: Int.self)
+    }
+
+    /// SQLite makes new files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask
+    /// allows. The -wal and -shm files get the mode of this one. What goes wrong shows when the file is opened.
+    private static func createFile(_ path: String) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o660)
+        if descriptor >= 0 { Glibc.close(descriptor) }
+    }
+
+    // MARK: Work
+
+    func perform<Value: Sendable>(_ work: @escaping @Sendable (any Session) throws -> Value) async throws(StoreError) -> Value {
+        try await withSession(work)
+    }
+
+    func withSession<Value: Sendable>(_ work: @escaping @Sendable (SQLiteSession) throws -> Value) async throws(StoreError) -> Value {
+        do {
+            return try await queue.perform(work)
+        } catch {
+            throw await explained(error)
+        }
+    }
+
+    /// An error whose cause may be that the files are gone.
+    private func explained(_ error: any Error) async -> StoreError {
+        // The loss is remembered when this finds one.
+        try? await queue.perform { session in try self.verify(session) }
+        return loss?.error ?? StoreError(error, path: path)
+    }
+
+    func close() {
+        guard loss == nil else { return }
+        queue.close()
+    }
+
+    // MARK: Files
+
+    var watchedFiles: [String] { [path, "\(files.realPath)-wal"] }
+
+    var isInPlace: Bool { files.loss() == nil }
+
+    var loss: Store.Loss? { lossState.withLock { $0.loss } }
+
+    func whenLost(_ tell: @escaping @Sendable (Store.Loss) -> Void) {
+        let loss = lossState.withLock { state in
+            if state.loss == nil { state.tell = tell }
+            return state.loss
+        }
+        if let loss { tell(loss) }
+    }
+
+    func verify() throws { try verify(queue.presentSession()) }
+
+    private func verify(_ session: SQLiteSession) throws {
+        if let loss { throw loss.error }
+        guard let found = files.loss() else { return }
+        throw lose(found, session).error
+    }
+
+    /// Nothing is written any more, and the connection stays open until the process ends: closing it would bring the log's pages to
+    /// whatever file is there, and delete whatever log is.
+    private func lose(_ found: StoreLoss, _ session: SQLiteSession) -> Store.Loss {
+        var loss = Store.Loss(error: .replaced(path: path, detail: found.text(path)))
+        if files.canStillCheckpoint(after: found) {
+            // The commits of everybody who has this database open are in a file without a name: now or never.
+            do {
+                loss.hasKeptCommits = try session.checkpoint().map { $0.log == $0.checkpointed } ?? false
+            } catch {
+                loss.hasKeptCommits = false
+            }
+        } else {
+            loss.logAside = files.setStaleLogAside(after: found)
+            loss.hasKeptCommits = found != .logReplaced
+        }
+        _ = Unmanaged.passRetained(queue)
+        let end = loss
+        let tell = lossState.withLock { state in
+            state.loss = end
+            defer { state.tell = nil }
+            return state.tell
+        }
+        tell?(end)
+        return end
+    }
+
+    // MARK: What only SQLite has
+
+    func commitsOfOthers() async throws(StoreError) -> Int64 {
+        try await withSession { session in
+            try self.verify(session)
+            return try session.value("PRAGMA data_version") ?? 0
+        }
+    }
+
+    func appliedMigrations() async throws(StoreError) -> [String] {
+        try await withSession { session in try SchemaMigrations.applied(session) }
+    }
+
+    func durability() async throws(StoreError) -> (synchronous: Int, journalMode: String) {
+        try await withSession { session in
+            (try session.value("PRAGMA synchronous") ?? -1, try session.value("PRAGMA journal_mode") ?? "")
+        }
+    }
+
+    func size() async throws(StoreError) -> StoreSize {
+        try await withSession { session in
+            func number(_ pragma: SQL) throws -> Int { try session.value("PRAGMA \(pragma)") ?? 0 }
+            return StoreSize(
+                pages: try number("page_count"), freePages: try number("freelist_count"), pageSize: try number("page_size"),
+                shrinks: try number("auto_vacuum") == 2)
+        }
+    }
+
+    func shrink(by pages: Int) async throws(StoreError) {
+        try await withSession { session in
+            // Every step of the statement frees one page; it has to be stepped to its end. A PRAGMA takes no parameters.
+            _ = try session.run("PRAGMA incremental_vacuum(\(SQL(stringLiteral: String(pages))))")
+        }
+    }
+
+    func checkpoint() async throws(StoreError) {
+        try await withSession { session in _ = try session.checkpoint() }
+    }
+}
+
+extension Store {
+    /// Opens the database in a file.
+    package convenience init(path: String, access: Access) throws(StoreError) {
+        self.init(try SQLiteConnection(path: path, access: access))
+    }
+
+    /// The version of the SQLite library in use, `3.40.1`.
+    package static var libraryVersion: String { SQLiteSession.libraryVersion }
+}

@@ -1,0 +1,38 @@
+import Dispatch
+import SyncCore
+import SyncStore
+
+/// The thread of a session: all that uses the connection runs here, one after the other.
+final class SessionQueue: Sendable {
+    private let queue = DispatchQueue(label: "convosync.store")
+    /// Only used on the queue. Nil once it is closed.
+    private nonisolated(unsafe) var session: SQLiteSession?
+
+    init(_ session: SQLiteSession) {
+        self.session = session
+    }
+
+    func perform<Value: Sendable>(_ work: @escaping @Sendable (SQLiteSession) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async {
+                continuation.resume(with: Result { try work(self.openSession()) })
+            }
+        }
+    }
+
+    /// What comes after it fails.
+    func close() {
+        queue.sync { session = nil }
+    }
+
+    /// For work that runs on the queue already.
+    func presentSession() throws(SQLiteError) -> SQLiteSession {
+        dispatchPrecondition(condition: .onQueue(queue))
+        return try openSession()
+    }
+
+    private func openSession() throws(SQLiteError) -> SQLiteSession {
+        guard let session else { throw SQLiteError.closed }
+        return session
+    }
+}

@@ -1,0 +1,119 @@
+import SyncCore
+
+/// An outbox row with everything that decides what an action does to it.
+struct SteeredRow: RowRecord {
+    var id: Int64
+    var state: String
+    /// The state of a conversation, and not a message.
+    var isState: Bool
+    var lastError: String?
+    var conversationID: String
+    var remote: String
+    var messageID: String?
+    /// A newer row says the state of the conversation.
+    var hasSuccessor: Bool
+    /// The row belongs to a message that was deleted.
+    var isMessageDeleted: Bool
+    /// What was refused has no body.
+    var hasEmptyBody: Bool
+    var method: String
+    var path: String
+    /// The row is a message that was sent with an unknown fate.
+    var isMessageInDoubt: Bool
+    /// The remote said that the object is gone.
+    var isLinkGone: Bool
+    /// The row belongs to a message for which there is a newer row, or that waits to be planned.
+    var isMessagePlannedAnew: Bool
+    /// The row belongs to a message that is in another conversation now.
+    var isMessageMoved: Bool
+    /// Nil where the row is not about members that the remote refuses.
+    var refusedMembers: Set<String>?
+    var heldBy: Holder?
+    var supersededBy: Int64?
+
+    /// Of the table `outbox` under the name `o`.
+    static let columns: SQL = """
+        o.id, o.state, o.payload = 'state', o.last_error, o.conversation_id, o.remote, o.message_id,
+        EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
+            AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
+        o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
+        o.body = '{}', o.method, o.path, o.payload = 'message' AND o.in_doubt_since IS NOT NULL,
+        o.payload = 'state' AND EXISTS (SELECT 1 FROM link_state s
+            WHERE s.conversation_id = o.conversation_id AND s.remote = o.remote AND s.gone_at IS NOT NULL),
+        o.payload = 'message' AND (
+            EXISTS (SELECT 1 FROM outbox n WHERE n.message_id = o.message_id AND n.remote = o.remote AND n.id > o.id
+                AND n.state <> 'discarded')
+            OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN ('', '-', o.remote))),
+        o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m
+            WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id),
+        o.refused_members, o.held_by, o.superseded_by
+        """
+
+    init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        state = try columns.next()
+        isState = try columns.next()
+        lastError = try columns.next()
+        conversationID = try columns.next()
+        remote = try columns.next()
+        messageID = try columns.next()
+        hasSuccessor = try columns.next()
+        isMessageDeleted = try columns.next()
+        hasEmptyBody = try columns.next()
+        method = try columns.next()
+        path = try columns.next()
+        isMessageInDoubt = try columns.next()
+        isLinkGone = try columns.next()
+        isMessagePlannedAnew = try columns.next()
+        isMessageMoved = try columns.next()
+        let members: String? = try columns.next()
+        refusedMembers = members.map { Set(JSONValue.names(column: $0)) }
+        let holder: String? = try columns.next()
+        heldBy = holder.flatMap(Holder.init(rawValue:))
+        supersededBy = try columns.next()
+    }
+
+    var isHeldAsUndone: Bool { heldBy == .undone }
+}
+
+extension SteeredRow {
+    /// Nil where the action applies.
+    func obstacle(to action: OutboxAction, acceptDuplicate: Bool) -> SteeringObstacle? {
+        guard let state = OutboxState(rawValue: state) else { return .unknownState }
+        guard action.applicableStates.contains(state) else { return .state(state, holder: heldBy, supersededBy: supersededBy) }
+        guard action == .retry else { return nil }
+        if !acceptDuplicate {
+            if state == .uncertain { return .mayHaveArrived(wasDiscarded: false) }
+            if state == .discarded, isMessageInDoubt { return .mayHaveArrived(wasDiscarded: true) }
+        }
+        if isMessageDeleted { return .messageDeleted }
+        if isMessagePlannedAnew { return .messagePlannedAnew }
+        return nil
+    }
+
+    /// What the action means for a row that it applies to.
+    func effect(of action: OutboxAction) -> SteeringResult.Effect {
+        switch action {
+        case .discard: return .drop
+        case .release: return .sendNow
+        case .retry:
+            // A refused row has no body, whatever its last error says by now.
+            let wasRefused = lastError?.hasPrefix(Refusal.prefix) == true || hasEmptyBody
+            let wasDropped = state == OutboxState.discarded.rawValue
+            // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has
+            // overtaken, or that was dropped: it may be out of date. While a link is gone nothing is planned for it, so its row may be, too.
+            // A refused member travels with whatever else is due.
+            let isPlannedAgain =
+                wasRefused || isMessageMoved || refusedMembers != nil || (isState && (hasSuccessor || wasDropped || isLinkGone))
+            return isPlannedAgain ? .planAgain : .sendAgain
+        }
+    }
+}
+
+extension JSONValue {
+    /// A column of ours with a list of names; empty where it cannot be read.
+    static func names(column text: String) -> [String] {
+        // The members that `outbox.refused_members` names stay refused if it cannot be read, as where it names none.
+        (try? JSONValue(stored: text))?.arrayValue?.compactMap(\.stringValue) ?? []
+    }
+}

@@ -16,11 +16,56 @@ import Testing
         return end + .milliseconds(1)
     }
 
-    @Test func `it begins with the maximum, or with what was stored`() {
-        #expect(AdaptiveConcurrency(maximum: 8).limit == 8)
+    /// The limit has been lowered once and is back at the maximum.
+    private func grown(maximum: Int) -> (AdaptiveConcurrency, Instant) {
+        var adaptive = AdaptiveConcurrency(maximum: maximum)
+        var now = start
+        while adaptive.limit < maximum { now = round(&adaptive, at: now) }
+        return (adaptive, now)
+    }
+
+    @Test func `it begins with four calls, or with what was stored`() {
+        #expect(AdaptiveConcurrency(maximum: 32).limit == 4)
+        #expect(AdaptiveConcurrency(maximum: 3).limit == 3)
         #expect(AdaptiveConcurrency(maximum: 8, stored: 3).limit == 3)
         #expect(AdaptiveConcurrency(maximum: 2, stored: 8).limit == 2)
         #expect(AdaptiveConcurrency(maximum: 2, stored: 0).limit == 1)
+    }
+
+    @Test func `the start is slow: each round that goes well doubles the limit, until one does not`() {
+        var adaptive = AdaptiveConcurrency(maximum: 32)
+        var now = start
+        var limits: [Int] = []
+        for _ in 0..<2 {
+            now = round(&adaptive, at: now)
+            limits.append(adaptive.limit)
+        }
+        now = round(&adaptive, .overloaded, at: now)
+        limits.append(adaptive.limit)
+        for _ in 0..<2 {
+            now = round(&adaptive, at: now)
+            limits.append(adaptive.limit)
+        }
+        #expect(limits == [8, 16, 8, 9, 10])
+    }
+
+    @Test func `only a limit that was lowered is remembered`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        #expect(adaptive.stored == nil)
+        var now = round(&adaptive, .overloaded, at: start)
+        #expect(adaptive.stored == 2)
+        while adaptive.limit < 8 { now = round(&adaptive, at: now) }
+        #expect(adaptive.stored == nil)
+    }
+
+    @Test func `a failure is put down to too many calls at once as long as there can be fewer`() {
+        var adaptive = AdaptiveConcurrency(maximum: 2)
+        let end = start + .milliseconds(50)
+        let ends = [start, start, end + .milliseconds(1)].map { startedAt in
+            adaptive.finished(.overloaded, startedAt: startedAt, now: max(end, startedAt + .milliseconds(5)))
+        }
+        // The second is of the same volley; of the third there was one call only.
+        #expect(ends == [true, true, false])
     }
 
     @Test func `calls that go well leave the maximum in force`() {
@@ -31,8 +76,8 @@ import Testing
     }
 
     @Test func `however many calls of a round fail, the limit is halved once`() {
-        var adaptive = AdaptiveConcurrency(maximum: 8)
-        let now = round(&adaptive, .overloaded, at: start)
+        var (adaptive, now) = grown(maximum: 8)
+        now = round(&adaptive, .overloaded, at: now)
         #expect(adaptive.limit == 4)
         _ = round(&adaptive, .overloaded, at: now)
         #expect(adaptive.limit == 2)
@@ -78,8 +123,7 @@ import Testing
 
     @Test func `latencies that vary as they do anyway change nothing`() {
         var random = SeededGenerator(seed: 81)
-        var adaptive = AdaptiveConcurrency(maximum: 8)
-        var now = start
+        var (adaptive, now) = grown(maximum: 8)
         for _ in 0..<2000 {
             now = round(&adaptive, at: now, latency: .random(in: 20...180, using: &random))
             #expect(adaptive.limit == 8)
@@ -113,7 +157,8 @@ import Testing
             let sign: AdaptiveConcurrency.Sign = [.well, .well, .well, .overloaded, .nothing].randomElement(using: &random) ?? .well
             adaptive.finished(sign, startedAt: now - .milliseconds(Int64.random(in: -100...5000, using: &random)), now: now)
             #expect((1...6).contains(adaptive.limit), "seed \(seed), step \(step)")
-            #expect(adaptive.limit == before || adaptive.limit == before + 1 || adaptive.limit == max(before / 2, 1), "seed \(seed)")
+            let grown = lowered == 0 ? min(before * 2, 6) : before + 1
+            #expect([before, grown, max(before / 2, 1)].contains(adaptive.limit), "seed \(seed)")
             lowered += adaptive.limit < before ? 1 : 0
         }
         #expect(lowered > 100, "seed \(seed)")

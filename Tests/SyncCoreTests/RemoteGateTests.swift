@@ -57,6 +57,107 @@ import Testing
         #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60])
     }
 
+    /// As many calls as there are slots, all out at once and ended in the same way.
+    private func volley(_ gate: inout RemoteGate, _ outcome: DeliveryOutcome, at now: Instant) -> [RemoteGate.Change] {
+        var calls = 0
+        while case .admitted = gate.admit(now: now).0 { calls += 1 }
+        return (0..<calls).flatMap { call in
+            gate.finished(outcome, startedAt: now, now: now + .milliseconds(100 + Int64(call)))
+        }
+    }
+
+    @Test func `eight 429s of one volley hold the remote as long as one`() {
+        var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
+        let changes = volley(&gate, DeliveryOutcome(.throttled), at: start)
+        #expect(changes == [.throttled(until: start + .milliseconds(1100))])
+        #expect(gate.opensAt(now: start + .milliseconds(200)) == start + .milliseconds(1100))
+    }
+
+    @Test func `of one volley, a response that asks for a longer wait is heard`() {
+        var gate = gate(concurrency: 2)
+        _ = gate.admit(now: start)
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.throttled), startedAt: start, now: start + .milliseconds(100))
+        _ = gate.finished(
+            DeliveryOutcome(.throttled, notBefore: start + .seconds(9)), startedAt: start, now: start + .milliseconds(101))
+        #expect(gate.throttledUntil == start + .seconds(9))
+    }
+
+    @Test func `eight 401s of one volley park the remote once, and the first probe goes out as after one`() {
+        var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
+        let changes = volley(&gate, DeliveryOutcome(.park, error: "HTTP 401"), at: start)
+        #expect(changes == [.parked(reason: "HTTP 401")])
+        #expect(gate.opensAt(now: start + .seconds(1)) == start + .milliseconds(10_100))
+    }
+
+    @Test func `a remote that takes four calls at once gets about four, and its breaker stays closed`() {
+        var gate = gate(concurrency: 32)
+        var now = start
+        var acknowledged = 0
+        for _ in 0..<100 {
+            var calls = 0
+            while case .admitted = gate.admit(now: now).0 { calls += 1 }
+            for call in 0..<calls {
+                let outcome = DeliveryOutcome(call < 4 ? .delivered : .retry)
+                #expect(gate.finished(outcome, startedAt: now, now: now + .milliseconds(50)).isEmpty)
+            }
+            acknowledged += min(calls, 4)
+            now = now + .milliseconds(60)
+        }
+        #expect(acknowledged > 300, "of 400 that were possible")
+    }
+
+    @Test func `a remote that is down gets single calls, and then none`() {
+        var gate = gate(concurrency: 32)
+        var now = start
+        var volleys = 0
+        while gate.breaker.state == .closed, volleys < 100 {
+            _ = volley(&gate, DeliveryOutcome(.retry), at: now)
+            volleys += 1
+            now = now + .milliseconds(200)
+        }
+        // 4 and 2 at once, then one by one until the breaker has seen enough.
+        #expect(volleys == 12)
+        #expect(gate.concurrency == 1)
+        let opensAt = gate.opensAt(now: now)
+        #expect(opensAt.map { $0 > now + .seconds(10) } == true)
+    }
+
+    @Test func `reads that fail tell nothing about deliveries`() {
+        var gate = gate(concurrency: 4, minimumSample: 1)
+        for _ in 0..<20 {
+            #expect(gate.admitRead(now: start) == .admitted)
+            for outcome in [DeliveryOutcome(.retry), DeliveryOutcome(.park, error: "HTTP 401")] {
+                #expect(gate.readFinished(outcome, startedAt: start, now: start).isEmpty)
+                #expect(gate.admitRead(now: start) == .admitted)
+            }
+            _ = gate.readFinished(DeliveryOutcome(.delivered), startedAt: start, now: start)
+        }
+        #expect(gate.breaker.state == .closed && gate.parkedAt == nil && gate.concurrency == 4 && gate.inFlight == 0)
+    }
+
+    @Test func `reads have their part in concurrency and throttling`() {
+        var gate = gate(concurrency: 2)
+        #expect(gate.admitRead(now: start) == .admitted)
+        #expect(gate.admit(now: start).0 == .admitted)
+        #expect(gate.admit(now: start).0 == .full)
+        #expect(gate.admitRead(now: start) == .full)
+        let changes = gate.readFinished(DeliveryOutcome(.throttled, notBefore: start + .seconds(5)), startedAt: start, now: start)
+        #expect(changes == [.throttled(until: start + .seconds(5))])
+        #expect(gate.admit(now: start).0 == .wait(until: start + .seconds(5)))
+    }
+
+    @Test func `a read does not take the place of the probe, and is none`() {
+        var gate = gate(stored: .init(breakerOpenUntil: start, breakerOpenings: 1))
+        #expect(gate.admitRead(now: start) == .admitted)
+        #expect(gate.admitRead(now: start) == .full, "one at a time")
+        let (admission, change) = gate.admit(now: start)
+        #expect(admission == .admitted && change == .breaker(.halfOpen))
+        _ = gate.readFinished(DeliveryOutcome(.delivered), startedAt: start, now: start)
+        #expect(gate.breaker.state == .halfOpen, "the delivery decides")
+        #expect(gate.finished(DeliveryOutcome(.delivered), startedAt: start, now: start) == [.breaker(.closed)])
+    }
+
     @Test func `resume lifts a throttle, and the next one begins with a short pause again`() {
         var gate = gate()
         _ = gate.admit(now: start)
@@ -76,7 +177,7 @@ import Testing
     }
 
     @Test func `calls that were out when the remote was parked are not probes`() {
-        var gate = gate(concurrency: 8)
+        var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
         for _ in 0..<8 { _ = gate.admit(now: start) }
         for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start) }
         #expect(gate.opensAt(now: start) == start + .seconds(10), "one refusal, be it said eight times")
@@ -165,7 +266,7 @@ import Testing
     }
 
     @Test func `the lowered concurrency survives a restart, and the configured one needs no storing`() {
-        var gate = gate(concurrency: 8)
+        var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
         for _ in 0..<8 { _ = gate.admit(now: start) }
         for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.retry), startedAt: start, now: start + .milliseconds(20)) }
         #expect(gate.concurrency == 4)
@@ -178,7 +279,7 @@ import Testing
         var gate = gate(concurrency: 8)
         _ = gate.admit(now: start)
         _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(3)), startedAt: start, now: start + .seconds(1))
-        #expect(gate.concurrency == 4)
+        #expect(gate.concurrency == 2)
     }
 
     @Test func `no hold gets longer because the clock is set back`() {

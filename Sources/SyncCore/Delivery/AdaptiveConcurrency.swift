@@ -1,20 +1,20 @@
-/// How many calls of one remote may be in flight: additive increase while they go well, multiplicative decrease when they fail or
-/// become slow (AIMD, as TCP does it; Vector's "adaptive request concurrency" is the same idea for HTTP).
+/// How many calls of one remote may be in flight: a slow start, then additive increase while they go well, multiplicative decrease when they
+/// fail or become slow (AIMD and slow start, as TCP has them, RFC 5681; Vector's "adaptive request concurrency" is the same idea for HTTP).
 ///
 /// | a call ended                                          | next                                                          |
 /// |-------------------------------------------------------|---------------------------------------------------------------|
 /// | failed or throttled, sent under the present limit     | half the limit, at least 1; a new round                       |
-/// | failed or throttled, sent under an earlier limit      | the same: that failure was answered already                   |
-/// | well, and with it as many as the limit: the round is over | see the next two lines; a new round                       |
+/// | failed or throttled, sent under an earlier limit      | the same: the limit was lowered for that volley already       |
+/// | well, and with it as many as the limit: the round is over | see the next three lines; a new round                     |
 /// | … the round's mean latency is far over its baseline   | half the limit, at least 1                                    |
-/// | … otherwise, and the limit was reached                | one more, at most `maximum`                                   |
+/// | … the limit was reached, and has not been lowered yet | twice the limit, at most `maximum`                            |
+/// | … the limit was reached, and has been lowered         | one more, at most `maximum`                                   |
 /// | stopped by ourselves, refused credential              | the same: nothing was learnt about how much the remote takes  |
 ///
 /// Invariants: 1 ≤ `limit` ≤ `maximum`; at most one decrease in the time that a call sent under the new limit takes to end.
 ///
-/// It begins at the maximum: the maximum is a number that somebody chose for this remote, most remotes take it, and a sync of many
-/// rows must not spend its first rounds finding that out. One that does not take it says so within the first round trip, and three
-/// such rounds make 1 out of 8.
+/// The start is slow because a first volley of `maximum` calls is more than many a remote takes, and their failures would be taken for an
+/// outage. It costs a few round trips: the third round sends 16 calls.
 package struct AdaptiveConcurrency: Equatable, Sendable {
     /// What the end of a call says about how much the remote takes.
     package enum Sign: Equatable, Sendable {
@@ -23,6 +23,8 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
         case nothing
     }
 
+    /// Calls of the first round.
+    private static let initial = 4
     /// A round is slow when its mean is this many times the baseline …
     private static let slowFactor = 3.0
     /// … and at least so much above it, in milliseconds: a few are the noise of schedulers and disks.
@@ -40,13 +42,19 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
     private var ended = 0
     private var totalLatency = 0.0
     private var wasReached = false
+    /// Whether the remote has shown that it does not take the maximum.
+    private var wasLowered: Bool
 
-    /// - Parameter stored: the limit from before a restart; nil for the maximum.
+    /// - Parameter stored: the limit from before a restart, where it had been lowered.
     package init(maximum: Int, stored: Int? = nil) {
         precondition(maximum >= 1, "a remote without a single call in flight would wait for ever")
         self.maximum = maximum
-        limit = min(max(stored ?? maximum, 1), maximum)
+        wasLowered = stored.map { $0 < maximum } ?? false
+        limit = min(max(stored ?? AdaptiveConcurrency.initial, 1), maximum)
     }
+
+    /// What is to be remembered over a restart: nil unless the limit was lowered and is not back at the maximum.
+    package var stored: Int? { wasLowered && limit < maximum ? limit : nil }
 
     /// A call went out; that many are in flight now.
     package mutating func started(inFlight: Int) {
@@ -55,17 +63,26 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
 
     /// A call ended.
     /// - Parameter startedAt: when it went out, by the same clock as `now`.
-    package mutating func finished(_ sign: Sign, startedAt: Instant, now: Instant) {
+    /// - Returns: whether a lower limit is the response to this end: it says that there were too many calls at once, and nothing else yet.
+    @discardableResult
+    package mutating func finished(_ sign: Sign, startedAt: Instant, now: Instant) -> Bool {
         // The clock was set back: what was sent before that cannot be told apart any more.
         if let moment = loweredAt, now < moment { loweredAt = nil }
-        if let loweredAt, startedAt <= loweredAt { return }
+        if let loweredAt, startedAt <= loweredAt { return sign == .overloaded }
         switch sign {
-        case .nothing: return
-        case .overloaded: lower(now: now)
+        case .nothing: return false
+        case .overloaded:
+            guard limit > 1 else {
+                startRound()
+                return false
+            }
+            lower(now: now)
+            return true
         case .well:
             ended += 1
             totalLatency += Double(max((now - startedAt).milliseconds, 0))
             if ended >= limit { endRound(now: now) }
+            return false
         }
     }
 
@@ -76,13 +93,14 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
         if mean > known * AdaptiveConcurrency.slowFactor, mean > known + AdaptiveConcurrency.slowMargin {
             lower(now: now)
         } else {
-            if wasReached { limit = min(limit + 1, maximum) }
+            if wasReached { limit = min(wasLowered ? limit + 1 : limit * 2, maximum) }
             startRound()
         }
     }
 
     private mutating func lower(now: Instant) {
         limit = max(limit / 2, 1)
+        wasLowered = true
         loweredAt = now
         startRound()
     }

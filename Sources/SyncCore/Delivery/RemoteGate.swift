@@ -5,8 +5,21 @@
 /// |-----------|--------------------------------|------------------------------------------------------------------|
 /// | paused    | `pause`                        | `resume`                                                         |
 /// | parked    | outcome `park`, or a URL that seems wrong | new credential, reload, or a single probe that is answered |
-/// | throttled | outcome `throttled`, or an answer that says that the quota is used up | its moment, `resume`      |
+/// | throttled | outcome `throttled`, or a response that says that the quota is used up | its end, `resume`              |
 /// | breaker   | see ``CircuitBreaker``         | see ``CircuitBreaker``                                           |
+///
+/// Of a delivery that fails, first the concurrency is lowered; where it cannot be lowered any more, the breaker counts it:
+///
+/// | remote                            | concurrency           | breaker                                       |
+/// |-----------------------------------|-----------------------|-----------------------------------------------|
+/// | takes four calls at once          | about four            | closed                                        |
+/// | refuses 40 % of all calls         | few                   | closed                                        |
+/// | is down                           | halved down to 1      | opens after ``CircuitBreaker/Settings/minimumSample`` single calls |
+///
+/// Calls that were out together are one statement: eight 401s park the remote once, eight 429s hold it for one pause.
+///
+/// Reads have a part in rate, concurrency, throttling and pause, and no say otherwise: whether a remote can be read tells nothing about
+/// whether it takes deliveries. While single calls find out how the remote is, one read at a time may go out beside them.
 ///
 /// Invariants: no call is admitted above `concurrency`, which is at most the configured one and 1 while parked or half-open; none is
 /// admitted while paused or before `throttledUntil`; a gate that nobody paused opens by itself, however the clock is set.
@@ -38,6 +51,8 @@ package struct RemoteGate: Equatable, Sendable {
     private static let longestThrottle = Duration.days(1)
 
     package private(set) var inFlight = 0
+    /// Those of them that only read.
+    private var readsInFlight = 0
     package private(set) var breaker: CircuitBreaker
     package private(set) var adaptive: AdaptiveConcurrency
     package private(set) var pausedAt: Instant?
@@ -54,6 +69,8 @@ package struct RemoteGate: Equatable, Sendable {
     /// Calls that were in flight already when the remote was parked: they are not probes.
     private var callsBeforePark = 0
     private var throttlesInARow = 0
+    /// When the remote was last throttled: calls that went out before belong to the same volley.
+    private var throttledAt: Instant?
 
     /// A start counts as a reload: a parked remote gets its first probe at once.
     package init(_ settings: Settings, stored: Stored = Stored(), now: Instant) {
@@ -76,7 +93,7 @@ package struct RemoteGate: Equatable, Sendable {
         Stored(
             pausedAt: pausedAt, parkedAt: parkedAt, parkReason: parkReason, parkCause: parkCause, throttledUntil: throttledUntil,
             breakerOpenUntil: breaker.openUntil, breakerOpenings: breaker.openings,
-            concurrency: adaptive.limit == adaptive.maximum ? nil : adaptive.limit)
+            concurrency: adaptive.stored)
     }
 
     package var throttledUntil: Instant? { throttle?.until }
@@ -89,12 +106,9 @@ package struct RemoteGate: Equatable, Sendable {
 
     /// - Parameter isRetry: whether the row has failed before, which takes a token of the budget. Single probes take none.
     package mutating func admit(isRetry: Bool = false, now: Instant) -> (Admission, Change?) {
-        if pausedAt != nil { return (.paused, nil) }
-        if inFlight >= concurrency { return (.full, nil) }
-        if throttle != nil, throttle?.isOver(now: now) == false, let until = throttledUntil { return (.wait(until: until), nil) }
-        throttle = nil
-        if parkedAt != nil, probeWait?.isOver(now: now) == false, let until = probeWait?.until { return (.wait(until: until), nil) }
-        if let until = breaker.opensAt(now: now), now < until { return (.wait(until: until), nil) }
+        if let hold = hold(now: now) { return (hold, nil) }
+        // A read does not take the place of the call that finds out how the remote is.
+        if (isProbing ? inFlight - readsInFlight : inFlight) >= concurrency { return (.full, nil) }
         let takesBudget = isRetry && !isProbing
         if takesBudget, case let until = budget.opensAt(now: now), now < until { return (.noRetry(until: until), nil) }
         if let later = bucket?.take(now: now) { return (.wait(until: later), nil) }
@@ -110,6 +124,35 @@ package struct RemoteGate: Equatable, Sendable {
         return (.admitted, transition.map(Change.breaker))
     }
 
+    /// May a read go out? It counts as in flight until ``readFinished(_:now:)``.
+    package mutating func admitRead(now: Instant) -> Admission {
+        if let hold = hold(now: now) { return hold }
+        if isProbing ? readsInFlight > 0 : inFlight >= concurrency { return .full }
+        if let later = bucket?.take(now: now) { return .wait(until: later) }
+        inFlight += 1
+        readsInFlight += 1
+        return .admitted
+    }
+
+    /// What nobody may go past at the moment; ends a throttle that is over.
+    private mutating func hold(now: Instant) -> Admission? {
+        if pausedAt != nil { return .paused }
+        if throttle != nil, throttle?.isOver(now: now) == false, let until = throttledUntil { return .wait(until: until) }
+        throttle = nil
+        if parkedAt != nil, probeWait?.isOver(now: now) == false, let until = probeWait?.until { return .wait(until: until) }
+        if let until = breaker.opensAt(now: now), now < until { return .wait(until: until) }
+        return nil
+    }
+
+    /// A read ended: frees its slot. It may throttle the remote, and says nothing else about deliveries.
+    /// - Parameter startedAt: when it went out.
+    package mutating func readFinished(_ outcome: DeliveryOutcome, startedAt: Instant, now: Instant) -> [Change] {
+        precondition(readsInFlight > 0, "a read ended that was never admitted")
+        inFlight -= 1
+        readsInFlight -= 1
+        return throttles(by: outcome, startedAt: startedAt, now: now)
+    }
+
     /// A call ended: frees its slot and draws the conclusions for the whole remote.
     /// - Parameters:
     ///   - isRetry: as it was when the call was admitted.
@@ -119,34 +162,54 @@ package struct RemoteGate: Equatable, Sendable {
     package mutating func finished(
         _ outcome: DeliveryOutcome, isRetry: Bool = false, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
     ) -> [Change] {
-        precondition(inFlight > 0, "a call ended that was never admitted")
+        precondition(inFlight > readsInFlight, "a call ended that was never admitted")
         inFlight -= 1
         let wasBeforePark = callsBeforePark > 0
         if wasBeforePark { callsBeforePark -= 1 }
         var changes: [Change] = []
-        if let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
+        let wasTooMany = adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
+        let isCounted = breaker.state != .closed || !wasTooMany
+        if isCounted, let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
             changes.append(.breaker(transition))
         }
         if isRetry { budget.retryEnded(failed: outcome.tellsLoadOfRemote == .overloaded) }
-        adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
         switch outcome.outcome {
         // A path that does not exist has nothing to do with the credential.
         case .park where hadPresentCredential || outcome.absence != nil:
             let cause: ParkCause = outcome.absence == nil ? .access : .url
             if wasBeforePark { break }
             if let change = park(for: cause, reason: outcome.error ?? "refused the credential", now: now) { changes.append(change) }
-        case .throttled:
-            let pause = min(settings.throttlePause * (Int64(1) << min(throttlesInARow, 10)), .minutes(1))
-            throttlesInARow += 1
-            if let change = hold(until: outcome.notBefore ?? now + pause, note: outcome.waitNote, now: now) { changes.append(change) }
         case .delivered, .gone, .dead:
             throttlesInARow = 0
             if let change = unpark() { changes.append(change) }
-        case .retry, .interrupted, .park:
+        case .throttled, .retry, .interrupted, .park:
             break
+        }
+        return changes + throttles(by: outcome, startedAt: startedAt ?? now, now: now)
+    }
+
+    /// Holds the remote where a response asks for it. Without a time of its own, a response to a call that went out before the remote was
+    /// last throttled asks for nothing more: its sender has not heard of that yet.
+    private mutating func throttles(by outcome: DeliveryOutcome, startedAt: Instant, now: Instant) -> [Change] {
+        var changes: [Change] = []
+        if outcome.outcome == .throttled {
+            // A clock that was set back leaves nothing that could be compared.
+            let isOfSameVolley = throttledAt.map { startedAt < $0 && $0 <= now } ?? false
+            if let until = outcome.notBefore ?? (isOfSameVolley ? nil : now + nextThrottlePause) {
+                if let change = hold(until: until, note: outcome.waitNote, now: now) { changes.append(change) }
+            }
+            if !isOfSameVolley {
+                throttlesInARow += 1
+                throttledAt = now
+            }
         }
         if let reset = outcome.quotaResetsAt, let change = hold(until: reset, note: outcome.waitNote, now: now) { changes.append(change) }
         return changes
+    }
+
+    /// Doubled each time in a row, up to a minute.
+    private var nextThrottlePause: Duration {
+        min(settings.throttlePause * (Int64(1) << min(throttlesInARow, 10)), .minutes(1))
     }
 
     /// Stops the remote but for single probes; of one that is stopped already, a probe has failed.
@@ -179,6 +242,7 @@ package struct RemoteGate: Equatable, Sendable {
     package mutating func resume() {
         pausedAt = nil
         throttle = nil
+        throttledAt = nil
         throttlesInARow = 0
         probeWait = nil
         failedProbes = 0

@@ -2,8 +2,8 @@ import SyncCore
 
 /// Reading the remote through the same gate as deliveries: its rate, concurrency and holds count for both.
 ///
-/// A read neither parks a remote nor ends its parking: a token may have the right to do the one and not the other. It may be the call
-/// that finds out whether a remote with an open breaker is back: that one asks whether the remote answers at all.
+/// How a read ends has no say over deliveries, except that it may throttle the remote: a token may have the right to do the one and not the
+/// other, and a list may fail where single conversations are taken.
 extension Lane {
     enum ReadAnswer: Sendable {
         case body(JSONValue)
@@ -35,9 +35,7 @@ extension Lane {
             // Deliveries come first; their slots become free within a call's time.
             var pause = Duration.milliseconds(20)
             if opensAt <= now() {
-                let (admission, change) = gate.admit(now: now())
-                report(change)
-                switch admission {
+                switch gate.admitRead(now: now()) {
                 case .admitted:
                     readTurn.readAdmitted()
                     return await answer(to: call)
@@ -62,9 +60,7 @@ extension Lane {
         let credential = credentials[remote.name] ?? Credential(token: "")
         let startedAt = now()
         let (outcome, body) = await courier.read(call, credential: credential)
-        let tellsNothing = gate.parkedAt != nil || outcome.outcome == .park
-        let changes = gate.finished(tellsNothing ? DeliveryOutcome(.interrupted) : outcome, startedAt: startedAt, now: now())
-        for change in changes { report(change) }
+        for change in gate.readFinished(outcome, startedAt: startedAt, now: now()) { report(change) }
         // A slot is free, and what changed about the gate has to be stored.
         wakeSignal.wake()
         if gateChanged { start(run: run) }

@@ -10,20 +10,25 @@ extension Store {
         guard claimed.row.payload == .state, let outcome = finished.outcome, let sent = claimed.delta?.fields,
             let remote = inbound.remotes.first(where: { $0.name == claimed.remote })
         else { return }
-        // Only the object that the row was planned for: the link may point elsewhere by now.
-        guard let link = try link(session, claimed.conversationID, remote), try isPlanned(claimed.id, for: link, session) else { return }
-        switch (outcome.outcome, outcome.fate) {
-        case (.delivered, _):
-            try acknowledge(finished, sent, remote, link, inbound, into: &reply, session)
-        case (_, .unknown):
-            guard let stored = try record(session, claimed.conversationID, remote, link) else { return }
-            var record = stored.record
-            record.lost(sent, of: claimed.numbers)
-            try keep(record, in: stored, claimed.conversationID, claimed.remote, session)
-        case (.dead, .notApplied):
-            if let refusal = outcome.refusal { try refuse(finished, refusal, sent, remote, link, inbound, into: &reply, session) }
-        default:
-            break
+        let reported = outcome.outcome == .delivered ? outcome.observation?.assignee : nil
+        guard let local = try LocalConversation.fetch(session, claimed.conversationID),
+            let loaded = try load(session, local, at: remote, reported: reported ?? .unknown, now: finished.finishedAt),
+            // Only the object that the row was planned for: the link may point elsewhere by now.
+            claimed.targetID.hasSameBytes(as: loaded.link.remoteID), claimed.agent.hasSameBytes(as: loaded.link.agentID)
+        else { return }
+        if let known = loaded.known {
+            switch (outcome.outcome, outcome.fate) {
+            case (.delivered, _):
+                try acknowledge(finished, sent, known, inbound, into: &reply, session)
+            case (_, .unknown):
+                var record = known.stored.record
+                record.lost(sent, of: claimed.numbers)
+                try keep(record, in: known.stored, claimed.conversationID, claimed.remote, session)
+            case (.dead, .notApplied):
+                if let refusal = outcome.refusal { try refuse(finished, refusal, sent, known, inbound, into: &reply, session) }
+            default:
+                break
+            }
         }
         if outcome.outcome == .gone {
             try session.run(
@@ -34,24 +39,14 @@ extension Store {
         }
     }
 
-    private static func isPlanned(_ id: Int64, for link: Link, _ session: any Session) throws -> Bool {
-        let target = try session.row("SELECT target_id, target_agent FROM outbox WHERE id = \(id)") { columns in
-            (id: try columns.next() as String, agent: try columns.next() as String?)
-        }
-        guard let target else { return false }
-        return target.id.hasSameBytes(as: link.remoteID) && target.agent.hasSameBytes(as: link.agentID)
-    }
-
     private static func acknowledge(
-        _ finished: FinishedCall, _ sent: Fields, _ remote: RemoteParticipation, _ link: Link, _ inbound: InboundContext,
-        into reply: inout ExchangeReply, _ session: any Session
+        _ finished: FinishedCall, _ sent: Fields, _ known: LoadedLink.Known, _ inbound: InboundContext, into reply: inout ExchangeReply,
+        _ session: any Session
     ) throws {
         let claimed = finished.claimed
         let response = finished.outcome?.observation
-        guard let local = try LocalConversation.fetch(session, claimed.conversationID), let decisions = inbound.decisions(claimed.remote),
-            let (snapshot, stored) = try snapshot(
-                session, local, remote, link, reported: response?.assignee ?? .unknown, now: finished.finishedAt)
-        else { return }
+        let (snapshot, stored) = (known.snapshot, known.stored)
+        guard let decisions = inbound.decisions(claimed.remote) else { return }
         try session.run(
             """
             UPDATE link_state SET acknowledged_at = \(finished.finishedAt)
@@ -73,13 +68,12 @@ extension Store {
 
     /// A refused member costs that member: its row is dead and stands for it alone, and what is left is planned again.
     private static func refuse(
-        _ finished: FinishedCall, _ refusal: RefusedMembers, _ sent: Fields, _ remote: RemoteParticipation, _ link: Link,
-        _ inbound: InboundContext, into reply: inout ExchangeReply, _ session: any Session
+        _ finished: FinishedCall, _ refusal: RefusedMembers, _ sent: Fields, _ known: LoadedLink.Known, _ inbound: InboundContext,
+        into reply: inout ExchangeReply, _ session: any Session
     ) throws {
         let claimed = finished.claimed
-        guard let local = try LocalConversation.fetch(session, claimed.conversationID), let decisions = inbound.decisions(claimed.remote),
-            let (snapshot, stored) = try snapshot(session, local, remote, link, now: finished.finishedAt)
-        else { return }
+        let (snapshot, stored) = (known.snapshot, known.stored)
+        guard let decisions = inbound.decisions(claimed.remote) else { return }
         let (record, refused) = decisions.refused(sent, naming: refusal.members, numbers: claimed.numbers, snapshot)
         try keep(record, in: stored, claimed.conversationID, claimed.remote, session)
         switch refused {

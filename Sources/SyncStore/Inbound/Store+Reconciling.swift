@@ -42,18 +42,21 @@ extension Store {
     ) throws -> [Reconciled] {
         // What a remote calls a conversation may be no key at all.
         guard conversationID.isUsableKey, let local = try LocalConversation.fetch(session, conversationID),
-            let link = try link(session, conversationID, remote), let decisions = context.decisions(remote.name)
+            let decisions = context.decisions(remote.name)
         else { return [] }
         // Without a local status there is nothing to compare with: the application has to correct it, and the remote is read again later.
         guard local.conversation.unreadable[.status] == nil else { return [] }
+        let reported = report.observation.assignee
+        guard let loaded = try load(session, local, at: remote, reported: reported, now: context.now) else { return [] }
         // What a call in flight does to the remote is not known yet; the object is read again when it has ended.
-        if !remote.receivesMessages, try isInFlight(session, conversationID, remote.name) {
-            _ = try requestReading(session, ReadRequest(remoteID: link.remoteID, agentID: link.agentID), of: remote.name, now: context.now)
+        if !remote.receivesMessages, loaded.isInFlight {
+            let request = ReadRequest(remoteID: loaded.link.remoteID, agentID: loaded.link.agentID)
+            _ = try requestReading(session, request, of: remote.name, now: context.now)
             try deferPlanning(session, conversationID, remote.name, now: context.now)
             return []
         }
-        let reported = report.observation.assignee
-        guard let (snapshot, stored) = try snapshot(session, local, remote, link, reported: reported, now: context.now) else { return [] }
+        guard let known = loaded.known else { return [] }
+        let (snapshot, stored) = (known.snapshot, known.stored)
         let decide = { (snapshot: LinkSnapshot) in decisions.reconcile(report.observation, began: report.readAt, snapshot) }
         let (outcome, snapshotUsed) = try braking(decide(snapshot), snapshot, stored, context.brake, session, again: decide)
         let isNew = try take(outcome, report, snapshotUsed, stored, context, session)

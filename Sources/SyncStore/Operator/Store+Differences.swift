@@ -59,7 +59,7 @@ extension Store {
     ) throws -> LinkPicture? {
         let sharers = try sharers(session, of: id, at: remote)
         guard let local = try LocalConversation.fetch(session, id) else { return nil }
-        let checked = try checkedLink(session, id, remote)
+        let loaded = try load(session, local, at: remote, storing: false, now: now)
         let row: (goneAt: String?, discardedRow: Int64?, remoteID: String?, isUnplanned: Bool)? = try session.row(
             """
             SELECT s.gone_at, s.discarded_row, (SELECT remote_id FROM links WHERE conversation_id = \(id) AND remote = \(remote.name)),
@@ -67,12 +67,10 @@ extension Store {
             FROM (SELECT 1) LEFT JOIN link_state s ON s.conversation_id = \(id) AND s.remote = \(remote.name)
             """
         ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
-        guard let row, checked != nil || !sharers.isEmpty else { return nil }
-        let snapshot = try checked.flatMap { link, problem in
-            try self.snapshot(session, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
-        }
+        guard let row, loaded != nil || !sharers.isEmpty else { return nil }
         return LinkPicture(
-            conversationID: id, remoteID: checked?.0.remoteID ?? row.remoteID ?? id, snapshot: snapshot, goneAt: row.goneAt,
+            conversationID: id, remoteID: loaded?.link.remoteID ?? row.remoteID ?? id, snapshot: loaded?.known?.snapshot,
+            goneAt: row.goneAt,
             sharers: sharers, rows: try unfinishedRows(session, id, remote.name), discardedRow: row.discardedRow,
             isUnplanned: row.isUnplanned)
     }

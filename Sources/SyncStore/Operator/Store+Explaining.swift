@@ -114,12 +114,12 @@ extension Store {
         _ session: any Session, _ local: LocalConversation, _ remote: RemoteParticipation, limit: Int, now: Instant
     ) throws -> StoredLink {
         let id = local.conversation.id
-        let link = try checkedLink(session, id, remote)
+        let loaded = try load(session, local, at: remote, storing: false, now: now)
         var stored = StoredLink(
-            remote: remote.name, link: link?.0, verdicts: [:], history: try history(session, id, remote.name, limit: limit),
+            remote: remote.name, link: loaded?.link, verdicts: [:], history: try history(session, id, remote.name, limit: limit),
             unfinished: try unfinishedRows(session, id, remote.name))
         stored.sharers = try sharers(session, of: id, at: remote)
-        guard let (link, problem) = link else { return stored }
+        guard let loaded else { return stored }
         try session.each(
             """
             SELECT s.seen_at, s.acknowledged_at, s.gone_at, s.verdicts, s.discarded_row, o.finished_at
@@ -134,7 +134,7 @@ extension Store {
             stored.discarded = discarded.row.map { ($0, discarded.at) }
             return .stop
         }
-        stored.snapshot = try snapshot(session, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
+        stored.snapshot = loaded.known?.snapshot
         return stored
     }
 

@@ -130,9 +130,9 @@ extension Store {
     private static func effect(
         _ session: any Session, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
     ) throws -> PlanEffect? {
-        guard let local = try LocalConversation.fetch(session, id), let (link, problem) = try checkedLink(session, id, remote),
-            try !isInFlight(session, id, remote.name),
-            let (snapshot, _) = try snapshot(session, local, remote, link, problem: problem, storing: false, now: context.now)
+        guard let local = try LocalConversation.fetch(session, id),
+            let loaded = try load(session, local, at: remote, storing: false, now: context.now), !loaded.isInFlight,
+            let snapshot = loaded.known?.snapshot
         else { return nil }
         return try effect(of: context.decide(snapshot).decision, on: snapshot, countsFirst: countsFirst, session)
     }

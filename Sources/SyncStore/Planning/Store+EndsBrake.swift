@@ -72,10 +72,10 @@ extension Store {
                 LIMIT \(reconcileBatchSize)
                 """)
             for id in ids {
-                guard let local = try LocalConversation.fetch(session, id), let link = try link(session, id, remote),
-                    let decisions = context.decisions(remote.name),
-                    let (snapshot, stored) = try snapshot(session, local, remote, link, now: context.now)
+                guard let local = try LocalConversation.fetch(session, id), let decisions = context.decisions(remote.name),
+                    let known = try load(session, local, at: remote, now: context.now)?.known
                 else { continue }
+                let (snapshot, stored) = (known.snapshot, known.stored)
                 let outcome = decisions.plan(snapshot).outcome
                 try keep(outcome.record, in: stored, id, remote.name, session)
                 try adopt(outcome, of: snapshot, reportedAt: outcome.changedAt, isReleased: true, session)

@@ -127,12 +127,13 @@ extension Store {
         var reach = Brake.Reach()
         defer { batch.reach = batch.reach + reach }
         for remote in remotes {
-            guard let (link, problem) = try checkedLink(session, conversationID, remote) else { continue }
-            if try isInFlight(session, conversationID, remote.name) {
+            guard let loaded = try load(session, local, at: remote, now: context.now) else { continue }
+            guard !loaded.isInFlight else {
                 try deferPlanning(session, conversationID, remote.name, now: context.now)
                 continue
             }
-            guard let (snapshot, stored) = try snapshot(session, local, remote, link, problem: problem, now: context.now) else { continue }
+            guard let known = loaded.known else { continue }
+            let (snapshot, stored) = (known.snapshot, known.stored)
             let plan = context.decide(snapshot)
             if !plan.outcome.changes.isEmpty {
                 // What could not be understood, or waited, is understood now.

@@ -116,8 +116,8 @@ extension Store {
     private static func previewConversation(
         _ session: any Session, _ id: String, _ remote: RemoteParticipation, countsFirst: Bool, _ context: PlanContext
     ) throws -> PlanPreview? {
-        guard let local = try LocalConversation.fetch(session, id), let (link, problem) = try checkedLink(session, id, remote),
-            let (snapshot, _) = try snapshot(session, local, remote, link, problem: problem, storing: false, now: context.now)
+        guard let local = try LocalConversation.fetch(session, id),
+            let snapshot = try load(session, local, at: remote, storing: false, now: context.now)?.known?.snapshot
         else { return nil }
         let standing = snapshot.standing
         let decision = context.decide(snapshot).decision

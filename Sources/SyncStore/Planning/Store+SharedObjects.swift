@@ -3,7 +3,7 @@ import SyncCore
 /// An object of a remote that several conversations link to.
 ///
 /// Whose state it has to hold, and whom its reports are about, cannot be told: none of the links is planned, sent or reconciled until only
-/// one is left (``Store/checkedLink(_:_:_:)`` and the claims see to that).
+/// one is left (``Store/load(_:_:at:reported:storing:now:)`` and the claims see to that).
 package struct SharedObject: Hashable, Sendable {
     package var remote: String
     package var remoteID: String

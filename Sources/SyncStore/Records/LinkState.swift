@@ -1,0 +1,94 @@
+import SyncCore
+
+/// What `link_state` holds of a link.
+struct StoredRecord: RowRecord {
+    var record = LinkRecord()
+    /// It was kept in the columns of a former version.
+    var isFormer = false
+    var acknowledgedAt: Instant?
+    var seenAt: Instant?
+    var verdicts: JSONObject = [:]
+    var isBraked = false
+    var isBrakeReleased = false
+    var unknownUser: String?
+    /// The row that a person discarded, while nothing is due because of it.
+    var discardedRow: Int64?
+
+    static let columns: SQL = """
+        \(LinkColumns.columns), s.verdicts, s.braked_at IS NOT NULL, coalesce(s.is_brake_released, 0), s.unknown_user, s.discarded_row
+        """
+
+    init() {}
+
+    init(_ columns: inout Columns) throws {
+        let link = try LinkColumns(&columns)
+        acknowledgedAt = link.acknowledgedAt
+        seenAt = link.seenAt
+        isFormer = link.isFormer
+        record = link.linkRecord
+        verdicts = JSONValue.object(column: try columns.next())
+        isBraked = try columns.next()
+        isBrakeReleased = try columns.next()
+        unknownUser = try columns.next()
+        discardedRow = try columns.next()
+    }
+}
+
+/// The columns of `link_state` that say what is known of a link, as they are stored.
+package struct LinkColumns: RowRecord, Sendable {
+    private var fields: String?
+    private var record: String?
+    private var former: Former
+    var acknowledgedAt: Instant?
+    package var seenAt: Instant?
+
+    /// What a former version kept instead of ``fields`` and ``record``.
+    private struct Former: Sendable {
+        var base: String?
+        var seen: String?
+        var inDoubt: String?
+        var version: Int64?
+    }
+
+    /// Of `link_state s`.
+    package static let columns: SQL = "s.fields, s.record, s.base, s.seen, s.in_doubt, s.seen_version, s.acknowledged_at, s.seen_at"
+
+    package init(_ columns: inout Columns) throws {
+        fields = try columns.next()
+        record = try columns.next()
+        former = Former(
+            base: try columns.next(), seen: try columns.next(), inDoubt: try columns.next(), version: try columns.next())
+        acknowledgedAt = .column(try columns.next())
+        seenAt = .column(try columns.next())
+    }
+
+    var isFormer: Bool { fields == nil || record == nil }
+
+    package var linkRecord: LinkRecord {
+        if let fields, let record { return LinkRecord(fields: fields, record: record) }
+        return LinkRecord(
+            LinkRecord.FormerColumns(
+                base: JSONValue.object(column: former.base), seen: JSONValue.object(column: former.seen),
+                inDoubt: JSONValue.object(column: former.inDoubt), acknowledgedAt: acknowledgedAt, seenAt: seenAt,
+                seenVersion: former.version.map(Instant.init(milliseconds:))))
+    }
+
+    /// All that was said about the conversation, for taking it out of error texts.
+    package var values: [JSONValue] {
+        let record = linkRecord
+        var values = record.fields.values.flatMap { [$0.ours, $0.theirs, $0.held].compactMap(\.value) + $0.doubt }
+        if case .values(let former) = record.former { values += former.values.compactMap(\.value) }
+        return values + record.probing.values
+    }
+}
+
+extension StandingRow: RowRecord {
+    /// Of `outbox o`.
+    package static let columns: SQL = "o.id, o.state, o.path, o.body, o.last_error, CASE o.state WHEN 'held' THEN o.held_by END"
+
+    package init(_ columns: inout Columns) throws {
+        self.init(
+            id: try columns.next(), state: try columns.next(), path: try columns.next(), body: try columns.next(),
+            error: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:)))
+    }
+}

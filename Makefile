@@ -45,9 +45,11 @@ demo: dependencies
 test: build
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
 
-# .ci/phrases: English that must not come back in what users read.
+# .ci/phrases: English that must not come back in what users read. .ci/references: files, headings, sections and names that do not exist.
 lint:
 	.ci/phrases
+	.ci/references --self-test
+	.ci/references
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests migrations Benchmarks
 	packaging/check-links
 

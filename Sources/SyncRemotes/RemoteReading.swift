@@ -33,7 +33,7 @@ package struct ListPage: Equatable, Sendable {
 
 /// The reading half of an adapter: which calls tell the remote's present state, and how to read the answers.
 ///
-/// Lists are hints only: vg's comes from a mirror that lags behind (docs/remotes.md, "vg"). What a list says is confirmed by reading
+/// Lists are hints only: vg's comes from a mirror that lags behind (docs/remotes/vg.md). What a list says is confirmed by reading
 /// the object before anything is done about it.
 ///
 /// Calls with the method GET carry `.null` as body: nothing is sent.

@@ -121,7 +121,7 @@ package struct ReplyReader: Sendable {
     }
 }
 
-/// Error bodies in the shapes that the four documents and their vendors' pages show.
+/// Error bodies in the shapes that the vendors' documents show (docs/remotes, "The vendor's documents" of each page).
 enum ErrorText {
     /// One line out of an error body, or nil where none of the known shapes is found.
     static func explanation(_ body: JSONValue) -> String? {

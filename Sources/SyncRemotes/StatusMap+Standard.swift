@@ -1,7 +1,7 @@
 import SyncCore
 
 extension StatusMap {
-    /// The outbound words by default (docs/remotes.md, "Status words").
+    /// The outbound words by default (docs/remotes, "Status values" of each page).
     package static func standard(for kind: RemoteKind) -> StatusMap {
         switch kind {
         case .helpdesk:
@@ -37,7 +37,7 @@ extension StatusMap {
 }
 
 extension InboundMap {
-    /// What the words of a kind mean by default (docs/remotes.md, "What a word means").
+    /// What the words of a kind mean by default (docs/remotes, "Status values" of each page).
     package static func standard(for kind: RemoteKind) -> InboundMap {
         switch kind {
         case .helpdesk:

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The tables of docs/remotes.md, "Status words" and "What a word means", written down once more: tests of
+/// The tables "Status values" of the pages in docs/remotes, written down once more: tests of
 /// the rules must not depend on the defaults of the program.
 enum DocumentedMaps {
     static let helpdesk = StatusLens(

@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// The law (docs/remotes.md, "The law"): what looks like the word over there stays as it is, everything else becomes the word's image.
+/// The law (docs/remotes/README.md, "The law"): what looks like the status value stays as it is, everything else becomes what it means.
 @Suite struct StatusLensTests {
     struct Case: CustomTestStringConvertible, Sendable {
         var lens: StatusLens

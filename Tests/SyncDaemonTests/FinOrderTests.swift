@@ -8,7 +8,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Whatever the order in which Fin's events arrive, the conversation ends as if they had come in theirs (docs/remotes.md, "Status words").
+/// In whatever order Fin's events arrive, the result is that of their own order (docs/remotes/fin.md, "Order of events").
 @Suite struct FinOrderTests {
     private static let start = SystemClock.now() - .minutes(10)
 

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Fin takes no reply while it is at work, and none after it is done (docs/remotes.md, "Holds").
+/// Fin takes no reply while it is at work, and none after it is done (docs/remotes/fin.md, "Holds").
 @Suite struct FinReplyGateTests {
     private static let noon = Instant(milliseconds: 1_772_366_400_000)
 

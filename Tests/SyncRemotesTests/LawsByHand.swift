@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The laws of docs/remotes.md, "Laws of the maps", once more, straight from its text and
+/// The laws of docs/remotes/README.md, "Laws of the maps", once more, straight from its text and
 /// over plain dictionaries: nothing here calls the program's rules.
 struct LawsByHand {
     typealias Reading = (status: LocalStatus, owner: InboundMap.OwnerImage)

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// The laws of docs/remotes.md, "Laws of the maps", over the default maps.
+/// The laws of docs/remotes/README.md, "Laws of the maps", over the default maps.
 @Suite struct StatusLawTests {
     @Test func `the default maps of all remotes keep every law, alone and together`() {
         let all = RemoteKind.allCases.map { NamedLens(RemoteProfile(name: $0.rawValue, kind: $0)) }

@@ -4,9 +4,9 @@ extension RemoteKind {
     /// - fin: `error.list` ("Reply to Fin", response 400).
     /// - helpdesk: an RFC 7807 problem under `error` ("Update Conversation"); with the option `bare_problems` the problem itself is the
     ///   body.
-    /// - voicebot: error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (docs/remotes.md,
-    ///   "voicebot").
-    /// - vg: `{success: false, message}` (docs/remotes.md, "vg", V2).
+    /// - voicebot: error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed
+    ///   (docs/remotes/voicebot.md).
+    /// - vg: `{success: false, message}` (docs/remotes/vg.md).
     func answer(to refusal: RemoteRefusal, path: String, context: RemoteContext) -> RemoteAnswer {
         var headers = refusal.headers
         if refusal.status == 401 { headers.append(("WWW-Authenticate", "Bearer")) }

@@ -1,4 +1,4 @@
-/// The four kinds of remote system (docs/remotes.md).
+/// The four kinds of remote system (docs/remotes/README.md).
 package enum RemoteKind: String, Sendable, CaseIterable {
     case helpdesk
     case fin

@@ -5,7 +5,7 @@ import NIOPosix
 
 /// Sends the events of all instances, one after the other in the order in which they happened.
 ///
-/// A webhook is sent once: vg does not retry (docs/remotes.md, "vg"), and what the others do is not documented.
+/// A webhook is sent once: vg does not retry (docs/remotes/vg.md), and what the others do is not documented.
 final class WebhookSender: Sendable {
     private struct Delivery: Sendable {
         let event: WebhookEvent
@@ -58,11 +58,10 @@ final class WebhookSender: Sendable {
 
     /// The bytes of an event and the headers that prove where it comes from.
     ///
-    /// - fin: `X-Fin-Agent-API-Webhook-Signature: sha256=` and the hexadecimal HMAC-SHA256 of the raw body (docs/remotes.md, "Webhook of
-    ///   fin").
-    /// - vg: no header; the workspace secret is a member of the payload (docs/remotes.md, "vg").
+    /// - fin: `X-Fin-Agent-API-Webhook-Signature: sha256=` and the hexadecimal HMAC-SHA256 of the raw body (docs/remotes/fin.md, "Webhook").
+    /// - vg: no header; the workspace secret is a member of the payload (docs/remotes/vg.md).
     /// - voicebot: not documented; `X-Signature` with the hexadecimal HMAC-SHA256 is this sandbox's choice.
-    /// - helpdesk: `X-Webhook-Key` with the secret itself, as a helpdesk sends it to Fin (docs/remotes.md, "Webhook of helpdesk").
+    /// - helpdesk: `X-Webhook-Key` with the secret itself, as a helpdesk sends it to Fin (docs/remotes/helpdesk.md, "Webhook").
     static func signed(
         _ event: WebhookEvent,
         secret: String,

@@ -23,7 +23,7 @@ package struct InstanceOptions: Sendable, Equatable {
     /// voicebot, vg: a PATCH creates what it does not find.
     package var autoCreate = true
     /// voicebot, vg: a PATCH that is applied makes the system send its webhook, as an act does. Whether the vendors' systems do is
-    /// not documented (docs/remotes.md, "Webhook of vg"); a client must not start a ping-pong over it.
+    /// not documented (docs/remotes/vg.md); a client must not start a ping-pong over it.
     package var echoesWrites = false
     /// helpdesk: an error body is the RFC 7807 problem itself instead of `{"error": problem}`.
     package var bareProblems = false

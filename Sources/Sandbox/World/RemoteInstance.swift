@@ -78,7 +78,7 @@ struct RemoteInstance: Sendable {
         }
     }
 
-    /// 429 beyond the instance's limits, with the headers of Intercom's general rate limit (docs/remotes.md, "fin") when it is fin.
+    /// 429 beyond the instance's limits, with the headers of Intercom's general rate limit (docs/remotes/fin.md) when it is fin.
     private mutating func checkLimits(othersInFlight: Int, now: SandboxInstant) throws(RemoteRefusal) {
         if let limit = options.rateLimit, !limiter.take(limit: limit, now: now) {
             var headers: [(name: String, value: String)] = []

@@ -45,7 +45,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var refusal: RefusedMembers?
     /// What the response says about the object; nil where it holds none.
     package var observation: Observation?
-    /// Set where the response is about another object: then nothing of it is in ``observed`` and ``observation``.
+    /// Set where the response is about another object: then nothing of it is in ``observation``.
     package var stray: StrayReport?
     /// Fields whose answered value differs from the one sent.
     package var drift: [String]

@@ -2,7 +2,7 @@
 ///
 /// Three families of headers say it, each with one value or several (a limit by the second and one by the day):
 /// `X-RateLimit-*` (Intercom, Laravel), `X-Rate-Limit-*`, and the `RateLimit-*` and `RateLimit` of the IETF draft "RateLimit header
-/// fields for HTTP", of which both forms are met: `limit=100, remaining=0, reset=30` and `"default";r=0;t=30`.
+/// fields for HTTP" (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/), of which both forms are met: `limit=100, remaining=0, reset=30` and `"default";r=0;t=30`.
 struct QuotaHeaders {
     /// One limit. Nil: not said, or not to be read.
     struct Limit: Equatable {

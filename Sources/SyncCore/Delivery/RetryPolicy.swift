@@ -1,7 +1,7 @@
 /// When a failed call is tried again, and when it is given up.
 ///
 /// Full jitter: `random(0, min(cap, base · 2^n))` for the n-th failure counted from 0. Of the usual schemes it causes the least work
-/// in total ("Exponential Backoff and Jitter", AWS Architecture Blog).
+/// in total ("Exponential Backoff and Jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 package struct RetryPolicy: Equatable, Sendable {
     package var base: Duration
     package var cap: Duration

@@ -17,7 +17,7 @@ package struct InboundMap: Equatable, Sendable {
     package enum Cell: Hashable, Sendable {
         case state(LocalStatus, OwnerImage)
         /// The AI's part is over: an open conversation that the AI has is nobody's, any other stays as it is; written `"ends_ai"` in the
-        /// configuration. The default of fin's `complete`, which "does not close the conversation" (docs/remotes.md, "fin").
+        /// configuration. The default of fin's `complete`, which "does not close the conversation" (docs/remotes/fin.md).
         case endsAI
         /// The word is known and says nothing; written `"none"` in the configuration.
         case noStatement

@@ -19,7 +19,7 @@ package final class WebhookListener: Sendable {
         package var headers = 16 << 10
         /// Without a request, or within a head that does not end.
         package var idle = Duration.seconds(30)
-        /// From the head of a request to its answer. Above `Store.busyTimeout`; vg gives up after 60 s (docs/remotes.md, "vg").
+        /// From the head of a request to its answer. Above `Store.busyTimeout`; vg gives up after 60 s (docs/remotes/vg.md).
         package var request = Duration.seconds(20)
         /// For the rest of a request that was refused unread.
         package var linger = Duration.seconds(2)

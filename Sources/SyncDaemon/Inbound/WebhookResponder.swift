@@ -93,7 +93,7 @@ final class WebhookResponder: Sendable {
         }
         guard let remote, let reader else { return refuse(.notFound, .unknownPath, remote: nil) }
         switch request.method {
-        // Intercom looks whether somebody is there before it sends anything (docs/remotes.md, "Webhook of fin").
+        // Intercom looks whether somebody is there before it sends anything (docs/remotes/fin.md, "Webhook").
         case .head: return Answer(status: .ok)
         case .post: break
         default: return refuse(.methodNotAllowed, .method, remote: remote, [.allow: "HEAD, POST"])

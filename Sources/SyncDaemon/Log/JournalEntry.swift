@@ -1,6 +1,7 @@
 import SyncCore
 
-/// An event in the journal's own protocol (systemd's "Native Journal Protocol"): one datagram, one field after the other.
+/// An event in the journal's own protocol ("Native Journal Protocol", https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): one datagram, one field
+/// after the other.
 ///
 /// `CONVERSATION`, `REMOTE`, `EVENT` and the other fields of docs/log-events.md in capitals, so that
 /// `journalctl -u convosync CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`. A value is cut off at

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Whether Fin takes a reply now, by the last status it is known to have had in the conversation (docs/remotes.md, "Holds").
+/// Whether Fin takes a reply now, by the last status it is known to have had in the conversation (docs/remotes/fin.md, "Holds").
 package enum FinReplyGate {
     package enum Hold: Equatable, Sendable {
         /// Fin is at work; the hold ends with its next status, or at that moment.
@@ -12,7 +12,7 @@ package enum FinReplyGate {
     /// - Parameters:
     ///   - word: the last known status; nil where none is known: then a reply may go out.
     ///   - since: when it was reported.
-    ///   - bound: how long a reply waits for Fin to finish its own at most. Not every event arrives (docs/remotes.md, "Webhook of fin").
+    ///   - bound: how long a reply waits for Fin to finish its own at most. Not every event arrives (docs/remotes/fin.md, "Holds").
     package static func hold(word: String?, since: Instant?, bound: Duration, now: Instant) -> Hold? {
         switch word {
         case "thinking", "replying":

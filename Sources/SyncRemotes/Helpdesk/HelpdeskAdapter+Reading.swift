@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The customer's helpdesk: `POST {url}/get_conversation` (docs/remotes.md, "Reading helpdesk"), which answers with the object that
+/// The customer's helpdesk: `POST {url}/get_conversation` (docs/remotes/helpdesk.md, "Reading"), which answers with the object that
 /// `update_conversation` answers with (the document "Update Conversation"). There is no list.
 extension HelpdeskAdapter {
     var statusField: String? { "status" }

@@ -1,7 +1,7 @@
 import SyncCore
 
-/// VoiceGlow / Convocore: `GET {url}/agents/{agentId}/convos` and `GET {url}/agents/{agentId}/convos/{convoId}` (docs/remotes.md,
-/// "Reading vg"; the members of a conversation are those of the document "Updates an existing conversation").
+/// VoiceGlow / Convocore: `GET {url}/agents/{agentId}/convos` and `GET {url}/agents/{agentId}/convos/{convoId}` (docs/remotes/vg.md,
+/// "Reading"; the members of a conversation are those of the document "Updates an existing conversation").
 ///
 /// The list is a mirror that lags behind, sorted by the start of the conversations, and its rows lack some members: a hint only.
 extension VGAdapter {
@@ -65,12 +65,12 @@ extension VGAdapter {
         if body["success"] == false { throw .reported("vg answered success=false", by: body) }
     }
 
-    /// `userID` is not one: it may be the same for several conversations (docs/remotes.md, "vg").
+    /// `userID` is not one: it may be the same for several conversations (docs/remotes/vg.md).
     func reportedIDs(in body: JSONValue) -> [String] {
         ["ID", "id", "convoId"].compactMap { body["data"]?[$0]?.reportedID }
     }
 
-    /// `ID` is the documented one. `userID` is not unique for every conversation (docs/remotes.md, "vg"), so it comes last.
+    /// `ID` is the documented one. `userID` is not unique for every conversation (docs/remotes/vg.md), so it comes last.
     private func id(of object: JSONValue) -> String? {
         ["ID", "id", "convoId", "userID"].lazy.compactMap { object[$0]?.reportedID }.first
     }

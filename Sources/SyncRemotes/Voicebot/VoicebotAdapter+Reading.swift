@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Voicebot Studio: `GET {url}/conversations` and `GET {url}/conversations/{id}` (docs/remotes.md, "voicebot"; the members are those of
+/// Voicebot Studio: `GET {url}/conversations` and `GET {url}/conversations/{id}` (docs/remotes/voicebot.md; the members are those of
 /// `Conversation` in the document "Update conversation by ID").
 ///
 /// There is no filter and no `updated_at`: the whole list has to be read, and nothing says when something changed.

@@ -1,6 +1,6 @@
 /// The query of a next link of voicebot's list, checked.
 ///
-/// The list is paged the way Laravel does it (docs/remotes.md, "voicebot"): `links.next` is a whole URL. Only its query is ever used, on
+/// The list is paged the way Laravel does it (docs/remotes/voicebot.md): `links.next` is a whole URL. Only its query is ever used, on
 /// our own path, so that no answer can send the token elsewhere. A query that is not plain is none: members with a name of letters,
 /// digits, `_` and `-`, each once, values of unreserved characters and percent-encoded ones (RFC 3986 sections 2.1 and 2.3).
 ///

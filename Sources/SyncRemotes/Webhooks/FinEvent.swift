@@ -1,7 +1,7 @@
 import Crypto
 import SyncCore
 
-/// The events of the Fin Agent API (docs/remotes.md, "Webhook of fin").
+/// The events of the Fin Agent API (docs/remotes/fin.md, "Webhook").
 ///
 /// They come more than once and not in order: every notice has a key that a repetition shares, and the remote's own time.
 enum FinEvent {
@@ -57,13 +57,13 @@ enum FinEvent {
 }
 
 extension Notice {
-    /// A status of Fin. Events have no id: conversation, word and time make the key (docs/remotes.md, "Webhook of fin").
+    /// A status of Fin. Events have no id: conversation, word and time make the key (docs/remotes/fin.md, "Webhook").
     package static func finStatus(conversationID: String, word: String, at: Instant) -> Notice {
         .status(conversationID: conversationID, word: word, at: at, key: "status:\(at.milliseconds):\(word):\(conversationID)")
     }
 
     /// A message of Fin. Its id is unique within its conversation; it is optional in the schema, and without one, time and a hash of
-    /// conversation and body stand for it, which are the same whichever way the message comes (docs/remotes.md, "Webhook of fin").
+    /// conversation and body stand for it, which are the same whichever way the message comes (docs/remotes/fin.md, "Webhook").
     ///
     /// The key is that of conversation, id and text: the same id with another text is not a repetition.
     package static func finMessage(conversationID: String, id: String?, body: String, at: Instant) -> Notice {

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The events of VoiceGlow / Convocore: `{type, payload{…, createdAt, workspaceSecret}}` (docs/remotes.md, "vg").
+/// The events of VoiceGlow / Convocore: `{type, payload{…, createdAt, workspaceSecret}}` (docs/remotes/vg.md).
 ///
 /// Nothing of what they say is believed but that something changed: they are not repeated when they get lost and overtake each other.
 struct VGEvent: Equatable, Sendable {
@@ -16,7 +16,7 @@ struct VGEvent: Equatable, Sendable {
     private static let conversationObjects = ["conversation", "convo", "lightConvoData"]
 
     /// Compares the workspace secret and drops it, before anything else is looked at: it is also the token of the API
-    /// (docs/remotes.md, "Webhook of vg").
+    /// (docs/remotes/vg.md, "Webhook").
     static func authenticated(_ body: JSONValue, by isRight: (String) -> Bool) throws(WebhookRejection) -> VGEvent {
         guard var payload = body["payload"]?.objectValue, let given = payload.removeValue(forKey: "workspaceSecret")?.stringValue else {
             throw .unsigned

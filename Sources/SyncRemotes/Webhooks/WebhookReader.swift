@@ -23,7 +23,7 @@ package enum WebhookRejection: Error, Equatable, Sendable {
 ///
 /// | kind | proof | what a call says |
 /// |---|---|---|
-/// | `fin` | `X-Fin-Agent-API-Webhook-Signature`, HMAC-SHA256 of the raw body (docs/remotes.md, "Webhook of fin") | the event itself |
+/// | `fin` | `X-Fin-Agent-API-Webhook-Signature`, HMAC-SHA256 of the raw body (docs/remotes/fin.md, "Webhook") | the event itself |
 /// | `vg` | `payload.workspaceSecret`, the secret itself | that an object changed: calls are lost and overtake each other |
 /// | `voicebot` | a header of the operator's choice, HMAC-SHA256 of the raw body (not documented by the vendor) | that something changed |
 /// | `helpdesk` | `X-Webhook-Key`, the secret itself | that an object changed |
@@ -124,7 +124,7 @@ package struct WebhookReader: Sendable {
     }
 
     /// `{"conversation_id": …}`: what a helpdesk sends to Intercom when something changed there. With the event type `agent_typing`
-    /// nothing did (docs/remotes.md, "Webhook of helpdesk").
+    /// nothing did (docs/remotes/helpdesk.md, "Webhook").
     private static func helpdeskEvent(_ body: JSONValue) throws(Refusal) -> WebhookReading {
         let id = try EventMembers.identifier("conversation_id", of: body)
         if let type = body["event_type"]?.stringValue, type == "agent_typing" { return .ignored(event: type) }

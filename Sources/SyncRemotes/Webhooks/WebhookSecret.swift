@@ -6,7 +6,7 @@ import FoundationEssentials
 /// All comparisons take the same time wherever the first difference lies.
 package struct WebhookSecret: Sendable, CustomStringConvertible {
     private let text: String
-    /// Intercom does not say whether the secret is a text or bytes in hexadecimal (docs/remotes.md, "Webhook of fin"): both are tried.
+    /// Intercom does not say whether the secret is a text or bytes in hexadecimal (docs/remotes/fin.md, "Webhook"): both are tried.
     private let keys: [SymmetricKey]
 
     package init(_ text: String) {

@@ -1,7 +1,7 @@
 import GRDB
 import Sandbox
 
-/// What every remote should hold, worked out from the local tables by the documented mapping (docs/remotes.md, "Status words"), with no code
+/// What every remote should hold, worked out from the local tables by the documented mapping (docs/remotes), with no code
 /// of the program.
 struct Truth: Sendable {
     let conversation: String

@@ -31,7 +31,7 @@ struct FinConversation: Sendable {
 
     /// Stores a message unless one with the same timestamp came within the window before it ("Reply to Fin" `message.timestamp`).
     ///
-    /// The exact key is not documented (docs/remotes.md, "Repetition and the five minutes"): here it is the conversation and the
+    /// The exact key is not documented (docs/remotes/fin.md, "Repetition and the five minutes"): here it is the conversation and the
     /// timestamp's text, to the character.
     mutating func receive(_ message: Message, windowMilliseconds: Int) -> Bool {
         if let first = timestamps[message.timestamp], message.receivedAt.milliseconds - first.milliseconds < windowMilliseconds {

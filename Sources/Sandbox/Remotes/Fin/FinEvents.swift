@@ -1,4 +1,4 @@
-/// The webhook events of the Fin Agent API (docs/remotes.md, "Webhook of fin").
+/// The webhook events of the Fin Agent API (docs/remotes/fin.md, "Webhook").
 enum FinEvents {
     /// `fin_status_updated{event_name, conversation_id, user_id, status, reason?, created_at_ms}`
     static func statusUpdated(_ conversation: FinConversation, context: RemoteContext) -> WebhookEvent {

@@ -1,7 +1,7 @@
-/// Intercom's Fin Agent API, as far as a client that passes on user messages sees it ("Reply to Fin"; docs/remotes.md, "fin").
+/// Intercom's Fin Agent API, as far as a client that passes on user messages sees it ("Reply to Fin"; docs/remotes/fin.md).
 struct FinSystem: RemoteSystem {
     private(set) var conversations: [String: FinConversation] = [:]
-    /// Users are kept per workspace, with their attributes merged by name (docs/remotes.md, "fin").
+    /// Users are kept per workspace, with their attributes merged by name (docs/remotes/fin.md).
     private var users: [String: [String: SandboxJSON]] = [:]
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {

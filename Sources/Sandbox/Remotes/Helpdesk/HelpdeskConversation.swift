@@ -14,7 +14,7 @@ struct HelpdeskConversation: Sendable {
     /// Takes over the fields of a request; `updated_at` moves only when something is different afterwards.
     ///
     /// An absent field leaves the stored value alone. What a present `tags` or `attributes` means is not documented
-    /// (docs/remotes.md, "helpdesk"): `tags` replaces the list, `attributes` merges by name. The same for the user's attributes,
+    /// (docs/remotes/helpdesk.md): `tags` replaces the list, `attributes` merges by name. The same for the user's attributes,
     /// where `null` (which "Update Conversation" allows there) clears them.
     ///
     /// - Parameter isDated: `now` is the date of the change even if nothing is different.

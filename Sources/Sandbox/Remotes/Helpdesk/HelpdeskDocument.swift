@@ -29,7 +29,7 @@ enum HelpdeskDocument {
     /// "Update Conversation" marks no request field as required; without `conversation_id` there is nothing to update.
     static let update = FieldShape.record(fields, required: ["conversation_id"])
 
-    /// docs/remotes.md, "Reading helpdesk": `get_conversation`.
+    /// docs/remotes/helpdesk.md, "Reading": `get_conversation`.
     static let get = FieldShape.record(["conversation_id": .string], required: ["conversation_id"])
 
     /// What a person at the helpdesk can change: the same fields, with the conversation under the control calls' own name.

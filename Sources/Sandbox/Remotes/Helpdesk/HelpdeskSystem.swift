@@ -1,4 +1,4 @@
-/// A customer's helpdesk that implements the Fin custom-helpdesk contract ("Update Conversation"; docs/remotes.md, "helpdesk").
+/// A customer's helpdesk that implements the Fin custom-helpdesk contract ("Update Conversation"; docs/remotes/helpdesk.md).
 ///
 /// `POST update_conversation` creates a conversation on first sight: the daemon's helpdesk is somebody's own implementation, and
 /// the local conversation id is its id there. `POST get_conversation` reads the same shape back.

@@ -7,7 +7,7 @@ struct VGConversation: Sendable, Equatable {
     let agent: String
     var state = "ai-chatting"
     var tags: [String] = []
-    /// Unix seconds, as in all examples of the vendor (docs/remotes.md, "vg").
+    /// Unix seconds, as in all examples of the vendor (docs/remotes/vg.md).
     var startedAt: SandboxJSON
     var lastModified: Int
     private(set) var fields: [String: SandboxJSON] = [:]
@@ -21,7 +21,7 @@ struct VGConversation: Sendable, Equatable {
 
     /// Takes over the fields of a request; returns whether anything is different afterwards.
     ///
-    /// Tags are merged without duplicates (docs/remotes.md, "Tags"). `lastModified` is set by the system whenever a field changes
+    /// Tags are merged without duplicates (docs/remotes/vg.md, "Tags"). `lastModified` is set by the system whenever a field changes
     /// ("Updates an existing conversation", last line), whatever the request says about it. The id stays what the path says.
     mutating func apply(_ changes: [String: SandboxJSON], now: SandboxInstant) -> Bool {
         let before = self
@@ -50,7 +50,7 @@ struct VGConversation: Sendable, Equatable {
         for tag in added where known.insert(tag).inserted { tags.append(tag) }
     }
 
-    /// Conversations without a message are left out of the list (docs/remotes.md, "vg").
+    /// Conversations without a message are left out of the list (docs/remotes/vg.md).
     var isListed: Bool { fields["messagesNum"]?.number != 0 }
 
     /// The `data` of an answer: what is known of the fields that "Updates an existing conversation" lists.

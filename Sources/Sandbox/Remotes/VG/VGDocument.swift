@@ -1,8 +1,8 @@
 /// The conversation fields of `PATCH /agents/{agentId}/convos/{convoId}` ("Updates an existing conversation"), and those of the sandbox's
 /// own control calls for this kind.
 enum VGDocument {
-    /// "Updates an existing conversation" `state`, the members of the enum as every machine-readable source has them (docs/remotes.md,
-    /// "Status words").
+    /// "Updates an existing conversation" `state`, the members of the enum as every machine-readable source has them (docs/remotes/vg.md,
+    /// "Status values").
     static let states = ["requested_chat", "human-chatting", "ai-chatting", "ended_chat"]
 
     /// The word of "Updates an existing conversation"'s own example, which is not a member of the enum.
@@ -10,7 +10,7 @@ enum VGDocument {
 
     static let finished = ["ended_chat", exampleState]
 
-    /// In neither of the two, but in one capture of the vendor's own page (docs/remotes.md, "vg"): a system may come to hold it by itself.
+    /// In neither of the two, but in one capture of the vendor's own page (docs/remotes/vg.md): a system may come to hold it by itself.
     static let observedState = "open"
 
     private static let texts = [

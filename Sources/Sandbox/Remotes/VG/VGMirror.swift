@@ -1,6 +1,6 @@
 /// What the list of conversations needs beside the conversations: how they were some changes ago, and the order of an agent's list.
 ///
-/// The vendor's list reads a copy that can be behind the live documents (docs/remotes.md, "Reading vg").
+/// The vendor's list reads a copy that can be behind the live documents (docs/remotes/vg.md, "Reading").
 struct VGMirror: Sendable {
     /// The list can lag this many changes at most.
     static let maximumLag = 1_000

@@ -1,7 +1,7 @@
 extension VGSystem {
     private static let maximumPageSize = 20
 
-    /// `GET /agents/{agentId}/convos`: newest first, at most 20 to a page, the next page by cursor only (docs/remotes.md, "vg").
+    /// `GET /agents/{agentId}/convos`: newest first, at most 20 to a page, the next page by cursor only (docs/remotes/vg.md).
     ///
     /// Where the cursor members stand in the answer is not documented; here they are beside `data`.
     mutating func list(agent: String, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
@@ -41,7 +41,7 @@ extension VGSystem {
         return value
     }
 
-    /// Rows of the mirror may lack what only the live document has, such as the title (docs/remotes.md, "vg").
+    /// Rows of the mirror may lack what only the live document has, such as the title (docs/remotes/vg.md).
     private static func listed(_ conversation: VGConversation) -> SandboxJSON {
         guard case .object(var members) = conversation.document else { return .null }
         members["title"] = nil

@@ -12,7 +12,7 @@ enum VoicebotDocument {
 
     private static let writable: [String: FieldShape] = ["status": .oneOf(statuses), "user_id": .nullable(.integer)]
 
-    /// Nothing else is writable (docs/remotes.md, "voicebot").
+    /// Nothing else is writable (docs/remotes/voicebot.md).
     static let update = FieldShape.record(writable, required: [])
 
     /// What a teammate can change in the inbox.

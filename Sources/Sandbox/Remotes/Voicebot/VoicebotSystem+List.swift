@@ -1,6 +1,6 @@
 extension VoicebotSystem {
-    /// Sizes of a page of the list. Not documented for conversations; 100 is what the vendor says for messages (docs/remotes.md,
-    /// "voicebot").
+    /// Sizes of a page of the list. Not documented for conversations; 100 is what the vendor says for messages
+    /// (docs/remotes/voicebot.md).
     private static let defaultPageSize = 100
     private static let maximumPageSize = 100
 

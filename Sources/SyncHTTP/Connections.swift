@@ -123,13 +123,13 @@ final class Connections {
     func connectFailed(_ connection: ConnectionID, _ failure: TransportFailure) {
         attempts.removeValue(forKey: connection)?.cancel()
         // Closing it brings further errors: the first one is the reason.
-        perform(pools[connection.pool].connectFailed(connection, failure))
+        perform(pools[connection.pool].connectFailed(connection, failure, now: .now()))
         handlers.removeValue(forKey: connection)?.close()
     }
 
     func connectionClosed(_ connection: ConnectionID) {
         handlers[connection] = nil
-        perform(pools[connection.pool].connectionClosed(connection))
+        perform(pools[connection.pool].connectionClosed(connection, now: .now()))
     }
 
     func callEnded(_ id: CallID, _ end: ConnectionMachine.End, on connection: ConnectionID, keepsConnection: Bool) {

@@ -19,7 +19,7 @@ package final class NetworkTransport: HTTPTransport {
     private let lastCall = Atomic<UInt64>(0)
 
     package convenience init(_ limits: HTTPLimits) {
-        self.init(limits, pool: ConnectionPool.Limits(connections: limits.connections), trustRoots: nil)
+        self.init(limits, pool: ConnectionPool.Limits(limits), trustRoots: nil)
     }
 
     /// - Parameter trustRoots: nil for those of the system.

@@ -15,7 +15,7 @@ import Testing
         var pool = ConnectionPool.Limits(limits)
         pool.longestIdle = idle
         pool.longestAge = age
-        return NetworkTransport(limits, pool: pool, trustRoots: nil)
+        return NetworkTransport(limits, pool: pool)
     }
 
     /// Makes calls, some at once, and counts the statuses and failures.

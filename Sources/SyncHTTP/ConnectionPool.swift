@@ -6,9 +6,22 @@ import SyncCore
 ///     ──connect──▶ connecting ──connected──▶ busy ◀──▶ idle ──too long idle, too old, closed──▶ gone
 ///                      └──failed──▶ gone       └──not reusable, too old──▶ gone
 ///
+/// A call that waits for a connection ends its wait in one of these ways:
+///
+/// | event | the call |
+/// |---|---|
+/// | a connection is open and free | runs on it, whichever connection was being made for it |
+/// | the attempt that was made for it succeeds | runs on that connection |
+/// | the attempt that was made for it fails | fails for the same reason |
+/// | another attempt fails | goes on waiting, with the room that has become free if it had none |
+/// | no connection has been open for the connect timeout since it arrived | fails: no connection in time |
+/// | it is cancelled, or its total timeout has passed | is gone (``callGone(_:)``) |
+///
+/// So where nothing can connect, every call fails after its own connect timeout, however many there are: neither an attempt that
+/// began earlier nor the wait for room changes that. While a connection is open, a call that has no room for an attempt waits for it.
+///
 /// Invariants: at most ``Limits/connections`` are open or on their way; a call that waits has a connection on its way, or there is
-/// no room for one; nobody waits while a connection is idle that would do. A connection that fails on its way ends the call that it
-/// was made for. Time comes in as a parameter.
+/// no room for one; nobody waits while a connection is idle that would do. Time comes in as a parameter.
 struct ConnectionPool {
     struct ConnectionID: Hashable, Sendable {
         let pool: Int
@@ -26,19 +39,23 @@ struct ConnectionPool {
 
     struct Limits: Equatable, Sendable {
         var connections: Int
+        /// How long a call waits while no connection is open.
+        var connectTimeout: Duration
         /// Shorter than the keep-alive of common servers: a connection that both sides give up at once costs a repetition.
         var longestIdle = Duration.seconds(20)
         /// No new call begins on a connection that is older, so that a host name that moves is followed.
         var longestAge = Duration.minutes(3)
 
-        init(connections: Int) {
-            self.connections = connections
+        init(_ limits: HTTPLimits) {
+            connections = limits.connections
+            connectTimeout = limits.connectTimeout
         }
     }
 
     private struct Waiting {
         let call: CallID
         let needsFresh: Bool
+        let arrivedAt: NIODeadline
         /// Made for this call, which may be given another one first.
         var connection: ConnectionID?
     }
@@ -49,12 +66,15 @@ struct ConnectionPool {
     }
 
     private let number: Int
-    private let limits: Limits
+    private var limits: Limits
     private var lastConnection = 0
+    /// In the order of their arrival.
     private var waiting: [Waiting] = []
     private var connecting: Set<ConnectionID> = []
     /// Of the connections that are open: when they are too old.
     private var renewals: [ConnectionID: NIODeadline] = [:]
+    /// When the last open connection was closed; without meaning while one is open.
+    private var noneOpenSince = NIODeadline.distantPast
     /// The most recently used one last.
     private var idle: [Idle] = []
 
@@ -64,7 +84,14 @@ struct ConnectionPool {
     }
 
     /// When ``timePassed(now:)`` has something to do.
-    var deadline: NIODeadline? { idle.lazy.map(\.until).min() }
+    var deadline: NIODeadline? {
+        renewals.isEmpty ? waiting.first.map(endOfWait) : idle.lazy.map(\.until).min()
+    }
+
+    /// When the call has waited for too long, unless a connection is opened before.
+    private func endOfWait(_ call: Waiting) -> NIODeadline {
+        max(call.arrivedAt, noneOpenSince) + limits.connectTimeout.timeAmount
+    }
 
     /// - Parameter needsFresh: whether only a connection will do that has never been used.
     mutating func callArrived(_ call: CallID, needsFresh: Bool = false, now: NIODeadline) -> [Action] {
@@ -73,8 +100,8 @@ struct ConnectionPool {
             actions.append(.run(call, on: connection, isReused: true))
             return actions
         }
-        waiting.append(Waiting(call: call, needsFresh: needsFresh))
-        return actions + connectForWaiting()
+        waiting.append(Waiting(call: call, needsFresh: needsFresh, arrivedAt: now))
+        return actions + connectForWaiting(now: now)
     }
 
     /// - Parameter age: how old the connection may become. Drawn for each, so that they are not all renewed at the same time.
@@ -87,29 +114,30 @@ struct ConnectionPool {
         return [.run(waiting.remove(at: index).call, on: connection, isReused: false)]
     }
 
-    mutating func connectFailed(_ connection: ConnectionID, _ failure: TransportFailure) -> [Action] {
+    mutating func connectFailed(_ connection: ConnectionID, _ failure: TransportFailure, now: NIODeadline) -> [Action] {
         guard connecting.remove(connection) != nil else { return [] }
         var actions: [Action] = []
         if let index = waiting.firstIndex(where: { $0.connection == connection }) {
             actions.append(.fail(waiting.remove(at: index).call, failure))
         }
-        return actions + connectForWaiting()
+        return actions + timePassed(now: now) + connectForWaiting(now: now)
     }
 
     mutating func callFinished(on connection: ConnectionID, keepsConnection: Bool, now: NIODeadline) -> [Action] {
         guard let renewal = renewals[connection] else { return [] }
         guard keepsConnection, now < renewal else {
-            renewals[connection] = nil
-            return [.close(connection)] + connectForWaiting()
+            removeOpen(connection, now: now)
+            return [.close(connection)] + connectForWaiting(now: now)
         }
         return becameFree(connection, isReused: true, now: now)
     }
 
     /// By the other side, or because something went wrong.
-    mutating func connectionClosed(_ connection: ConnectionID) -> [Action] {
-        guard renewals.removeValue(forKey: connection) != nil else { return [] }
+    mutating func connectionClosed(_ connection: ConnectionID, now: NIODeadline) -> [Action] {
+        guard renewals[connection] != nil else { return [] }
         idle.removeAll { $0.connection == connection }
-        return connectForWaiting()
+        removeOpen(connection, now: now)
+        return connectForWaiting(now: now)
     }
 
     /// A call that waits was cancelled or has run out of time. The connection that was made for it serves others.
@@ -117,20 +145,31 @@ struct ConnectionPool {
         waiting.removeAll { $0.call == call }
     }
 
-    /// Closes what has been idle for too long or is too old.
+    /// Closes what has been idle for too long or is too old, and ends the calls that have waited for too long.
     mutating func timePassed(now: NIODeadline) -> [Action] {
         guard let deadline, deadline <= now else { return [] }
+        if renewals.isEmpty {
+            let over = waiting.prefix { endOfWait($0) <= now }
+            waiting.removeFirst(over.count)
+            return over.map { .fail($0.call, .noConnectionInTime) }
+        }
         let over = idle.filter { $0.until <= now }.map(\.connection)
         idle.removeAll { $0.until <= now }
-        for connection in over { renewals[connection] = nil }
+        for connection in over { removeOpen(connection, now: now) }
         return over.map(Action.close)
     }
 
     /// Nothing is left afterwards. What is on its way is closed when it arrives.
     mutating func shutDown() -> [Action] {
         let actions = waiting.map { Action.fail($0.call, .cancelled) } + renewals.keys.map(Action.close)
-        self = ConnectionPool(number: number, Limits(connections: 0))
+        limits.connections = 0
+        self = ConnectionPool(number: number, limits)
         return actions
+    }
+
+    private mutating func removeOpen(_ connection: ConnectionID, now: NIODeadline) {
+        renewals[connection] = nil
+        if renewals.isEmpty { noneOpenSince = now }
     }
 
     private mutating func becameFree(_ connection: ConnectionID, isReused: Bool, now: NIODeadline) -> [Action] {
@@ -139,17 +178,17 @@ struct ConnectionPool {
         }
         let until = now + limits.longestIdle.timeAmount
         idle.append(Idle(connection: connection, until: min(until, renewals[connection] ?? until)))
-        return connectForWaiting()
+        return connectForWaiting(now: now)
     }
 
-    private mutating func connectForWaiting() -> [Action] {
+    private mutating func connectForWaiting(now: NIODeadline) -> [Action] {
         var actions: [Action] = []
         for index in waiting.indices where waiting[index].connection == nil {
             if renewals.count + connecting.count >= limits.connections {
                 // An idle connection stays only where nobody needs another one.
                 guard !idle.isEmpty else { break }
                 let oldest = idle.removeFirst().connection
-                renewals[oldest] = nil
+                removeOpen(oldest, now: now)
                 actions.append(.close(oldest))
             }
             lastConnection += 1

@@ -6,14 +6,21 @@ import SyncCore
 /// How a connection is made: name resolution with both address families (RFC 8305), TCP, and TLS with full verification.
 extension Connections {
     func connect(_ connection: ConnectionID) {
+        let deadline = NIODeadline.now() + limits.connectTimeout.timeAmount
+        let timer = loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in connectFailed(connection, .noConnectionInTime) }
+        attempts[connection] = Attempt(deadline: deadline, timer: timer)
         let origin = origins[connection.pool]
-        attempts[connection] = loop.assumeIsolated().scheduleTask(in: limits.connectTimeout.timeAmount) { [self] in
-            connectFailed(connection, .noConnectionInTime)
+        names.addresses(of: origin).assumeIsolated().whenSuccess { [self] addresses in
+            guard !addresses.isEmpty else { return connectFailed(connection, .unknownHost(origin.host)) }
+            secure(connection, origin, addresses)
         }
-        guard origin.isSecure else { return dial(connection, origin, nil) }
+    }
+
+    private func secure(_ connection: ConnectionID, _ origin: Origin, _ addresses: [SocketAddress]) {
+        guard origin.isSecure else { return dial(connection, origin, addresses, nil) }
         secureContext().assumeIsolated().whenComplete { [self] result in
             switch result {
-            case .success(let context): dial(connection, origin, context)
+            case .success(let context): dial(connection, origin, addresses, context)
             case .failure:
                 tls = nil
                 connectFailed(connection, .noSecureContext)
@@ -21,10 +28,12 @@ extension Connections {
         }
     }
 
-    private func dial(_ connection: ConnectionID, _ origin: Origin, _ context: NIOSSLContext?) {
-        guard attempts[connection] != nil else { return }
+    private func dial(_ connection: ConnectionID, _ origin: Origin, _ addresses: [SocketAddress], _ context: NIOSSLContext?) {
+        // It has ended while it waited for the name or for the certificates.
+        guard let attempt = attempts[connection] else { return }
         ClientBootstrap(group: loop)
-            .connectTimeout(limits.connectTimeout.timeAmount)
+            .resolver(FoundAddresses(addresses: addresses, loop: loop))
+            .connectTimeout(attempt.deadline - .now())
             // Nothing is read before somebody is there to read it.
             .channelOption(.autoRead, value: false)
             .connect(host: origin.host, port: origin.port)

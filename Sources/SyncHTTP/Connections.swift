@@ -1,7 +1,6 @@
 import NIOCore
 import NIOSSL
 import SyncCore
-import Synchronization
 
 /// The connections of one transport with the calls on them: carries out what ``ConnectionPool`` and ``ConnectionMachine`` decide.
 /// Bound to its event loop: every function is called there.
@@ -9,68 +8,40 @@ final class Connections {
     typealias CallID = ConnectionPool.CallID
     typealias ConnectionID = ConnectionPool.ConnectionID
 
-    /// A call before it has reached the loop: it may be cancelled from anywhere.
-    final class Ticket: Sendable {
-        let call: CallID
-        let isCancelled = Atomic(false)
-
-        init(_ call: CallID) {
-            self.call = call
-        }
-    }
-
-    private struct Call {
-        let message: RequestMessage
-        let pool: Int
-        let totalDeadline: NIODeadline
-        let continuation: CheckedContinuation<Result<HTTPReply, TransportFailure>, Never>
-        var connection: ConnectionID?
-        /// Ends a call that waits for a connection; one that has a connection is ended there.
-        var timer: Scheduled<Void>?
-        /// How it went on a connection that was closed before a byte of a response. It is repeated once.
-        var unheard: TransportFailure?
+    /// A connection on its way.
+    struct Attempt {
+        let deadline: NIODeadline
+        /// Ends it at the deadline.
+        let timer: Scheduled<Void>
     }
 
     let loop: any EventLoop
     let limits: HTTPLimits
     let poolLimits: ConnectionPool.Limits
     let trustRoots: NIOSSLTrustRoots?
-    private var calls: [CallID: Call] = [:]
-    private var pools: [ConnectionPool] = []
+    let names: NameLookup
+    var lastCall: CallID = 0
+    var calls: [CallID: Call] = [:]
+    /// Calls that have ended in this turn of the loop.
+    var ended: [(result: Result<HTTPReply, TransportFailure>, completion: Completion)] = []
+    var pools: [ConnectionPool] = []
     private(set) var origins: [Origin] = []
-    private var handlers: [ConnectionID: ConnectionHandler] = [:]
-    /// Connections on their way, each with the end of its patience.
-    var attempts: [ConnectionID: Scheduled<Void>] = [:]
+    private(set) var handlers: [ConnectionID: ConnectionHandler] = [:]
+    var attempts: [ConnectionID: Attempt] = [:]
     /// Made once; reading the system's certificates takes a while.
     var tls: EventLoopFuture<NIOSSLContext>?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
-    private var isShutDown = false
+    private(set) var isShutDown = false
 
-    init(on loop: any EventLoop, _ limits: HTTPLimits, _ poolLimits: ConnectionPool.Limits, trustRoots: NIOSSLTrustRoots?) {
+    init(
+        on loop: any EventLoop, _ limits: HTTPLimits, _ poolLimits: ConnectionPool.Limits, trustRoots: NIOSSLTrustRoots?,
+        resolve: @escaping NameLookup.Resolve
+    ) {
+        names = NameLookup(on: loop, resolve)
         self.loop = loop
         self.limits = limits
         self.poolLimits = poolLimits
         self.trustRoots = trustRoots
-    }
-
-    // MARK: Calls
-
-    func start(
-        _ ticket: Ticket, _ message: RequestMessage, totalDeadline: NIODeadline,
-        _ continuation: CheckedContinuation<Result<HTTPReply, TransportFailure>, Never>
-    ) {
-        guard !isShutDown, !ticket.isCancelled.load(ordering: .acquiring) else {
-            return continuation.resume(returning: .failure(.cancelled))
-        }
-        let pool = pool(of: message.origin)
-        calls[ticket.call] = Call(message: message, pool: pool, totalDeadline: totalDeadline, continuation: continuation)
-        perform(pools[pool].callArrived(ticket.call, now: .now()))
-        limitWaiting(of: ticket.call)
-    }
-
-    func cancel(_ call: CallID) {
-        endWaiting(of: call, .cancelled)
-        if let connection = calls[call]?.connection { handlers[connection]?.cancel() }
     }
 
     func shutDown() {
@@ -78,7 +49,7 @@ final class Connections {
         for call in Array(calls.keys) { endWaiting(of: call, .cancelled) }
         for call in Array(calls.keys) { cancel(call) }
         for pool in pools.indices { perform(pools[pool].shutDown()) }
-        for attempt in attempts.values { attempt.cancel() }
+        for attempt in attempts.values { attempt.timer.cancel() }
         attempts = [:]
         for handler in Array(handlers.values) { handler.close() }
         handlers = [:]
@@ -86,34 +57,10 @@ final class Connections {
         timer = nil
     }
 
-    /// A call that waits for a connection, or for one to be made, ends with its total timeout at the latest.
-    private func limitWaiting(of call: CallID) {
-        guard let waiting = calls[call], waiting.connection == nil else { return }
-        calls[call]?.timer = loop.assumeIsolated().scheduleTask(deadline: waiting.totalDeadline) { [self] in
-            endWaiting(of: call, TransportFailure(.connectTimeout, detail: "no free connection within the total timeout"))
-        }
-    }
-
-    private func endWaiting(of call: CallID, _ failure: TransportFailure) {
-        guard let waiting = calls[call], waiting.connection == nil else { return }
-        pools[waiting.pool].callGone(call)
-        end(call, .failure(failure))
-    }
-
-    private func end(_ id: CallID, _ result: Result<HTTPReply, TransportFailure>) {
-        guard let call = calls.removeValue(forKey: id) else { return }
-        call.timer?.cancel()
-        // Where the first attempt may have arrived, a second one that did not changes nothing.
-        if let unheard = call.unheard, unheard.mayHaveBeenApplied, case .failure(let failure) = result, !failure.mayHaveBeenApplied {
-            return call.continuation.resume(returning: .failure(unheard))
-        }
-        call.continuation.resume(returning: result)
-    }
-
     // MARK: What comes from the connections
 
     func connected(_ connection: ConnectionID) {
-        attempts.removeValue(forKey: connection)?.cancel()
+        attempts.removeValue(forKey: connection)?.timer.cancel()
         // Between three quarters and the whole: connections that were made together are not renewed together.
         let longest = poolLimits.longestAge.milliseconds
         let age = TimeAmount.milliseconds(longest - Int64.random(in: 0...max(0, longest / 4)))
@@ -121,15 +68,15 @@ final class Connections {
     }
 
     func connectFailed(_ connection: ConnectionID, _ failure: TransportFailure) {
-        attempts.removeValue(forKey: connection)?.cancel()
+        attempts.removeValue(forKey: connection)?.timer.cancel()
         // Closing it brings further errors: the first one is the reason.
-        perform(pools[connection.pool].connectFailed(connection, failure))
+        perform(pools[connection.pool].connectFailed(connection, failure, now: .now()))
         handlers.removeValue(forKey: connection)?.close()
     }
 
     func connectionClosed(_ connection: ConnectionID) {
         handlers[connection] = nil
-        perform(pools[connection.pool].connectionClosed(connection))
+        perform(pools[connection.pool].connectionClosed(connection, now: .now()))
     }
 
     func callEnded(_ id: CallID, _ end: ConnectionMachine.End, on connection: ConnectionID, keepsConnection: Bool) {
@@ -152,14 +99,14 @@ final class Connections {
 
     // MARK: What the pool says
 
-    private func pool(of origin: Origin) -> Int {
+    func pool(of origin: Origin) -> Int {
         if let number = origins.firstIndex(of: origin) { return number }
         origins.append(origin)
         pools.append(ConnectionPool(number: pools.count, poolLimits))
         return pools.count - 1
     }
 
-    private func perform(_ actions: [ConnectionPool.Action]) {
+    func perform(_ actions: [ConnectionPool.Action]) {
         for action in actions {
             switch action {
             case .connect(let connection): connect(connection)

@@ -2,55 +2,106 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import SyncCore
-import Synchronization
 
 /// ``HTTPTransport`` over channels of swift-nio: HTTP/1.1 (RFC 9112) with connections that are kept, renewed and bounded.
 ///
 /// A call goes out once, with one exception: where a connection that had been used before is closed before the first byte of a
 /// response, the call is repeated at once on a fresh one. Every call carries an idempotency key or a timestamp by which the other
 /// side recognises it.
+///
+/// All of it happens on one event loop. Whoever lives there uses ``start(_:_:)`` and ``cancel(_:)``, which cost no task and no change of
+/// threads; ``send(_:)`` is the same for everybody else.
 package final class NetworkTransport: HTTPTransport {
+    /// A call that was started.
+    package struct CallHandle: Hashable, Sendable {
+        fileprivate let call: ConnectionPool.CallID
+    }
+
+    /// How far a call of ``send(_:)`` has come when its task is cancelled.
+    private enum Progress {
+        case notStarted
+        case started(CallHandle)
+        case cancelled
+    }
+
     /// Two loops serve every remote, each remote on one of them. One per core of the host would ignore the service's CPU quota.
     package static let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
 
+    /// Where the connections live, and where completions are called.
+    package let loop: any EventLoop
     private let limits: HTTPLimits
-    private let loop: any EventLoop
     private let connections: NIOLoopBoundBox<Connections>
-    private let lastCall = Atomic<UInt64>(0)
 
-    package convenience init(_ limits: HTTPLimits) {
-        self.init(limits, pool: ConnectionPool.Limits(connections: limits.connections), trustRoots: nil)
+    /// - Parameter loop: of a `MultiThreadedEventLoopGroup`. Several transports may share one.
+    package convenience init(_ limits: HTTPLimits, on loop: any EventLoop = loops.next()) {
+        self.init(limits, on: loop, pool: ConnectionPool.Limits(limits))
     }
 
     /// - Parameter trustRoots: nil for those of the system.
-    init(_ limits: HTTPLimits, pool: ConnectionPool.Limits, trustRoots: NIOSSLTrustRoots?) {
+    init(
+        _ limits: HTTPLimits, on loop: any EventLoop = loops.next(), pool: ConnectionPool.Limits, trustRoots: NIOSSLTrustRoots? = nil,
+        resolve: @escaping NameLookup.Resolve = NameLookup.system
+    ) {
         self.limits = limits
-        loop = NetworkTransport.loops.next()
-        connections = .makeBoxSendingValue(Connections(on: loop, limits, pool, trustRoots: trustRoots), eventLoop: loop)
+        self.loop = loop
+        connections = .makeBoxSendingValue(
+            Connections(on: loop, limits, pool, trustRoots: trustRoots, resolve: resolve), eventLoop: loop)
     }
+
+    // MARK: On the event loop
+
+    /// Starts a call. Only on ``loop``.
+    ///
+    /// - Parameter completion: called exactly once, on ``loop``, and never from within a function of this type. The response is like
+    ///   that of ``send(_:)``.
+    package func start(_ call: HTTPCall, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void) -> CallHandle {
+        start(call, totalDeadline: .now() + limits.totalTimeout.timeAmount, completion)
+    }
+
+    /// Ends a call: its completion gets ``TransportFailure/Kind/cancelled``, or what has come before. Without effect on a call that
+    /// has ended. Only on ``loop``.
+    package func cancel(_ handle: CallHandle) {
+        connections.value.cancel(handle.call)
+    }
+
+    /// Closes all connections and cancels the calls on them; no further call is made. Only on ``loop``.
+    package func shutDown() {
+        connections.value.shutDown()
+    }
+
+    private func start(
+        _ call: HTTPCall, totalDeadline: NIODeadline, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void
+    ) -> CallHandle {
+        CallHandle(call: connections.value.start(call, totalDeadline: totalDeadline, completion))
+    }
+
+    // MARK: From anywhere
 
     package func send(_ call: HTTPCall) async throws(TransportFailure) -> HTTPReply {
         let totalDeadline = NIODeadline.now() + limits.totalTimeout.timeAmount
-        let message = try RequestMessage(call)
-        let ticket = Connections.Ticket(lastCall.wrappingAdd(1, ordering: .relaxed).newValue)
-        let (loop, connections) = (loop, connections)
-        let result = await withTaskCancellationHandler {
+        let progress = NIOLoopBoundBox.makeBoxSendingValue(Progress.notStarted, eventLoop: loop)
+        let result: Result<HTTPReply, TransportFailure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                loop.execute { connections.value.start(ticket, message, totalDeadline: totalDeadline, continuation) }
+                loop.execute { [self] in
+                    guard case .notStarted = progress.value else { return continuation.resume(returning: .failure(.cancelled)) }
+                    progress.value = .started(start(call, totalDeadline: totalDeadline) { continuation.resume(returning: $0) })
+                }
             }
         } onCancel: {
-            ticket.isCancelled.store(true, ordering: .releasing)
-            loop.execute { connections.value.cancel(ticket.call) }
+            loop.execute { [self] in
+                if case .started(let handle) = progress.value { return cancel(handle) }
+                progress.value = .cancelled
+            }
         }
-        return try ContentCoding.decoded(result.get(), atMost: limits.maximumResponseSize)
+        return try result.get()
     }
 
     package func shutdown() async {
-        let (loop, connections) = (loop, connections)
         await withCheckedContinuation { continuation in
-            loop.execute {
-                connections.value.shutDown()
-                continuation.resume()
+            loop.execute { [self] in
+                shutDown()
+                // After the calls that it has ended.
+                loop.execute { continuation.resume() }
             }
         }
     }

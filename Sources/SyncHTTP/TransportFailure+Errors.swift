@@ -9,19 +9,18 @@ extension TransportFailure {
     static let noConnectionInTime = TransportFailure(.connectTimeout, detail: "no connection within the connect timeout")
     static let closedInHandshake = TransportFailure(.connectionRefused, detail: "the connection was closed during the TLS handshake")
 
+    static func unknownHost(_ host: String) -> TransportFailure {
+        TransportFailure(.nameResolution, detail: bounded("the host name \(host) cannot be resolved"))
+    }
+
     /// No connection was made.
     init(connecting error: any Error) {
         switch error {
         case let error as NIOConnectionError:
-            if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
-                self.init(.nameResolution, detail: TransportFailure.bounded("the host name \(error.host) cannot be resolved"))
-            } else {
-                let reason = error.connectionErrors.first.map { TransportFailure.reason($0.error) } ?? "no connection"
-                self.init(.connectionRefused, detail: TransportFailure.bounded("\(error.host):\(error.port): \(reason)"))
-            }
+            let reason = error.connectionErrors.first.map { TransportFailure.reason($0.error) } ?? "no connection"
+            self.init(.connectionRefused, detail: TransportFailure.bounded("\(error.host):\(error.port): \(reason)"))
         case ChannelError.connectTimeout: self = .noConnectionInTime
         case let error as IOError: self.init(.connectionRefused, detail: TransportFailure.reason(error))
-        case is SocketAddressError: self.init(.nameResolution, detail: TransportFailure.bounded("\(error)"))
         default: self.init(.connectionRefused, detail: TransportFailure.bounded("no connection: \(type(of: error))"))
         }
     }

@@ -14,7 +14,7 @@ import Testing
     private func connection(_ number: Int) -> ID { ID(pool: 0, number: number) }
 
     private func pool(connections: Int = 2) -> ConnectionPool {
-        ConnectionPool(number: 0, ConnectionPool.Limits(connections: connections))
+        ConnectionPool(number: 0, ConnectionPool.Limits(HTTPLimits(connections: connections)))
     }
 
     @Test func `a call gets a new connection, the next one the same again`() {
@@ -70,8 +70,8 @@ import Testing
         #expect(
             pool.callFinished(on: connection(1), keepsConnection: false, now: at(2)) == [.close(connection(1)), .connect(connection(2))])
         let failure = TransportFailure(.connectionRefused, detail: "x")
-        #expect(pool.connectFailed(connection(2), failure) == [.fail(3, failure)])
-        #expect(pool.connectFailed(connection(2), failure) == [])
+        #expect(pool.connectFailed(connection(2), failure, now: at(2)) == [.fail(3, failure)])
+        #expect(pool.connectFailed(connection(2), failure, now: at(2)) == [])
     }
 
     @Test func `a repetition gets a connection that was never used, and an idle one gives way to it`() {
@@ -182,12 +182,12 @@ import Testing
         case 5:
             guard let connecting else { return }
             world.connecting.remove(connecting)
-            world.perform(world.pool.connectFailed(connecting, TransportFailure(.connectionRefused, detail: "x")))
+            world.perform(world.pool.connectFailed(connecting, TransportFailure(.connectionRefused, detail: "x"), now: now))
         case 6, 7: if let busy { finish(&world, busy, keeps: Bool.random(using: &random), now: now) }
         case 8:
             guard let free else { return }
             world.free.remove(free)
-            world.perform(world.pool.connectionClosed(free))
+            world.perform(world.pool.connectionClosed(free, now: now))
         default:
             if let call = world.waiting.min(), Bool.random(using: &random) {
                 world.waiting.remove(call)

@@ -12,10 +12,10 @@ import Testing
     private func transport(connections: Int = 8, idle: Duration = .seconds(20), age: Duration = .minutes(3)) -> NetworkTransport {
         var limits = Transport.limits()
         limits.connections = connections
-        var pool = ConnectionPool.Limits(connections: connections)
+        var pool = ConnectionPool.Limits(limits)
         pool.longestIdle = idle
         pool.longestAge = age
-        return NetworkTransport(limits, pool: pool, trustRoots: nil)
+        return NetworkTransport(limits, pool: pool)
     }
 
     /// Makes calls, some at once, and counts the statuses and failures.

@@ -17,7 +17,7 @@ import Testing
         let certificate = try NIOSSLCertificate(bytes: Array(SecureServer.certificate.utf8), format: .pem)
         let limits = Transport.limits()
         let transport = NetworkTransport(
-            limits, pool: ConnectionPool.Limits(connections: limits.connections), trustRoots: isTrusted ? .certificates([certificate]) : nil
+            limits, pool: ConnectionPool.Limits(limits), trustRoots: isTrusted ? .certificates([certificate]) : nil
         )
         body(await Transport.send(Transport.call("https://\(host):\(server.port)/path", body: call), over: transport))
         await transport.shutdown()

@@ -20,7 +20,7 @@ import Testing
         }
         let limits = Transport.limits()
         let transport = NetworkTransport(
-            limits, pool: ConnectionPool.Limits(connections: limits.connections), trustRoots: trustRoots)
+            limits, pool: ConnectionPool.Limits(limits), trustRoots: trustRoots)
         let result = await Transport.send(Transport.call("https://\(host):\(server.port)/path"), over: transport)
         await transport.shutdown()
         try await server.stop()

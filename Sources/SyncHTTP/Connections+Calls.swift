@@ -1,0 +1,80 @@
+import NIOCore
+import SyncCore
+
+/// The calls: how they begin, are cancelled and end.
+extension Connections {
+    typealias Completion = (Result<HTTPReply, TransportFailure>) -> Void
+
+    struct Call {
+        let message: RequestMessage
+        let pool: Int
+        let totalDeadline: NIODeadline
+        let completion: Completion
+        var connection: ConnectionID?
+        /// Ends a call that waits for a connection; one that has a connection is ended there.
+        var timer: Scheduled<Void>?
+        /// How it went on a connection that was closed before a byte of a response. It is repeated once.
+        var unheard: TransportFailure?
+    }
+
+    /// - Parameter completion: called once, in a later turn of the loop.
+    func start(_ call: HTTPCall, totalDeadline: NIODeadline, _ completion: @escaping Completion) -> CallID {
+        lastCall += 1
+        let id = lastCall
+        do throws(TransportFailure) {
+            guard !isShutDown else { throw .cancelled }
+            let message = try RequestMessage(call)
+            let pool = pool(of: message.origin)
+            calls[id] = Call(message: message, pool: pool, totalDeadline: totalDeadline, completion: completion)
+            perform(pools[pool].callArrived(id, now: .now()))
+            limitWaiting(of: id)
+        } catch {
+            deliver(.failure(error), to: completion)
+        }
+        return id
+    }
+
+    /// Without effect on a call that has ended.
+    func cancel(_ call: CallID) {
+        endWaiting(of: call, .cancelled)
+        if let connection = calls[call]?.connection { handlers[connection]?.cancel() }
+    }
+
+    /// A call that waits for a connection, or for one to be made, ends with its total timeout at the latest.
+    func limitWaiting(of call: CallID) {
+        guard let waiting = calls[call], waiting.connection == nil else { return }
+        calls[call]?.timer = loop.assumeIsolated().scheduleTask(deadline: waiting.totalDeadline) { [self] in
+            endWaiting(of: call, TransportFailure(.connectTimeout, detail: "no free connection within the total timeout"))
+        }
+    }
+
+    func endWaiting(of call: CallID, _ failure: TransportFailure) {
+        guard let waiting = calls[call], waiting.connection == nil else { return }
+        pools[waiting.pool].callGone(call)
+        end(call, .failure(failure))
+    }
+
+    func end(_ id: CallID, _ result: Result<HTTPReply, TransportFailure>) {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        call.timer?.cancel()
+        // Where the first attempt may have arrived, a second one that did not changes nothing.
+        if let unheard = call.unheard, unheard.mayHaveBeenApplied, case .failure(let failure) = result, !failure.mayHaveBeenApplied {
+            return deliver(.failure(unheard), to: call.completion)
+        }
+        deliver(result, to: call.completion)
+    }
+
+    /// What ends in one turn of the loop is delivered together in the next one: a completion that starts or cancels calls never meets a
+    /// decision that is half carried out.
+    private func deliver(_ result: Result<HTTPReply, TransportFailure>, to completion: @escaping Completion) {
+        ended.append((result, completion))
+        guard ended.count == 1 else { return }
+        loop.assumeIsolated().execute { [self] in
+            let due = ended
+            ended = []
+            for (result, completion) in due {
+                completion(result.map { ContentCoding.decoded($0, atMost: limits.maximumResponseSize) })
+            }
+        }
+    }
+}

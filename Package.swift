@@ -105,6 +105,12 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            path: "Sources",
+            exclude: [
+                "CZlib", "SyncCore", "SyncDaemon", "SyncHTTP", "SyncRemotes", "SyncStore", "convosync", "convosync-demo",
+                "convosync-sandbox",
+            ],
+            sources: ["Sandbox", "SandboxModel"],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -164,6 +170,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(name: "SandboxModelTests", dependencies: ["Sandbox"], swiftSettings: strict),
         .testTarget(
             name: "SandboxTests",
             dependencies: [

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Sandbox
+@testable import SandboxModel
 
 struct JSONTests {
     @Test(arguments: [
@@ -40,7 +40,7 @@ struct JSONTests {
     }
 
     @Test func `bytes that are not UTF-8 are refused`() {
-        #expect(throws: JSONReadError.self) { try SandboxJSON.read(bytes: [0x22, 0xC3, 0x28, 0x22]) }
+        #expect(throws: JSONReadError.self) { try SandboxJSON.reading([0x22, 0xC3, 0x28, 0x22]).get() }
     }
 }
 
@@ -52,7 +52,7 @@ struct InstantTests {
         (1_709_164_800_000, "2024-02-29T00:00:00.000Z", "Thu, 29 Feb 2024 00:00:00 GMT"),
         (4_107_542_400_000, "2100-03-01T00:00:00.000Z", "Mon, 01 Mar 2100 00:00:00 GMT"),
     ])
-    func `a moment has its ISO 8601 and HTTP texts`(milliseconds: Int, iso: String, http: String) {
+    func `a timestamp has its ISO 8601 and HTTP texts`(milliseconds: Int, iso: String, http: String) {
         let instant = SandboxInstant(milliseconds: milliseconds)
         #expect(instant.iso8601 == iso)
         #expect(instant.httpDate == http)

@@ -40,12 +40,8 @@ package final class SandboxServer: Sendable {
     /// Starts listening; returns when connections are accepted.
     package static func start(_ configuration: SandboxConfiguration = SandboxConfiguration()) async throws -> SandboxServer {
         let recorder = try configuration.recordFile.map { try RecordFile(path: $0) }
-        let world = SandboxWorld(
-            token: configuration.token,
-            recordLimit: configuration.recordLimit,
-            seed: configuration.seed,
-            recorder: recorder
-        )
+        let model = SimulatedWorld(token: configuration.token, recordLimit: configuration.recordLimit, seed: configuration.seed)
+        let world = SandboxWorld(model, recorder: recorder)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
         let webhooks = WebhookSender(group: group)
         let (ports, announcement) = AsyncThrowingStream.makeStream(of: Int.self)
@@ -108,15 +104,14 @@ package final class SandboxServer: Sendable {
         host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
     }
 
-    /// The url that a configuration gives for an instance: `helpdesk`, `fin`, `voicebot`, `vg`, or one with a suffix such as `vg-eu`.
+    /// The url that a configuration gives for an instance: the name of a kind, or one with a suffix such as `vg-eu`.
     package func url(of instance: String) -> String {
-        "\(url)/\(RemoteKind.pathSegment(of: instance))"
+        "\(url)/\(SimulatedKind.pathSegment(of: instance))"
     }
 
     /// Lets somebody inside a system do something, as the control call `act` does; its events go to the instance's webhook.
     package func act(_ description: SandboxJSON, on instance: String) throws(ControlRefusal) {
-        let (events, target, kind) = try world.act(description, on: instance)
-        if let target { webhooks.enqueue(events, to: target, kind: kind) }
+        webhooks.enqueue(try world.act(description, on: instance).calls)
     }
 
     /// Closes every connection, those that hang included, and returns when nothing runs any more.

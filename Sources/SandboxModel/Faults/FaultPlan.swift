@@ -1,5 +1,5 @@
 /// The fault rules of one instance, in order. The first one that matches a request and has times left hits it.
-struct FaultPlan: Sendable {
+package struct FaultPlan: Sendable {
     private struct Entry {
         let rule: FaultRule
         var remaining: Int?
@@ -15,14 +15,12 @@ struct FaultPlan: Sendable {
         self.random = SeededRandom(seed: seed)
     }
 
-    var isEmpty: Bool { entries.isEmpty }
-
-    mutating func replace(with rules: [FaultRule]) {
+    package mutating func replace(with rules: [FaultRule]) {
         entries = []
         append(rules)
     }
 
-    mutating func append(_ rules: [FaultRule]) {
+    package mutating func append(_ rules: [FaultRule]) {
         entries.append(contentsOf: rules.map { Entry(rule: $0, remaining: $0.times, skips: $0.skip) })
     }
 
@@ -45,7 +43,7 @@ struct FaultPlan: Sendable {
     }
 
     /// What is left of each rule.
-    var description: SandboxJSON {
+    package var description: SandboxJSON {
         .array(
             entries.map {
                 ["kind": .string($0.rule.kind.rawValue), "remaining": .optional($0.remaining), "hits": .integer($0.hits)]

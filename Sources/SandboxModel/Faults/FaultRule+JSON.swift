@@ -30,7 +30,7 @@ extension FaultRule {
         guard let kind = fields["kind"]?.string.flatMap(Kind.init(rawValue:)) else { throw ControlRefusal("kind is required") }
         self.init(kind, times: fields["times"]?.integer, latencyMilliseconds: fields["latency_ms"]?.integer)
         readConditions(fields)
-        readAnswer(fields)
+        readResponse(fields)
         try check()
     }
 
@@ -42,7 +42,7 @@ extension FaultRule {
         conversation = fields["conversation"]?.string
     }
 
-    private mutating func readAnswer(_ fields: [String: SandboxJSON]) {
+    private mutating func readResponse(_ fields: [String: SandboxJSON]) {
         status = fields["status"]?.integer ?? status
         headers = fields["headers"]?.object?.compactMapValues(\.string) ?? headers
         body = fields["body"]

@@ -1,18 +1,18 @@
 /// One way in which an instance misbehaves, for the requests that the rule's conditions name.
 package struct FaultRule: Sendable, Equatable {
-    /// What goes wrong. "Applied" says whether the system takes the request over as it would without the fault.
+    /// What goes wrong. "Applied" says whether the system does what the request asks for, as it would without the fault.
     package enum Kind: String, Sendable, CaseIterable {
-        /// Applied; the answer comes late.
+        /// Applied; the response comes late.
         case latency
-        /// Not applied; an answer with the rule's status, headers and body.
+        /// Not applied; a response with the rule's status, headers and body.
         case status
-        /// Not applied; the connection is closed without an answer.
+        /// Not applied; the connection is closed without a response.
         case dropBefore = "drop_before"
-        /// Applied; the connection is closed without an answer.
+        /// Applied; the connection is closed without a response.
         case dropAfter = "drop_after"
-        /// Not applied; no answer until the time is over, then the connection is closed.
+        /// Not applied; no response until the time is over, then the connection is closed.
         case hangBefore = "hang_before"
-        /// Applied; no answer until the time is over, then the connection is closed.
+        /// Applied; no response until the time is over, then the connection is closed.
         case hangAfter = "hang_after"
         /// Applied; 200 with a body that is not JSON.
         case garbage
@@ -20,23 +20,31 @@ package struct FaultRule: Sendable, Equatable {
         case truncated
         /// Applied; 200 with JSON of another shape than the document's.
         case wrongType = "wrong_type"
-        /// 200 with the failure that the document puts inside a 200: helpdesk `error` and vg `success: false` are not applied,
-        /// fin is applied but its user attributes are refused. voicebot documents none: a message without a conversation, not applied.
+        /// 200 with the failure that the document puts inside a 200 (``SimulatedKind/errorInside``). Applied only where the document has
+        /// a failure for a part of a call.
         case errorInside = "error_in_200"
         /// Applied; the body comes in pieces over the rule's latency.
         case slowBody = "slow_body"
         /// Applied; 200 with a JSON body of `bytes` bytes.
         case hugeBody = "huge_body"
-        /// Applied, but the system holds and answers `value` instead of the status word that was asked for.
+        /// Applied, but the system holds and shows `value` instead of the status value that was asked for.
         case drift
         /// Not applied; 307 to `location`.
         case redirect
 
         /// Whether the system sees the request at all.
-        func reachesSystem(of kind: RemoteKind) -> Bool {
+        func reachesSystem(of kind: SimulatedKind) -> Bool {
             switch self {
             case .status, .dropBefore, .hangBefore, .redirect: false
-            case .errorInside: kind == .fin
+            case .errorInside: kind.errorInside == nil
+            default: true
+            }
+        }
+
+        /// Whether the client gets to see a status line.
+        var sendsStatus: Bool {
+            switch self {
+            case .dropBefore, .dropAfter, .hangBefore, .hangAfter: false
             default: true
             }
         }
@@ -52,9 +60,9 @@ package struct FaultRule: Sendable, Equatable {
     package var probability = 1.0
     package var pathContains: String?
     package var method: String?
-    /// A conversation id; for vg also `agent/conversation`.
+    /// A conversation id, or `agent/conversation` where there are agents.
     package var conversation: String?
-    /// A delay before the answer, for every kind; for `slow_body` how long the body takes, for hangs when the connection is closed.
+    /// A delay before the response, for every kind; for `slow_body` how long the body takes, for hangs when the connection is closed.
     package var latencyMilliseconds: Int?
     /// `status`: 200…599.
     package var status = 500
@@ -71,7 +79,7 @@ package struct FaultRule: Sendable, Equatable {
     package var bytes = 64 * 1024 * 1024
     /// `drift`.
     package var value: String?
-    /// `drift`: whether the system holds the other word, too, or only answers it.
+    /// `drift`: whether the system holds the other value, too, or only shows it.
     package var isStored = true
     /// `redirect`.
     package var location = "http://127.0.0.1:9/"

@@ -103,15 +103,15 @@ struct JSONReader {
 }
 
 extension SandboxJSON {
-    /// Reads a text, for control calls and tests.
+    /// Reads a text.
     package init(text: String) throws(JSONReadError) {
-        self = try Self.read(bytes: Array(text.utf8))
+        self = try Self.reading(Array(text.utf8)).get()
     }
 
-    static func read(bytes: [UInt8]) throws(JSONReadError) -> SandboxJSON {
-        let result: Result<SandboxJSON, JSONReadError> = bytes.withUnsafeBytes { buffer in
+    /// Reads a body.
+    package static func reading(_ bytes: [UInt8]) -> Result<SandboxJSON, JSONReadError> {
+        bytes.withUnsafeBytes { buffer in
             do throws(JSONReadError) { return .success(try JSONReader.read(buffer)) } catch { return .failure(error) }
         }
-        return try result.get()
     }
 }

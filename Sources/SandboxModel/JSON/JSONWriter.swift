@@ -1,12 +1,12 @@
 /// Writes compact JSON text with the names of every object in sorted order, so that equal values have equal texts.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+package struct JSONWriter: Sendable {
+    package private(set) var bytes: [UInt8] = []
 
-    init(capacity: Int = 512) {
+    package init(capacity: Int = 512) {
         bytes.reserveCapacity(capacity)
     }
 
-    mutating func write(_ value: SandboxJSON) {
+    package mutating func write(_ value: SandboxJSON) {
         switch value {
         case .null: write(literal: "null")
         case .boolean(let flag): write(literal: flag ? "true" : "false")
@@ -43,7 +43,7 @@ struct JSONWriter {
         bytes.append(contentsOf: text)
     }
 
-    mutating func write(literal text: StaticString) {
+    package mutating func write(literal text: StaticString) {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
@@ -81,7 +81,7 @@ extension SandboxJSON {
     /// The compact text of this value.
     package var text: String { String(decoding: encoded, as: UTF8.self) }
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = JSONWriter()
         writer.write(self)
         return writer.bytes

@@ -1,4 +1,4 @@
-/// One JSON value, as a remote system reads it from a body or writes it into an answer.
+/// One JSON value, as a remote system reads it from a body or writes it into a response.
 ///
 /// The sandbox has its own JSON type, reader and writer on purpose: a simulator that shared them with the daemon would share the
 /// daemon's mistakes, and would not notice when the daemon writes something that only the daemon can read.
@@ -87,12 +87,12 @@ package enum SandboxJSON: Sendable, Hashable {
     }
 
     /// `string` for a text, `null` for none.
-    static func optional(_ text: String?) -> SandboxJSON {
+    package static func optional(_ text: String?) -> SandboxJSON {
         text.map(SandboxJSON.string) ?? .null
     }
 
     /// `integer` for a number, `null` for none.
-    static func optional(_ value: Int?) -> SandboxJSON {
+    package static func optional(_ value: Int?) -> SandboxJSON {
         value.map(SandboxJSON.integer) ?? .null
     }
 }

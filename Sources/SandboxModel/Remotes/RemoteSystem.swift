@@ -6,7 +6,7 @@ protocol RemoteSystem: Sendable {
     static func conversation(of call: RemoteCall) -> ConversationKey?
 
     /// Applies an authorised call.
-    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer
+    mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse
 
     /// Creates or replaces conversations, as a test or a demo wants to find them.
     mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal)
@@ -14,11 +14,11 @@ protocol RemoteSystem: Sendable {
     /// What a person (or the bot) does inside that system, not through its API.
     mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent]
 
-    /// Overwrites the status word of a conversation, as a workflow rule of that system would (fault `drift`).
-    mutating func overrideWord(of key: ConversationKey, with word: String)
+    /// Overwrites the status value of a conversation, as a workflow rule of that system would (fault `drift`).
+    mutating func overrideStatus(of key: ConversationKey, with status: String)
 
-    /// Replaces the status word in an answer (fault `drift`).
-    static func replaceWord(in body: inout SandboxJSON, with word: String)
+    /// Replaces the status value in a response (fault `drift`).
+    static func replaceStatus(in body: inout SandboxJSON, with status: String)
 
     /// Every conversation as this system holds it, in a stable order.
     var state: [SandboxJSON] { get }
@@ -34,12 +34,12 @@ package struct ControlRefusal: Error, Equatable, CustomStringConvertible {
     package let message: String
     package var description: String { message }
 
-    init(_ message: String) {
+    package init(_ message: String) {
         self.message = message
     }
 }
 
-/// The systems keep at most this many conversations each: a client's mistake must not eat the machine's memory.
+/// The systems keep at most this many conversations each: a client's mistake must not use up the machine's memory.
 enum SystemLimits {
     static let conversations = 2_000_000
 

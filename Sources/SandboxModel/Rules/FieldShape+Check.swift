@@ -25,8 +25,8 @@ extension FieldShape {
             }
         case (.instant, .string(let text)):
             if !SandboxInstant.isISO8601(text) { found.append(notAllowed(at: path)) }
-        case (.oneOf(let words), .string(let text)):
-            if !words.contains(text) { found.append(notAllowed(at: path)) }
+        case (.oneOf(let texts), .string(let text)):
+            if !texts.contains(text) { found.append(notAllowed(at: path)) }
         case (.anything, _) where !value.isNull:
             break
         default:
@@ -54,8 +54,10 @@ extension FieldShape {
             let field = join(path, name)
             found.append(Violation(field: field, code: .missing, message: "\(field) is required"))
         }
-        for (name, value) in members {
+        // In the order of the names: where there are too many violations, the same ones are listed each time.
+        for name in members.keys.sorted() {
             guard found.count < maximumViolations else { break }
+            guard let value = members[name] else { continue }
             let field = join(path, name)
             if let shape = fields[name] {
                 shape.check(value, at: field, into: &found)

@@ -2,14 +2,14 @@
 ///
 /// A document becomes a constant of this type next to the remote system that obeys it; one checker reads them all.
 /// A field that the document does not name is refused wherever the document lists the fields of an object.
-indirect enum FieldShape: Sendable {
+package indirect enum FieldShape: Sendable {
     case string
     case integer
     case number
     case boolean
     /// An ISO 8601 date-time in a string.
     case instant
-    /// One of a fixed set of words.
+    /// One of a fixed set of texts.
     case oneOf([String])
     case list(FieldShape)
     /// An array whose elements the document does not describe.
@@ -31,7 +31,7 @@ indirect enum FieldShape: Sendable {
         case .number: "a number"
         case .boolean: "a boolean"
         case .instant: "an ISO 8601 date-time with a time zone"
-        case .oneOf(let words): "one of \(words.joined(separator: ", "))"
+        case .oneOf(let texts): "one of \(texts.joined(separator: ", "))"
         case .list, .anyList: "an array"
         case .anyObject, .record: "an object"
         case .nullable(let shape): "\(shape.expectation) or null"

@@ -8,3 +8,16 @@ package struct WebhookTarget: Sendable, Equatable {
         self.secret = secret
     }
 }
+
+extension WebhookTarget {
+    private static let shape = FieldShape.record(["url": .string, "secret": .string], required: ["url", "secret"])
+
+    /// Reads a target as a control call describes it.
+    package init(_ description: SandboxJSON) throws(ControlRefusal) {
+        let fields = try Self.shape.requireControl(description)
+        guard let url = fields["url"]?.string, url.hasPrefix("http://") || url.hasPrefix("https://"),
+            let secret = fields["secret"]?.string
+        else { throw ControlRefusal("url must be an http or https address") }
+        self.init(url: url, secret: secret)
+    }
+}

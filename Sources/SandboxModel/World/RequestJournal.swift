@@ -1,5 +1,3 @@
-import NIOCore
-
 /// Every request in the order of arrival, up to a limit; beyond it requests are only counted.
 struct RequestJournal: Sendable {
     /// A body larger than this is counted but not kept.
@@ -27,21 +25,16 @@ struct RequestJournal: Sendable {
         return lastSequence
     }
 
-    /// What is kept of a body.
-    mutating func keep(_ body: ByteBuffer) -> ByteBuffer? {
-        guard records.count < limit, body.readableBytes > 0, body.readableBytes <= Self.maximumKeptBody,
-            keptBodyBytes + body.readableBytes <= Self.maximumKeptBodies
-        else { return nil }
-        keptBodyBytes += body.readableBytes
-        return body
-    }
-
-    mutating func append(_ record: RequestRecord) {
+    /// - Parameter body: kept with the record unless it is too large.
+    mutating func append(_ record: RequestRecord, body: [UInt8]) {
         guard records.count < limit, record.sequence == firstSequence + records.count else {
             notRecorded += 1
             return
         }
         records.append(record)
+        guard !body.isEmpty, body.count <= Self.maximumKeptBody, keptBodyBytes + body.count <= Self.maximumKeptBodies else { return }
+        keptBodyBytes += body.count
+        records[records.count - 1].body = body
     }
 
     /// Marks a request as over; returns its record when it was kept.

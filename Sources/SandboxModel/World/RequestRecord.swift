@@ -1,5 +1,3 @@
-import NIOCore
-
 /// What is known about one request: as it arrived, and what became of it.
 ///
 /// A token is never recorded, only whether it was the right one.
@@ -7,18 +5,20 @@ package struct RequestRecord: Sendable {
     package let sequence: Int
     package let arrivedAt: SandboxInstant
     package let instance: String
-    package let kind: RemoteKind
+    /// The name of the instance's kind.
+    package let kind: String
     package let method: String
     package let path: String
     package let query: String?
     package let isAuthorized: Bool
     package let contentType: String?
     package let idempotencyKey: String?
-    package let intercomVersion: String?
+    /// What the kinds want to see of a request's header fields, by the member of the record.
+    let recordedHeaders: [String: String]
     package let agent: String?
     package let conversation: String?
     /// The body's bytes; nil when it was empty, or too much to keep.
-    package let body: ByteBuffer?
+    package internal(set) var body: [UInt8]?
     package let bodySize: Int
     package let isBodyJSON: Bool
     /// How many other requests of the instance were in flight when this one arrived.
@@ -27,25 +27,64 @@ package struct RequestRecord: Sendable {
     package let othersInFlightSameConversation: Int
     package let outcome: RequestOutcome
     package let fault: FaultRule.Kind?
-    /// The status that was answered, or would have been; nil when no answer was meant to be sent.
+    /// The status that was sent, or would have been; nil when no response was meant to be sent.
     package let status: Int?
     /// Why the request was refused; empty otherwise.
     package let detail: String
-    /// When the answer was written or the connection was given up; nil while the request is in flight.
+    /// When the response was written or the connection was given up; nil while the request is in flight.
     package internal(set) var finishedAt: SandboxInstant?
-    /// Whether a complete answer was written to a connection that was still open.
+    /// Whether a complete response was written to a connection that was still open.
     package internal(set) var isAnswered = false
+
+    init(
+        _ call: RemoteCall,
+        ticket: Exchange.Ticket,
+        kind: SimulatedKind,
+        arrivedAt: SandboxInstant,
+        isAuthorized: Bool,
+        inFlight: (others: Int, sameConversation: Int),
+        fault: FaultRule.Kind?,
+        status: Int?,
+        response: RemoteResponse
+    ) {
+        let headers = call.request.headers
+        self.sequence = ticket.sequence
+        self.arrivedAt = arrivedAt
+        self.instance = ticket.instance
+        self.kind = kind.name
+        self.method = call.method
+        self.path = call.path
+        self.query = call.request.target.queryText
+        self.isAuthorized = isAuthorized
+        self.contentType = call.contentType
+        self.idempotencyKey = headers["Idempotency-Key"]
+        let recorded = Self.fields.compactMap { field in headers[field.header].map { (field.member, $0) } }
+        self.recordedHeaders = Dictionary(recorded, uniquingKeysWith: { first, _ in first })
+        self.agent = ticket.conversation?.agent
+        self.conversation = ticket.conversation?.conversation
+        self.bodySize = call.request.body.count
+        self.isBodyJSON = if case .success = call.body { true } else { false }
+        self.othersInFlight = inFlight.others
+        self.othersInFlightSameConversation = inFlight.sameConversation
+        self.outcome = response.outcome
+        self.fault = fault
+        self.status = status
+        self.detail = response.detail
+    }
+
+    private static let fields = SimulatedKind.all.flatMap(\.recordedHeaders)
 
     /// The body as JSON, when it is.
     package var bodyJSON: SandboxJSON? {
         guard let body, isBodyJSON else { return nil }
-        return body.withUnsafeReadableBytes { bytes in try? JSONReader.read(bytes) }
+        guard case .success(let value) = SandboxJSON.reading(body) else { return nil }
+        return value
     }
 }
 
 extension RequestRecord {
     /// One line of JSON. A body that is JSON is put in as it came, anything else as a string.
-    func write(into writer: inout JSONWriter) {
+    package func write(into writer: inout JSONWriter) {
         writer.write(literal: "{\"sequence\":")
         writer.write(.integer(sequence))
         writer.write(literal: ",\"at\":")
@@ -67,23 +106,23 @@ extension RequestRecord {
         guard let body else { return writer.write(.null) }
         // A control character can only be white space between JSON tokens; in a file of lines it must not break the line.
         if isBodyJSON {
-            writer.write(raw: body.readableBytesView.lazy.map { $0 < 0x20 ? 0x20 : $0 })
+            writer.write(raw: body.lazy.map { $0 < 0x20 ? 0x20 : $0 })
         } else {
-            writer.write(string: String(buffer: body))
+            writer.write(string: String(decoding: body, as: UTF8.self))
         }
     }
 
     private var members: [(String, SandboxJSON)] {
         [
             ("instance", .string(instance)),
-            ("kind", .string(kind.rawValue)),
+            ("kind", .string(kind)),
             ("method", .string(method)),
             ("path", .string(path)),
             ("query", .optional(query)),
             ("authorized", .boolean(isAuthorized)),
             ("content_type", .optional(contentType)),
             ("idempotency_key", .optional(idempotencyKey)),
-            ("intercom_version", .optional(intercomVersion)),
+        ] + Self.fields.map { ($0.member, .optional(recordedHeaders[$0.member])) } + [
             ("agent", .optional(agent)),
             ("conversation", .optional(conversation)),
             ("body_bytes", .integer(bodySize)),

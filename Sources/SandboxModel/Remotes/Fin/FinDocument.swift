@@ -1,5 +1,7 @@
 /// The request fields of `POST /fin/reply` ("Reply to Fin"), and those of the sandbox's own control calls for this kind.
 enum FinDocument {
+    static let versionHeader = "Intercom-Version"
+
     /// The enum of "Reply to Fin" ends at 2.14 although the page is for 2.15; the vendor's OpenAPI file goes to 2.16 and Preview.
     static let versions: Set<String> = [
         "1.0", "1.1", "1.2", "1.3", "1.4", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "2.8", "2.9", "2.10", "2.11", "2.12",
@@ -30,7 +32,7 @@ enum FinDocument {
         required: ["conversation_id", "message", "user"]
     )
 
-    /// What Fin does by itself: a new status (docs/remotes.md, "Status words"), or an answer to the user.
+    /// What Fin does by itself: a new status (docs/remotes.md, "Status words"), or a reply to the user.
     static let act = FieldShape.record(
         [
             "conversation": .string, "user": .string, "status": .oneOf(statuses), "reason": .string, "reply": .string,

@@ -10,7 +10,7 @@ enum FinEvents {
             "created_at_ms": .string(context.now.iso8601),
         ]
         if let reason = conversation.reason { body["reason"] = .string(reason) }
-        return WebhookEvent(name: "fin_status_updated", conversation: conversation.id, body: .object(body))
+        return WebhookEvent(body: .object(body))
     }
 
     /// `fin_replied{…, message{id, author, body, timestamp_ms}, status, created_at_ms}`
@@ -18,7 +18,7 @@ enum FinEvents {
         replied(conversation: conversation.id, user: conversation.userID, status: conversation.status, body: body, context: context)
     }
 
-    /// What Fin sends after a user's message: its answer. Only `fin_replied` arrives reliably in practice,
+    /// What Fin sends after a user's message: its reply. Only `fin_replied` arrives reliably in practice,
     /// so nothing else is sent; a status change is an act.
     static func afterReply(conversation: String, user: String, status: String, context: RemoteContext) -> [WebhookEvent] {
         guard context.options.finReplies else { return [] }
@@ -27,8 +27,6 @@ enum FinEvents {
 
     private static func replied(conversation: String, user: String, status: String, body: String, context: RemoteContext) -> WebhookEvent {
         WebhookEvent(
-            name: "fin_replied",
-            conversation: conversation,
             body: [
                 "event_name": "fin_replied",
                 "conversation_id": .string(conversation),

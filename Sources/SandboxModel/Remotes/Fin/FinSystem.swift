@@ -5,13 +5,13 @@ struct FinSystem: RemoteSystem {
     private var users: [String: [String: SandboxJSON]] = [:]
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
-        call.bodyObject?["conversation_id"]?.string.map { ConversationKey(agent: nil, conversation: $0) }
+        call.bodyObject?["conversation_id"]?.string.map { ConversationKey($0) }
     }
 
-    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         guard call.segments == ["fin", "reply"] else { throw .notFound("no such path") }
         guard call.method == "POST" else { throw .methodNotAllowed(call.method, allow: "POST") }
-        try Self.checkVersion(call.intercomVersion)
+        try Self.checkVersion(call.request.headers[FinDocument.versionHeader])
         let body = try call.requireObject()
         var violations = FinDocument.reply.violations(of: body)
         if violations.isEmpty { violations = FinDocument.violationsBeyondShape(of: body) }
@@ -26,9 +26,10 @@ struct FinSystem: RemoteSystem {
 
     private static func checkVersion(_ version: String?) throws(RemoteRefusal) {
         guard let version, FinDocument.versions.contains(version) else {
-            let message = version.map { "Intercom-Version \($0) is not a known version" } ?? "Intercom-Version is required"
+            let message =
+                version.map { "\(FinDocument.versionHeader) \($0) is not a known version" } ?? "\(FinDocument.versionHeader) is required"
             let code: Violation.Code = version == nil ? .missing : .notAllowed
-            throw RemoteRefusal(status: 400, violations: [Violation(field: "Intercom-Version", code: code, message: message)])
+            throw RemoteRefusal(status: 400, violations: [Violation(field: FinDocument.versionHeader, code: code, message: message)])
         }
     }
 
@@ -37,7 +38,7 @@ struct FinSystem: RemoteSystem {
         userID: String,
         body: SandboxJSON,
         context: RemoteContext
-    ) throws(RemoteRefusal) -> RemoteAnswer {
+    ) throws(RemoteRefusal) -> RemoteResponse {
         let status = context.options.finStatusByConversation[id] ?? context.options.finStatus
         if conversations[id] == nil { try SystemLimits.check(conversations.count) }
         let message = FinConversation.Message(
@@ -49,20 +50,20 @@ struct FinSystem: RemoteSystem {
         )
         let isNew = conversations[id, default: FinConversation(id: id, userID: userID, status: status)]
             .receive(message, windowMilliseconds: context.options.dedupeWindowMilliseconds)
-        var answer: [String: SandboxJSON] = [
+        var response: [String: SandboxJSON] = [
             "conversation_id": .string(id),
             "user_id": .string(userID),
             "status": .string(status),
             "created_at_ms": .string(context.now.iso8601),
         ]
         let errors = mergeUser(userID, user: body["user"]?.object ?? [:], context: context)
-        if !errors.isEmpty { answer["errors"] = ["user": ["attributes": .object(errors)]] }
-        guard isNew else { return RemoteAnswer(body: .object(answer), outcome: .deduplicated) }
+        if !errors.isEmpty { response["errors"] = ["user": ["attributes": .object(errors)]] }
+        guard isNew else { return RemoteResponse(body: .object(response), outcome: .deduplicated) }
         conversations[id]?.userID = userID
         conversations[id]?.status = status
         conversations[id]?.reason = nil
         let events = FinEvents.afterReply(conversation: id, user: userID, status: status, context: context)
-        return RemoteAnswer(body: .object(answer), outcome: .applied, events: events)
+        return RemoteResponse(body: .object(response), outcome: .applied, events: events)
     }
 
     /// Takes over the user; returns the attributes that the workspace does not know, with the documented message each.
@@ -72,13 +73,13 @@ struct FinSystem: RemoteSystem {
         for (name, value) in user where name == "name" || name == "email" { known[name] = value }
         var attributes = known["attributes"]?.object ?? [:]
         for (name, value) in user["attributes"]?.object ?? [:] {
-            if context.refusesUserAttributes || context.options.unknownAttributes.contains(name) {
+            if context.failsInside || context.options.unknownAttributes.contains(name) {
                 errors[name] = .string("User attribute '\(name)' does not exist")
             } else {
                 attributes[name] = value
             }
         }
-        if context.refusesUserAttributes, errors.isEmpty {
+        if context.failsInside, errors.isEmpty {
             errors["sandbox_attribute"] = "User attribute 'sandbox_attribute' does not exist"
         }
         known["attributes"] = .object(attributes)
@@ -119,12 +120,12 @@ struct FinSystem: RemoteSystem {
         return events
     }
 
-    mutating func overrideWord(of key: ConversationKey, with word: String) {
-        conversations[key.conversation]?.status = word
+    mutating func overrideStatus(of key: ConversationKey, with status: String) {
+        conversations[key.conversation]?.status = status
     }
 
-    static func replaceWord(in body: inout SandboxJSON, with word: String) {
-        body.replace(["status"], with: .string(word))
+    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
+        body.replace(["status"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

@@ -7,10 +7,10 @@ struct HelpdeskSystem: RemoteSystem {
     private var lag = ReadLag<HelpdeskConversation>()
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
-        call.bodyObject?["conversation_id"]?.string.map { ConversationKey(agent: nil, conversation: $0) }
+        call.bodyObject?["conversation_id"]?.string.map { ConversationKey($0) }
     }
 
-    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         switch call.segments {
         case ["update_conversation"]: return try update(call, context: context)
         case ["get_conversation"]: return try get(call, context: context)
@@ -18,31 +18,31 @@ struct HelpdeskSystem: RemoteSystem {
         }
     }
 
-    private mutating func update(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    private mutating func update(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         let (id, fields) = try Self.read(call, shape: HelpdeskDocument.update, refused: context.options.refusedMembers)
         guard !context.options.deleted.contains(id) else { throw .notFound("conversation \(id) does not exist") }
         let conversation = try upsert(id, fields: context.options.titleForm.stored(fields), context: context)
         var events: [WebhookEvent] = []
-        if let word = context.options.reopensWith, let status = fields["status"]?.string, status != HelpdeskDocument.unfinished {
+        if let reopened = context.options.reopensWith, let status = fields["status"]?.string, status != HelpdeskDocument.unfinished {
             var later = context
             later.now = context.now.advanced(byMilliseconds: 1)
-            _ = try upsert(id, fields: ["status": .string(word)], context: later)
-            events.append(Self.updated(id))
+            _ = try upsert(id, fields: ["status": .string(reopened)], context: later)
+            events.append(Self.updated(id, delayMilliseconds: 1))
         }
         let document = conversation.document(agents: context.options.agents)
-        return RemoteAnswer(body: ["data": document], outcome: .applied, events: events)
+        return RemoteResponse(body: ["data": document], outcome: .applied, events: events)
     }
 
-    private mutating func get(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    private mutating func get(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         let (id, _) = try Self.read(call, shape: HelpdeskDocument.get)
         guard let conversation = conversations[id], !context.options.deleted.contains(id) else {
             throw .notFound("conversation \(id) does not exist")
         }
         let shown = lag.read(Self.key(id)) ?? conversation
-        return RemoteAnswer(body: ["data": shown.document(agents: context.options.agents)], outcome: .read)
+        return RemoteResponse(body: ["data": shown.document(agents: context.options.agents)], outcome: .read)
     }
 
-    private static func key(_ id: String) -> ConversationKey { ConversationKey(agent: nil, conversation: id) }
+    private static func key(_ id: String) -> ConversationKey { ConversationKey(id) }
 
     private static func read(
         _ call: RemoteCall,
@@ -89,16 +89,16 @@ struct HelpdeskSystem: RemoteSystem {
     }
 
     /// The contract has no such event: an in-house helpdesk names the conversation, which is what convosync can be told to look for.
-    private static func updated(_ id: String) -> WebhookEvent {
-        WebhookEvent(name: "conversation_updated", conversation: id, body: ["conversation_id": .string(id)])
+    private static func updated(_ id: String, delayMilliseconds: Int = 0) -> WebhookEvent {
+        WebhookEvent(body: ["conversation_id": .string(id)], delayMilliseconds: delayMilliseconds)
     }
 
-    mutating func overrideWord(of key: ConversationKey, with word: String) {
-        conversations[key.conversation]?.status = word
+    mutating func overrideStatus(of key: ConversationKey, with status: String) {
+        conversations[key.conversation]?.status = status
     }
 
-    static func replaceWord(in body: inout SandboxJSON, with word: String) {
-        body.replace(["data", "status"], with: .string(word))
+    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
+        body.replace(["data", "status"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

@@ -40,8 +40,8 @@ struct VGConversation: Sendable, Equatable {
     }
 
     /// The system's rule changes the status by itself. Its clock may have moved on since the call, but not backwards.
-    mutating func replaceState(with word: String, at date: SandboxInstant) {
-        state = word
+    mutating func replaceState(with status: String, at date: SandboxInstant) {
+        state = status
         lastModified = max(date.seconds, lastModified)
     }
 
@@ -53,7 +53,7 @@ struct VGConversation: Sendable, Equatable {
     /// Conversations without a message are left out of the list (docs/remotes.md, "vg").
     var isListed: Bool { fields["messagesNum"]?.number != 0 }
 
-    /// The `data` of an answer: what is known of the fields that "Updates an existing conversation" lists.
+    /// The `data` of a response: what is known of the fields that "Updates an existing conversation" lists.
     var document: SandboxJSON {
         var members = fields
         members["ID"] = .string(id)

@@ -5,7 +5,7 @@ enum VGDocument {
     /// "Status words").
     static let states = ["requested_chat", "human-chatting", "ai-chatting", "ended_chat"]
 
-    /// The word of "Updates an existing conversation"'s own example, which is not a member of the enum.
+    /// The status value of "Updates an existing conversation"'s own example, which is not a member of the enum.
     static let exampleState = "completed"
 
     static let finished = ["ended_chat", exampleState]
@@ -82,7 +82,7 @@ enum VGDocument {
     /// The body as the enum has it.
     static let update = body(states: states)
 
-    /// The body with the example's word allowed as well.
+    /// The body with the example's status value allowed as well.
     static let lenientUpdate = body(states: states + [exampleState])
 
     /// What a teammate or the bot can change: any documented field, with the conversation and the agent beside them.

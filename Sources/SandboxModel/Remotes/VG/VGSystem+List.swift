@@ -3,14 +3,15 @@ extension VGSystem {
 
     /// `GET /agents/{agentId}/convos`: newest first, at most 20 to a page, the next page by cursor only (docs/remotes.md, "vg").
     ///
-    /// Where the cursor members stand in the answer is not documented; here they are beside `data`.
-    mutating func list(agent: String, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
-        let limit = try Self.limit(call.query["limit"])
-        if let page = call.query["page"], page != "1", call.query["cursor"] == nil {
+    /// Where the cursor members stand in the response is not documented; here they are beside `data`.
+    mutating func list(agent: String, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
+        let query = call.request.target.query
+        let limit = try Self.limit(query["limit"])
+        if let page = query["page"], page != "1", query["cursor"] == nil {
             throw RemoteRefusal(status: 400, code: "invalid_page", message: "a page beyond the first needs a cursor")
         }
         var start: VGListPosition?
-        if let cursor = call.query["cursor"] {
+        if let cursor = query["cursor"] {
             guard let position = VGListPosition(cursor: cursor) else {
                 throw RemoteRefusal(status: 400, code: "invalid_cursor", message: "the cursor is not one of this list")
             }
@@ -21,7 +22,7 @@ extension VGSystem {
         let shown = rest.prefix(limit)
         let hasMore = rest.count > shown.count
         let rows = shown.compactMap { position -> SandboxJSON? in
-            let key = ConversationKey(agent: agent, conversation: position.id)
+            let key = ConversationKey(position.id, agent: agent)
             return (earlier[key] ?? lag.listed(key) ?? conversations[key]).map(Self.listed)
         }
         var body = Self.envelope(.array(rows), message: "Conversations found")
@@ -30,7 +31,7 @@ extension VGSystem {
             members["nextCursor"] = hasMore ? .optional(shown.last?.cursor) : .null
             body = .object(members)
         }
-        return RemoteAnswer(body: body, outcome: .read)
+        return RemoteResponse(body: body, outcome: .read)
     }
 
     private static func limit(_ text: String?) throws(RemoteRefusal) -> Int {
@@ -58,7 +59,7 @@ extension VGSystem {
             agent: agent,
             changeCount: mirror.changeCount,
             staleChanges: context.options.staleChanges,
-            byLastModified: context.options.listsByLastModified,
+            byLastModified: context.options.listOrder == .lastModified,
             deleted: context.options.deleted
         )
         if let listOrder, listOrder.basis == basis { return listOrder }

@@ -9,10 +9,10 @@ struct VGSystem: RemoteSystem {
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
         guard call.segments.count == 4, call.segments[0] == "agents", call.segments[2] == "convos" else { return nil }
-        return ConversationKey(agent: call.segments[1], conversation: call.segments[3])
+        return ConversationKey(call.segments[3], agent: call.segments[1])
     }
 
-    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         guard (3...4).contains(call.segments.count), call.segments[0] == "agents", call.segments[2] == "convos" else {
             throw .notFound("no such path")
         }
@@ -27,12 +27,12 @@ struct VGSystem: RemoteSystem {
         case "GET":
             guard let conversation = conversations[key] else { throw .notFound("conversation \(key.conversation) not found") }
             let shown = lag.read(key) ?? conversation
-            return RemoteAnswer(body: Self.envelope(shown.document, message: "Conversation found"), outcome: .read)
+            return RemoteResponse(body: Self.envelope(shown.document, message: "Conversation found"), outcome: .read)
         default: throw .methodNotAllowed(call.method, allow: "GET, PATCH")
         }
     }
 
-    private mutating func update(_ key: ConversationKey, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    private mutating func update(_ key: ConversationKey, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         let body = try call.requireObject()
         let shape = context.options.acceptCompleted ? VGDocument.lenientUpdate : VGDocument.update
         var violations = shape.violations(of: body)
@@ -48,14 +48,15 @@ struct VGSystem: RemoteSystem {
         }
         let conversation = change(key, with: context.options.titleForm.stored(changes), context: context)
         var events = context.options.echoesWrites ? [Self.updated(conversation, now: context.now)] : []
-        if let word = context.options.reopensWith, let state = changes["state"]?.string, VGDocument.finished.contains(state) {
+        if let status = context.options.reopensWith, let state = changes["state"]?.string, VGDocument.finished.contains(state) {
             let now = context.now.advanced(byMilliseconds: 1)
             var reopened = conversation
-            reopened.replaceState(with: word, at: now)
+            reopened.replaceState(with: status, at: now)
             store(reopened, key, former: conversation, context: context)
-            events.append(Self.updated(reopened, now: now))
+            events.append(Self.updated(reopened, now: now, delayMilliseconds: 1))
         }
-        return RemoteAnswer(body: Self.envelope(conversation.document, message: "Conversation updated"), outcome: .applied, events: events)
+        return RemoteResponse(
+            body: Self.envelope(conversation.document, message: "Conversation updated"), outcome: .applied, events: events)
     }
 
     static func envelope(_ data: SandboxJSON, message: String) -> SandboxJSON {
@@ -97,12 +98,12 @@ struct VGSystem: RemoteSystem {
     }
 
     /// docs/remotes.md, "vg": `createdAt` is in milliseconds; the workspace secret is added when the event is sent.
-    private static func updated(_ conversation: VGConversation, now: SandboxInstant) -> WebhookEvent {
+    private static func updated(_ conversation: VGConversation, now: SandboxInstant, delayMilliseconds: Int = 0) -> WebhookEvent {
         var payload = conversation.document.object ?? [:]
         payload["agentId"] = .string(conversation.agent)
         payload["createdAt"] = .integer(now.milliseconds)
-        let name = "conversation_updated"
-        return WebhookEvent(name: name, conversation: conversation.id, body: ["type": .string(name), "payload": .object(payload)])
+        let body: SandboxJSON = ["type": "conversation_updated", "payload": .object(payload)]
+        return WebhookEvent(body: body, delayMilliseconds: delayMilliseconds)
     }
 
     private static func readControl(_ description: SandboxJSON) throws(ControlRefusal) -> (ConversationKey, [String: SandboxJSON]) {
@@ -110,22 +111,22 @@ struct VGSystem: RemoteSystem {
         guard let id = fields["conversation"]?.string, let agent = fields["agent"]?.string else {
             throw ControlRefusal("conversation and agent are required")
         }
-        return (ConversationKey(agent: agent, conversation: id), fields)
+        return (ConversationKey(id, agent: agent), fields)
     }
 
-    mutating func overrideWord(of key: ConversationKey, with word: String) {
+    mutating func overrideStatus(of key: ConversationKey, with status: String) {
         guard var conversation = conversations[key] else { return }
         mirror.record(key, previous: conversation)
-        conversation.state = word
+        conversation.state = status
         conversations[key] = conversation
     }
 
-    static func replaceWord(in body: inout SandboxJSON, with word: String) {
-        body.replace(["data", "state"], with: .string(word))
+    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
+        body.replace(["data", "state"], with: .string(status))
     }
 
     var state: [SandboxJSON] {
-        conversations.sorted { $0.key.text < $1.key.text }.map(\.value.stateDocument)
+        conversations.sorted { $0.key < $1.key }.map(\.value.stateDocument)
     }
 
     /// A conversation by `agent/conversation`, or by the conversation's id alone when only one agent has it.

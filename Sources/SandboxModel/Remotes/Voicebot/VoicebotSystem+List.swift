@@ -5,11 +5,13 @@ extension VoicebotSystem {
     private static let maximumPageSize = 100
 
     /// `GET /conversations?page=&per_page=`: `data`, `links{first, last, prev, next}` and `meta`, ordered by id.
-    func list(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
-        let page = try Self.positive(call.query["page"], name: "page", fallback: 1, maximum: .max)
-        let asked = call.query["per_page"]
+    func list(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
+        let query = call.request.target.query
+        let page = try Self.positive(query["page"], name: "page", fallback: 1, maximum: .max)
+        let asked = query["per_page"]
         let pageSize = try Self.positive(asked, name: "per_page", fallback: Self.defaultPageSize, maximum: Self.maximumPageSize)
         let deleted = context.options.deleted
+        let users = context.options.users
         let identifiers = deleted.isEmpty ? identifiers : identifiers.filter { !deleted.contains(String($0)) }
         let lastPage = max(1, (identifiers.count + pageSize - 1) / pageSize)
         let start = page > lastPage ? identifiers.count : (page - 1) * pageSize
@@ -17,7 +19,7 @@ extension VoicebotSystem {
         let address = call.base + "/conversations"
         func link(_ number: Int) -> SandboxJSON { .string("\(address)?per_page=\(pageSize)&page=\(number)") }
         let body: SandboxJSON = [
-            "data": .array(shown.compactMap { (lag.listed(Self.key($0)) ?? conversations[$0])?.document(users: context.options.users) }),
+            "data": .array(shown.compactMap { (lag.listed(Self.key($0)) ?? conversations[$0])?.document(users: users) }),
             "links": [
                 "first": link(1),
                 "last": link(lastPage),
@@ -35,7 +37,7 @@ extension VoicebotSystem {
                 "links": [],
             ],
         ]
-        return RemoteAnswer(body: body, outcome: .read)
+        return RemoteResponse(body: body, outcome: .read)
     }
 
     private static func positive(_ text: String?, name: String, fallback: Int, maximum: Int) throws(RemoteRefusal) -> Int {

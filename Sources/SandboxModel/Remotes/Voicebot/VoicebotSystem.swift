@@ -9,10 +9,10 @@ struct VoicebotSystem: RemoteSystem {
 
     static func conversation(of call: RemoteCall) -> ConversationKey? {
         guard call.segments.count == 2, call.segments[0] == "conversations" else { return nil }
-        return ConversationKey(agent: nil, conversation: call.segments[1])
+        return ConversationKey(call.segments[1])
     }
 
-    mutating func answer(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         guard call.segments.first == "conversations", call.segments.count <= 2 else { throw .notFound("no such path") }
         if call.segments.count == 1 {
             guard call.method == "GET" else { throw .methodNotAllowed(call.method, allow: "GET") }
@@ -26,7 +26,7 @@ struct VoicebotSystem: RemoteSystem {
         case "GET":
             guard let conversation = conversations[id] else { throw .notFound("no conversation \(id)") }
             let shown = lag.read(Self.key(id)) ?? conversation
-            return RemoteAnswer(body: ["data": shown.document(users: context.options.users)], outcome: .read)
+            return RemoteResponse(body: ["data": shown.document(users: context.options.users)], outcome: .read)
         default: throw .methodNotAllowed(call.method, allow: "GET, PATCH")
         }
     }
@@ -37,14 +37,15 @@ struct VoicebotSystem: RemoteSystem {
         return id
     }
 
-    private mutating func update(_ id: Int, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteAnswer {
+    private mutating func update(_ id: Int, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         if conversations[id] == nil {
             guard context.options.autoCreate else { throw .notFound("no conversation \(id)") }
             try SystemLimits.check(conversations.count)
         }
         let body = try call.requireObject()
         var violations = VoicebotDocument.update.violations(of: body)
-        if let user = body["user_id"]?.integer, !context.options.users.isEmpty, context.options.users[String(user)] == nil {
+        let users = context.options.users
+        if let user = body["user_id"]?.integer, !users.isEmpty, users[String(user)] == nil {
             violations.append(Violation(field: "user_id", code: .notAllowed, message: "user_id is not a user of this workspace"))
         }
         violations += RefusedMember.violations(of: body, by: context.options.refusedMembers)
@@ -52,16 +53,17 @@ struct VoicebotSystem: RemoteSystem {
         var conversation = conversations[id] ?? VoicebotConversation(id: id, createdAt: context.now)
         conversation.apply(fields)
         store(conversation, context: context)
-        let document = conversation.document(users: context.options.users)
+        let document = conversation.document(users: users)
         // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes.md,
         // "voicebot"): both must be read.
         var events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
-        if let word = context.options.reopensWith, fields["status"]?.string == VoicebotDocument.finished {
-            conversation.status = word
+        if let reopened = context.options.reopensWith, fields["status"]?.string == VoicebotDocument.finished {
+            conversation.status = reopened
             store(conversation, context: context)
-            events.append(Self.updated(conversation, document: conversation.document(users: context.options.users)))
+            let reopening = conversation.document(users: users)
+            events.append(Self.updated(conversation, document: reopening, delayMilliseconds: 1))
         }
-        return RemoteAnswer(body: context.options.envelope ? ["data": document] : document, outcome: .applied, events: events)
+        return RemoteResponse(body: context.options.envelope ? ["data": document] : document, outcome: .applied, events: events)
     }
 
     mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
@@ -71,7 +73,7 @@ struct VoicebotSystem: RemoteSystem {
         store(conversation, context: context)
     }
 
-    static func key(_ id: Int) -> ConversationKey { ConversationKey(agent: nil, conversation: String(id)) }
+    static func key(_ id: Int) -> ConversationKey { ConversationKey(String(id)) }
 
     private mutating func store(_ conversation: VoicebotConversation, context: RemoteContext) {
         let former = conversations.updateValue(conversation, forKey: conversation.id)
@@ -95,9 +97,12 @@ struct VoicebotSystem: RemoteSystem {
     }
 
     /// Event names and payload are not documented (docs/remotes.md, "voicebot"): a client may take the hook as a hint only.
-    private static func updated(_ conversation: VoicebotConversation, document: SandboxJSON) -> WebhookEvent {
-        let name = "conversation.updated"
-        return WebhookEvent(name: name, conversation: String(conversation.id), body: ["event": .string(name), "data": document])
+    private static func updated(
+        _ conversation: VoicebotConversation,
+        document: SandboxJSON,
+        delayMilliseconds: Int = 0
+    ) -> WebhookEvent {
+        WebhookEvent(body: ["event": "conversation.updated", "data": document], delayMilliseconds: delayMilliseconds)
     }
 
     private static func readControl(_ description: SandboxJSON) throws(ControlRefusal) -> (Int, [String: SandboxJSON]) {
@@ -108,13 +113,13 @@ struct VoicebotSystem: RemoteSystem {
         return (id, fields)
     }
 
-    mutating func overrideWord(of key: ConversationKey, with word: String) {
+    mutating func overrideStatus(of key: ConversationKey, with status: String) {
         guard let id = Self.identifier(key.conversation) else { return }
-        conversations[id]?.status = word
+        conversations[id]?.status = status
     }
 
-    static func replaceWord(in body: inout SandboxJSON, with word: String) {
-        body.replace(body["data"] == nil ? ["status"] : ["data", "status"], with: .string(word))
+    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
+        body.replace(body["data"] == nil ? ["status"] : ["data", "status"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

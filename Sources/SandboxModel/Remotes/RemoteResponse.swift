@@ -1,8 +1,8 @@
 /// What the sandbox did with a request.
 package enum RequestOutcome: String, Sendable, CaseIterable {
-    /// The system took the request over.
+    /// The system did what the request asked for.
     case applied
-    /// fin: the message was known already ("Reply to Fin" `message.timestamp`), nothing was stored.
+    /// The system had this request before; nothing was stored.
     case deduplicated
     /// The request only read.
     case read
@@ -14,10 +14,10 @@ package enum RequestOutcome: String, Sendable, CaseIterable {
     case prevented
 }
 
-/// What a remote system answers to a call.
-struct RemoteAnswer: Sendable {
+/// What a remote system responds to a call.
+struct RemoteResponse: Sendable {
     var status = 200
-    var headers: [(name: String, value: String)] = []
+    var headers: [HTTPHeader] = []
     var body: SandboxJSON
     var outcome: RequestOutcome
     /// Why a request was refused; empty otherwise.
@@ -29,16 +29,17 @@ struct RemoteAnswer: Sendable {
 /// A call that a system does not accept.
 struct RemoteRefusal: Error {
     let status: Int
-    /// Intercom's `errors[].code`; the other systems do not show it.
+    /// For error forms that have a code.
     let code: String
     let message: String
-    var violations: [Violation] = []
-    var headers: [(name: String, value: String)] = []
+    let violations: [Violation]
+    let headers: [HTTPHeader]
 
-    init(status: Int, code: String, message: String, headers: [(name: String, value: String)] = []) {
+    init(status: Int, code: String, message: String, headers: [HTTPHeader] = []) {
         self.status = status
         self.code = code
         self.message = message
+        self.violations = []
         self.headers = headers
     }
 
@@ -48,6 +49,7 @@ struct RemoteRefusal: Error {
         self.code = "parameter_invalid"
         self.message = violations.map(\.message).joined(separator: "; ")
         self.violations = violations
+        self.headers = []
     }
 
     static func notFound(_ message: String) -> RemoteRefusal {
@@ -55,23 +57,19 @@ struct RemoteRefusal: Error {
     }
 
     static func methodNotAllowed(_ method: String, allow: String) -> RemoteRefusal {
-        RemoteRefusal(
-            status: 405,
-            code: "method_not_allowed",
-            message: "\(method) is not allowed here, \(allow) is",
-            headers: [("Allow", allow)]
-        )
+        let message = "\(method) is not allowed here, \(allow) is"
+        return RemoteRefusal(status: 405, code: "method_not_allowed", message: message, headers: [HTTPHeader("Allow", allow)])
     }
 }
 
-/// What a system may look at beside the call itself.
+/// What a system may use beside the call itself.
 struct RemoteContext: Sendable {
     let options: InstanceOptions
     var now: SandboxInstant
-    /// The request's sequence number, unique in the process.
+    /// The request's sequence number, unique in a world; a negative one for an act.
     let sequence: Int
-    /// fin: let every user attribute fail, for the partial success of fault `error_in_200`.
-    var refusesUserAttributes = false
+    /// Fault `error_in_200`, where the system reports it: everything that can fail inside of a success fails.
+    var failsInside = false
     /// Whether `now` was chosen by the control call: then it is the date of the change, whatever was there before.
     var isDated = false
 }

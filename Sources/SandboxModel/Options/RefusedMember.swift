@@ -2,7 +2,8 @@
 ///
 /// The whole call is refused and the body names the member, as validating systems do; the same call without the member is taken.
 package struct RefusedMember: Sendable, Equatable {
-    /// The member, with dots inside of objects: `user_id`, `user.email`. For vg inside of `conversation`.
+    /// The member, with dots inside of objects: `user_id`, `user.email`; where the fields of a
+    /// conversation are in an object of their own, inside of that object.
     package var field: String
     /// The value that is refused; nil refuses every one.
     package var value: SandboxJSON?
@@ -32,16 +33,18 @@ package struct RefusedMember: Sendable, Equatable {
     }
 }
 
-extension RefusedMember {
-    static let shape = FieldShape.record(
-        ["field": .string, "value": .nullable(.anything), "message": .nullable(.string)], required: ["field"])
-
-    /// Reads a description that was checked against the shape. `"value": null` refuses `null`; without it every value is refused.
-    init(_ description: SandboxJSON) {
-        self.init(description["field"]?.string ?? "", value: description["value"], message: description["message"]?.string)
+extension RefusedMember: OptionValue {
+    package static var shape: FieldShape {
+        .record(["field": .string, "value": .nullable(.anything), "message": .nullable(.string)], required: ["field"])
     }
 
-    var description: SandboxJSON {
+    /// `"value": null` refuses `null`; without it every value is refused.
+    package init?(option: SandboxJSON) {
+        guard let field = option["field"]?.string else { return nil }
+        self.init(field, value: option["value"], message: option["message"]?.string)
+    }
+
+    package var optionJSON: SandboxJSON {
         var members: [String: SandboxJSON] = ["field": .string(field), "message": .optional(message)]
         members["value"] = value
         return .object(members)

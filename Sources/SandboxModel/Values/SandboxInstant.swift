@@ -1,6 +1,4 @@
-import FoundationEssentials
-
-/// A moment as the sandbox counts it: milliseconds since 1970-01-01 UTC.
+/// A time as the sandbox counts it: milliseconds since 1970-01-01 UTC.
 ///
 /// The texts are made by arithmetic, not by formatters: every request needs at least one of them.
 package struct SandboxInstant: Sendable, Hashable, Comparable {
@@ -8,10 +6,6 @@ package struct SandboxInstant: Sendable, Hashable, Comparable {
 
     package init(milliseconds: Int) {
         self.milliseconds = milliseconds
-    }
-
-    static func now() -> SandboxInstant {
-        SandboxInstant(milliseconds: Int((Date().timeIntervalSince1970 * 1000).rounded(.down)))
     }
 
     package static func < (left: SandboxInstant, right: SandboxInstant) -> Bool {

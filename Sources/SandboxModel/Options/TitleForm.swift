@@ -30,22 +30,20 @@ package struct TitleForm: Sendable, Equatable {
     }
 }
 
-extension TitleForm {
-    static let shape = FieldShape.record(
-        ["length": .nullable(.integer), "escape_ampersands": .boolean, "capitalise": .boolean], required: [])
+extension TitleForm: OptionValue {
+    package static var shape: FieldShape {
+        .record(["length": .nullable(.integer), "escape_ampersands": .boolean, "capitalise": .boolean], required: [])
+    }
 
-    /// Reads a form that was checked against the shape.
-    init(_ description: SandboxJSON) {
+    package init?(option: SandboxJSON) {
         self.init(
-            length: description["length"]?.integer,
-            escapesAmpersands: description["escape_ampersands"]?.boolean ?? false,
-            capitalises: description["capitalise"]?.boolean ?? false
+            length: option["length"]?.integer,
+            escapesAmpersands: option["escape_ampersands"]?.boolean ?? false,
+            capitalises: option["capitalise"]?.boolean ?? false
         )
     }
 
-    var description: SandboxJSON {
-        [
-            "length": .optional(length), "escape_ampersands": .boolean(escapesAmpersands), "capitalise": .boolean(capitalises),
-        ]
+    package var optionJSON: SandboxJSON {
+        ["length": .optional(length), "escape_ampersands": .boolean(escapesAmpersands), "capitalise": .boolean(capitalises)]
     }
 }

@@ -1,24 +1,26 @@
-import NIOCore
-
-/// One request to one instance, read once: what the remote systems decide on.
+/// One request to one instance, read once: what the simulated systems decide on.
 struct RemoteCall: Sendable {
-    let method: String
-    /// The path as it was asked for, without the query.
-    let path: String
+    let request: SimulatedRequest
     /// The decoded path segments after the instance's own.
     let segments: [String]
-    let query: [String: String]
-    let queryText: String?
-    /// `http://host:port/instance`, for the links that an answer holds.
-    let base: String
-    let authorization: String?
-    let contentType: String?
-    let idempotencyKey: String?
-    let intercomVersion: String?
-    let bodyBytes: ByteBuffer
     /// nil for an empty body.
     let body: Result<SandboxJSON, JSONReadError>?
-    let arrivedAt: SandboxInstant
+
+    init(_ request: SimulatedRequest) {
+        self.request = request
+        self.segments = Array(request.target.segments.dropFirst())
+        self.body = request.body.isEmpty ? nil : SandboxJSON.reading(request.body)
+    }
+
+    var method: String { request.method }
+
+    /// The path as it was asked for, without the query.
+    var path: String { request.target.path }
+
+    /// `http://host:port/instance`, for the links that a response holds.
+    var base: String { "http://\(request.authority)/\(request.target.segments.first ?? "")" }
+
+    var contentType: String? { request.headers["Content-Type"] }
 
     /// The body's object, when it is one.
     var bodyObject: [String: SandboxJSON]? {
@@ -56,13 +58,18 @@ struct RemoteCall: Sendable {
 
 /// Which conversation a call is about.
 struct ConversationKey: Sendable, Hashable {
+    /// Where ids are unique only within one agent.
     let agent: String?
     let conversation: String
 
-    /// Unique within an instance: vg conversation ids are ids per agent.
+    init(_ conversation: String, agent: String? = nil) {
+        self.agent = agent
+        self.conversation = conversation
+    }
+
     var text: String { agent.map { "\($0)/\(conversation)" } ?? conversation }
 
-    /// Whether a name given in a control call or a fault rule means this conversation: `c1`, or `a1/c1` for vg.
+    /// Whether a name given in a control call or a fault rule means this conversation: `c1`, or `a1/c1` where it has an agent.
     func matches(_ name: String) -> Bool {
         conversation == name || (agent != nil && text == name)
     }
@@ -70,5 +77,11 @@ struct ConversationKey: Sendable, Hashable {
     /// Whether one of some names means this conversation.
     func isNamed(in names: Set<String>) -> Bool {
         !names.isEmpty && (names.contains(conversation) || (agent != nil && names.contains(text)))
+    }
+}
+
+extension ConversationKey: Comparable {
+    static func < (left: ConversationKey, right: ConversationKey) -> Bool {
+        (left.text, left.agent ?? "") < (right.text, right.agent ?? "")
     }
 }

@@ -1,6 +1,6 @@
 /// The control calls that change how an instance behaves.
 extension ControlInterface {
-    /// `PUT` replaces the rules, `POST` adds to them, `DELETE` clears them; all of them and `GET` answer what is left of each rule.
+    /// `PUT` replaces the rules, `POST` adds to them, `DELETE` clears them; all of them and `GET` respond with what is left of each rule.
     func faults(method: String, instance: String, body: [UInt8]) throws(ControlRefusal) -> Response {
         let rules: [FaultRule]
         switch method {
@@ -22,7 +22,7 @@ extension ControlInterface {
         return rules
     }
 
-    /// `PUT` changes the options that the body names; it and `GET` answer all of them.
+    /// `PUT` changes the options that the body names; it and `GET` respond with all of them.
     func options(method: String, instance: String, body: [UInt8]) throws(ControlRefusal) -> Response {
         let options: SandboxJSON
         switch method {

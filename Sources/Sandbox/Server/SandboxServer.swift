@@ -12,7 +12,7 @@ import NIOPosix
 /// …
 /// await sandbox.stop()
 /// ```
-package final class SandboxServer: Sendable {
+package struct SandboxServer: Sendable {
     /// State, request record, faults and options, without HTTP.
     package let world: SandboxWorld
     package let port: Int
@@ -20,22 +20,6 @@ package final class SandboxServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let serving: Task<Void, Never>
     private let webhooks: WebhookSender
-
-    private init(
-        world: SandboxWorld,
-        host: String,
-        port: Int,
-        group: MultiThreadedEventLoopGroup,
-        serving: Task<Void, Never>,
-        webhooks: WebhookSender
-    ) {
-        self.world = world
-        self.host = host
-        self.port = port
-        self.group = group
-        self.serving = serving
-        self.webhooks = webhooks
-    }
 
     /// Starts listening; returns when connections are accepted.
     package static func start(_ configuration: SandboxConfiguration = SandboxConfiguration()) async throws -> SandboxServer {
@@ -57,18 +41,13 @@ package final class SandboxServer: Sendable {
         do {
             for try await port in ports {
                 return SandboxServer(
-                    world: world,
-                    host: configuration.host,
-                    port: port,
-                    group: group,
-                    serving: serving,
-                    webhooks: webhooks
-                )
+                    world: world, port: port, host: configuration.host, group: group, serving: serving, webhooks: webhooks)
             }
             throw CancellationError()
         } catch {
             serving.cancel()
             await webhooks.stop()
+            // The error of the start is the one to report.
             try? await group.shutdownGracefully()
             throw error
         }
@@ -120,6 +99,7 @@ package final class SandboxServer: Sendable {
         await serving.value
         await webhooks.stop()
         await world.recorder?.flush()
+        // Nothing runs on the loops any more.
         try? await group.shutdownGracefully()
     }
 }

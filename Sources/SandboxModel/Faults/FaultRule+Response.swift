@@ -34,7 +34,7 @@ extension FaultRule {
             response.body = kind.wrongShape
         case .drift:
             guard let value, response.status == 200 else { return }
-            type(of: system).replaceStatus(in: &response.body, with: value)
+            for path in kind.statusPaths { response.body.replace(path, with: .string(value)) }
             if isStored, let key, response.outcome == .applied { system.overrideStatus(of: key, with: value) }
         case .garbage, .hugeBody:
             response.status = 200

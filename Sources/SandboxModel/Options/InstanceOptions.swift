@@ -58,7 +58,7 @@ package struct InstanceOption<Value: OptionValue>: AnyInstanceOption {
 
     var shape: FieldShape { narrowerShape ?? Value.shape }
 
-    func read(_ json: SandboxJSON) -> (any OptionValue)? { Value(option: json) }
+    func read(_ json: SandboxJSON) -> (any OptionValue)? { Value.read(json) }
 
     func shown(_ value: (any OptionValue)?) -> (String, SandboxJSON) {
         let json = (value ?? standard).optionJSON

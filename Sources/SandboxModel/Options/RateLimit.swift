@@ -15,9 +15,8 @@ extension RateLimit: OptionValue {
         .record(["per_second": .number, "retry_after": .nullable(.integer)], required: ["per_second"])
     }
 
-    package init?(option: SandboxJSON) {
-        guard let perSecond = option["per_second"]?.number else { return nil }
-        self.init(perSecond: perSecond, retryAfterSeconds: option["retry_after"]?.integer)
+    package static func read(_ option: SandboxJSON) -> RateLimit? {
+        (option["per_second"]?.number).map { RateLimit(perSecond: $0, retryAfterSeconds: option["retry_after"]?.integer) }
     }
 
     package var optionJSON: SandboxJSON { ["per_second": .number(perSecond), "retry_after": .optional(retryAfterSeconds)] }

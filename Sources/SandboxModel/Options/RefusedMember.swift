@@ -39,9 +39,8 @@ extension RefusedMember: OptionValue {
     }
 
     /// `"value": null` refuses `null`; without it every value is refused.
-    package init?(option: SandboxJSON) {
-        guard let field = option["field"]?.string else { return nil }
-        self.init(field, value: option["value"], message: option["message"]?.string)
+    package static func read(_ option: SandboxJSON) -> RefusedMember? {
+        (option["field"]?.string).map { RefusedMember($0, value: option["value"], message: option["message"]?.string) }
     }
 
     package var optionJSON: SandboxJSON {

@@ -35,8 +35,8 @@ extension TitleForm: OptionValue {
         .record(["length": .nullable(.integer), "escape_ampersands": .boolean, "capitalise": .boolean], required: [])
     }
 
-    package init?(option: SandboxJSON) {
-        self.init(
+    package static func read(_ option: SandboxJSON) -> TitleForm? {
+        TitleForm(
             length: option["length"]?.integer,
             escapesAmpersands: option["escape_ampersands"]?.boolean ?? false,
             capitalises: option["capitalise"]?.boolean ?? false

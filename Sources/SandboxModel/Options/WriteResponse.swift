@@ -1,4 +1,4 @@
-/// What a system answers to a call that it has applied. What comes back is not fixed in any of the four documents.
+/// What a system responds to a call that it has applied. What comes back is not fixed in any of the four documents.
 package enum WriteResponse: String, Sendable, CaseIterable, OptionValue {
     /// The conversation, as the documents' examples show it.
     case document

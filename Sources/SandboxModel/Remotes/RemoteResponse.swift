@@ -8,7 +8,7 @@ package enum RequestOutcome: String, Sendable, CaseIterable {
     case read
     /// The request broke the document, was not authorised, or named something that does not exist.
     case rejected
-    /// The instance's rate or concurrency limit answered.
+    /// Beyond the rate or concurrency limit of the instance.
     case throttled
     /// A fault kept the request away from the system.
     case prevented

@@ -9,16 +9,13 @@ protocol RemoteSystem: Sendable {
     mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse
 
     /// Creates or replaces conversations, as a test or a demo wants to find them.
-    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal)
+    mutating func seed(_ seed: ControlledConversation, context: RemoteContext) throws(ControlRefusal)
 
     /// What a person (or the bot) does inside that system, not through its API.
-    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent]
+    mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent]
 
     /// Overwrites the status value of a conversation, as a workflow rule of that system would (fault `drift`).
     mutating func overrideStatus(of key: ConversationKey, with status: String)
-
-    /// Replaces the status value in a response (fault `drift`).
-    static func replaceStatus(in body: inout SandboxJSON, with status: String)
 
     /// Every conversation as this system holds it, in a stable order.
     var state: [SandboxJSON] { get }
@@ -27,6 +24,18 @@ protocol RemoteSystem: Sendable {
     func state(of conversation: String) -> SandboxJSON?
 
     var conversationCount: Int { get }
+}
+
+/// What a control call says of a conversation.
+struct ControlledConversation: Sendable {
+    let key: ConversationKey
+    /// Satisfy ``SimulatedKind/controlShape``; id and agent are among them.
+    let fields: [String: SandboxJSON]
+
+    init(_ description: SandboxJSON, kind: SimulatedKind) throws(ControlRefusal) {
+        fields = try kind.controlShape.requireControl(description)
+        key = ConversationKey(fields["conversation"]?.string ?? "", agent: fields["agent"]?.string)
+    }
 }
 
 /// A control call that cannot be carried out.

@@ -9,6 +9,8 @@ package struct SimulatedKind: Sendable {
     /// The first path segments under which instances live. A client's url has the first of them.
     let pathPrefixes: [String]
     let makeSystem: @Sendable () -> any RemoteSystem
+    /// What control calls can say of a conversation that they create or change. The id is the member `conversation`.
+    let controlShape: FieldShape
     /// The options that only this kind has.
     var options: @Sendable (DeclaredOptions) -> [any AnyInstanceOption] = { _ in [] }
     /// Header fields that the records of requests have beside those of all kinds.
@@ -20,6 +22,8 @@ package struct SimulatedKind: Sendable {
     var errorInside: (@Sendable (_ path: String) -> SandboxJSON)?
     /// JSON that has the document's names with other types.
     let wrongShape: SandboxJSON
+    /// Where a response shows the status value: at each of these paths that it has.
+    let statusPaths: [[String]]
     /// Where a response says when the conversation last changed; empty where none does.
     var changeDatePaths: [[String]] = []
     /// What a response that the rate limit caused has beside `Retry-After`.

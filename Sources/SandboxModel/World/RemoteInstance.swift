@@ -80,22 +80,34 @@ extension RemoteInstance {
         }
         let status = fault?.kind.sendsStatus == false ? nil : response.status
         tally.decide(outcome: response.outcome, fault: fault?.kind, status: status)
-        let ticket = Exchange.Ticket(sequence: sequence, instance: name, conversation: key)
         let exchange = Exchange(
-            ticket: ticket,
+            ticket: Exchange.Ticket(sequence: sequence, instance: name, conversation: key),
             steps: fault?.steps(for: response, method: call.method) ?? response.steps(method: call.method),
             webhookCalls: status == nil ? [] : calls(for: response.events)
         )
+        let isJSON = if case .success = call.body { true } else { false }
         let record = RequestRecord(
-            call,
-            ticket: ticket,
-            kind: kind,
+            sequence: sequence,
             arrivedAt: now,
+            instance: name,
+            kind: kind.name,
+            method: call.method,
+            path: call.path,
+            query: call.request.target.queryText,
             isAuthorized: isAuthorized(call),
-            inFlight: inFlight,
+            contentType: call.contentType,
+            idempotencyKey: call.request.headers["Idempotency-Key"],
+            recordedHeaders: RequestRecord.recordedHeaders(of: call.request),
+            agent: key?.agent,
+            conversation: key?.conversation,
+            bodySize: call.request.body.count,
+            isBodyJSON: isJSON,
+            othersInFlight: inFlight.others,
+            othersInFlightSameConversation: inFlight.sameConversation,
+            outcome: response.outcome,
             fault: fault?.kind,
             status: status,
-            response: response
+            detail: response.detail
         )
         return (exchange, record)
     }

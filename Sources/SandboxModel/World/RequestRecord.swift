@@ -13,7 +13,7 @@ package struct RequestRecord: Sendable {
     package let isAuthorized: Bool
     package let contentType: String?
     package let idempotencyKey: String?
-    /// What the kinds want to see of a request's header fields, by the member of the record.
+    /// Header fields by the member of the record.
     let recordedHeaders: [String: String]
     package let agent: String?
     package let conversation: String?
@@ -36,40 +36,11 @@ package struct RequestRecord: Sendable {
     /// Whether a complete response was written to a connection that was still open.
     package internal(set) var isAnswered = false
 
-    init(
-        _ call: RemoteCall,
-        ticket: Exchange.Ticket,
-        kind: SimulatedKind,
-        arrivedAt: SandboxInstant,
-        isAuthorized: Bool,
-        inFlight: (others: Int, sameConversation: Int),
-        fault: FaultRule.Kind?,
-        status: Int?,
-        response: RemoteResponse
-    ) {
-        let headers = call.request.headers
-        self.sequence = ticket.sequence
-        self.arrivedAt = arrivedAt
-        self.instance = ticket.instance
-        self.kind = kind.name
-        self.method = call.method
-        self.path = call.path
-        self.query = call.request.target.queryText
-        self.isAuthorized = isAuthorized
-        self.contentType = call.contentType
-        self.idempotencyKey = headers["Idempotency-Key"]
-        let recorded = Self.fields.compactMap { field in headers[field.header].map { (field.member, $0) } }
-        self.recordedHeaders = Dictionary(recorded, uniquingKeysWith: { first, _ in first })
-        self.agent = ticket.conversation?.agent
-        self.conversation = ticket.conversation?.conversation
-        self.bodySize = call.request.body.count
-        self.isBodyJSON = if case .success = call.body { true } else { false }
-        self.othersInFlight = inFlight.others
-        self.othersInFlightSameConversation = inFlight.sameConversation
-        self.outcome = response.outcome
-        self.fault = fault
-        self.status = status
-        self.detail = response.detail
+    /// The header fields that the kinds want to see.
+    static func recordedHeaders(of request: SimulatedRequest) -> [String: String] {
+        var recorded: [String: String] = [:]
+        for field in fields { recorded[field.member] = request.headers[field.header] }
+        return recorded
     }
 
     private static let fields = SimulatedKind.all.flatMap(\.recordedHeaders)

@@ -19,7 +19,9 @@ extension SimulatedWorld {
         let sequence = -actCount
         try withInstance(instance) { instance throws(ControlRefusal) in
             let context = instance.context(now: now, sequence: sequence)
-            for description in descriptions { try instance.system.seed(description, context: context) }
+            for description in descriptions {
+                try instance.system.seed(ControlledConversation(description, kind: instance.kind), context: context)
+            }
         }
     }
 
@@ -36,7 +38,8 @@ extension SimulatedWorld {
         let sequence = -actCount
         return try withInstance(instance) { instance throws(ControlRefusal) in
             let context = instance.context(now: date ?? now, sequence: sequence, isDated: date != nil)
-            let events = try instance.system.act(description, context: context)
+            let change = try ControlledConversation(description, kind: instance.kind)
+            let events = try instance.system.act(change, context: context)
             return (events.count, instance.calls(for: events))
         }
     }

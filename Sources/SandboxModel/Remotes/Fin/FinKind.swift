@@ -7,6 +7,7 @@ extension SimulatedKind {
         name: "fin",
         pathPrefixes: ["intercom", "fin"],
         makeSystem: { FinSystem() },
+        controlShape: FinDocument.act,
         options: {
             [
                 $0.finStatus, $0.finStatusByConversation, $0.finReplies,
@@ -16,6 +17,7 @@ extension SimulatedKind {
         recordedHeaders: [RecordedHeader(header: FinDocument.versionHeader, member: "intercom_version")],
         errorForm: { refusal, _, context in ErrorForm(body: errorList(refusal, sequence: context.sequence)) },
         wrongShape: ["conversation_id": 17, "status": ["thinking"], "errors": "none"],
+        statusPaths: [["status"]],
         // Intercom's general rate limit (docs/remotes.md, "fin").
         rateLimitHeaders: { limit, now in
             [

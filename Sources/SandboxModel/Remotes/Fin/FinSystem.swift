@@ -87,31 +87,28 @@ struct FinSystem: RemoteSystem {
         return errors
     }
 
-    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
-        let fields = try FinDocument.act.requireControl(description)
-        guard let id = fields["conversation"]?.string else { throw ControlRefusal("conversation is required") }
-        let status = fields["status"]?.string ?? context.options.finStatus
-        conversations[id] = FinConversation(id: id, userID: fields["user"]?.string ?? "user_of_\(id)", status: status)
-        conversations[id]?.reason = fields["reason"]?.string
+    mutating func seed(_ seed: ControlledConversation, context: RemoteContext) throws(ControlRefusal) {
+        let id = seed.key.conversation
+        let status = seed.fields["status"]?.string ?? context.options.finStatus
+        conversations[id] = FinConversation(id: id, userID: seed.fields["user"]?.string ?? "user_of_\(id)", status: status)
+        conversations[id]?.reason = seed.fields["reason"]?.string
     }
 
     /// Fin changes its status, or says something. An unknown conversation is created: Fin may have been started by somebody else.
-    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
-        let fields = try FinDocument.act.requireControl(description)
-        guard let id = fields["conversation"]?.string else { throw ControlRefusal("conversation is required") }
-        if conversations[id] == nil { try seed(["conversation": .string(id)], context: context) }
-        guard var conversation = conversations[id] else { return [] }
-        if let user = fields["user"]?.string { conversation.userID = user }
+    mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
+        let id = change.key.conversation
+        var conversation = conversations[id] ?? FinConversation(id: id, userID: "user_of_\(id)", status: context.options.finStatus)
+        if let user = change.fields["user"]?.string { conversation.userID = user }
         var events: [WebhookEvent] = []
-        if let reply = fields["reply"]?.string {
-            conversation.status = fields["status"]?.string ?? "awaiting_user_reply"
+        if let reply = change.fields["reply"]?.string {
+            conversation.status = change.fields["status"]?.string ?? "awaiting_user_reply"
             conversation.say(
                 FinConversation.Message(author: "fin", timestamp: context.now.iso8601, body: reply, receivedAt: context.now, attachments: 0)
             )
             events.append(FinEvents.replied(conversation, body: reply, context: context))
-        } else if let status = fields["status"]?.string {
+        } else if let status = change.fields["status"]?.string {
             conversation.status = status
-            conversation.reason = fields["reason"]?.string
+            conversation.reason = change.fields["reason"]?.string
             events.append(FinEvents.statusUpdated(conversation, context: context))
         } else {
             throw ControlRefusal("status or reply is required")
@@ -122,10 +119,6 @@ struct FinSystem: RemoteSystem {
 
     mutating func overrideStatus(of key: ConversationKey, with status: String) {
         conversations[key.conversation]?.status = status
-    }
-
-    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
-        body.replace(["status"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

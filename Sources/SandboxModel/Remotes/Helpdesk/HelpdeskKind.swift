@@ -4,6 +4,7 @@ extension SimulatedKind {
         name: "helpdesk",
         pathPrefixes: ["helpdesk"],
         makeSystem: { HelpdeskSystem() },
+        controlShape: HelpdeskDocument.act,
         options: { [$0.bareProblems, $0.agents] },
         errorForm: { refusal, path, context in
             let problem = HelpdeskProblem.document(status: refusal.status, detail: refusal.message, path: path)
@@ -12,6 +13,7 @@ extension SimulatedKind {
         },
         errorInside: { ["error": HelpdeskProblem.document(status: 422, detail: "the request was refused", path: $0)] },
         wrongShape: ["data": ["id": 17, "status": ["open"], "user": "nobody"]],
+        statusPaths: [["data", "status"]],
         changeDatePaths: [["data", "updated_at"]],
         // As a helpdesk sends it to Fin (docs/remotes.md, "Webhook of helpdesk").
         webhookProof: .secret(header: "X-Webhook-Key")
@@ -39,7 +41,7 @@ private enum HelpdeskProblem {
         ]
     }
 
-    /// The reason phrases of the statuses that the sandbox answers by itself.
+    /// The reason phrases of the statuses that the sandbox sends by itself.
     private static let titles = [
         400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
         413: "Content Too Large", 415: "Unsupported Media Type", 422: "Unprocessable Content", 429: "Too Many Requests",

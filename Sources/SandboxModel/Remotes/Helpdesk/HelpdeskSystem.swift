@@ -72,19 +72,15 @@ struct HelpdeskSystem: RemoteSystem {
         return conversation
     }
 
-    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
-        let fields = try HelpdeskDocument.act.requireControl(description)
-        guard let id = fields["conversation"]?.string else { throw ControlRefusal("conversation is required") }
-        conversations[id] = nil
-        do { _ = try upsert(id, fields: fields, context: context) } catch { throw ControlRefusal(error.message) }
+    mutating func seed(_ seed: ControlledConversation, context: RemoteContext) throws(ControlRefusal) {
+        conversations[seed.key.conversation] = nil
+        do { _ = try upsert(seed.key.conversation, fields: seed.fields, context: context) } catch { throw ControlRefusal(error.message) }
     }
 
-    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
-        let fields = try HelpdeskDocument.act.requireControl(description)
-        guard let id = fields["conversation"]?.string, conversations[id] != nil else {
-            throw ControlRefusal("conversation \(fields["conversation"]?.string ?? "") does not exist")
-        }
-        do { _ = try upsert(id, fields: fields, context: context) } catch { throw ControlRefusal(error.message) }
+    mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
+        let id = change.key.conversation
+        guard conversations[id] != nil else { throw ControlRefusal("conversation \(id) does not exist") }
+        do { _ = try upsert(id, fields: change.fields, context: context) } catch { throw ControlRefusal(error.message) }
         return [Self.updated(id)]
     }
 
@@ -95,10 +91,6 @@ struct HelpdeskSystem: RemoteSystem {
 
     mutating func overrideStatus(of key: ConversationKey, with status: String) {
         conversations[key.conversation]?.status = status
-    }
-
-    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
-        body.replace(["data", "status"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

@@ -4,11 +4,13 @@ extension SimulatedKind {
         name: "vg",
         pathPrefixes: ["vg"],
         makeSystem: { VGSystem() },
+        controlShape: VGDocument.act,
         options: { [$0.acceptCompleted, $0.staleChanges, $0.listOrder] },
         // docs/remotes.md, "vg", V2
         errorForm: { refusal, _, _ in ErrorForm(body: ["success": false, "message": .string(refusal.message)]) },
         errorInside: { _ in ["success": false, "message": "the request was refused"] },
         wrongShape: ["success": "yes", "message": 17, "data": ["state"]],
+        statusPaths: [["data", "state"]],
         changeDatePaths: [["data", "lastModified"]],
         // The workspace secret is part of the body (docs/remotes.md, "Webhook of vg").
         webhookProof: .member(of: "payload", name: "workspaceSecret")

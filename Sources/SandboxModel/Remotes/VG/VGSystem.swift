@@ -81,20 +81,18 @@ struct VGSystem: RemoteSystem {
         lag.note(key, from: former, to: conversation, reads: context.options.laggingReads)
     }
 
-    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
-        let (key, fields) = try Self.readControl(description)
-        let previous = conversations[key]
-        var conversation = VGConversation(id: key.conversation, agent: key.agent ?? "", now: context.now)
-        _ = conversation.apply(fields, now: context.now)
-        if let lastModified = fields["lastModified"]?.integer { conversation.lastModified = lastModified }
-        conversations[key] = conversation
-        mirror.record(key, previous: previous)
+    mutating func seed(_ seed: ControlledConversation, context: RemoteContext) throws(ControlRefusal) {
+        let previous = conversations[seed.key]
+        var conversation = VGConversation(id: seed.key.conversation, agent: seed.key.agent ?? "", now: context.now)
+        _ = conversation.apply(seed.fields, now: context.now)
+        if let lastModified = seed.fields["lastModified"]?.integer { conversation.lastModified = lastModified }
+        conversations[seed.key] = conversation
+        mirror.record(seed.key, previous: previous)
     }
 
-    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
-        let (key, fields) = try Self.readControl(description)
-        guard conversations[key] != nil else { throw ControlRefusal("conversation \(key.text) does not exist") }
-        return [Self.updated(change(key, with: fields, context: context), now: context.now)]
+    mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
+        guard conversations[change.key] != nil else { throw ControlRefusal("conversation \(change.key.text) does not exist") }
+        return [Self.updated(self.change(change.key, with: change.fields, context: context), now: context.now)]
     }
 
     /// docs/remotes.md, "vg": `createdAt` is in milliseconds; the workspace secret is added when the event is sent.
@@ -106,23 +104,11 @@ struct VGSystem: RemoteSystem {
         return WebhookEvent(body: body, delayMilliseconds: delayMilliseconds)
     }
 
-    private static func readControl(_ description: SandboxJSON) throws(ControlRefusal) -> (ConversationKey, [String: SandboxJSON]) {
-        let fields = try VGDocument.act.requireControl(description)
-        guard let id = fields["conversation"]?.string, let agent = fields["agent"]?.string else {
-            throw ControlRefusal("conversation and agent are required")
-        }
-        return (ConversationKey(id, agent: agent), fields)
-    }
-
     mutating func overrideStatus(of key: ConversationKey, with status: String) {
         guard var conversation = conversations[key] else { return }
         mirror.record(key, previous: conversation)
         conversation.state = status
         conversations[key] = conversation
-    }
-
-    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
-        body.replace(["data", "state"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

@@ -4,11 +4,13 @@ extension SimulatedKind {
         name: "voicebot",
         pathPrefixes: ["voicebot"],
         makeSystem: { VoicebotSystem() },
+        controlShape: VoicebotDocument.act,
         options: { [$0.envelope, $0.users] },
         errorForm: { refusal, _, _ in ErrorForm(body: laravelError(refusal)) },
         // The document has no failure inside of a 200: a message without a conversation.
         errorInside: { _ in ["message": "the request was refused"] },
         wrongShape: ["id": "seventeen", "status": 3, "user": []],
+        statusPaths: [["data", "status"], ["status"]],
         // Not documented; this is the sandbox's choice.
         webhookProof: .signature(header: "X-Signature", prefix: "")
     )

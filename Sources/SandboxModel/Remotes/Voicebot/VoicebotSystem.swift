@@ -66,10 +66,9 @@ struct VoicebotSystem: RemoteSystem {
         return RemoteResponse(body: context.options.envelope ? ["data": document] : document, outcome: .applied, events: events)
     }
 
-    mutating func seed(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) {
-        let (id, fields) = try Self.readControl(description)
-        var conversation = VoicebotConversation(id: id, createdAt: context.now)
-        conversation.apply(fields)
+    mutating func seed(_ seed: ControlledConversation, context: RemoteContext) throws(ControlRefusal) {
+        var conversation = VoicebotConversation(id: try Self.controlled(seed.key), createdAt: context.now)
+        conversation.apply(seed.fields)
         store(conversation, context: context)
     }
 
@@ -88,10 +87,10 @@ struct VoicebotSystem: RemoteSystem {
         identifiers.insert(conversation.id, at: low)
     }
 
-    mutating func act(_ description: SandboxJSON, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
-        let (id, fields) = try Self.readControl(description)
+    mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
+        let id = try Self.controlled(change.key)
         guard var conversation = conversations[id] else { throw ControlRefusal("conversation \(id) does not exist") }
-        conversation.apply(fields)
+        conversation.apply(change.fields)
         store(conversation, context: context)
         return [Self.updated(conversation, document: conversation.document(users: context.options.users))]
     }
@@ -105,21 +104,14 @@ struct VoicebotSystem: RemoteSystem {
         WebhookEvent(body: ["event": "conversation.updated", "data": document], delayMilliseconds: delayMilliseconds)
     }
 
-    private static func readControl(_ description: SandboxJSON) throws(ControlRefusal) -> (Int, [String: SandboxJSON]) {
-        let fields = try VoicebotDocument.act.requireControl(description)
-        guard let text = fields["conversation"]?.string, let id = identifier(text) else {
-            throw ControlRefusal("conversation must be an integer in a string")
-        }
-        return (id, fields)
+    private static func controlled(_ key: ConversationKey) throws(ControlRefusal) -> Int {
+        guard let id = identifier(key.conversation) else { throw ControlRefusal("conversation must be an integer in a string") }
+        return id
     }
 
     mutating func overrideStatus(of key: ConversationKey, with status: String) {
         guard let id = Self.identifier(key.conversation) else { return }
         conversations[id]?.status = status
-    }
-
-    static func replaceStatus(in body: inout SandboxJSON, with status: String) {
-        body.replace(body["data"] == nil ? ["status"] : ["data", "status"], with: .string(status))
     }
 
     var state: [SandboxJSON] {

@@ -101,12 +101,14 @@ let package = Package(
             dependencies: ["Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
+        // The simulated remote systems as values: no I/O, no clock.
+        .target(name: "SandboxModel", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(
             name: "Sandbox",
             dependencies: [
+                "SandboxModel",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -174,11 +176,13 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "SandboxModelTests",
+            dependencies: ["SandboxModel", "SeededRandom", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+        .testTarget(
             name: "SandboxTests",
             dependencies: [
                 "Sandbox",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -20,7 +20,7 @@ struct SandboxCommand: AsyncParsableCommand {
         commandName: "convosync-sandbox",
         abstract: "Simulates the four remote systems that convosync talks to, with faults on demand.",
         discussion: """
-            One process serves helpdesk, intercom (fin), voicebot and vg under paths of these names; a suffix such as /vg-eu makes a \
+            One process serves \(SimulatedKind.listing) under paths of these names; a suffix such as -eu makes a \
             second instance. Faults, options, acts and reports are under /_control/. Prints one line when it is ready.
             """
     )

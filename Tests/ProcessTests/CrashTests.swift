@@ -97,11 +97,11 @@ import Testing
             }
         }
         // What says the same about a conversation at the same revision is the same row, hence the same key.
-        let revised = requests.filter { $0.bodyText.contains("revision ") || $0.kind == .fin }
+        let revised = requests.filter { $0.bodyText.contains("revision ") || $0.kind == "fin" }
         for (body, same) in Dictionary(grouping: revised, by: { "\($0.instance) \($0.path) \($0.bodyText)" }) {
             #expect(Set(same.map(\.idempotencyKey)).count == 1, "other keys for \(body)")
         }
-        for message in Dictionary(grouping: requests.filter { $0.kind == .fin }, by: \.idempotencyKey).values {
+        for message in Dictionary(grouping: requests.filter { $0.kind == "fin" }, by: \.idempotencyKey).values {
             #expect(message.filter { $0.outcome == .applied }.count == 1)
         }
     }

@@ -130,6 +130,34 @@ struct ControlTests {
         }
     }
 
+    @Test func `options of the stored form are set, shown and obeyed`() async throws {
+        try await withSandbox { client in
+            let path = "/_control/helpdesk/options"
+            let options: SandboxJSON = [
+                "title_form": ["length": 60, "escape_ampersands": true, "capitalise": false],
+                "refused_members": [["field": "user.email", "value": "x", "message": nil], ["field": "title", "message": "too long"]],
+                "reopens_with": "open", "lagging_reads": 2, "write_response": "undated",
+            ]
+            let set = try await client.call("PUT", path, options)
+            for (name, value) in try #require(options.object) { #expect(set.json[name] == value, "\(name)") }
+            #expect(try await client.update(["conversation_id": "c1", "title": "x"]).status == 400)
+            #expect(try await client.call("PUT", path, ["refused_members": []]).json["refused_members"] == [])
+            #expect(try await client.update(["conversation_id": "c1", "title": "a&b"]).json["data"]?["title"] == "a&amp;b")
+            #expect(try await client.call("PUT", path, ["write_response": "none"]).status == 400)
+        }
+    }
+
+    @Test func `a backup is made and brought back`() async throws {
+        try await withSandbox { client in
+            _ = try await client.patchVG("c1", ["state": "ai-chatting"])
+            #expect(try await client.call("POST", "/_control/vg/restore").status == 400)
+            #expect(try await client.call("POST", "/_control/vg/backup").status == 200)
+            _ = try await client.patchVG("c1", ["state": "ended_chat"])
+            #expect(try await client.call("POST", "/_control/vg/restore").status == 200)
+            #expect(client.sandbox.world.state(of: "vg", conversation: "c1")?["state"] == "ai-chatting")
+        }
+    }
+
     @Test func `a port that is taken is an error at the start`() async throws {
         try await withSandbox { client in
             var configuration = SandboxConfiguration()

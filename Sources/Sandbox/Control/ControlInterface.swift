@@ -1,10 +1,8 @@
-import NIOCore
-
 /// The control calls under `/_control/`: faults, options, acts, backups and reports. They need no credential and are not recorded.
 struct ControlInterface: Sendable {
     static let prefix = "_control"
 
-    struct Answer: Sendable {
+    struct Response: Sendable {
         var status = 200
         let body: [UInt8]
 
@@ -18,33 +16,38 @@ struct ControlInterface: Sendable {
         }
     }
 
-    /// Records in one answer when the call names no limit.
+    /// Records in one response when the call names no limit.
     static let defaultRequestLimit = 10_000
 
     let world: SandboxWorld
     let webhooks: WebhookSender
 
-    func answer(method: String, segments: [String], query: [String: String], body: ByteBuffer) async -> Answer {
+    func respond(method: String, target: RequestTarget, body: [UInt8]) -> ConnectionStep {
+        let response = response(method: method, target: target, body: body)
+        return .response(response.status, body: response.body, method: method)
+    }
+
+    private func response(method: String, target: RequestTarget, body: [UInt8]) -> Response {
+        let segments = Array(target.segments.dropFirst())
         do throws(ControlRefusal) {
             switch segments {
-            case ["requests"]: return try requests(method: method, query: query)
-            case ["summary"]: return method == "GET" ? Answer(world.summary()) : Self.methodNotAllowed("GET")
+            case ["requests"]: return try requests(method: method, query: target.query)
+            case ["summary"]: return method == "GET" ? Response(world.summary()) : Self.methodNotAllowed("GET")
             case ["reset"]:
                 guard method == "POST" else { return Self.methodNotAllowed("POST") }
                 world.reset()
                 return Self.done
             default:
-                guard segments.count == 2 || (segments.count == 3 && segments[1] == "state"), RemoteKind.resolve(segments[0]) != nil else {
-                    return Answer(status: 404, ["error": "no such control call"])
-                }
+                guard segments.count == 2 || (segments.count == 3 && segments[1] == "state"), SimulatedKind.resolve(segments[0]) != nil
+                else { return Response(status: 404, ["error": "no such control call"]) }
                 return try instanceCall(method: method, segments: segments, body: body)
             }
         } catch {
-            return Answer(status: 400, ["error": .string(error.message)])
+            return Response(status: 400, ["error": .string(error.message)])
         }
     }
 
-    private func instanceCall(method: String, segments: [String], body: ByteBuffer) throws(ControlRefusal) -> Answer {
+    private func instanceCall(method: String, segments: [String], body: [UInt8]) throws(ControlRefusal) -> Response {
         let instance = segments[0]
         switch segments[1] {
         case "faults": return try faults(method: method, instance: instance, body: body)
@@ -52,9 +55,9 @@ struct ControlInterface: Sendable {
         case "webhook": return try webhook(method: method, instance: instance, body: body)
         case "act":
             guard method == "POST" else { return Self.methodNotAllowed("POST") }
-            let (events, target, kind) = try world.act(Self.read(body), on: instance)
-            if let target { webhooks.enqueue(events, to: target, kind: kind) }
-            return Answer(["events": .integer(events.count), "sent": .boolean(target != nil && !events.isEmpty)])
+            let (events, calls) = try world.act(Self.read(body), on: instance)
+            webhooks.enqueue(calls)
+            return Response(["events": .integer(events), "sent": .boolean(!calls.isEmpty)])
         case "backup", "restore":
             guard method == "POST" else { return Self.methodNotAllowed("POST") }
             try segments[1] == "backup" ? world.backUp(instance) : world.restore(instance)
@@ -64,27 +67,27 @@ struct ControlInterface: Sendable {
             let description = try Self.read(body)
             let descriptions = description.array ?? [description]
             try world.seed(descriptions, on: instance)
-            return Answer(["seeded": .integer(descriptions.count)])
+            return Response(["seeded": .integer(descriptions.count)])
         case "state":
             guard method == "GET" else { return Self.methodNotAllowed("GET") }
             return state(instance: instance, conversation: segments.count == 3 ? segments[2] : nil)
         default:
-            return Answer(status: 404, ["error": "no such control call"])
+            return Response(status: 404, ["error": "no such control call"])
         }
     }
 
-    private func state(instance: String, conversation: String?) -> Answer {
+    private func state(instance: String, conversation: String?) -> Response {
         guard let conversation else {
             let conversations = world.state(of: instance)
-            return Answer(["count": .integer(conversations.count), "conversations": .array(conversations)])
+            return Response(["count": .integer(conversations.count), "conversations": .array(conversations)])
         }
         guard let state = world.state(of: instance, conversation: conversation) else {
-            return Answer(status: 404, ["error": "no such conversation"])
+            return Response(status: 404, ["error": "no such conversation"])
         }
-        return Answer(state)
+        return Response(state)
     }
 
-    private func requests(method: String, query: [String: String]) throws(ControlRefusal) -> Answer {
+    private func requests(method: String, query: [String: String]) throws(ControlRefusal) -> Response {
         switch method {
         case "GET":
             let limit = try Self.number(query, "limit", fallback: Self.defaultRequestLimit)
@@ -107,7 +110,7 @@ struct ControlInterface: Sendable {
                 record.write(into: &writer)
             }
             writer.write(literal: "]}")
-            return Answer(raw: writer.bytes)
+            return Response(raw: writer.bytes)
         case "DELETE":
             world.clearRequests()
             return Self.done
@@ -122,15 +125,15 @@ struct ControlInterface: Sendable {
         return value
     }
 
-    static let done = Answer(["done": true])
+    static let done = Response(["done": true])
 
-    static func methodNotAllowed(_ allowed: String) -> Answer {
-        Answer(status: 405, ["error": .string("allowed here: \(allowed)")])
+    static func methodNotAllowed(_ allowed: String) -> Response {
+        Response(status: 405, ["error": .string("allowed here: \(allowed)")])
     }
 
-    static func read(_ body: ByteBuffer) throws(ControlRefusal) -> SandboxJSON {
-        switch RequestReader.read(body) {
-        case .none: throw ControlRefusal("the body is empty")
+    static func read(_ body: [UInt8]) throws(ControlRefusal) -> SandboxJSON {
+        guard !body.isEmpty else { throw ControlRefusal("the body is empty") }
+        switch SandboxJSON.reading(body) {
         case .failure(let error): throw ControlRefusal("the body is not JSON: \(error)")
         case .success(let value): return value
         }

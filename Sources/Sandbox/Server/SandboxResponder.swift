@@ -2,102 +2,54 @@ import HTTPTypes
 import HummingbirdCore
 import NIOCore
 
-/// Answers the requests of all connections: control calls by ``ControlInterface``, the others by the instance that the path names.
+/// Responds to the requests of all connections: control calls by ``ControlInterface``, the others by the simulated systems.
 struct SandboxResponder: Sendable {
     let world: SandboxWorld
     let control: ControlInterface
     let connections: ConnectionTable
     let webhooks: WebhookSender
 
-    /// Ends the handling of a connection whose channel was closed on purpose.
-    struct ConnectionGivenUp: Error {}
+    /// Ends the handling of a connection whose channel was closed on purpose, or by its client.
+    private struct ConnectionGivenUp: Error {}
 
     func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
-        let target = request.head.path ?? "/"
-        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let path = String(parts.first ?? "/")
-        let queryText = parts.count > 1 ? String(parts[1]) : nil
-        let segments = RequestReader.segments(of: path)
-        let body: ByteBuffer
+        let method = request.method.rawValue
+        let target = RequestTarget(request.head.path ?? "/")
+        /// nil when there was too much.
+        let body: [UInt8]?
         do {
-            body = try await request.body.collect(upTo: RequestReader.maximumBodyBytes)
+            body = Array(buffer: try await request.body.collect(upTo: SimulatedWorld.maximumBodyBytes))
         } catch is NIOTooManyBytesError {
-            world.noteOversized()
-            let message: SandboxJSON = ["message": .string("a body of more than \(RequestReader.maximumBodyBytes) bytes is not read")]
-            return try await Self.send(status: 413, body: message.encoded, method: request.method, writer: writer)
+            body = nil
         }
-        if segments.first == ControlInterface.prefix {
-            let query = queryText.map(RequestReader.query) ?? [:]
-            let names = Array(segments.dropFirst())
-            let answer = await control.answer(method: request.method.rawValue, segments: names, query: query, body: body)
-            return try await Self.send(status: answer.status, body: answer.body, method: request.method, writer: writer)
+        if let body, target.segments.first == ControlInterface.prefix {
+            let response = control.respond(method: method, target: target, body: body)
+            _ = try await carryOut([response], writer: writer, channel: channel)
+            return
         }
-        let call = RequestReader.call(head: request.head, path: path, segments: segments, queryText: queryText, body: body)
-        guard let (_, instance) = RemoteKind.resolve(segments.first ?? ""), let exchange = world.begin(call, instance: instance) else {
-            world.noteUnrouted(path: path)
-            let message: SandboxJSON = ["message": "no remote system lives under this path"]
-            return try await Self.send(status: 404, body: message.encoded, method: request.method, writer: writer)
-        }
-        try await carryOut(exchange, method: request.method, writer: writer, channel: channel)
-    }
-
-    /// Carries out what was decided, and notes its end whatever happens.
-    private func carryOut(
-        _ exchange: Exchange,
-        method: HTTPRequest.Method,
-        writer: consuming ResponseWriter,
-        channel: any Channel
-    ) async throws {
-        if let target = exchange.webhook, let events = exchange.answer?.events {
-            webhooks.enqueue(events, to: target, kind: exchange.kind)
-        }
-        do {
-            if let fault = exchange.fault {
-                let isAnswered = try await deliver(exchange, fault: fault, method: method, writer: writer, channel: channel)
-                world.finish(exchange, isAnswered: isAnswered)
-                if !isAnswered { throw ConnectionGivenUp() }
-            } else if let answer = exchange.answer {
-                try await Self.send(
-                    status: answer.status,
-                    headers: answer.headers,
-                    body: answer.body.encoded,
-                    method: method,
-                    writer: writer
-                )
-                world.finish(exchange, isAnswered: true)
+        let exchange =
+            if let body { world.receive(Self.simulated(request.head, target: target, body: body)) } else {
+                world.refuseOversized(method: method)
             }
-        } catch let error as ConnectionGivenUp {
-            throw error
+        webhooks.enqueue(exchange.webhookCalls)
+        let isAnswered: Bool
+        do {
+            isAnswered = try await carryOut(exchange.steps, writer: writer, channel: channel)
         } catch {
             world.finish(exchange, isAnswered: false)
             throw error
         }
+        world.finish(exchange, isAnswered: isAnswered)
+        if !isAnswered { throw ConnectionGivenUp() }
     }
 
-    /// Writes a complete answer.
-    static func send(
-        status: Int,
-        headers: [(name: String, value: String)] = [],
-        body: [UInt8],
-        method: HTTPRequest.Method,
-        writer: consuming ResponseWriter
-    ) async throws {
-        let hasBody = status >= 200 && status != 204 && status != 304
-        let head = head(status: status, headers: headers, contentLength: hasBody ? body.count : nil)
-        let sent = hasBody && method != .head ? ResponseBody(byteBuffer: ByteBuffer(bytes: body)) : ResponseBody()
-        try await writer.write(response: head, body: sent)
-    }
-
-    static func head(status: Int, headers: [(name: String, value: String)], contentLength: Int?) -> HTTPResponse {
-        var fields = HTTPFields()
-        if let contentLength {
-            fields[.contentType] = "application/json"
-            fields[.contentLength] = String(contentLength)
-        }
-        for header in headers {
-            guard let name = HTTPField.Name(header.name) else { continue }
-            fields[name] = header.value
-        }
-        return HTTPResponse(status: .init(code: status), headerFields: fields)
+    private static func simulated(_ head: HTTPRequest, target: RequestTarget, body: [UInt8]) -> SimulatedRequest {
+        SimulatedRequest(
+            head.method.rawValue,
+            target,
+            authority: head.authority ?? "localhost",
+            headers: head.headerFields.map { HTTPHeader($0.name.canonicalName, $0.value) },
+            body: body
+        )
     }
 }

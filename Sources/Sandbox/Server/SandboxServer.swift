@@ -12,7 +12,7 @@ import NIOPosix
 /// …
 /// await sandbox.stop()
 /// ```
-package final class SandboxServer: Sendable {
+package struct SandboxServer: Sendable {
     /// State, request record, faults and options, without HTTP.
     package let world: SandboxWorld
     package let port: Int
@@ -21,31 +21,11 @@ package final class SandboxServer: Sendable {
     private let serving: Task<Void, Never>
     private let webhooks: WebhookSender
 
-    private init(
-        world: SandboxWorld,
-        host: String,
-        port: Int,
-        group: MultiThreadedEventLoopGroup,
-        serving: Task<Void, Never>,
-        webhooks: WebhookSender
-    ) {
-        self.world = world
-        self.host = host
-        self.port = port
-        self.group = group
-        self.serving = serving
-        self.webhooks = webhooks
-    }
-
     /// Starts listening; returns when connections are accepted.
     package static func start(_ configuration: SandboxConfiguration = SandboxConfiguration()) async throws -> SandboxServer {
         let recorder = try configuration.recordFile.map { try RecordFile(path: $0) }
-        let world = SandboxWorld(
-            token: configuration.token,
-            recordLimit: configuration.recordLimit,
-            seed: configuration.seed,
-            recorder: recorder
-        )
+        let model = SimulatedWorld(token: configuration.token, recordLimit: configuration.recordLimit, seed: configuration.seed)
+        let world = SandboxWorld(model, recorder: recorder)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
         let webhooks = WebhookSender(group: group)
         let (ports, announcement) = AsyncThrowingStream.makeStream(of: Int.self)
@@ -61,18 +41,13 @@ package final class SandboxServer: Sendable {
         do {
             for try await port in ports {
                 return SandboxServer(
-                    world: world,
-                    host: configuration.host,
-                    port: port,
-                    group: group,
-                    serving: serving,
-                    webhooks: webhooks
-                )
+                    world: world, port: port, host: configuration.host, group: group, serving: serving, webhooks: webhooks)
             }
             throw CancellationError()
         } catch {
             serving.cancel()
             await webhooks.stop()
+            // The error of the start is the one to report.
             try? await group.shutdownGracefully()
             throw error
         }
@@ -108,15 +83,14 @@ package final class SandboxServer: Sendable {
         host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
     }
 
-    /// The url that a configuration gives for an instance: `helpdesk`, `fin`, `voicebot`, `vg`, or one with a suffix such as `vg-eu`.
+    /// The url that a configuration gives for an instance: the name of a kind, or one with a suffix such as `vg-eu`.
     package func url(of instance: String) -> String {
-        "\(url)/\(RemoteKind.pathSegment(of: instance))"
+        "\(url)/\(SimulatedKind.pathSegment(of: instance))"
     }
 
     /// Lets somebody inside a system do something, as the control call `act` does; its events go to the instance's webhook.
     package func act(_ description: SandboxJSON, on instance: String) throws(ControlRefusal) {
-        let (events, target, kind) = try world.act(description, on: instance)
-        if let target { webhooks.enqueue(events, to: target, kind: kind) }
+        webhooks.enqueue(try world.act(description, on: instance).calls)
     }
 
     /// Closes every connection, those that hang included, and returns when nothing runs any more.
@@ -125,6 +99,7 @@ package final class SandboxServer: Sendable {
         await serving.value
         await webhooks.stop()
         await world.recorder?.flush()
+        // Nothing runs on the loops any more.
         try? await group.shutdownGracefully()
     }
 }

@@ -1,19 +1,15 @@
 import AsyncHTTPClient
-import Crypto
 import NIOCore
 import NIOPosix
 
-/// Sends the events of all instances, one after the other in the order in which they happened.
-///
-/// A webhook is sent once: vg does not retry (docs/remotes/vg.md), and what the others do is not documented.
+/// Sends the webhook calls of all instances, one after the other in the order in which their events happened, and each of them once.
 final class WebhookSender: Sendable {
     private struct Delivery: Sendable {
-        let event: WebhookEvent
-        let target: WebhookTarget
-        let kind: RemoteKind
+        let call: WebhookCall
+        let dueAt: ContinuousClock.Instant
     }
 
-    /// Events that wait beyond this number are dropped.
+    /// Calls that wait beyond this number are dropped.
     private static let maximumWaiting = 10_000
 
     private let client: HTTPClient
@@ -29,66 +25,34 @@ final class WebhookSender: Sendable {
         self.queue = queue
         self.sending = Task {
             for await delivery in deliveries {
+                // Ends early only when the task is cancelled.
+                if delivery.dueAt > .now { try? await Task.sleep(until: delivery.dueAt, clock: .continuous) }
                 guard !Task.isCancelled else { return }
-                _ = try? await Self.send(delivery, with: client)
+                // A system does not learn whether its webhook call arrived.
+                _ = try? await Self.send(delivery.call, with: client)
             }
         }
     }
 
-    func enqueue(_ events: [WebhookEvent], to target: WebhookTarget, kind: RemoteKind) {
-        for event in events { queue.yield(Delivery(event: event, target: target, kind: kind)) }
+    func enqueue(_ calls: [WebhookCall]) {
+        for call in calls {
+            queue.yield(Delivery(call: call, dueAt: .now.advanced(by: .milliseconds(call.delayMilliseconds))))
+        }
     }
 
     func stop() async {
         queue.finish()
         sending.cancel()
         await sending.value
+        // The client is not used any more, so there is nothing that a failure could lose.
         try? await client.shutdown()
     }
 
-    private static func send(_ delivery: Delivery, with client: HTTPClient) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: delivery.target.url)
+    private static func send(_ call: WebhookCall, with client: HTTPClient) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: call.url)
         request.method = .POST
-        let (body, headers) = signed(delivery.event, secret: delivery.target.secret, kind: delivery.kind)
-        request.headers.add(name: "Content-Type", value: "application/json")
-        for header in headers { request.headers.add(name: header.name, value: header.value) }
-        request.body = .bytes(ByteBuffer(bytes: body))
+        for header in call.headers { request.headers.add(name: header.name, value: header.value) }
+        request.body = .bytes(ByteBuffer(bytes: call.body))
         return try await client.execute(request, timeout: .seconds(5))
-    }
-
-    /// The bytes of an event and the headers that prove where it comes from.
-    ///
-    /// - fin: `X-Fin-Agent-API-Webhook-Signature: sha256=` and the hexadecimal HMAC-SHA256 of the raw body (docs/remotes/fin.md, "Webhook").
-    /// - vg: no header; the workspace secret is a member of the payload (docs/remotes/vg.md).
-    /// - voicebot: not documented; `X-Signature` with the hexadecimal HMAC-SHA256 is this sandbox's choice.
-    /// - helpdesk: `X-Webhook-Key` with the secret itself, as a helpdesk sends it to Fin (docs/remotes/helpdesk.md, "Webhook").
-    static func signed(
-        _ event: WebhookEvent,
-        secret: String,
-        kind: RemoteKind
-    ) -> (body: [UInt8], headers: [(name: String, value: String)]) {
-        switch kind {
-        case .fin:
-            let body = event.body.encoded
-            return (body, [("X-Fin-Agent-API-Webhook-Signature", "sha256=" + hexadecimalHMAC(body, secret: secret))])
-        case .voicebot:
-            let body = event.body.encoded
-            return (body, [("X-Signature", hexadecimalHMAC(body, secret: secret))])
-        case .vg:
-            var body = event.body
-            if case .object(var payload)? = body["payload"] {
-                payload["workspaceSecret"] = .string(secret)
-                body.replace(["payload"], with: .object(payload))
-            }
-            return (body.encoded, [])
-        case .helpdesk:
-            return (event.body.encoded, [("X-Webhook-Key", secret)])
-        }
-    }
-
-    private static func hexadecimalHMAC(_ body: [UInt8], secret: String) -> String {
-        let code = HMAC<SHA256>.authenticationCode(for: body, using: SymmetricKey(data: Array(secret.utf8)))
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: code.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

@@ -94,7 +94,7 @@ extension Scenario {
 }
 
 extension RequestRecord {
-    var bodyText: String { body.map { String(buffer: $0) } ?? "" }
+    var bodyText: String { body.map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
     /// The names of the fields that a call carries; for vg those inside of `conversation`.
     var fieldNames: Set<String> {

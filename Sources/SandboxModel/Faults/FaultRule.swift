@@ -1,0 +1,101 @@
+/// One way in which an instance misbehaves, for the requests that the rule's conditions name.
+package struct FaultRule: Sendable, Equatable {
+    /// What goes wrong. "Applied" says whether the system does what the request asks for, as it would without the fault.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// Applied; the response comes late.
+        case latency
+        /// Not applied; a response with the rule's status, headers and body.
+        case status
+        /// Not applied; the connection is closed without a response.
+        case dropBefore = "drop_before"
+        /// Applied; the connection is closed without a response.
+        case dropAfter = "drop_after"
+        /// Not applied; no response until the time is over, then the connection is closed.
+        case hangBefore = "hang_before"
+        /// Applied; no response until the time is over, then the connection is closed.
+        case hangAfter = "hang_after"
+        /// Applied; 200 with a body that is not JSON.
+        case garbage
+        /// Applied; the announced length is more than what is sent before the connection is closed.
+        case truncated
+        /// Applied; 200 with JSON of another shape than the document's.
+        case wrongType = "wrong_type"
+        /// 200 with the failure that the document puts inside a 200 (``SimulatedKind/errorInside``). Applied only where the document has
+        /// a failure for a part of a call.
+        case errorInside = "error_in_200"
+        /// Applied; the body comes in pieces over the rule's latency.
+        case slowBody = "slow_body"
+        /// Applied; 200 with a JSON body of `bytes` bytes.
+        case hugeBody = "huge_body"
+        /// Applied, but the system holds and shows `value` instead of the status value that was asked for.
+        case drift
+        /// Not applied; 307 to `location`.
+        case redirect
+
+        /// Whether the system sees the request at all.
+        func reachesSystem(of kind: SimulatedKind) -> Bool {
+            switch self {
+            case .status, .dropBefore, .hangBefore, .redirect: false
+            case .errorInside: kind.errorInside == nil
+            default: true
+            }
+        }
+
+        /// Whether the client gets to see a status line.
+        var sendsStatus: Bool {
+            switch self {
+            case .dropBefore, .dropAfter, .hangBefore, .hangAfter: false
+            default: true
+            }
+        }
+
+        var hangs: Bool { self == .hangBefore || self == .hangAfter }
+    }
+
+    package var kind: Kind
+    /// How many requests the rule hits before it is used up; nil means until it is cleared.
+    package var times: Int?
+    /// How many matching requests pass before the first one is hit.
+    package var skip = 0
+    package var probability = 1.0
+    package var pathContains: String?
+    package var method: String?
+    /// A conversation id, or `agent/conversation` where there are agents.
+    package var conversation: String?
+    /// A delay before the response, for every kind; for `slow_body` how long the body takes, for hangs when the connection is closed.
+    package var latencyMilliseconds: Int?
+    /// `status`: 200…599.
+    package var status = 500
+    package var headers: [String: String] = [:]
+    /// `status`: JSON, or a string that is sent as it is; nil gives the system's own error shape.
+    package var body: SandboxJSON?
+    /// `status`: adds `Retry-After` in seconds.
+    package var retryAfterSeconds: Int?
+    /// `status`: adds `Retry-After` as the HTTP-date that many seconds from now.
+    package var retryAfterDateSeconds: Int?
+    /// `status`: adds `X-RateLimit-Remaining: 0` and `X-RateLimit-Reset` in Unix seconds, that many seconds from now.
+    package var rateLimitResetSeconds: Int?
+    /// `huge_body`.
+    package var bytes = 64 * 1024 * 1024
+    /// `drift`.
+    package var value: String?
+    /// `drift`: whether the system holds the other value, too, or only shows it.
+    package var isStored = true
+    /// `redirect`.
+    package var location = "http://127.0.0.1:9/"
+    /// Drops: the connection is reset (RST) instead of closed (FIN).
+    package var resets = false
+
+    package init(_ kind: Kind, times: Int? = nil, latencyMilliseconds: Int? = nil) {
+        self.kind = kind
+        self.times = times
+        self.latencyMilliseconds = latencyMilliseconds
+    }
+
+    /// Nothing waits longer than this, whatever a rule says.
+    static let maximumWaitMilliseconds = 120_000
+
+    var waitMilliseconds: Int {
+        min(latencyMilliseconds ?? (kind.hangs ? Self.maximumWaitMilliseconds : 0), Self.maximumWaitMilliseconds)
+    }
+}

@@ -1,0 +1,72 @@
+/// A request as it reaches the simulated systems.
+package struct SimulatedRequest: Sendable {
+    package let method: String
+    package let target: RequestTarget
+    /// `host:port` as the client named it, for the links that responses hold.
+    package let authority: String
+    package let headers: [HTTPHeader]
+    package let body: [UInt8]
+
+    package init(
+        _ method: String,
+        _ target: RequestTarget,
+        authority: String = "localhost",
+        headers: [HTTPHeader] = [],
+        body: [UInt8] = []
+    ) {
+        self.method = method
+        self.target = target
+        self.authority = authority
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// The target of a request, `/vg/agents/a1?limit=5`, taken apart.
+package struct RequestTarget: Sendable, ExpressibleByStringLiteral {
+    /// Without the query.
+    package let path: String
+    package let queryText: String?
+    /// The decoded segments of the path. An empty one stays: `/vg//agents` and `/vg/agents/` are not documented paths.
+    package let segments: [String]
+
+    package init(_ text: String) {
+        let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        path = String(parts.first ?? "/")
+        queryText = parts.count > 1 ? String(parts[1]) : nil
+        segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(Self.percentDecoded)
+    }
+
+    package init(stringLiteral text: String) {
+        self.init(text)
+    }
+
+    /// Names and values of the query, decoded; the last one of a name counts.
+    package var query: [String: String] {
+        var result: [String: String] = [:]
+        for pair in (queryText ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = parts.first else { continue }
+            result[Self.percentDecoded(name)] = parts.count > 1 ? Self.percentDecoded(parts[1]) : ""
+        }
+        return result
+    }
+
+    /// `%41` to `A`; what is not a valid escape, or not UTF-8 afterwards, stays as it is.
+    private static func percentDecoded(_ text: Substring) -> String {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        var decoded: [UInt8] = []
+        var bytes = text.utf8.makeIterator()
+        while let byte = bytes.next() {
+            guard byte == UInt8(ascii: "%") else {
+                decoded.append(byte)
+                continue
+            }
+            guard let first = bytes.next(), let second = bytes.next(),
+                let value = UInt8(String(decoding: [first, second], as: UTF8.self), radix: 16)
+            else { return String(text) }
+            decoded.append(value)
+        }
+        return String(validating: decoded, as: UTF8.self) ?? String(text)
+    }
+}

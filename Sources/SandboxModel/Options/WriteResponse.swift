@@ -1,0 +1,18 @@
+/// What a system responds to a call that it has applied. What comes back is not fixed in any of the four documents.
+package enum WriteResponse: String, Sendable, CaseIterable, OptionValue {
+    /// The conversation, as the documents' examples show it.
+    case document
+    /// The conversation without the date of its last change.
+    case undated
+    /// 204, which has no body (RFC 9110 section 15.3.5).
+    case empty
+
+    func apply(to response: inout RemoteResponse, kind: SimulatedKind) {
+        guard response.outcome == .applied else { return }
+        switch self {
+        case .document: break
+        case .undated: for path in kind.changeDatePaths { response.body.remove(path) }
+        case .empty: response.status = 204
+        }
+    }
+}

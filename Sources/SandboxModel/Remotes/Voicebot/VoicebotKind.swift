@@ -1,0 +1,36 @@
+extension SimulatedKind {
+    /// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes.md, "voicebot").
+    static let voicebot = SimulatedKind(
+        name: "voicebot",
+        pathPrefixes: ["voicebot"],
+        makeSystem: { VoicebotSystem() },
+        controlShape: VoicebotDocument.act,
+        options: { [$0.envelope, $0.users] },
+        errorForm: { refusal, _, _ in ErrorForm(body: laravelError(refusal)) },
+        // The document has no failure inside of a 200: a message without a conversation.
+        errorInside: { _ in ["message": "the request was refused"] },
+        wrongShape: ["id": "seventeen", "status": 3, "user": []],
+        statusPaths: [["data", "status"], ["status"]],
+        // Not documented; this is the sandbox's choice.
+        webhookProof: .signature(header: "X-Signature", prefix: "")
+    )
+
+    /// Error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (docs/remotes.md, "voicebot").
+    private static func laravelError(_ refusal: RemoteRefusal) -> SandboxJSON {
+        guard refusal.status == 422 else { return ["message": .string(refusal.message)] }
+        var errors: [String: SandboxJSON] = [:]
+        for violation in refusal.violations {
+            let field = violation.field.isEmpty ? "body" : violation.field
+            errors[field] = .array((errors[field]?.array ?? []) + [.string(violation.message)])
+        }
+        return ["message": .string(refusal.message), "errors": .object(errors)]
+    }
+}
+
+extension DeclaredOptions {
+    /// voicebot: the response to a PATCH is `{"data": conversation}` instead of the bare conversation.
+    package var envelope: InstanceOption<Bool> { InstanceOption("envelope", false) }
+
+    /// voicebot: user id → name. When not empty, another `user_id` is refused.
+    package var users: InstanceOption<[String: String]> { InstanceOption("users", [:]) }
+}

@@ -1,0 +1,5 @@
+/// Something a remote system tells its webhook: the documented body, before the proof of its origin is added.
+struct WebhookEvent: Sendable, Equatable {
+    let body: SandboxJSON
+    var delayMilliseconds = 0
+}

@@ -11,7 +11,7 @@ import Testing
     private static let connectTimeout = Duration.milliseconds(800)
     /// How much later than due a call may end on a machine that is busy with other things. Less than the connect timeout: waiting for two
     /// attempts in a row would show.
-    private static let delay = Duration.milliseconds(600)
+    private static let delay = Duration.milliseconds(750)
 
     private func transport(connections: Int) -> NetworkTransport {
         var limits = Transport.limits(connect: Self.connectTimeout.milliseconds)

@@ -101,8 +101,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             let certificate = security?.peerCertificate.map(PresentedCertificate.init)
             return handshakeFailed(TransportFailure(inHandshake: error, with: host, certificate: certificate), context)
         }
-        // Servers that close without the alert of TLS: where the body ends with the connection, it may have ended here, and a body that is cut
-        // off is noticed by whoever reads it.
+        // Some servers close without the closure alert of TLS. Where the body ends with the connection, it may have ended here; if it is cut
+        // off, it is not valid JSON.
         if case NIOSSLError.uncleanShutdown = error, machine.readsUntilClose { return context.close(promise: nil) }
         if failure == nil { failure = TransportFailure(onConnection: error, with: host, isProven: isProven) }
         context.close(promise: nil)
@@ -118,7 +118,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// That the connection is closed may be heard before the reason for which swift-nio-ssl closes it, in the same turn of the loop.
+    /// swift-nio-ssl may report that the connection is closed before it reports why, in the same turn of the loop.
     private func handshakeFailed(_ failure: TransportFailure, _ context: ChannelHandlerContext) {
         if failure.kind == .tls { return owner.connectFailed(id, failure) }
         context.eventLoop.assumeIsolated().execute { [owner, id] in owner.connectFailed(id, failure) }

@@ -21,7 +21,7 @@ struct ConnectionMachine {
     enum Action: Equatable {
         case none
         case finish(End, keepsConnection: Bool)
-        /// Something came that nobody had asked for.
+        /// Bytes came that belong to no response.
         case close
     }
 

@@ -17,11 +17,11 @@ import SyncCore
 /// | no connection has been open for the connect timeout since it arrived | fails: no connection in time |
 /// | it is cancelled, or its total timeout has passed | is gone (``callGone(_:)``) |
 ///
-/// So where nothing can connect, every call fails after its own connect timeout, however many there are: neither an attempt that
-/// began earlier nor the wait for room changes that. While a connection is open, a call that has no room for an attempt waits for it.
+/// So where nothing can connect, every call fails after its own connect timeout, however many there are. While a connection is open,
+/// a call that has no room for an attempt waits for it.
 ///
 /// Invariants: at most ``Limits/connections`` are open or on their way; a call that waits has a connection on its way, or there is
-/// no room for one; nobody waits while a connection is idle that would do. Time comes in as a parameter.
+/// no room for one; no call waits while a connection is idle that it may use. Time comes in as a parameter.
 struct ConnectionPool {
     struct ConnectionID: Hashable, Sendable {
         let pool: Int
@@ -84,9 +84,7 @@ struct ConnectionPool {
     }
 
     /// When ``timePassed(now:)`` has something to do.
-    var deadline: NIODeadline? {
-        renewals.isEmpty ? waiting.first.map(endOfWait) : idle.lazy.map(\.until).min()
-    }
+    var deadline: NIODeadline? { renewals.isEmpty ? waiting.first.map(endOfWait) : idle.lazy.map(\.until).min() }
 
     /// When the call has waited for too long, unless a connection is opened before.
     private func endOfWait(_ call: Waiting) -> NIODeadline {
@@ -185,7 +183,7 @@ struct ConnectionPool {
         var actions: [Action] = []
         for index in waiting.indices where waiting[index].connection == nil {
             if renewals.count + connecting.count >= limits.connections {
-                // An idle connection stays only where nobody needs another one.
+                // An idle connection gives way to a call that needs a fresh one.
                 guard !idle.isEmpty else { break }
                 let oldest = idle.removeFirst().connection
                 removeOpen(oldest, now: now)

@@ -34,7 +34,7 @@ extension Connections {
         ClientBootstrap(group: loop)
             .resolver(FoundAddresses(addresses: addresses, loop: loop))
             .connectTimeout(attempt.deadline - .now())
-            // Nothing is read before somebody is there to read it.
+            // Nothing is read before the handler that reads it is in the pipeline.
             .channelOption(.autoRead, value: false)
             .connect(host: origin.host, port: origin.port)
             .assumeIsolated().whenComplete { [self] result in
@@ -46,7 +46,7 @@ extension Connections {
     }
 
     private func arrived(_ connection: ConnectionID, _ channel: any Channel, _ origin: Origin, _ context: NIOSSLContext?) {
-        // Nobody waits for it any more.
+        // It has ended, by its timeout or a shutdown.
         guard attempts[connection] != nil else { return channel.close(promise: nil) }
         do {
             let security = try context.map { try NIOSSLClientHandler(context: $0, serverHostname: origin.serverName) }

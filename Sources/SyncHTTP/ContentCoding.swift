@@ -16,7 +16,7 @@ enum ContentCoding {
             reply.bodyFailure = reply.bodyFailure ?? undecodable("it has more than one coding")
             return reply
         }
-        // Some name a character set here: what is not known is left to whoever reads the body.
+        // Some servers give a character set here: the body is left as it is, and its reader finds out.
         guard let coding = codings.first, let format = Inflate.Format(coding) else { return reply }
         var inflate = Inflate(reply.body, atMost: limit)
         do throws(Inflate.Failure) {

@@ -44,9 +44,9 @@ package struct HTTPLimits: Equatable, Sendable {
 }
 
 /// The edge to the network: one call, one response or a reason why there is none. Never follows a redirect, and never repeats a call
-/// that the other side may have begun to answer.
+/// to which the other side may have begun to respond.
 package protocol HTTPTransport: Sendable {
-    /// - Returns: a response whose header is complete. Whatever happened to the body is said by ``HTTPReply/bodyFailure``.
+    /// - Returns: a response whose header is complete. Why its body is not complete, if it is not, is in ``HTTPReply/bodyFailure``.
     func send(_ call: HTTPCall) async throws(TransportFailure) -> HTTPReply
     /// Closes idle connections; calls in flight are cancelled.
     func shutdown() async

@@ -9,7 +9,7 @@ import NIOPosix
 /// the names of other transports wait for it. Attempts that need a name while it is being looked up share the result: at most one lookup of
 /// a name is under way, however often an attempt gives up on it.
 final class NameLookup {
-    /// Blocks. No address means that the name is not known, or that nobody could be asked.
+    /// Blocks. No address means that the name is not known, or that no name server responded.
     typealias Resolve = @Sendable (Origin) -> [SocketAddress]
 
     private let loop: any EventLoop

@@ -9,8 +9,8 @@ import SyncCore
 /// response, the call is repeated at once on a fresh one. Every call carries an idempotency key or a timestamp by which the other
 /// side recognises it.
 ///
-/// All of it happens on one event loop. Whoever lives there uses ``start(_:_:)`` and ``cancel(_:)``, which cost no task and no change of
-/// threads; ``send(_:)`` is the same for everybody else.
+/// All of it happens on one event loop. Code that runs there uses ``start(_:_:)`` and ``cancel(_:)``, which cost no task and no change of
+/// threads; ``send(_:)`` does the same for callers elsewhere.
 package final class NetworkTransport: HTTPTransport {
     /// A call that was started.
     package struct CallHandle: Hashable, Sendable {

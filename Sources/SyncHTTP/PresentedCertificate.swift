@@ -26,7 +26,7 @@ struct PresentedCertificate: Equatable {
     }
 
     init(_ certificate: NIOSSLCertificate) {
-        // One that cannot be written as DER has just been read as such.
+        // Nothing is lost: swift-nio-ssl has read it from DER, and without its parties it counts as issued by an unknown authority.
         let parties = (try? certificate.toDERBytes()).flatMap(CertificateParties.init)
         notBefore = CertificateDate(seconds: Int64(certificate.notValidBefore))
         notAfter = CertificateDate(seconds: Int64(certificate.notValidAfter))

@@ -8,7 +8,7 @@ struct ResponseHead: Equatable, Sendable {
         case length(Int)
         case chunked
         case untilClose
-        /// The header contradicts itself, or names a coding that nobody asked for.
+        /// The header contradicts itself, or names a coding that was not asked for.
         case unknown(reason: String)
     }
 
@@ -21,7 +21,7 @@ struct ResponseHead: Equatable, Sendable {
     /// The beginning of every status line. Whatever begins differently is not HTTP/1.
     static let prefix = Array("HTTP/1.".utf8)
 
-    /// `HTTP/1.1 200 OK`; the reason is not looked at and may be missing.
+    /// `HTTP/1.1 200 OK`; the reason is ignored and may be missing.
     init?(statusLine line: ArraySlice<UInt8>) {
         let bytes = Array(line)
         let digits = bytes.dropFirst(9).prefix(3).map { Int($0) - Int(UInt8(ascii: "0")) }
@@ -57,7 +57,7 @@ struct ResponseHead: Equatable, Sendable {
     var keepsConnection: Bool {
         let options = elements(of: "connection")
         if options.contains("close") { return false }
-        // Both ways to say the length: somebody on the way may have understood it differently.
+        // Both ways to give the length: an intermediary may have understood it differently (RFC 9112, section 6.3).
         if fields["transfer-encoding"] != nil, fields["content-length"] != nil { return false }
         return !isVersion10 || options.contains("keep-alive")
     }

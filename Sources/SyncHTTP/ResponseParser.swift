@@ -30,16 +30,14 @@ struct ResponseParser {
 
     /// In bytes: status line and header together, with those of all interim responses before.
     static let headLimit = 65_536
-    /// In bytes: a line that gives the size of a chunk. What stands behind the size is not looked at.
+    /// In bytes: a line that gives the size of a chunk. What follows the size is ignored.
     private static let chunkLineLimit = 4096
 
     private let isHead: Bool
     /// In bytes, of the body as it is transferred.
     private let bodyLimit: Int
     private var position = Position.statusLine
-    private var pending = ByteBuffer()
-    /// How many of the pending bytes are known to hold no end of a line.
-    private var scanned = 0
+    private var pending = LineBuffer()
     /// Of head and trailer.
     private var lineBytes = 0
     private var unfinishedHead: ResponseHead?
@@ -54,10 +52,10 @@ struct ResponseParser {
     }
 
     /// Whether a byte of a response has come that is not an interim one.
-    var hasBegun: Bool { position != .statusLine || pending.readableBytes > 0 }
+    var hasBegun: Bool { position != .statusLine || pending.count > 0 }
 
     /// Whether the connection may carry another call: the response is complete, and nothing came behind it.
-    var keepsConnection: Bool { position == .ended && !isClosed && pending.readableBytes == 0 && head?.keepsConnection == true }
+    var keepsConnection: Bool { position == .ended && !isClosed && pending.count == 0 && head?.keepsConnection == true }
 
     /// Whether the end of the connection is the end of the body (RFC 9112, section 6.3).
     var readsUntilClose: Bool { position == .untilClose }
@@ -65,12 +63,7 @@ struct ResponseParser {
     private var isClosed = false
 
     mutating func take(_ bytes: ByteBuffer) -> Progress {
-        if pending.readableBytes == 0 {
-            pending = bytes
-        } else {
-            pending.discardReadBytes()
-            pending.writeImmutableBuffer(bytes)
-        }
+        pending.append(bytes)
         while true {
             if let progress = step() { return progress }
         }
@@ -92,7 +85,7 @@ struct ResponseParser {
         case .statusLine: statusLine()
         case .fields: field()
         case .length(let rest): length(rest)
-        case .untilClose: takeBody(pending.readableBytes) ?? .incomplete
+        case .untilClose: takeBody(pending.count) ?? .incomplete
         case .chunkSize: chunkSize()
         case .chunk(let rest): chunk(rest)
         case .chunkEnd: chunkEnd()
@@ -103,13 +96,13 @@ struct ResponseParser {
 
     private mutating func statusLine() -> Progress? {
         // An empty line before the status line is common enough behind the body of an interim or earlier response.
-        while let byte: UInt8 = pending.getInteger(at: pending.readerIndex), byte == 10 || byte == 13, lineBytes < 8 {
-            pending.moveReaderIndex(forwardBy: 1)
+        while let byte = pending.bytes.first, byte == 10 || byte == 13, lineBytes < 8 {
+            pending.skip(1)
             lineBytes += 1
         }
         // What is not HTTP need not have lines.
-        guard zip(pending.readableBytesView, ResponseHead.prefix).allSatisfy(==) else { return invalid("the response is not HTTP/1") }
-        guard let line = line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
+        guard zip(pending.bytes, ResponseHead.prefix).allSatisfy(==) else { return invalid("the response is not HTTP/1") }
+        guard let line = pending.line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
         guard let head = ResponseHead(statusLine: line[...]) else { return invalid("the status line of the response is not HTTP") }
         lineBytes += line.count + 1
         unfinishedHead = head
@@ -118,7 +111,7 @@ struct ResponseParser {
     }
 
     private mutating func field() -> Progress? {
-        guard let line = line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
+        guard let line = pending.line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
         lineBytes += line.count + 1
         guard line.isEmpty else {
             guard unfinishedHead?.take(line[...]) == true else { return invalid("a header line of the response is not HTTP") }
@@ -143,7 +136,7 @@ struct ResponseParser {
     }
 
     private mutating func length(_ rest: Int) -> Progress? {
-        let size = min(rest, pending.readableBytes)
+        let size = min(rest, pending.count)
         let isTooLong = rest > bodyLimit - body.count
         if let failure = takeBody(size) { return failure }
         guard !isTooLong else { return tooLarge() }
@@ -152,7 +145,7 @@ struct ResponseParser {
     }
 
     private mutating func chunkSize() -> Progress? {
-        guard let line = line(atMost: ResponseParser.chunkLineLimit) else { return lineIsMissing() }
+        guard let line = pending.line(atMost: ResponseParser.chunkLineLimit) else { return lineIsMissing() }
         let digits = line.prefix { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }
         guard (1...15).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16), size >= 0,
             digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-")
@@ -162,7 +155,7 @@ struct ResponseParser {
     }
 
     private mutating func chunk(_ rest: Int) -> Progress? {
-        let size = min(rest, pending.readableBytes)
+        let size = min(rest, pending.count)
         guard size > 0 else { return .incomplete }
         if let failure = takeBody(size) { return failure }
         position = rest == size ? .chunkEnd : .chunk(rest - size)
@@ -170,7 +163,7 @@ struct ResponseParser {
     }
 
     private mutating func chunkEnd() -> Progress? {
-        guard let line = line(atMost: 1) else { return pending.readableBytes > 1 ? invalid("a chunk has no end") : lineIsMissing() }
+        guard let line = pending.line(atMost: 1) else { return pending.count > 1 ? invalid("a chunk has no end") : lineIsMissing() }
         guard line.isEmpty else { return invalid("a chunk of the response is longer than it says") }
         position = .chunkSize
         return nil
@@ -178,7 +171,7 @@ struct ResponseParser {
 
     /// Fields behind the last chunk are read and not used.
     private mutating func trailer() -> Progress? {
-        guard let line = line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
+        guard let line = pending.line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
         lineBytes += line.count + 1
         if line.isEmpty { position = .ended }
         return nil
@@ -186,26 +179,9 @@ struct ResponseParser {
 
     private mutating func takeBody(_ size: Int) -> Progress? {
         let taken = min(size, bodyLimit - body.count)
-        body.append(contentsOf: pending.readableBytesView.prefix(taken))
-        pending.moveReaderIndex(forwardBy: taken)
-        scanned = 0
+        body.append(contentsOf: pending.bytes.prefix(taken))
+        pending.skip(taken)
         return taken < size ? tooLarge() : nil
-    }
-
-    /// The next line without its end, if it has come and is not too long. A line may end without a carriage return (RFC 9112,
-    /// section 2.2).
-    private mutating func line(atMost limit: Int) -> [UInt8]? {
-        let view = pending.readableBytesView
-        guard let end = view[(view.startIndex + scanned)...].firstIndex(of: 10) else {
-            scanned = view.count
-            return nil
-        }
-        let length = end - view.startIndex
-        guard length <= limit, var line = pending.readBytes(length: length) else { return nil }
-        pending.moveReaderIndex(forwardBy: 1)
-        scanned = 0
-        if line.last == 13 { line.removeLast() }
-        return line
     }
 
     /// Why there is no line: it is still on its way, or it is too long.
@@ -215,7 +191,7 @@ struct ResponseParser {
             case .chunkSize, .chunkEnd: ResponseParser.chunkLineLimit
             default: ResponseParser.headLimit - lineBytes
             }
-        return pending.readableBytes > limit ? invalid("the header of the response is larger than allowed") : .incomplete
+        return pending.count > limit ? invalid("the header of the response is larger than allowed") : .incomplete
     }
 
     private func invalid(_ detail: String) -> Progress { .failed(TransportFailure(.invalidResponse, detail: detail)) }

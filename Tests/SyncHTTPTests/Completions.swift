@@ -56,7 +56,7 @@ struct LoopCaller: Sendable {
         try await transport.loop.submit(body).get()
     }
 
-    /// Waits until that many calls have ended that nobody has waited for yet.
+    /// Waits until that many more calls have ended.
     func waitForEnds(_ count: Int = 1) async {
         var rest = count
         for await _ in ends {

@@ -11,7 +11,7 @@ import Testing
     private static let connectTimeout = Duration.milliseconds(800)
     /// How much later than due a call may end on a machine that is busy with other things. Less than the connect timeout: waiting for two
     /// attempts in a row would show.
-    private static let delay = Duration.milliseconds(600)
+    private static let delay = Duration.milliseconds(750)
 
     private func transport(connections: Int) -> NetworkTransport {
         var limits = Transport.limits(connect: Self.connectTimeout.milliseconds)
@@ -41,7 +41,7 @@ import Testing
 
     private func expectOwnTimeout(_ ends: [(failure: TransportFailure?, took: Duration)]) {
         for (index, end) in ends.enumerated() {
-            #expect(end.failure?.kind == .connectTimeout, "call \(index): \(end.failure?.detail ?? "answered")")
+            #expect(end.failure?.kind == .connectTimeout, "call \(index): \(end.failure?.detail ?? "a response")")
             #expect(end.took >= Self.connectTimeout - .milliseconds(5), "call \(index) after \(end.took)")
             #expect(end.took < Self.connectTimeout + Self.delay, "call \(index) after \(end.took)")
         }
@@ -82,5 +82,20 @@ import Testing
             await Transport.expect(.connectTimeout, mayHaveBeenApplied: false, saying: "total timeout", from: url, limits: limits)
             #expect(ContinuousClock.now - startedAt < .seconds(8))
         }
+    }
+
+    @Test func `no connection in time is a matter of the connect timeout, however long the first byte may take`() async throws {
+        try await LoopbackServer.withFullQueue { url in
+            let startedAt = ContinuousClock.now
+            let limits = Transport.limits(connect: 300, firstByte: 30_000, read: 30_000)
+            await Transport.expect(.connectTimeout, mayHaveBeenApplied: false, from: url, limits: limits)
+            #expect(ContinuousClock.now - startedAt < .seconds(15))
+        }
+    }
+
+    @Test func `a TLS handshake that gets no response runs into the connect timeout: not applied`() async throws {
+        let server = try LoopbackServer(readsRequest: false) { $0.waitForClose() }
+        let url = "https://127.0.0.1:\(server.port)/"
+        await Transport.expect(.connectTimeout, mayHaveBeenApplied: false, from: url, limits: Transport.limits(connect: 400))
     }
 }

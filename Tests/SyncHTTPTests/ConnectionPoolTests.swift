@@ -126,8 +126,8 @@ import Testing
                 }
             }
             #expect(connecting.count + free.count + busy.count <= limit)
-            #expect(waiting.isEmpty || connecting.count + free.count + busy.count > 0, "nobody waits for nothing")
-            #expect(waiting.allSatisfy(fresh.contains) || free.isEmpty, "nobody waits beside a free connection")
+            #expect(waiting.isEmpty || connecting.count + free.count + busy.count > 0, "a call that waits has something to wait for")
+            #expect(waiting.allSatisfy(fresh.contains) || free.isEmpty, "no call waits beside a free connection")
         }
     }
 

@@ -31,7 +31,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
         #expect(pool.deadline == at(5010))
         #expect(pool.timePassed(now: at(5009)) == [])
         #expect(pool.timePassed(now: at(5010)) == [.fail(2, late)])
-        // The attempt goes on, for whoever comes next.
+        // The attempt goes on, for the next call.
         #expect(pool.callArrived(3, now: at(6000)) == [])
         #expect(pool.connected(connection(2), age: .minutes(3), now: at(7000)) == [.run(3, on: connection(2), isReused: false)])
     }

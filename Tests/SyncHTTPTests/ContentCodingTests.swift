@@ -61,14 +61,14 @@ import Testing
         #expect(decoded([], "gzip").bodyFailure == nil, "no body has no coding")
     }
 
-    @Test func `a bomb is defused at the limit`() {
+    @Test func `decoding stops at the limit`() {
         // A million zeros: 1,003 bytes, as long matches at the distance of one.
-        var bomb = Self.bytes("H4sIAAAAAAACA+3BAQEAAACCIP+vbkhA") + [1] + [UInt8](repeating: 0, count: 950)
-        #expect(decoded(bomb, "gzip", limit: 1000).bodyFailure?.kind == .responseTooLarge)
-        #expect(decoded(bomb, "gzip", limit: 1000).body == [UInt8](repeating: 0, count: 1000))
-        bomb = Self.bytes(Self.fixed)
-        #expect(decoded(bomb, "gzip", limit: Self.text.utf8.count).bodyFailure == nil)
-        #expect(decoded(bomb, "gzip", limit: Self.text.utf8.count - 1).bodyFailure?.kind == .responseTooLarge)
+        var body = Self.bytes("H4sIAAAAAAACA+3BAQEAAACCIP+vbkhA") + [1] + [UInt8](repeating: 0, count: 950)
+        #expect(decoded(body, "gzip", limit: 1000).bodyFailure?.kind == .responseTooLarge)
+        #expect(decoded(body, "gzip", limit: 1000).body == [UInt8](repeating: 0, count: 1000))
+        body = Self.bytes(Self.fixed)
+        #expect(decoded(body, "gzip", limit: Self.text.utf8.count).bodyFailure == nil)
+        #expect(decoded(body, "gzip", limit: Self.text.utf8.count - 1).bodyFailure?.kind == .responseTooLarge)
     }
 
     @Test func `two codings, and a body that breaks off anywhere, leave the status and the reason`() {

@@ -7,9 +7,8 @@ import Testing
 @testable import SyncHTTP
 
 /// Calls that are started from the transport's event loop.
-@Suite(.serialized) struct LoopCallTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct LoopCallTests {
     private typealias Transport = NetworkTransportTests
-    private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
     private func caller(connections: Int = 8, on loop: any EventLoop = NetworkTransport.loops.next()) -> LoopCaller {
         var limits = Transport.limits()
@@ -66,12 +65,12 @@ import Testing
     }
 
     @Test func `a shutdown ends every call once, and no call is made after it`() async throws {
-        let (hasRequest, server) = try holding()
+        let server = try LoopbackServer { $0.waitForClose() }
         let caller = caller(connections: 1)
         try await caller.onLoop {
             for number in 0..<3 { caller.start(number, Transport.call(server.url)) }
         }
-        await hasRequest.wait()
+        await server.hasRequest.wait()
         try await caller.onLoop {
             caller.transport.shutDown()
             caller.start(3, Transport.call(server.url))
@@ -85,16 +84,6 @@ import Testing
             #expect(failure.kind == .cancelled)
         }
         #expect(server.requests.count == 1)
-    }
-
-    /// A server that reads requests, says when it has the first one, and does not respond.
-    private func holding() throws -> (Signal, LoopbackServer) {
-        let hasRequest = Signal()
-        let server = try LoopbackServer { connection in
-            hasRequest.send()
-            connection.waitForClose()
-        }
-        return (hasRequest, server)
     }
 
     @Test func `a name that is not found in time holds up no other transport of the loop`() async throws {

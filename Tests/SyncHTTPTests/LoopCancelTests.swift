@@ -1,6 +1,5 @@
 import Dispatch
 import NIOCore
-import NIOPosix
 import SeededRandom
 import SyncCore
 import Testing
@@ -8,7 +7,7 @@ import Testing
 @testable import SyncHTTP
 
 /// A call that was started from the event loop is cancelled there: it ends once, whatever it was doing.
-@Suite(.serialized) struct LoopCancelTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct LoopCancelTests {
     private typealias Transport = NetworkTransportTests
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 

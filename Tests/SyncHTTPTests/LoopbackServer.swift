@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A TCP server on a free loopback port that answers every connection with a script of its own: for what no HTTP server would do.
+/// A TCP server on a free loopback port that runs a script for every connection: for what no HTTP server would do.
 final class LoopbackServer: Sendable {
     /// What the script of a connection can do. Blocking: every connection has a thread.
     struct Connection: Sendable {
@@ -61,7 +61,7 @@ final class LoopbackServer: Sendable {
             while poll(&entry, 1, 10_000) < 0, errno == EINTR {}
         }
 
-        /// Writes a byte now and then until the client goes away: silence never lasts, the answer never ends.
+        /// Writes a byte now and then until the client goes away: no silence is long, and the response never ends.
         func trickle() {
             while true {
                 usleep(50_000)
@@ -83,13 +83,15 @@ final class LoopbackServer: Sendable {
     private let listener: Int32
     private let received = Mutex<[String]>([])
     private let accepted = Mutex(0)
+    /// The first request has come.
+    let hasRequest = Signal()
 
     /// The requests that came, as they came.
     var requests: [String] { received.withLock { $0 } }
     /// How many connections were taken.
     var connectionCount: Int { accepted.withLock { $0 } }
 
-    /// Answers every call on a connection until the client closes it.
+    /// Responds to every call on a connection until the client closes it.
     static func answering(_ response: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") throws -> LoopbackServer {
         try LoopbackServer { connection in
             repeat { connection.write(response) } while !connection.readRequest().isEmpty
@@ -110,6 +112,7 @@ final class LoopbackServer: Sendable {
                     if readsRequest {
                         let request = connection.readRequest()
                         self?.received.withLock { $0.append(request) }
+                        self?.hasRequest.send()
                     }
                     script(connection)
                     close(descriptor)
@@ -125,14 +128,14 @@ final class LoopbackServer: Sendable {
 
     var url: String { "http://127.0.0.1:\(port)/path" }
 
-    /// A port on loopback that nobody listens on: it was free a moment ago.
+    /// A port on loopback on which no program listens: it was free just now.
     static func closedPort() throws -> Int {
         let (descriptor, port) = try listen()
         close(descriptor)
         return port
     }
 
-    /// Calls `body` with the URL of a port whose queue of connections is full: the kernel drops what comes then, without an answer.
+    /// Calls `body` with the URL of a port whose queue of connections is full: the kernel drops further attempts to connect without a response.
     static func withFullQueue(_ body: (String) async throws -> Void) async throws {
         let (listener, port) = try listen(backlog: 0)
         var address = sockaddr_in()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncHTTP
 
-/// ``NetworkTransport`` against a real socket: answers as they are, and a kind of failure for each way not to get one.
+/// ``NetworkTransport`` against a real socket: responses as they are, and one failure for a call without one.
 @Suite(.serialized) struct NetworkTransportTests {
     static let token = "transport-token"
 
@@ -28,7 +28,7 @@ import Testing
             maximumResponseSize: size)
     }
 
-    /// The answer, or the failure as an error.
+    /// The response, or the failure.
     static func send(
         _ url: String, limits: HTTPLimits = limits(), method: String = "PATCH", body: String = "{\"a\":1}"
     ) async -> Result<HTTPReply, TransportFailure> {
@@ -77,7 +77,7 @@ import Testing
     ) async {
         switch await send(url, limits: limits) {
         case .success(let reply):
-            Issue.record("answered \(reply.status)", sourceLocation: sourceLocation)
+            Issue.record("responded \(reply.status)", sourceLocation: sourceLocation)
         case .failure(let failure):
             #expect(failure.kind == kind, "\(failure.kind): \(failure.detail)", sourceLocation: sourceLocation)
             #expect(failure.mayHaveBeenApplied == mayHaveBeenApplied, sourceLocation: sourceLocation)
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func `an answer arrives with status, lower-case headers and body, and the call as it was made`() async throws {
+    @Test func `a response arrives with status, lower-case headers and body, and the call as it was made`() async throws {
         let server = try LoopbackServer {
             $0.write("HTTP/1.1 418 Teapot\r\nX-One: 1\r\nX-Two: a\r\nx-two: b\r\nContent-Length: 5\r\n\r\nshort")
         }
@@ -117,14 +117,14 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `an answer of exactly the largest size is taken`() async throws {
+    @Test func `a response of exactly the largest size is taken`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "x", count: 1000))
         }
         #expect(try await Self.send(server.url, limits: Self.limits(size: 1000)).get().body.count == 1000)
     }
 
-    @Test func `a call to the sandbox is answered and recorded`() async throws {
+    @Test func `a call to the sandbox gets a response and is recorded`() async throws {
         let sandbox = try await SandboxServer.start()
         let transport = NetworkTransport(Self.limits())
         var call = Self.call(sandbox.url(of: "vg") + "/agents/a1/convos/c1", body: "{\"conversation\":{\"state\":\"ended_chat\"}}")
@@ -138,7 +138,7 @@ import Testing
         await sandbox.stop()
     }
 
-    @Test func `a redirect is an answer: it is not followed and the token goes nowhere`() async throws {
+    @Test func `a redirect is a response: it is not followed, and the token is not sent elsewhere`() async throws {
         let elsewhere = try LoopbackServer { $0.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") }
         for status in [301, 302, 303, 307, 308] {
             let server = try LoopbackServer { [url = elsewhere.url] connection in

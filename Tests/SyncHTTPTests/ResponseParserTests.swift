@@ -116,7 +116,7 @@ import Testing
 
     /// Bytes changed at random: an end in any case, with no more than the limits allow, and the same in one piece as in many.
     @Test(arguments: 0..<300 as Range<UInt64>)
-    func `a damaged response ends somehow`(seed: UInt64) {
+    func `a damaged response ends within the limits, alike in one piece and in many`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var bytes = Array(Self.responses[Int.random(in: 0..<Self.responses.count, using: &random)].utf8)
         for _ in 0..<Int.random(in: 1...4, using: &random) {

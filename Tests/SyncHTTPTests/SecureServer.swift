@@ -2,13 +2,13 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// A TLS server on a free loopback port that answers everything with the same bytes.
+/// A TLS server on a free loopback port that responds to everything with the same bytes.
 final class SecureServer: Sendable {
     private let channel: any Channel
     let port: Int
 
     /// - Parameters:
-    ///   - needsClientCertificate: which nobody here has. With TLS 1.3 it is missed when the client has finished its handshake.
+    ///   - needsClientCertificate: which no client here has. With TLS 1.3 the server misses it when the client has finished its handshake.
     ///   - certificate: the one that it shows, of ``key``.
     static func start(
         _ response: String, closes: Bool = false, needsClientCertificate: Bool = false, showing certificate: String = certificate
@@ -25,7 +25,7 @@ final class SecureServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        NIOSSLServerHandler(context: context), Answering(response, closes: closes))
+                        NIOSSLServerHandler(context: context), Responding(response, closes: closes))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -41,7 +41,7 @@ final class SecureServer: Sendable {
         try await channel.close()
     }
 
-    private final class Answering: ChannelInboundHandler {
+    private final class Responding: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
 
@@ -63,7 +63,7 @@ final class SecureServer: Sendable {
         }
     }
 
-    /// For `localhost` and `127.0.0.1`, signed by itself, valid from 2020 to 2120. The key is not a secret: nobody trusts it.
+    /// For `localhost` and `127.0.0.1`, signed by itself, valid from 2020 to 2120. The key is not a secret: no system trusts it.
     static let certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBZDCCAQugAwIBAgIBATAKBggqhkjOPQQDAjATMREwDwYDVQQDDAhsb29wYmFj

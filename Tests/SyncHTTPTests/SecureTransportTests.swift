@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `a certificate that nobody vouches for is refused: not applied`() async throws {
+    @Test func `a certificate that no trusted root has signed is refused: not applied`() async throws {
         try await withServer(trusting: false) { result in
             guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
             #expect(failure.kind == .tls, "\(failure.detail)")

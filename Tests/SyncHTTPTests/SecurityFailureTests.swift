@@ -42,7 +42,7 @@ import Testing
         #expect(failure.security == .selfSigned)
     }
 
-    @Test func `the certificate of an authority that nobody here knows`() async throws {
+    @Test func `the certificate of an unknown authority`() async throws {
         let failure = try #require(try await failure(showing: SecureServer.issued))
         #expect(
             failure.detail == "the certificate of 127.0.0.1 is not trusted: issued by an unknown authority (Example Authority), "

@@ -8,7 +8,7 @@ enum FinDocument {
         "2.13", "2.14", "2.15", "2.16", "Preview",
     ]
 
-    /// docs/remotes.md, "Status words"; `replying` exists from 2.16 on.
+    /// docs/remotes/fin.md, "Status values"; `replying` exists from 2.16 on.
     static let statuses = ["thinking", "replying", "awaiting_user_reply", "escalated", "resolved", "complete"]
 
     static let maximumAttributes = 10
@@ -32,7 +32,7 @@ enum FinDocument {
         required: ["conversation_id", "message", "user"]
     )
 
-    /// What Fin does by itself: a new status (docs/remotes.md, "Status words"), or a reply to the user.
+    /// What Fin does by itself: a new status (docs/remotes/fin.md, "Status values"), or a reply to the user.
     static let act = FieldShape.record(
         [
             "conversation": .string, "user": .string, "status": .oneOf(statuses), "reason": .string, "reply": .string,

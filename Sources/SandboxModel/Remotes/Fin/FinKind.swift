@@ -1,5 +1,5 @@
 extension SimulatedKind {
-    /// Intercom's Fin Agent API ("Reply to Fin"; docs/remotes.md, "fin").
+    /// Intercom's Fin Agent API ("Reply to Fin"; docs/remotes/fin.md).
     ///
     /// `intercom` stands for the host that the API is part of, so a configured url of `…/intercom` makes the documented
     /// `…/intercom/fin/reply`.
@@ -18,7 +18,7 @@ extension SimulatedKind {
         errorForm: { refusal, _, context in ErrorForm(body: errorList(refusal, sequence: context.sequence)) },
         wrongShape: ["conversation_id": 17, "status": ["thinking"], "errors": "none"],
         statusPaths: [["status"]],
-        // Intercom's general rate limit (docs/remotes.md, "fin").
+        // Intercom's general rate limit (docs/remotes/fin.md).
         rateLimitHeaders: { limit, now in
             [
                 HTTPHeader("X-RateLimit-Limit", String(Int(limit.perSecond))),
@@ -26,7 +26,7 @@ extension SimulatedKind {
                 HTTPHeader("X-RateLimit-Reset", String(now.seconds + (limit.retryAfterSeconds ?? 1))),
             ]
         },
-        // docs/remotes.md, "Webhook of fin"
+        // docs/remotes/fin.md, "Webhook"
         webhookProof: .signature(header: "X-Fin-Agent-API-Webhook-Signature", prefix: "sha256=")
     )
 

@@ -1,5 +1,5 @@
 extension SimulatedKind {
-    /// A customer's helpdesk ("Update Conversation"; docs/remotes.md, "helpdesk").
+    /// A customer's helpdesk ("Update Conversation"; docs/remotes/helpdesk.md).
     static let helpdesk = SimulatedKind(
         name: "helpdesk",
         pathPrefixes: ["helpdesk"],
@@ -15,7 +15,7 @@ extension SimulatedKind {
         wrongShape: ["data": ["id": 17, "status": ["open"], "user": "nobody"]],
         statusPaths: [["data", "status"]],
         changeDatePaths: [["data", "updated_at"]],
-        // As a helpdesk sends it to Fin (docs/remotes.md, "Webhook of helpdesk").
+        // As a helpdesk sends it to Fin (docs/remotes/helpdesk.md, "Webhook").
         webhookProof: .secret(header: "X-Webhook-Key")
     )
 }

@@ -1,18 +1,18 @@
 extension SimulatedKind {
-    /// VoiceGlow / Convocore ("Updates an existing conversation"; docs/remotes.md, "vg").
+    /// VoiceGlow / Convocore ("Updates an existing conversation"; docs/remotes/vg.md).
     static let vg = SimulatedKind(
         name: "vg",
         pathPrefixes: ["vg"],
         makeSystem: { VGSystem() },
         controlShape: VGDocument.act,
         options: { [$0.acceptCompleted, $0.staleChanges, $0.listOrder] },
-        // docs/remotes.md, "vg", V2
+        // docs/remotes/vg.md
         errorForm: { refusal, _, _ in ErrorForm(body: ["success": false, "message": .string(refusal.message)]) },
         errorInside: { _ in ["success": false, "message": "the request was refused"] },
         wrongShape: ["success": "yes", "message": 17, "data": ["state"]],
         statusPaths: [["data", "state"]],
         changeDatePaths: [["data", "lastModified"]],
-        // The workspace secret is part of the body (docs/remotes.md, "Webhook of vg").
+        // The workspace secret is part of the body (docs/remotes/vg.md, "Webhook").
         webhookProof: .member(of: "payload", name: "workspaceSecret")
     )
 }

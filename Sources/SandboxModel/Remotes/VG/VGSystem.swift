@@ -1,4 +1,4 @@
-/// VoiceGlow / Convocore ("Updates an existing conversation"; docs/remotes.md, "vg").
+/// VoiceGlow / Convocore ("Updates an existing conversation"; docs/remotes/vg.md).
 ///
 /// A PATCH and a GET by id work on the live conversation; the list is a mirror that can be made to lag (option `stale_changes`).
 struct VGSystem: RemoteSystem {
@@ -95,7 +95,7 @@ struct VGSystem: RemoteSystem {
         return [Self.updated(self.change(change.key, with: change.fields, context: context), now: context.now)]
     }
 
-    /// docs/remotes.md, "vg": `createdAt` is in milliseconds; the workspace secret is added when the event is sent.
+    /// docs/remotes/vg.md: `createdAt` is in milliseconds; the workspace secret is added when the event is sent.
     private static func updated(_ conversation: VGConversation, now: SandboxInstant, delayMilliseconds: Int = 0) -> WebhookEvent {
         var payload = conversation.document.object ?? [:]
         payload["agentId"] = .string(conversation.agent)

@@ -1,5 +1,5 @@
 extension SimulatedKind {
-    /// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes.md, "voicebot").
+    /// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes/voicebot.md).
     static let voicebot = SimulatedKind(
         name: "voicebot",
         pathPrefixes: ["voicebot"],
@@ -15,7 +15,7 @@ extension SimulatedKind {
         webhookProof: .signature(header: "X-Signature", prefix: "")
     )
 
-    /// Error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (docs/remotes.md, "voicebot").
+    /// Error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (docs/remotes/voicebot.md).
     private static func laravelError(_ refusal: RemoteRefusal) -> SandboxJSON {
         guard refusal.status == 422 else { return ["message": .string(refusal.message)] }
         var errors: [String: SandboxJSON] = [:]

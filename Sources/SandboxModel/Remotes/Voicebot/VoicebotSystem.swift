@@ -1,4 +1,4 @@
-/// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes.md, "voicebot").
+/// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes/voicebot.md).
 ///
 /// Error bodies, limits and the query of the list are not documented; the list has Laravel's shape, so Laravel's error shape is assumed.
 struct VoicebotSystem: RemoteSystem {
@@ -54,8 +54,7 @@ struct VoicebotSystem: RemoteSystem {
         conversation.apply(fields)
         store(conversation, context: context)
         let document = conversation.document(users: users)
-        // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes.md,
-        // "voicebot"): both must be read.
+        // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes/voicebot.md): both must be read.
         var events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
         if let reopened = context.options.reopensWith, fields["status"]?.string == VoicebotDocument.finished {
             conversation.status = reopened
@@ -95,7 +94,7 @@ struct VoicebotSystem: RemoteSystem {
         return [Self.updated(conversation, document: conversation.document(users: context.options.users))]
     }
 
-    /// Event names and payload are not documented (docs/remotes.md, "voicebot"): a client may take the hook as a hint only.
+    /// Event names and payload are not documented (docs/remotes/voicebot.md): a client may take the hook as a hint only.
     private static func updated(
         _ conversation: VoicebotConversation,
         document: SandboxJSON,

@@ -2,10 +2,10 @@ import SyncCore
 
 /// Turns a raw answer into a delivery outcome: classification by status code, then the remote's own reading of the body.
 package struct ReplyReader: Sendable {
-    package var adapter: any RemoteAdapter
+    package var adapter: any Adapter
     package var classifier: OutcomeClassifier
 
-    package init(adapter: any RemoteAdapter, classifier: OutcomeClassifier) {
+    package init(adapter: any Adapter, classifier: OutcomeClassifier) {
         self.adapter = adapter
         self.classifier = classifier
     }

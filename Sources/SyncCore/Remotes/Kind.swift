@@ -67,6 +67,9 @@ package final class Kind: Sendable {
     package let carries: Carries
     package let operations: [Operation]
     package let vocabulary: Vocabulary
+    /// Whom applications assign a conversation that the AI behind this remote answers, unless `[assignees]` says otherwise; nil: there is
+    /// no AI.
+    package let aiAssignee: String?
     /// What `adopt` may name, in the order in which messages list it.
     package let adoptable: [AdoptionPolicy.Field]
     /// The keys that remotes of this kind have and others do not.
@@ -80,16 +83,22 @@ package final class Kind: Sendable {
 
     package init(
         name: String, product: String, takesPart: TakesPart, carries: Carries, operations: [Operation], vocabulary: Vocabulary,
-        adoptable: [AdoptionPolicy.Field], keys: [ConfigurationKey] = [], starterURL: StarterLine, webhook: WebhookScheme? = nil,
-        trial: Trial, adapter: @escaping @Sendable (Profile) -> any Adapter
+        aiAssignee: String? = nil, adoptable: [AdoptionPolicy.Field], keys: [ConfigurationKey] = [], starterURL: StarterLine,
+        webhook: WebhookScheme? = nil, trial: Trial, adapter: @escaping @Sendable (Profile) -> any Adapter
     ) {
         precondition(operations.count { $0.role == .write } == 1, "a kind has one operation that rows of the outbox are sent with")
+        let hasLinks = if case .linked = takesPart { true } else { false }
+        let isPlannedWithLinks = if case .state(pushedLast: false) = carries { true } else { false }
+        precondition(
+            hasLinks == isPlannedWithLinks,
+            "a remote that has every conversation is pushed to last or takes messages; one with links does neither")
         self.name = name
         self.product = product
         self.takesPart = takesPart
         self.carries = carries
         self.operations = operations
         self.vocabulary = vocabulary
+        self.aiAssignee = aiAssignee
         self.adoptable = adoptable
         self.keys = keys
         self.starterURL = starterURL

@@ -1,4 +1,5 @@
 import SyncCore
+import SyncRemotes
 
 /// The whole configuration, valid and with every default filled in.
 package struct Configuration: Sendable, Equatable {
@@ -24,7 +25,7 @@ package struct Configuration: Sendable, Equatable {
 
     package struct Assignees: Sendable, Equatable {
         /// Agent ids that mean "the AI answers". The first one is written when a remote says so.
-        package var ai = ["agent_fin"]
+        package var ai = Kinds.all.compactMap(\.aiAssignee)
         /// What is written when a remote says that a person answers and the table `assignees` does not know who.
         package var unknown = Profile.standardUnknownAssignee
     }

@@ -77,7 +77,7 @@ package struct StarterConfiguration: Sendable, Equatable {
 
         [assignees]
         # The values of conversations.assignee_id that mean "the AI answers". Any other value is a person, NULL is nobody.
-        ai = ["agent_fin"]
+        ai = \(ConfigurationValue.texts(Configuration.Assignees().ai).toml)
 
         \(StarterConfiguration.listen)
         """

@@ -4,7 +4,8 @@ extension Kind {
     /// Intercom's Fin Agent API (docs/remotes.md, "fin").
     package static let fin = Kind(
         name: "fin", product: "Fin", takesPart: .everyConversation, carries: .messages,
-        operations: [.init(.write, "reply", "POST", "/fin/reply")], vocabulary: FinSettings.vocabulary, adoptable: [.status],
+        operations: [.init(.write, "reply", "POST", "/fin/reply")], vocabulary: FinSettings.vocabulary, aiAssignee: "agent_fin",
+        adoptable: [.status],
         keys: FinSettings.keys,
         starterURL: StarterLine(
             "https://api.intercom.io",

@@ -141,6 +141,8 @@ let package = Package(
             resources: [.copy("Golden")],
             swiftSettings: strict
         ),
+        // A kind of remote that the program does not know, made as ARCHITECTURE.md says.
+        .testTarget(name: "FifthKindTests", dependencies: ["SyncDaemon", "SyncRemotes", "SyncCore"], swiftSettings: strict),
         .testTarget(
             name: "SyncStoreTests",
             dependencies: ["SyncStore", "SyncSQLite", "SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],

@@ -9,7 +9,7 @@ import SyncStore
 /// What a shell offers behind an option or in the place of an argument: words of the program, and names and ids of the configured
 /// database. Reads only, within bounds (``CompletionSource``), and prints nothing but the words.
 enum Completion {
-    static let kinds = CompletionKind.list(RemoteKind.allCases.map(\.rawValue))
+    static let kinds = CompletionKind.list(Kinds.all.names)
     static let states = CompletionKind.list(OutboxState.allCases.map(\.rawValue))
     static let holders = CompletionKind.list(Holder.allCases.map(\.rawValue))
     static let configurations = CompletionKind.file(extensions: ["toml"])

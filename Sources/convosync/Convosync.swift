@@ -1,12 +1,13 @@
 import ArgumentParser
 import SyncDaemon
+import SyncRemotes
 
 /// The command line.
 @main
 struct Convosync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convosync",
-        abstract: "Keeps conversations in step between a local SQLite file, a helpdesk, Fin, Voicebot Studio and VoiceGlow.",
+        abstract: "Keeps conversations in step between a local SQLite file, \(Kinds.all.map(\.product).listed(with: "and")).",
         discussion: """
             Exit codes: 0 done, 64 usage, 65 a row became dead, 69 database unavailable, 70 internal error, \
             75 work still waits, 78 configuration wrong.

@@ -161,7 +161,7 @@ struct ExplainView {
             ]
         }
         return [
-            "kind": .string(remote.kind.rawValue), "remote_id": .nullable(stored.link?.remoteID),
+            "kind": .string(remote.kind.name), "remote_id": .nullable(stored.link?.remoteID),
             "agent_id": .nullable(stored.link?.agentID), "fields": .object(JSONObject(members: fields)),
             "seen_at": .nullable(stored.seenAt), "acknowledged_at": .nullable(stored.acknowledgedAt), "gone_at": .nullable(stored.goneAt),
             "verdicts": .object(stored.verdicts), "next": .string(remote.next), "outbox": .array(history),

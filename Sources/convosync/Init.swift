@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import SyncCore
 import SyncDaemon
+import SyncRemotes
 
 struct Init: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +16,7 @@ struct Init: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     @Option(
-        help: ArgumentHelp("A remote: helpdesk, fin, voicebot or vg, or NAME=KIND for a name of its own. Repeatable.", valueName: "remote"),
+        help: ArgumentHelp("A remote: \(Kinds.all.listed), or NAME=KIND for a name of its own. Repeatable.", valueName: "remote"),
         completion: Completion.kinds)
     var remote: [String] = []
 
@@ -35,7 +36,7 @@ struct Init: AsyncParsableCommand {
     }
 
     func validate() throws {
-        guard !remote.isEmpty else { throw ValidationError("Name at least one remote: --remote helpdesk, fin, voicebot or vg.") }
+        guard !remote.isEmpty else { throw ValidationError("Name at least one remote: --remote \(Kinds.all.listed).") }
         if isShown, output.json { throw ValidationError("--json and --path - both need standard output: give one of them.") }
         do {
             _ = try starter()
@@ -97,7 +98,7 @@ struct Init: AsyncParsableCommand {
             "remotes": .array(
                 starter.remotes.map {
                     [
-                        "name": .string($0.name), "kind": .string($0.kind.rawValue), "token_file": .string(starter.tokenPath(of: $0)),
+                        "name": .string($0.name), "kind": .string($0.kind.name), "token_file": .string(starter.tokenPath(of: $0)),
                         "webhook_secret_file": .string(starter.secretPath(of: $0)),
                     ]
                 }),

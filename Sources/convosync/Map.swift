@@ -1,7 +1,6 @@
 import ArgumentParser
 import SyncCore
 import SyncDaemon
-import SyncRemotes
 
 struct Map: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,7 +19,7 @@ struct Map: AsyncParsableCommand {
 
 /// `map` for people and for programs.
 enum MapView {
-    static func lines(_ remotes: [RemoteConfiguration]) -> [String] {
+    static func lines(_ remotes: [Remote]) -> [String] {
         let written = remotes.filter { !$0.profile.lens.isReadOnly }
         var lines = ["What is sent:"] + outbound(written).lines
         let ambiguities = written.flatMap(ambiguities)
@@ -40,7 +39,7 @@ enum MapView {
     }
 
     /// `vg: ended_chat stands for resolved, closed and ended`
-    private static func ambiguities(_ remote: RemoteConfiguration) -> [String] {
+    private static func ambiguities(_ remote: Remote) -> [String] {
         ambiguous(remote).sorted { $0.key < $1.key }.map { word, states in
             var names: [String] = []
             for state in states {
@@ -51,12 +50,12 @@ enum MapView {
         }
     }
 
-    private static func ambiguous(_ remote: RemoteConfiguration) -> [String: [LocalState]] {
-        let tellsOwner = remote.kind.adapter(remote.profile).sharedFields.contains { $0.role == .assignee }
+    private static func ambiguous(_ remote: Remote) -> [String: [LocalState]] {
+        let tellsOwner = remote.adapter.sharedFields.contains { $0.role == .assignee }
         return remote.profile.statusMap.ambiguous(tellsOwner: tellsOwner)
     }
 
-    private static func outbound(_ remotes: [RemoteConfiguration]) -> TextTable {
+    private static func outbound(_ remotes: [Remote]) -> TextTable {
         var table = TextTable(header: ["STATUS", "OWNER"] + remotes.map { $0.name.uppercased() })
         let ambiguous = remotes.map(ambiguous)
         for status in LocalStatus.allCases {
@@ -82,7 +81,7 @@ enum MapView {
         Set(Owner.allCases.map { map[LocalState(status, $0)] }).count == 1
     }
 
-    private static func inbound(_ remotes: [RemoteConfiguration]) -> TextTable {
+    private static func inbound(_ remotes: [Remote]) -> TextTable {
         var table = TextTable(header: ["REMOTE", "VALUE", "STATUS", "OWNER"])
         for remote in remotes {
             for (word, cell) in remote.profile.inboundMap.cells.sorted(by: { $0.key < $1.key }) {
@@ -105,24 +104,24 @@ enum MapView {
     }
 
     /// Whether several local statuses are sent as this value, or it says less than a local status does.
-    private static func isCoarse(_ word: String, _ remote: RemoteConfiguration) -> Bool {
+    private static func isCoarse(_ word: String, _ remote: Remote) -> Bool {
         Set(ambiguous(remote)[word]?.map(\.status) ?? []).count > 1 || remote.profile.inboundMap.isCoarse(word)
     }
 
     /// Whether local states that differ are sent as this value, or it says less than a local one.
-    private static func loses(_ word: String, _ remote: RemoteConfiguration) -> Bool {
+    private static func loses(_ word: String, _ remote: Remote) -> Bool {
         ambiguous(remote)[word] != nil || remote.profile.inboundMap.isCoarse(word)
     }
 
-    static func json(_ remotes: [RemoteConfiguration]) -> JSONValue {
+    static func json(_ remotes: [Remote]) -> JSONValue {
         ["remotes": .object(JSONObject(members: remotes.map { ($0.name, json($0)) }))]
     }
 
-    private static func json(_ remote: RemoteConfiguration) -> JSONValue {
+    private static func json(_ remote: Remote) -> JSONValue {
         let map = remote.profile.statusMap
         let inbound = remote.profile.inboundMap
         return [
-            "kind": .string(remote.kind.rawValue),
+            "kind": .string(remote.kind.name),
             "outbound": .array(
                 LocalState.all.map { state in
                     [
@@ -136,7 +135,7 @@ enum MapView {
         ]
     }
 
-    private static func json(_ word: String, _ cell: InboundMap.Cell, _ remote: RemoteConfiguration) -> JSONValue {
+    private static func json(_ word: String, _ cell: InboundMap.Cell, _ remote: Remote) -> JSONValue {
         guard case .state(let status, let owner) = cell else {
             return [
                 "word": .string(word), "status": "none", "owner": cell == .endsAI ? "ends_ai" : "unchanged", "loses_information": false,

@@ -1,4 +1,5 @@
 import SyncCore
+import SyncRemotes
 import SyncStore
 
 /// Prints a preview while it is being worked out, so that a large one needs little memory.
@@ -76,7 +77,8 @@ final class PlanView: @unchecked Sendable {
         }
         for holder in Holder.allCases where holder != .brake {
             guard let count = held[holder] else { continue }
-            let reason = holder == .fin ? "Fin takes no message at the moment" : "the remote undoes what it is sent"
+            let receivers = Kinds.all.filter(\.receivesMessages).map(\.product).joined(separator: " or ")
+            let reason = holder == .receiver ? "\(receivers) takes no message at the moment" : "the remote undoes what it is sent"
             lines.append(
                 "\(count) held because \(reason): `convosync outbox list --held-by \(holder.rawValue)`; look at each before you release it")
         }

@@ -40,11 +40,11 @@ import Testing
         let path = directory.appendingPathComponent("convosync.db").path
         let store = try Store(path: path, access: .migrating)
         let application = try DatabaseQueue(path: path)
-        let profile = RemoteProfile(name: "fin", kind: .fin, aiAssignees: ["agent_fin", "agent_two"], aiAssignee: "agent_fin")
-        let remote = RemoteConfiguration(
+        let profile = Profile(name: "fin", kind: .fin, aiAssignees: ["agent_fin", "agent_two"], aiAssignee: "agent_fin")
+        let remote = Remote(
             profile: profile, url: "https://fin.example.com", credential: .environment(variable: "FIN"), isEnabled: true,
             gate: .init(), limits: .init(), classifier: .init())
-        let adapter = remote.kind.adapter(profile)
+        let adapter = remote.adapter
         try await application.write { db in
             for index in orders.indices {
                 try db.execute(sql: "INSERT INTO conversations (id, status, assignee_id) VALUES ('c\(index)', \(local))")

@@ -8,8 +8,8 @@ import Testing
 /// Every reason for which no response comes has something to do about it.
 @Suite struct OnlineVerdictTests {
     private func finding(_ failure: TransportFailure) -> Inspection.Finding {
-        let remote = RemoteConfiguration(
-            profile: RemoteProfile(name: "desk", kind: .helpdesk), url: "https://desk.example.com", credential: .environment(variable: "T"),
+        let remote = Remote(
+            profile: Profile(name: "desk", kind: .helpdesk), url: "https://desk.example.com", credential: .environment(variable: "T"),
             isEnabled: true, gate: .init(), limits: .init(), classifier: OutcomeClassifier())
         let call = OutboundCall(operation: "get_conversation", method: "POST", path: "/get_conversation", body: .null)
         return OnlineVerdict(remote: remote, call: call, outcome: remote.classifier.classify(failure), reading: nil).finding

@@ -12,11 +12,11 @@ import Testing
             remotes: remotes.map { try .init($0) }, directory: "/etc/convosync", databasePath: "/var/lib/convosync/convosync.db")
     }
 
-    @Test(arguments: RemoteKind.allCases)
-    func `every kind alone is a valid configuration`(kind: RemoteKind) throws {
-        let configuration = try ConfigurationFile.parse(starter(kind.rawValue).text, directory: "/etc/convosync")
+    @Test(arguments: Kinds.all)
+    func `every kind alone is a valid configuration`(kind: Kind) throws {
+        let configuration = try ConfigurationFile.parse(starter(kind.name).text, directory: "/etc/convosync")
         #expect(configuration.remotes.map(\.kind) == [kind])
-        #expect(configuration.remotes.first?.credential == .file(path: "/etc/convosync/\(kind.rawValue).token"))
+        #expect(configuration.remotes.first?.credential == .file(path: "/etc/convosync/\(kind.name).token"))
     }
 
     @Test func `names of one's own, and all together`() throws {
@@ -41,9 +41,9 @@ import Testing
         }.joined(separator: "\n")
     }
 
-    @Test(arguments: RemoteKind.allCases)
-    func `the way back of every kind can be switched on as it stands`(kind: RemoteKind) throws {
-        let text = try starter(kind.rawValue).text
+    @Test(arguments: Kinds.all)
+    func `the way back of every kind can be switched on as it stands`(kind: Kind) throws {
+        let text = try starter(kind.name).text
         let before = try ConfigurationFile.parse(text, directory: "/etc/convosync")
         #expect(before.listen == nil)
         #expect(before.remotes.first?.webhook == nil)
@@ -51,10 +51,10 @@ import Testing
         let configuration = try ConfigurationFile.parse(switchedOn(text), directory: "/etc/convosync")
         #expect(configuration.listen?.address == .unix(path: "/run/convosync/hooks.sock"))
         let remote = try #require(configuration.remotes.first)
-        #expect(remote.webhook?.path == "/hooks/\(kind.rawValue)")
-        #expect(remote.webhook?.secret == .file(path: "/etc/convosync/\(kind.rawValue).webhook-secret"))
+        #expect(remote.webhook?.path == "/hooks/\(kind.name)")
+        #expect(remote.webhook?.secret == .file(path: "/etc/convosync/\(kind.name).webhook-secret"))
         #expect((remote.poll != nil) == kind.isReadable)
-        #expect((remote.webhook?.idPath != nil) == (kind == .voicebot))
+        #expect((remote.profile.own.text("webhook.id_path") != nil) == (kind == .voicebot))
     }
 
     @Test func `the way back of several remotes, too, and every table has a sentence before it`() throws {
@@ -78,8 +78,8 @@ import Testing
     }
 
     @Test func `the placeholders that are named are those that are marked`() throws {
-        for kind in RemoteKind.allCases {
-            let starter = try starter(kind.rawValue)
+        for kind in Kinds.all {
+            let starter = try starter(kind.name)
             #expect(starter.placeholders.count == starter.text.components(separatedBy: "FILL IN").count - 1, "\(kind)")
         }
         #expect(try starter("sales=vg").placeholders == ["remotes.sales.url", "remotes.sales.agent_id"])

@@ -58,11 +58,10 @@ import Testing
         var settings = ListenSettings(address: .unix(path: "/run/convosync/hooks.sock"))
         (settings.maximumBody, settings.rate) = (64 << 10, nil)
         #expect(configuration.listen == settings)
-        #expect(
-            configuration.remotes[1].webhook
-                == WebhookSettings(
-                    path: "/in/voicebot", secret: .systemd(name: "hook"), signatureHeader: "X-Hub-Signature", idPath: "data.conversation.id"
-                ))
+        let remote = configuration.remotes[1]
+        #expect(remote.webhook == WebhookSettings(path: "/in/voicebot", secret: .systemd(name: "hook")))
+        #expect(remote.profile.own.text("webhook.signature_header") == "X-Hub-Signature")
+        #expect(remote.profile.own.text("webhook.id_path") == "data.conversation.id")
     }
 
     @Test(arguments: [

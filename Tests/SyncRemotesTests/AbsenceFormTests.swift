@@ -6,27 +6,27 @@ import Testing
 @Suite struct AbsenceFormTests {
     private let now = Instant(milliseconds: 1_767_225_600_000)
 
-    private func read(_ kind: RemoteKind, _ reply: HTTPReply, overrides: [Int: OutcomeClass] = [:]) -> DeliveryOutcome {
+    private func read(_ kind: Kind, _ reply: HTTPReply, overrides: [Int: OutcomeClass] = [:]) -> DeliveryOutcome {
         ReplyReader(
-            adapter: kind.adapter(RemoteProfile(name: kind.rawValue, kind: kind)), classifier: OutcomeClassifier(overrides: overrides)
+            adapter: kind.adapter(Profile(name: kind.name, kind: kind)), classifier: OutcomeClassifier(overrides: overrides)
         )
         .read(
             reply, delta: kind.receivesMessages ? nil : Delta(fields: [:]), redaction: Redaction(credential: "secret-token", body: .null),
             now: now)
     }
 
-    private func readState(_ kind: RemoteKind, _ reply: HTTPReply) -> DeliveryOutcome {
-        ReplyReader(adapter: kind.adapter(RemoteProfile(name: kind.rawValue, kind: kind)), classifier: OutcomeClassifier())
+    private func readState(_ kind: Kind, _ reply: HTTPReply) -> DeliveryOutcome {
+        ReplyReader(adapter: kind.adapter(Profile(name: kind.name, kind: kind)), classifier: OutcomeClassifier())
             .readState(reply, now: now).outcome
     }
 
     private func reply(_ status: Int, _ body: String) -> HTTPReply { HTTPReply(status: status, body: Array(body.utf8)) }
 
     @Test(arguments: [
-        (RemoteKind.vg, #"{"success":false,"message":"Conversation not found"}"#), (.vg, #"{"message":"not found","code":"NOT_FOUND"}"#),
+        (Kind.vg, #"{"success":false,"message":"Conversation not found"}"#), (.vg, #"{"message":"not found","code":"NOT_FOUND"}"#),
         (.voicebot, #"{"message":"No query results for model [Conversation] 7"}"#), (.voicebot, "{}"),
     ])
-    func `a 404 in JSON says that the object of a link is gone`(kind: RemoteKind, body: String) {
+    func `a 404 in JSON says that the object of a link is gone`(kind: Kind, body: String) {
         for outcome in [read(kind, reply(404, body)), readState(kind, reply(404, body))] {
             #expect(outcome.outcome == .gone)
             #expect(outcome.absence == .object)
@@ -35,18 +35,18 @@ import Testing
     }
 
     @Test(arguments: [
-        (RemoteKind.helpdesk, #"{"error":{"type":"about:blank","title":"Not Found","status":404}}"#),
+        (Kind.helpdesk, #"{"error":{"type":"about:blank","title":"Not Found","status":404}}"#),
         (.helpdesk, #"{"type":"about:blank","title":"Not Found","status":404}"#),
         (.fin, #"{"type":"error.list","request_id":"r","errors":[{"code":"not_found","message":"no such conversation"}]}"#),
     ])
-    func `where there are no links it is the row that ends`(kind: RemoteKind, body: String) {
+    func `where there are no links it is the row that ends`(kind: Kind, body: String) {
         let outcome = read(kind, reply(404, body))
         #expect(outcome.outcome == .dead)
         #expect(outcome.absence == .object)
     }
 
-    @Test(arguments: RemoteKind.allCases)
-    func `what does not speak the API says nothing about any object`(kind: RemoteKind) {
+    @Test(arguments: Kinds.all)
+    func `what does not speak the API says nothing about any object`(kind: Kind) {
         let bodies = ["", "<html>404</html>", "404 page not found", "[]", "\"Not Found\"", "null", "7", "{\"message\":"]
         for body in bodies {
             for outcome in [read(kind, reply(404, body)), readState(kind, reply(404, body))] {
@@ -61,8 +61,8 @@ import Testing
         #expect(read(kind, cut).absence == .route)
     }
 
-    @Test(arguments: RemoteKind.allCases, ["<html>405</html>", #"{"message":"Method Not Allowed"}"#, ""])
-    func `a 405 is about the route, in whatever form`(kind: RemoteKind, body: String) {
+    @Test(arguments: Kinds.all, ["<html>405</html>", #"{"message":"Method Not Allowed"}"#, ""])
+    func `a 405 is about the route, in whatever form`(kind: Kind, body: String) {
         #expect(read(kind, reply(405, body)).outcome == .retry)
         #expect(read(kind, reply(405, body)).absence == .route)
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct FinReplyGateTests {
     private static let noon = Instant(milliseconds: 1_772_366_400_000)
 
-    private func hold(_ word: String?, since: Instant?, now: Instant = noon) -> FinReplyGate.Hold? {
+    private func hold(_ word: String?, since: Instant?, now: Instant = noon) -> MessageHold? {
         FinReplyGate.hold(word: word, since: since, bound: .seconds(10), now: now)
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 /// Fin recognises a repetition by `message.timestamp`: two messages must never have the same one, and one message always the same.
 @Suite struct FinTimestampTests {
-    private let adapter = RemoteKind.fin.adapter(RemoteProfile(name: "fin", kind: .fin))
+    private let adapter = Kind.fin.adapter(Profile(name: "fin", kind: .fin))
 
     private func timestamp(of createdAt: String, taken: Set<String>) throws -> String {
         let message = Message(id: "m1", conversationID: "c1", body: "text", createdAt: createdAt)

@@ -5,9 +5,9 @@ import Testing
 /// Which calls end a conversation over there: what the brake counts as `finish`.
 @Suite struct FinishTests {
     private func finishes(
-        _ kind: RemoteKind, _ status: LocalStatus, base: Fields, attempted: Fields = [:], seen: Fields = [:], map: StatusMap? = nil
+        _ kind: Kind, _ status: LocalStatus, base: Fields, attempted: Fields = [:], seen: Fields = [:], map: StatusMap? = nil
     ) -> Bool? {
-        let profile = RemoteProfile(name: "r", kind: kind, statusMap: map, agentID: "a", aiAssignees: ["bot"])
+        let profile = Profile(name: "r", kind: kind, statusMap: map, agentID: "a", aiAssignees: ["bot"])
         let conversation = Conversation(
             id: "c1", title: "t", tags: [], attributes: [:], status: status, assigneeID: "bot", lastUserReadAt: nil, user: nil,
             createdAt: "2026-03-01T11:00:00.000Z", updatedAt: "2026-03-01T11:00:00.000Z")
@@ -18,10 +18,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (RemoteKind.helpdesk, "status", "open", "closed"), (.voicebot, "status", "in-progress", "done"),
+        (Kind.helpdesk, "status", "open", "closed"), (.voicebot, "status", "in-progress", "done"),
         (.vg, "state", "ai-chatting", "ended_chat"), (.vg, "state", "ai-chatting", "completed"),
     ])
-    func `a word for finished over one that is not`(kind: RemoteKind, field: String, openWord: String, finishedWord: String) {
+    func `a word for finished over one that is not`(kind: Kind, field: String, openWord: String, finishedWord: String) {
         #expect(finishes(kind, .closed, base: [field: .string(openWord)]) == true)
         #expect(finishes(kind, .ended, base: [field: .string(finishedWord)]) != true, "it is finished already")
         #expect(finishes(kind, .open, base: [field: .string(finishedWord)]) == false, "it is reopened")

@@ -16,17 +16,17 @@ enum Golden {
         var description: String
     }
 
-    private static func folder(_ kind: RemoteKind, _ part: Part) -> URL {
-        Bundle.module.bundleURL.appending(path: "Golden/\(kind.rawValue)/\(part.rawValue)")
+    private static func folder(_ kind: Kind, _ part: Part) -> URL {
+        Bundle.module.bundleURL.appending(path: "Golden/\(kind.name)/\(part.rawValue)")
     }
 
     /// The names of the cases; empty where the folder is missing, which a test of its own would notice.
-    static func names(_ kind: RemoteKind, _ part: Part) -> [String] {
+    static func names(_ kind: Kind, _ part: Part) -> [String] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder(kind, part).path)) ?? []
         return entries.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
     }
 
-    static func object(_ kind: RemoteKind, _ part: Part, _ name: String, members: Set<String>) throws -> JSONObject {
+    static func object(_ kind: Kind, _ part: Part, _ name: String, members: Set<String>) throws -> JSONObject {
         let data = try Data(contentsOf: folder(kind, part).appending(path: "\(name).json"))
         guard let object = try JSONValue(text: String(decoding: data, as: UTF8.self)).objectValue else {
             throw Broken(description: "\(name) is not a JSON object")
@@ -56,18 +56,19 @@ enum Golden {
 
 // MARK: Values of the files
 
-extension RemoteProfile {
+extension Profile {
     /// Reads `profile` with the names of the configuration file.
-    init(golden value: JSONValue?, kind: RemoteKind) throws {
+    init(golden value: JSONValue?, kind: Kind) throws {
         let object = value?.objectValue ?? [:]
         try Golden.check(
             object, "profile", ["name", "ai", "agent_id", "api_version", "user_attributes", "paths", "status", "never_over", "fields"])
         self.init(
-            name: object["name"]?.stringValue ?? kind.rawValue, kind: kind, agentID: object["agent_id"]?.stringValue,
-            apiVersion: object["api_version"]?.stringValue,
+            name: object["name"]?.stringValue ?? kind.name, kind: kind,
             paths: (object["paths"]?.objectValue ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue },
-            userAttributes: object["user_attributes"].map { Golden.strings($0) },
             aiAssignees: Set(object["ai"].map { Golden.strings($0) } ?? ["agent_fin"]))
+        own["agent_id"] = object["agent_id"]?.stringValue.map(ConfigurationValue.text)
+        own["api_version"] = object["api_version"]?.stringValue.map(ConfigurationValue.text)
+        own["user_attributes"] = object["user_attributes"].map { .texts(Golden.strings($0)) }
         var overrides: [StatusOverride] = []
         for (cell, word) in object["status"]?.objectValue ?? [:] {
             let parts = cell.split(separator: ".").map(String.init)
@@ -84,7 +85,7 @@ extension RemoteProfile {
             guard let text = text.stringValue, text == "none" || LocalSource(text) != nil else {
                 throw Golden.Broken(description: "profile.fields.\(field)")
             }
-            fieldMap[field] = LocalSource(text)
+            map(field, to: text)
         }
     }
 }

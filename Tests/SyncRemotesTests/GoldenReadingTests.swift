@@ -18,15 +18,15 @@ import Testing
     @Test(arguments: Golden.names(.vg, .reading))
     func `vg is read as the file says`(_ name: String) throws { try check(.vg, name) }
 
-    @Test(arguments: zip(RemoteKind.allCases, [25, 4, 50, 60]))
-    func `every kind has its reading files`(_ kind: RemoteKind, _ atLeast: Int) {
+    @Test(arguments: zip(Kinds.all, [25, 4, 50, 60]))
+    func `every kind has its reading files`(_ kind: Kind, _ atLeast: Int) {
         #expect(Golden.names(kind, .reading).count >= atLeast)
     }
 
-    private func check(_ kind: RemoteKind, _ name: String) throws {
+    private func check(_ kind: Kind, _ name: String) throws {
         let file = try Golden.object(
             kind, .reading, name, members: ["name", "profile", "body", "page", "after", "list", "read", "expect", "known_issue"])
-        let adapter = kind.adapter(try RemoteProfile(golden: file["profile"], kind: kind))
+        let adapter = kind.adapter(try Profile(golden: file["profile"], kind: kind))
         let expected = try #require(file["expect"])
         try Golden.withPossibleIssue(file) {
             if let body = file["body"] {
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    private func checkObject(_ adapter: any RemoteAdapter, _ body: JSONValue, _ expected: JSONValue) throws {
+    private func checkObject(_ adapter: any Adapter, _ body: JSONValue, _ expected: JSONValue) throws {
         let observation: Observation
         do throws(Refusal) {
             observation = try adapter.conversation(in: body)
@@ -55,7 +55,7 @@ import Testing
         #expect(JSONValue.object(adapter.seenFields(observation)).text == seen.text)
     }
 
-    private func checkPage(_ adapter: any RemoteAdapter, _ body: JSONValue, after token: PageToken?, _ expected: JSONValue) throws {
+    private func checkPage(_ adapter: any Adapter, _ body: JSONValue, after token: PageToken?, _ expected: JSONValue) throws {
         do throws(Refusal) {
             let page = try adapter.page(in: body, after: token)
             let rows = expected["rows"]?.arrayValue ?? []
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    private func checkCall(_ adapter: any RemoteAdapter, _ file: JSONObject, _ expected: JSONValue) throws {
+    private func checkCall(_ adapter: any Adapter, _ file: JSONObject, _ expected: JSONValue) throws {
         let call: OutboundCall?
         if let list = file["list"]?.objectValue {
             try Golden.check(list, "list", ["agent", "after"])

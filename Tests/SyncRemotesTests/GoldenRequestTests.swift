@@ -18,7 +18,7 @@ import Testing
         let file = try Golden.object(
             .fin, .requests, name,
             members: ["name", "profile", "message", "user", "taken", "headers", "expect", "omissions", "known_issue"])
-        let adapter = RemoteKind.fin.adapter(try RemoteProfile(golden: file["profile"], kind: .fin))
+        let adapter = Kind.fin.adapter(try Profile(golden: file["profile"], kind: .fin))
         let snapshot = MessageSnapshot(
             remote: adapter.profile.name, message: .success(try message(file["message"])), user: try User(golden: file["user"]),
             takenTimestamps: TakenTimestamps(Golden.strings(file["taken"])))
@@ -32,13 +32,13 @@ import Testing
         }
     }
 
-    @Test(arguments: zip(RemoteKind.allCases, [20, 12, 25, 30]))
-    func `every kind has its request files`(_ kind: RemoteKind, _ atLeast: Int) {
+    @Test(arguments: zip(Kinds.all, [20, 12, 25, 30]))
+    func `every kind has its request files`(_ kind: Kind, _ atLeast: Int) {
         #expect(Golden.names(kind, .requests).count >= atLeast)
     }
 
     @Test func `fin takes no conversation state`() {
-        let adapter = RemoteKind.fin.adapter(RemoteProfile(name: "fin", kind: .fin))
+        let adapter = Kind.fin.adapter(Profile(name: "fin", kind: .fin))
         let conversation = Conversation(id: "conv_456", title: "Pricing", status: .resolved, user: User(id: "user_1"))
         let snapshot = LinkSnapshot(conversation, remote: "fin", link: Link(remoteID: "conv_456"))
         #expect(adapter.plan(snapshot).decision == .upToDate(omissions: []))
@@ -46,14 +46,14 @@ import Testing
 
     // MARK: Checks
 
-    private func checkState(_ kind: RemoteKind, _ name: String) throws {
+    private func checkState(_ kind: Kind, _ name: String) throws {
         let file = try Golden.object(
             kind, .requests, name,
             members: [
                 "name", "profile", "conversation", "base", "seen", "in_doubt", "remote_assignee_id", "link", "expect", "omissions",
                 "known_issue",
             ])
-        let adapter = kind.adapter(try RemoteProfile(golden: file["profile"], kind: kind))
+        let adapter = kind.adapter(try Profile(golden: file["profile"], kind: kind))
         let conversation = try Conversation(golden: file["conversation"])
         let link = Link(
             remoteID: file["link"]?["remote_id"]?.stringValue ?? (kind.needsLink ? "123" : conversation.id),

@@ -17,14 +17,14 @@ import Testing
     @Test(arguments: Golden.names(.vg, .responses))
     func `an answer of vg means what the file says`(_ name: String) throws { try check(.vg, name) }
 
-    @Test(arguments: zip(RemoteKind.allCases, [15, 8, 12, 12]))
-    func `every kind has its response files`(_ kind: RemoteKind, _ atLeast: Int) {
+    @Test(arguments: zip(Kinds.all, [15, 8, 12, 12]))
+    func `every kind has its response files`(_ kind: Kind, _ atLeast: Int) {
         #expect(Golden.names(kind, .responses).count >= atLeast)
     }
 
     private static let now = Instant(milliseconds: 1_767_225_600_000)
 
-    private func check(_ kind: RemoteKind, _ name: String) throws {
+    private func check(_ kind: Kind, _ name: String) throws {
         let file = try Golden.object(
             kind, .responses, name,
             members: ["name", "profile", "status", "headers", "body", "raw", "sent", "call_body", "token", "expect", "known_issue"])
@@ -36,7 +36,7 @@ import Testing
                 "observation",
             ])
         let outcome = try read(kind, file)
-        let adapter = kind.adapter(try RemoteProfile(golden: file["profile"], kind: kind))
+        let adapter = kind.adapter(try Profile(golden: file["profile"], kind: kind))
         try Golden.withPossibleIssue(file) {
             #expect(outcome.outcome.rawValue == expected["outcome"]?.stringValue)
             #expect(outcome.fate == (expected["fate"] == "unknown" ? .unknown : .notApplied))
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    private func read(_ kind: RemoteKind, _ file: JSONObject) throws -> DeliveryOutcome {
+    private func read(_ kind: Kind, _ file: JSONObject) throws -> DeliveryOutcome {
         let raw = file["raw"]?.stringValue ?? file["body"]?.text ?? ""
         let reply = HTTPReply(
             status: Int(try #require(file["status"]?.integerValue)),
@@ -62,7 +62,7 @@ import Testing
         let redaction = Redaction(
             credential: file["token"]?.stringValue, body: file["call_body"] ?? sent.map(JSONValue.object) ?? .null)
         let reader = ReplyReader(
-            adapter: kind.adapter(try RemoteProfile(golden: file["profile"], kind: kind)), classifier: OutcomeClassifier())
+            adapter: kind.adapter(try Profile(golden: file["profile"], kind: kind)), classifier: OutcomeClassifier())
         return reader.read(reply, delta: sent.map { Delta(fields: $0) }, redaction: redaction, now: Self.now)
     }
 

@@ -15,13 +15,15 @@ struct LawsByHand {
         var known: Set<String> = []
         var spellings: [Set<String>] = []
 
-        init(_ lens: NamedLens) {
-            name = lens.name
-            spellings = lens.spellings
-            neverOver = lens.lens.outbound.neverOver
-            known = Set(lens.lens.inbound.cells.keys)
-            for state in LocalState.all { if case .word(let word) = lens.lens.outbound[state] { sent[state] = word } }
-            for (word, cell) in lens.lens.inbound.cells { if case .state(let status, let owner) = cell { meaning[word] = (status, owner) } }
+        init(_ profile: Profile) {
+            name = profile.name
+            spellings = profile.kind.vocabulary.spellings
+            neverOver = profile.statusMap.neverOver
+            known = Set(profile.inboundMap.cells.keys)
+            for state in LocalState.all { if case .word(let word) = profile.statusMap[state] { sent[state] = word } }
+            for (word, cell) in profile.inboundMap.cells {
+                if case .state(let status, let owner) = cell { meaning[word] = (status, owner) }
+            }
         }
 
         func isSame(_ left: String, _ right: String) -> Bool {

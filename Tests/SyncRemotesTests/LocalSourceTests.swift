@@ -27,8 +27,9 @@ import Testing
     }
 
     @Test func `the standard fields of vg are documented ones with a source`() {
-        #expect(VGFields.standardMap.keys.sorted() == ["tags", "title", "userEmail", "userName"])
-        for field in VGFields.standardMap.keys { #expect(VGFields.documented[field] != nil) }
+        let standard = Kind.vg.standardValues.table("fields")
+        #expect(standard.keys.sorted() == ["tags", "title", "userEmail", "userName"])
+        for field in standard.keys { #expect(VGFields.documented[field] != nil) }
     }
 
     /// The members of `conversation` in the document's request body.
@@ -46,8 +47,8 @@ import Testing
         #expect(Set(VGFields.documented.keys) == Set(document.split(whereSeparator: \.isWhitespace).map(String.init)))
     }
 
-    @Test(arguments: RemoteKind.allCases)
-    func `the standard map sends documented words only`(_ kind: RemoteKind) {
-        #expect(Set(StatusMap.standard(for: kind).words).isSubset(of: StatusMap.documentedWords(for: kind)))
+    @Test(arguments: Kinds.all)
+    func `the standard map sends documented words only`(_ kind: Kind) {
+        #expect(Set(kind.vocabulary.outbound.words).isSubset(of: kind.vocabulary.writable))
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// Next links that want to lead elsewhere, or nowhere.
 @Suite struct NextLinkTests {
-    private let voicebot = RemoteKind.voicebot.adapter(RemoteProfile(name: "voicebot", kind: .voicebot))
+    private let voicebot = Kind.voicebot.adapter(Profile(name: "voicebot", kind: .voicebot))
 
     private func body(next link: String, currentPage: JSONValue? = nil) -> JSONValue {
         var body: JSONObject = ["data": [["id": 1]], "links": ["next": .string(link)]]

@@ -7,13 +7,13 @@ import Testing
 ///
 /// A failing case prints its kind and seed; pin it with the test at the end.
 @Suite struct QuietTests {
-    static let stateKinds = RemoteKind.allCases.filter { !$0.receivesMessages }
+    static let stateKinds = Kinds.all.filter { !$0.receivesMessages }
 
     @Test(arguments: stateKinds, Array(UInt64(1)...40))
-    func `nothing is sent after everything was acknowledged`(_ kind: RemoteKind, _ seed: UInt64) {
+    func `nothing is sent after everything was acknowledged`(_ kind: Kind, _ seed: UInt64) {
         var world = RandomWorld(kind: kind, seed: seed)
         for step in 0..<50 {
-            let comment: Comment = "kind \(kind.rawValue), seed \(seed), step \(step)"
+            let comment: Comment = "kind \(kind.name), seed \(seed), step \(step)"
             let conversation = world.conversation()
             // A guard may hold a word back while another one is in doubt: then the second call says it.
             for _ in 0..<2 {
@@ -31,7 +31,7 @@ import Testing
 
     /// What a receiver that replaces fields (vg: merges tags) holds in the end is what the local rows say.
     @Test(arguments: stateKinds, Array(UInt64(201)...220))
-    func `a receiver that applies every call holds what is known of it, and what is wanted`(_ kind: RemoteKind, _ seed: UInt64) {
+    func `a receiver that applies every call holds what is known of it, and what is wanted`(_ kind: Kind, _ seed: UInt64) {
         var world = RandomWorld(kind: kind, seed: seed)
         var receiver: Fields = [:]
         for _ in 0..<50 {
@@ -40,12 +40,12 @@ import Testing
                 receiver = world.receive(sent, into: receiver)
                 world.acknowledge(sent, conversation)
             }
-            for (field, value) in receiver { #expect(world.record[field].held == .value(value), "\(kind.rawValue) \(field), seed \(seed)") }
+            for (field, value) in receiver { #expect(world.record[field].held == .value(value), "\(kind.name) \(field), seed \(seed)") }
             for (field, value) in world.wanted(conversation) where !world.mayDiffer(field) {
                 if kind == .vg, field == "tags" {
                     #expect(Set(value.arrayValue ?? []).isSubset(of: receiver[field]?.arrayValue ?? []), "seed \(seed)")
                 } else {
-                    #expect(receiver[field] ?? .null == value, "\(kind.rawValue) \(field), seed \(seed)")
+                    #expect(receiver[field] ?? .null == value, "\(kind.name) \(field), seed \(seed)")
                 }
             }
         }
@@ -54,15 +54,15 @@ import Testing
 
 /// One link with what is known about it, and a stream of random conversations for it.
 private struct RandomWorld {
-    let adapter: any RemoteAdapter
+    let adapter: any Adapter
     private(set) var record = LinkRecord()
     private var seat: String?
     private var number = LocalRow.firstNumber
     private var random: SeededGenerator
 
-    init(kind: RemoteKind, seed: UInt64) {
-        var profile = RemoteProfile(name: "remote", kind: kind, aiAssignees: ["agent_fin"])
-        if kind == .vg { profile.fieldMap["leadScore"] = LocalSource("attributes.score") }
+    init(kind: Kind, seed: UInt64) {
+        var profile = Profile(name: "remote", kind: kind, aiAssignees: ["agent_fin"])
+        if kind == .vg { profile.map("leadScore", to: "attributes.score") }
         adapter = kind.adapter(profile)
         random = SeededGenerator(seed: seed)
     }

@@ -5,16 +5,16 @@ import Testing
 
 /// Promises about reading, over random answers. A failing case prints its kind and seed.
 @Suite struct ReadingModelTests {
-    private static func profile(_ kind: RemoteKind) -> RemoteProfile { RemoteProfile(name: "remote", kind: kind, agentID: "agent9") }
-    private static let readable: [RemoteKind] = [.helpdesk, .voicebot, .vg]
+    private static func profile(_ kind: Kind) -> Profile { Profile(name: "remote", kind: kind, agentID: "agent9") }
+    private static let readable: [Kind] = [.helpdesk, .voicebot, .vg]
 
     @Test(arguments: readable, Array(UInt64(1)...60))
-    func `what a remote says in the documented shape is read without loss`(_ kind: RemoteKind, _ seed: UInt64) throws {
+    func `what a remote says in the documented shape is read without loss`(_ kind: Kind, _ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let adapter = kind.adapter(Self.profile(kind))
         for step in 0..<50 {
             let (object, observation) = random.conversation(kind)
-            let comment: Comment = "kind \(kind.rawValue), seed \(seed), step \(step)"
+            let comment: Comment = "kind \(kind.name), seed \(seed), step \(step)"
             let text = JSONValue.object(["data": .object(object)]).text
             #expect(try adapter.conversation(in: JSONValue(text: text)) == observation, comment)
             let written = adapter.read(
@@ -23,8 +23,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [RemoteKind.voicebot, .vg], Array(UInt64(101)...120))
-    func `a list read page by page holds every conversation once`(_ kind: RemoteKind, _ seed: UInt64) throws {
+    @Test(arguments: [Kind.voicebot, .vg], Array(UInt64(101)...120))
+    func `a list read page by page holds every conversation once`(_ kind: Kind, _ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let adapter = kind.adapter(Self.profile(kind))
         let sizes = (0..<Int.random(in: 1...8, using: &random)).map { _ in Int.random(in: 1...20, using: &random) }
@@ -57,8 +57,8 @@ import Testing
     }
 
     /// Nothing that a remote answers stops the program, and what is read keeps its bounds.
-    @Test(arguments: RemoteKind.allCases, Array(UInt64(201)...240))
-    func `any answer is read or refused`(_ kind: RemoteKind, _ seed: UInt64) throws {
+    @Test(arguments: Kinds.all, Array(UInt64(201)...240))
+    func `any answer is read or refused`(_ kind: Kind, _ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let adapter = kind.adapter(Self.profile(kind))
         for _ in 0..<100 {
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    private func expectBounds(_ observation: Observation, _ adapter: any RemoteAdapter, _ seed: UInt64) {
+    private func expectBounds(_ observation: Observation, _ adapter: any Adapter, _ seed: UInt64) {
         #expect(observation.word?.isEmpty != true, "seed \(seed)")
         #expect(observation.assignee != .somebody(""), "seed \(seed)")
         if let changedAt = observation.changedAt {
@@ -85,10 +85,10 @@ import Testing
 
     @Test(
         arguments: [
-            (RemoteKind.voicebot, "7", 7), (.voicebot, "-1", -1), (.voicebot, "9223372036854775807", 9_223_372_036_854_775_807),
+            (Kind.voicebot, "7", 7), (.voicebot, "-1", -1), (.voicebot, "9223372036854775807", 9_223_372_036_854_775_807),
             (.vg, "client_7", "client_7"),
-        ] as [(RemoteKind, String, JSONValue)])
-    func `an assignee is kept in the form in which it is sent`(_ kind: RemoteKind, _ id: String, _ kept: JSONValue) throws {
+        ] as [(Kind, String, JSONValue)])
+    func `an assignee is kept in the form in which it is sent`(_ kind: Kind, _ id: String, _ kept: JSONValue) throws {
         let adapter = kind.adapter(Self.profile(kind))
         let field = try #require(adapter.assigneeField)
         let fields = adapter.seenFields(Observation(assignee: .somebody(id)))
@@ -98,13 +98,13 @@ import Testing
     /// vg's ids are texts. Kept as numbers they lose zeros, and never equal what a configured field sends.
     @Test(arguments: ["7", "007", "+7", "-0"])
     func `an assignee of vg that looks like a number stays a text`(_ id: String) {
-        let adapter = RemoteKind.vg.adapter(Self.profile(.vg))
+        let adapter = Kind.vg.adapter(Self.profile(.vg))
         let fields = adapter.seenFields(Observation(assignee: .somebody(id)))
         #expect(fields["chatAssignedTo"] == .string(id))
     }
 
     @Test func `reading who answers does not make it part of what is sent`() {
-        let adapter = RemoteKind.vg.adapter(Self.profile(.vg))
+        let adapter = Kind.vg.adapter(Self.profile(.vg))
         let conversation = Conversation(id: "c1", assigneeID: "agent_jane")
         #expect(adapter.project(conversation, seats: .init("agent_jane", "client_9")).fields["chatAssignedTo"] == nil)
         let snapshot = LinkSnapshot(

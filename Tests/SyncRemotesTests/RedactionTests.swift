@@ -20,7 +20,7 @@ import Testing
         _ answer: String, status: Int = 422, body: JSONValue = body, token: String = "secret-token-1"
     ) -> DeliveryOutcome {
         let reader = ReplyReader(
-            adapter: RemoteKind.fin.adapter(RemoteProfile(name: "fin", kind: .fin)), classifier: OutcomeClassifier())
+            adapter: Kind.fin.adapter(Profile(name: "fin", kind: .fin)), classifier: OutcomeClassifier())
         return reader.read(
             HTTPReply(status: status, body: Array(answer.utf8)), delta: nil, redaction: Redaction(credential: token, body: body),
             now: Instant(milliseconds: 0))

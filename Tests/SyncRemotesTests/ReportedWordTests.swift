@@ -23,16 +23,18 @@ import Testing
 
     @Test(arguments: ["\"On Hold\"", "7", "true", "{}", "\"\""])
     func `at every remote, and in an event`(status: String) throws {
-        let vg = RemoteKind.vg.adapter(RemoteProfile(name: "vg", kind: .vg, agentID: "a"))
-        let voicebot = RemoteKind.voicebot.adapter(RemoteProfile(name: "voicebot", kind: .voicebot))
-        let helpdesk = RemoteKind.helpdesk.adapter(RemoteProfile(name: "helpdesk", kind: .helpdesk))
+        let vg = Kind.vg.adapter(Profile(name: "vg", kind: .vg, agentID: "a"))
+        let voicebot = Kind.voicebot.adapter(Profile(name: "voicebot", kind: .voicebot))
+        let helpdesk = Kind.helpdesk.adapter(Profile(name: "helpdesk", kind: .helpdesk))
         let word = try JSONValue(text: status).reportedWord
         #expect(try vg.conversation(in: JSONValue(text: "{\"success\":true,\"data\":{\"ID\":\"1\",\"state\":\(status)}}")).word == word)
         #expect(try voicebot.conversation(in: JSONValue(text: "{\"id\":1,\"status\":\(status)}")).word == word)
         #expect(try helpdesk.conversation(in: JSONValue(text: "{\"data\":{\"id\":\"1\",\"status\":\(status)}}")).word == word)
         let event = try JSONValue(
             text: "{\"event_name\":\"fin_status_updated\",\"conversation_id\":\"c\",\"status\":\(status),\"created_at_ms\":1768000000000}")
-        guard case .notices(let notices) = try FinEvent.read(event), case .status(_, let shown, _, _)? = notices.first else {
+        guard case .notices(let notices) = try Kind.fin.webhook?.read(WebhookBody(Array(event.text.utf8)), [:]),
+            case .status(_, let shown, _, _)? = notices.first
+        else {
             return _ = Issue.record("not a status")
         }
         #expect(shown == word)

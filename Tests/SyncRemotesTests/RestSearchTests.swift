@@ -4,21 +4,21 @@ import Testing
 
 /// The search plays every change by the rule of two-way synchronisation. Its counter-examples are what a person reads who made the map.
 @Suite struct RestSearchTests {
-    private func lens(_ kind: RemoteKind, _ change: (inout NamedLens) -> Void = { _ in }) -> NamedLens {
-        var lens = NamedLens(RemoteProfile(name: kind.rawValue, kind: kind))
-        change(&lens)
-        return lens
+    private func remote(_ kind: Kind, _ change: (inout Profile) -> Void = { _ in }) -> any Adapter {
+        var profile = Profile(name: kind.name, kind: kind)
+        change(&profile)
+        return profile.adapter
     }
 
     @Test func `the default maps come to rest, in every combination`() {
         for choice in 1..<16 {
-            let kinds = RemoteKind.allCases.enumerated().filter { choice & 1 << $0.offset != 0 }.map(\.element)
-            #expect(RestSearch(remotes: kinds.map { lens($0) }).violations() == [])
+            let kinds = Kinds.all.enumerated().filter { choice & 1 << $0.offset != 0 }.map(\.element)
+            #expect(RestSearch(remotes: kinds.map { remote($0) }).violations() == [])
         }
     }
 
     @Test func `the other spelling of an end that means something open is written again and again`() {
-        let vg = lens(.vg) { $0.lens.inbound.cells["completed"] = .state(.open, .none) }
+        let vg = remote(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
         let found = RestSearch(remotes: [vg]).violations()
         #expect(found.map(\.law) == [.rest])
         #expect(found.map(\.remote) == ["vg"])
@@ -26,27 +26,26 @@ import Testing
     }
 
     @Test func `a counter-example goes through all remotes, and names the one whose value was adopted`() {
-        let vg = lens(.vg) { $0.lens.inbound.cells["completed"] = .state(.open, .none) }
-        let found = RestSearch(remotes: [lens(.voicebot), vg]).violations()
+        let vg = remote(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
+        let found = RestSearch(remotes: [remote(.voicebot), vg]).violations()
         let again = "vg `ended_chat`, shown as `completed` → vg `ended_chat`, shown as `completed`: vg is written more than once"
         #expect(found.first { $0.remote == "vg" }?.text == "open (ai) → resolved → voicebot `done` → \(again)")
         #expect(found.first { $0.remote == "voicebot" }?.text.hasPrefix("voicebot `done` → closed → vg `ended_chat`") == true)
     }
 
     @Test func `a remote whose changes are not adopted is told, and need not agree`() {
-        let vg = lens(.vg) { vg in
-            vg.lens.inbound.cells["completed"] = .state(.open, .none)
-            vg.policy.fields = []
+        let vg = remote(.vg) { vg in
+            vg.inboundMap.cells["completed"] = .state(.open, .none)
+            vg.adoption.fields = []
         }
-        #expect(RestSearch(remotes: [vg, lens(.voicebot)]).violations() == [])
+        #expect(RestSearch(remotes: [vg, remote(.voicebot)]).violations() == [])
     }
 
     @Test func `a remote that is told who answers is told so when a person takes the conversation up`() {
-        #expect(lens(.voicebot).isToldUser)
-        #expect(!lens(.vg).isToldUser)
-        let mapped = LocalSource("assignee_id").map { ["chatAssignedTo": $0] } ?? [:]
-        let vg = NamedLens(RemoteProfile(name: "vg", kind: .vg, fieldMap: mapped))
+        #expect(remote(.voicebot).isToldUser)
+        #expect(!remote(.vg).isToldUser)
+        let vg = remote(.vg) { $0.map("chatAssignedTo", to: "assignee_id") }
         #expect(vg.isToldUser)
-        #expect(RestSearch(remotes: [vg, lens(.voicebot)]).violations() == [])
+        #expect(RestSearch(remotes: [vg, remote(.voicebot)]).violations() == [])
     }
 }

@@ -8,20 +8,20 @@ import Testing
     private static let strange = ["paused", "open", "Done", "x"]
 
     /// The defaults of a kind with some cells changed, some taken out and some added.
-    private func drawn(_ kind: RemoteKind, name: String, share: Int, _ random: inout SeededGenerator) -> NamedLens {
-        var lens = NamedLens(RemoteProfile(name: name, kind: kind))
-        let words = StatusMap.documentedWords(for: kind) + Self.strange
-        for state in LocalState.all where kind != .fin && random.chance(share) {
+    private func drawn(_ kind: Kind, name: String, share: Int, _ random: inout SeededGenerator) -> Profile {
+        var profile = Profile(name: name, kind: kind)
+        let words = kind.vocabulary.writable + Self.strange
+        for state in LocalState.all where !kind.vocabulary.writable.isEmpty && random.chance(share) {
             let word = words.randomElement(using: &random) ?? "x"
-            lens.lens.outbound[state] = random.chance(25) ? .noStatement : .word(word)
+            profile.statusMap[state] = random.chance(25) ? .noStatement : .word(word)
         }
-        for word in InboundMap.documentedWords(for: kind) + Self.strange where random.chance(share) {
+        for word in kind.vocabulary.readable + Self.strange where random.chance(share) {
             let status = LocalStatus.allCases.randomElement(using: &random) ?? .open
             let owner = InboundMap.OwnerImage.allCases.randomElement(using: &random) ?? .unchanged
             let isStrange = Self.strange.contains(word)
-            lens.lens.inbound.cells[word] = random.chance(20) ? (isStrange ? .noStatement : nil) : .state(status, owner)
+            profile.inboundMap.cells[word] = random.chance(20) ? (isStrange ? .noStatement : nil) : .state(status, owner)
         }
-        return lens
+        return profile
     }
 
     @Test(arguments: [UInt64(901), 902, 903, 904])
@@ -31,15 +31,15 @@ import Testing
         var found: [StatusLaws.Violation.Law: Int] = [:]
         let cases = 150
         for index in 0..<cases {
-            let kind = [RemoteKind.voicebot, .vg, .helpdesk][index % 3]
-            let lens = drawn(kind, name: kind.rawValue, share: [3, 8, 20][index / 3 % 3], &random)
-            let violations = StatusLaws.violations(of: [lens])
+            let kind = [Kind.voicebot, .vg, .helpdesk][index % 3]
+            let profile = drawn(kind, name: kind.name, share: [3, 8, 20][index / 3 % 3], &random)
+            let violations = StatusLaws.violations(of: [profile.adapter])
             for violation in violations { found[violation.law, default: 0] += 1 }
-            let hand = LawsByHand.Remote(lens)
+            let hand = LawsByHand.Remote(profile)
             if violations.isEmpty {
                 lawful += 1
-                #expect(LawsByHand.broken(hand) == [], "seed \(seed), case \(index): \(lens)")
-                #expect(LawsByHand.unrest([hand]) == nil, "seed \(seed), case \(index): \(lens)")
+                #expect(LawsByHand.broken(hand) == [], "seed \(seed), case \(index): \(profile.lens)")
+                #expect(LawsByHand.unrest([hand]) == nil, "seed \(seed), case \(index): \(profile.lens)")
             }
             // And the other way round: what is broken by hand is reported.
             if !LawsByHand.broken(hand).isEmpty { #expect(!violations.isEmpty, "seed \(seed), case \(index)") }
@@ -56,13 +56,13 @@ import Testing
         var lawful = 0
         let cases = 25
         for index in 0..<cases {
-            let lenses = RemoteKind.allCases.filter { _ in random.chance(70) }
-                .map { drawn($0, name: $0.rawValue, share: 2, &random) }
-            guard StatusLaws.violations(of: lenses).isEmpty else { continue }
+            let profiles = Kinds.all.filter { _ in random.chance(70) }
+                .map { drawn($0, name: $0.name, share: 2, &random) }
+            guard StatusLaws.violations(of: profiles.map(\.adapter)).isEmpty else { continue }
             lawful += 1
             // fin is never told anything, and starts with nothing known: it has no word to begin from.
-            let hand = lenses.filter { !$0.lens.isReadOnly }.map(LawsByHand.Remote.init)
-            #expect(LawsByHand.unrest(hand) == nil, "seed \(seed), case \(index): \(lenses)")
+            let hand = profiles.filter { !$0.lens.isReadOnly }.map(LawsByHand.Remote.init)
+            #expect(LawsByHand.unrest(hand) == nil, "seed \(seed), case \(index): \(profiles.map(\.lens))")
         }
         print("laws of several maps: seed \(seed), \(cases) sets, \(lawful) lawful")
         #expect(lawful > 3)
@@ -70,46 +70,46 @@ import Testing
 
     // MARK: Broken by hand
 
-    private func violations(_ kind: RemoteKind, _ change: (inout StatusLens) -> Void) -> [StatusLaws.Violation] {
-        var lens = NamedLens(RemoteProfile(name: kind.rawValue, kind: kind))
-        change(&lens.lens)
-        return StatusLaws.violations(of: [lens])
+    private func violations(_ kind: Kind, _ change: (inout Profile) -> Void) -> [StatusLaws.Violation] {
+        var profile = Profile(name: kind.name, kind: kind)
+        change(&profile)
+        return StatusLaws.violations(of: [profile.adapter])
     }
 
     @Test func `a finished conversation that is sent as unfinished`() {
-        let found = violations(.voicebot) { $0.outbound[LocalState(.closed, .ai)] = .word("to-do") }
+        let found = violations(.voicebot) { $0.statusMap[LocalState(.closed, .ai)] = .word("to-do") }
         #expect(found.map(\.law) == [.putGet])
         #expect(found.first?.text == "closed → voicebot `to-do` → open (none): the remote would say the opposite")
     }
 
     @Test func `a finished word that is read as unfinished`() {
-        let found = violations(.voicebot) { $0.inbound.cells["done"] = .state(.open, .none) }
+        let found = violations(.voicebot) { $0.inboundMap.cells["done"] = .state(.open, .none) }
         #expect(found.map(\.law) == [.putGet])
         #expect(found.first?.text.contains("`done` → open") == true)
     }
 
     @Test func `a word that is sent and cannot be read back`() {
-        let found = violations(.voicebot) { $0.inbound.cells["in-progress"] = nil }
+        let found = violations(.voicebot) { $0.inboundMap.cells["in-progress"] = nil }
         #expect(found.map(\.law) == [.totality])
         #expect(found.first?.text.contains("nothing says what `in-progress` means") == true)
     }
 
     @Test func `the other spelling of finished that is read as unfinished`() {
-        let found = violations(.vg) { $0.inbound.cells["completed"] = .state(.open, .none) }
+        let found = violations(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
         #expect(found.map(\.law) == [.getPut])
         #expect(found.first?.text.contains("`ended_chat`, shown as `completed` → open (none)") == true)
     }
 
     @Test func `a person's word that comes back as the AI's`() {
-        let found = violations(.vg) { lens in lens.outbound[LocalState(.open, .human)] = .word("ai-chatting") }
+        let found = violations(.vg) { $0.statusMap[LocalState(.open, .human)] = .word("ai-chatting") }
         #expect(found.map(\.law) == [.putGet])
         #expect(found.first?.text.contains("turned into something else") == true)
     }
 
     @Test func `the search for rest finds a map that turns round, without the other laws`() {
-        var vg = NamedLens(RemoteProfile(name: "vg", kind: .vg))
-        vg.lens.inbound.cells["completed"] = .state(.open, .none)
-        #expect(RestSearch(remotes: [vg]).violations().map(\.remote) == ["vg"])
+        var vg = Profile(name: "vg", kind: .vg)
+        vg.inboundMap.cells["completed"] = .state(.open, .none)
+        #expect(RestSearch(remotes: [vg.adapter]).violations().map(\.remote) == ["vg"])
         // By hand the same.
         #expect(LawsByHand.unrest([.init(vg)]) != nil)
     }

@@ -5,19 +5,19 @@ import Testing
 
 /// A response about another object than the one asked for is not a report.
 @Suite struct StrayReportTests {
-    private func adapter(_ kind: RemoteKind) -> any RemoteAdapter {
-        kind.adapter(RemoteProfile(name: "r", kind: kind, agentID: "a"))
+    private func adapter(_ kind: Kind) -> any Adapter {
+        kind.adapter(Profile(name: "r", kind: kind, agentID: "a"))
     }
 
     struct Case: Sendable, CustomTestStringConvertible {
-        var kind: RemoteKind
+        var kind: Kind
         var asked: String
         var body: String
         /// Nil: it is about the object.
         var answered: String?
-        var testDescription: String { "\(kind.rawValue) \(asked) \(body)" }
+        var testDescription: String { "\(kind.name) \(asked) \(body)" }
 
-        init(_ kind: RemoteKind, _ asked: String, _ body: String, _ answered: String? = nil) {
+        init(_ kind: Kind, _ asked: String, _ body: String, _ answered: String? = nil) {
             (self.kind, self.asked, self.body, self.answered) = (kind, asked, body, answered)
         }
     }
@@ -73,7 +73,7 @@ import Testing
 
     @Test func `a failure inside of a 200 is one, whomever it is about`() throws {
         for (kind, body) in [
-            (RemoteKind.vg, #"{"success": false, "message": "no", "data": {"ID": "other"}}"#),
+            (Kind.vg, #"{"success": false, "message": "no", "data": {"ID": "other"}}"#),
             (.helpdesk, #"{"error": {"status": 400}, "data": {"id": "other"}}"#),
         ] {
             let outcome = ReplyReader(adapter: adapter(kind), classifier: OutcomeClassifier()).read(
@@ -97,9 +97,7 @@ import Testing
     private func project(_ assignee: String?, _ remoteID: String?, fields: [String: String] = ["chatAssignedTo": "assignee_id"])
         -> Projection
     {
-        var map = VGFields.standardMap
-        for (field, source) in fields { map[field] = LocalSource(source) }
-        let profile = RemoteProfile(name: "vg-eu", kind: .vg, fieldMap: map, agentID: "a", aiAssignees: ["agent_fin"])
+        let profile = Profile(name: "vg-eu", kind: .vg, own: ["fields": .table(fields)], agentID: "a", aiAssignees: ["agent_fin"])
         return profile.kind.adapter(profile).project(
             Conversation(id: "c1", assigneeID: assignee), seats: .init(assignee, remoteID.map(JSONValue.string)))
     }

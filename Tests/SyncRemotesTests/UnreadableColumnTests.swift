@@ -16,10 +16,10 @@ import Testing
     }
 
     private func projection(
-        _ kind: RemoteKind, _ conversation: Conversation, fields: [String: String] = [:], seats: TwoWayRules.Seats = .init()
+        _ kind: Kind, _ conversation: Conversation, fields: [String: String] = [:], seats: TwoWayRules.Seats = .init()
     ) -> Projection {
-        var profile = RemoteProfile(name: "r", kind: kind, agentID: "a")
-        for (field, source) in fields { profile.fieldMap[field] = LocalSource(source) }
+        var profile = Profile(name: "r", kind: kind, agentID: "a")
+        for (field, source) in fields { profile.map(field, to: source) }
         return kind.adapter(profile).project(conversation, seats: seats)
     }
 
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `a message goes to Fin without the user's attributes`() {
-        let adapter = RemoteKind.fin.adapter(RemoteProfile(name: "fin", kind: .fin))
+        let adapter = Kind.fin.adapter(Profile(name: "fin", kind: .fin))
         let user = User(id: "u1", name: "Jane", attributes: nil, unreadableAttributes: "U")
         let message = Message(id: "m1", conversationID: "c1", body: "Hello", createdAt: "2026-01-01T00:00:00.000Z")
         guard case .send(let planned) = adapter.plan(MessageSnapshot(remote: "fin", message: .success(message), user: user)) else {
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `what was left out is due as soon as it can be read`() {
-        let adapter = RemoteKind.helpdesk.adapter(RemoteProfile(name: "r", kind: .helpdesk))
+        let adapter = Kind.helpdesk.adapter(Profile(name: "r", kind: .helpdesk))
         let base: Fields = ["attributes": ["k": 0], "tags": ["old"]]
         func due(_ conversation: Conversation) -> Fields {
             let decision = adapter.plan(LinkSnapshot(conversation, base: base)).decision

@@ -11,19 +11,19 @@ import Testing
 
     private let now = Instant(milliseconds: 1_767_225_600_000)
 
-    private func reader(_ kind: RemoteKind) -> ReplyReader {
-        ReplyReader(adapter: kind.adapter(RemoteProfile(name: kind.rawValue, kind: kind)), classifier: OutcomeClassifier())
+    private func reader(_ kind: Kind) -> ReplyReader {
+        ReplyReader(adapter: kind.adapter(Profile(name: kind.name, kind: kind)), classifier: OutcomeClassifier())
     }
 
-    private func read(_ kind: RemoteKind, _ reply: HTTPReply) -> DeliveryOutcome {
+    private func read(_ kind: Kind, _ reply: HTTPReply) -> DeliveryOutcome {
         reader(kind).read(
             reply, delta: kind.receivesMessages ? nil : Delta(fields: ["status": "done"]),
             redaction: Redaction(credential: "secret-token", body: .null),
             now: now)
     }
 
-    @Test(arguments: RemoteKind.allCases, failures)
-    func `a 2xx that cannot be read is one, and is not sent again`(kind: RemoteKind, failure: TransportFailure) {
+    @Test(arguments: Kinds.all, failures)
+    func `a 2xx that cannot be read is one, and is not sent again`(kind: Kind, failure: TransportFailure) {
         for status in [200, 201, 202, 204] {
             // What arrived of it is not a reason to take it for the whole.
             let reply = HTTPReply(status: status, body: Array(#"{"success":true}"#.utf8), bodyFailure: failure)

@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func `every kind of call is verified with every secret that counts`() throws {
-        for kind in RemoteKind.allCases {
+        for kind in Kinds.all {
             var reader = Signed.reader(kind)
             reader.secrets = [WebhookSecret("another"), WebhookSecret(Signed.secret)]
             #expect(throws: Never.self) { try Signed.read(kind, by: reader) }
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `a proof that cannot be right is refused before the body is there`() {
-        for kind in [RemoteKind.fin, .voicebot, .helpdesk] {
+        for kind in [Kind.fin, .voicebot, .helpdesk] {
             #expect(Signed.reader(kind).rejection(of: nil) == .unsigned)
             #expect(Signed.reader(kind).rejection(of: "") == .unsigned)
             #expect(Signed.reader(kind).rejection(of: "sha256=abc") == .wrongSignature)

@@ -172,7 +172,7 @@ import Testing
         var filter = OutboxFilter()
         filter.holder = .brake
         #expect(try await bench.store.outbox(filter).count == 15)
-        filter.holder = .fin
+        filter.holder = .receiver
         #expect(try await bench.store.outbox(filter).map(\.heldBy) == ["fin", "fin", "fin"])
     }
 

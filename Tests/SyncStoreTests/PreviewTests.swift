@@ -94,7 +94,7 @@ import Testing
         try await bench.plan()
         try bench.write("UPDATE outbox SET state = 'held', held_by = 'fin' WHERE message_id = 'm1'")
         let id = try #require(try bench.lines("SELECT id FROM outbox WHERE message_id = 'm1'").first.flatMap(Int64.init))
-        #expect(try await preview(bench).map(\.source) == [.held(id: id, by: .fin)])
+        #expect(try await preview(bench).map(\.source) == [.held(id: id, by: .receiver)])
     }
 
     @Test func `a preview shows what the run then plans`() async throws {

@@ -28,8 +28,8 @@ package enum OutboxState: String, CaseIterable, Sendable, Codable {
 
 /// What keeps a row in the state `held` (`outbox.held_by`).
 package enum Holder: String, CaseIterable, Sendable, Codable {
-    /// Fin's status does not allow a message at the moment.
-    case fin
+    /// The remote that receives messages takes none at the moment.
+    case receiver = "fin"
     /// The run that wrote it reached further than the brake lets pass.
     case brake
     /// The remote has undone what the row says so often that it is not said again by itself.

@@ -36,16 +36,16 @@ final class RestMoves {
     }
 
     let stations = RestStations()
-    private let remotes: [NamedLens]
+    private let remotes: [any Adapter]
     private let strict: [TwoWayRules]
     private let reopening: [TwoWayRules]
     private var moves: [Key: Move] = [:]
     private var disagreements: [Key: LocalState?] = [:]
 
-    init(remotes: [NamedLens]) {
+    init(remotes: [any Adapter]) {
         self.remotes = remotes
-        strict = remotes.map { $0.rules(mayReopen: false) }
-        reopening = remotes.map { $0.rules(mayReopen: true) }
+        strict = remotes.map { $0.restRules(mayReopen: false) }
+        reopening = remotes.map { $0.restRules(mayReopen: true) }
     }
 
     func start(_ remote: Int, at row: Int) -> Int { stations.start(remote, remotes[remote], strict[remote], at: row) }
@@ -72,8 +72,8 @@ final class RestMoves {
             let (first, due) = decide(&state, row, rules, isConfirmed: false)
             guard !due.isEmpty else { return atRest(first) }
             state.object.merge(due) { $1 }
-            let forms = due[NamedLens.statusField]?.stringValue.map { spellings($0, remote) } ?? []
-            if !forms.isEmpty { state.object[NamedLens.statusField] = .string(forms[setting.spelling % forms.count]) }
+            let forms = due[RestWorld.statusField]?.stringValue.map(remote.profile.kind.vocabulary.forms) ?? []
+            if !forms.isEmpty { state.object[RestWorld.statusField] = .string(forms[setting.spelling % forms.count]) }
             let response = LinkRecord.Acknowledgement(sent: due, shown: .init(values: state.object, began: RestStations.now))
             _ = state.link.acknowledged(response, of: stations.row(first.row).numbers, rules, now: RestStations.now)
             var (second, stillDue) = decide(&state, first.row, rules, isConfirmed: false)
@@ -99,8 +99,8 @@ final class RestMoves {
 
     private func look(_ station: RestStations.Station, _ local: LocalValues) -> LocalState? {
         let state = LocalState(local)
-        let outbound = remotes[station.remote].lens.outbound
-        guard remotes[station.remote].policy.fields.contains(.status), case .word(let wanted) = outbound[state],
+        let outbound = remotes[station.remote].profile.statusMap
+        guard remotes[station.remote].profile.adoption.fields.contains(.status), case .word(let wanted) = outbound[state],
             outbound.word(for: state, over: station.word) == wanted
         else { return nil }
         let rules = strict[station.remote]
@@ -124,10 +124,6 @@ final class RestMoves {
     }
 
     private func rules(_ remote: Int, _ setting: Setting) -> TwoWayRules { setting.mayReopen ? reopening[remote] : strict[remote] }
-
-    private func spellings(_ word: String, _ remote: NamedLens) -> [String] {
-        remote.spellings.first { $0.contains(word) }?.sorted() ?? [word]
-    }
 
     /// Deciding again about the outcome of a decision that sends nothing changes nothing.
     private func atRest(_ move: Move) -> Move {

@@ -31,12 +31,12 @@ package struct RestSearch {
         var dependsOnSpelling = false
     }
 
-    private let remotes: [NamedLens]
+    private let remotes: [any Adapter]
     private let moves: RestMoves
     /// After so many rounds a play that still moves will not stop.
     private static let rounds = 4
 
-    package init(remotes: [NamedLens]) {
+    package init(remotes: [any Adapter]) {
         self.remotes = remotes
         moves = RestMoves(remotes: remotes)
     }
@@ -82,7 +82,7 @@ package struct RestSearch {
         start.sides.indices.flatMap { position in
             let side = start.sides[position]
             let (word, user) = (moves.stations[side.station].word, moves.stations[side.station].user)
-            let cells = remotes[side.remote].lens.inbound.cells.sorted { $0.key < $1.key }
+            let cells = remotes[side.remote].profile.inboundMap.cells.sorted { $0.key < $1.key }
             return cells.flatMap { newWord, cell in
                 users(beside: cell, user, start).filter { newWord != word || $0 != user }.map { newUser in
                     var changed = start
@@ -98,12 +98,12 @@ package struct RestSearch {
     /// before it changes again, which would be a change of its own.
     private func users(beside cell: InboundMap.Cell, _ present: JSONValue?, _ start: Play) -> [JSONValue?] {
         guard present != nil, case .state(_, let owner) = cell, owner != .ai else { return [present] }
-        return [.null, NamedLens.people[0].user] + secondPerson(start).map(\.user)
+        return [.null, RestWorld.people[0].user] + secondPerson(start).map(\.user)
     }
 
     /// Where nobody has the conversation yet, one person is like the other.
-    private func secondPerson(_ start: Play) -> [NamedLens.Person] {
-        LocalState(values(start.row)).owner == .human ? [NamedLens.people[1]] : []
+    private func secondPerson(_ start: Play) -> [RestWorld.Person] {
+        LocalState(values(start.row)).owner == .human ? [RestWorld.people[1]] : []
     }
 
     // MARK: Playing
@@ -161,7 +161,7 @@ package struct RestSearch {
 
     private func unrest(_ play: Play) -> StatusLaws.Violation? {
         if let side = play.sides.first(where: { $0.writes > 1 }) { return violation(play, side, "is written more than once") }
-        guard case .wrote(let remote, let sent, _) = play.steps.last, sent[NamedLens.statusField] != nil else { return nil }
+        guard case .wrote(let remote, let sent, _) = play.steps.last, sent[RestWorld.statusField] != nil else { return nil }
         return play.sides.first { $0.remote == remote && $0.isAdopted }
             .map { violation(play, $0, "is told a status value although its own was adopted") }
     }
@@ -182,14 +182,15 @@ package struct RestSearch {
         let culprit = play.adoptedFrom ?? side.remote
         let words = play.steps.flatMap { self.words(of: $0, at: culprit) }
         return .init(
-            law: .rest, remote: remotes[culprit].name, text: "\(steps): \(remotes[side.remote].name) \(consequence)", words: words,
+            law: .rest, remote: remotes[culprit].profile.name, text: "\(steps): \(remotes[side.remote].profile.name) \(consequence)",
+            words: words,
             states: play.steps.flatMap(states))
     }
 
     private func words(of step: Step, at culprit: Int) -> [String] {
         switch step {
         case .said(culprit, let word, _): [word]
-        case .wrote(culprit, let sent, let shown): [shown, sent[NamedLens.statusField]?.stringValue].compactMap { $0 }
+        case .wrote(culprit, let sent, let shown): [shown, sent[RestWorld.statusField]?.stringValue].compactMap { $0 }
         default: []
         }
     }
@@ -206,18 +207,18 @@ package struct RestSearch {
         case .changed(let before, let after): "\(text(before)) → \(text(after))"
         case .became(let values): text(values)
         case .said(let remote, let word, let user):
-            "\(remotes[remote].name) `\(word)`" + (user.map { $0 == .null ? " without a person" : " with a person" } ?? "")
-        case .wrote(let remote, let sent, let shown): "\(remotes[remote].name) " + text(sent, shown)
+            "\(remotes[remote].profile.name) `\(word)`" + (user.map { $0 == .null ? " without a person" : " with a person" } ?? "")
+        case .wrote(let remote, let sent, let shown): "\(remotes[remote].profile.name) " + text(sent, shown)
         }
     }
 
     private func text(_ sent: Fields, _ shown: String) -> String {
-        guard let word = sent[NamedLens.statusField]?.stringValue else { return "is told who answers" }
+        guard let word = sent[RestWorld.statusField]?.stringValue else { return "is told who answers" }
         return "`\(word)`" + (shown == word ? "" : ", shown as `\(shown)`")
     }
 
     private func text(_ values: LocalValues) -> String {
-        values.assigneeID == NamedLens.people[1].id && !values.status.isFinished
+        values.assigneeID == RestWorld.people[1].id && !values.status.isFinished
             ? "\(values.status.rawValue) (another human)" : LocalState(values).name
     }
 }

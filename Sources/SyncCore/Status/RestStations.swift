@@ -7,9 +7,9 @@ final class RestStations {
         /// What the remote shows.
         var object: Fields
 
-        var word: String { object[NamedLens.statusField]?.stringValue ?? "" }
+        var word: String { object[RestWorld.statusField]?.stringValue ?? "" }
         /// Nil where the remote does not show who answers.
-        var user: JSONValue? { object[NamedLens.userField] }
+        var user: JSONValue? { object[RestWorld.userField] }
         var hasNews: Bool { object.contains { name, value in link[name].held != .value(value) } }
     }
 
@@ -71,11 +71,11 @@ final class RestStations {
     // MARK: Objects
 
     /// A remote that agrees with a local row, because it was told, or because its own status value fits.
-    func start(_ remote: Int, _ lens: NamedLens, _ rules: TwoWayRules, at row: Int) -> Int {
+    func start(_ remote: Int, _ lens: any Adapter, _ rules: TwoWayRules, at row: Int) -> Int {
         let local = rows[row]
         let image = rules.image(local.values)
-        let word = image[NamedLens.statusField] ?? .string(fittingWord(lens, LocalState(local.values)))
-        let object = image.merging([NamedLens.statusField: word]) { $1 }
+        let word = image[RestWorld.statusField] ?? .string(fittingWord(lens, LocalState(local.values)))
+        let object = image.merging([RestWorld.statusField: word]) { $1 }
         let key = StartKey(remote: remote, image: image, object: object)
         if let station = starts[key] { return station }
         var link = LinkRecord()
@@ -89,9 +89,9 @@ final class RestStations {
         return station
     }
 
-    private func fittingWord(_ remote: NamedLens, _ state: LocalState) -> String {
-        let words = remote.lens.inbound.cells.keys.sorted()
-        return words.first { remote.lens.put($0, onto: state) == state } ?? words.first ?? ""
+    private func fittingWord(_ remote: any Adapter, _ state: LocalState) -> String {
+        let words = remote.profile.inboundMap.cells.keys.sorted()
+        return words.first { remote.profile.lens.put($0, onto: state) == state } ?? words.first ?? ""
     }
 
     /// The object after somebody over there changed it.
@@ -99,8 +99,8 @@ final class RestStations {
         let key = ChangeKey(station: station, word: word, user: user)
         if let changed = changes[key] { return changed }
         var changed = stations[station]
-        changed.object[NamedLens.statusField] = .string(word)
-        changed.object[NamedLens.userField] = user
+        changed.object[RestWorld.statusField] = .string(word)
+        changed.object[RestWorld.userField] = user
         let number = number(changed)
         changes[key] = number
         return number

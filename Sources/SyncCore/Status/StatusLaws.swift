@@ -1,24 +1,3 @@
-/// A remote's status map with its name, as the laws look at it.
-package struct NamedLens: Sendable {
-    package var name: String
-    package var lens: StatusLens
-    package var policy: AdoptionPolicy
-    /// Words that the remote may show in place of one another (vg: `completed` and `ended_chat`).
-    package var spellings: [Set<String>]
-    /// Whether the remote is told who answers. Whom it names is read wherever the map asks for it.
-    package var isToldUser: Bool
-
-    package init(
-        name: String, lens: StatusLens, policy: AdoptionPolicy = .init(), spellings: [Set<String>] = [], isToldUser: Bool = false
-    ) {
-        self.name = name
-        self.lens = lens
-        self.policy = policy
-        self.spellings = spellings
-        self.isToldUser = isToldUser
-    }
-}
-
 /// Checks status maps by enumeration: twelve local states, every word of every remote, with and without an assignee.
 ///
 /// | law        | says                                                                                              |
@@ -45,7 +24,7 @@ package enum StatusLaws {
     }
 
     /// All violations; of each law and remote the first counter-example.
-    package static func violations(of remotes: [NamedLens]) -> [Violation] {
+    package static func violations(of remotes: [any Adapter]) -> [Violation] {
         let search = RestSearch(remotes: remotes)
         let alone = remotes.indices.map { index in
             let laws = [totality(remotes[index]), getPut(remotes[index]), putGet(remotes[index])].compactMap { $0 }
@@ -55,41 +34,43 @@ package enum StatusLaws {
         return alone.flatMap { $0 } + search.violations(among: remotes.indices.filter { alone[$0].isEmpty })
     }
 
-    private static func totality(_ remote: NamedLens) -> Violation? {
+    private static func totality(_ remote: any Adapter) -> Violation? {
         for state in LocalState.all {
-            guard case .word(let word) = remote.lens.outbound[state], remote.lens.inbound[word] == nil else { continue }
+            guard case .word(let word) = remote.profile.lens.outbound[state], remote.profile.lens.inbound[word] == nil else { continue }
             return Violation(
-                law: .totality, remote: remote.name,
-                text: "\(state.name) → \(remote.name) `\(word)`, and nothing says what `\(word)` means when it is read back",
+                law: .totality, remote: remote.profile.name,
+                text: "\(state.name) → \(remote.profile.name) `\(word)`, and nothing says what `\(word)` means when it is read back",
                 words: [word], states: [state])
         }
         return nil
     }
 
-    private static func getPut(_ remote: NamedLens) -> Violation? {
+    private static func getPut(_ remote: any Adapter) -> Violation? {
         for state in LocalState.all {
-            guard case .word(let word) = remote.lens.outbound[state] else { continue }
-            for shown in (remote.spellings.first { $0.contains(word) } ?? [word]).sorted() {
-                let read = remote.lens.put(shown, onto: state)
+            guard case .word(let word) = remote.profile.lens.outbound[state] else { continue }
+            for shown in remote.profile.kind.vocabulary.forms(of: word) {
+                let read = remote.profile.lens.put(shown, onto: state)
                 guard read != state else { continue }
                 let showing = shown == word ? "" : ", shown as `\(shown)`"
                 return Violation(
-                    law: .getPut, remote: remote.name,
-                    text: "\(state.name) → \(remote.name) `\(word)`\(showing) → \(read.name): "
+                    law: .getPut, remote: remote.profile.name,
+                    text: "\(state.name) → \(remote.profile.name) `\(word)`\(showing) → \(read.name): "
                         + "what was sent would come back as something else", words: [shown, word], states: [state])
             }
         }
         return nil
     }
 
-    private static func putGet(_ remote: NamedLens) -> Violation? {
+    private static func putGet(_ remote: any Adapter) -> Violation? {
         for state in LocalState.all {
             if let violation = contradiction(remote, state, from: nil) { return violation }
         }
-        for word in remote.lens.inbound.cells.keys.sorted() {
+        for word in remote.profile.lens.inbound.cells.keys.sorted() {
             for state in LocalState.all {
                 for hasAssignee in [false, true] {
-                    guard case .becomes(let put) = remote.lens.image(of: word, hasAssignee: hasAssignee, onto: state) else { continue }
+                    guard case .becomes(let put) = remote.profile.lens.image(of: word, hasAssignee: hasAssignee, onto: state) else {
+                        continue
+                    }
                     if let violation = contradiction(remote, put, from: word) { return violation }
                 }
             }
@@ -98,19 +79,20 @@ package enum StatusLaws {
     }
 
     /// A local state that is sent as a word of the other class; or, where it came from a word, as one of another owner.
-    private static func contradiction(_ remote: NamedLens, _ state: LocalState, from word: String?) -> Violation? {
-        guard case .word(let sent) = remote.lens.outbound[state], case .state(let status, let owner) = remote.lens.inbound[sent]
+    private static func contradiction(_ remote: any Adapter, _ state: LocalState, from word: String?) -> Violation? {
+        guard case .word(let sent) = remote.profile.lens.outbound[state],
+            case .state(let status, let owner) = remote.profile.lens.inbound[sent]
         else { return nil }
         let read = LocalState(status, owner.applied(to: state.owner, hasAssignee: state.owner == .human))
         let isSameClass = read.status.isFinished == state.status.isFinished
         let isSameOwner = word == nil || state.status.isFinished || read.owner == state.owner
         guard !isSameClass || !isSameOwner else { return nil }
-        let source = word.map { "\(remote.name) `\($0)` → " } ?? ""
+        let source = word.map { "\(remote.profile.name) `\($0)` → " } ?? ""
         let consequence =
             word == nil ? "the remote would say the opposite" : "what somebody sets over there would be turned into something else"
         return Violation(
-            law: .putGet, remote: remote.name,
-            text: "\(source)\(state.name) → \(remote.name) `\(sent)` → \(read.name): \(consequence)",
+            law: .putGet, remote: remote.profile.name,
+            text: "\(source)\(state.name) → \(remote.profile.name) `\(sent)` → \(read.name): \(consequence)",
             words: [word, sent].compactMap { $0 }, states: [state])
     }
 }

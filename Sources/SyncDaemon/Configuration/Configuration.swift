@@ -1,7 +1,5 @@
 import SyncCore
-import SyncHTTP
 import SyncRemotes
-import SyncStore
 
 /// The whole configuration, valid and with every default filled in.
 package struct Configuration: Sendable, Equatable {
@@ -27,9 +25,9 @@ package struct Configuration: Sendable, Equatable {
 
     package struct Assignees: Sendable, Equatable {
         /// Agent ids that mean "the AI answers". The first one is written when a remote says so.
-        package var ai = ["agent_fin"]
+        package var ai = Kinds.all.compactMap(\.aiAssignee)
         /// What is written when a remote says that a person answers and the table `assignees` does not know who.
-        package var unknown = RemoteProfile.standardUnknownAssignee
+        package var unknown = Profile.standardUnknownAssignee
     }
 
     package enum DeliveryLogging: String, CaseIterable, Sendable {
@@ -52,50 +50,9 @@ package struct Configuration: Sendable, Equatable {
     package var retention = Retention.Settings()
     package var metrics = Metrics()
     /// Sorted by name.
-    package var remotes: [RemoteConfiguration] = []
+    package var remotes: [Remote] = []
 
-    package var enabledRemotes: [RemoteConfiguration] { remotes.filter(\.isEnabled) }
-}
-
-/// Where a token comes from; never from the configuration file itself.
-package enum CredentialSource: Sendable, Equatable {
-    /// A file that holds the token and nothing else.
-    case file(path: String)
-    /// A systemd credential, `$CREDENTIALS_DIRECTORY/NAME`.
-    case systemd(name: String)
-    case environment(variable: String)
-}
-
-package struct RemoteConfiguration: Sendable, Equatable {
-    package var profile: RemoteProfile
-    /// Without a trailing slash.
-    package var url: String
-    package var credential: CredentialSource
-    package var isEnabled: Bool
-    package var gate: RemoteGate.Settings
-    package var limits: HTTPLimits
-    package var classifier: OutcomeClassifier
-    /// fin: how long a reply waits while Fin is at work on another one.
-    package var replyHold = Duration.seconds(10)
-    /// When the remote is read by itself; nil: never.
-    package var poll: PollSettings?
-    /// How the remote calls here; nil: it does not.
-    package var webhook: WebhookSettings?
-
-    package var name: String { profile.name }
-    package var kind: RemoteKind { profile.kind }
-
-    /// As the store's queries see it.
-    package var participation: RemoteParticipation {
-        RemoteParticipation(
-            name: name, kind: kind.rawValue, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
-            receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: kind == .vg ? profile.agentID : nil,
-            fingerprint: profile.fingerprint, userField: kind.adapter(profile).assigneeField,
-            ownAssignees: [profile.unknownAssignee, profile.aiAssignee].compactMap { $0 }, isRead: poll != nil || webhook != nil)
-    }
-
-    /// How long a claim holds: longer than a call can take, twice, plus the time for a commit on a busy disk.
-    package var leaseDuration: Duration { limits.totalTimeout * 2 + .seconds(30) }
+    package var enabledRemotes: [Remote] { remotes.filter(\.isEnabled) }
 }
 
 /// Everything that is wrong with a configuration, at once.

@@ -23,8 +23,10 @@ package enum ConfigurationFile {
     /// - Parameter checksCredentials: where the file has problems, tokens and secrets that cannot be read are named with them. (Otherwise
     ///   whoever needs them reads them.)
     /// - Throws: ``ConfigurationError`` with all problems.
-    package static func load(path: String, checksCredentials: Bool = false) throws(ConfigurationError) -> Configuration {
-        let reading = read(path: path)
+    package static func load(
+        path: String, checksCredentials: Bool = false, kinds: [Kind] = Kinds.all
+    ) throws(ConfigurationError) -> Configuration {
+        let reading = read(path: path, kinds: kinds)
         guard reading.problems.isEmpty, let configuration = reading.configuration else {
             throw ConfigurationError(problems: reading.problems + (checksCredentials ? unreadable(reading.sources) : []))
         }
@@ -43,9 +45,9 @@ package enum ConfigurationFile {
         return problems
     }
 
-    static func read(path: String) -> Reading {
+    static func read(path: String, kinds: [Kind] = Kinds.all) -> Reading {
         do {
-            return read(try text(at: path), directory: (path as NSString).deletingLastPathComponent)
+            return read(try text(at: path), directory: (path as NSString).deletingLastPathComponent, kinds)
         } catch {
             return Reading(problems: error.problems)
         }
@@ -53,22 +55,22 @@ package enum ConfigurationFile {
 
     /// For those who need no more of the file than is right in it. Of a text that is not valid TOML, what stands outside of the lines in
     /// question is read (``MendedText``), and the problems are those of the text as it is.
-    static func readLeniently(path: String) -> Reading {
+    static func readLeniently(path: String, kinds: [Kind] = Kinds.all) -> Reading {
         do {
-            return readLeniently(try text(at: path), directory: (path as NSString).deletingLastPathComponent)
+            return readLeniently(try text(at: path), directory: (path as NSString).deletingLastPathComponent, kinds: kinds)
         } catch {
             return Reading(problems: error.problems)
         }
     }
 
-    static func readLeniently(_ source: String, directory: String) -> Reading {
-        var reading = read(source, directory: directory)
+    static func readLeniently(_ source: String, directory: String, kinds: [Kind] = Kinds.all) -> Reading {
+        var reading = read(source, directory: directory, kinds)
         guard reading.configuration == nil else { return reading }
         var text = MendedText(source)
         while let line = lineInQuestion(of: text.source) {
             guard text.leaveOut(line) else { return reading }
         }
-        let mended = read(text.source, directory: directory)
+        let mended = read(text.source, directory: directory, kinds)
         reading.configuration = mended.configuration
         reading.unreadRemotes = mended.unreadRemotes
         reading.damagedTables = text.damagedTables
@@ -89,15 +91,17 @@ package enum ConfigurationFile {
     }
 
     /// - Parameter directory: what relative paths in the text are relative to.
-    package static func parse(_ source: String, directory: String) throws(ConfigurationError) -> Configuration {
-        let reading = read(source, directory: directory)
+    package static func parse(
+        _ source: String, directory: String, kinds: [Kind] = Kinds.all
+    ) throws(ConfigurationError) -> Configuration {
+        let reading = read(source, directory: directory, kinds)
         guard reading.problems.isEmpty, let configuration = reading.configuration else {
             throw ConfigurationError(problems: reading.problems)
         }
         return configuration
     }
 
-    private static func read(_ source: String, directory: String) -> Reading {
+    private static func read(_ source: String, directory: String, _ kinds: [Kind]) -> Reading {
         let root: JSONObject
         do {
             root = try members(of: source)
@@ -105,7 +109,7 @@ package enum ConfigurationFile {
             return Reading(problems: error.problems)
         }
         let problems = ProblemList(lines: KeyLines(source))
-        let configuration = ConfigurationReader(directory: directory, problems: problems).read(root)
+        let configuration = ConfigurationReader(directory: directory, problems: problems, kinds: kinds).read(root)
         return Reading(
             configuration: configuration, problems: problems.problems.sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) },
             sources: problems.sources, unreadRemotes: problems.unreadRemotes)
@@ -122,9 +126,9 @@ package enum ConfigurationFile {
     }
 
     /// Every key that a configuration with these tables can have, as dotted paths.
-    static func knownKeys(_ source: String) throws(ConfigurationError) -> Set<String> {
+    static func knownKeys(_ source: String, kinds: [Kind] = Kinds.all) throws(ConfigurationError) -> Set<String> {
         let problems = ProblemList(lines: KeyLines(source))
-        _ = ConfigurationReader(directory: "", problems: problems).read(try members(of: source))
+        _ = ConfigurationReader(directory: "", problems: problems, kinds: kinds).read(try members(of: source))
         return problems.askedFor
     }
 
@@ -146,6 +150,7 @@ package enum ConfigurationFile {
 struct ConfigurationReader {
     let directory: String
     let problems: ProblemList
+    let kinds: [Kind]
 
     func read(_ members: JSONObject) -> Configuration {
         var root = TableReader(path: "", members: members, problems: problems)
@@ -174,11 +179,11 @@ struct ConfigurationReader {
         assignees.finish()
         var remotes = root.table("remotes")
         for name in remotes.keys {
-            let reader = RemoteReader(directory: directory, assignees: configuration.assignees)
+            let reader = RemoteReader(directory: directory, assignees: configuration.assignees, kinds: kinds)
             if let remote = reader.read(name: name, remotes.table(name)) {
                 configuration.remotes.append(remote)
             } else {
-                problems.note(UnreadRemote(name: name, table: members["remotes"]?[name]))
+                problems.note(UnreadRemote(name: name, table: members["remotes"]?[name], kinds: kinds))
             }
         }
         configuration.listen = listen(&root)
@@ -190,13 +195,13 @@ struct ConfigurationReader {
 
     /// Both halves of every status map, alone and together.
     private func checkLaws(_ configuration: Configuration) {
-        let lenses = configuration.enabledRemotes.filter { remote in
+        let remotes = configuration.enabledRemotes.filter { remote in
             // A status value that the kind does not have breaks the laws as well, and was reported already.
             !problems.problems.contains {
                 $0.path == "remotes.\(remote.name).status" || $0.path.hasPrefix("remotes.\(remote.name).status.")
             }
         }
-        for violation in StatusLaws.violations(of: lenses.map { NamedLens($0.profile) }) {
+        for violation in StatusLaws.violations(of: remotes.map(\.adapter)) {
             let (path, place) = place(of: violation)
             problems.add(
                 path, "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions", at: place)

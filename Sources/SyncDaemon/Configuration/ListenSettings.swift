@@ -14,18 +14,6 @@ package struct ListenSettings: Sendable, Equatable {
     }
 }
 
-/// `[remotes.NAME.webhook]`: how one remote calls.
-package struct WebhookSettings: Sendable, Equatable {
-    package var path: String
-    package var secret: CredentialSource
-    /// voicebot only.
-    package var signatureHeader: String?
-    /// voicebot only.
-    package var idPath: String?
-
-    package static func standardPath(of remote: String) -> String { "/hooks/\(remote)" }
-}
-
 /// A TCP address or a Unix socket. Printed as the configuration spells it.
 package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// Port 0: the system picks one.

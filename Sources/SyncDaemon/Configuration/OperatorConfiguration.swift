@@ -6,19 +6,19 @@ import SyncStore
 package struct UnreadRemote: Sendable, Equatable {
     package var name: String
     /// Nil where the file does not say it.
-    package var kind: RemoteKind?
+    package var kind: Kind?
     package var isEnabled: Bool
 
-    init(name: String, kind: RemoteKind?, isEnabled: Bool) {
+    init(name: String, kind: Kind?, isEnabled: Bool) {
         self.name = name
         self.kind = kind
         self.isEnabled = isEnabled
     }
 
-    init(name: String, table: JSONValue?) {
+    init(name: String, table: JSONValue?, kinds: [Kind]) {
         self.name = name
         // A remote named after its kind needs no more words.
-        kind = RemoteKind(rawValue: table?["kind"]?.stringValue ?? name)
+        kind = kinds.named(table?["kind"]?.stringValue ?? name)
         isEnabled = table?["enabled"]?.boolValue ?? true
     }
 }
@@ -30,19 +30,21 @@ package struct OperatorConfiguration: Sendable {
     private let configuration: Configuration
     private let unreadRemotes: [UnreadRemote]
     private let damagedTables: Set<String>?
+    private let kinds: [Kind]
     /// Everything that is wrong with the file; empty for a valid one.
     package let problems: [ConfigurationError.Problem]
 
     /// - Throws: ``ConfigurationError`` with all problems, where not even the path of the database can be read.
-    package static func load(path: String) throws(ConfigurationError) -> OperatorConfiguration {
-        try OperatorConfiguration(ConfigurationFile.readLeniently(path: path))
+    package static func load(path: String, kinds: [Kind] = Kinds.all) throws(ConfigurationError) -> OperatorConfiguration {
+        try OperatorConfiguration(ConfigurationFile.readLeniently(path: path, kinds: kinds), kinds: kinds)
     }
 
-    init(_ reading: ConfigurationFile.Reading) throws(ConfigurationError) {
+    init(_ reading: ConfigurationFile.Reading, kinds: [Kind] = Kinds.all) throws(ConfigurationError) {
         guard let configuration = reading.configuration, !configuration.databasePath.isEmpty else {
             throw ConfigurationError(problems: reading.problems)
         }
         self.configuration = configuration
+        self.kinds = kinds
         unreadRemotes = reading.unreadRemotes
         damagedTables = reading.damagedTables
         problems = reading.problems
@@ -52,8 +54,8 @@ package struct OperatorConfiguration: Sendable {
     package var databasePath: String { configuration.databasePath }
     package var assignees: Configuration.Assignees { configuration.assignees }
     /// Those that could be read, sorted by name.
-    package var remotes: [RemoteConfiguration] { configuration.remotes }
-    package var enabledRemotes: [RemoteConfiguration] { configuration.enabledRemotes }
+    package var remotes: [Remote] { configuration.remotes }
+    package var enabledRemotes: [Remote] { configuration.enabledRemotes }
 
     /// The names of the remotes in service, sorted; also of those of which only the name is known. What waits for them is not hidden.
     /// - Parameter known: the remotes that the database knows, with their kinds.
@@ -71,18 +73,18 @@ package struct OperatorConfiguration: Sendable {
     package func unreadInService(known: [String: String]) -> [UnreadRemote] {
         let named = unreadRemotes.filter(\.isEnabled).map { remote in
             var remote = remote
-            remote.kind = remote.kind ?? known[remote.name].flatMap(RemoteKind.init(rawValue:))
+            remote.kind = remote.kind ?? known[remote.name].flatMap(kinds.named)
             return remote
         }
         guard damagedTables != nil else { return named }
         let others = known.filter { !names.contains($0.key) }.map { name, kind in
-            UnreadRemote(name: name, kind: RemoteKind(rawValue: kind), isEnabled: true)
+            UnreadRemote(name: name, kind: kinds.named(kind), isEnabled: true)
         }
         return (named + others).sorted { $0.name < $1.name }
     }
 
     /// Those in service whose tables are without a mistake, and that depend on no other with one: what is decided for them can be worked out.
-    package var soundRemotes: [RemoteConfiguration] {
+    package var soundRemotes: [Remote] {
         let damaged = problems.map(\.path) + (damagedTables ?? [])
         return enabledRemotes.filter { remote in
             !damaged.contains { path in
@@ -108,15 +110,4 @@ package struct OperatorConfiguration: Sendable {
 
     /// What the store is told of all remotes whose kind is known.
     package var participations: [RemoteParticipation] { remotes.map(\.participation) + unreadRemotes.compactMap(\.participation) }
-}
-
-extension UnreadRemote {
-    /// Enough to find its links and rows; not enough to plan anything.
-    package var participation: RemoteParticipation? {
-        kind.map { kind in
-            RemoteParticipation(
-                name: name, kind: kind.rawValue, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
-                receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: nil, fingerprint: "", isRead: false)
-        }
-    }
 }

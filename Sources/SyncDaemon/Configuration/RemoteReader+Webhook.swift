@@ -1,27 +1,22 @@
 import SyncCore
-import SyncRemotes
 
 /// `[remotes.NAME.webhook]`, and what has to hold among all of them and `[listen]`.
 extension RemoteReader {
-    func webhook(name: String, kind: RemoteKind, _ table: inout TableReader) -> WebhookSettings? {
+    /// - Parameter own: gets what the file says with the keys that only the kind has.
+    func webhook(name: String, kind: Kind, _ table: inout TableReader, _ own: inout OwnValues) -> WebhookSettings? {
         let isPresent = table.has("webhook")
         var webhook = table.table("webhook")
-        let path = webhook.string("path") ?? WebhookSettings.standardPath(of: name)
+        if isPresent, kind.webhook == nil {
+            table.problems.add(webhook.path, "has no meaning for a remote of kind \(kind.name): it does not call")
+            return nil
+        }
+        let path = webhook.string(RemoteKeys.webhookPath.leaf) ?? WebhookSettings.standardPath(of: name)
         let secret = secret(&webhook, isNeeded: isPresent)
-        let signatureHeader = only(.voicebot, kind, "signature_header", &webhook) { $0.string("signature_header") }
-        let idPath = only(.voicebot, kind, "id_path", &webhook) { $0.string("id_path") }
+        own = own.merging(self.own(kind, in: .webhook, &webhook, remote: table.path))
         webhook.finish()
         guard isPresent else { return nil }
         check(path: path, webhook)
-        // RFC 9110 section 5.1: a field name is a token.
-        if let signatureHeader, signatureHeader.isEmpty || !signatureHeader.utf8.allSatisfy(RemoteReader.isTokenCharacter) {
-            webhook.problems.add(webhook.dotted("signature_header"), "is not the name of a header")
-        }
-        if let idPath, idPath.isEmpty || idPath.split(separator: ".", omittingEmptySubsequences: false).contains("") {
-            webhook.problems.add(webhook.dotted("id_path"), "is not a path of members, such as \"data.id\"")
-        }
-        guard let secret else { return nil }
-        return WebhookSettings(path: path, secret: secret, signatureHeader: signatureHeader, idPath: idPath)
+        return secret.map { WebhookSettings(path: path, secret: $0) }
     }
 
     private func secret(_ table: inout TableReader, isNeeded: Bool) -> CredentialSource? {
@@ -54,13 +49,6 @@ extension RemoteReader {
         table.problems.add(
             table.dotted("path"),
             "\"\(path.prefix(64))\" has to begin with a slash and must not hold spaces, escapes, a query or a fragment")
-    }
-
-    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 }
 

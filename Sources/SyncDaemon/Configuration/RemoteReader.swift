@@ -1,48 +1,43 @@
 import SyncCore
-import SyncHTTP
-import SyncRemotes
 
 /// Reads one `[remotes.NAME]` table with the tables below it.
 struct RemoteReader {
     let directory: String
     let assignees: Configuration.Assignees
+    let kinds: [Kind]
 
-    func read(name: String, _ table: TableReader) -> RemoteConfiguration? {
+    func read(name: String, _ table: TableReader) -> Remote? {
         var table = table
         let credential = credential(&table)
-        let isEnabled = table.bool("enabled") ?? true
+        let isEnabled = table.bool(RemoteKeys.isEnabled.name) ?? true
         if isEnabled, let credential { table.problems.note(NamedSource(table: table.path, noun: .token, source: credential)) }
         let url = url(&table)
         guard let kind = kind(name: name, &table) else { return nil }
         let gate = gate(&table)
         let limits = limits(&table, concurrency: gate.concurrency)
         let classifier = OutcomeClassifier(overrides: outcomes(table.table("outcomes")))
-        let profile = profile(name: name, kind: kind, &table)
-        let replyHold = only(.fin, kind, "reply_hold", &table) { $0.span("reply_hold") }
+        var own = own(kind, in: .remote, &table, remote: table.path)
         let poll = poll(kind, &table)
-        let webhook = webhook(name: name, kind: kind, &table)
+        let webhook = webhook(name: name, kind: kind, &table, &own)
+        let profile = profile(name: name, kind: kind, own, &table)
         if isEnabled, let webhook {
             table.problems.note(NamedSource(table: "\(table.path).webhook", noun: .secret, source: webhook.secret))
         }
         table.finish()
         guard let url, let credential else { return nil }
-        var remote = RemoteConfiguration(
-            profile: profile, url: url, credential: credential, isEnabled: isEnabled, gate: gate, limits: limits,
-            classifier: classifier)
-        if let replyHold { remote.replyHold = replyHold }
-        remote.poll = poll
-        remote.webhook = webhook
-        return remote
+        return Remote(
+            profile: profile, url: url, credential: credential, isEnabled: isEnabled, gate: gate, limits: limits, classifier: classifier,
+            poll: poll, webhook: webhook)
     }
 
-    private func kind(name: String, _ table: inout TableReader) -> RemoteKind? {
-        if table.has("kind") { return table.word("kind", as: RemoteKind.self) }
+    private func kind(name: String, _ table: inout TableReader) -> Kind? {
+        if table.has("kind") { return table.word("kind", among: kinds.names).flatMap(kinds.named) }
         // A remote named after its kind needs no more words.
-        if let kind = RemoteKind(rawValue: name) {
+        if let kind = kinds.named(name) {
             _ = table.value("kind")
             return kind
         }
-        table.problems.add(table.dotted("kind"), "is missing, one of \(RemoteKind.allCases.map(\.rawValue).joined(separator: ", "))")
+        table.problems.add(table.dotted("kind"), "is missing, one of \(kinds.names.joined(separator: ", "))")
         return nil
     }
 
@@ -86,27 +81,27 @@ struct RemoteReader {
 
     private func gate(_ table: inout TableReader) -> RemoteGate.Settings {
         var settings = RemoteGate.Settings()
-        if let concurrency = table.integer("concurrency", in: 1...256) { settings.concurrency = concurrency }
-        if let text = table.string("rate"), text != "unlimited" {
+        if let concurrency = table.integer(RemoteKeys.concurrency) { settings.concurrency = concurrency }
+        if let text = table.string(RemoteKeys.rate.name), text != "unlimited" {
             settings.rate = RateLimit(text)
             if settings.rate == nil {
-                table.problems.add(table.dotted("rate"), RateLimit.problem(with: text))
+                table.problems.add(table.dotted(RemoteKeys.rate.name), RateLimit.problem(with: text))
             }
         }
-        if let interval = table.span("probe_interval", atLeast: .seconds(1)) { settings.probeInterval = interval }
+        if let interval = table.span(RemoteKeys.probeInterval) { settings.probeInterval = interval }
         var breaker = table.table("breaker")
-        if let sample = breaker.integer("min_sample", in: 1...100_000) { settings.breaker.minimumSample = sample }
-        if let share = breaker.integer("failure_percent", in: 1...100) { settings.breaker.failureShare = share }
-        if let window = breaker.span("window", atLeast: .seconds(1)) { settings.breaker.window = window }
-        if let pause = breaker.span("pause", atLeast: .milliseconds(10)) { settings.breaker.pause = pause }
-        if let longest = breaker.span("max_pause", atLeast: .milliseconds(10)) { settings.breaker.longestPause = longest }
+        if let sample = breaker.integer(RemoteKeys.breakerSample) { settings.breaker.minimumSample = sample }
+        if let share = breaker.integer(RemoteKeys.breakerShare) { settings.breaker.failureShare = share }
+        if let window = breaker.span(RemoteKeys.breakerWindow) { settings.breaker.window = window }
+        if let pause = breaker.span(RemoteKeys.breakerPause) { settings.breaker.pause = pause }
+        if let longest = breaker.span(RemoteKeys.breakerLongestPause) { settings.breaker.longestPause = longest }
         if settings.breaker.longestPause < settings.breaker.pause {
             table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause.notation)")
         }
         breaker.finish()
         var budget = table.table("retry_budget")
-        if let percent = budget.integer("percent", in: 0...1000) { settings.retryBudget.percent = percent }
-        if let minimum = budget.integer("min_per_second", in: 1...10_000) { settings.retryBudget.minimumPerSecond = minimum }
+        if let percent = budget.integer(RemoteKeys.budgetShare) { settings.retryBudget.percent = percent }
+        if let minimum = budget.integer(RemoteKeys.budgetMinimum) { settings.retryBudget.minimumPerSecond = minimum }
         budget.finish()
         return settings
     }
@@ -114,32 +109,36 @@ struct RemoteReader {
     private func limits(_ table: inout TableReader, concurrency: Int) -> HTTPLimits {
         var limits = HTTPLimits(connections: concurrency)
         var timeouts = table.table("timeouts")
-        if let total = timeouts.span("total", atLeast: .milliseconds(10)) { limits.totalTimeout = total }
-        limits.connectTimeout = part("connect", of: limits.totalTimeout, orElse: limits.connectTimeout, &timeouts)
-        limits.readTimeout = part("read", of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
+        if let total = timeouts.span(RemoteKeys.totalTimeout) { limits.totalTimeout = total }
+        limits.connectTimeout = part(RemoteKeys.connectTimeout, of: limits.totalTimeout, orElse: limits.connectTimeout, &timeouts)
+        limits.readTimeout = part(RemoteKeys.readTimeout, of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
         // Silence is silence, unless the first one is said to be another.
-        limits.firstByteTimeout = part("first_byte", of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
+        limits.firstByteTimeout = part(RemoteKeys.firstByteTimeout, of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
         if limits.totalTimeout >= OutboxRow.messageWindow {
+            let receivers = kinds.filter(\.receivesMessages).map(\.product).joined(separator: " or ")
             table.problems.add(
-                timeouts.dotted("total"), "has to be shorter than \(OutboxRow.messageWindow.notation), in which Fin recognises a repetition"
-            )
+                timeouts.dotted("total"),
+                "has to be shorter than \(OutboxRow.messageWindow.notation), in which \(receivers) recognises a repetition")
         }
         timeouts.finish()
-        if let size = table.byteSize("max_response_size") { limits.maximumResponseSize = size }
+        if let size = table.byteSize(RemoteKeys.responseSize.name) { limits.maximumResponseSize = size }
         return limits
     }
 
     /// A time-out within the total one. A default gives way to a short total; a key that says more than the total is a contradiction.
-    private func part(_ key: String, of total: Duration, orElse standard: Duration, _ timeouts: inout TableReader) -> Duration {
-        guard let span = timeouts.span(key, atLeast: .milliseconds(10)) else { return min(standard, total) }
-        if span > total { timeouts.problems.add(timeouts.dotted(key), "\(span.notation) is longer than total, \(total.notation)") }
+    private func part(_ key: ConfigurationKey, of total: Duration, orElse standard: Duration, _ timeouts: inout TableReader) -> Duration {
+        guard let span = timeouts.span(key) else { return min(standard, total) }
+        if span > total { timeouts.problems.add(timeouts.dotted(key.leaf), "\(span.notation) is longer than total, \(total.notation)") }
         return span
     }
+
+    /// The classes that a status code can be put into.
+    static let configurableOutcomes: [OutcomeClass] = [.delivered, .retry, .throttled, .park, .gone, .dead]
 
     private func outcomes(_ table: TableReader) -> [Int: OutcomeClass] {
         var table = table
         var overrides: [Int: OutcomeClass] = [:]
-        for outcome in [OutcomeClass.delivered, .retry, .throttled, .park, .gone, .dead] {
+        for outcome in RemoteReader.configurableOutcomes {
             for code in table.integers(outcome.rawValue) ?? [] {
                 let path = table.dotted(outcome.rawValue)
                 if !(300...599).contains(code) {

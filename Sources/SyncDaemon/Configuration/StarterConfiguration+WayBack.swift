@@ -1,4 +1,4 @@
-import SyncRemotes
+import SyncCore
 
 /// The tables for what comes back from the remotes, switched off: a `#` without a space in front of a line makes it a comment, so that
 /// all of them can be switched on by taking these characters away.
@@ -12,16 +12,15 @@ extension StarterConfiguration {
 
         """
 
-    func webhook(_ remote: Remote) -> String {
+    func webhook(_ remote: Remote) -> String? {
+        guard let webhook = remote.kind.webhook else { return nil }
         var lines = [
-            "# \(StarterConfiguration.whatCallsTell(remote.kind))",
+            "# \(webhook.meaning)",
             "#[remotes.\(remote.name).webhook]",
             "#path = \"/hooks/\(remote.name)\"",
             "#secret_file = \(quoted(secretPath(of: remote)))",
         ]
-        if remote.kind == .voicebot {
-            lines += ["#signature_header = \"X-Signature\"", "#id_path = \"data.id\""]
-        }
+        lines += remote.kind.keys(in: .webhook).flatMap { key in (key.starter?.lines(for: key.leaf) ?? []).map { "#\($0)" } }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -35,16 +34,11 @@ extension StarterConfiguration {
 
             """
     }
+}
 
-    private static func whatCallsTell(_ kind: RemoteKind) -> String {
-        switch kind {
-        case .helpdesk:
-            "Your helpdesk calls when a conversation changes there, with the secret in the header X-Webhook-Key; the conversation is then read."
-        case .fin:
-            "Fin calls with its replies and statuses, signed with the secret that Intercom shows beside the callback URL; it cannot be read."
-        case .voicebot:
-            "The studio calls when something changes, signed in this header; id_path leads to the conversation's id in the body of the call."
-        case .vg: "VoiceGlow calls when a conversation changes; the secret is the workspace secret. The conversation is then read."
-        }
+extension Kind {
+    /// What is written into the remote's own table, in order.
+    var starterKeys: [(key: String, line: StarterLine)] {
+        [("url", starterURL)] + keys(in: .remote).compactMap { key in key.starter.map { (key.name, $0) } }
     }
 }

@@ -7,16 +7,16 @@ import SyncRemotes
 package struct StarterConfiguration: Sendable, Equatable {
     package struct Remote: Sendable, Equatable {
         package var name: String
-        package var kind: RemoteKind
+        package var kind: Kind
 
         /// `vg`, or `sales=vg` for a name that is not a kind.
-        package init(_ text: String) throws(Refusal) {
+        package init(_ text: String, kinds: [Kind] = Kinds.all) throws(Refusal) {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let kinds = RemoteKind.allCases.map(\.rawValue)
-            guard let kind = RemoteKind(rawValue: parts[parts.count - 1]) else {
-                let word = parts[parts.count - 1]
+            let word = parts[parts.count - 1]
+            guard let kind = kinds.named(word) else {
+                let names = kinds.names
                 throw Refusal(
-                    "\"\(word)\" is not one of \(kinds.joined(separator: ", "))\(Spelling.hint(word, among: kinds)); write NAME=KIND for a name of your own"
+                    "\"\(word)\" is not one of \(names.joined(separator: ", "))\(Spelling.hint(word, among: names)); write NAME=KIND for a name of your own"
                 )
             }
             let isPlain =
@@ -54,14 +54,8 @@ package struct StarterConfiguration: Sendable, Equatable {
 
     /// The dotted paths of what is marked FILL IN.
     package var placeholders: [String] {
-        remotes.flatMap { remote in StarterConfiguration.placeholders(remote.kind).map { "remotes.\(remote.name).\($0)" } }
-    }
-
-    private static func placeholders(_ kind: RemoteKind) -> [String] {
-        switch kind {
-        case .helpdesk, .voicebot: ["url"]
-        case .fin: []
-        case .vg: ["url", "agent_id"]
+        remotes.flatMap { remote in
+            remote.kind.starterKeys.filter(\.line.isPlaceholder).map { "remotes.\(remote.name).\($0.key)" }
         }
     }
 
@@ -83,7 +77,7 @@ package struct StarterConfiguration: Sendable, Equatable {
 
         [assignees]
         # The values of conversations.assignee_id that mean "the AI answers". Any other value is a person, NULL is nobody.
-        ai = ["agent_fin"]
+        ai = \(ConfigurationValue.texts(Configuration.Assignees().ai).toml)
 
         \(StarterConfiguration.listen)
         """
@@ -91,35 +85,13 @@ package struct StarterConfiguration: Sendable, Equatable {
 
     private func section(_ remote: Remote) -> String {
         var lines = ["[remotes.\(remote.name)]"]
-        if remote.name != remote.kind.rawValue { lines.append("kind = \(quoted(remote.kind.rawValue))") }
-        lines += keys(remote.kind)
+        if remote.name != remote.kind.name { lines.append("kind = \(quoted(remote.kind.name))") }
+        lines += remote.kind.starterKeys.flatMap { key, line in line.lines(for: key) }
         lines += [
             "# A file that holds the token and nothing else; the service's group has to be able to read it.",
             "token_file = \(quoted(tokenPath(of: remote)))",
         ]
-        return ([lines.joined(separator: "\n") + "\n", webhook(remote)] + [poll(remote)].compactMap { $0 }).joined(separator: "\n")
-    }
-
-    private func keys(_ kind: RemoteKind) -> [String] {
-        switch kind {
-        case .helpdesk:
-            [
-                "# FILL IN: where your helpdesk takes calls; /update_conversation is appended.",
-                "url = \"https://helpdesk.example.com/api/fin\"",
-            ]
-        case .fin:
-            [
-                "# For workspaces in Europe https://api.eu.intercom.io, in Australia https://api.au.intercom.io.",
-                "url = \"https://api.intercom.io\"",
-            ]
-        case .voicebot:
-            ["# FILL IN: your tenant; /conversations is appended.", "url = \"https://tenant.example.com/third-party/v1\""]
-        case .vg:
-            [
-                "# FILL IN: the host of your region and API version; /agents/… is appended.", "url = \"https://vg.example.com\"",
-                "# FILL IN: the agent of links that name none.", "agent_id = \"your-agent\"",
-            ]
-        }
+        return ([lines.joined(separator: "\n") + "\n"] + [webhook(remote), poll(remote)].compactMap { $0 }).joined(separator: "\n")
     }
 
     func quoted(_ text: String) -> String { JSONValue.string(text).text }

@@ -115,6 +115,18 @@ struct TableReader {
         return span
     }
 
+    /// A key that is described as a number.
+    mutating func integer(_ key: ConfigurationKey) -> Int? {
+        guard case .integer(let range) = key.form else { preconditionFailure("\(key.name) is not described as a number") }
+        return integer(key.leaf, in: range)
+    }
+
+    /// A key that is described as a duration.
+    mutating func span(_ key: ConfigurationKey) -> Duration? {
+        guard case .duration(let minimum) = key.form else { preconditionFailure("\(key.name) is not described as a duration") }
+        return span(key.leaf, atLeast: minimum)
+    }
+
     mutating func byteSize(_ key: String) -> Int? {
         guard let value = value(key) else { return nil }
         guard let size = value.stringValue.flatMap(ByteSize.parse), size > 0 else {
@@ -145,9 +157,12 @@ struct TableReader {
 
     /// One of a few words.
     mutating func word<Word: RawRepresentable & CaseIterable>(_ key: String, as type: Word.Type) -> Word? where Word.RawValue == String {
+        word(key, among: Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
+    }
+
+    mutating func word(_ key: String, among allowed: [String]) -> String? {
         guard let text = string(key) else { return nil }
-        if let word = Word(rawValue: text) { return word }
-        let allowed = Word.allCases.map(\.rawValue)
+        if allowed.contains(text) { return text }
         problems.add(dotted(key), "\"\(text)\" is not one of \(allowed.joined(separator: ", "))\(Spelling.hint(text, among: allowed))")
         return nil
     }
@@ -189,31 +204,6 @@ struct TableReader {
 extension RateLimit {
     static func problem(with text: String) -> String {
         "\"\(text.prefix(32))\" is not a rate; write \"10/s\", \"600/min\", \"1500/h\" (1 to \(mostCalls) calls) or \"unlimited\""
-    }
-}
-
-/// "Did you mean": the nearest known word within two edits.
-package enum Spelling {
-    package static func hint(_ text: String, among candidates: [String]) -> String {
-        let nearest = candidates.map { ($0, distance(text, $0)) }.min { $0.1 < $1.1 }
-        guard let nearest, nearest.1 <= 2, nearest.1 < text.count else { return "" }
-        return "; did you mean \"\(nearest.0)\"?"
-    }
-
-    /// Levenshtein distance.
-    static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (i, character) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in right.indices {
-                let substitution = diagonal + (character == right[j] ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substitution, row[j] + 1, diagonal + 1)
-            }
-        }
-        return row[right.count]
     }
 }
 

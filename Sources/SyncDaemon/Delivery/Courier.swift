@@ -5,8 +5,8 @@ import SyncStore
 
 /// Makes one call of a remote and says how the row stands afterwards. Holds no state.
 struct Courier: Sendable {
-    let remote: RemoteConfiguration
-    let adapter: any RemoteAdapter
+    let remote: Remote
+    let adapter: any Adapter
     let transport: any HTTPTransport
     let retry: RetryPolicy
     let random: RandomSource

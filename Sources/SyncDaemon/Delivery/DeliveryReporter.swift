@@ -20,7 +20,7 @@ package final class DeliveryReporter: Sendable {
         self.repeats = Mutex(RepeatCounter(limit: repeats))
     }
 
-    func report(_ call: FinishedCall, remote: RemoteConfiguration) {
+    func report(_ call: FinishedCall, remote: Remote) {
         let claimed = call.claimed
         if let outcome = call.outcome {
             tally.count(call, outcome)
@@ -64,7 +64,7 @@ package final class DeliveryReporter: Sendable {
         }
     }
 
-    private func hint(_ call: FinishedCall, _ remote: RemoteConfiguration) -> String {
+    private func hint(_ call: FinishedCall, _ remote: Remote) -> String {
         call.outcome?.outcome == .gone
             ? "nothing more is sent for this link; write its row in the table links again to bring it back"
             : "convosync outbox show \(call.claimed.id); convosync outbox retry \(call.claimed.id)"
@@ -101,17 +101,17 @@ package final class DeliveryReporter: Sendable {
             .with("outbox", claimed.id)
     }
 
-    func reportFenced(_ id: Int64, remote: RemoteConfiguration) {
+    func reportFenced(_ id: Int64, remote: Remote) {
         log.write(
             LogEvent("delivery.fenced", level: .warning).with("remote", remote.name).with("outbox", id)
                 .with("error", "the lease ran out before the outcome was recorded; the row is sent again with the same key"))
     }
 
-    func reportTakenBack(_ rows: Int, remote: RemoteConfiguration) {
+    func reportTakenBack(_ rows: Int, remote: Remote) {
         log.write(LogEvent("delivery.taken_back", level: .notice).with("remote", remote.name).with("rows", rows))
     }
 
-    func report(_ change: RemoteGate.Change, remote: RemoteConfiguration) {
+    func report(_ change: RemoteGate.Change, remote: Remote) {
         switch change {
         case .parked(let reason):
             log.write(

@@ -69,12 +69,12 @@ extension Lane {
         return putBack(claimed, at: moment)
     }
 
-    /// A message that Fin does not take at the moment.
+    /// A message that the remote does not take at the moment.
     private func held(_ claimed: ClaimedRow, at moment: Instant) -> FinishedCall? {
         guard remote.kind.receivesMessages, !claimed.isReleased else { return nil }
         let known = claimed.known.linkRecord
         let word = known.events?.last?.word ?? known["status"].held.value?.stringValue
-        guard let hold = FinReplyGate.hold(word: word, since: claimed.known.seenAt, bound: remote.replyHold, now: moment) else {
+        guard let hold = remote.adapter.hold(after: word, since: claimed.known.seenAt, now: moment) else {
             return nil
         }
         var row = claimed.row
@@ -89,7 +89,8 @@ extension Lane {
             reason = text
         }
         return FinishedCall(
-            claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: reason, heldBy: "fin")
+            claimed: claimed, row: row, startedAt: moment, finishedAt: moment, outcome: nil, error: reason, heldBy: Holder.receiver.rawValue
+        )
     }
 
     func putBackBuffer() {

@@ -15,7 +15,7 @@ package actor Lane {
     /// Rows are claimed for the calls that the rate admits within this span: a commit that brings a claim takes about as long.
     static let rateLead = Duration.milliseconds(50)
 
-    package nonisolated let remote: RemoteConfiguration
+    package nonisolated let remote: Remote
     let courier: Courier
     let commits: CommitQueue
     let reporter: DeliveryReporter
@@ -82,7 +82,7 @@ package actor Lane {
     package internal(set) var delivered = 0
 
     init(
-        remote: RemoteConfiguration, courier: Courier, credentials: Credentials, commits: CommitQueue, reporter: DeliveryReporter,
+        remote: Remote, courier: Courier, credentials: Credentials, commits: CommitQueue, reporter: DeliveryReporter,
         inboundReporter: InboundReporter, onWork: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Instant
     ) {
         self.remote = remote

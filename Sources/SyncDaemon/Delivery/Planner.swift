@@ -4,14 +4,14 @@ import SyncStore
 
 /// Puts the remotes' adapters behind the closures that the store plans and reconciles with.
 package struct Planner: Sendable {
-    private let adapters: [String: any RemoteAdapter]
+    private let adapters: [String: any Adapter]
     private let remotes: [RemoteParticipation]
     private let random: RandomSource
     private let brake: Brake.Settings
 
     package init(configuration: Configuration, random: RandomSource) {
         adapters = Dictionary(
-            uniqueKeysWithValues: configuration.remotes.map { ($0.name, $0.kind.adapter($0.profile)) })
+            uniqueKeysWithValues: configuration.remotes.map { ($0.name, $0.adapter) })
         remotes = configuration.remotes.map(\.participation)
         self.random = random
         brake = configuration.brake

@@ -63,7 +63,7 @@ package actor SyncEngine {
             let transport = parts.makeTransport(remote.limits)
             transports.append(transport)
             let courier = Courier(
-                remote: remote, adapter: remote.kind.adapter(remote.profile), transport: transport, retry: configuration.retry,
+                remote: remote, adapter: remote.adapter, transport: transport, retry: configuration.retry,
                 random: parts.random, now: parts.now)
             return Lane(
                 remote: remote, courier: courier, credentials: credentials, commits: commits, reporter: reporter,

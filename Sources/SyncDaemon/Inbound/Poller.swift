@@ -14,8 +14,8 @@ package actor Poller {
     /// Answers that are reconciled together.
     private static let batch = 50
 
-    private let remote: RemoteConfiguration
-    private let adapter: any RemoteAdapter
+    private let remote: Remote
+    private let adapter: any Adapter
     private let lane: Lane
     private let store: Store
     private let reporter: InboundReporter
@@ -29,12 +29,12 @@ package actor Poller {
     private var seenResumptions = 0
 
     init(
-        remote: RemoteConfiguration, lane: Lane, store: Store, reporter: InboundReporter,
+        remote: Remote, lane: Lane, store: Store, reporter: InboundReporter,
         inbound: @escaping @Sendable (Instant) -> InboundContext, now: @escaping @Sendable () -> Instant,
         onWork: @escaping @Sendable () -> Void
     ) {
         self.remote = remote
-        adapter = remote.kind.adapter(remote.profile)
+        adapter = remote.adapter
         self.lane = lane
         self.store = store
         self.reporter = reporter
@@ -318,7 +318,7 @@ package actor Poller {
         let call: OutboundCall
         do {
             call = try adapter.readCall(
-                conversationID: object.remoteID, link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.profile.agentID))
+                conversationID: object.remoteID, link: Link(remoteID: object.remoteID, agentID: object.agentID ?? adapter.defaultAgent))
         } catch {
             // A link that cannot be called is planning's to report.
             return .refused(read, reason: nil)

@@ -44,9 +44,9 @@ package struct WebhookRoute: Sendable {
 
     static func all(of configuration: Configuration, _ secrets: [String: Credential]) -> [WebhookRoute] {
         configuration.enabledRemotes.compactMap { remote in
-            guard let webhook = remote.webhook, let secret = secrets[remote.name] else { return nil }
+            guard let scheme = remote.kind.webhook, let webhook = remote.webhook, let secret = secrets[remote.name] else { return nil }
             return WebhookRoute(path: webhook.path, remote: remote.name, secret: WebhookSecret(secret.token)) { secret in
-                WebhookReader(kind: remote.kind, secret: secret, signatureHeader: webhook.signatureHeader, idPath: webhook.idPath)
+                WebhookReader(scheme, own: remote.profile.own, secret: secret)
             }
         }
     }

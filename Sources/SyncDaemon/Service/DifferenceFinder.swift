@@ -7,18 +7,18 @@ package struct DifferenceFinder: Sendable {
     /// Decisions after which both sides count as in step.
     private static let inStep: Set<String> = ["agreed", "drift", "unshown", "no_statement", "read_only"]
 
-    private let remotes: [RemoteConfiguration]
+    private let remotes: [Remote]
     private let time: @Sendable (String) -> String
 
     /// - Parameter time: how a moment in ISO 8601 is shown in sentences.
-    package init(_ remotes: [RemoteConfiguration], time: @escaping @Sendable (String) -> String = { $0 }) {
+    package init(_ remotes: [Remote], time: @escaping @Sendable (String) -> String = { $0 }) {
         self.remotes = remotes
         self.time = time
     }
 
     /// A remote at a moment.
     private struct Setting {
-        var remote: RemoteConfiguration
+        var remote: Remote
         var gate: RemoteGate.Stored
         var now: Instant
     }
@@ -65,7 +65,7 @@ package struct DifferenceFinder: Sendable {
         }
         guard let snapshot = picture.snapshot else { return [] }
         if let problem = snapshot.linkProblem { return whole(.refused, problem.reason) }
-        let fields = remote.kind.adapter(remote.profile).explain(snapshot)
+        let fields = remote.adapter.explain(snapshot)
         return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.compactMap { field in
             // An assignee without a counterpart is shown as it is here.
             let assignee = field.isUnmapped && field.decision == "omitted" ? snapshot.conversation.assigneeID.map(JSONValue.string) : nil

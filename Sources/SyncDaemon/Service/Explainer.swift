@@ -18,7 +18,7 @@ package struct RemoteExplanation: Sendable {
     }
 
     package var stored: StoredLink
-    package var kind: RemoteKind
+    package var kind: Kind
     package var fields: [Field]
     /// One sentence about the whole: why nothing is sent, or when the next attempt comes.
     package var next: String
@@ -64,9 +64,9 @@ package struct Explainer: Sendable {
 
     // MARK: Fields
 
-    private func fields(_ remote: RemoteConfiguration, _ link: StoredLink) -> [RemoteExplanation.Field] {
+    private func fields(_ remote: Remote, _ link: StoredLink) -> [RemoteExplanation.Field] {
         guard link.goneAt == nil, let snapshot = link.snapshot else { return [] }
-        return remote.kind.adapter(remote.profile).explain(snapshot).map { field in
+        return remote.adapter.explain(snapshot).map { field in
             RemoteExplanation.Field(
                 name: field.name, ours: field.record.ours.value, theirs: field.record.theirs.value, held: field.record.held.value,
                 wanted: field.wanted, decision: field.decision, rule: field.rule)
@@ -76,7 +76,7 @@ package struct Explainer: Sendable {
     // MARK: What comes next
 
     private func next(
-        _ link: StoredLink, _ remote: RemoteConfiguration, _ gate: RemoteGate.Stored, _ stored: StoredConversation,
+        _ link: StoredLink, _ remote: Remote, _ gate: RemoteGate.Stored, _ stored: StoredConversation,
         now: Instant
     ) -> String {
         if !link.sharers.isEmpty {

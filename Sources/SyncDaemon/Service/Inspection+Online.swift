@@ -15,8 +15,8 @@ extension Inspection {
     /// Conversations of a remote without a list that are asked for at most: one that was deleted there says nothing about the path.
     private static let askedConversations = 3
 
-    private func trial(_ remote: RemoteConfiguration, of configuration: Configuration) async -> Finding {
-        let adapter = remote.kind.adapter(remote.profile)
+    private func trial(_ remote: Remote, of configuration: Configuration) async -> Finding {
+        let adapter = remote.adapter
         let credential: Credential
         do {
             credential = try remote.credential.read()
@@ -25,7 +25,7 @@ extension Inspection {
         }
         let calls: [OutboundCall]
         do {
-            calls = try await harmlessCalls(of: remote, adapter, configuration)
+            calls = try await harmlessCalls(of: remote, configuration)
         } catch {
             return Finding(severity: .ok, area: .remote, text: "remotes.\(remote.name) was not tried: \(error.reason)")
         }
@@ -47,25 +47,18 @@ extension Inspection {
     /// Calls that change nothing over there: the list, or what was delivered last.
     /// - Throws: a ``Refusal`` that says why there is none.
     private func harmlessCalls(
-        of remote: RemoteConfiguration, _ adapter: any RemoteAdapter, _ configuration: Configuration
+        of remote: Remote, _ configuration: Configuration
     ) async throws(Refusal) -> [OutboundCall] {
-        switch remote.kind {
-        case .fin:
-            throw Refusal("Fin's interface has no call that reads; the first message of a user shows whether the token is right")
-        case .voicebot, .vg:
-            guard let call = adapter.listCall(agent: nil, after: nil) else {
-                throw Refusal("its list is kept by agent, and agent_id is not set")
-            }
+        switch remote.kind.trial {
+        case .none(let reason): throw Refusal(reason)
+        case .list(let reason):
+            guard let call = remote.adapter.listCall(agent: nil, after: nil) else { throw Refusal(reason) }
             return [call]
-        case .helpdesk:
-            // The interface has no list.
+        case .delivered(let reason):
             let known = await deliveredConversations(at: remote.name, configuration)
-            guard !known.isEmpty else {
-                throw Refusal(
-                    "a helpdesk can only be asked for a conversation that it has, and none is known yet; the first delivery shows it")
-            }
+            guard !known.isEmpty else { throw Refusal(reason) }
             var calls: [OutboundCall] = []
-            for id in known { calls.append(try adapter.readCall(conversationID: id, link: Link(remoteID: id))) }
+            for id in known { calls.append(try remote.adapter.readCall(conversationID: id, link: Link(remoteID: id))) }
             return calls
         }
     }
@@ -81,7 +74,7 @@ extension Inspection {
     }
 
     /// What is wrong with the body; nil for a list, or a conversation.
-    private func reading(of body: JSONValue, _ call: OutboundCall, _ adapter: any RemoteAdapter) -> OnlineVerdict.Reading {
+    private func reading(of body: JSONValue, _ call: OutboundCall, _ adapter: any Adapter) -> OnlineVerdict.Reading {
         do throws(Refusal) {
             if adapter.listCall(agent: nil, after: nil)?.operation == call.operation {
                 _ = try adapter.page(in: body)

@@ -1,13 +1,15 @@
 import Foundation
+import SyncCore
 import SyncStore
 
 /// What to do about what is missing: on a fresh installation, one step after the other.
 extension Inspection {
-    /// The URLs of config/convosync.toml and of `convosync init`, in a domain that nobody can have (RFC 2606 section 3), or its agent.
-    static func isExample(_ remote: RemoteConfiguration) -> Bool {
+    /// The URLs of config/convosync.toml and of `convosync init`, in a domain that nobody can have (RFC 2606 section 3), or another value
+    /// that has to be filled in.
+    static func isExample(_ remote: Remote) -> Bool {
         let host = RemoteURL.host(of: remote.url)
         let isReserved = host == "example.com" || host?.hasSuffix(".example.com") == true
-        return isReserved || (remote.kind == .vg && remote.profile.agentID == "your-agent")
+        return isReserved || remote.kind.placeholderKeys.contains { key, line in remote.profile.own.text(key.name) == line.value }
     }
 
     /// A systemd credential exists while the service runs, and for nobody else.
@@ -57,5 +59,19 @@ extension Inspection {
         case .inUse: "`convosync status` says who it is; `systemctl stop convosync` stops the usual one"
         default: nil
         }
+    }
+}
+
+extension Kind {
+    /// The own keys that have to be filled in, with what `convosync init` writes there.
+    var placeholderKeys: [(key: ConfigurationKey, line: StarterLine)] {
+        keys.compactMap { key in key.starter.flatMap { $0.isPlaceholder ? (key, $0) : nil } }
+    }
+}
+
+extension [Kind] {
+    /// Two of them as options of `convosync init`.
+    var exampleOptions: String {
+        [first, dropFirst().last].compactMap { $0 }.map { "--remote \($0.name)" }.joined(separator: " ")
     }
 }

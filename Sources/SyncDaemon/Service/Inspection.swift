@@ -78,9 +78,9 @@ package struct Inspection: Sendable {
     }
 
     private static let howToBegin =
-        "`convosync init --remote helpdesk --remote vg` writes one for the remotes that you name: helpdesk, fin, voicebot, vg"
+        "`convosync init \(Kinds.all.exampleOptions)` writes one for the remotes that you name: \(Kinds.all.names.joined(separator: ", "))"
 
-    private func check(_ remote: RemoteConfiguration) -> [Finding] {
+    private func check(_ remote: Remote) -> [Finding] {
         var findings: [Finding] = []
         if RemoteURL.sendsTokenInClear(remote.url) {
             findings.append(
@@ -92,7 +92,7 @@ package struct Inspection: Sendable {
             findings.append(
                 Finding(
                     severity: .warning, area: .configuration, text: "remotes.\(remote.name) still has the values of the example",
-                    hint: "fill in url\(remote.kind == .vg ? " and agent_id" : "")"))
+                    hint: "fill in \((["url"] + remote.kind.placeholderKeys.map(\.key.name)).joined(separator: " and "))"))
         }
         return findings
     }
@@ -164,9 +164,10 @@ package struct Inspection: Sendable {
 
     private func checkLinks(_ configuration: Configuration, _ store: Store, isComplete: Bool) async throws -> [Finding] {
         var findings: [Finding] = []
-        for remote in configuration.enabledRemotes where remote.kind.needsLink {
+        for remote in configuration.enabledRemotes {
+            guard case .linked(let hasIntegerIDs, let namesAgent) = remote.kind.takesPart else { continue }
             let links = try await store.linkCensus(of: remote.name)
-            if remote.kind == .voicebot, links.notInteger > 0 {
+            if hasIntegerIDs, links.notInteger > 0 {
                 findings.append(
                     Finding(
                         severity: .warning, area: .database,
@@ -175,7 +176,7 @@ package struct Inspection: Sendable {
                     )
                 )
             }
-            if remote.kind == .vg, remote.profile.agentID == nil, links.withoutAgent > 0 {
+            if namesAgent, remote.adapter.defaultAgent == nil, links.withoutAgent > 0 {
                 findings.append(
                     Finding(
                         severity: .warning, area: .database,

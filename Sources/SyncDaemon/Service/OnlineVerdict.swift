@@ -22,7 +22,7 @@ struct OnlineVerdict {
         case refused(String)
     }
 
-    let remote: RemoteConfiguration
+    let remote: Remote
     let call: OutboundCall
     let outcome: DeliveryOutcome
     /// Of the body of a 2xx.
@@ -80,8 +80,9 @@ struct OnlineVerdict {
     /// The keys that make up the address.
     private var whereItLeads: String {
         let template = remote.profile.paths[call.operation] ?? ""
-        let agent = template.contains("{agentId}") ? ", or \(name).agent_id" : ""
-        return "\(name).url (\(remote.url)) or \(name).paths.\(call.operation) (\(template))\(agent)"
+        let own = remote.kind.keys.filter { key in key.placeholder.map { template.contains("{\($0)}") } ?? false }
+        let others = own.map { ", or \(name).\($0.name)" }.joined()
+        return "\(name).url (\(remote.url)) or \(name).paths.\(call.operation) (\(template))\(others)"
     }
 }
 

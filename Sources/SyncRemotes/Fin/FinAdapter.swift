@@ -3,19 +3,21 @@ import SyncCore
 /// Intercom's Fin Agent API: `POST {url}/fin/reply` for what a user wrote (the document "Reply to Fin").
 ///
 /// Fin has no status to write: conversation state is never sent there.
-struct FinAdapter: RemoteAdapter {
+struct FinAdapter: Adapter {
     static let maximumAttachments = 10
     static let maximumAttributes = 10
-    /// The version whose documents this adapter follows.
-    static let standardVersion = "2.14"
 
-    let profile: RemoteProfile
+    let profile: Profile
+    private let settings: FinSettings
 
-    /// Fin cannot be asked; its status comes with answers and events.
-    var statusField: String? { "status" }
+    init(_ profile: Profile) {
+        self.profile = profile
+        settings = FinSettings(profile.own)
+    }
 
-    var headers: [(name: String, value: String)] { [("Intercom-Version", profile.apiVersion ?? FinAdapter.standardVersion)] }
+    var headers: [(name: String, value: String)] { [("Intercom-Version", settings.apiVersion)] }
 
+    /// Fin cannot be asked; its status comes with responses and events.
     var sharedFields: [TwoWayRules.Field] { [.init("status", .status, isWritable: false)] }
 
     /// No fields: what a message leaves out about its user is shown with the conversation.
@@ -29,6 +31,10 @@ struct FinAdapter: RemoteAdapter {
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
         throw Refusal("Fin takes messages, no conversation state")
+    }
+
+    func hold(after word: String?, since: Instant?, now: Instant) -> MessageHold? {
+        FinReplyGate.hold(word: word, since: since, bound: settings.replyHold, now: now)
     }
 
     /// `errors` in a 200 is a partial success: the message was taken, some attributes were not. Nothing to retry.
@@ -54,27 +60,13 @@ extension FinAdapter {
     func reportedIDs(in body: JSONValue) -> [String] { [body["conversation_id"]?.reportedID].compactMap { $0 } }
 }
 
-extension RemoteAdapter {
-    /// Plans the call for one message. Only `fin` takes messages.
-    package func plan(_ snapshot: MessageSnapshot) -> PlanDecision {
-        do throws(Refusal) {
-            let planned = try FinAdapter(profile: profile).reply(
-                to: try snapshot.message.get(), by: snapshot.user, takenTimestamps: snapshot.takenTimestamps)
-            return .send(planned)
-        } catch {
-            let call = OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: [:])
-            return .refuse(call, error)
-        }
-    }
-}
-
 extension FinAdapter {
     /// `message.timestamp` is the stored text to the character: Fin recognises a repetition by it. Two messages of a conversation
     /// that were stored within the same millisecond must not be taken for one: the second is moved on by a millisecond.
     ///
     /// What the user wrote is sent whole or refused. Attributes of the user that cannot be sent are left out: they must not keep a message
     /// from being answered.
-    func reply(to message: Message, by user: User?, takenTimestamps: TakenTimestamps = .init()) throws(Refusal) -> PlannedCall {
+    func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Refusal) -> PlannedCall {
         guard let user, !user.id.isEmpty else {
             throw Refusal(
                 "conversation \"\(message.conversationID)\" has no user, and Fin requires user.id; "
@@ -106,8 +98,7 @@ extension FinAdapter {
             try check(message.attachments, of: message.id)
             body["attachments"] = .array(message.attachments)
         }
-        let call = OutboundCall(operation: "reply", method: "POST", path: profile.path("reply"), body: .object(body))
-        return PlannedCall(call: call, delta: nil, omissions: omissions)
+        return PlannedCall(call: call(.write, body: .object(body)), delta: nil, omissions: omissions)
     }
 
     private static func omission(_ refusal: Refusal) -> Omission { Omission(field: "user.attributes", reason: refusal.reason) }
@@ -115,7 +106,7 @@ extension FinAdapter {
     private func selectedAttributes(of user: User) -> Result<JSONObject, Refusal> {
         if let problem = user.unreadableAttributes { return .failure(Refusal(problem)) }
         var attributes = user.attributes ?? [:]
-        if let selection = profile.userAttributes { attributes = attributes.filter { selection.contains($0.key) } }
+        if let selection = settings.userAttributes { attributes = attributes.filter { selection.contains($0.key) } }
         guard attributes.count <= FinAdapter.maximumAttributes else {
             return .failure(
                 Refusal(

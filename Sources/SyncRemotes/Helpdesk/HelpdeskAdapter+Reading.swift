@@ -3,14 +3,8 @@ import SyncCore
 /// The customer's helpdesk: `POST {url}/get_conversation` (docs/remotes/helpdesk.md, "Reading"), which answers with the object that
 /// `update_conversation` answers with (the document "Update Conversation"). There is no list.
 extension HelpdeskAdapter {
-    var statusField: String? { "status" }
-    /// The answer's `assignee` holds a display name and no id: it cannot be told who that is.
-    var assigneeField: String? { nil }
-
     func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
-        OutboundCall(
-            operation: "get_conversation", method: "POST", path: profile.path("get_conversation"),
-            body: ["conversation_id": .string(conversationID)])
+        call(.object, body: ["conversation_id": .string(conversationID)])
     }
 
     /// A `title` that is null and `tags` that are null say as little as missing ones: nothing is removed because of them.

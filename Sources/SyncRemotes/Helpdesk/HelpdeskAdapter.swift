@@ -3,8 +3,12 @@ import SyncCore
 /// The customer's helpdesk: `POST {url}/update_conversation` (the document "Update Conversation", version 0.0.1).
 ///
 /// Members of `user` are fields of their own (`user.name`), so that a changed e-mail address sends `user.id` and `user.email` only.
-struct HelpdeskAdapter: RemoteAdapter {
-    let profile: RemoteProfile
+struct HelpdeskAdapter: Adapter {
+    let profile: Profile
+
+    init(_ profile: Profile) {
+        self.profile = profile
+    }
 
     /// The response's `assignee` holds a display name and no id, so who answers is sent and not read.
     var sharedFields: [TwoWayRules.Field] {
@@ -80,8 +84,7 @@ struct HelpdeskAdapter: RemoteAdapter {
             }
         }
         if !user.isEmpty { body["user"] = .object(user) }
-        return OutboundCall(
-            operation: "update_conversation", method: "POST", path: profile.path("update_conversation"), body: .object(body))
+        return self.call(.write, body: .object(body))
     }
 
     /// A 200 may carry `error`, an RFC 7807 problem: that is a failure, of the class that its `status` says, and of the fate. Where no

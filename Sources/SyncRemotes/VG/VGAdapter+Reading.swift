@@ -5,7 +5,6 @@ import SyncCore
 ///
 /// The list is a mirror that lags behind, sorted by the start of the conversations, and its rows lack some members: a hint only.
 extension VGAdapter {
-    var statusField: String? { "state" }
     /// Read only: it is written where the configuration maps a local value to it, and nowhere else.
     var assigneeField: String? { "chatAssignedTo" }
 
@@ -16,10 +15,9 @@ extension VGAdapter {
 
     /// Nil without an agent: there is one list per agent.
     func listCall(agent: String?, after token: PageToken?) -> OutboundCall? {
-        guard let agent = agent ?? profile.agentID, !agent.isEmpty else { return nil }
-        var path = profile.path("list_convos", ["agentId": agent]) + "?limit=\(VGAdapter.pageSize)"
-        if let token { path += "&cursor=" + PercentEncoding.segment(token.text) }
-        return OutboundCall(operation: "list_convos", method: "GET", path: path, body: .null)
+        guard let agent = agent ?? settings.agentID, !agent.isEmpty else { return nil }
+        let cursor = token.map { "&cursor=\(PercentEncoding.segment($0.text))" } ?? ""
+        return call(.list, ["agentId": agent], query: "?limit=\(VGAdapter.pageSize)\(cursor)")
     }
 
     /// Where rows and cursor stand is not documented: rows are `data` itself or a member of it, the cursor stands beside `data` or in
@@ -47,9 +45,7 @@ extension VGAdapter {
 
     func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
         let agent = try agent(of: link, conversationID: conversationID)
-        return OutboundCall(
-            operation: "get_convo", method: "GET",
-            path: profile.path("get_convo", ["agentId": agent, "convoId": link.remoteID]), body: .null)
+        return call(.object, ["agentId": agent, "convoId": link.remoteID])
     }
 
     /// Under `data`, as all of the vendor's answers are.

@@ -4,23 +4,37 @@ import SyncCore
 ///
 /// The vendor merges tags: one that was sent can never be taken away again through this call. So tags are due only while the remote
 /// lacks one of them, and a removal is reported as an omission.
-struct VGAdapter: RemoteAdapter {
-    let profile: RemoteProfile
+struct VGAdapter: Adapter {
+    let profile: Profile
+    let settings: VGSettings
+
+    init(_ profile: Profile) {
+        self.profile = profile
+        settings = VGSettings(profile.own)
+    }
+
+    var defaultAgent: String? { settings.agentID }
+
+    var mappedFields: [String] {
+        let mapsPeople = settings.fieldMap["chatAssignedTo"]?.isAssignee == true
+        // Local ids went out until there was a map for them: what was said with one has to be said anew.
+        return settings.fieldMap.map { "\($0.key)<-\($0.value.text)" }.sorted() + (mapsPeople ? ["people=assignees"] : [])
+    }
 
     /// Who answers is written where the configuration maps the assignee to it; title and tags are read only where they are sent as they are.
     var sharedFields: [TwoWayRules.Field] {
-        func isWritten(_ field: String, from source: String) -> Bool { profile.fieldMap[field]?.text == source }
+        func isWritten(_ field: String, from source: String) -> Bool { settings.fieldMap[field]?.text == source }
         return [
             .init("state", .status), .init("chatAssignedTo", .user, isWritable: isWritten("chatAssignedTo", from: "assignee_id")),
             .init("title", .title, isWritable: isWritten("title", from: "title")),
             .init("tags", .tags, isWritable: isWritten("tags", from: "tags"), onlyAdds: true),
-        ].filter { $0.isWritable || profile.fieldMap[$0.name] == nil }
+        ].filter { $0.isWritable || settings.fieldMap[$0.name] == nil }
     }
 
     func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection {
         var projection = Projection(fields: [:])
         projection.add("state", unless: conversation.unreadable[.status], statusWord(of: conversation))
-        for (field, source) in profile.fieldMap {
+        for (field, source) in settings.fieldMap {
             if field == assigneeField, source.isAssignee {
                 add(conversation.assigneeID, to: &projection, seats: seats)
                 continue
@@ -72,15 +86,12 @@ struct VGAdapter: RemoteAdapter {
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
         let agent = try agent(of: link, conversationID: conversationID)
-        return OutboundCall(
-            operation: "update_convo", method: "PATCH",
-            path: profile.path("update_convo", ["agentId": agent, "convoId": link.remoteID]),
-            body: ["conversation": .object(delta.fields)])
+        return self.call(.write, ["agentId": agent, "convoId": link.remoteID], body: ["conversation": .object(delta.fields)])
     }
 
     /// The agent that the linked conversation belongs to; a ``Refusal`` where none is named.
     func agent(of link: Link, conversationID: String) throws(Refusal) -> String {
-        guard let agent = link.agentID ?? profile.agentID, !agent.isEmpty else {
+        guard let agent = link.agentID ?? settings.agentID, !agent.isEmpty else {
             throw Refusal(
                 "conversation \"\(conversationID)\" has no vg agent: set links.agent_id, or remotes.\(profile.name).agent_id for all")
         }
@@ -103,17 +114,11 @@ struct VGAdapter: RemoteAdapter {
             guard let answered = data?[name] else { continue }
             if name == "tags" {
                 if !Set(answered.arrayValue ?? []).isSuperset(of: wanted.arrayValue ?? []) { outcome.drift.append(name) }
-            } else if answered != wanted, !(name == "state" && VGAdapter.meanSame(answered, wanted)) {
+            } else if answered != wanted, !(name == "state" && VGWords.meanSame(answered, wanted)) {
                 outcome.drift.append(name)
             }
         }
         outcome.drift.sort()
         return outcome
-    }
-
-    /// `completed` and `ended_chat` say the same: the vendor's example sends the one, its schema lists the other.
-    private static func meanSame(_ left: JSONValue, _ right: JSONValue) -> Bool {
-        let finished: Set<JSONValue> = ["completed", "ended_chat"]
-        return finished.contains(left) && finished.contains(right)
     }
 }

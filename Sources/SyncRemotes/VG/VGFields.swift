@@ -37,15 +37,6 @@ package enum VGFields {
     private static let arrays = "handoffHistory campaignCalls sessions metrics funnelStepsMatched funnelScoreHistory"
     private static let objects = "vapi nodesInfo voice detailedCost funnelExtractedData"
 
-    /// What is sent unless the configuration says otherwise. `state` comes from the status map.
-    package static let standardMap: [String: LocalSource] = {
-        var map: [String: LocalSource] = [:]
-        for (field, source) in [("title", "title"), ("tags", "tags"), ("userEmail", "user.email"), ("userName", "user.name")] {
-            map[field] = LocalSource(source)
-        }
-        return map
-    }()
-
     /// A local value in the documented type; nil when it is none of that type.
     static func fitted(_ value: JSONValue, from source: LocalSource, as type: FieldType) -> JSONValue? {
         switch (type, value) {

@@ -5,9 +5,6 @@ import SyncCore
 ///
 /// There is no filter and no `updated_at`: the whole list has to be read, and nothing says when something changed.
 extension VoicebotAdapter {
-    var statusField: String? { "status" }
-    /// What is written as `user_id` is read as `user`. (Voicebot's users are staff, its customers are the end users.)
-    var assigneeField: String? { "user_id" }
     func assigneeValue(_ id: String) -> JSONValue {
         guard let number = Int64(id), String(number) == id else { return .string(id) }
         return .integer(number)
@@ -15,12 +12,8 @@ extension VoicebotAdapter {
 
     /// The page size is voicebot's own: its name and bounds are not documented for this list. Nil for a token that no page gave.
     func listCall(agent: String?, after token: PageToken?) -> OutboundCall? {
-        var path = profile.path("list_conversations")
-        if let token {
-            guard let query = VoicebotPageQuery(text: token.text) else { return nil }
-            path += "?" + query.text
-        }
-        return OutboundCall(operation: "list_conversations", method: "GET", path: path, body: .null)
+        guard let token else { return call(.list) }
+        return VoicebotPageQuery(text: token.text).map { call(.list, query: "?\($0.text)") }
     }
 
     /// Rows without a usable id are left out.
@@ -53,9 +46,7 @@ extension VoicebotAdapter {
     }
 
     func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
-        let id = try remoteID(of: link, conversationID: conversationID)
-        return OutboundCall(
-            operation: "get_conversation", method: "GET", path: profile.path("get_conversation", ["id": id]), body: .null)
+        call(.object, ["id": try remoteID(of: link, conversationID: conversationID)])
     }
 
     /// Bare, as the document shows it, or under `data`, as the vendor's other calls show it.

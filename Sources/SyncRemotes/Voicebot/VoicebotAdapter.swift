@@ -1,9 +1,14 @@
 import SyncCore
 
 /// Voicebot Studio: `PATCH {url}/conversations/{id}` with `status` and `user_id` (the document "Update conversation by ID").
-struct VoicebotAdapter: RemoteAdapter {
-    let profile: RemoteProfile
+struct VoicebotAdapter: Adapter {
+    let profile: Profile
 
+    init(_ profile: Profile) {
+        self.profile = profile
+    }
+
+    /// What is written as `user_id` is read as `user`. (Voicebot's users are staff, its customers are the end users.)
     var sharedFields: [TwoWayRules.Field] { [.init("status", .status), .init("user_id", .user)] }
 
     /// Nobody is a statement, too; whether somebody may be taken off because of it is the rule's to say.
@@ -26,10 +31,7 @@ struct VoicebotAdapter: RemoteAdapter {
     }
 
     func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
-        let id = try remoteID(of: link, conversationID: conversationID)
-        return OutboundCall(
-            operation: "update_conversation", method: "PATCH",
-            path: profile.path("update_conversation", ["id": id]), body: .object(delta.fields))
+        self.call(.write, ["id": try remoteID(of: link, conversationID: conversationID)], body: .object(delta.fields))
     }
 
     /// The id of the linked conversation; a ``Refusal`` where it cannot be one.

@@ -28,10 +28,12 @@ final class Hooks: Sendable {
     static var routes: [WebhookRoute] { routes(secret: secret) }
 
     static func routes(secret: String) -> [WebhookRoute] {
-        RemoteKind.allCases.map { kind in
-            WebhookRoute(
-                path: "/hooks/\(kind.rawValue)", remote: kind.rawValue, secret: WebhookSecret(secret)
-            ) { WebhookReader(kind: kind, secret: $0, idPath: "data.id") }
+        Kinds.all.compactMap { kind in
+            kind.webhook.map { scheme in
+                WebhookRoute(path: "/hooks/\(kind.name)", remote: kind.name, secret: WebhookSecret(secret)) { secret in
+                    WebhookReader(scheme, own: ["webhook.id_path": .text("data.id")], secret: secret)
+                }
+            }
         }
     }
 

@@ -2,10 +2,10 @@ import SyncCore
 
 /// Turns a raw answer into a delivery outcome: classification by status code, then the remote's own reading of the body.
 package struct ReplyReader: Sendable {
-    package var adapter: any RemoteAdapter
+    package var adapter: any Adapter
     package var classifier: OutcomeClassifier
 
-    package init(adapter: any RemoteAdapter, classifier: OutcomeClassifier) {
+    package init(adapter: any Adapter, classifier: OutcomeClassifier) {
         self.adapter = adapter
         self.classifier = classifier
     }
@@ -34,8 +34,6 @@ package struct ReplyReader: Sendable {
         if outcome.outcome == .dead, let delta, let body {
             outcome.refusal = RefusedMembers(in: body, status: reply.status, of: delta.fields)
         }
-        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation.
-        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         guard outcome.outcome != .delivered || !outcome.partialErrors.isEmpty else { return outcome }
         return redacted(outcome, body: body, reply: reply, makeRedaction())
     }
@@ -59,7 +57,6 @@ package struct ReplyReader: Sendable {
             outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.code)].compactMap { $0 }.joined(separator: ": ")
             outcome = judgingAbsence(outcome, body)
         }
-        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         return (outcome, nil)
     }
 
@@ -80,15 +77,18 @@ package struct ReplyReader: Sendable {
     /// does not have: those say nothing about any object and are tried again. None of the APIs answers an empty 404. A 405 cannot mean
     /// an object either: each call has one method, and the API takes it.
     private func judgingAbsence(_ classified: DeliveryOutcome, _ body: JSONValue?) -> DeliveryOutcome {
-        guard let status = classified.httpStatus, !(200...299).contains(status) else { return classified }
         var outcome = classified
-        if outcome.outcome == .gone, let body, adapter.isOwnAbsence(body) {
-            outcome.absence = .object
-        } else if outcome.outcome == .gone || (status == 405 && classifier.overrides[405] == nil) {
-            outcome.absence = .route
-            outcome.outcome = .retry
-            outcome.error = "\(outcome.error ?? "HTTP \(status)"); this is not how the API says that an object does not exist"
+        if let status = classified.httpStatus, !(200...299).contains(status) {
+            if outcome.outcome == .gone, let body, adapter.isOwnAbsence(body) {
+                outcome.absence = .object
+            } else if outcome.outcome == .gone || (status == 405 && classifier.overrides[405] == nil) {
+                outcome.absence = .route
+                outcome.outcome = .retry
+                outcome.error = "\(outcome.error ?? "HTTP \(status)"); this is not how the API says that an object does not exist"
+            }
         }
+        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation.
+        if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         return outcome
     }
 

@@ -1,6 +1,4 @@
-import SyncCore
-
-extension RemoteAdapter {
+extension Adapter {
     /// What a report about the conversation leads to.
     package func reconcile(_ observation: Observation, began: Instant, _ snapshot: LinkSnapshot) -> TwoWayOutcome {
         var (rules, before) = begin(snapshot)

@@ -1,6 +1,4 @@
-import SyncCore
-
-extension RemoteAdapter {
+extension Adapter {
     /// Plans one conversation: what the remote does not know yet, and what of it can be sent.
     package func plan(_ snapshot: LinkSnapshot) -> LinkPlan {
         let (rules, record) = begin(snapshot)
@@ -61,11 +59,5 @@ extension RemoteAdapter {
         return "sent back three times within \(TwoWayRules.standardWindow.notation), and each time \(profile.name) "
             + "answered with \(value): is there a rule at \(profile.name) that sets it? What ends the hold: `convosync outbox release`, "
             + "a change of the status here, or another value there"
-    }
-
-    /// What a refused row shows as its call: the operation, without values.
-    private var placeholder: OutboundCall {
-        let operation = profile.kind.writingOperation
-        return OutboundCall(operation: operation, method: profile.kind.writingMethod, path: profile.paths[operation] ?? "/", body: [:])
     }
 }

@@ -1,5 +1,3 @@
-import SyncCore
-
 /// What is known of one field, and what follows from it, for people.
 package struct FieldExplanation: Equatable, Sendable {
     package var name: String
@@ -15,7 +13,7 @@ package struct FieldExplanation: Equatable, Sendable {
     package var isBraked = false
 }
 
-extension RemoteAdapter {
+extension Adapter {
     /// The decision about a conversation as it stands, field by field, made by the same rule that planning uses.
     package func explain(_ snapshot: LinkSnapshot) -> [FieldExplanation] {
         let (rules, record) = begin(snapshot)

@@ -1,6 +1,4 @@
-import SyncCore
-
-extension RemoteAdapter {
+extension Adapter {
     /// What the rule of both ways has to know about this remote and the people of one conversation.
     func rules(for snapshot: LinkSnapshot) -> TwoWayRules {
         let seats = TwoWayRules.Seats(

@@ -1,7 +1,7 @@
 import SyncCore
 
 /// Which object a response is about.
-extension RemoteReading {
+extension Reading {
     /// Nil where the response is about the object that was asked for. Ids are compared as text, byte by byte; a body without an id is
     /// taken as being about it, and so is one of whose ids any is the one asked for.
     package func strayReport(in body: JSONValue, asked id: String) -> StrayReport? {

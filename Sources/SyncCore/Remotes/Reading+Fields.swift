@@ -1,7 +1,5 @@
-import SyncCore
-
 /// Observations as remote fields, and back: what a remote reports is kept by the names under which it is sent.
-extension RemoteReading {
+extension Reading {
     /// The reported fields by the remote's names; what was not reported is missing.
     package func seenFields(_ observation: Observation) -> Fields {
         var fields: Fields = [:]
@@ -28,7 +26,7 @@ extension RemoteReading {
     }
 }
 
-extension RemoteAdapter {
+extension Adapter {
     /// The fields of a row of a list that say something else than what is known, as far as the configuration wants to hear of them.
     package func news(in observation: Observation, knowing record: LinkRecord) -> Set<String> {
         var news: Set<String> = []

@@ -5,7 +5,13 @@ import SyncCore
 ///
 /// They come more than once and not in order: every notice has a key that a repetition shares, and the remote's own time.
 enum FinEvent {
-    static func read(_ body: JSONValue) throws(Refusal) -> WebhookReading {
+    static let scheme = WebhookScheme(
+        meaning:
+            "Fin calls with its replies and statuses, signed with the secret that Intercom shows beside the callback URL; it cannot be read.",
+        proof: { _ in .signature(header: "X-Fin-Agent-API-Webhook-Signature") }, read: read)
+
+    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Refusal) -> WebhookReading {
+        let body = try body.value()
         let name = try EventMembers.word("event_name", of: body)
         switch name {
         case "fin_status_updated": return .notices([try status(of: body)])

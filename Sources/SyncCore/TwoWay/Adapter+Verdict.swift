@@ -1,7 +1,5 @@
-import SyncCore
-
 /// Decisions in words.
-extension RemoteAdapter {
+extension Adapter {
     func verdict(
         on decision: TwoWayDecision, reception: LinkRecord.Reception?, before: LinkRecord, _ changes: Verdict.Changes,
         _ snapshot: LinkSnapshot

@@ -15,21 +15,22 @@ struct VGEvent: Equatable, Sendable {
     private static let agentNames = ["agentId", "agentID", "agent_id"]
     private static let conversationObjects = ["conversation", "convo", "lightConvoData"]
 
-    /// Compares the workspace secret and drops it, before anything else is looked at: it is also the token of the API
-    /// (docs/remotes/vg.md, "Webhook").
-    static func authenticated(_ body: JSONValue, by isRight: (String) -> Bool) throws(WebhookRejection) -> VGEvent {
-        guard var payload = body["payload"]?.objectValue, let given = payload.removeValue(forKey: "workspaceSecret")?.stringValue else {
-            throw .unsigned
-        }
-        guard isRight(given) else { throw .wrongSignature }
-        do {
-            return VGEvent(type: try EventMembers.word("type", of: body), payload: .object(payload))
-        } catch {
-            throw .unreadable(error)
-        }
+    static let scheme = WebhookScheme(
+        meaning: "VoiceGlow calls when a conversation changes; the secret is the workspace secret. The conversation is then read.",
+        proof: { _ in .enclosed(takeOutSecret) }, read: read)
+
+    /// The workspace secret, which is also the token of the API (docs/remotes/vg.md, "Webhook"), and the body without it.
+    @Sendable private static func takeOutSecret(_ body: JSONValue) -> (secret: String, rest: JSONValue)? {
+        guard var object = body.objectValue, var payload = object["payload"]?.objectValue,
+            let secret = payload.removeValue(forKey: "workspaceSecret")?.stringValue
+        else { return nil }
+        object["payload"] = .object(payload)
+        return (secret, .object(object))
     }
 
-    static func read(_ event: VGEvent) throws(Refusal) -> WebhookReading {
+    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Refusal) -> WebhookReading {
+        let body = try body.value()
+        let event = VGEvent(type: try EventMembers.word("type", of: body), payload: body["payload"] ?? [:])
         guard telling.contains(event.type) else { return .ignored(event: event.type) }
         guard let id = event.conversationID else { return .notices([.somethingChanged]) }
         return .notices([.changed(remoteID: id, agentID: event.agentID)])

@@ -1,0 +1,6 @@
+import SyncCore
+
+/// The kinds of remote system that the program knows: the only list. ARCHITECTURE.md, "Adding a kind of remote", says what a new one needs.
+package enum Kinds {
+    package static let all: [Kind] = [.helpdesk, .fin, .voicebot, .vg]
+}

@@ -111,7 +111,7 @@ enum RemoteKeys {
     }
 
     private static let outcomeMeaning =
-        "Status codes (300 to 599) that are to mean something else than they do by default (docs/remotes, "Outcomes" of each page)."
+        "Status codes (300 to 599) that are to mean something else than they do by default (docs/remotes/README.md)."
     static let outcomes: [ConfigurationKey] = RemoteReader.configurableOutcomes.enumerated().map { index, outcome in
         ConfigurationKey("outcomes.\(outcome.rawValue)", .integers, standard: .texts([]), index == 0 ? outcomeMeaning : "")
     }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import SyncCore
 import SyncDaemon
 import SyncStore
@@ -92,8 +92,8 @@ func reportingErrors<Value>(_ body: () async throws -> Value) async throws -> Va
     } catch let error as StoreError {
         Terminal.printError("convosync: \(error)")
         throw ExitCode.databaseUnavailable
-    } catch let refusal as Refusal {
-        Terminal.printError("convosync: configuration: \(refusal.reason)")
+    } catch let error as StarterConfigurationError {
+        Terminal.printError("convosync: configuration: \(error.reason)")
         throw ExitCode.configurationWrong
     } catch let code as ExitCode {
         throw code

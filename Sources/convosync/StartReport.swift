@@ -36,7 +36,7 @@ struct StartReport {
     /// As ``reportingErrors(_:)`` will end; nil for what has been said already.
     private static func code(of error: any Error) -> ExitCode? {
         switch error {
-        case is ConfigurationError, is Refusal: .configurationWrong
+        case is ConfigurationError: .configurationWrong
         case is StoreError: .databaseUnavailable
         case is ExitCode, is ValidationError: nil
         default: .internalError

@@ -1,4 +1,3 @@
-import Foundation
 import SyncCore
 import SyncDaemon
 import SyncSQLite
@@ -54,6 +53,6 @@ struct StatusWatch {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+        StandardOutput.write(Array(text.utf8))
     }
 }

@@ -124,9 +124,9 @@ extension RemoteReader {
         for (operation, standard) in RemoteProfile.standardPaths(for: kind) {
             guard let path = table.string(operation) else { continue }
             let needed = RemoteReader.placeholders(in: standard)
-            if !path.hasPrefix("/") || path.contains("?") || path.contains("#") {
+            if !path.hasPrefix("/") || path.contains(where: { "?#".contains($0) }) {
                 table.problems.add(table.dotted(operation), "has to begin with a slash and must not have a query or fragment")
-            } else if let missing = needed.first(where: { !path.contains($0) }) {
+            } else if let missing = needed.first(where: { path.firstRange(of: $0) == nil }) {
                 table.problems.add(table.dotted(operation), "lacks \(missing); the path is \"\(standard)\" by default")
             } else {
                 paths[operation] = path

@@ -7,7 +7,7 @@ extension RemoteReader {
         let isPresent = table.has("webhook")
         var webhook = table.table("webhook")
         let path = webhook.string("path") ?? WebhookSettings.standardPath(of: name)
-        let secret = secret(&webhook, isNeeded: isPresent)
+        let secret = webhook.credential(.secret, in: directory, isNeeded: isPresent)
         let signatureHeader = only(.voicebot, kind, "signature_header", &webhook) { $0.string("signature_header") }
         let idPath = only(.voicebot, kind, "id_path", &webhook) { $0.string("id_path") }
         webhook.finish()
@@ -22,30 +22,6 @@ extension RemoteReader {
         }
         guard let secret else { return nil }
         return WebhookSettings(path: path, secret: secret, signatureHeader: signatureHeader, idPath: idPath)
-    }
-
-    private func secret(_ table: inout TableReader, isNeeded: Bool) -> CredentialSource? {
-        if table.has("secret") {
-            _ = table.value("secret")
-            table.problems.add(
-                table.dotted("secret"),
-                "a secret does not belong into this file; put it into a file of its own and name that with secret_file")
-        }
-        let sources: [CredentialSource] = [
-            table.string("secret_file").map { .file(path: ConfigurationReader.resolve($0, in: directory)) },
-            table.string("secret_credential").map { .systemd(name: $0) },
-            table.string("secret_env").map { .environment(variable: $0) },
-        ].compactMap { $0 }
-        switch sources.count {
-        case 1: return sources[0]
-        case 0 where isNeeded && Set(table.keys).isDisjoint(with: ["secret", "secret_file", "secret_credential", "secret_env"]):
-            table.problems.add(table.path, "has no secret: set one of secret_file, secret_credential, secret_env")
-        case 2...:
-            table.problems.add(
-                table.path, "names more than one secret: only one of secret_file, secret_credential, secret_env may be given")
-        default: break
-        }
-        return nil
     }
 
     private func check(path: String, _ table: TableReader) {

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import SyncCore
 import SyncRemotes
+import SyncSystem
 import Synchronization
 
 /// Listens for the webhook calls of all remotes on one address.
@@ -41,7 +42,7 @@ package final class WebhookListener: Sendable {
     private let limits: Limits
     private let serving: Task<Void, any Error>
     /// Of the socket file that this listener made.
-    private let socketIdentity: [UInt64]?
+    private let socketIdentity: FileIdentity?
     private let isStopping = Mutex(false)
 
     package var port: Int? {

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import SyncCore
 import SyncHTTP
 import SyncSQLite
@@ -215,7 +215,9 @@ package actor Daemon {
         do {
             let fresh = try ConfigurationFile.load(path: configurationPath, checksCredentials: true)
             guard fresh.databasePath.hasSameBytes(as: configuration.databasePath) else {
-                throw Refusal("database.path has changed; that takes a restart")
+                throw ConfigurationError(problems: [
+                    .init(path: "", line: nil, message: "database.path has changed; that takes a restart")
+                ])
             }
             // Built before the old one is stopped: a credential that cannot be read, or an address that cannot be bound, leaves
             // everything as it is.
@@ -234,8 +236,6 @@ package actor Daemon {
             await startScheduler()
         } catch let error as ConfigurationError {
             for problem in error.problems { reject(problem.description) }
-        } catch let refusal as Refusal {
-            reject(refusal.reason)
         } catch {
             reject("\(error)")
         }

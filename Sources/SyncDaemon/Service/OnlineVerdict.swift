@@ -80,7 +80,7 @@ struct OnlineVerdict {
     /// The keys that make up the address.
     private var whereItLeads: String {
         let template = remote.profile.paths[call.operation] ?? ""
-        let agent = template.contains("{agentId}") ? ", or \(name).agent_id" : ""
+        let agent = template.firstRange(of: "{agentId}") != nil ? ", or \(name).agent_id" : ""
         return "\(name).url (\(remote.url)) or \(name).paths.\(call.operation) (\(template))\(agent)"
     }
 }

@@ -31,10 +31,12 @@ struct StatusWatch {
         var (frame, store) = (first, opened)
         while true {
             write(StatusWatch.screen(frame, rows: Terminal.rows))
-            guard (try? await Task.sleep(for: StatusWatch.pause)) != nil else { return }
             do {
+                try await Task.sleep(for: StatusWatch.pause)
                 if !store.isInPlace { store = try Store(path: configuration.databasePath, access: .reading) }
                 frame = try await look(at: store)
+            } catch is CancellationError {
+                return
             } catch {
                 frame = [Terminal.paint("convosync: \(error)", .red)]
             }

@@ -261,15 +261,27 @@ package actor Daemon {
 
     /// One line per remote every minute: what an alarm can be built on.
     private func writeStateLines() async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(60))
-            guard !Task.isCancelled else { return }
+        while true {
+            do {
+                try await Task.sleep(for: .seconds(60))
+            } catch {
+                // The service stops.
+                return
+            }
             await recordService()
-            guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.participation)) else { continue }
-            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
-            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+            await writeStateLine()
             await engine.reportRepeats()
             await upkeep.writeMetrics()
+        }
+    }
+
+    private func writeStateLine() async {
+        do {
+            let status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
+            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+        } catch {
+            // A database that cannot be read cannot be written either: `service.unrecorded` has just told of it.
         }
     }
 }

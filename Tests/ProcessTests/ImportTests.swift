@@ -10,7 +10,7 @@ import Testing
     ]
 
     @Test func `every target is found in Package.swift, with sources that import something`() throws {
-        let manifest = try PackageManifest()
+        let manifest = try PackageManifest.present.get()
         for name in ImportTests.names {
             let target = try #require(manifest[name], "\(name)")
             #expect(!target.imports.isEmpty, "\(target.folder)")
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func `a target imports what it declares in Package.swift, and nothing else`() throws {
-        let manifest = try PackageManifest()
+        let manifest = try PackageManifest.present.get()
         let programs = Set(manifest.targets.filter { $0.kind == "executableTarget" }.map(\.name))
         for target in manifest.targets where target.kind != "systemLibrary" {
             for (module, file) in target.imports where !PackageManifest.toolchain.contains(module) {
@@ -35,7 +35,7 @@ import Testing
 
     /// All of Foundation brings ICU and its data, some 40 MB.
     @Test func `the program imports the essentials of Foundation and not all of it`() throws {
-        let manifest = try PackageManifest()
+        let manifest = try PackageManifest.present.get()
         let targets = manifest.reached(from: "convosync")
         #expect(targets.map(\.name).contains("SyncStore"))
         for target in targets {

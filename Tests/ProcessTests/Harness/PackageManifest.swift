@@ -24,7 +24,10 @@ struct PackageManifest {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
-    init() throws {
+    /// Read once.
+    static let present = Result { try PackageManifest() }
+
+    private init() throws {
         let text = try String(contentsOf: PackageManifest.root.appending(path: "Package.swift"), encoding: .utf8)
         let list = try PackageManifest.parentheses(after: "    targets: ", of: text)
         targets = try list.matches(of: /(?m)^ {8}\.(target|executableTarget|testTarget|systemLibrary)\(/).map { match in
@@ -82,8 +85,10 @@ struct PackageManifest {
         where file.pathExtension == "swift" {
             let text = try String(contentsOf: file, encoding: .utf8)
             let line =
-                /(?m)^ *(?:@\w+(?:\([^)]*\))? +)*(?:(?:public|package|internal|private) +)?import +(?:(?:struct|class|enum|protocol|func|let|var|typealias) +)?(\w+)/
-            for match in text.matches(of: line) { imports[String(match.1)] = file.lastPathComponent }
+                /^ *(?:@\w+(?:\([^)]*\))? +)*(?:(?:public|package|internal|private) +)?import +(?:(?:struct|class|enum|protocol|func|let|var|typealias) +)?(\w+)/
+            for candidate in text.split(separator: "\n") where candidate.utf8.count < 120 && candidate.contains("import ") {
+                if let match = candidate.firstMatch(of: line) { imports[String(match.1)] = file.lastPathComponent }
+            }
         }
         return imports
     }

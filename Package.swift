@@ -17,17 +17,21 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     ],
     targets: [
-        // Arrows run one way: convosync → SyncDaemon → {SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore.
+        // Arrows run one way: convosync → SyncDaemon → {SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore. What a target imports,
+        // it names here, and nothing else (a test compares).
         .target(name: "SyncCore", swiftSettings: strict),
+        .target(name: "SyncSystem", swiftSettings: strict),
         .target(
             name: "SyncRemotes",
             dependencies: ["SyncCore", .product(name: "Crypto", package: "swift-crypto")],
@@ -58,7 +62,7 @@ let package = Package(
         ),
         .target(
             name: "SyncSQLite",
-            dependencies: ["SyncStore", "SyncCore", "CSQLite", "Migrations"],
+            dependencies: ["SyncStore", "SyncCore", "SyncSystem", "CSQLite", "Migrations"],
             swiftSettings: strict
         ),
         // For bodies that come compressed although nobody asked for it.
@@ -77,10 +81,12 @@ let package = Package(
         .target(
             name: "SyncDaemon",
             dependencies: [
-                "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SyncHTTP",
+                "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncSystem",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -90,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "convosync",
             dependencies: [
-                "SyncDaemon",
+                "SyncDaemon", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SyncSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -109,6 +115,7 @@ let package = Package(
                 "SandboxModel",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -135,6 +142,7 @@ let package = Package(
         .testTarget(
             name: "SyncCoreTests", dependencies: ["SyncCore", "SeededRandom"], resources: [.copy("TwoWay/cases.jsonl")],
             swiftSettings: strict),
+        .testTarget(name: "SyncSystemTests", dependencies: ["SyncSystem"], swiftSettings: strict),
         .testTarget(
             name: "SyncRemotesTests",
             dependencies: ["SyncRemotes", "SyncCore", "SeededRandom", .product(name: "Crypto", package: "swift-crypto")],
@@ -174,6 +182,7 @@ let package = Package(
                 "convosync", "Sandbox", "SeededRandom",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),

@@ -1,15 +1,47 @@
 import NIOSSL
 import SyncCore
 
-/// Why BoringSSL gave up, by its name for the reason: `CERTIFICATE_VERIFY_FAILED`.
+/// Why BoringSSL gave up.
 ///
-/// swift-nio-ssl offers a reason only as a line of text, `Error: 268435581 error:1000007d:SSL routines:OPENSSL_internal:NAME at FILE:LINE`.
-/// The name is taken out of it, and nothing else.
+/// Of a failed handshake swift-nio-ssl offers the type and, as a line of text, BoringSSL's number and name for the reason:
+/// `Error: 268435581 error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at FILE:LINE`. The number decides what it is
+/// (openssl/ssl.h, `SSL_R_…`), the name is for people.
 struct SecurityReason: Equatable {
-    /// Empty where there is none.
+    enum Kind: Equatable {
+        /// The certificate of the other side is not trusted.
+        case untrustedCertificate
+        /// What the other side speaks is not TLS.
+        case notSpoken
+        case noCommonVersion
+        /// Nothing in common, in other ways.
+        case noAgreement
+        /// The other side says it, and it ends the connection.
+        case alert(Alert)
+        case other
+    }
+
+    /// The alerts of TLS, by their numbers (RFC 8446, section 6; RFC 5246, section 7.2).
+    struct Alert: Equatable {
+        let number: UInt32
+
+        static let protocolVersion = Alert(number: 70)
+        static let unrecognizedName = Alert(number: 112)
+
+        /// Those that say something about a certificate of ours, or that there is none.
+        var isAboutCertificate: Bool {
+            switch number {
+            case 41...46, 48, 111, 113, 114, 116: true
+            default: false
+            }
+        }
+    }
+
+    let kind: Kind
+    /// `CERTIFICATE_VERIFY_FAILED`; empty where there is none.
     let name: String
 
-    init(name: String) {
+    init(number: UInt32?, name: String) {
+        kind = number.map { SecurityReason.kind(of: $0) } ?? .other
         self.name = name
     }
 
@@ -19,28 +51,44 @@ struct SecurityReason: Equatable {
             case .sslError(let stack), .unknownError(let stack), .invalidSNIName(let stack), .failedToSetALPN(let stack): stack
             default: []
             }
-        name = stack.lazy.compactMap { SecurityReason.name(in: $0.description) }.first ?? ""
+        self = stack.lazy.compactMap { SecurityReason(line: $0.description) }.first ?? SecurityReason(number: nil, name: "")
     }
 
-    /// - Parameter line: as above.
-    static func name(in line: String) -> String? {
+    /// - Parameter line: as above. Nil where it has no name.
+    init?(line: String) {
         guard let mark = line.utf8.firstRange(of: "OPENSSL_internal:".utf8) else { return nil }
         let name = line[mark.upperBound...].prefix { $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") }
-        return name.isEmpty ? nil : String(name)
+        guard !name.isEmpty else { return nil }
+        let code = line.split(separator: " ").dropFirst().first.flatMap { UInt32($0) }
+        self.init(number: code.flatMap { SecurityReason.number(ofTLSIn: $0) }, name: String(name))
     }
 
-    /// The other side says it, and it ends the connection (RFC 8446, section 6).
-    var isAlert: Bool { name.contains("_ALERT_") || name == "TLSV1_CERTIFICATE_REQUIRED" || name == "TLSV1_UNRECOGNIZED_NAME" }
+    /// BoringSSL packs the library into the upper 8 bits, the reason into the lower 12 (openssl/err.h, `ERR_GET_LIB`, `ERR_GET_REASON`).
+    private static func number(ofTLSIn code: UInt32) -> UInt32? { code >> 24 == 16 ? code & 0xFFF : nil }
+
+    private static func kind(of number: UInt32) -> Kind {
+        switch number {
+        case 125: .untrustedCertificate
+        // An HTTP request, one to a proxy, a record of something else.
+        case 155, 156, 247, 251: .notSpoken
+        case 240: .noCommonVersion
+        // No cipher in common; another version than was agreed on.
+        case 175, 246: .noAgreement
+        // SSL_AD_REASON_OFFSET
+        case 1000...1255: .alert(Alert(number: number - 1000))
+        default: .other
+        }
+    }
+
+    var isAlert: Bool { if case .alert = kind { true } else { false } }
 
     var problem: TransportFailure.SecurityProblem {
-        switch name {
-        case "CERTIFICATE_VERIFY_FAILED": .unknownAuthority
-        case "WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "INVALID_OUTER_RECORD_TYPE": .notSpoken
-        case _ where name.hasSuffix("CERTIFICATE_REQUIRED") || isAlert && name.contains("CERTIFICATE") || name.hasSuffix("UNKNOWN_CA"):
-            .wantsCertificate
-        case "UNSUPPORTED_PROTOCOL", "NO_CIPHERS_AVAILABLE", "WRONG_SSL_VERSION": .refused
-        case _ where isAlert: .refused
-        default: .other
+        switch kind {
+        case .untrustedCertificate: .unknownAuthority
+        case .notSpoken: .notSpoken
+        case .alert(let alert) where alert.isAboutCertificate: .wantsCertificate
+        case .alert, .noCommonVersion, .noAgreement: .refused
+        case .other: .other
         }
     }
 
@@ -52,14 +100,14 @@ struct SecurityReason: Equatable {
     }
 
     func sentence(about host: String) -> String {
-        switch problem {
+        switch kind {
         case .notSpoken: "\(host) does not speak TLS on this port"
-        case .wantsCertificate: "\(host) refuses the TLS handshake: it wants a client certificate (\(text))"
-        case .refused where name == "UNSUPPORTED_PROTOCOL" || name.hasSuffix("PROTOCOL_VERSION"):
-            "\(host) refuses the TLS handshake: no version of TLS in common"
-        case .refused where name.hasSuffix("UNRECOGNIZED_NAME"): "\(host) refuses the TLS handshake: it does not know this host name"
-        case .refused: "\(host) refuses the TLS handshake: \(text)"
-        default: "the TLS handshake with \(host) failed: \(text)"
+        case .alert(let alert) where alert.isAboutCertificate:
+            "\(host) refuses the TLS handshake: it wants a client certificate (\(text))"
+        case .noCommonVersion, .alert(.protocolVersion): "\(host) refuses the TLS handshake: no version of TLS in common"
+        case .alert(.unrecognizedName): "\(host) refuses the TLS handshake: it does not know this host name"
+        case .alert, .noAgreement: "\(host) refuses the TLS handshake: \(text)"
+        case .untrustedCertificate, .other: "the TLS handshake with \(host) failed: \(text)"
         }
     }
 }

@@ -1,4 +1,5 @@
-import Foundation
+import Glibc
+import SyncSystem
 import Synchronization
 
 /// The three files of an open database: which ones our connection has open, and whether they still are what others find at the path.
@@ -8,30 +9,23 @@ import Synchronization
 ///
 /// None of the files is ever opened here: closing it again would take away the locks of our own connection (the same page, section 2.2).
 final class StoreFiles: Sendable {
-    private struct Identity: Equatable, Sendable {
-        var device: UInt64
-        var inode: UInt64
-
-        init(_ status: stat) {
-            device = UInt64(status.st_dev)
-            inode = UInt64(status.st_ino)
-        }
-    }
-
     /// One of the files.
     private struct File: Sendable {
         var path: String
         /// The connection's own; nil where /proc is not to be had.
         var descriptor: Int32?
-        var identity: Identity
+        var identity: FileIdentity
 
         /// - Parameter otherName: where to look for it when it is opened by another name, as a link.
         init?(_ path: String, isOpenAs name: String) {
             self.path = path
             descriptor = File.descriptor(of: name)
-            var status = stat()
-            guard descriptor.map({ fstat($0, &status) == 0 }) ?? (stat(path, &status) == 0) else { return nil }
-            identity = Identity(status)
+            do {
+                let status = if let descriptor { try FileStatus(ofDescriptor: descriptor) } else { try FileStatus(of: path) }
+                identity = status.identity
+            } catch {
+                return nil
+            }
         }
 
         /// The number under which this process has a file open (proc(5), /proc/pid/fd).
@@ -53,16 +47,23 @@ final class StoreFiles: Sendable {
         }
 
         /// What is at the path now.
-        func present() -> Result<Identity, POSIXFailure> {
-            var status = stat()
-            return stat(path, &status) == 0 ? .success(Identity(status)) : .failure(POSIXFailure(code: errno))
+        func present() -> Result<FileIdentity, SystemError> {
+            do {
+                return .success(try FileStatus(of: path).identity)
+            } catch {
+                return .failure(error)
+            }
         }
 
-        /// The connection's own file, whatever is at the path.
-        func openStatus() -> stat? {
-            var status = stat()
-            guard let descriptor, fstat(descriptor, &status) == 0, Identity(status) == identity else { return nil }
-            return status
+        /// The connection's own file, whatever is at the path. Nil where its descriptor does not lead to it any more.
+        func openStatus() -> FileStatus? {
+            guard let descriptor else { return nil }
+            do {
+                let status = try FileStatus(ofDescriptor: descriptor)
+                return status.identity == identity ? status : nil
+            } catch {
+                return nil
+            }
         }
 
         func bytes(_ count: Int) -> [UInt8]? {
@@ -85,10 +86,6 @@ final class StoreFiles: Sendable {
             }
             return hasher.finalize()
         }
-    }
-
-    private struct POSIXFailure: Error {
-        var code: Int32
     }
 
     /// Where the -wal file is: beside the file that links lead to.
@@ -138,14 +135,14 @@ final class StoreFiles: Sendable {
         if let database {
             switch database.present() {
             case .failure(let failure):
-                return failure.code == ENOENT ? .databaseGone : .unreachable(String(cString: strerror(failure.code)))
+                return failure.code == ENOENT ? .databaseGone : .unreachable(failure.description)
             case .success(let identity) where identity != database.identity: return .databaseReplaced
             case .success: break
             }
         }
         for file in [log, index].compactMap({ $0 }) {
             switch file.present() {
-            case .failure(let failure): return failure.code == ENOENT ? .logGone : .unreachable(String(cString: strerror(failure.code)))
+            case .failure(let failure): return failure.code == ENOENT ? .logGone : .unreachable(failure.description)
             case .success(let identity) where identity != file.identity: return .logReplaced
             case .success: break
             }
@@ -162,7 +159,7 @@ final class StoreFiles: Sendable {
 
     private func look(_ watched: inout Watched) -> OverwriteWatch.Look? {
         guard let before = logState(), before.isSettled, let database, let status = database.openStatus() else { return nil }
-        let (modified, size) = (Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec), Int64(status.st_size))
+        let (modified, size) = (status.modified, status.size)
         var hash = watched.content.flatMap { $0.modifiedNanoseconds == modified && $0.size == size ? $0.hash : nil }
         if hash == nil {
             hash = database.contentHash(size: size)

@@ -19,6 +19,7 @@ enum CallBody {
 
     /// The body as JSON; as it is stored where it is not JSON.
     static func json(_ row: OutboxListing, showsMessages: Bool) -> JSONValue {
+        // A body of another version of the program is shown all the same.
         guard let body = try? JSONValue(stored: row.body) else { return .string(row.body) }
         return row.payload == PayloadKind.message.rawValue && !showsMessages ? withoutText(body) : body
     }

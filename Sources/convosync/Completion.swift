@@ -1,10 +1,11 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import SyncCore
 import SyncDaemon
 import SyncRemotes
 import SyncSQLite
 import SyncStore
+import SyncSystem
 
 /// What a shell offers behind an option or in the place of an argument: words of the program, and names and ids of the configured
 /// database. Reads only, within bounds (``CompletionSource``), and prints nothing but the words.
@@ -73,7 +74,7 @@ struct TypedLine {
         }
         guard let path else { return ConfigurationOptions.usualPath }
         let plain = TypedLine.withoutQuotes(path)
-        return plain.hasPrefix("~/") ? (plain as NSString).expandingTildeInPath : plain
+        return FilePath.expandingHome(plain)
     }
 
     /// As the commands do, root looks at the usual configuration as the service's user.

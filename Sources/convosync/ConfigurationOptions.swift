@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import SyncCore
 import SyncDaemon
 import SyncStore
@@ -82,25 +82,30 @@ extension ExitCode {
     static let configurationWrong = ExitCode(78)
 }
 
+extension ExitCode {
+    /// How a command ends because of an error. Nil for an error that is the end of a command already.
+    init?(endingWith error: any Error) {
+        switch error {
+        case is ConfigurationError, is StarterConfigurationError: self = .configurationWrong
+        case is StoreError: self = .databaseUnavailable
+        case is ExitCode, is ValidationError: return nil
+        default: self = .internalError
+        }
+    }
+}
+
 /// Turns errors into a text on standard error and an exit code.
 func reportingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
     do {
         return try await body()
-    } catch let error as ConfigurationError {
-        Terminal.printError(error.problems.map { "convosync: configuration: \($0)" })
-        throw ExitCode.configurationWrong
-    } catch let error as StoreError {
-        Terminal.printError("convosync: \(error)")
-        throw ExitCode.databaseUnavailable
-    } catch let refusal as Refusal {
-        Terminal.printError("convosync: configuration: \(refusal.reason)")
-        throw ExitCode.configurationWrong
-    } catch let code as ExitCode {
-        throw code
-    } catch let error as ValidationError {
-        throw error
     } catch {
-        Terminal.printError("convosync: internal error: \(error)")
-        throw ExitCode.internalError
+        guard let code = ExitCode(endingWith: error) else { throw error }
+        switch error {
+        case let error as ConfigurationError: Terminal.printError(error.problems.map { "convosync: configuration: \($0)" })
+        case let error as StarterConfigurationError: Terminal.printError("convosync: configuration: \(error.reason)")
+        case let error as StoreError: Terminal.printError("convosync: \(error)")
+        default: Terminal.printError("convosync: internal error: \(error)")
+        }
+        throw code
     }
 }

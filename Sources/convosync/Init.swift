@@ -1,8 +1,9 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import SyncCore
 import SyncDaemon
 import SyncRemotes
+import SyncSystem
 
 struct Init: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -45,11 +46,11 @@ struct Init: AsyncParsableCommand {
         }
     }
 
-    private func starter() throws(Refusal) -> StarterConfiguration {
+    private func starter() throws(StarterConfigurationError) -> StarterConfiguration {
         var remotes: [StarterConfiguration.Remote] = []
         for text in remote { remotes.append(try .init(text)) }
         return try StarterConfiguration(
-            remotes: remotes, directory: (target as NSString).deletingLastPathComponent,
+            remotes: remotes, directory: FilePath.folder(of: target),
             databasePath: StarterConfiguration.absolutePath(database, in: FileManager.default.currentDirectoryPath))
     }
 

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// The user as which the service runs.
 enum ServiceUser {

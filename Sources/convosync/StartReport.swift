@@ -2,7 +2,6 @@ import ArgumentParser
 import Glibc
 import SyncCore
 import SyncDaemon
-import SyncStore
 
 /// Says in the log that `run` or `sync` could not start (`service.failed`), in the format that the configuration asks for. People get
 /// the text on standard error as well, unless that is the journal: there the event is enough.
@@ -22,7 +21,7 @@ struct StartReport {
         do {
             return try await body()
         } catch {
-            let code = StartReport.code(of: error)
+            let code = ExitCode(endingWith: error)
             let log = log ?? EventLog(ConfigurationFile.logSettings(path: configurationPath), descriptor: descriptor)
             if let code {
                 log.write(FailedStart.event(error, of: command, exitCode: code.rawValue, databasePath: database))
@@ -30,16 +29,6 @@ struct StartReport {
             await log.flush(within: StartReport.patience, stall: StartReport.patience)
             if let code, EventLog.isJournal(STDERR_FILENO), EventLog.isJournal(descriptor) { throw code }
             throw error
-        }
-    }
-
-    /// As ``reportingErrors(_:)`` will end; nil for what has been said already.
-    private static func code(of error: any Error) -> ExitCode? {
-        switch error {
-        case is ConfigurationError, is Refusal: .configurationWrong
-        case is StoreError: .databaseUnavailable
-        case is ExitCode, is ValidationError: nil
-        default: .internalError
         }
     }
 }

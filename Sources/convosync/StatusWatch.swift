@@ -1,4 +1,3 @@
-import Foundation
 import SyncCore
 import SyncDaemon
 import SyncSQLite
@@ -32,10 +31,12 @@ struct StatusWatch {
         var (frame, store) = (first, opened)
         while true {
             write(StatusWatch.screen(frame, rows: Terminal.rows))
-            guard (try? await Task.sleep(for: StatusWatch.pause)) != nil else { return }
             do {
+                try await Task.sleep(for: StatusWatch.pause)
                 if !store.isInPlace { store = try Store(path: configuration.databasePath, access: .reading) }
                 frame = try await look(at: store)
+            } catch is CancellationError {
+                return
             } catch {
                 frame = [Terminal.paint("convosync: \(error)", .red)]
             }
@@ -54,6 +55,6 @@ struct StatusWatch {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+        StandardOutput.write(Array(text.utf8))
     }
 }

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import SyncCore
 import SyncDaemon
 
@@ -61,7 +62,7 @@ enum Terminal {
     static func printError(_ lines: [String]) {
         // A program that ends must not wait for ever to say why.
         guard StandardOutput.isWritable(STDERR_FILENO, within: errorPatience) else { return }
-        FileHandle.standardError.write(Data((rendered(lines) + "\n").utf8))
+        StandardOutput.write(Array((rendered(lines) + "\n").utf8), to: STDERR_FILENO)
     }
 
     static func printError(_ line: String) { printError([line]) }
@@ -86,7 +87,7 @@ enum Terminal {
     /// Replaces the present line of standard error; only on a terminal.
     static func showProgress(_ text: String) {
         guard errorIsTerminal else { return }
-        FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+        StandardOutput.write(Array("\r\u{1B}[K\(text)".utf8), to: STDERR_FILENO)
     }
 }
 

@@ -209,7 +209,7 @@ import Testing
 
     @Test(arguments: ["", " \n", "two words", "line\nbreak", "ümlaut"])
     func `what cannot be a token is refused without repeating it`(value: String) throws {
-        let refusal = try #require(throws: Refusal.self) {
+        let refusal = try #require(throws: CredentialError.self) {
             try CredentialSource.environment(variable: "T").read(environment: ["T": value])
         }
         #expect(refusal.reason.hasPrefix("token_env T: "))
@@ -217,9 +217,11 @@ import Testing
     }
 
     @Test func `what is missing is named`() throws {
-        let file = try #require(throws: Refusal.self) { try CredentialSource.file(path: "/nonexistent/token").read(environment: [:]) }
+        let file = try #require(throws: CredentialError.self) {
+            try CredentialSource.file(path: "/nonexistent/token").read(environment: [:])
+        }
         #expect(file.reason == "token_file /nonexistent/token: the file does not exist")
-        let systemd = try #require(throws: Refusal.self) { try CredentialSource.systemd(name: "vg").read(environment: [:]) }
+        let systemd = try #require(throws: CredentialError.self) { try CredentialSource.systemd(name: "vg").read(environment: [:]) }
         #expect(systemd.reason.contains("CREDENTIALS_DIRECTORY"))
     }
 }

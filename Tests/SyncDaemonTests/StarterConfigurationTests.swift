@@ -87,7 +87,7 @@ import Testing
 
     @Test(arguments: ["vgg", "sales=", "=vg", "Sales=vg", "a.b=vg", "a b=vg", ""])
     func `what is not a remote is refused`(text: String) {
-        #expect(throws: Refusal.self) { try StarterConfiguration.Remote(text) }
+        #expect(throws: StarterConfigurationError.self) { try StarterConfiguration.Remote(text) }
     }
 
     @Test func `nothing is overwritten, and others cannot read it`() throws {
@@ -97,7 +97,7 @@ import Testing
         try starter("vg").write(to: path)
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         #expect((attributes[.posixPermissions] as? Int ?? 0o777) & 0o007 == 0)
-        #expect(throws: Refusal("\(path) exists already and is left as it is; --path writes elsewhere")) {
+        #expect(throws: StarterConfigurationError("\(path) exists already and is left as it is; --path writes elsewhere")) {
             try starter("fin").write(to: path)
         }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == starter("vg").text)

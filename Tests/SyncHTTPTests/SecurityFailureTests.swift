@@ -97,32 +97,66 @@ import Testing
         #expect(failure.kind == .tls)
     }
 
-    @Test(
-        arguments: [
-            (
-                "Error: 268435581 error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at /build/a:b/handshake.cc:393",
-                "CERTIFICATE_VERIFY_FAILED"
-            ),
-            (
-                "Error: 1 error:10000410:SSL routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE at /x.cc:1",
-                "SSLV3_ALERT_HANDSHAKE_FAILURE"
-            ),
-            ("Error:  EOF during handshake", nil), ("OPENSSL_internal:reason(4711) at /x.cc:1", nil), ("", nil),
-        ] as [(String, String?)])
-    func `the name of a reason is taken out of its line, and nothing else`(line: String, name: String?) {
-        #expect(SecurityReason.name(in: line) == name)
+    /// As BoringSSL writes an error of its TLS library.
+    private static func line(_ reason: Int, _ name: String) -> String {
+        "Error: \(16 << 24 | reason) error:1000\(String(reason, radix: 16)):SSL routines:OPENSSL_internal:\(name) at /build/a:b/x.cc:393"
     }
 
-    @Test(arguments: [
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "desk.example.com refuses the TLS handshake: handshake failure"),
-        ("TLSV1_ALERT_UNRECOGNIZED_NAME", "desk.example.com refuses the TLS handshake: it does not know this host name"),
-        ("UNSUPPORTED_PROTOCOL", "desk.example.com refuses the TLS handshake: no version of TLS in common"),
-        ("TLSV1_ALERT_PROTOCOL_VERSION", "desk.example.com refuses the TLS handshake: no version of TLS in common"),
-        ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "the TLS handshake with desk.example.com failed: decryption failed or bad record mac"),
-        ("", "the TLS handshake with desk.example.com failed: no reason is known"),
-    ])
-    func `a reason is a sentence about the host`(name: String, sentence: String) {
-        #expect(SecurityReason(name: name).sentence(about: "desk.example.com") == sentence)
+    @Test(
+        arguments: [
+            (line(125, "CERTIFICATE_VERIFY_FAILED"), .untrustedCertificate),
+            (line(1040, "SSLV3_ALERT_HANDSHAKE_FAILURE"), .alert(.init(number: 40))),
+            (line(1070, "TLSV1_ALERT_PROTOCOL_VERSION"), .alert(.protocolVersion)),
+            (line(247, "WRONG_VERSION_NUMBER"), .notSpoken), (line(240, "UNSUPPORTED_PROTOCOL"), .noCommonVersion),
+            (line(175, "NO_CIPHERS_AVAILABLE"), .noAgreement), (line(137, "DECRYPTION_FAILED"), .other),
+            // A reason of another library has other numbers.
+            ("Error: 184549501 error:0b00007d:X.509 routines:OPENSSL_internal:INVALID_PARAMETERS at /x.cc:1", .other),
+            ("Error:  EOF during handshake", nil), ("OPENSSL_internal:reason(4711) at /x.cc:1", nil), ("", nil),
+        ] as [(String, SecurityReason.Kind?)])
+    func `the number of a reason says what it is`(line: String, kind: SecurityReason.Kind?) {
+        #expect(SecurityReason(line: line)?.kind == kind)
+    }
+
+    @Test func `the name of a reason is taken out of its line, and nothing else`() {
+        #expect(SecurityReason(line: Self.line(125, "CERTIFICATE_VERIFY_FAILED"))?.name == "CERTIFICATE_VERIFY_FAILED")
+    }
+
+    @Test(
+        arguments: [
+            (1040, "SSLV3_ALERT_HANDSHAKE_FAILURE", .refused, "desk.example.com refuses the TLS handshake: handshake failure"),
+            (
+                1112, "TLSV1_ALERT_UNRECOGNIZED_NAME", .refused,
+                "desk.example.com refuses the TLS handshake: it does not know this host name"
+            ),
+            (
+                1116, "TLSV1_ALERT_CERTIFICATE_REQUIRED", .wantsCertificate,
+                "desk.example.com refuses the TLS handshake: it wants a client certificate (certificate required)"
+            ),
+            (
+                1048, "TLSV1_ALERT_UNKNOWN_CA", .wantsCertificate,
+                "desk.example.com refuses the TLS handshake: it wants a client certificate (unknown ca)"
+            ),
+            (240, "UNSUPPORTED_PROTOCOL", .refused, "desk.example.com refuses the TLS handshake: no version of TLS in common"),
+            (1070, "TLSV1_ALERT_PROTOCOL_VERSION", .refused, "desk.example.com refuses the TLS handshake: no version of TLS in common"),
+            (246, "WRONG_SSL_VERSION", .refused, "desk.example.com refuses the TLS handshake: wrong ssl version"),
+            (
+                130, "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", .other,
+                "the TLS handshake with desk.example.com failed: decryption failed or bad record mac"
+            ),
+        ] as [(Int, String, TransportFailure.SecurityProblem, String)])
+    func `a reason is a problem, and a sentence about the host`(
+        number: Int, name: String, problem: TransportFailure.SecurityProblem, sentence: String
+    ) throws {
+        let reason = try #require(SecurityReason(line: Self.line(number, name)))
+        #expect(reason.problem == problem)
+        #expect(reason.sentence(about: "desk.example.com") == sentence)
+    }
+
+    @Test func `an error without a reason is said to have none`() {
+        let reason = SecurityReason(BoringSSLError.syscallError)
+        #expect(reason.problem == .other)
+        #expect(
+            reason.sentence(about: "desk.example.com") == "the TLS handshake with desk.example.com failed: no reason is known")
     }
 
     @Test func `bytes that are not a certificate, and certificates that break off, have no issuer`() throws {

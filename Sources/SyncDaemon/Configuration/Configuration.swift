@@ -59,7 +59,7 @@ package struct Configuration: Sendable, Equatable {
 package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
     package var problems: [Problem]
 
-    package struct Problem: Sendable, Equatable, CustomStringConvertible {
+    package struct Problem: Error, Equatable, CustomStringConvertible {
         /// Dotted path of the key, empty for the file as a whole.
         package var path: String
         package var line: Int?

@@ -1,6 +1,7 @@
-import Foundation
+import FoundationEssentials
 import SyncCore
 import SyncRemotes
+import SyncSystem
 import TOMLKit
 
 /// Reads the configuration file: parses it, checks every key, and reports everything that is wrong in one go.
@@ -34,20 +35,12 @@ package enum ConfigurationFile {
     }
 
     private static func unreadable(_ sources: [NamedSource]) -> [ConfigurationError.Problem] {
-        var problems: [ConfigurationError.Problem] = []
-        for named in sources {
-            do {
-                _ = try named.source.read(as: named.noun.rawValue)
-            } catch {
-                problems.append(.init(path: named.table, line: nil, message: error.reason))
-            }
-        }
-        return problems
+        sources.compactMap { if case .failure(let problem) = $0.read() { problem } else { nil } }
     }
 
     static func read(path: String, kinds: [Kind] = Kinds.all) -> Reading {
         do {
-            return read(try text(at: path), directory: (path as NSString).deletingLastPathComponent, kinds)
+            return read(try text(at: path), directory: FilePath.folder(of: path), kinds)
         } catch {
             return Reading(problems: error.problems)
         }
@@ -57,7 +50,7 @@ package enum ConfigurationFile {
     /// question is read (``MendedText``), and the problems are those of the text as it is.
     static func readLeniently(path: String, kinds: [Kind] = Kinds.all) -> Reading {
         do {
-            return readLeniently(try text(at: path), directory: (path as NSString).deletingLastPathComponent, kinds: kinds)
+            return readLeniently(try text(at: path), directory: FilePath.folder(of: path), kinds: kinds)
         } catch {
             return Reading(problems: error.problems)
         }

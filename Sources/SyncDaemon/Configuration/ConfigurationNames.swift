@@ -1,5 +1,6 @@
-import Foundation
+import FoundationEssentials
 import SyncCore
+import SyncSystem
 
 /// What a shell completes from the configuration file. Mistakes in the file do not matter here, as long as it is TOML: `convosync check`
 /// is the place to be told of them.
@@ -10,13 +11,12 @@ package struct ConfigurationNames: Sendable, Equatable {
 
     /// Without anything where the file cannot be read.
     package init(configurationPath path: String) {
-        let type = (try? FileManager.default.attributesOfItem(atPath: (path as NSString).resolvingSymlinksInPath))?[.type]
         // A pipe in its place would keep the shell waiting.
-        guard type as? FileAttributeType == .typeRegular, let bytes = FileManager.default.contents(atPath: path),
+        guard FileStatus.ifPresent(path)?.kind == .regular, let bytes = FileManager.default.contents(atPath: path),
             let text = String(bytes: bytes, encoding: .utf8), let members = ConfigurationNames.members(of: text)
         else { return }
         databasePath = members["database"]?["path"]?.stringValue.map {
-            ConfigurationReader.resolve($0, in: (path as NSString).deletingLastPathComponent)
+            ConfigurationReader.resolve($0, in: FilePath.folder(of: path))
         }
         remotes = (members["remotes"]?.objectValue?.keys.sorted() ?? []).filter { !$0.isEmpty }
     }

@@ -1,5 +1,5 @@
-import Foundation
 import SyncCore
+import SyncSystem
 
 /// `[listen]`: where remotes may call.
 package struct ListenSettings: Sendable, Equatable {
@@ -20,12 +20,9 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     case unix(path: String)
 
-    /// `sockaddr_un` has room for so many bytes and a zero (unix(7)).
-    private static let longestPath = 107
-
     package var description: String {
         switch self {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
         }
     }
@@ -40,23 +37,28 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
 
     /// Reads `127.0.0.1:8480`, `[::1]:8480`, `unix:/run/convosync/hooks.sock`.
     /// - Parameter directory: what a relative path of a socket is relative to.
-    static func parse(_ text: String, directory: String) -> Result<ListenAddress, Refusal> {
+    static func parse(_ text: String, directory: String) -> Result<ListenAddress, InvalidValue> {
         if text.hasPrefix("unix:") {
             let path = ConfigurationReader.resolve(String(text.dropFirst("unix:".count)), in: directory)
-            guard text.count > "unix:".count, !path.hasSuffix("/") else { return .failure(Refusal("has no name of a socket file")) }
-            guard path.utf8.count <= longestPath else {
-                return .failure(Refusal("the path of the socket has \(path.utf8.count) bytes, the system takes \(longestPath)"))
+            guard text.count > "unix:".count, !path.hasSuffix("/") else { return .failure(InvalidValue("has no name of a socket file")) }
+            guard path.utf8.count <= UnixSocketAddress.longestPath else {
+                return .failure(
+                    InvalidValue("the path of the socket has \(path.utf8.count) bytes, the system takes \(UnixSocketAddress.longestPath)"))
             }
             return .success(.unix(path: path))
         }
         let form = "write \"127.0.0.1:8480\", \"[::1]:8480\" or \"unix:/run/convosync/hooks.sock\""
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
-            return .failure(Refusal("\"\(text.prefix(64))\" ends with no port; \(form)"))
+            return .failure(InvalidValue("\"\(text.prefix(64))\" ends with no port; \(form)"))
         }
         var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) } else if host.contains(":") { host = "" }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.utf8.contains(UInt8(ascii: ":")) {
+            host = ""
+        }
         guard !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".:-_".contains($0)) }) else {
-            return .failure(Refusal("\"\(text.prefix(64))\" has no host; \(form)"))
+            return .failure(InvalidValue("\"\(text.prefix(64))\" has no host; \(form)"))
         }
         return .success(.tcp(host: host, port: port))
     }

@@ -76,9 +76,9 @@ extension RemoteReader {
         for operation in kind.operations {
             guard let path = table.string(operation.name) else { continue }
             let needed = RemoteReader.placeholders(in: operation.path)
-            if !path.hasPrefix("/") || path.contains("?") || path.contains("#") {
+            if !path.hasPrefix("/") || path.contains(where: { "?#".contains($0) }) {
                 table.problems.add(table.dotted(operation.name), "has to begin with a slash and must not have a query or fragment")
-            } else if let missing = needed.first(where: { !path.contains($0) }) {
+            } else if let missing = needed.first(where: { path.firstRange(of: $0) == nil }) {
                 table.problems.add(table.dotted(operation.name), "lacks \(missing); the path is \"\(operation.path)\" by default")
             } else {
                 paths[operation.name] = path

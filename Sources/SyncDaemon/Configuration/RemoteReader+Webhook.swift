@@ -11,36 +11,12 @@ extension RemoteReader {
             return nil
         }
         let path = webhook.string(RemoteKeys.webhookPath.leaf) ?? WebhookSettings.standardPath(of: name)
-        let secret = secret(&webhook, isNeeded: isPresent)
+        let secret = webhook.credential(.secret, in: directory, isNeeded: isPresent)
         own = own.merging(self.own(kind, in: .webhook, &webhook, remote: table.path))
         webhook.finish()
         guard isPresent else { return nil }
         check(path: path, webhook)
         return secret.map { WebhookSettings(path: path, secret: $0) }
-    }
-
-    private func secret(_ table: inout TableReader, isNeeded: Bool) -> CredentialSource? {
-        if table.has("secret") {
-            _ = table.value("secret")
-            table.problems.add(
-                table.dotted("secret"),
-                "a secret does not belong into this file; put it into a file of its own and name that with secret_file")
-        }
-        let sources: [CredentialSource] = [
-            table.string("secret_file").map { .file(path: ConfigurationReader.resolve($0, in: directory)) },
-            table.string("secret_credential").map { .systemd(name: $0) },
-            table.string("secret_env").map { .environment(variable: $0) },
-        ].compactMap { $0 }
-        switch sources.count {
-        case 1: return sources[0]
-        case 0 where isNeeded && Set(table.keys).isDisjoint(with: ["secret", "secret_file", "secret_credential", "secret_env"]):
-            table.problems.add(table.path, "has no secret: set one of secret_file, secret_credential, secret_env")
-        case 2...:
-            table.problems.add(
-                table.path, "names more than one secret: only one of secret_file, secret_credential, secret_env may be given")
-        default: break
-        }
-        return nil
     }
 
     private func check(path: String, _ table: TableReader) {

@@ -8,9 +8,9 @@ struct RemoteReader {
 
     func read(name: String, _ table: TableReader) -> Remote? {
         var table = table
-        let credential = credential(&table)
+        let credential = table.credential(.token, in: directory)
         let isEnabled = table.bool(RemoteKeys.isEnabled.name) ?? true
-        if isEnabled, let credential { table.problems.note(NamedSource(table: table.path, noun: .token, source: credential)) }
+        if isEnabled, let credential { table.problems.note(NamedSource(table: table.path, kind: .token, source: credential)) }
         let url = url(&table)
         guard let kind = kind(name: name, &table) else { return nil }
         let gate = gate(&table)
@@ -21,7 +21,7 @@ struct RemoteReader {
         let webhook = webhook(name: name, kind: kind, &table, &own)
         let profile = profile(name: name, kind: kind, own, &table)
         if isEnabled, let webhook {
-            table.problems.note(NamedSource(table: "\(table.path).webhook", noun: .secret, source: webhook.secret))
+            table.problems.note(NamedSource(table: "\(table.path).webhook", kind: .secret, source: webhook.secret))
         }
         table.finish()
         guard let url, let credential else { return nil }
@@ -54,29 +54,6 @@ struct RemoteReader {
             table.problems.add(table.dotted("url"), problem.reason)
             return nil
         }
-    }
-
-    private func credential(_ table: inout TableReader) -> CredentialSource? {
-        if table.has("token") {
-            _ = table.value("token")
-            table.problems.add(
-                table.dotted("token"), "a token does not belong into this file; put it into a file of its own and name that with token_file"
-            )
-        }
-        let sources: [CredentialSource] = [
-            table.string("token_file").map { .file(path: ConfigurationReader.resolve($0, in: directory)) },
-            table.string("token_credential").map { .systemd(name: $0) },
-            table.string("token_env").map { .environment(variable: $0) },
-        ].compactMap { $0 }
-        switch sources.count {
-        case 1: return sources[0]
-        case 0 where !table.has("token"):
-            table.problems.add(table.path, "has no token: set one of token_file, token_credential, token_env")
-        case 2...:
-            table.problems.add(table.path, "names more than one token: only one of token_file, token_credential, token_env may be given")
-        default: break
-        }
-        return nil
     }
 
     private func gate(_ table: inout TableReader) -> RemoteGate.Settings {

@@ -1,20 +1,19 @@
-import Foundation
-import SyncCore
+import FoundationEssentials
 
 /// Checks the base URL of a remote.
 enum RemoteURL {
     /// The URL without trailing slashes, or what is wrong with it.
-    static func check(_ text: String) -> Result<String, Refusal> {
+    static func check(_ text: String) -> Result<String, InvalidValue> {
         guard let components = URLComponents(string: text), let scheme = components.scheme?.lowercased() else {
-            return .failure(Refusal("is not a URL"))
+            return .failure(InvalidValue("is not a URL"))
         }
-        guard ["http", "https"].contains(scheme) else { return .failure(Refusal("has to begin with https:// or http://")) }
-        guard let host = components.host, !host.isEmpty else { return .failure(Refusal("has no host")) }
+        guard ["http", "https"].contains(scheme) else { return .failure(InvalidValue("has to begin with https:// or http://")) }
+        guard let host = components.host, !host.isEmpty else { return .failure(InvalidValue("has no host")) }
         if components.user != nil || components.password != nil {
-            return .failure(Refusal("must not hold a user name or password; the token has a place of its own"))
+            return .failure(InvalidValue("must not hold a user name or password; the token has a place of its own"))
         }
         if components.query != nil || components.fragment != nil {
-            return .failure(Refusal("must not have a query or a fragment: paths are appended to it"))
+            return .failure(InvalidValue("must not have a query or a fragment: paths are appended to it"))
         }
         var url = text
         while url.hasSuffix("/") { url.removeLast() }

@@ -1,6 +1,17 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import SyncCore
 import SyncRemotes
+import SyncSystem
+
+/// Why `convosync init` writes nothing: a remote that cannot be, or a file that is there already or cannot be made.
+package struct StarterConfigurationError: Error, Equatable, Sendable {
+    package let reason: String
+
+    package init(_ reason: String) {
+        self.reason = reason
+    }
+}
 
 /// The configuration that `convosync init` writes: what has to be filled in, with a sentence about each, and the way back, switched off.
 /// All other keys have defaults (convosync.toml(5)).
@@ -10,12 +21,12 @@ package struct StarterConfiguration: Sendable, Equatable {
         package var kind: Kind
 
         /// `vg`, or `sales=vg` for a name that is not a kind.
-        package init(_ text: String, kinds: [Kind] = Kinds.all) throws(Refusal) {
+        package init(_ text: String, kinds: [Kind] = Kinds.all) throws(StarterConfigurationError) {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let word = parts[parts.count - 1]
             guard let kind = kinds.named(word) else {
                 let names = kinds.names
-                throw Refusal(
+                throw StarterConfigurationError(
                     "\"\(word)\" is not one of \(names.joined(separator: ", "))\(Spelling.hint(word, among: names)); write NAME=KIND for a name of your own"
                 )
             }
@@ -25,7 +36,9 @@ package struct StarterConfiguration: Sendable, Equatable {
                     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                         || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
                 }
-            guard isPlain else { throw Refusal("the name \"\(parts[0])\" has other characters than a to z, 0 to 9, - and _") }
+            guard isPlain else {
+                throw StarterConfigurationError("the name \"\(parts[0])\" has other characters than a to z, 0 to 9, - and _")
+            }
             name = parts[0]
             self.kind = kind
         }
@@ -36,13 +49,13 @@ package struct StarterConfiguration: Sendable, Equatable {
     package var directory: String
     package var databasePath: String
 
-    package init(remotes: [Remote], directory: String, databasePath: String) throws(Refusal) {
+    package init(remotes: [Remote], directory: String, databasePath: String) throws(StarterConfigurationError) {
         self.remotes = remotes
         self.directory = directory
         self.databasePath = databasePath
         let names = remotes.map(\.name)
         if let name = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
-            throw Refusal("the remote \(name) is there twice")
+            throw StarterConfigurationError("the remote \(name) is there twice")
         }
     }
 
@@ -111,31 +124,31 @@ package struct StarterConfiguration: Sendable, Equatable {
     }
 
     /// Writes the file and nothing over another one; its folder is created when it is missing.
-    /// - Throws: a ``Refusal`` that says why not.
-    package func write(to path: String) throws(Refusal) {
-        let folder = (path as NSString).deletingLastPathComponent
+    /// - Throws: a ``StarterConfigurationError`` that says why not.
+    package func write(to path: String) throws(StarterConfigurationError) {
+        let folder = FilePath.folder(of: path)
         if !folder.isEmpty, !FileManager.default.fileExists(atPath: folder) {
             do {
                 try FileManager.default.createDirectory(
                     atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
             } catch {
-                throw Refusal("the folder \(folder) does not exist and cannot be created by this user")
+                throw StarterConfigurationError("the folder \(folder) does not exist and cannot be created by this user")
             }
         }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else {
-            throw Refusal(
-                errno == EEXIST
-                    ? "\(path) exists already and is left as it is; --path writes elsewhere"
-                    : "\(path) cannot be written by this user: \(String(cString: strerror(errno)))")
-        }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        let file: NewFile
         do {
-            try file.write(contentsOf: Data(text.utf8))
-            try file.close()
+            file = try NewFile(path, permissions: 0o640)
+        } catch {
+            throw StarterConfigurationError(
+                error.code == EEXIST
+                    ? "\(path) exists already and is left as it is; --path writes elsewhere"
+                    : "\(path) cannot be written by this user: \(error)")
+        }
+        do {
+            try file.write(text.utf8)
         } catch {
             unlink(path)
-            throw Refusal("\(path) could not be written completely, and was removed: \(error.localizedDescription)")
+            throw StarterConfigurationError("\(path) could not be written completely, and was removed: \(error)")
         }
     }
 }

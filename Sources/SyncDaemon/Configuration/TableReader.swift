@@ -36,18 +36,6 @@ final class ProblemList {
     }
 }
 
-/// A token or a secret, and the table that names it.
-struct NamedSource: Sendable, Equatable {
-    enum Noun: String, Sendable {
-        case token, secret
-    }
-
-    /// `remotes.vg`, `remotes.vg.webhook`.
-    var table: String
-    var noun: Noun
-    var source: CredentialSource
-}
-
 /// Reads one table key by key: reports wrong types with the dotted path, and at the end every key that nobody asked for.
 ///
 /// TOMLKit only parses; it reports a wrong type as a missing key, so types are checked here.

@@ -1,60 +1,25 @@
-import Foundation
-import SyncCore
-
 /// A bearer token, or the secret of a webhook. Prints as a placeholder, so that it cannot slip into a message.
 package struct Credential: Sendable, Equatable, CustomStringConvertible {
     package let token: String
     package var description: String { "[token]" }
 }
 
-extension CredentialSource {
-    /// Reads the token now.
-    /// - Parameter noun: what the configuration's keys call it, `token` or `secret`.
-    /// - Throws: a ``Refusal`` that says what is missing and where, without the value.
-    package func read(
-        as noun: String = "token", environment: [String: String] = ProcessInfo.processInfo.environment
-    ) throws(Refusal) -> Credential {
-        switch self {
-        case .file(let path):
-            return try CredentialSource.read(file: path, named: "\(noun)_file \(path)")
-        case .systemd(let name):
-            guard let directory = environment["CREDENTIALS_DIRECTORY"] else {
-                throw Refusal(
-                    "\(noun)_credential \(name): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with LoadCredential=\(name):…"
-                )
-            }
-            return try CredentialSource.read(file: "\(directory)/\(name)", named: "\(noun)_credential \(name)")
-        case .environment(let variable):
-            guard let value = environment[variable] else { throw Refusal("\(noun)_env \(variable): the variable is not set") }
-            return try CredentialSource.checked(value, named: "\(noun)_env \(variable)")
-        }
-    }
+/// What a credential is for.
+package enum CredentialKind: Sendable, Equatable {
+    /// Calls to a remote carry it.
+    case token
+    /// Calls of a remote are signed with it.
+    case secret
 
-    private static func read(file path: String, named name: String) throws(Refusal) -> Credential {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
-            throw Refusal("\(name): the file \(reason)")
-        }
-        guard let text = String(bytes: bytes, encoding: .utf8) else { throw Refusal("\(name): is not UTF-8 text") }
-        return try checked(text, named: name)
-    }
+    /// As the configuration's keys and the log call it.
+    package var noun: String { self == .token ? "token" : "secret" }
+}
 
-    private static func checked(_ text: String, named name: String) throws(Refusal) -> Credential {
-        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard !token.isEmpty else { throw Refusal("\(name): is empty") }
-        // RFC 6750 section 2.1 knows printable ASCII without spaces only; a line break would forge headers.
-        guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw Refusal("\(name): holds more than one word, or characters other than printable ASCII")
-        }
-        return Credential(token: token)
-    }
+/// Why a credential cannot be read: what is missing and where, without the value.
+package struct CredentialError: Error, Equatable, Sendable {
+    package let reason: String
 
-    /// The file behind the source, for watching it.
-    package func path(environment: [String: String] = ProcessInfo.processInfo.environment) -> String? {
-        switch self {
-        case .file(let path): path
-        case .systemd(let name): environment["CREDENTIALS_DIRECTORY"].map { "\($0)/\(name)" }
-        case .environment: nil
-        }
+    package init(_ reason: String) {
+        self.reason = reason
     }
 }

@@ -1,6 +1,6 @@
 import Dispatch
-import Foundation
 import SyncCore
+import SyncSystem
 
 /// Reads a token, or the secret of a webhook, again when its file changes, so that a rotated or corrected one is in use within a second.
 ///
@@ -21,45 +21,18 @@ actor CredentialWatcher {
     /// How long somebody may take to write a token, in milliseconds.
     private static let secondLook = 500
 
-    /// What tells one content of a file from another without reading it.
-    private struct Identity: Equatable {
-        var device: UInt
-        var inode: UInt
-        var size: Int
-        var changedAt: [Int]
-
-        /// Nil when there is no such file.
-        init?(path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            device = UInt(status.st_dev)
-            inode = UInt(status.st_ino)
-            size = Int(status.st_size)
-            changedAt = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
-        }
-    }
-
     private struct File {
         var source: CredentialSource
         var path: String
-        var identity: Identity?
+        /// Nil when there is no such file.
+        var status: FileStatus?
         /// The first look only takes note: the token was read shortly before.
         var isKnown = false
         /// Has been found without a usable token once.
         var isSuspect = false
     }
 
-    /// What is watched, as the configuration's keys and the log call it.
-    enum Kind: Sendable {
-        /// Calls to a remote carry it.
-        case token
-        /// Calls of a remote are signed with it.
-        case secret
-
-        var noun: String { self == .token ? "token" : "secret" }
-    }
-
-    private let kind: Kind
+    private let kind: CredentialKind
     private let credentials: Credentials
     private let log: EventLog
     private let onChange: @Sendable ([String]) -> Void
@@ -71,7 +44,7 @@ actor CredentialWatcher {
 
     /// - Parameter onChange: told the names of the remotes whose files were replaced.
     init(
-        _ sources: [String: CredentialSource], kind: Kind = .token, credentials: Credentials, log: EventLog,
+        _ sources: [String: CredentialSource], kind: CredentialKind = .token, credentials: Credentials, log: EventLog,
         onChange: @escaping @Sendable ([String]) -> Void
     ) {
         self.kind = kind
@@ -128,12 +101,12 @@ actor CredentialWatcher {
     private func look(at known: File, of remote: String) -> Bool {
         var file = known
         // Before reading: what is written meanwhile is another change.
-        file.identity = Identity(path: file.path)
-        let isSame = file.identity == known.identity
+        file.status = FileStatus.ifPresent(file.path)
+        let isSame = file.status == known.status
         guard !isSame || known.isSuspect else { return false }
         defer { files[remote] = file }
         do {
-            let fresh = try file.source.read(as: kind.noun)
+            let fresh = try file.source.read(as: kind)
             file.isSuspect = false
             file.isKnown = true
             let isNew = fresh != credentials[remote]

@@ -42,20 +42,4 @@ extension SyncEngine {
             }
         }
     }
-
-    /// The tokens of all enabled remotes by name.
-    /// - Throws: a ``ConfigurationError`` that names every one that cannot be read.
-    static func credentials(of configuration: Configuration) throws(ConfigurationError) -> [String: Credential] {
-        var credentials: [String: Credential] = [:]
-        var problems: [ConfigurationError.Problem] = []
-        for remote in configuration.enabledRemotes {
-            do {
-                credentials[remote.name] = try remote.credential.read()
-            } catch {
-                problems.append(.init(path: "remotes.\(remote.name)", line: nil, message: error.reason))
-            }
-        }
-        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
-        return credentials
-    }
 }

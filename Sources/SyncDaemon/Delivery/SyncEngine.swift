@@ -46,7 +46,7 @@ package actor SyncEngine {
         onWork: @escaping @Sendable () -> Void = {}
     ) async throws {
         // First of all: nothing has to be taken back when one is missing.
-        let credentials = Credentials(try SyncEngine.credentials(of: configuration))
+        let credentials = Credentials(try configuration.readCredentials(.token))
         self.configuration = configuration
         self.parts = parts
         self.readPatience = readPatience

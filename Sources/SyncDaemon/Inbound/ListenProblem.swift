@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import NIOCore
 import SyncCore
 
@@ -14,7 +14,7 @@ enum ListenProblem {
     }
 
     private static func text(_ error: any Error) -> String {
-        if let refusal = error as? Refusal { return refusal.reason }
+        if let obstacle = error as? UnixSocketFile.Obstacle { return obstacle.reason }
         guard let error = error as? IOError else { return "\(error)" }
         switch error.errnoCode {
         case EADDRINUSE: return "another program listens there; end it, or choose another address"

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import SyncCore
 import SyncRemotes
+import SyncSystem
 import Synchronization
 
 /// Listens for the webhook calls of all remotes on one address.
@@ -41,7 +42,7 @@ package final class WebhookListener: Sendable {
     private let limits: Limits
     private let serving: Task<Void, any Error>
     /// Of the socket file that this listener made.
-    private let socketIdentity: [UInt64]?
+    private let socketIdentity: FileIdentity?
     private let isStopping = Mutex(false)
 
     package var port: Int? {
@@ -93,6 +94,7 @@ package final class WebhookListener: Sendable {
         } catch {
             serving.cancel()
             _ = await serving.result
+            // A group that does not shut down has been shut down before.
             try? await group.shutdownGracefully()
             throw ListenProblem.error(settings.address, error)
         }
@@ -160,13 +162,19 @@ package final class WebhookListener: Sendable {
         // Before the address is free for somebody else's file.
         if case .unix(let path) = address { UnixSocketFile.remove(path, of: socketIdentity) }
         let force = Task { [serving, limits] in
-            try? await Task.sleep(for: .milliseconds(limits.stop.milliseconds))
-            if !Task.isCancelled { serving.cancel() }
+            do {
+                try await Task.sleep(for: .milliseconds(limits.stop.milliseconds))
+                serving.cancel()
+            } catch {
+                // All calls have been answered in time.
+            }
         }
+        // It fails where the server has ended by itself, which `watch` has told.
         try? await server.shutdownGracefully()
         _ = await serving.result
         force.cancel()
         rejections.flush()
+        // As above.
         try? await group.shutdownGracefully()
     }
 

@@ -39,7 +39,7 @@ package struct WebhookRoute: Sendable {
     /// The routes of all enabled remotes that call. Reads their secrets now.
     /// - Throws: a ``ConfigurationError`` that names every secret that cannot be read.
     package static func all(of configuration: Configuration) throws(ConfigurationError) -> [WebhookRoute] {
-        all(of: configuration, try secrets(of: configuration))
+        all(of: configuration, try configuration.readCredentials(.secret))
     }
 
     static func all(of configuration: Configuration, _ secrets: [String: Credential]) -> [WebhookRoute] {
@@ -49,22 +49,5 @@ package struct WebhookRoute: Sendable {
                 WebhookReader(scheme, own: remote.profile.own, secret: secret)
             }
         }
-    }
-
-    /// The secrets of all enabled remotes that call, by remote. Reads them now.
-    /// - Throws: as ``all(of:)`` does.
-    static func secrets(of configuration: Configuration) throws(ConfigurationError) -> [String: Credential] {
-        var secrets: [String: Credential] = [:]
-        var problems: [ConfigurationError.Problem] = []
-        for remote in configuration.enabledRemotes {
-            guard let webhook = remote.webhook else { continue }
-            do {
-                secrets[remote.name] = try webhook.secret.read(as: "secret")
-            } catch {
-                problems.append(.init(path: "remotes.\(remote.name).webhook", line: nil, message: error.reason))
-            }
-        }
-        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
-        return secrets
     }
 }

@@ -41,7 +41,7 @@ package actor WebhookService {
 
     /// - Throws: a ``ConfigurationError`` for secrets that cannot be read and for an address that cannot be bound.
     package func prepare(_ configuration: Configuration) async throws(ConfigurationError) -> Plan {
-        let secrets = try WebhookRoute.secrets(of: configuration)
+        let secrets = try configuration.readCredentials(.secret)
         let routes = WebhookRoute.all(of: configuration, secrets)
         // All remotes that call are disabled: then nobody has to be listened to.
         guard let settings = configuration.listen, !routes.isEmpty else { return Plan(settings: nil, routes: [], fresh: nil) }

@@ -1,5 +1,7 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import SyncCore
+import SyncSystem
 import Synchronization
 
 package enum LogLevel: String, CaseIterable, Sendable, Comparable {
@@ -152,8 +154,12 @@ package final class EventLog: Sendable {
     package static func isJournal(_ descriptor: Int32) -> Bool {
         guard let stream = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] else { return false }
         let parts = stream.split(separator: ":").map { UInt64($0) }
-        var status = stat()
-        guard parts.count == 2, fstat(descriptor, &status) == 0 else { return false }
-        return parts[0] == UInt64(status.st_dev) && parts[1] == UInt64(status.st_ino)
+        guard parts.count == 2, let device = parts[0], let inode = parts[1] else { return false }
+        do {
+            return try FileStatus(ofDescriptor: descriptor).identity == FileIdentity(device: device, inode: inode)
+        } catch {
+            // A descriptor that is closed leads nowhere.
+            return false
+        }
     }
 }

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Standard output as a place for lines: one write a line, so that lines of several processes on one pipe do not mix.
+/// Standard output, or standard error, as a place for lines: one write a line, so that lines of several processes on one pipe do not mix.
 package enum StandardOutput {
     /// Blocks while nobody reads; also where somebody has made the descriptor non-blocking, as some supervisors do. A reader that went
     /// away is not a reason to stop.
-    static func write(_ line: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
+    package static func write(_ line: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
         var rest = line[...]
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -1,5 +1,6 @@
-import Foundation
+import Glibc
 import SyncCore
+import SyncSystem
 
 /// Puts the metrics text in place: written beside the file under another name and renamed, so that a reader sees one or the other
 /// version, never a part. A directory that cannot be written is reported once and never stops anything.
@@ -34,44 +35,44 @@ package actor MetricsFile {
         }
     }
 
-    private func replace(with text: String) throws(Refusal) {
+    private func replace(with text: String) throws(Failure) {
         // node_exporter takes only names that end in .prom, so this one is never read.
         let temporary = "\(path).\(getpid()).tmp"
-        let descriptor = try MetricsFile.create(temporary)
-        defer { close(descriptor) }
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                let failure = MetricsFile.failure("cannot write \(temporary)")
-                unlink(temporary)
-                throw failure
-            }
-            rest = rest.dropFirst(count)
+        let file = try MetricsFile.create(temporary)
+        do {
+            try file.write(text.utf8)
+            // Whatever the process's mask is: the collector runs as another user.
+            try file.setPermissions(0o644)
+        } catch {
+            unlink(temporary)
+            throw Failure("cannot write \(temporary)", error)
         }
-        // Whatever the process's mask is: the collector runs as another user.
-        fchmod(descriptor, 0o644)
         guard rename(temporary, path) == 0 else {
-            let failure = MetricsFile.failure("cannot rename to \(path)")
+            let failure = Failure("cannot rename to \(path)", .last)
             unlink(temporary)
             throw failure
         }
     }
 
     /// A new file of ours: whatever stands there, a file that a crash left behind or a link to somewhere else, is removed and never written to.
-    private static func create(_ path: String) throws(Refusal) -> Int32 {
+    private static func create(_ path: String) throws(Failure) -> NewFile {
         for _ in 0..<3 {
-            if unlink(path) != 0, errno != ENOENT { throw failure("cannot remove \(path)") }
-            let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-            if descriptor >= 0 { return descriptor }
-            // Somebody put something there in between.
-            guard errno == EEXIST else { break }
+            if unlink(path) != 0, errno != ENOENT { throw Failure("cannot remove \(path)", .last) }
+            do {
+                return try NewFile(path, permissions: 0o600)
+            } catch {
+                // Somebody put something there in between.
+                guard error.code == EEXIST else { throw Failure("cannot create \(path)", error) }
+            }
         }
-        throw failure("cannot create \(path)")
+        throw Failure("cannot create \(path)", SystemError(code: EEXIST))
     }
 
-    private static func failure(_ what: String) -> Refusal {
-        Refusal("\(what): \(String(cString: strerror(errno)))")
+    private struct Failure: Error {
+        let reason: String
+
+        init(_ what: String, _ error: SystemError) {
+            reason = "\(what): \(error)"
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Dispatch
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// Notices changes of files: one inotify descriptor on their directories, read by a Dispatch source.
 ///

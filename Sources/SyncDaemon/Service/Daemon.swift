@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import SyncCore
 import SyncHTTP
 import SyncSQLite
@@ -215,7 +215,9 @@ package actor Daemon {
         do {
             let fresh = try ConfigurationFile.load(path: configurationPath, checksCredentials: true)
             guard fresh.databasePath.hasSameBytes(as: configuration.databasePath) else {
-                throw Refusal("database.path has changed; that takes a restart")
+                throw ConfigurationError(problems: [
+                    .init(path: "", line: nil, message: "database.path has changed; that takes a restart")
+                ])
             }
             // Built before the old one is stopped: a credential that cannot be read, or an address that cannot be bound, leaves
             // everything as it is.
@@ -234,8 +236,6 @@ package actor Daemon {
             await startScheduler()
         } catch let error as ConfigurationError {
             for problem in error.problems { reject(problem.description) }
-        } catch let refusal as Refusal {
-            reject(refusal.reason)
         } catch {
             reject("\(error)")
         }
@@ -261,15 +261,27 @@ package actor Daemon {
 
     /// One line per remote every minute: what an alarm can be built on.
     private func writeStateLines() async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(60))
-            guard !Task.isCancelled else { return }
+        while true {
+            do {
+                try await Task.sleep(for: .seconds(60))
+            } catch {
+                // The service stops.
+                return
+            }
             await recordService()
-            guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.participation)) else { continue }
-            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
-            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+            await writeStateLine()
             await engine.reportRepeats()
             await upkeep.writeMetrics()
+        }
+    }
+
+    private func writeStateLine() async {
+        do {
+            let status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
+            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+        } catch {
+            // A database that cannot be read cannot be written either: `service.unrecorded` has just told of it.
         }
     }
 }

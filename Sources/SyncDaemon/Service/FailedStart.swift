@@ -14,14 +14,13 @@ package enum FailedStart {
     private static func text(_ error: any Error) -> String {
         switch error {
         case let error as ConfigurationError: error.problems.map(\.description).joined(separator: "; ")
-        case let refusal as Refusal: refusal.reason
         default: "\(error)"
         }
     }
 
     private static func hint(_ error: any Error, databasePath: String) -> String {
         switch error {
-        case is ConfigurationError, is Refusal:
+        case is ConfigurationError:
             "`convosync check` says what to do about each; systemd does not try a wrong configuration again by itself"
         case is StoreError: Inspection.remedy(for: error, path: databasePath) ?? "`convosync check` says more about \(databasePath)"
         default: "report it with this line"

@@ -1,6 +1,7 @@
-import Foundation
+import FoundationEssentials
 import SyncCore
 import SyncStore
+import SyncSystem
 
 /// What to do about what is missing: on a fresh installation, one step after the other.
 extension Inspection {
@@ -34,10 +35,9 @@ extension Inspection {
 
     /// Why there is no database yet, and whether that is a problem.
     static func absence(of path: String, writer: ServiceIdentity = .present) -> Finding {
-        let given = (path as NSString).deletingLastPathComponent
+        let given = FilePath.folder(of: path)
         let directory = given.isEmpty ? "." : given
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue else {
+        guard FileStatus.ifPresent(directory)?.kind == .directory else {
             return Finding(
                 severity: .problem, area: .database, text: "\(path) does not exist, nor does its directory",
                 hint: "install -d -m 2770 -o \(writer.owner) -g \(writer.group) \(directory), or correct database.path")

@@ -1,8 +1,10 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import SyncCore
 import SyncRemotes
 import SyncSQLite
 import SyncStore
+import SyncSystem
 
 /// What `convosync check` looks at. Finds everything in one go and sends nothing.
 package struct Inspection: Sendable {
@@ -61,7 +63,7 @@ package struct Inspection: Sendable {
         }
         findings += checkListening(configuration)
         if let path = configuration.metrics.textfile {
-            let directory = (path as NSString).deletingLastPathComponent
+            let directory = FilePath.folder(of: path)
             if !FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) {
                 findings.append(
                     Finding(
@@ -98,9 +100,9 @@ package struct Inspection: Sendable {
     }
 
     private func check(_ named: NamedSource) -> [Finding] {
-        let noun = named.noun.rawValue
+        let noun = named.kind.noun
         do {
-            _ = try named.source.read(as: noun)
+            _ = try named.source.read(as: named.kind)
             return [Finding(severity: .ok, area: .credentials, text: "\(named.table) has a \(noun)")]
                 + checkPrivacy(of: named.source, holding: noun)
         } catch {
@@ -131,8 +133,8 @@ package struct Inspection: Sendable {
     }
 
     private static func isReadableByAll(_ path: String) -> Bool {
-        let permissions = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int
-        return (permissions ?? 0) & 0o004 != 0
+        // One that is not there, or whose folder cannot be looked into, is another finding.
+        FileStatus.ifPresent(path).map { $0.permissions & 0o004 != 0 } ?? false
     }
 
     private func checkDatabase(_ configuration: Configuration, isComplete: Bool) async -> [Finding] {

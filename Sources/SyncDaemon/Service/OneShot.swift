@@ -51,8 +51,9 @@ package struct OneShot: Sendable {
         if let deadline { await engine.waitNoLonger(than: deadline) }
         var outcome = await runs(engine, store: store, until: deadline)
         shown.cancel()
-        // The database is of no use to anybody else for the moment; a failure is not a reason to fail after all was delivered.
+        // The database is of no use to anybody else for the moment.
         let housekeeper = Housekeeper(store: store, log: log, settings: configuration.retention)
+        // What is not pruned now is pruned later, and `remainder` tells of a database that fails.
         try? await housekeeper.work(within: OneShot.housekeeping, now: now) { await engine.isQuiet() }
         interrupted.cancel()
         await engine.stop(within: .zero)
@@ -74,18 +75,29 @@ package struct OneShot: Sendable {
             outcome.error = summary.error
             guard summary.error == nil else { return outcome }
             // What could not be planned because a call for it was in flight belongs to this run.
-            if outcome.runs < OneShot.maximumFollowUps, (try? await store.feedIsEmpty()) == false { continue }
-            guard let deadline, let next = outcome.nextDue, next < deadline else { return outcome }
-            try? await Task.sleep(for: .milliseconds(max((next - now()).milliseconds, 1)))
+            do {
+                if outcome.runs < OneShot.maximumFollowUps, try await !store.feedIsEmpty() { continue }
+                guard let deadline, let next = outcome.nextDue, next < deadline else { return outcome }
+                try await Task.sleep(for: .milliseconds(max((next - now()).milliseconds, 1)))
+            } catch is CancellationError {
+                return outcome
+            } catch {
+                outcome.error = "\(error)"
+                return outcome
+            }
         }
     }
 
     /// Rate over the last few seconds, and how long the rest takes at that rate.
     private func show(_ progress: @Sendable (String) -> Void, store: Store, engine: SyncEngine) async {
         var samples: [(at: Instant, delivered: Int)] = [(now(), 0)]
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(500))
-            guard !Task.isCancelled, let left = try? await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting else {
+        while true {
+            let left: Int
+            do {
+                try await Task.sleep(for: .milliseconds(500))
+                left = try await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting
+            } catch {
+                // The command ends, or its run tells of a database that fails.
                 return
             }
             let delivered = await engine.delivered()

@@ -80,7 +80,7 @@ struct OnlineVerdict {
     /// The keys that make up the address.
     private var whereItLeads: String {
         let template = remote.profile.paths[call.operation] ?? ""
-        let own = remote.kind.keys.filter { key in key.placeholder.map { template.contains("{\($0)}") } ?? false }
+        let own = remote.kind.keys.filter { key in key.placeholder.map { template.firstRange(of: "{\($0)}") != nil } ?? false }
         let others = own.map { ", or \(name).\($0.name)" }.joined()
         return "\(name).url (\(remote.url)) or \(name).paths.\(call.operation) (\(template))\(others)"
     }

@@ -1,4 +1,6 @@
-import Foundation
+import FoundationEssentials
+import Glibc
+import SyncCore
 import SyncStore
 
 extension ProcessIdentity {
@@ -27,8 +29,14 @@ extension ProcessIdentity {
 
     private static let systemBootID: String = text(of: "/proc/sys/kernel/random/boot_id")
 
-    private static let systemPIDNamespace: String =
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
+    /// Empty where /proc is not to be had: then nothing is said of other processes.
+    private static let systemPIDNamespace: String = {
+        do {
+            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")
+        } catch {
+            return ""
+        }
+    }()
 
     /// What /proc/PID/stat says of a process (proc_pid_stat(5)); the name in field 2 may hold spaces and parentheses.
     private struct Entry {
@@ -48,7 +56,6 @@ extension ProcessIdentity {
     }
 
     fileprivate static func text(of path: String) -> String {
-        (FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "")
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        (FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "").withoutOuterWhiteSpace
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// The user and group that hints name: those as which the service runs, whoever looks.
 ///

@@ -1,6 +1,6 @@
-import Foundation
 import SyncCore
 import SyncStore
+import SyncSystem
 
 /// Whether the service runs, worked out from what it wrote down and from what the system says of its process.
 ///
@@ -43,9 +43,7 @@ package struct ServiceState: Equatable, Sendable {
 
     /// Whether the configuration file was written after the service read it.
     package var isConfigurationStale: Bool {
-        guard let configuredAt = Instant(iso8601: configuredAt),
-            let modified = (try? FileManager.default.attributesOfItem(atPath: configurationPath))?[.modificationDate] as? Date
-        else { return false }
-        return Int64(modified.timeIntervalSince1970 * 1000) > configuredAt.milliseconds
+        guard let configuredAt = Instant(iso8601: configuredAt), let file = FileStatus.ifPresent(configurationPath) else { return false }
+        return file.modified / 1_000_000 > configuredAt.milliseconds
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import SyncCore
 
 /// The one place that reads the wall clock.

@@ -64,6 +64,7 @@ package actor Upkeep {
         guard !hasPlannedWrite else { return }
         hasPlannedWrite = true
         Task { [weak self] in
+            // Nobody cancels it, and the file may be written early.
             try? await Task.sleep(for: span)
             await self?.writePlanned(engine)
         }
@@ -78,9 +79,12 @@ package actor Upkeep {
     package func writeMetrics() async {
         guard let metrics else { return }
         let startedAt = now()
-        guard let status = try? await store.status(of: configuration.enabledRemotes.map(\.participation)),
-            let size = try? await store.size()
-        else {
+        let (status, size): (StoreStatus, StoreSize)
+        do {
+            status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
+            size = try await store.size()
+        } catch {
+            // The next run tells of a database that fails. The file stays as it is: its age is what an alarm sees.
             return
         }
         let moment = now()

@@ -1,0 +1,36 @@
+import Glibc
+
+/// A file that this process has just made: never one that was there before, and not what a link leads to. Closed when the value goes.
+package struct NewFile: ~Copyable {
+    private let descriptor: Int32
+
+    /// - Parameter permissions: less what the process's mask takes away.
+    /// - Throws: `EEXIST` where something has that name already.
+    package init(_ path: String, permissions: UInt32) throws(SystemError) {
+        let opened = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions)
+        guard opened >= 0 else { throw .last }
+        descriptor = opened
+    }
+
+    deinit { close(descriptor) }
+
+    /// Writes all of it, or throws: then the file holds a part.
+    package func write(_ bytes: some Collection<UInt8>) throws(SystemError) {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw count < 0 ? .last : SystemError(code: EIO) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Whatever the process's mask is.
+    package func setPermissions(_ permissions: UInt32) throws(SystemError) {
+        guard fchmod(descriptor, permissions) == 0 else { throw .last }
+    }
+
+    package func setOwner(_ owner: UInt32, group: UInt32) throws(SystemError) {
+        guard fchown(descriptor, owner, group) == 0 else { throw .last }
+    }
+}

@@ -1,0 +1,22 @@
+import Testing
+
+@testable import SyncSystem
+
+@Suite struct FilePathTests {
+    @Test(arguments: [
+        ("/etc/convosync/convosync.toml", "/etc/convosync", "convosync.toml"), ("/hosts", "/", "hosts"), ("hosts", "", "hosts"),
+        ("a/b", "a", "b"), ("a/b/", "a", "b"), ("a//b", "a", "b"), ("//b", "/", "b"), ("/", "/", ""), ("", "", ""), ("./b", ".", "b"),
+        // One character to a reader, two to the system.
+        ("a/\u{301}b", "a", "\u{301}b"),
+    ])
+    func `a path has a folder and a name`(path: String, folder: String, name: String) {
+        #expect(FilePath.folder(of: path) == folder)
+        #expect(Array(FilePath.name(of: path).utf8) == Array(name.utf8))
+    }
+
+    @Test func `only a path that begins with the home directory is changed by it`() {
+        #expect(FilePath.expandingHome("~/a.toml").hasSuffix("/a.toml"))
+        #expect(FilePath.expandingHome("~/a.toml").hasPrefix("/"))
+        for path in ["/a", "a", "~", "~anna/a", ""] { #expect(FilePath.expandingHome(path) == path) }
+    }
+}

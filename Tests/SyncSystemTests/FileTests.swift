@@ -1,0 +1,67 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import SyncSystem
+
+/// New files, and what the system says of files.
+@Suite struct FileTests {
+    private static func withFolder(_ body: (String) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "convosync-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+        try body(folder)
+    }
+
+    @Test func `a new file holds what was written, with the permissions that were asked for`() throws {
+        try Self.withFolder { folder in
+            let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
+            do {
+                let file = try NewFile("\(folder)/a", permissions: 0o600)
+                try file.write(bytes)
+                try file.setPermissions(0o644)
+            }
+            #expect(FileManager.default.contents(atPath: "\(folder)/a").map { Array($0) } == bytes)
+            let status = try FileStatus(of: "\(folder)/a")
+            #expect(status.permissions == 0o644)
+            #expect(status.size == 100_000)
+            #expect(status.kind == .regular)
+            #expect(status.owner == geteuid())
+        }
+    }
+
+    @Test func `a new file replaces nothing, and is not made where a link leads`() throws {
+        try Self.withFolder { folder in
+            _ = try NewFile("\(folder)/a", permissions: 0o600)
+            symlink("\(folder)/elsewhere", "\(folder)/link")
+            for name in ["a", "link"] {
+                let error = #expect(throws: SystemError.self) { _ = try NewFile("\(folder)/\(name)", permissions: 0o600) }
+                #expect(error?.code == EEXIST)
+            }
+            #expect(FileStatus.ifPresent("\(folder)/elsewhere") == nil)
+        }
+    }
+
+    @Test func `a file is the same under another name, and another one under its own`() throws {
+        try Self.withFolder { folder in
+            try NewFile("\(folder)/a", permissions: 0o600).write([1])
+            let first = try FileStatus(of: "\(folder)/a")
+            link("\(folder)/a", "\(folder)/b")
+            symlink("\(folder)/a", "\(folder)/c")
+            #expect(try FileStatus(of: "\(folder)/b").identity == first.identity)
+            #expect(try FileStatus(of: "\(folder)/c").identity == first.identity)
+            #expect(try FileStatus(of: "\(folder)/c", followsLinks: false).kind == .symbolicLink)
+            try NewFile("\(folder)/d", permissions: 0o600).write([1])
+            rename("\(folder)/d", "\(folder)/a")
+            #expect(try FileStatus(of: "\(folder)/a").identity != first.identity)
+        }
+    }
+
+    @Test func `what is not there is an error that says so`() throws {
+        let error = #expect(throws: SystemError.self) { try FileStatus(of: "/nonexistent/a") }
+        #expect(error == SystemError(code: ENOENT))
+        #expect(error?.description == "No such file or directory")
+        #expect(throws: SystemError(code: EBADF)) { try FileStatus(ofDescriptor: -1) }
+        #expect(try FileStatus(of: "/").kind == .directory)
+    }
+}

@@ -104,7 +104,7 @@ package final class DeliveryReporter: Sendable {
     func reportFenced(_ id: Int64, remote: RemoteConfiguration) {
         log.write(
             LogEvent("delivery.fenced", level: .warning).with("remote", remote.name).with("outbox", id)
-                .with("error", "the lease ran out before the outcome was recorded; the row is sent again with the same key"))
+                .with("error", "the lease ran out before the outcome was recorded; what the call may have changed is sent again"))
     }
 
     func reportTakenBack(_ rows: Int, remote: RemoteConfiguration) {

@@ -254,12 +254,12 @@ package struct LinkColumns: RowRecord, Sendable {
 }
 
 extension StandingRow: RowRecord {
-    package static let columns: SQL = "id, state, path, body, last_error, CASE state WHEN 'held' THEN held_by END"
+    package static let columns: SQL = "id, state, path, body, last_error, is_refused, CASE state WHEN 'held' THEN held_by END"
 
     package init(_ columns: inout Columns) throws {
         self.init(
             id: try columns.next(), state: try columns.next(), path: try columns.next(), body: try columns.next(),
-            error: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:)))
+            error: try columns.next(), isRefused: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:)))
     }
 }
 

@@ -117,6 +117,7 @@ extension Store {
             row.call = call
             row.state = .dead
             row.error = refusal.text
+            row.isRefused = true
             let id = try row.insert(session, context)
             batch.refused.append(
                 PlanBatch.Refused(outboxID: id, conversationID: conversationID, remote: remote.name, reason: refusal.text))

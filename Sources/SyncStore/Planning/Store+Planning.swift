@@ -194,7 +194,7 @@ extension Store {
             batch.heldBack.append(
                 PlanBatch.Refused(outboxID: id, conversationID: snapshot.conversationID, remote: snapshot.remote, reason: reason))
         case .insertRefused(let call, let refusal):
-            let id = try insertRow(session, call, state: .dead, delta: nil, error: refusal.text, snapshot, context)
+            let id = try insertRow(session, call, state: .dead, delta: nil, error: refusal.text, isRefused: true, snapshot, context)
             batch.superseded += try supersede(session, snapshot, by: id, context)
             batch.refused.append(
                 PlanBatch.Refused(
@@ -210,12 +210,12 @@ extension Store {
     }
 
     private static func insertRow(
-        _ session: any Session, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, hold: Hold? = nil,
-        _ snapshot: LinkSnapshot, _ context: PlanContext
+        _ session: any Session, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, isRefused: Bool = false,
+        hold: Hold? = nil, _ snapshot: LinkSnapshot, _ context: PlanContext
     ) throws -> Int64 {
         try NewOutboxRow(
             conversationID: snapshot.conversationID, remote: snapshot.remote, payload: .state, call: call, state: state, delta: delta,
-            messageID: nil, link: snapshot.link, error: error, holder: hold?.holder, localNumbers: snapshot.local.numbers.column.text
+            messageID: nil, link: snapshot.link, error: error, isRefused: isRefused, holder: hold?.holder, localNumbers: snapshot.local.numbers.column.text
         ).insert(session, context)
     }
 

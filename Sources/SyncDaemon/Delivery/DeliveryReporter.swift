@@ -157,6 +157,12 @@ package final class DeliveryReporter: Sendable {
                 LogEvent("conversation.unreadable", level: .error).with("key_hex", key.hex).with("error", key.problem)
                     .with("hint", "the row is left out until it is written again; find it with hex(id), then correct or delete it"))
         }
+        for entry in batch.putAside {
+            log.write(
+                LogEvent("plan.put_aside", level: .error).with("remote", entry.remote).with("conversation", entry.conversationID)
+                    .with("message", entry.messageID).with("error", entry.problem)
+                    .with("hint", "nothing is sent about it until its row is written again, or the service is started or reloaded"))
+        }
         for name in batch.foreignRemotes {
             log.write(
                 LogEvent("plan.foreign_configuration", level: .warning).with("remote", name)

@@ -10,6 +10,8 @@ package struct StoredConversation: Sendable {
     package var adopted: [AdoptedChange]
     /// Changes that were not planned yet.
     package var isWaitingForPlan: Bool
+    /// Changes of it, and messages, that cannot be planned.
+    package var putAside: [PutAside]
 }
 
 /// A conversation at one remote.
@@ -100,13 +102,14 @@ extension Store {
             guard let local = try LocalConversation.fetch(session, id) else { return nil }
             let isWaiting: Bool? = try session.value(
                 """
-                SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id))
-                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id))
+                SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id) AND deferred <> 2)
+                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id) AND remote <> '!')
                 """)
             return StoredConversation(
                 conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,
                 remotes: try remotes.map { try Store.storedLink(session, local, $0, limit: limit, now: now) },
-                adopted: try Store.adoptedChanges(session, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
+                adopted: try Store.adoptedChanges(session, id, limit: limit), isWaitingForPlan: isWaiting ?? false,
+                putAside: try Store.putAsideRows(session, of: id, limit: limit + 1))
         }
     }
 
@@ -134,7 +137,9 @@ extension Store {
             stored.discarded = discarded.row.map { ($0, discarded.at) }
             return .stop
         }
-        stored.snapshot = try snapshot(session, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
+        stored.snapshot = try unlessBroken(session) {
+            try snapshot(session, local, remote, link, problem: problem, storing: false, now: now)?.snapshot
+        }
         return stored
     }
 

@@ -62,9 +62,12 @@ extension Store {
     /// What is known of a link; nil for a link whose object is gone.
     ///
     /// A link that points to another object than before starts from nothing.
-    /// - Parameter storing: whether the row is made where there is none yet.
+    /// - Parameters:
+    ///   - storing: whether the row is made where there is none yet.
+    ///   - evenIfGone: whether what is known of an object that is gone is of interest.
     static func record(
-        _ session: any Session, _ conversationID: String, _ remote: RemoteParticipation, _ link: Link, storing: Bool = true
+        _ session: any Session, _ conversationID: String, _ remote: RemoteParticipation, _ link: Link, storing: Bool = true,
+        evenIfGone: Bool = false
     ) throws -> StoredRecord? {
         let row = try session.row(
             """
@@ -78,7 +81,7 @@ extension Store {
             )
         }
         if let row, row.targetID.hasSameBytes(as: link.remoteID), row.targetAgent.hasSameBytes(as: link.agentID) {
-            return row.isGone ? nil : row.stored
+            return row.isGone && !evenIfGone ? nil : row.stored
         }
         if storing {
             try session.run(
@@ -95,12 +98,13 @@ extension Store {
     /// - Parameters:
     ///   - reported: whom the remote names in a report that is about to be compared.
     ///   - storing: whether the row of the link is made where there is none yet.
+    ///   - evenIfGone: whether an object that is gone is decided about as well.
     static func snapshot(
         _ session: any Session, _ local: LocalConversation, _ remote: RemoteParticipation, _ link: Link, problem: Refusal? = nil,
-        reported: Observation.Assignee = .unknown, storing: Bool = true, now: Instant
+        reported: Observation.Assignee = .unknown, storing: Bool = true, evenIfGone: Bool = false, now: Instant
     ) throws -> (snapshot: LinkSnapshot, stored: StoredRecord)? {
         let id = local.conversation.id
-        guard let stored = try record(session, id, remote, link, storing: storing) else { return nil }
+        guard let stored = try record(session, id, remote, link, storing: storing, evenIfGone: evenIfGone) else { return nil }
         var row = local.row
         row.customerWroteAt = try lastUserMessage(session, id).map { min($0, now) }
         let snapshot = LinkSnapshot(
@@ -259,7 +263,8 @@ extension StandingRow: RowRecord {
     package init(_ columns: inout Columns) throws {
         self.init(
             id: try columns.next(), state: try columns.next(), path: try columns.next(), body: try columns.next(),
-            error: try columns.next(), isRefused: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:)))
+            error: try columns.next(), isRefused: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:))
+        )
     }
 }
 

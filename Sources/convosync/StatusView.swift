@@ -73,7 +73,7 @@ struct StatusView {
         for remote in status.remotes {
             let state = state(of: remote)
             table.rows.append([
-                .init(remote.name), .init(state.text, state.colour), .init(age(remote).map { Duration.seconds($0).description } ?? "-"),
+                .init(remote.name), .init(state.text, state.colour), .init(age(remote).map { Duration.seconds($0).notation } ?? "-"),
                 .number(remote.pending), .number(remote.inFlight), .number(remote.held, highlight: .yellow),
                 .number(remote.dead, highlight: .red), .number(remote.uncertain, highlight: .red),
             ])

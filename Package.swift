@@ -51,6 +51,7 @@ let package = Package(
                 .embedInCode("0008_keys_and_queues.sql"),
                 .embedInCode("0009_agreed_pair.sql"),
                 .embedInCode("0010_operators_view.sql"),
+                .embedInCode("0011_claims_and_problems.sql"),
             ],
             swiftSettings: strict
         ),

@@ -15,6 +15,7 @@ package enum EmbeddedMigrations {
             ("0008_keys_and_queues", PackageResources._008_keys_and_queues_sql),
             ("0009_agreed_pair", PackageResources._009_agreed_pair_sql),
             ("0010_operators_view", PackageResources._010_operators_view_sql),
+            ("0011_claims_and_problems", PackageResources._011_claims_and_problems_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

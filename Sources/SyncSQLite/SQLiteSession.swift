@@ -12,6 +12,7 @@ final class SQLiteSession: Session {
     }
 
     private let connection: OpaquePointer
+    private let path: String
     private var statements: [String: SQLiteStatement] = [:]
     private var savepoints = 0
     /// Hears the text of every statement before it runs: for finding out what an operation asks the database for.
@@ -39,6 +40,7 @@ final class SQLiteSession: Session {
         let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard let opened else { throw SQLiteError(code: code, message: "out of memory") }
         connection = opened
+        self.path = path
         do throws(SQLiteError) {
             try check(code)
             try check(sqlite3_busy_timeout(opened, Int32(clamping: busyTimeout.milliseconds)))
@@ -53,6 +55,8 @@ final class SQLiteSession: Session {
         statements.removeAll()
         sqlite3_close_v2(connection)
     }
+
+    func storeError(_ error: any Error) -> StoreError { StoreError(error, path: path) }
 
     // MARK: Statements
 
@@ -109,7 +113,9 @@ final class SQLiteSession: Session {
             try run("COMMIT")
             return value
         } catch {
-            try rollBack("ROLLBACK", after: error)
+            // Where the rollback fails as well, SQLite has ended the transaction already. The error that led here says more.
+            if isInTransaction { _ = try? run("ROLLBACK") }
+            throw error
         }
     }
 
@@ -123,15 +129,13 @@ final class SQLiteSession: Session {
             try run("RELEASE \(name)")
             return value
         } catch {
-            try rollBack("ROLLBACK TO \(name)", after: error)
+            if isInTransaction {
+                // The savepoint stands after it was rolled back to. Where either fails, the transaction that it is part of fails as well.
+                _ = try? run("ROLLBACK TO \(name)")
+                _ = try? run("RELEASE \(name)")
+            }
+            throw error
         }
-    }
-
-    /// Always throws: the error that led here, which says more than one about the rollback would.
-    private func rollBack(_ sql: SQL, after error: any Error) throws -> Never {
-        // Where the rollback fails as well, SQLite has ended the transaction already.
-        if isInTransaction { _ = try? run(sql) }
-        throw error
     }
 
     // MARK: The connection

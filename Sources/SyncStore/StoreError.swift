@@ -68,6 +68,16 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether it is about the rows of a statement: others can be worked on. Everything else is about the database as a whole.
+    package var concernsRows: Bool {
+        switch self {
+        case .unexpectedColumn: true
+        // SQLITE_ERROR, _TOOBIG, _CONSTRAINT (also a RAISE in a trigger) and _MISMATCH: https://sqlite.org/rescode.html
+        case .sqlite(let code, _): [1, 18, 19, 20].contains(code & 0xFF)
+        default: false
+        }
+    }
+
     /// The first few names.
     private static func list(_ names: [String]) -> String {
         let limit = 5

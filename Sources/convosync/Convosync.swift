@@ -14,7 +14,8 @@ struct Convosync: AsyncParsableCommand {
             """,
         version: ProgramVersion.current,
         subcommands: [
-            Run.self, Sync.self, Plan.self, Status.self, Diff.self, Outbox.self, Pause.self, Resume.self, Init.self, Check.self,
+            Run.self, Sync.self, Plan.self, Status.self, Diff.self, Outbox.self, Pause.self, Resume.self, Resend.self, Init.self,
+            Check.self,
             Migrate.self,
             Explain.self, Map.self,
         ])

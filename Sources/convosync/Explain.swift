@@ -61,6 +61,7 @@ struct ExplainView {
             "\(Terminal.paint(id, .bold))  \(status), assignee \(conversation.assigneeID ?? "NULL") (\(owner))"
                 + (stored.statusChangedAt.map { ", changed \(time($0))" } ?? ""))
         lines += conversation.problems.map { "  cannot be read: \($0)" }
+        lines += stored.putAside.map { Terminal.paint("  put aside: \($0.about) cannot be planned: \($0.problem)", .red) }
         for change in stored.adopted {
             lines.append("  \(time(change.adoptedAt))  \(change.rule) (\(change.remote), dated \(time(change.reportedAt)))")
         }
@@ -138,6 +139,7 @@ struct ExplainView {
         }
         return [
             "conversation": .object(local), "adopted": .array(adopted), "unplanned": .bool(stored.isWaitingForPlan),
+            "put_aside": .array(stored.putAside.map(\.json)),
             "remotes": .object(JSONObject(members: remotes.map { ($0.stored.remote, json($0)) })),
         ]
     }

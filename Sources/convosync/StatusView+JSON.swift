@@ -26,6 +26,8 @@ extension StatusView {
         object["shared_objects"] = .array(status.shared.map(StatusView.json))
         object["unreadable"] = .integer(Int64(status.putAside))
         object["unreadable_keys"] = .array(status.unreadable.map { ["hex": .string($0.hex), "problem": .string($0.problem)] })
+        object["put_aside"] = .integer(Int64(status.unplannable))
+        object["put_aside_rows"] = .array(status.unplannableRows.map(\.json))
         return .object(object)
     }
 

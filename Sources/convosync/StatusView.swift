@@ -197,6 +197,14 @@ struct StatusView {
                         + "\(status.putAside == 1 ? "is" : "are") left out: \(first.problem), x'\(first.hex)'"
                         + (status.putAside > 1 ? ", …" : "") + "; find it with hex(id), then correct or delete it", colour: .red))
         }
+        if let first = status.unplannableRows.first {
+            let count = status.unplannable
+            notes.append(
+                StatusNote(
+                    "\(counted(count, "change")) cannot be planned and \(count == 1 ? "is" : "are") put aside: \(first.about) of "
+                        + "\(first.conversationID): \(first.problem)" + (count > 1 ? ", …" : ""),
+                    "correct it and write the row again; a start or reload of the service has it tried again as well", colour: .red))
+        }
         return notes
     }
 

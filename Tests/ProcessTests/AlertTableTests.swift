@@ -8,7 +8,7 @@ import Testing
     private static let excepted = [
         "delivery.attempted":
             "one failed call is retried; what remains is delivery.dead, remote.parked, breaker.opened or oldest_pending_s",
-        "delivery.fenced": "the row is sent again with the same key",
+        "delivery.fenced": "what the call may have changed is sent again",
         "delivery.repeated": "it counts failures of which the first ones were written",
         "drift.detected": "the remote stores another spelling, which counts as agreed",
         "outbox.recovered": "the calls of a process that ended are sent again with the same keys",

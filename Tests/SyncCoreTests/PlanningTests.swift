@@ -52,8 +52,10 @@ import Testing
     private let call = OutboundCall(operation: "u", method: "PATCH", path: "/1", body: ["status": "done"])
     private var planned: PlannedCall { PlannedCall(call: call, delta: Delta(fields: ["status": "done"])) }
 
-    private func standing(_ state: OutboxState, body: String = #"{"status":"done"}"#, error: String? = nil) -> StandingRow {
-        StandingRow(id: 7, state: state, path: "/1", body: body, error: error)
+    private func standing(
+        _ state: OutboxState, body: String = #"{"status":"done"}"#, error: String? = nil, isRefused: Bool = false
+    ) -> StandingRow {
+        StandingRow(id: 7, state: state, path: "/1", body: body, error: error, isRefused: isRefused)
     }
 
     @Test func `something new is written`() {
@@ -74,7 +76,7 @@ import Testing
     }
 
     @Test func `a refused row gives way once its cause is mended`() {
-        let refused = standing(.dead, error: Refusal("no agent").text)
+        let refused = standing(.dead, error: Refusal("no agent").text, isRefused: true)
         #expect(OutboxChange(.send(planned), standing: refused) == .insert(planned))
         #expect(OutboxChange(.refuse(call, Refusal("no agent")), standing: refused) == .none)
         #expect(OutboxChange(.refuse(call, Refusal("other")), standing: refused) == .insertRefused(call, Refusal("other")))

@@ -53,7 +53,7 @@ import Testing
         #expect(!plans.isEmpty, "nothing was heard: the test proves nothing")
         for (sql, plan) in plans {
             for line in plan {
-                // "SCAN e" alone is the whole table; "SCAN e USING INDEX outbox_claimed" is a partial index.
+                // "SCAN e" alone is the whole table; "SCAN e USING INDEX outbox_in_flight" is a partial index.
                 let scansTable = tables.contains { line == "SCAN \($0)" }
                 #expect(!scansTable, "\(line) in \(sql)")
             }
@@ -111,7 +111,7 @@ import Testing
         expectNoScan(plans, of: "o", "outbox", "a", "p", "s")
         let recovery = try #require(plans.first { $0.sql.contains("lease >> 32") })
         let lines = recovery.plan
-        #expect(lines.contains { $0.contains("outbox_claimed") })
+        #expect(lines.contains { $0.contains("outbox_in_flight") })
     }
 
     @Test func `repair reads pending rows only`() async throws {

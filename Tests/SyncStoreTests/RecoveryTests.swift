@@ -42,6 +42,19 @@ import Testing
         #expect(try await bench.claimOne("vg").idempotencyKey == "key-1")
     }
 
+    @Test func `a process does not take back the calls that it is at work on, however late its clock says it is`() async throws {
+        let bench = try Bench([.vg])
+        try bench.addConversations("c1", "c2")
+        try await bench.plan()
+        let process = try await bench.store.register(Self.alive, now: Bench.start)
+        let claimed = try await bench.claim("vg", process: process)
+        let later = Bench.start + .days(1)
+        #expect(try await bench.store.recover(now: later, except: [claimed[0].id], isGone: isGone) == 1)
+        #expect(try bench.outbox() == ["1|c1|vg|sending", "2|c2|vg|pending"])
+        #expect(try await bench.finish(claimed[0], DeliveryOutcome(.delivered, httpStatus: 200), now: later).fenced.isEmpty)
+        #expect(try bench.outbox("id = 1") == ["1|c1|vg|delivered"])
+    }
+
     @Test func `a claim of a process that nobody knows waits for its lease`() async throws {
         let bench = try await states()
         _ = try await bench.claimOne("vg", process: 999)

@@ -70,15 +70,20 @@ package struct StandingRow: Equatable, Sendable {
     package var path: String
     package var body: String
     package var error: String?
+    /// Planning refused the row, so that it was never sent.
+    package var isRefused: Bool
     /// Who holds it, while it is held.
     package var holder: Holder?
 
-    package init(id: Int64, state: OutboxState, path: String, body: String, error: String?, holder: Holder? = nil) {
+    package init(
+        id: Int64, state: OutboxState, path: String, body: String, error: String?, isRefused: Bool = false, holder: Holder? = nil
+    ) {
         self.id = id
         self.state = state
         self.path = path
         self.body = body
         self.error = error
+        self.isRefused = isRefused
         self.holder = holder
     }
 }
@@ -153,14 +158,13 @@ package enum OutboxChange: Equatable, Sendable {
 }
 
 extension StandingRow {
-    /// Whether planning refused the row, so that it was never sent.
-    package var wasRefused: Bool { state == .dead && error?.hasPrefix(Refusal.prefix) == true }
+    /// Whether planning refused the row, and nobody has dropped it.
+    package var wasRefused: Bool { state == .dead && isRefused }
 }
 
 extension Refusal {
-    package static let prefix = "not sendable: "
     /// The text for `outbox.last_error`.
-    package var text: String { Refusal.prefix + reason }
+    package var text: String { "not sendable: \(reason)" }
 }
 
 /// What planning a conversation for a remote leads to: a decision about the outbox, and what is known and changed besides.

@@ -12,11 +12,16 @@ extension LinkRecord {
         }
     }
 
+    /// A call that began before everything was forgotten counts as lost: the remote may have been set back since.
     /// - Parameter numbers: of the local changes that the row had seen from which the call was made.
     /// - Returns: whether the object has to be read, because the response shows another state than the one that was sent.
     package mutating func acknowledged(
         _ response: Acknowledgement, of numbers: ByAttribute<Int64>, _ rules: TwoWayRules, now: Instant
     ) -> Bool {
+        if let forgottenAt, response.shown.began < forgottenAt {
+            lost(response.sent, of: numbers)
+            return false
+        }
         let readable = rules.fields.filter(\.role.isReadable)
         let before = Dictionary(uniqueKeysWithValues: readable.map { ($0.name, self[$0.name].held) })
         var isDoubtful = false
@@ -38,7 +43,10 @@ extension LinkRecord {
         ownDate = response.shown.date.map(OwnDate.date) ?? .undated
         carried = Set(response.sent.keys)
         former = isKnown ? .values(before) : .anything
-        isKnown = true
+        // A row that was planned before everything was forgotten carries a part of what is due: the first contact goes on.
+        let isPart = forgottenAt != nil && rules.fields.contains { self[$0.name].ours == .never }
+        isKnown = !isPart
+        if !isPart { forgottenAt = nil }
         isSuspect = false
         older = nil
         lastHeardAt = now

@@ -164,7 +164,7 @@ extension LinkRecord {
         if rules.isEventStream, value.stringValue.flatMap({ rules.lens.inbound[$0] }) == .endsAI { record.theirs = .never }
         if rules.isEventStream, record.theirs == .never, rules.begins(with: value) { record.theirs = .value(value) }
         record.held = .value(value)
-        record.isByUs = record.isByUs && record.theirs == .value(value)
+        record.isByUs = record.isByUs && (record.theirs == .value(value) || forgottenAt != nil)
         fields[field.name] = record
     }
 }

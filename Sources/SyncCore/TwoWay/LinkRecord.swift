@@ -146,6 +146,8 @@ package struct LinkRecord: Sendable, Equatable {
     package var events: EventOrder?
     /// The AI's assignee whom an event took off, with the number of that change: until the assignee changes again.
     package var takenOff: TakenOff?
+    /// Since when everything is to be sent again (``forget(at:)``); nil as soon as the first contact is over.
+    package var forgottenAt: Instant?
     /// The record comes from the columns of a former version, which did not say what the local row looked like.
     package var isMigrated = false
 

@@ -303,7 +303,7 @@ private struct Deciding {
 
     /// Whether the user over there is one whom a call of ours set, or may have set.
     private func isOurs(_ record: FieldRecord) -> Bool {
-        record.held == record.theirs && (record.isByUs || !record.doubt.isEmpty)
+        (record.held == record.theirs || link.forgottenAt != nil) && (record.isByUs || !record.doubt.isEmpty)
     }
 
     private func lastChange(_ field: TwoWayRules.Field) -> Instant {
@@ -339,6 +339,7 @@ private struct Deciding {
             link.fields[field.name] = record
         }
         link.isKnown = isKnown
+        if isKnown { link.forgottenAt = nil }
         link.sendBacks = Array(link.sendBacks.suffix(9))
     }
 

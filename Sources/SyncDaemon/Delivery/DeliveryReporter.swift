@@ -104,7 +104,7 @@ package final class DeliveryReporter: Sendable {
     func reportFenced(_ id: Int64, remote: Remote) {
         log.write(
             LogEvent("delivery.fenced", level: .warning).with("remote", remote.name).with("outbox", id)
-                .with("error", "the lease ran out before the outcome was recorded; the row is sent again with the same key"))
+                .with("error", "the lease ran out before the outcome was recorded; what the call may have changed is sent again"))
     }
 
     func reportTakenBack(_ rows: Int, remote: Remote) {
@@ -156,6 +156,12 @@ package final class DeliveryReporter: Sendable {
             log.write(
                 LogEvent("conversation.unreadable", level: .error).with("key_hex", key.hex).with("error", key.problem)
                     .with("hint", "the row is left out until it is written again; find it with hex(id), then correct or delete it"))
+        }
+        for entry in batch.putAside {
+            log.write(
+                LogEvent("plan.put_aside", level: .error).with("remote", entry.remote).with("conversation", entry.conversationID)
+                    .with("message", entry.messageID).with("error", entry.problem)
+                    .with("hint", "nothing is sent about it until its row is written again, or the service is started or reloaded"))
         }
         for name in batch.foreignRemotes {
             log.write(

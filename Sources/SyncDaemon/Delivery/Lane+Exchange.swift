@@ -74,6 +74,7 @@ extension Lane {
 
     func take(_ reply: ExchangeReply) {
         if !committing.isEmpty || !reply.claimed.isEmpty { worksAfterRun = true }
+        claimed.subtract(committing.map(\.claimed.id))
         for var call in committing where !reply.fenced.contains(call.claimed.id) {
             if reply.split.contains(call.claimed.id) { call.row.state = .discarded }
             if let revived = reply.revived[call.claimed.id] {
@@ -112,6 +113,7 @@ extension Lane {
         if let isSomethingDue = reply.isSomethingDue { claims.found(isSomethingDue: isSomethingDue) }
         committing = []
         committingAbsences = []
+        claimed.formUnion(reply.claimed.map(\.id))
         buffer += reply.claimed
     }
 

@@ -37,6 +37,8 @@ package actor Lane {
     var committingAbsences: [AbsenceRecord] = []
     /// A slice: taking the first row away moves no others.
     var buffer: ArraySlice<ClaimedRow> = []
+    /// The rows that the lane has claimed and whose end is not recorded: nobody takes these back while it is at work.
+    package internal(set) var claimed: Set<Int64> = []
     var finished: [FinishedCall] = []
     var committing: [FinishedCall] = []
     var claims: ClaimAhead
@@ -245,6 +247,7 @@ package actor Lane {
         timerAt = nil
         if failure != nil {
             buffer = []
+            claimed = []
             finished = []
             undecided = []
             wantedRead = nil

@@ -224,7 +224,9 @@ package actor SyncEngine {
 
     /// Puts back what a process left behind that ended without recording its outcomes.
     private func recover() async throws {
-        let recovered = try await parts.store.recover(now: parts.now()) { ProcessIdentity.isGone($0) }
+        var inFlight: Set<Int64> = []
+        for lane in lanes { inFlight.formUnion(await lane.claimed) }
+        let recovered = try await parts.store.recover(now: parts.now(), except: inFlight) { ProcessIdentity.isGone($0) }
         if recovered > 0 {
             parts.log.write(LogEvent("outbox.recovered", level: .warning).with("rows", recovered))
         }

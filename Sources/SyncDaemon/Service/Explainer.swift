@@ -90,6 +90,10 @@ package struct Explainer: Sendable {
             if let row = link.unfinished.first {
                 return "row \(row.id) is \(row.state.rawValue): \(row.lastError ?? "no reason known"); `convosync outbox show \(row.id)`"
             }
+            if let entry = stored.putAside.first(where: { $0.messageID == nil && ($0.remote ?? remote.name).hasSameBytes(as: remote.name) })
+            {
+                return "put aside, because it cannot be planned: \(entry.problem); correct it and write the row again"
+            }
             if stored.isWaitingForPlan { return "a change waits for the next run" }
             guard let (row, moment) = link.discarded else { return "nothing to do" }
             return

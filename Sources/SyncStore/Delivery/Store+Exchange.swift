@@ -14,11 +14,13 @@ extension Store {
             return try requests.map { request in
                 var reply = ExchangeReply()
                 for finished in request.finished {
-                    guard try Store.record(finished, session) else {
+                    guard let recorded = try Store.record(finished, session) else {
                         reply.fenced.append(finished.claimed.id)
+                        if try Store.fence(finished, now: now, session) { reply.hasFreedPlanning = true }
                         continue
                     }
                     try Store.learn(from: finished, inbound, into: &reply, session)
+                    if let calls = recorded.overlapped, try Store.endOverlap(calls, finished, session) { reply.hasFreedPlanning = true }
                     reply.reconciled += try Store.takeInNews(finished, inbound, session)
                     if try Store.freePlanning(finished.claimed, session) { reply.hasFreedPlanning = true }
                 }
@@ -50,25 +52,35 @@ extension Store {
 
     // MARK: Recording
 
-    /// False when the lease was lost in the meantime.
-    private static func record(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
+    /// A row whose outcome is recorded.
+    private struct RecordedRow {
+        /// Set where calls with a lost lease ended while this one was in flight.
+        var overlapped: OverlappedCalls?
+    }
+
+    /// Nil when the lease was lost in the meantime.
+    private static func record(_ finished: FinishedCall, _ session: any Session) throws -> RecordedRow? {
         let row = finished.row
         let time = finished.finishedAt
-        guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else { return try release(finished, session) }
-        let recorded = try session.run(
+        guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else {
+            return try release(finished, session) ? RecordedRow() : nil
+        }
+        let recorded = try session.rows(
             """
             UPDATE outbox SET state = \(row.state.rawValue), attempts = \(row.attempts), due_at = \(row.dueAt),
                 counted_since = \(row.countedSince), in_doubt_since = \(row.inDoubtSince), missing_at = \(finished.isMissing ? time : nil),
                 last_http_status = \(finished.outcome?.httpStatus), last_error = \(finished.error), held_by = \(finished.heldBy),
                 lease = NULL, lease_until = NULL, updated_at = \(time), finished_at = \(row.state.isFinished ? time : nil)
             WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
-            """)
-        guard recorded == 1 else { return false }
+            RETURNING overlapped
+            """
+        ) { columns in RecordedRow(overlapped: OverlappedCalls(column: try columns.next())) }
+        guard let recorded = recorded.first else { return nil }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, session) }
         if row.state == .held { try holdFollowing(finished, session) }
         if row.state == .pending { try settleReturned(finished.claimed.id, now: time, session) }
         if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, session) }
-        return true
+        return recorded
     }
 
     /// Messages of one conversation that are held, or freed, in one transaction. What is behind them waits in any case.
@@ -99,7 +111,7 @@ extension Store {
     private static func release(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
         let released = try session.run(
             """
-            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, updated_at = \(finished.finishedAt)
+            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(finished.finishedAt)
             WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
             """)
         guard released == 1 else { return false }

@@ -36,10 +36,13 @@ extension Store {
     ///
     /// Nobody knows whether these calls arrived. So a message is in doubt from its claim on, and the fields of a state row are in
     /// doubt until they are acknowledged.
-    /// - Parameter isGone: true for a process that certainly does not run any more.
+    /// - Parameters:
+    ///   - inFlight: the rows that the process itself is at work on. It knows better than a lease whether these calls have ended: a clock that
+    ///     was set does not end them.
+    ///   - isGone: true for a process that certainly does not run any more.
     /// - Returns: how many rows were put back.
     package func recover(
-        now: Instant, isGone: @escaping @Sendable (ProcessIdentity) -> Bool
+        now: Instant, except inFlight: Set<Int64> = [], isGone: @escaping @Sendable (ProcessIdentity) -> Bool
     ) async throws(StoreError) -> Int {
         try await write { session in
             let claims = try session.rows(
@@ -51,7 +54,8 @@ extension Store {
                 WHERE o.state = 'sending'
                 """, as: InterruptedClaim.self)
             var recovered = 0
-            for claim in claims where claim.leaseUntil ?? "" <= now.iso8601 || claim.owner.map(isGone) == true {
+            for claim in claims
+            where !inFlight.contains(claim.id) && (claim.leaseUntil ?? "" <= now.iso8601 || claim.owner.map(isGone) == true) {
                 try Store.putBack(claim, now: now, session)
                 recovered += 1
             }
@@ -62,7 +66,7 @@ extension Store {
     private static func putBack(_ claim: InterruptedClaim, now: Instant, _ session: any Session) throws {
         try session.run(
             """
-            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, updated_at = \(now),
+            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(now),
                 in_doubt_since = CASE payload WHEN 'message' THEN coalesce(in_doubt_since, \(claim.claimedAt)) END
             WHERE id = \(claim.id)
             """)
@@ -82,6 +86,7 @@ extension Store {
     private static func doubt(_ claim: InterruptedClaim, _ session: any Session) throws {
         guard claim.isOfPresentTarget else { return }
         var record = claim.known.linkRecord
+        if let calls = claim.overlapped { record.lost(calls.fields, of: calls.numbers) }
         record.lost(claim.sent, of: claim.numbers)
         var stored = StoredRecord()
         stored.isFormer = claim.known.isFormer
@@ -160,7 +165,7 @@ extension ProcessIdentity: RowRecord {
 private struct InterruptedClaim: RowRecord {
     /// `outbox o`, `link_state s`, `processes p`.
     static let columns: SQL = """
-        o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, o.local_numbers,
+        o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, o.local_numbers, o.overlapped,
         (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), \(LinkColumns.columns),
         coalesce((o.target_id, coalesce(o.target_agent, '')) = (s.target_id, coalesce(s.target_agent, '')), 0),
         p.id IS NOT NULL, \(ProcessIdentity.columns)
@@ -176,6 +181,8 @@ private struct InterruptedClaim: RowRecord {
     var leaseUntil: String?
     /// The numbers of the local changes that the call included.
     var numbers: ByAttribute<Int64>
+    /// What calls carried that had lost their lease and ended meanwhile.
+    var overlapped: OverlappedCalls?
     var attempts: Int
     var known: LinkColumns
     /// The link still leads to the object that the row was planned for.
@@ -192,6 +199,7 @@ private struct InterruptedClaim: RowRecord {
         claimedAt = try columns.next()
         leaseUntil = try columns.next()
         numbers = ByAttribute(stored: try columns.next()) ?? .init(repeating: 0)
+        overlapped = OverlappedCalls(column: try columns.next())
         attempts = try columns.next() ?? 0
         known = try LinkColumns(&columns)
         isOfPresentTarget = try columns.next()

@@ -14,8 +14,8 @@ struct SteeredRow: RowRecord {
     var hasSuccessor: Bool
     /// The row belongs to a message that was deleted.
     var isMessageDeleted: Bool
-    /// What was refused has no body.
-    var hasEmptyBody: Bool
+    /// Planning refused the row, whatever became of it.
+    var isRefused: Bool
     var method: String
     var path: String
     /// The row is a message that was sent with an unknown fate.
@@ -37,7 +37,7 @@ struct SteeredRow: RowRecord {
         EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
             AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
         o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
-        o.body = '{}', o.method, o.path, o.payload = 'message' AND o.in_doubt_since IS NOT NULL,
+        o.is_refused, o.method, o.path, o.payload = 'message' AND o.in_doubt_since IS NOT NULL,
         o.payload = 'state' AND EXISTS (SELECT 1 FROM link_state s
             WHERE s.conversation_id = o.conversation_id AND s.remote = o.remote AND s.gone_at IS NOT NULL),
         o.payload = 'message' AND (
@@ -59,7 +59,7 @@ struct SteeredRow: RowRecord {
         messageID = try columns.next()
         hasSuccessor = try columns.next()
         isMessageDeleted = try columns.next()
-        hasEmptyBody = try columns.next()
+        isRefused = try columns.next()
         method = try columns.next()
         path = try columns.next()
         isMessageInDoubt = try columns.next()
@@ -97,14 +97,12 @@ extension SteeredRow {
         case .discard: return .drop
         case .release: return .sendNow
         case .retry:
-            // A refused row has no body, whatever its last error says by now.
-            let wasRefused = lastError?.hasPrefix(Refusal.prefix) == true || hasEmptyBody
             let wasDropped = state == OutboxState.discarded.rawValue
             // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has
             // overtaken, or that was dropped: it may be out of date. While a link is gone nothing is planned for it, so its row may be, too.
             // A refused member travels with whatever else is due.
             let isPlannedAgain =
-                wasRefused || isMessageMoved || refusedMembers != nil || (isState && (hasSuccessor || wasDropped || isLinkGone))
+                isRefused || isMessageMoved || refusedMembers != nil || (isState && (hasSuccessor || wasDropped || isLinkGone))
             return isPlannedAgain ? .planAgain : .sendAgain
         }
     }

@@ -10,6 +10,8 @@ package struct StoredConversation: Sendable {
     package var adopted: [AdoptedChange]
     /// Changes that were not planned yet.
     package var isWaitingForPlan: Bool
+    /// Changes of it, and messages, that cannot be planned.
+    package var putAside: [PutAside]
 }
 
 /// A conversation at one remote.
@@ -100,13 +102,14 @@ extension Store {
             guard let local = try LocalConversation.fetch(session, id) else { return nil }
             let isWaiting: Bool? = try session.value(
                 """
-                SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id))
-                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id))
+                SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id) AND deferred <> 2)
+                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id) AND remote <> '!')
                 """)
             return StoredConversation(
                 conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,
                 remotes: try remotes.map { try Store.storedLink(session, local, $0, limit: limit, now: now) },
-                adopted: try Store.adoptedChanges(session, id, limit: limit), isWaitingForPlan: isWaiting ?? false)
+                adopted: try Store.adoptedChanges(session, id, limit: limit), isWaitingForPlan: isWaiting ?? false,
+                putAside: try Store.putAsideRows(session, of: id, limit: limit + 1))
         }
     }
 
@@ -114,7 +117,8 @@ extension Store {
         _ session: any Session, _ local: LocalConversation, _ remote: RemoteParticipation, limit: Int, now: Instant
     ) throws -> StoredLink {
         let id = local.conversation.id
-        let loaded = try load(session, local, at: remote, storing: false, now: now)
+        // Of what cannot be read, `problem` in the feeds says why.
+        let loaded = try unlessBroken(session) { try load(session, local, at: remote, storing: false, now: now) }
         var stored = StoredLink(
             remote: remote.name, link: loaded?.link, verdicts: [:], history: try history(session, id, remote.name, limit: limit),
             unfinished: try unfinishedRows(session, id, remote.name))

@@ -81,6 +81,9 @@ package struct StoreStatus: Sendable, Equatable {
     /// Entries of the feeds that were put aside because a key cannot be used, and the first of these keys.
     package var putAside = 0
     package var unreadable: [UnreadableKey] = []
+    /// Entries of the feeds that were put aside because they cannot be planned, and the first of them.
+    package var unplannable = 0
+    package var unplannableRows: [PutAside] = []
     /// Objects that several conversations link to.
     package var shared: [SharedObject] = []
 }
@@ -98,7 +101,8 @@ extension Store {
             status.service = try Store.service(session)
             try Store.addChanges(to: &status, session)
             try Store.addHolds(to: &status, session)
-            (status.putAside, status.unreadable) = try Store.putAside(session)
+            (status.putAside, status.unreadable) = try Store.unreadableKeys(session)
+            (status.unplannable, status.unplannableRows) = try Store.unplannable(session)
             return status
         }
     }
@@ -193,21 +197,31 @@ extension Store {
         }
     }
 
-    /// Keys that `status` names at most.
+    /// Keys, and rows that cannot be planned, that `status` names at most.
     private static let namedKeys = 10
 
-    private static func putAside(_ session: any Session) throws -> (Int, [UnreadableKey]) {
+    private static func unplannable(_ session: any Session) throws -> (Int, [PutAside]) {
         let count: Int? = try session.value(
             """
-            SELECT (SELECT count(DISTINCT conversation_id) FROM change_feed WHERE deferred = 2)
-                + (SELECT count(*) FROM message_feed WHERE remote = '!')
+            SELECT (SELECT count(*) FROM change_feed WHERE deferred = 2 AND problem IS NOT NULL)
+                + (SELECT count(*) FROM message_feed WHERE remote = '!' AND problem IS NOT NULL)
+            """)
+        guard let count, count > 0 else { return (0, []) }
+        return (count, try putAsideRows(session, limit: namedKeys))
+    }
+
+    private static func unreadableKeys(_ session: any Session) throws -> (Int, [UnreadableKey]) {
+        let count: Int? = try session.value(
+            """
+            SELECT (SELECT count(DISTINCT conversation_id) FROM change_feed WHERE deferred = 2 AND problem IS NULL)
+                + (SELECT count(*) FROM message_feed WHERE remote = '!' AND problem IS NULL)
             """)
         guard let count, count > 0 else { return (0, []) }
         let conversations = try session.rows(
-            "SELECT DISTINCT conversation_id FROM change_feed WHERE deferred = 2 ORDER BY 1 LIMIT \(namedKeys)"
+            "SELECT DISTINCT conversation_id FROM change_feed WHERE deferred = 2 AND problem IS NULL ORDER BY 1 LIMIT \(namedKeys)"
         ) { columns in UnreadableKey(conversation: try columns.next()) }
         let messages = try session.rows(
-            "SELECT message_id, conversation_id FROM message_feed WHERE remote = '!' ORDER BY sequence LIMIT \(namedKeys)"
+            "SELECT message_id, conversation_id FROM message_feed WHERE remote = '!' AND problem IS NULL ORDER BY sequence LIMIT \(namedKeys)"
         ) { columns in UnreadableKey(message: try columns.next(), of: try columns.next()) }
         return (count, Array((conversations + messages).prefix(namedKeys)))
     }

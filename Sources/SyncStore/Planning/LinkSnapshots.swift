@@ -24,11 +24,12 @@ extension Store {
     /// - Parameters:
     ///   - reported: whom the remote names in a report that is about to be compared.
     ///   - storing: whether the row of the link is made where there is none yet.
+    ///   - evenIfGone: whether an object that is gone is decided about as well.
     /// - Returns: nil where the conversation takes no part: it has no link, or another conversation has one to the same object
     ///   (``SharedObject``).
     static func load(
         _ session: any Session, _ local: LocalConversation, at remote: RemoteParticipation, reported: Observation.Assignee = .unknown,
-        storing: Bool = true, now: Instant
+        storing: Bool = true, evenIfGone: Bool = false, now: Instant
     ) throws -> LoadedLink? {
         let id = local.conversation.id
         guard let row = try session.row(LinkRow.query(of: id, at: remote), as: LinkRow.self),
@@ -36,7 +37,7 @@ extension Store {
         else { return nil }
         var loaded = LoadedLink(link: link, problem: problem, isInFlight: row.isInFlight)
         let isOfThisLink = row.targetID.hasSameBytes(as: link.remoteID) && row.targetAgent.hasSameBytes(as: link.agentID)
-        guard !isOfThisLink || !row.isGone else { return loaded }
+        guard evenIfGone || !isOfThisLink || !row.isGone else { return loaded }
         let stored = isOfThisLink ? row.stored : StoredRecord()
         if !isOfThisLink, storing {
             try session.run(

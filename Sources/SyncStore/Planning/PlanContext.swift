@@ -103,6 +103,8 @@ package struct PlanBatch: Sendable, Equatable {
     package var takenOff = 0
     /// Entries that were put aside because their key cannot be used.
     package var unreadable: [UnreadableKey] = []
+    /// Entries that could not be planned and are put aside.
+    package var putAside: [PutAside] = []
     /// Remotes for which another process plans with another configuration; only the first time that it is found out.
     package var foreignRemotes: [String] = []
     package var planned = 0

@@ -117,7 +117,11 @@ extension Store {
                 let concerned = remotes.filter { name.isEmpty || $0.name == name }
                 let effects =
                     decides
-                    ? try concerned.compactMap { try Store.effect(session, conversation, $0, context, countsFirst: countsFirst) } : []
+                    ? try concerned.compactMap { remote in
+                        try Store.unlessBroken(session) {
+                            try Store.effect(session, conversation, remote, context, countsFirst: countsFirst)
+                        }
+                    } : []
                 return SurveyedEntry(
                     conversation: key, weight: name.isEmpty ? 1 + pushed : 1,
                     reach: effects.reduce(Brake.Reach()) { $0.including($1) })

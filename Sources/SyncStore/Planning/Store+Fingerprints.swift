@@ -11,6 +11,7 @@ extension Store {
     /// - Returns: the names of those that are planned from scratch.
     package func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant) async throws(StoreError) -> [String] {
         try await write { session in
+            try Store.takeBackPutAside(session)
             try session.run(
                 """
                 UPDATE remotes SET fingerprint = NULL, replan_cursor = NULL
@@ -47,7 +48,7 @@ extension Store {
         }
     }
 
-    private static func enter(_ remote: RemoteParticipation, _ session: any Session) throws {
+    static func enter(_ remote: RemoteParticipation, _ session: any Session) throws {
         try session.run(
             """
             INSERT OR IGNORE INTO remotes (name, kind, receives_messages)

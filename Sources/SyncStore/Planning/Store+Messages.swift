@@ -8,6 +8,16 @@ extension Store {
     ///
     /// The same holds for a remote that the database knows and the configuration does not name: it may come back.
     package func planMessages(_ context: PlanContext) async throws(StoreError) -> PlanBatch {
+        do {
+            return try await planMessages(context, isolates: false)
+        } catch {
+            guard error.concernsRows else { throw error }
+            return try await planMessages(context, isolates: true)
+        }
+    }
+
+    /// - Parameter isolates: whether each message is planned in a savepoint of its own, and put aside where that fails.
+    private func planMessages(_ context: PlanContext, isolates: Bool) async throws(StoreError) -> PlanBatch {
         let runs = timestampRuns
         return try await write { session in
             var batch = PlanBatch()
@@ -30,8 +40,8 @@ extension Store {
             }
             var timestamps: [String: TimestampRegister] = [:]
             let deadline = ContinuousClock.now + context.timeLimit
-            for entry in MessageEntry.ordered(entries) {
-                if batch.examined > 0, ContinuousClock.now > deadline { break }
+            func plan(_ entry: MessageEntry) throws -> EntryStep {
+                if batch.examined > 0, ContinuousClock.now > deadline { return .stop }
                 batch.examined += 1
                 if try Store.waitsForConversation(session, entry.messageID, conversationID: entry.conversationID) {
                     batch.takenOff += try session.run(
@@ -39,7 +49,7 @@ extension Store {
                         UPDATE OR REPLACE message_feed SET remote = '-', conversation_id = \(entry.conversationID)
                         WHERE sequence = \(entry.sequence)
                         """)
-                    continue
+                    return .planned
                 }
                 for receiver in receivers where receiver.isEnabled && (entry.remote.isEmpty || receiver.name == entry.remote) {
                     var register = timestamps[receiver.name] ?? TimestampRegister(remote: receiver.name, now: context.now, runs: runs)
@@ -54,6 +64,30 @@ extension Store {
                         """)
                 }
                 batch.takenOff += try session.run("DELETE FROM message_feed WHERE sequence = \(entry.sequence)")
+                return .planned
+            }
+            let ordered = MessageEntry.ordered(entries)
+            guard isolates else {
+                for entry in ordered where try plan(entry) == .stop { break }
+                return batch
+            }
+            try Store.isolating(ordered, session) { entry in
+                let before = (batch, timestamps)
+                do {
+                    return try plan(entry)
+                } catch {
+                    (batch, timestamps) = before
+                    throw error
+                }
+            } putAside: { entry, problem in
+                try session.run(
+                    "UPDATE OR REPLACE message_feed SET remote = '!', problem = \(problem) WHERE sequence = \(entry.sequence)")
+                batch.examined += 1
+                batch.takenOff += 1
+                batch.putAside.append(
+                    PutAside(
+                        conversationID: entry.conversationID, messageID: entry.messageID,
+                        remote: entry.remote.isEmpty ? nil : entry.remote, problem: problem, since: entry.since))
             }
             return batch
         }
@@ -117,6 +151,7 @@ extension Store {
             row.call = call
             row.state = .dead
             row.error = refusal.text
+            row.isRefused = true
             let id = try row.insert(session, context)
             batch.refused.append(
                 PlanBatch.Refused(outboxID: id, conversationID: conversationID, remote: remote.name, reason: refusal.text))

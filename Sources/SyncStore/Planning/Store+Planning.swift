@@ -8,10 +8,22 @@ extension Store {
 
     /// Plans the next conversations of the feed: one transaction reads them, writes their rows and takes them off the feed.
     ///
-    /// Entries whose key cannot be used are put aside (see ``StoredKey/text``).
+    /// Entries whose key cannot be used are put aside (see ``StoredKey/text``), and so are those that cannot be planned (``PutAside``).
     /// - Parameter limit: how many entries of the feed at most.
     package func planStates(
         _ stage: PlanStage, _ context: PlanContext, limit: Int = planBatchSize
+    ) async throws(StoreError) -> PlanBatch {
+        do {
+            return try await planStates(stage, context, limit: limit, isolates: false)
+        } catch {
+            guard error.concernsRows else { throw error }
+            return try await planStates(stage, context, limit: limit, isolates: true)
+        }
+    }
+
+    /// - Parameter isolates: whether each entry is planned in a savepoint of its own, and put aside where that fails.
+    private func planStates(
+        _ stage: PlanStage, _ context: PlanContext, limit: Int, isolates: Bool
     ) async throws(StoreError) -> PlanBatch {
         try await write { session in
             var batch = PlanBatch()
@@ -22,35 +34,62 @@ extension Store {
             if !entries.isEmpty { batch.foreignRemotes = try Store.markForeignFingerprints(session, remotes) }
             var examined: Set<ExactText> = []
             let deadline = ContinuousClock.now + context.timeLimit
-            for entry in entries {
-                let (key, remote) = (entry.conversation, entry.remote)
-                if batch.examined > 0, ContinuousClock.now > deadline { break }
+            func plan(_ entry: FeedEntry) throws -> EntryStep {
+                if batch.examined > 0, ContinuousClock.now > deadline { return .stop }
                 batch.examined += 1
-                guard let conversationID = key.text else {
-                    batch.unreadable.append(try Store.putAside(session, key, remote: remote))
-                    batch.takenOff += 1
-                    continue
+                let isSkipped = entry.conversation.text.map { examined.contains(ExactText($0)) } ?? true
+                try Store.planEntry(session, entry, at: remotes, context, &examined, into: &batch)
+                return isSkipped ? .skipped : .planned
+            }
+            guard isolates else {
+                for entry in entries where try plan(entry) == .stop { break }
+                return batch
+            }
+            try Store.isolating(entries, session) { entry in
+                let before = (batch, examined)
+                do {
+                    return try plan(entry)
+                } catch {
+                    (batch, examined) = before
+                    throw error
                 }
-                guard !examined.contains(ExactText(conversationID)) else {
-                    batch.takenOff += 1
-                    continue
-                }
-                if remote.isEmpty {
-                    examined.insert(ExactText(conversationID))
-                    try Store.expand(session, conversationID: conversationID, context: context)
-                }
-                let isAdopted = try Store.planConversation(
-                    session, conversationID, at: remotes.filter { remote.isEmpty || $0.name == remote }, context, into: &batch)
-                if isAdopted {
-                    // It is on the feed again, as it is now: all remotes are planned for that.
-                    examined.remove(ExactText(conversationID))
-                    batch.takenOff += 1
-                    continue
-                }
-                batch.takenOff += try Store.takeOffFeed(session, conversationID, remote: remote, stageRemotes: remotes)
+            } putAside: { entry, problem in
+                batch.examined += 1
+                batch.takenOff += 1
+                batch.putAside.append(try Store.putAside(session, entry, because: problem))
+                if entry.remote.isEmpty { examined.insert(ExactText(entry.conversation.repaired)) }
             }
             return batch
         }
+    }
+
+    private static func planEntry(
+        _ session: any Session, _ entry: FeedEntry, at remotes: [RemoteParticipation], _ context: PlanContext,
+        _ examined: inout Set<ExactText>, into batch: inout PlanBatch
+    ) throws {
+        let (key, remote) = (entry.conversation, entry.remote)
+        guard let conversationID = key.text else {
+            batch.unreadable.append(try putAside(session, key, remote: remote))
+            batch.takenOff += 1
+            return
+        }
+        guard !examined.contains(ExactText(conversationID)) else {
+            batch.takenOff += 1
+            return
+        }
+        if remote.isEmpty {
+            examined.insert(ExactText(conversationID))
+            try expand(session, conversationID: conversationID, context: context)
+        }
+        let isAdopted = try planConversation(
+            session, conversationID, at: remotes.filter { remote.isEmpty || $0.name == remote }, context, into: &batch)
+        if isAdopted {
+            // It is on the feed again, as it is now: all remotes are planned for that.
+            examined.remove(ExactText(conversationID))
+            batch.takenOff += 1
+            return
+        }
+        batch.takenOff += try takeOffFeed(session, conversationID, remote: remote, stageRemotes: remotes)
     }
 
     /// Whether any conversation waits to be planned.
@@ -88,6 +127,22 @@ extension Store {
         return UnreadableKey(conversation: key)
     }
 
+    private static func putAside(_ session: any Session, _ entry: FeedEntry, because problem: String) throws -> PutAside {
+        if entry.remote.isEmpty {
+            // "Every remote" includes what is on the feed for single ones.
+            try session.run(
+                "DELETE FROM change_feed WHERE conversation_id = \(entry.conversation) AND remote <> '' AND deferred <> 1")
+        }
+        let since: String? = try session.value(
+            """
+            UPDATE change_feed SET deferred = 2, problem = \(problem)
+            WHERE conversation_id = \(entry.conversation) AND remote = \(entry.remote)
+            RETURNING since
+            """)
+        return PutAside(
+            conversationID: entry.conversation.repaired, remote: entry.remote.isEmpty ? nil : entry.remote, problem: problem, since: since)
+    }
+
     /// "Every remote" means for the helpdesk: at the end of the run.
     private static func expand(_ session: any Session, conversationID: String, context: PlanContext) throws {
         for remote in context.remotes where remote.isPushedAtEndOfRun && remote.isEnabled {
@@ -107,7 +162,7 @@ extension Store {
         _ session: any Session, _ conversationID: String, remote: String, stageRemotes: [RemoteParticipation]
     ) throws -> Int {
         let takeOff = { (name: String) in
-            try session.run("DELETE FROM change_feed WHERE conversation_id = \(conversationID) AND remote = \(name) AND deferred = 0")
+            try session.run("DELETE FROM change_feed WHERE conversation_id = \(conversationID) AND remote = \(name) AND deferred <> 1")
         }
         let gone = try takeOff(remote)
         if remote.isEmpty {
@@ -195,7 +250,7 @@ extension Store {
             batch.heldBack.append(
                 PlanBatch.Refused(outboxID: id, conversationID: snapshot.conversationID, remote: snapshot.remote, reason: reason))
         case .insertRefused(let call, let refusal):
-            let id = try insertRow(session, call, state: .dead, delta: nil, error: refusal.text, snapshot, context)
+            let id = try insertRow(session, call, state: .dead, delta: nil, error: refusal.text, isRefused: true, snapshot, context)
             batch.superseded += try supersede(session, snapshot, by: id, context)
             batch.refused.append(
                 PlanBatch.Refused(
@@ -211,12 +266,13 @@ extension Store {
     }
 
     private static func insertRow(
-        _ session: any Session, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, hold: Hold? = nil,
-        _ snapshot: LinkSnapshot, _ context: PlanContext
+        _ session: any Session, _ call: OutboundCall, state: OutboxState, delta: String?, error: String? = nil, isRefused: Bool = false,
+        hold: Hold? = nil, _ snapshot: LinkSnapshot, _ context: PlanContext
     ) throws -> Int64 {
         try NewOutboxRow(
             conversationID: snapshot.conversationID, remote: snapshot.remote, payload: .state, call: call, state: state, delta: delta,
-            messageID: nil, link: snapshot.link, error: error, holder: hold?.holder, localNumbers: snapshot.local.numbers.column.text
+            messageID: nil, link: snapshot.link, error: error, isRefused: isRefused, holder: hold?.holder,
+            localNumbers: snapshot.local.numbers.column.text
         ).insert(session, context)
     }
 

@@ -106,8 +106,10 @@ extension Store {
                 SELECT id FROM (\(source)) WHERE id > \(after) AND (\(conversationID) IS NULL OR id = \(conversationID))
                 ORDER BY id LIMIT \(Store.planBatchSize)
                 """)
-            let items = try ids.compactMap(\.text).compactMap {
-                try Store.previewConversation(session, $0, remote, countsFirst: countsFirst, context)
+            let items = try ids.compactMap(\.text).compactMap { id in
+                try Store.unlessBroken(session) {
+                    try Store.previewConversation(session, id, remote, countsFirst: countsFirst, context)
+                }
             }
             return (items, ids.count < Store.planBatchSize ? nil : ids.last)
         }
@@ -163,7 +165,10 @@ extension Store {
             ).compactMap(\.entry)
             var timestamps = TimestampRegister(remote: remote.name, now: context.now)
             var items: [PlanPreview] = try MessageEntry.ordered(entries).compactMap { entry in
-                guard var snapshot = try Store.messageSnapshot(session, entry.messageID, remote: remote.name) else { return nil }
+                let found = try Store.unlessBroken(session) {
+                    try Store.messageSnapshot(session, entry.messageID, remote: remote.name)
+                }
+                guard var snapshot = found else { return nil }
                 try timestamps.fill(&snapshot, session)
                 let decision = context.decideMessage(snapshot)
                 timestamps.take(decision, in: entry.conversationID)

@@ -40,6 +40,7 @@ extension LinkRecord {
         lastMessageAt = LinkRecord.moment(members["last_message_at"])
         interactions = members["interactions"]?.integerValue
         hasHeldEnd = members["held_end"] == true
+        forgottenAt = LinkRecord.moment(members["forgotten_at"])
         isMigrated = members["migrated"] == true
         events = members["events"].map { events in
             EventOrder(
@@ -91,6 +92,7 @@ extension LinkRecord {
         members["last_message_at"] = LinkRecord.column(lastMessageAt)
         members["interactions"] = interactions.map(JSONValue.integer)
         if hasHeldEnd { members["held_end"] = true }
+        members["forgotten_at"] = LinkRecord.column(forgottenAt)
         if isMigrated { members["migrated"] = true }
         if let events {
             var order: JSONObject = [:]

@@ -11,6 +11,8 @@ struct NewOutboxRow {
     var messageID: String?
     var link: Link
     var error: String?
+    /// Planning refuses it.
+    var isRefused = false
     var holder: Holder?
     /// Messages: the timestamp, in milliseconds since 1970.
     var dedupeKey: Int64?
@@ -27,11 +29,11 @@ struct NewOutboxRow {
             INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body,
                 delta, message_id, target_id, target_agent, idempotency_key, state, held_by,
                 due_at, last_error, created_at, updated_at, finished_at,
-                dedupe_key, local_numbers, passed_over_at, place, differs_since, behind)
+                dedupe_key, local_numbers, passed_over_at, place, differs_since, is_refused, behind)
             VALUES (\(context.runID), \(conversationID), \(remote), \(payload.rawValue), \(call.operation), \(call.method), \(call.path), \(call.body.text),
                 \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(context.newIdempotencyKey()), \(state.rawValue), \(holder?.rawValue),
                 \(min(now.iso8601, former.dueAt ?? now.iso8601)), \(error), \(now), \(now), \(state.isFinished ? now : nil),
-                \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601),
+                \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601), \(isRefused),
                 -- A message waits for its turn; a state row replaces the ones before it.
                 \(payload == .message) AND EXISTS (
                     SELECT 1 FROM outbox e

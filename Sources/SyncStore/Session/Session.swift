@@ -12,6 +12,9 @@ package protocol Session: AnyObject {
     /// - Returns: the number of rows that it inserted, changed or deleted itself; triggers do not count.
     @discardableResult func run(_ sql: SQL) throws -> Int
 
+    /// What an error says that one of these calls has thrown.
+    func storeError(_ error: any Error) -> StoreError
+
     /// The key of the row that the last INSERT made.
     var lastInsertedKey: Int64 { get }
 }

@@ -1,0 +1,31 @@
+import SyncCore
+
+/// What calls carried that had lost their lease and ended while another call of the conversation was in flight (`outbox.overlapped`).
+///
+/// Either of the two may have arrived last. So an acknowledgement of the later call does not end this doubt.
+struct OverlappedCalls: Equatable {
+    var fields: Fields
+    /// The numbers of the local changes that the latest of them included.
+    var numbers: ByAttribute<Int64>
+
+    init(fields: Fields, numbers: ByAttribute<Int64>) {
+        self.fields = fields
+        self.numbers = numbers
+    }
+
+    /// Nil for NULL and for what this program does not write there.
+    init?(column text: String?) {
+        let members = JSONValue.object(column: text)
+        guard let fields = members["fields"]?.objectValue, let numbers = members["numbers"].flatMap(ByAttribute.init(column:)) else {
+            return nil
+        }
+        self.init(fields: fields, numbers: numbers)
+    }
+
+    var column: String { JSONValue.object(["fields": .object(fields), "numbers": numbers.column]).text }
+
+    /// Those before, and one that ended after them.
+    func adding(_ fields: Fields, of numbers: ByAttribute<Int64>) -> OverlappedCalls {
+        OverlappedCalls(fields: self.fields.merging(fields) { _, later in later }, numbers: numbers)
+    }
+}

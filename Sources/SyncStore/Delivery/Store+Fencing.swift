@@ -1,0 +1,81 @@
+import SyncCore
+
+/// Calls that end after their lease: the machine was paused, or its clock was set. Their rows have been put back, and maybe sent again.
+///
+/// Nobody knows which of the calls arrived last. So what such a call may have changed is in doubt, and its conversation is planned again.
+extension Store {
+    /// - Returns: whether there is something to plan because of it.
+    static func fence(_ finished: FinishedCall, now: Instant, _ session: any Session) throws -> Bool {
+        // What was never sent, or refused before it was applied, leaves nothing behind.
+        guard let outcome = finished.outcome, outcome.outcome == .delivered || outcome.fate == .unknown else { return false }
+        let claimed = finished.claimed
+        if claimed.row.payload == .message {
+            try session.run(
+                """
+                UPDATE outbox SET in_doubt_since = min(coalesce(in_doubt_since, \(finished.startedAt)), \(finished.startedAt))
+                WHERE id = \(claimed.id) AND finished_at IS NULL
+                """)
+            return false
+        }
+        guard let sent = claimed.delta?.fields, !sent.isEmpty, try doubt(sent, of: claimed.numbers, at: Target(claimed), session) else {
+            return false
+        }
+        try overlap(claimed, sent, session)
+        try requestPlanning(session, claimed.conversationID, claimed.remote, now: now)
+        return true
+    }
+
+    /// The call that was claimed since may have been overtaken by this one.
+    private static func overlap(_ claimed: ClaimedRow, _ sent: Fields, _ session: any Session) throws {
+        let inFlight = try session.row(
+            """
+            SELECT id, overlapped FROM outbox
+            WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND state = 'sending'
+            """
+        ) { columns in (id: try columns.next(Int64.self), overlapped: OverlappedCalls(column: try columns.next())) }
+        guard let inFlight else { return }
+        let calls =
+            inFlight.overlapped?.adding(sent, of: claimed.numbers) ?? OverlappedCalls(fields: sent, numbers: claimed.numbers)
+        try session.run("UPDATE outbox SET overlapped = \(calls.column) WHERE id = \(inFlight.id)")
+    }
+
+    /// The call has ended that others had overlapped: whatever became of it, what those carried may be there.
+    /// - Returns: whether there is something to plan because of it.
+    static func endOverlap(_ calls: OverlappedCalls, _ finished: FinishedCall, _ session: any Session) throws -> Bool {
+        let claimed = finished.claimed
+        try session.run("UPDATE outbox SET overlapped = NULL WHERE id = \(claimed.id)")
+        guard try doubt(calls.fields, of: calls.numbers, at: Target(claimed), session) else { return false }
+        try requestPlanning(session, claimed.conversationID, claimed.remote, now: finished.finishedAt)
+        return true
+    }
+
+    /// The link and the object that a call was made for.
+    private struct Target {
+        var conversationID: String
+        var remote: String
+        var id: String
+        var agent: String?
+
+        init(_ claimed: ClaimedRow) {
+            (conversationID, remote, id, agent) = (claimed.conversationID, claimed.remote, claimed.targetID, claimed.agent)
+        }
+    }
+
+    /// - Returns: false where the link leads to another object by now.
+    private static func doubt(_ sent: Fields, of numbers: ByAttribute<Int64>, at target: Target, _ session: any Session) throws -> Bool {
+        let known = try session.row(
+            """
+            SELECT \(LinkColumns.columns) FROM link_state s
+            WHERE s.conversation_id = \(target.conversationID) AND s.remote = \(target.remote)
+                AND s.target_id = \(target.id) AND s.target_agent IS \(target.agent)
+            """, as: LinkColumns.self)
+        guard let known else { return false }
+        var record = known.linkRecord
+        record.lost(sent, of: numbers)
+        var stored = StoredRecord()
+        stored.record = known.linkRecord
+        stored.isFormer = known.isFormer
+        try keep(record, in: stored, target.conversationID, target.remote, session)
+        return true
+    }
+}

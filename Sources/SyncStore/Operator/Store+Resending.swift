@@ -1,0 +1,177 @@
+import SyncCore
+
+/// What sending everything again comes to at one remote.
+package struct Resending: Sendable, Equatable {
+    /// A call that would be made.
+    package struct Call: Sendable, Equatable {
+        package var conversationID: String
+        package var method: String
+        package var path: String
+        package var fields: [String]
+    }
+
+    package var remote: String
+    /// Conversations that take part at the remote.
+    package var conversations = 0
+    package var calls = 0
+    /// The first calls, ``exampleLimit`` at most.
+    package var examples: [Call] = []
+    /// In how many calls a field would travel.
+    package var fields: [String: Int] = [:]
+    /// Conversations of which the remote does not know the object any more: these are tried again.
+    package var gone = 0
+    /// Conversations that cannot be sent.
+    package var refused = 0
+    /// Conversations whose row says the same already, and is dead or held: it stays.
+    package var dead = 0
+    package var held = 0
+    package var reach = Brake.Reach()
+
+    package static let exampleLimit = 20
+
+    package init(remote: String) {
+        self.remote = remote
+    }
+
+    mutating func add(_ planned: PlannedCall, for conversationID: String) {
+        calls += 1
+        let names = planned.delta?.fields.keys.sorted() ?? []
+        for name in names { fields[name, default: 0] += 1 }
+        guard examples.count < Resending.exampleLimit else { return }
+        examples.append(
+            Call(conversationID: conversationID, method: planned.call.method, path: planned.call.path, fields: names))
+    }
+}
+
+/// A remote was restored from a backup, or somebody emptied it: what it acknowledged is forgotten, and what is wanted now is planned.
+extension Store {
+    /// Works out what would be sent, page by page, and writes nothing. Without remotes that take messages: these are never sent again.
+    package func previewResend(_ scope: PreviewScope, _ context: PlanContext) async throws(StoreError) -> [Resending] {
+        var results: [Resending] = []
+        for remote in Store.resendable(context.remotes, scope) {
+            var result = Resending(remote: remote.name)
+            var cursor: StoredKey? = StoredKey("")
+            while let after = cursor {
+                let sum = result
+                (result, cursor) = try await read { session in
+                    let source: SQL =
+                        remote.needsLink
+                        ? "SELECT conversation_id AS id FROM links WHERE remote = \(remote.name)" : "SELECT id FROM conversations"
+                    let ids: [StoredKey] = try session.values(
+                        """
+                        SELECT id FROM (\(source)) WHERE id > \(after) AND (\(scope.conversationID) IS NULL OR id = \(scope.conversationID))
+                        ORDER BY id LIMIT \(Store.planBatchSize)
+                        """)
+                    var page = sum
+                    for id in ids.compactMap(\.text) {
+                        let before = page
+                        let isDone: Bool? = try Store.unlessBroken(session) {
+                            try Store.addResend(of: id, at: remote, context, to: &page, session)
+                            return true
+                        }
+                        if isDone == nil { page = before }
+                    }
+                    return (page, ids.count < Store.planBatchSize ? nil : ids.last)
+                }
+            }
+            results.append(result)
+        }
+        return results
+    }
+
+    private static func resendable(_ remotes: [RemoteParticipation], _ scope: PreviewScope) -> [RemoteParticipation] {
+        remotes.filter { $0.isEnabled && !$0.receivesMessages && (scope.remote == nil || $0.name == scope.remote) }
+    }
+
+    private static func addResend(
+        of id: String, at remote: RemoteParticipation, _ context: PlanContext, to result: inout Resending, _ session: any Session
+    ) throws {
+        guard let local = try LocalConversation.fetch(session, id),
+            var snapshot = try load(session, local, at: remote, storing: false, evenIfGone: true, now: context.now)?.known?.snapshot
+        else { return }
+        result.conversations += 1
+        snapshot.record.forget(at: context.now)
+        if try session.exists("SELECT 1 FROM link_state WHERE conversation_id = \(id) AND remote = \(remote.name) AND gone_at IS NOT NULL")
+        {
+            result.gone += 1
+            // The row that found the object gone is dropped.
+            if snapshot.standing?.state == .dead { snapshot.standing = nil }
+        }
+        let decision = context.decide(snapshot).decision
+        if let effect = try effect(of: decision, on: snapshot, countsFirst: false, session) {
+            result.reach = result.reach + Brake.Reach().including(effect)
+        }
+        switch (OutboxChange(decision, standing: snapshot.standing), decision, snapshot.standing?.state) {
+        case (.insert(let planned), _, _), (.none, .send(let planned), .pending?): result.add(planned, for: id)
+        case (.insertRefused, _, _): result.refused += 1
+        case (.insertHeld, _, _), (.none, _, .held?): result.held += 1
+        case (.none, _, .dead?): result.dead += 1
+        case (.none, _, _), (.discardStanding, _, _): break
+        }
+    }
+
+    /// Forgets what remotes acknowledged and what they were known to hold, and has everything planned by the next run, under the brake.
+    ///
+    /// Of one conversation it is one transaction. Of a whole remote it is one for each page, and the last one has everything put on the feed
+    /// from the beginning: so the brake sees the whole, and nothing is claimed before. An interruption leaves links that nothing is adopted
+    /// from until the command is repeated, or they change.
+    package func resend(_ scope: PreviewScope, at remotes: [RemoteParticipation], now: Instant) async throws(StoreError) {
+        let remotes = Store.resendable(remotes, scope)
+        if let conversationID = scope.conversationID {
+            try await write { session in
+                for remote in remotes where try Store.link(session, conversationID, remote) != nil {
+                    _ = try Store.forgetPage(of: remote.name, conversationID: conversationID, after: StoredKey(""), now: now, session)
+                    try Store.requestPlanning(session, conversationID, remote.name, now: now)
+                }
+            }
+            return
+        }
+        for remote in remotes {
+            var cursor: StoredKey? = StoredKey("")
+            while let after = cursor {
+                cursor = try await write { session in try Store.forgetPage(of: remote.name, after: after, now: now, session) }
+            }
+            _ = try await write { session in
+                // A remote that no run has seen yet.
+                try Store.enter(remote, session)
+                return try session.run("UPDATE remotes SET replan_cursor = '' WHERE name = \(remote.name)")
+            }
+        }
+    }
+
+    /// - Returns: where the next page begins; nil after the last one.
+    private static func forgetPage(
+        of remote: String, conversationID: String? = nil, after: StoredKey, now: Instant, _ session: any Session
+    ) throws -> StoredKey? {
+        let links = try session.rows(
+            """
+            SELECT s.conversation_id, s.gone_at IS NOT NULL, \(LinkColumns.columns) FROM link_state s
+            WHERE s.remote = \(remote) AND s.conversation_id > \(after)
+                AND (\(conversationID) IS NULL OR s.conversation_id = \(conversationID))
+            ORDER BY s.conversation_id LIMIT \(planBatchSize)
+            """
+        ) { columns in
+            (conversation: try columns.next(StoredKey.self), isGone: try columns.next(Bool.self), known: try LinkColumns(&columns))
+        }
+        for link in links {
+            var record = link.known.linkRecord
+            record.forget(at: now)
+            try session.run(
+                """
+                UPDATE link_state SET fields = \(record.fieldsColumn), record = \(record.recordColumn), base = '{}', seen = '{}',
+                    in_doubt = NULL, seen_version = NULL, acknowledged_at = NULL, gone_at = NULL, verdicts = '{}', braked_at = NULL,
+                    is_brake_released = 0, unknown_user = NULL, discarded_row = NULL
+                WHERE conversation_id = \(link.conversation) AND remote = \(remote)
+                """)
+            guard link.isGone else { continue }
+            try session.run(
+                """
+                UPDATE outbox SET state = 'discarded', last_error = 'the object was gone; everything is sent again by hand',
+                    updated_at = \(now), finished_at = \(now)
+                WHERE conversation_id = \(link.conversation) AND remote = \(remote) AND payload = 'state' AND state = 'dead'
+                    AND refused_members IS NULL
+                """)
+        }
+        return links.count < planBatchSize ? nil : links.last?.conversation
+    }
+}

@@ -1,0 +1,147 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// A feed entry that cannot be planned is put aside with its problem; it stops nothing and is not tried for ever.
+@Suite struct PutAsideTests {
+    /// c1, c2 and c3 at vg; nothing can be planned for c2.
+    private func bench(_ remotes: [RemoteParticipation] = [.vg]) async throws -> Bench {
+        let bench = try Bench(remotes)
+        try bench.addConversations("c1", "c2", "c3")
+        try bench.write(
+            """
+            CREATE TRIGGER refused BEFORE INSERT ON outbox WHEN NEW.conversation_id = 'c2' AND NEW.payload = 'state'
+            BEGIN SELECT RAISE(ABORT, 'not this one'); END
+            """)
+        return bench
+    }
+
+    @Test func `one that cannot be planned is put aside, and the others of its page are planned`() async throws {
+        let bench = try await bench()
+        let batch = try await bench.store.planStates(.linked, bench.context())
+        #expect(batch.examined == 6, "conversations and their links")
+        #expect(batch.takenOff == 6)
+        #expect(batch.planned == 2)
+        #expect(batch.putAside.map(\.conversationID) == ["c2"])
+        #expect(batch.putAside.first?.problem.contains("not this one") == true)
+        #expect(try bench.outbox() == ["1|c1|vg|pending", "2|c3|vg|pending"])
+        #expect(try bench.lines("SELECT conversation_id, remote, deferred, problem FROM change_feed").allSatisfy { $0.hasPrefix("c2||2|") })
+        #expect(try await bench.store.feedIsEmpty())
+        #expect(try await bench.store.planStates(.linked, bench.context()).examined == 0, "it is not tried again by itself")
+    }
+
+    @Test func `what a failed entry has written is undone`() async throws {
+        let bench = try await bench([.vg, .voicebot])
+        try bench.write(
+            """
+            DROP TRIGGER refused;
+            CREATE TRIGGER refused BEFORE INSERT ON outbox WHEN NEW.conversation_id = 'c2' AND NEW.remote = 'voicebot'
+            BEGIN SELECT RAISE(ABORT, 'not this one'); END
+            """)
+        let batch = try await bench.store.planStates(.linked, bench.context())
+        #expect(batch.planned == 4)
+        #expect(try bench.outbox("conversation_id = 'c2'") == [])
+        #expect(try bench.lines("SELECT count(*) FROM link_state WHERE conversation_id = 'c2'") == ["0"])
+    }
+
+    @Test func `it comes back when its row is written again`() async throws {
+        let bench = try await bench()
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c2'")
+        let again = try await bench.store.planStates(.linked, bench.context())
+        #expect(again.putAside.map(\.conversationID) == ["c2"], "it is tried, and put aside again")
+        try bench.write("DROP TRIGGER refused; UPDATE conversations SET title = 'y' WHERE id = 'c2'")
+        #expect(try await bench.store.planStates(.linked, bench.context()).planned == 1)
+        #expect(try bench.feed() == [])
+        #expect(try await bench.store.status(of: bench.remotes).unplannable == 0)
+    }
+
+    @Test func `what is put aside for one remote is settled when the conversation is planned for all`() async throws {
+        let bench = try await bench()
+        try bench.write("DROP TRIGGER refused")
+        try await bench.plan()
+        try bench.write(
+            "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, problem) VALUES ('c2', 'vg', 'x', 2, 'a former problem')"
+        )
+        try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c2'")
+        try await bench.plan()
+        #expect(try bench.feed() == [])
+    }
+
+    @Test func `it comes back with every start and reload`() async throws {
+        let bench = try await bench()
+        try await bench.plan()
+        try bench.write("DROP TRIGGER refused")
+        _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        try await bench.plan()
+        #expect(try bench.outbox("conversation_id = 'c2'") == ["3|c2|vg|pending"])
+    }
+
+    @Test func `status counts it and names it, and it does not wait to be planned`() async throws {
+        let bench = try await bench()
+        try await bench.plan()
+        let status = try await bench.store.status(of: bench.remotes)
+        #expect(status.unplannable == 1)
+        #expect(status.unplannableRows.map(\.conversationID) == ["c2"])
+        #expect(status.unplannableRows.first?.remote == nil)
+        #expect(status.putAside == 0, "its key can be used")
+        #expect(status.unplanned == 0)
+        let stored = try await bench.store.storedConversation("c2", remotes: bench.remotes, history: 5, now: Bench.start)
+        #expect(stored?.putAside.first?.problem.contains("not this one") == true)
+        #expect(stored?.isWaitingForPlan == false)
+        let other = try await bench.store.storedConversation("c1", remotes: bench.remotes, history: 5, now: Bench.start)
+        #expect(other?.putAside == [])
+    }
+
+    @Test func `the survey of the brake and the preview leave out what cannot be read`() async throws {
+        let bench = try await bench()
+        try bench.write("DROP TRIGGER refused")
+        try await bench.plan()
+        try bench.write("UPDATE conversations SET title = 'x'")
+        // No program of ours writes an empty date; only a table that is not strict takes it.
+        try bench.write(
+            """
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'local_changes';
+            PRAGMA writable_schema = RESET;
+            UPDATE local_changes SET status_number = 'x' WHERE conversation_id = 'c2'
+            """)
+        #expect(try await bench.store.surveyFeed(bench.context(), rememberedRows: .max).entries == 3)
+        try await bench.store.preview(bench.context()) { items in #expect(!items.contains { $0.conversationID == "c2" }) }
+        let batch = try await bench.store.planStates(.linked, bench.context())
+        #expect(batch.putAside.map(\.conversationID) == ["c2"])
+        #expect(batch.planned == 2)
+    }
+
+    @Test func `a page of which nothing can be planned fails as a whole, and nothing is put aside`() async throws {
+        let bench = try Bench([.vg])
+        for number in 1...(Store.hopelessPage + 1) { try bench.addConversations("c\(number)") }
+        try bench.write("CREATE TRIGGER refused BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'nothing goes'); END")
+        await #expect(throws: StoreError.self) { try await bench.store.planStates(.linked, bench.context()) }
+        #expect(try bench.lines("SELECT count(*) FROM change_feed WHERE deferred <> 0") == ["0"])
+        #expect(try bench.outbox() == [])
+    }
+
+    @Test func `a message that cannot be planned is put aside, and comes back when it is written again`() async throws {
+        let bench = try Bench([.fin])
+        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1") }
+        try bench.write(
+            """
+            CREATE TRIGGER refused BEFORE INSERT ON outbox WHEN NEW.message_id = 'm2'
+            BEGIN SELECT RAISE(ABORT, 'not this one'); END
+            """)
+        let batch = try await bench.store.planMessages(bench.context())
+        #expect(batch.putAside.map(\.messageID) == ["m2"])
+        #expect(batch.takenOff == 3)
+        #expect(try bench.lines("SELECT message_id FROM outbox ORDER BY id") == ["m1", "m3"])
+        #expect(try bench.lines("SELECT message_id FROM planned_messages ORDER BY 1") == ["m1", "m3"])
+        #expect(try await bench.store.status(of: bench.remotes).unplannableRows.map(\.messageID) == ["m2"])
+        #expect(try await bench.store.planMessages(bench.context()).examined == 0)
+        try bench.write("DROP TRIGGER refused; UPDATE messages SET body = 'corrected' WHERE id = 'm2'")
+        try await bench.plan()
+        #expect(try bench.lines("SELECT message_id FROM outbox ORDER BY id") == ["m1", "m3", "m2"])
+        #expect(try bench.lines("SELECT count(*) FROM message_feed") == ["0"])
+    }
+}

@@ -84,11 +84,13 @@ package struct LinkColumns: RowRecord, Sendable {
 
 extension StandingRow: RowRecord {
     /// Of `outbox o`.
-    package static let columns: SQL = "o.id, o.state, o.path, o.body, o.last_error, o.is_refused, CASE o.state WHEN 'held' THEN o.held_by END"
+    package static let columns: SQL =
+        "o.id, o.state, o.path, o.body, o.last_error, o.is_refused, CASE o.state WHEN 'held' THEN o.held_by END"
 
     package init(_ columns: inout Columns) throws {
         self.init(
             id: try columns.next(), state: try columns.next(), path: try columns.next(), body: try columns.next(),
-            error: try columns.next(), isRefused: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:)))
+            error: try columns.next(), isRefused: try columns.next(), holder: try columns.next(String?.self).flatMap(Holder.init(rawValue:))
+        )
     }
 }

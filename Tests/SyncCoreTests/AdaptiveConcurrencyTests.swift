@@ -68,6 +68,12 @@ import Testing
         #expect(ends == [true, true, false])
     }
 
+    @Test func `a call that was out alone was not one too many`() {
+        var adaptive = AdaptiveConcurrency(maximum: 8)
+        let wasTooMany = adaptive.finished(.overloaded, startedAt: start, isAlone: true, now: start + .milliseconds(9))
+        #expect(!wasTooMany && adaptive.limit == 2)
+    }
+
     @Test func `calls that go well leave the maximum in force`() {
         var adaptive = AdaptiveConcurrency(maximum: 8)
         var now = start

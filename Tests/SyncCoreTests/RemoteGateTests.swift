@@ -123,6 +123,15 @@ import Testing
         #expect(opensAt.map { $0 > now + .seconds(10) } == true)
     }
 
+    @Test func `a call that fails alone is counted by the breaker at once`() {
+        var gate = gate(concurrency: 8, minimumSample: 2)
+        _ = gate.admit(now: start)
+        #expect(gate.finished(DeliveryOutcome(.retry), startedAt: start, now: start + .seconds(1)).isEmpty)
+        _ = gate.admit(now: start + .seconds(1))
+        let changes = gate.finished(DeliveryOutcome(.retry), startedAt: start + .seconds(1), now: start + .seconds(2))
+        #expect(changes == [.breaker(.opened)])
+    }
+
     @Test func `reads that fail tell nothing about deliveries`() {
         var gate = gate(concurrency: 4, minimumSample: 1)
         for _ in 0..<20 {

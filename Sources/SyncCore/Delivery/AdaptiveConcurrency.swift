@@ -62,10 +62,12 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
     }
 
     /// A call ended.
-    /// - Parameter startedAt: when it went out, by the same clock as `now`.
+    /// - Parameters:
+    ///   - startedAt: when it went out, by the same clock as `now`.
+    ///   - isAlone: no other call was out with it; then there were not too many.
     /// - Returns: whether a lower limit is the response to this end: it says that there were too many calls at once, and nothing else yet.
     @discardableResult
-    package mutating func finished(_ sign: Sign, startedAt: Instant, now: Instant) -> Bool {
+    package mutating func finished(_ sign: Sign, startedAt: Instant, isAlone: Bool = false, now: Instant) -> Bool {
         // The clock was set back: what was sent before that cannot be told apart any more.
         if let moment = loweredAt, now < moment { loweredAt = nil }
         if let loweredAt, startedAt <= loweredAt { return sign == .overloaded }
@@ -77,7 +79,7 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
                 return false
             }
             lower(now: now)
-            return true
+            return !isAlone
         case .well:
             ended += 1
             totalLatency += Double(max((now - startedAt).milliseconds, 0))

@@ -8,7 +8,8 @@
 /// | throttled | outcome `throttled`, or a response that says that the quota is used up | its end, `resume`              |
 /// | breaker   | see ``CircuitBreaker``         | see ``CircuitBreaker``                                           |
 ///
-/// Of a delivery that fails, first the concurrency is lowered; where it cannot be lowered any more, the breaker counts it:
+/// Of deliveries that fail together, first the concurrency is lowered; the breaker counts a failure where no other call was out, or where
+/// the concurrency cannot be lowered any more:
 ///
 /// | remote                            | concurrency           | breaker                                       |
 /// |-----------------------------------|-----------------------|-----------------------------------------------|
@@ -167,7 +168,8 @@ package struct RemoteGate: Equatable, Sendable {
         let wasBeforePark = callsBeforePark > 0
         if wasBeforePark { callsBeforePark -= 1 }
         var changes: [Change] = []
-        let wasTooMany = adaptive.finished(outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, now: now)
+        let wasTooMany = adaptive.finished(
+            outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, isAlone: inFlight == readsInFlight, now: now)
         let isCounted = breaker.state != .closed || !wasTooMany
         if isCounted, let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
             changes.append(.breaker(transition))

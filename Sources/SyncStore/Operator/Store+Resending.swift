@@ -119,7 +119,8 @@ extension Store {
         let remotes = Store.resendable(remotes, scope)
         if let conversationID = scope.conversationID {
             try await write { session in
-                for remote in remotes where try Store.link(session, conversationID, remote) != nil {
+                guard let local = try LocalConversation.fetch(session, conversationID) else { return }
+                for remote in remotes where try Store.load(session, local, at: remote, storing: false, now: now) != nil {
                     _ = try Store.forgetPage(of: remote.name, conversationID: conversationID, after: StoredKey(""), now: now, session)
                     try Store.requestPlanning(session, conversationID, remote.name, now: now)
                 }

@@ -1,3 +1,5 @@
+import SyncCore
+
 extension TableReader {
     /// Where a token or a secret is: one of the keys `token_file`, `token_credential` and `token_env`, or `secret_…`.
     ///

@@ -1,3 +1,5 @@
+import SyncCore
+
 /// A token or a secret, and the table of the configuration that names it.
 struct NamedSource: Sendable, Equatable {
     /// `remotes.vg`, `remotes.vg.webhook`.
@@ -15,7 +17,7 @@ struct NamedSource: Sendable, Equatable {
     }
 }
 
-extension RemoteConfiguration {
+extension Remote {
     /// Nil for the secret of a remote that does not call.
     func source(of kind: CredentialKind) -> NamedSource? {
         switch kind {

@@ -49,6 +49,8 @@ import Testing
             configuration["remotes.vg.breaker", "pause"] = "\"10m\""
             configuration["remotes.vg.breaker", "max_pause"] = "\"10m\""
             configuration["remotes.vg.breaker", "min_sample"] = "2"
+            // Failures of calls that are out together lower the concurrency first.
+            configuration["remotes.vg", "concurrency"] = "1"
         }) { scenario in
             try await scenario.addConversations(1...4)
             try scenario.world.setFaults([refusal(503)], on: "vg")

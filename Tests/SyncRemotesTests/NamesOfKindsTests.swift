@@ -14,7 +14,8 @@ import Testing
     /// Lines that name one all the same.
     private static let allowed = [
         // Values of the schema, which applications see.
-        "case receiver = \"fin\"", "AND held_by = 'fin'", "AND author = 'fin')", "VALUES (\\(message.rowID), \\(message.conversationID), 'fin', \\(message.body), \\(at))",
+        "case receiver = \"fin\"", "AND held_by = 'fin'", "AND author = 'fin')",
+        "VALUES (\\(message.rowID), \\(message.conversationID), 'fin', \\(message.body), \\(at))",
         // A comment within a statement.
         "-- A message that waits in doubt is repeated within Fin's memory",
         // An example in a help text.

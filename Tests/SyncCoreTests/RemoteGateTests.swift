@@ -127,8 +127,8 @@ import Testing
         var gate = gate(concurrency: 8, minimumSample: 2)
         _ = gate.admit(now: start)
         #expect(gate.finished(DeliveryOutcome(.retry), startedAt: start, now: start + .seconds(1)).isEmpty)
-        _ = gate.admit(now: start + .seconds(1))
-        let changes = gate.finished(DeliveryOutcome(.retry), startedAt: start + .seconds(1), now: start + .seconds(2))
+        _ = gate.admit(now: start + .seconds(2))
+        let changes = gate.finished(DeliveryOutcome(.retry), startedAt: start + .seconds(2), now: start + .seconds(3))
         #expect(changes == [.breaker(.opened)])
     }
 

@@ -90,6 +90,18 @@ import Testing
         #expect(gate.opensAt(now: start + .seconds(1)) == start + .milliseconds(10_100))
     }
 
+    @Test func `a read that was out when the remote was parked makes no probe uncounted`() {
+        var gate = gate(concurrency: 4)
+        _ = gate.admitRead(now: start)
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), startedAt: start, now: start)
+        _ = gate.readFinished(DeliveryOutcome(.delivered), startedAt: start, now: start)
+        let probe = start + .seconds(10)
+        _ = gate.admit(now: probe)
+        _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), startedAt: probe, now: probe)
+        #expect(gate.opensAt(now: probe) == probe + .seconds(20))
+    }
+
     @Test func `a remote that takes four calls at once gets about four, and its breaker stays closed`() {
         var gate = gate(concurrency: 32)
         var now = start

@@ -67,7 +67,7 @@ package struct RemoteGate: Equatable, Sendable {
     /// Until when a parked remote is left alone; nil when it may be probed.
     private var probeWait: BoundedWait?
     private var failedProbes = 0
-    /// Calls that were in flight already when the remote was parked: they are not probes.
+    /// Deliveries that were in flight already when the remote was parked: they are not probes.
     private var callsBeforePark = 0
     private var throttlesInARow = 0
     /// When the remote was last throttled: calls that went out before belong to the same volley.
@@ -223,7 +223,7 @@ package struct RemoteGate: Equatable, Sendable {
         parkedAt = now
         parkReason = reason
         parkCause = cause
-        callsBeforePark = inFlight
+        callsBeforePark = inFlight - readsInFlight
         return .parked(reason: reason)
     }
 

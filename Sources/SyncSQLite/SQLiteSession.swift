@@ -146,7 +146,8 @@ final class SQLiteSession: Session {
     /// The numbers that `PRAGMA wal_checkpoint(PASSIVE)` returns: frames of the log, and those that are in the database file now.
     func checkpoint() throws -> (log: Int, checkpointed: Int)? {
         try row("PRAGMA wal_checkpoint(PASSIVE)") { columns in
-            columns.skip()
+            // Whether it was blocked: the numbers say how far it came.
+            _ = try columns.next(Int.self)
             return (try columns.next(), try columns.next())
         }
     }

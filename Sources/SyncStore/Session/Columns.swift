@@ -28,9 +28,6 @@ package struct Columns {
         }
         return try next(Value.self)
     }
-
-    /// Leaves columns out that another record has read.
-    package mutating func skip(_ count: Int = 1) { index += count }
 }
 
 /// Where the columns of a row come from.

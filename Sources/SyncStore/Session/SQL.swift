@@ -18,14 +18,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         values = stringInterpolation.values
     }
 
-    package static func + (left: SQL, right: SQL) -> SQL {
-        var sum = left
-        sum.text += right.text
-        sum.values += right.values
-        return sum
-    }
-
-    /// Statements that follow each other in one, such as conditions of a query.
+    /// Parts that follow each other in one statement, such as conditions of a query.
     package static func joined(_ parts: [SQL], separator: String) -> SQL {
         var joined = SQL(stringLiteral: parts.map(\.text).joined(separator: separator))
         joined.values = parts.flatMap(\.values)

@@ -58,12 +58,12 @@ check: lint test
 format:
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests migrations Benchmarks
 
-# dist/convosync keeps the names of its functions, dist/debug/convosync all symbols. The backtrace helper is the one that comes with the compiler.
+# dist/convosync keeps the names of its own functions, dist/debug/convosync all symbols. The backtrace helper is the one that comes with the compiler.
 release: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync
 	mkdir -p dist/debug
 	install -m 0755 "$$($(SWIFT) build -c release --show-bin-path)/convosync" dist/debug/convosync
-	strip --strip-debug -o dist/convosync dist/debug/convosync
+	packaging/strip-program dist/debug/convosync dist/convosync
 	toolchain=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v $(SWIFT))")")"); \
 	install -m 0755 "$$toolchain/libexec/swift/linux/swift-backtrace-static" dist/swift-backtrace; \
 	packaging/licenses .build/checkouts "$$toolchain/share/swift/LICENSE.txt" >dist/THIRD-PARTY-LICENSES

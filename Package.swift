@@ -28,8 +28,8 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     ],
     targets: [
-        // Arrows run one way: convosync → SyncDaemon → {SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore. What a target imports,
-        // it names here, and nothing else (a test compares).
+        // Arrows run one way: convosync → SyncDaemon → {SyncEngine, SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore. What a
+        // target imports, it names here, and nothing else (a test compares).
         .target(name: "SyncCore", swiftSettings: strict),
         .target(name: "SyncSystem", swiftSettings: strict),
         .target(
@@ -52,6 +52,7 @@ let package = Package(
                 .embedInCode("0009_agreed_pair.sql"),
                 .embedInCode("0010_operators_view.sql"),
                 .embedInCode("0011_claims_and_problems.sql"),
+                .embedInCode("0012_waiting_entries.sql"),
             ],
             swiftSettings: strict
         ),
@@ -61,6 +62,7 @@ let package = Package(
             dependencies: ["SyncCore"],
             swiftSettings: strict
         ),
+        .target(name: "SyncEngine", dependencies: ["SyncCore"], swiftSettings: strict),
         .target(
             name: "SyncSQLite",
             dependencies: ["SyncStore", "SyncCore", "SyncSystem", "CSQLite", "Migrations"],
@@ -82,7 +84,7 @@ let package = Package(
         .target(
             name: "SyncDaemon",
             dependencies: [
-                "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncSystem",
+                "SyncCore", "SyncRemotes", "SyncEngine", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncSystem",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -170,9 +172,18 @@ let package = Package(
         .testTarget(
             name: "SyncDaemonTests",
             dependencies: [
-                "SyncDaemon", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
+                "SyncDaemon", "SyncEngine", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SyncEngineTests",
+            dependencies: [
+                "SyncEngine", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SandboxModel", "SeededRandom", "CSQLite",
             ],
             swiftSettings: strict
         ),

@@ -1,3 +1,4 @@
+import NIOCore
 import SyncCore
 
 /// A call on its way out: complete, with the credential in its headers.
@@ -20,6 +21,33 @@ package struct HTTPCall: Sendable {
 package protocol HTTPTransport: Sendable {
     /// - Returns: a response whose header is complete. Why its body is not complete, if it is not, is in ``HTTPReply/bodyFailure``.
     func send(_ call: HTTPCall) async throws(TransportFailure) -> HTTPReply
+
+    /// The same for code that runs on an event loop.
+    /// - Parameter completion: called exactly once, on the loop, and never before this function has returned.
+    /// - Returns: cancels the call, which then ends with ``TransportFailure/Kind/cancelled``, unless its response has come before. Without
+    ///   effect on a call that has ended. To be called on the loop.
+    func start(
+        _ call: HTTPCall, on loop: any EventLoop, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void
+    ) -> () -> Void
+
     /// Closes idle connections; calls in flight are cancelled.
     func shutdown() async
+}
+
+extension HTTPTransport {
+    package func start(
+        _ call: HTTPCall, on loop: any EventLoop, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void
+    ) -> () -> Void {
+        let completion = NIOLoopBound(completion, eventLoop: loop)
+        let task = Task {
+            let result: Result<HTTPReply, TransportFailure>
+            do throws(TransportFailure) {
+                result = .success(try await send(call))
+            } catch {
+                result = .failure(error)
+            }
+            loop.execute { completion.value(result) }
+        }
+        return { task.cancel() }
+    }
 }

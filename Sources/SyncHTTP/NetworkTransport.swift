@@ -58,6 +58,14 @@ package final class NetworkTransport: HTTPTransport {
         start(call, totalDeadline: .now() + limits.totalTimeout.timeAmount, completion)
     }
 
+    package func start(
+        _ call: HTTPCall, on loop: any EventLoop, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void
+    ) -> () -> Void {
+        precondition(loop === self.loop, "a call is started on the loop that its connections live on")
+        let handle = start(call, completion)
+        return { self.cancel(handle) }
+    }
+
     /// Ends a call: its completion gets ``TransportFailure/Kind/cancelled``, or what has come before. Without effect on a call that
     /// has ended. Only on ``loop``.
     package func cancel(_ handle: CallHandle) {

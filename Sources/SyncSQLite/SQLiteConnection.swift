@@ -165,25 +165,20 @@ final class SQLiteConnection: StoreConnection {
         }
     }
 
-    func size() async throws(StoreError) -> StoreSize {
-        try await withSession { session in
-            func number(_ pragma: SQL) throws -> Int { try session.value("PRAGMA \(pragma)") ?? 0 }
-            return StoreSize(
-                pages: try number("page_count"), freePages: try number("freelist_count"), pageSize: try number("page_size"),
-                shrinks: try number("auto_vacuum") == 2)
-        }
+    func size() throws -> StoreSize {
+        let session = try queue.presentSession()
+        func number(_ pragma: SQL) throws -> Int { try session.value("PRAGMA \(pragma)") ?? 0 }
+        return StoreSize(
+            pages: try number("page_count"), freePages: try number("freelist_count"), pageSize: try number("page_size"),
+            shrinks: try number("auto_vacuum") == 2)
     }
 
-    func shrink(by pages: Int) async throws(StoreError) {
-        try await withSession { session in
-            // Every step of the statement frees one page; it has to be stepped to its end. A PRAGMA takes no parameters.
-            _ = try session.run("PRAGMA incremental_vacuum(\(SQL(stringLiteral: String(pages))))")
-        }
+    func shrink(by pages: Int) throws {
+        // Every step of the statement frees one page; it has to be stepped to its end. A PRAGMA takes no parameters.
+        try queue.presentSession().run("PRAGMA incremental_vacuum(\(SQL(stringLiteral: String(pages))))")
     }
 
-    func checkpoint() async throws(StoreError) {
-        try await withSession { session in _ = try session.checkpoint() }
-    }
+    func checkpoint() throws { _ = try queue.presentSession().checkpoint() }
 }
 
 extension Store {

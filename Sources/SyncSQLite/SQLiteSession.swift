@@ -1,4 +1,5 @@
 import CSQLite
+import SyncCore
 import SyncStore
 
 /// A connection over the C interface of libsqlite3. One thread at a time.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SyncCore
 import SyncStore
 import SyncSystem
 

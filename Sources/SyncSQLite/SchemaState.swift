@@ -1,3 +1,4 @@
+import SyncCore
 import SyncStore
 
 /// How a file stands to the schema of this program. Looking changes nothing in the file, not even its journal mode.

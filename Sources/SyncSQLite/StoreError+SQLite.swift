@@ -1,4 +1,5 @@
 import CSQLite
+import SyncCore
 import SyncStore
 
 extension StoreError {

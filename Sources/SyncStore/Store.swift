@@ -73,11 +73,9 @@ package final class Store: Sendable {
 
     package func durability() async throws(StoreError) -> (synchronous: Int, journalMode: String) { try await connection.durability() }
 
-    package func size() async throws(StoreError) -> StoreSize { try await connection.size() }
-
-    package func shrink(by pages: Int) async throws(StoreError) { try await connection.shrink(by: pages) }
-
-    package func checkpoint() async throws(StoreError) { try await connection.checkpoint() }
+    package func size() async throws(StoreError) -> StoreSize {
+        try await connection.perform { [connection] _ in try connection.size() }
+    }
 
     /// Closes the connection; the store must not be used afterwards.
     package func close() { connection.close() }

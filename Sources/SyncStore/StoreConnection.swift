@@ -1,3 +1,5 @@
+import SyncCore
+
 /// What a store stands on: a session, the thread that it belongs to, and the database behind it.
 package protocol StoreConnection: Sendable {
     /// The database as messages name it.
@@ -31,13 +33,14 @@ package protocol StoreConnection: Sendable {
     /// What keeps commits safe, as the database says it.
     func durability() async throws(StoreError) -> (synchronous: Int, journalMode: String)
 
-    func size() async throws(StoreError) -> StoreSize
+    /// On the session's thread, as what follows.
+    func size() throws -> StoreSize
 
     /// Gives free pages back to the file system, at most so many: one short transaction.
-    func shrink(by pages: Int) async throws(StoreError)
+    func shrink(by pages: Int) throws
 
     /// Brings committed pages from the log to their place, as far as no reader is in the way; waits for nobody.
-    func checkpoint() async throws(StoreError)
+    func checkpoint() throws
 
     /// Nothing can be done with it afterwards.
     func close()

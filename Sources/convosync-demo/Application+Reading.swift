@@ -41,7 +41,7 @@ extension Application {
             try Bool.fetchOne(
                 db,
                 sql: """
-                    SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred = 0)
+                    SELECT NOT EXISTS (SELECT 1 FROM change_feed WHERE deferred IN (0, 3))
                         AND NOT EXISTS (SELECT 1 FROM message_feed)
                         AND NOT EXISTS (SELECT 1 FROM outbox WHERE state IN ('pending', 'sending') AND remote IS NOT ?)
                         AND (SELECT finished_at IS NOT NULL FROM runs ORDER BY id DESC LIMIT 1)

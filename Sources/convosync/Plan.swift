@@ -30,11 +30,10 @@ struct Plan: AsyncParsableCommand {
                     "there is no conversation \"\(conversation.onOneLine)\" in \(configuration.databasePath.onOneLine)")
             }
             let now = SystemClock.now()
-            let planner = Planner(configuration: configuration, random: RandomSource())
             let view = PlanView(isJSON: output.json, scope: scope, now: now)
             let brake = Brake(configuration.brake)
             try await store.preview(
-                planner.context(runID: 0, now: now), of: scope, rememberedRows: configuration.brake.touchMinimum
+                configuration.parties.planContext(now: now), of: scope, rememberedRows: configuration.brake.touchMinimum
             ) { page in
                 for item in page { view.show(item) }
             }

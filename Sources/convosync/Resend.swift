@@ -39,8 +39,7 @@ struct Resend: AsyncParsableCommand {
             let scope = PreviewScope(conversationID: conversation, remote: remote)
             let now = SystemClock.now()
             let remotes = configuration.remotes.map(\.participation)
-            let preview = try await store.previewResend(
-                scope, Planner(configuration: configuration, random: RandomSource()).context(runID: 0, now: now))
+            let preview = try await store.previewResend(scope, configuration.parties.planContext(now: now))
             let ground = try await store.brakeGround(rememberedRows: configuration.brake.touchMinimum)
             let reach = preview.reduce(Brake.Reach()) { $0 + $1.reach }
             let view = ResendView(

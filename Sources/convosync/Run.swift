@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import SyncCore
 import SyncDaemon
 import SyncStore
 
@@ -10,11 +11,13 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
+            // First of all: no signal is lost that comes before the service is ready.
+            let signals = await ServiceSignals()
             let start = StartReport(command: "run", configurationPath: options.path, descriptor: STDOUT_FILENO)
             let configuration = try await start.reporting { try options.load(needsCredentials: true) }
             let log = EventLog(configuration.log)
             let daemon = try await start.reporting(to: log, database: configuration.databasePath) {
-                try await Daemon(configurationPath: options.path, configuration: configuration, log: log)
+                try await Daemon(configurationPath: options.path, configuration: configuration, log: log, signals: signals)
             }
             do {
                 try await daemon.run()

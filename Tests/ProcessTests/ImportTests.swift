@@ -4,7 +4,7 @@ import Testing
 /// The arrows of Package.swift, held against the `import` lines of the sources.
 @Suite struct ImportTests {
     private static let names = [
-        "SyncCore", "SyncSystem", "SyncRemotes", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncDaemon", "convosync", "Sandbox",
+        "SyncCore", "SyncSystem", "SyncRemotes", "SyncEngine", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncDaemon", "convosync", "Sandbox",
         "convosync-sandbox", "convosync-demo", "convosync-benchmark", "SyncCoreTests", "SyncRemotesTests", "SyncStoreTests",
         "SyncHTTPTests", "SyncSystemTests", "SyncDaemonTests", "ProcessTests", "SandboxTests",
     ]
@@ -31,6 +31,11 @@ import Testing
                 #expect(target.imports[module] != nil, "\(target.name) declares \(module) and does not import it")
             }
         }
+    }
+
+    @Test func `the engine imports nothing that has a clock, threads or chance`() throws {
+        let engine = try #require(try PackageManifest.present.get()["SyncEngine"])
+        #expect(Set(engine.imports.keys) == ["SyncCore"])
     }
 
     /// All of Foundation brings ICU and its data, some 40 MB.

@@ -39,64 +39,77 @@ import Testing
 
     @Test func `few entries are let through without a survey, and no more than were counted`() {
         var brake = Brake(settings())
-        brake.beginStage()
         #expect(brake.needsLook)
         let isSurveyDue = brake.look(waiting: 5)
         #expect(!isSurveyDue)
         #expect(brake.allowance == 5)
-        let first = brake.planned(entries: 3, .init(touched: 3))
+        let first = brake.planned(entries: 3, .init(others: .init(touched: 3)))
         #expect(first == nil)
         #expect(brake.allowance == 2)
-        let second = brake.planned(entries: 2, .init(touched: 2))
+        let second = brake.planned(entries: 2, .init(others: .init(touched: 2)))
         #expect(second == nil)
         #expect(brake.needsLook)
     }
 
     @Test func `small portions of one run add up`() {
         var brake = Brake(settings())
-        brake.beginStage()
         let isFirstSurveyDue = brake.look(waiting: 4)
         #expect(!isFirstSurveyDue)
-        let first = brake.planned(entries: 4, .init(touched: 4, finished: 4))
+        let first = brake.planned(entries: 4, .init(others: .init(touched: 4, finished: 4)))
         #expect(first == nil)
         let isSurveyDue = brake.look(waiting: 4)
         #expect(isSurveyDue, "with these it would be eight that are finished")
-        let engagement = brake.survey(.init(touched: 4, finished: 4), entries: 4, conversations: 20)
+        let engagement = brake.survey(
+            .init(others: .init(touched: 4, finished: 4), any: .init(touched: 4, finished: 4)), entries: 4, conversations: 20)
         #expect(engagement?.rule == .finish)
         #expect(brake.isEngaged)
         #expect(!brake.needsLook)
     }
 
-    @Test func `the helpdesk's part of a run is not added to that of the other remotes`() {
+    @Test func `conversations that are told to both sorts of remotes are not added`() {
         var brake = Brake(settings())
-        for _ in 0..<2 {
-            brake.beginStage()
-            let isSurveyDue = brake.look(waiting: 5)
+        for isLast in [false, true] {
+            let isSurveyDue = brake.look(waiting: isLast ? 0 : 5)
             #expect(!isSurveyDue)
-            let engagement = brake.planned(entries: 5, .init(touched: 5, finished: 5))
+            let reach = Brake.Reach(touched: 5, finished: 5)
+            let engagement = brake.planned(entries: 5, isLast ? .init(pushedLast: reach) : .init(others: reach))
             #expect(engagement == nil)
         }
+        let isSurveyDue = brake.look(waiting: 1)
+        #expect(isSurveyDue, "a sixth conversation, at either sort")
+        let engagement = brake.survey(
+            .init(pushedLast: .init(touched: 1, finished: 1), any: .init(touched: 1, finished: 1)), entries: 1, conversations: 59)
+        #expect(engagement == Brake.Engagement(rule: .finish, reach: .init(touched: 6, finished: 6), conversations: 59))
+    }
+
+    @Test func `what each sort reaches alone may be few, and together too many`() {
+        var brake = Brake(settings())
+        let isSurveyDue = brake.look(waiting: 6)
+        #expect(isSurveyDue)
+        let half = Brake.Reach(touched: 3, finished: 3)
+        let engagement = brake.survey(
+            .init(pushedLast: half, others: half, any: .init(touched: 6, finished: 6)), entries: 6, conversations: 6)
+        #expect(engagement?.rule == .finish)
     }
 
     @Test func `what was surveyed may be planned, a mass change that comes meanwhile engages`() {
         var brake = Brake(settings())
-        brake.beginStage()
         let isSurveyDue = brake.look(waiting: 21)
         #expect(isSurveyDue)
-        let survey = brake.survey(.init(touched: 10, finished: 0), entries: 100, conversations: 100)
+        let survey = brake.survey(
+            .init(others: .init(touched: 10, finished: 0), any: .init(touched: 10, finished: 0)), entries: 100, conversations: 100)
         #expect(survey == nil)
-        let first = brake.planned(entries: 50, .init(touched: 10))
+        let first = brake.planned(entries: 50, .init(others: .init(touched: 10)))
         #expect(first == nil)
-        let engagement = brake.planned(entries: 50, .init(touched: 50, finished: 50))
+        let engagement = brake.planned(entries: 50, .init(others: .init(touched: 50, finished: 50)))
         #expect(engagement == Brake.Engagement(rule: .finish, reach: .init(touched: 60, finished: 50), conversations: 100))
     }
 
     @Test func `an engaged brake stays engaged until the end of the run`() {
         var brake = Brake(settings())
-        brake.beginStage()
         _ = brake.look(waiting: 21)
-        _ = brake.survey(.init(touched: 90, finished: 90), entries: 100, conversations: 100)
-        brake.beginStage()
+        _ = brake.survey(
+            .init(others: .init(touched: 90, finished: 90), any: .init(touched: 90, finished: 90)), entries: 100, conversations: 100)
         #expect(brake.isEngaged)
         let engagement = brake.planned(entries: 100, .init())
         #expect(engagement == nil, "it says so once")

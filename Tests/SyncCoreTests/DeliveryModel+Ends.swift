@@ -3,6 +3,7 @@ import SyncCore
 
 /// How calls end in the model.
 extension DeliveryModel {
+    /// Its moments are by the wall clock.
     mutating func randomOutcome() -> DeliveryOutcome {
         let later = now + .milliseconds(Int64.random(in: -1000...40_000, using: &random))
         if Int.random(in: 0..<100, using: &random) < failureShare {
@@ -27,10 +28,10 @@ extension DeliveryModel {
         let before = gate
         let hadPresentCredential = call.credential == credential
         let changes = gate.finished(
-            outcome, isRetry: call.isRetry, startedAt: call.startedAt, hadPresentCredential: hadPresentCredential, now: now)
+            bySteadyClock(outcome), startedAt: call.began, hadPresentCredential: hadPresentCredential, now: steady)
         noted("\(outcome.outcome)")
         for change in changes { check(change, after: before) }
-        keepBooks(of: outcome, call, before: before)
+        keepBooks(of: outcome, before: before)
         if outcome.outcome == .park, !hadPresentCredential {
             expect(gate.parkedAt == before.parkedAt, "a former credential that was refused parks the remote")
             noted("former credential")
@@ -38,29 +39,29 @@ extension DeliveryModel {
         finishRow(call, outcome)
     }
 
+    private func bySteadyClock(_ outcome: DeliveryOutcome) -> DeliveryOutcome {
+        var moved = outcome
+        moved.notBefore = outcome.notBefore.map { steady + ($0 - now) }
+        moved.quotaResetsAt = outcome.quotaResetsAt.map { steady + ($0 - now) }
+        return moved
+    }
+
     private mutating func check(_ change: RemoteGate.Change, after before: RemoteGate) {
         switch change {
         case .parked: expect(before.parkedAt == nil && gate.parkedAt != nil, "parked is said twice")
         case .resumed: expect(before.parkedAt != nil && gate.parkedAt == nil, "resumed is said of a remote that was not parked")
-        case .throttled(let until, _): expect(until > now && gate.throttledUntil == until, "throttled until \(until)")
+        case .throttled(let until, _): expect(until > steady && gate.throttledUntil == until, "throttled until \(until)")
         case .breaker(let transition):
             expect(before.breaker.state != gate.breaker.state, "\(transition) is said, and nothing changed")
             noted("breaker \(transition)")
         }
     }
 
-    private mutating func keepBooks(of outcome: DeliveryOutcome, _ call: Call, before: RemoteGate) {
+    private mutating func keepBooks(of outcome: DeliveryOutcome, before: RemoteGate) {
         var wish = outcome.quotaResetsAt
         // Without a moment at least a second; with one that is over, nothing.
         if outcome.outcome == .throttled { wish = max(outcome.notBefore ?? now + settings.throttlePause, wish ?? now) }
         if let wish { patience = max(patience, elapsed + (wish - now)) }
-        if call.isRetry, outcome.outcome == .retry || outcome.outcome == .throttled { failedRetries += 1 }
-        let allowed =
-            Double(settings.retryBudget.minimumPerSecond) * budgetSeconds
-            + Double(firstTries * settings.retryBudget.percent) / 100
-        // Probes take nothing from the budget, and are counted here all the same.
-        let probes = Double((tally["probe"] ?? 0) + 1)
-        expect(Double(failedRetries) <= allowed + probes, "\(failedRetries) retries failed, \(allowed) may")
         if outcome.tellsLoadOfRemote != .overloaded {
             expect(
                 gate.adaptive.limit >= before.adaptive.limit / 2, "the limit fell from \(before.adaptive.limit) to \(gate.adaptive.limit)")
@@ -103,8 +104,8 @@ extension DeliveryModel {
             step += 1
             guard let index = rows.indices.filter({ rows[$0].row.state == .pending }).min(by: { rows[$0].row.dueAt < rows[$1].row.dueAt })
             else { return noted("settled") }
-            let opensAt = max(gate.opensAt(now: now) ?? now, rows[index].row.dueAt)
-            if opensAt > now { pass(opensAt - now) }
+            let wait = max((gate.opensAt(now: steady) ?? steady) - steady, rows[index].row.dueAt - now)
+            if wait > .zero { pass(wait) }
             tryCall(index)
             if calls.isEmpty { pass(.milliseconds(50)) } else { endCall(DeliveryOutcome(.delivered)) }
         }

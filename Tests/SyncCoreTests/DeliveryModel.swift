@@ -4,6 +4,8 @@ import Testing
 
 /// A remote and its rows, driven by random numbers: calls with random ends, a wall clock that is set forward and back, pauses, new
 /// credentials and crashes. What the machines promise is checked at every step, against books of the model's own.
+///
+/// As in the engine, the gate goes by a clock that nobody sets, and rows by the wall clock; when that is set, waiting rows are moved.
 struct DeliveryModel {
     struct Row {
         var row: OutboxRow
@@ -15,8 +17,9 @@ struct DeliveryModel {
 
     struct Call {
         var index: Int
+        /// By the wall clock, and by the steady one.
         var startedAt: Instant
-        var isRetry: Bool
+        var began: Instant
         var credential: Int
     }
 
@@ -25,7 +28,7 @@ struct DeliveryModel {
     let settings: RemoteGate.Settings
     /// In percent of calls.
     let failureShare: Int
-    /// The longest step of time, in milliseconds: some lives are so busy that the retry budget is used up.
+    /// The longest step of time, in milliseconds: some lives are busy.
     let pace: Int64
     /// Whether the remote refuses tokens and asks for patience, too.
     let hasHolds: Bool
@@ -36,20 +39,19 @@ struct DeliveryModel {
     var rows: [Row] = []
     var calls: [Call] = []
     var step = 0
-    /// Time as it passes. The wall clock is that and an offset, which people and NTP change.
+    /// Time as it passes. The wall clock is that and an offset, which people and NTP change; the steady clock begins with the wall clock's
+    /// time when the process begins.
     var elapsed = Duration.zero
     var offset = Instant(milliseconds: 1_700_000_000_000)
+    var steadyOffset = Instant(milliseconds: 1_700_000_000_000)
     var now: Instant { offset + elapsed }
+    var steady: Instant { steadyOffset + elapsed }
 
     // The model's own books.
     var credential = 0
     var isPaused = false
-    /// Until when the remote has asked for patience, in time as it passes; steps forward shorten it, steps back do not count.
+    /// Until when the remote has asked for patience, in time as it passes.
     var patience = Duration.zero
-    var firstTries = 0
-    var failedRetries = 0
-    /// What the budget may have gained by time passing, by steps forward and by restarts.
-    var budgetSeconds = 10.0
     /// How often each thing happened: a test in which nothing happens proves nothing.
     var tally: [String: Int] = [:]
 
@@ -68,7 +70,6 @@ struct DeliveryModel {
                 window: .seconds(Int64.random(in: 1...60, using: &random)),
                 pause: .milliseconds(Int64.random(in: 100...5000, using: &random)),
                 longestPause: .seconds(30)),
-            retryBudget: .init(percent: .random(in: 0...20, using: &random), minimumPerSecond: .random(in: 1...3, using: &random)),
             probeInterval: .seconds(Int64.random(in: 10...60, using: &random)))
         gate = RemoteGate(settings, now: offset)
     }
@@ -98,40 +99,35 @@ struct DeliveryModel {
             gate.credentialChanged()
         case 958 where Bool.random(using: &random): crash()
         case 958..<985: tryCall()
-        case 985..<992: pass(max((gate.opensAt(now: now) ?? now) - now, .zero))
+        case 985..<992: pass(max((gate.opensAt(now: steady) ?? steady) - steady, .zero))
         default: pass(.milliseconds(Int64.random(in: 0...100 * pace, using: &random)))
         }
         expect(gate.inFlight == calls.count, "the gate counts \(gate.inFlight) calls, \(calls.count) are out")
         expect(calls.count <= settings.concurrency, "\(calls.count) calls are out, \(settings.concurrency) may be")
         expect((1...settings.concurrency).contains(gate.concurrency), "the limit is \(gate.concurrency)")
-        let opensAt = gate.opensAt(now: now)
+        let opensAt = gate.opensAt(now: steady)
         expect((opensAt == nil) == isPaused, "a gate that is not paused has a moment at which it opens")
     }
 
     mutating func pass(_ span: Duration) {
         elapsed = elapsed + span
-        budgetSeconds += span.seconds
     }
 
-    /// A step back gains nothing and costs nothing; a step forward is time to everybody who reads the clock.
+    /// Nobody waits for longer or shorter because of a step that is worth the name; a smaller one moves what rows wait for.
     mutating func setClock(by span: Duration) {
         offset = offset + span
-        // What lies too far ahead for any pause is put right, as `Store.repair` does.
-        for index in rows.indices where rows[index].row.dueAt > now + .minutes(1) { rows[index].row.dueAt = now }
-        if span > .zero {
-            patience = Duration.milliseconds(patience.milliseconds - span.milliseconds)
-            budgetSeconds += min(span.seconds, 10)
-            noted("clock forward")
-        } else {
-            noted("clock back")
+        if max(span, .zero - span) > .seconds(2) {
+            for index in rows.indices { rows[index].row.dueAt = rows[index].row.dueAt + span }
+            noted("clock step")
         }
+        noted(span > .zero ? "clock forward" : "clock back")
     }
 
     mutating func setPaused(_ paused: Bool) {
         if paused, !isPaused { noted("paused") }
         isPaused = paused
         if paused {
-            gate.pause(now: now)
+            gate.pause(now: steady)
         } else {
             // Somebody knows better than the remote's last word.
             gate.resume()
@@ -148,10 +144,11 @@ struct DeliveryModel {
             rows[call.index].noteDoubtfulSend(at: call.startedAt)
         }
         calls = []
-        let stored = gate.stored
-        gate = RemoteGate(settings, stored: stored, now: now)
-        patience = max(min((stored.throttledUntil ?? now) - now, .days(1)), .zero) + elapsed
-        budgetSeconds += 10
+        // Stored by the wall clock, with whose time the next process begins.
+        let stored = gate.stored.moved(by: now - steady)
+        steadyOffset = offset
+        gate = RemoteGate(settings, stored: stored, now: steady)
+        patience = max(min((stored.throttledUntil ?? steady) - steady, .days(1)), .zero) + elapsed
         expect(gate.stored.parkedAt == stored.parkedAt && gate.stored.breakerOpenings == stored.breakerOpenings, "a restart forgets")
         expect(gate.stored.concurrency == stored.concurrency, "a restart forgets what the remote takes")
         noted("crash")
@@ -178,33 +175,27 @@ struct DeliveryModel {
             rows[index].row.expire()
             return noted("expired")
         }
-        let isRetry = rows[index].row.attempts > 0
-        let before = (isProbing: gate.isProbing, concurrency: gate.concurrency, opensAt: gate.opensAt(now: now))
-        let (admission, change) = gate.admit(isRetry: isRetry, now: now)
+        let before = (isProbing: gate.isProbing, concurrency: gate.concurrency, opensAt: gate.opensAt(now: steady))
+        let (admission, change) = gate.admit(now: steady)
         switch admission {
         case .admitted:
             noted(before.isProbing ? "probe" : "admitted")
             if change == .breaker(.halfOpen) { noted("half open") }
-            send(index, isRetry: isRetry)
+            send(index)
             expect(!isPaused, "a call went out while the remote is paused")
             expect(elapsed >= patience, "a call went out before the remote wants one")
-            expect(before.opensAt.map { $0 <= now } == true, "a call went out through a gate that was closed")
+            expect(before.opensAt.map { $0 <= steady } == true, "a call went out through a gate that was closed")
             expect(calls.count <= before.concurrency, "\(calls.count) calls are out under a limit of \(before.concurrency)")
             expect(!before.isProbing || calls.count == 1, "\(calls.count) calls are out, one to find out was wanted")
-        case .wait(let until), .noRetry(let until):
-            expect(until > now, "waiting for the past")
-            expect(until - now <= .days(1), "waiting for \((until - now).notation)")
-            if case .noRetry = admission {
-                expect(isRetry, "a first try waits for the retry budget")
-                expect(until - now <= .seconds(1), "a retry waits for \((until - now).notation)")
-                noted("no retry")
-            }
+        case .wait(let until):
+            expect(until > steady, "waiting for the past")
+            expect(until - steady <= .days(1), "waiting for \((until - steady).notation)")
         case .full: expect(!calls.isEmpty, "nothing is out, and nothing may go out")
         case .paused: expect(isPaused, "the gate is paused, and nobody paused it")
         }
     }
 
-    private mutating func send(_ index: Int, isRetry: Bool) {
+    private mutating func send(_ index: Int) {
         let row = rows[index]
         if row.row.payload == .message {
             if let sent = row.firstDoubtfulSend {
@@ -216,7 +207,6 @@ struct DeliveryModel {
         }
         expect(row.row.attempts < policy.maximumAttempts, "a row is tried once more after \(row.row.attempts) attempts")
         rows[index].row.state = .sending
-        calls.append(Call(index: index, startedAt: now, isRetry: isRetry, credential: credential))
-        if !isRetry { firstTries += 1 }
+        calls.append(Call(index: index, startedAt: now, began: steady, credential: credential))
     }
 }

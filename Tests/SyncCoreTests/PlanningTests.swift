@@ -76,10 +76,10 @@ import Testing
     }
 
     @Test func `a refused row gives way once its cause is mended`() {
-        let refused = standing(.dead, error: Refusal("no agent").text, isRefused: true)
+        let refused = standing(.dead, error: Unsendable("no agent").text, isRefused: true)
         #expect(OutboxChange(.send(planned), standing: refused) == .insert(planned))
-        #expect(OutboxChange(.refuse(call, Refusal("no agent")), standing: refused) == .none)
-        #expect(OutboxChange(.refuse(call, Refusal("other")), standing: refused) == .insertRefused(call, Refusal("other")))
+        #expect(OutboxChange(.refuse(call, Unsendable("no agent")), standing: refused) == .none)
+        #expect(OutboxChange(.refuse(call, Unsendable("other")), standing: refused) == .insertRefused(call, Unsendable("other")))
     }
 
     @Test func `a row that nothing wants any more is discarded`() {

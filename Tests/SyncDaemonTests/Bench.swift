@@ -12,7 +12,7 @@ import Testing
 struct Bench {
     let directory: URL
     let application: DatabaseQueue
-    let engine: SyncEngine
+    let engine: TestEngine
     let remotes: SimulatedRemotes
     private let store: Store
 
@@ -25,12 +25,8 @@ struct Bench {
         let remotes = SimulatedRemotes(seed: seed, faultShare: faultShare)
         self.remotes = remotes
         let log = EventLog(configuration.log, hasPriorityPrefix: false, output: { _ in })
-        engine = try await SyncEngine(
-            configuration,
-            .init(
-                store: store, log: log, random: RandomSource(SeededGenerator(seed: seed)),
-                makeTransport: { _ in SimulatedTransport(remotes: remotes) }),
-            patience: .seconds(5))
+        engine = try await TestEngine(
+            configuration, store: store, log: log, seed: seed, transport: SimulatedTransport(remotes: remotes))
         var settings = GRDB.Configuration()
         settings.busyMode = .timeout(10)
         application = try DatabaseQueue(path: configuration.databasePath, configuration: settings)
@@ -89,23 +85,23 @@ struct Bench {
         }
     }
 
-    /// Runs until nothing waits any more.
+    /// Attempts what is due, and what falls due, until nothing waits any more.
     func settle() async throws {
-        for _ in 0..<500 {
-            let summary = await engine.run(cause: "request")
-            #expect(summary.error == nil)
-            let left = try await application.read { db in
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')") ?? 0
-            }
-            if left == 0, summary.nextDue == nil { return }
-            try await Task.sleep(for: .milliseconds(3))
+        let summary = try #require(await engine.owner.drain(until: SystemClock.uptime() + .minutes(1)))
+        #expect(summary.error == nil)
+        let left = try await application.read { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')")
         }
-        Issue.record("the outbox did not become empty")
+        #expect(left == 0 && summary.nextDue == nil, "the outbox did not become empty")
     }
 
     func close() async {
         await engine.stop(within: .seconds(1))
-        try? FileManager.default.removeItem(at: directory)
+        do {
+            try FileManager.default.removeItem(at: directory)
+        } catch {
+            Issue.record(error)
+        }
     }
 
     /// Compares what the remotes hold with the local truth.

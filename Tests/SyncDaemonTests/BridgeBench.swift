@@ -14,7 +14,11 @@ struct BridgeBench {
     /// Real time plus what the test skipped: intervals of polls pass without waiting.
     final class Clock: Sendable {
         private let skipped = Mutex(Duration.zero)
-        func now() -> Instant { SystemClock.now() + skipped.withLock { $0 } }
+        func now() -> Instant { both().wall }
+        func both() -> Now {
+            let (present, skipped) = (SystemClock.time(), skipped.withLock { $0 })
+            return Now(wall: present.wall + skipped, uptime: present.uptime + skipped)
+        }
         func skip(_ span: Duration) { skipped.withLock { $0 = $0 + span } }
     }
 
@@ -22,7 +26,7 @@ struct BridgeBench {
     let directory: URL
     let application: DatabaseQueue
     let store: Store
-    let engine: SyncEngine
+    let engine: TestEngine
     let remotes: BridgeRemotes
     let rules: Rules
     let clock = Clock()
@@ -41,12 +45,9 @@ struct BridgeBench {
         let remotes = BridgeRemotes(BridgeWorld(seed: seed), now: clock.now)
         self.remotes = remotes
         try await application.write { try Self.populate($0, at: clock.now()) }
-        engine = try await SyncEngine(
-            configuration,
-            .init(
-                store: store, log: EventLog(configuration.log, hasPriorityPrefix: false, output: { _ in }),
-                random: RandomSource(SeededGenerator(seed: seed)), now: clock.now, makeTransport: { _ in remotes }),
-            patience: .seconds(5))
+        engine = try await TestEngine(
+            configuration, store: store, log: EventLog(configuration.log, hasPriorityPrefix: false, output: { _ in }), seed: seed,
+            now: clock.both, transport: remotes)
     }
 
     /// Ten conversations, all but two linked to both; and a table that keeps who changed what.
@@ -124,8 +125,8 @@ struct BridgeBench {
 
     // MARK: Runs
 
-    func run() async {
-        let summary = await engine.run(cause: "request")
+    func run() async throws {
+        let summary = try await engine.run()
         #expect(summary.error == nil)
     }
 
@@ -144,8 +145,7 @@ struct BridgeBench {
         for round in 1...60 {
             let before = try activity()
             clock.skip(.seconds(70))
-            await run()
-            _ = await engine.finishCalls()
+            try await run()
             let left = try lines(
                 "SELECT 1 FROM outbox WHERE payload = 'state' AND state IN ('pending', 'sending') UNION ALL SELECT 1 FROM change_feed UNION ALL SELECT 1 FROM read_requests"
             )
@@ -162,6 +162,10 @@ struct BridgeBench {
 
     func close() async {
         await engine.stop(within: .seconds(1))
-        try? FileManager.default.removeItem(at: directory)
+        do {
+            try FileManager.default.removeItem(at: directory)
+        } catch {
+            Issue.record(error)
+        }
     }
 }

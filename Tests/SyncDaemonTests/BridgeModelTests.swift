@@ -22,7 +22,7 @@ import Testing
             if Bool.random(using: &walk.random) { bench.clock.skip(.seconds(5)) }
             async let run: Void = bench.run()
             try await walk.step(bench)
-            await run
+            try await run
         }
         bench.remotes.world.withLock { world in
             world.faultShare = 0
@@ -50,8 +50,7 @@ import Testing
         // "Closed" arrives everywhere, and nobody's answer comes back; meanwhile the application thinks better of it.
         bench.remotes.world.withLock { $0.losesAnswers = true }
         try bench.write("c1", "status = 'closed'", [])
-        await bench.run()
-        _ = await bench.engine.finishCalls()
+        try await bench.run()
         bench.remotes.world.withLock { $0.losesAnswers = false }
         try bench.write("c1", "status = 'open', assignee_id = 'jane'", [])
         // Before anything is sent again, everybody is looked at.
@@ -129,13 +128,13 @@ struct BridgeWalk {
             let notice: Notice =
                 Int.random(in: 0..<4, using: &random) == 0
                 ? .somethingChanged : .changed(remoteID: key.id, agentID: place == .vg ? "a" : nil)
-            _ = try await bench.store.receive([notice], from: place.rawValue, now: bench.clock.now())
+            _ = try await bench.engine.owner.receive([notice], from: place.rawValue)
         }
     }
 
     private mutating func deliver(_ bench: BridgeBench) async throws {
         let events = bench.remotes.world.withLock { $0.takeEvents(share: 60, losing: 10) }
         notifications += events.count
-        _ = try await bench.store.receive(events, from: "fin", now: bench.clock.now())
+        _ = try await bench.engine.owner.receive(events, from: "fin")
     }
 }

@@ -133,7 +133,6 @@ import Testing
         ("paths = { update_conversation = \"x/{id}\" }", "slash"), ("paths = { update_conversation = \"/c\" }", "{id}"),
         ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "not a status of voicebot"),
         ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
-        ("retry_budget = { min_per_second = 0 }", "retry_budget.min_per_second"), ("retry_budget = { share = 1 }", "unknown key"),
         ("enabled = \"yes\"", "true or false"),
     ])
     func `a wrong value is named with what is allowed`(line: String, expected: String) {
@@ -147,6 +146,18 @@ import Testing
                 "token_env = \"A\"", with: line.hasPrefix("token_env") ? "token_file = \"a\"\n\(line)" : "token_env = \"A\"\n\(line)"))
         #expect(found.count == 1, "\(found)")
         #expect(found.first?.description.contains(expected) == true, "\(found)")
+    }
+
+    /// A file of a former version: the line of the table, once, whatever stands in it.
+    @Test(arguments: [
+        ("[remotes.vg.retry_budget]\npercent = 20\nmin_per_second = 10", 5), ("retry_budget = { percent = 20 }", 5),
+        ("retry_budget.percent = 20", 5), ("retry_budget = 7", 5),
+    ])
+    func `a table that a former version had is refused with its line and what to do`(text: String, line: Int) {
+        let found = problems(
+            "database = { path = \"x\" }\n[remotes.vg]\nurl = \"https://vg.example.com\"\ntoken_env = \"A\"\n\(text)\n")
+        #expect(found.map(\.path) == ["remotes.vg.retry_budget"])
+        #expect(found.first?.line == line && found.first?.message == "has no effect any more; delete it", "\(found)")
     }
 
     @Test(arguments: [

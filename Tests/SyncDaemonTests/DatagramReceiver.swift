@@ -38,5 +38,11 @@ final class DatagramReceiver {
         return Array(buffer[..<count])
     }
 
+    /// Nothing has come that was not received yet.
+    var isEmpty: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) < 0
+    }
+
     func receiveText() throws -> String { String(decoding: try receive(), as: UTF8.self) }
 }

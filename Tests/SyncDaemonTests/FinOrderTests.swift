@@ -44,7 +44,7 @@ import Testing
         let remote = Remote(
             profile: profile, url: "https://fin.example.com", credential: .environment(variable: "FIN"), isEnabled: true,
             gate: .init(), limits: .init(), classifier: .init())
-        let adapter = remote.adapter
+        let parties = Parties([remote], brake: .init(), isGone: { _ in false })
         try await application.write { db in
             for index in orders.indices {
                 try db.execute(sql: "INSERT INTO conversations (id, status, assignee_id) VALUES ('c\(index)', \(local))")
@@ -62,8 +62,7 @@ import Testing
                 let at = Self.start + .seconds(order[round].second) + skew
                 return .finStatus(conversationID: "c\(index)", word: order[round].word, at: at)
             }
-            _ = try await store.receive(notices, from: "fin", now: now)
-            _ = try await store.processInbox(InboundContext(remotes: [remote.participation], now: now) { _ in adapter })
+            _ = try await store.take(notices, from: "fin", now: now, for: parties, processes: true)
         }
         return try await application.read {
             try String.fetchAll(

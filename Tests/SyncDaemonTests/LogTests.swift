@@ -54,15 +54,3 @@ import Testing
         #expect(lines.withLock { $0.first?.hasPrefix("<3>ts=") } == true)
     }
 }
-
-@Suite struct RandomSourceTests {
-    @Test func `a UUID is one, of version 4`() {
-        let uuids = (0..<1000).map { _ in RandomSource().uuid() }
-        #expect(Set(uuids).count == 1000)
-        for uuid in uuids {
-            #expect(uuid.count == 36)
-            let characters = Array(uuid)
-            #expect(characters[14] == "4" && "89ab".contains(characters[19]))
-        }
-    }
-}

@@ -1,6 +1,5 @@
 import Foundation
 import SyncCore
-import Synchronization
 import Testing
 
 @testable import SyncDaemon
@@ -87,45 +86,5 @@ import Testing
         told += tally.collect(now: Self.start).reduce(0) { $0 + $1.count }
         #expect(told == 1000)
         #expect(tally.collect(now: Self.start).isEmpty)
-    }
-}
-
-@Suite struct NoticeGroupsTests {
-    private static func notice(_ number: Int) -> Notice { .changed(remoteID: "\(number)", agentID: nil) }
-
-    @Test func `what arrives during a commit shares the next one`() async throws {
-        let commits = Mutex<[[Notice]]>([])
-        let (entered, enter) = AsyncStream.makeStream(of: Void.self)
-        let (released, release) = AsyncStream.makeStream(of: Void.self)
-        let groups = NoticeGroups { notices, _ in
-            if commits.withLock({ $0.isEmpty }) {
-                enter.yield()
-                for await _ in released { break }
-            }
-            commits.withLock { $0.append(notices) }
-            return notices.count
-        }
-        let new = try await withThrowingTaskGroup(of: Int.self) { tasks in
-            tasks.addTask { try await groups.receive([Self.notice(0)], from: "fin") }
-            for await _ in entered { break }
-            for number in 1...50 { tasks.addTask { try await groups.receive([Self.notice(number)], from: "fin") } }
-            // All of them wait before the first commit ends.
-            while await groups.waitingCount(of: "fin") < 50 { await Task.yield() }
-            release.yield()
-            return try await tasks.reduce(0, +)
-        }
-        #expect(new == 51)
-        #expect(commits.withLock { $0.map(\.count) } == [1, 50])
-    }
-
-    @Test func `a commit that fails fails for all that share it, and the next one is made`() async throws {
-        let fails = Mutex(true)
-        let groups = NoticeGroups { notices, _ in
-            if fails.withLock({ $0 }) { throw Refusal("full") }
-            return notices.count
-        }
-        await #expect(throws: Refusal.self) { try await groups.receive([Self.notice(1)], from: "fin") }
-        fails.withLock { $0 = false }
-        #expect(try await groups.receive([Self.notice(1)], from: "fin") == 1)
     }
 }

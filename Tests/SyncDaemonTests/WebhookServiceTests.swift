@@ -33,8 +33,12 @@ import Testing
             let record = record
             let clock = clock
             service = WebhookService(
-                receive: { try await store.receive($0, from: $1, now: SystemClock.now()) },
-                onNews: { record.state.withLock { $0.news += 1 } }, log: Hooks.log(into: record), now: { clock.now })
+                receive: { notices, remote in
+                    let new = try await store.take(
+                        notices, from: remote, now: SystemClock.now(), for: Parties([], brake: .init(), isGone: { _ in false }))
+                    if new > 0 { record.state.withLock { $0.news += 1 } }
+                    return new
+                }, log: Hooks.log(into: record), now: { clock.now })
             for name in ["token", "hook"] { try write(Hooks.secret, to: name) }
         }
 

@@ -11,7 +11,7 @@ import Testing
         let message = Message(id: "m1", conversationID: "c1", body: "text", createdAt: createdAt)
         let decision = adapter.plan(
             MessageSnapshot(remote: "fin", message: .success(message), user: User(id: "u1"), takenTimestamps: TakenTimestamps(taken)))
-        guard case .send(let planned) = decision else { throw Refusal("not planned: \(decision)") }
+        guard case .send(let planned) = decision else { throw Unsendable("not planned: \(decision)") }
         return try #require(planned.call.body["message"]?["timestamp"]?.stringValue)
     }
 
@@ -34,6 +34,6 @@ import Testing
     }
 
     @Test func `an unreadable timestamp is refused: Fin could not tell repetitions apart`() throws {
-        #expect(throws: Refusal.self) { try timestamp(of: "2026-99-01T12:00:00.950Z", taken: []) }
+        #expect(throws: Unsendable.self) { try timestamp(of: "2026-99-01T12:00:00.950Z", taken: []) }
     }
 }

@@ -154,6 +154,6 @@ import Testing
     @Test func `nesting without end is refused, not followed`() throws {
         let body = String(repeating: "[", count: 200_000)
         let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
-        #expect(rejection == .unreadable(Refusal("the body is not JSON")))
+        #expect(rejection == .unreadable(Unreadable("the body is not JSON")))
     }
 }

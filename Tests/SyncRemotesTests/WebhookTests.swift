@@ -153,7 +153,7 @@ enum Signed {
         #expect(try read(#"{"conversation_id":"conv_456"}"#) == .notices([.changed(remoteID: "conv_456", agentID: nil)]))
         #expect(try read(#"{"conversation_id":"c","event_type":null}"#) == .notices([.changed(remoteID: "c", agentID: nil)]))
         #expect(try read(#"{"conversation_id":"c","event_type":"agent_typing","data":{}}"#) == .ignored(event: "agent_typing"))
-        #expect(throws: WebhookRejection.unreadable(Refusal("\"conversation_id\" is missing"))) { try read("{}") }
+        #expect(throws: WebhookRejection.unreadable(Unreadable("\"conversation_id\" is missing"))) { try read("{}") }
         #expect(throws: WebhookRejection.wrongSignature) { try reader.read(Array("{}".utf8), proof: Signed.secret + "x") }
     }
 }

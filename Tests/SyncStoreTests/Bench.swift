@@ -17,7 +17,7 @@ final class Bench: Sendable {
     let store: Store
     let application: DatabaseQueue
     let remotes: [RemoteParticipation]
-    private let keys = Mutex(0)
+    private let pages = Mutex<UInt64>(0)
     private let claims = Mutex<Int64>(0)
 
     init(_ remotes: [RemoteParticipation] = [.voicebot, .vg, .helpdesk, .fin], foreignKeys: Bool = true) throws {
@@ -108,43 +108,92 @@ final class Bench: Sendable {
     // MARK: The daemon's side
 
     func context(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil) -> PlanContext {
-        var context = PlanContext(
-            remotes: remotes ?? self.remotes, runID: 1, now: now, decide: Scripted.decide, decideMessage: Scripted.decideMessage,
-            newIdempotencyKey: { [weak self] in self?.newKey() ?? "key" })
-        // What a batch holds depends on its size only, on a busy machine as well.
-        context.timeLimit = .seconds(600)
-        return context
+        PlanContext(remotes: remotes ?? self.remotes, now: now, decide: Scripted.decide, decideMessage: Scripted.decideMessage)
     }
 
-    private func newKey() -> String {
-        keys.withLock { counter in
-            counter += 1
-            return "key-\(counter)"
+    func parties(_ context: PlanContext) -> Parties {
+        Parties(
+            context.remotes, brake: context.brake, decide: context.decide, decideMessage: context.decideMessage,
+            decisions: { _ in Scripted() }, isGone: { _ in false })
+    }
+
+    func parties(_ remotes: [RemoteParticipation]? = nil) -> Parties { parties(context(remotes: remotes)) }
+
+    /// The key of the first row that is planned.
+    static var firstKey: String {
+        var keys = IdempotencyKeys(seed: 1)
+        return keys.next()
+    }
+
+    /// A page that nothing keeps small, under a brake that is switched off: what is pushed last waits for nothing but calls in flight.
+    func page(_ brake: Brake = .off, isFirst: Bool = false) -> PlanPage {
+        let seed = pages.withLock { number in
+            number += 1
+            return number
         }
+        // What a page holds depends on its size only, on a busy machine as well.
+        return PlanPage(
+            limit: PlanWriter.pageSize, timeLimit: .seconds(600), brake: brake, delivering: [], stall: .zero, isFirst: isFirst,
+            keySeed: seed)
     }
 
-    /// Plans everything that is on the feeds: messages, linked remotes, helpdesk.
-    func plan(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil) async throws {
+    func exchange(now: Instant = Bench.start, process: Int64 = 1, _ fill: (inout Exchange) -> Void) -> Exchange {
+        let counter = claims.withLock { counter in
+            counter += 1
+            return counter
+        }
+        var exchange = Exchange(
+            now: now, run: RunPart(cause: .change, startedAt: now), leases: LeaseValues(processID: process, counter: counter))
+        fill(&exchange)
+        return exchange
+    }
+
+    /// Plans one page.
+    @discardableResult
+    func planPage(_ context: PlanContext? = nil, brake: Brake = .off) async throws -> PlanBatch {
+        let context = context ?? self.context()
+        let page = page(brake)
+        let result = try await store.exchange(exchange(now: context.now) { $0.plan = page }, for: parties(context))
+        if let problem = result.problems.first { throw Problem(text: problem) }
+        return try #require(result.plan).batch
+    }
+
+    /// A part of an exchange was left out.
+    struct Problem: Error {
+        var text: String
+    }
+
+    /// Plans everything that is on the feeds.
+    func plan(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil, brake: Brake = .off) async throws {
         let context = context(now: now, remotes: remotes)
-        while try await store.planMessages(context).examined > 0 {}
-        while try await store.planStates(.linked, context).examined > 0 {}
-        while try await store.planStates(.endOfRun, context).examined > 0 {}
+        while true {
+            let page = page(brake)
+            let result = try await store.exchange(exchange(now: now) { $0.plan = page }, for: parties(context))
+            if let problem = result.problems.first { throw Problem(text: problem) }
+            let planned = try #require(result.plan)
+            if !planned.hasMore, planned.nextPlanAt.map({ $0 > now }) ?? true { return }
+        }
     }
 
     func inbound(now: Instant = Bench.start) -> InboundContext {
         InboundContext(remotes: remotes, now: now) { _ in Scripted() }
     }
 
+    /// One lane's exchange.
     func exchange(
-        _ remote: String, finished: [FinishedCall] = [], claim: Int = 0, now: Instant = Bench.start, process: Int64 = 1
-    ) async throws -> ExchangeReply {
-        let counter = claims.withLock { counter in
-            counter += 1
-            return counter
+        _ remote: String, finished: [FinishedCall] = [], claim: Int = 0, retries: Int? = nil, gate: RemoteGate.Stored? = nil,
+        absences: [AbsenceRecord] = [], now: Instant = Bench.start, process: Int64 = 1
+    ) async throws -> LaneResult {
+        var request = LaneRequest(remote: remote)
+        request.finished = finished
+        request.gate = gate
+        request.absences = absences
+        if claim > 0 {
+            request.claim = LaneRequest.Claim(rows: claim, retries: retries ?? claim, retriesDueBy: now, leaseDuration: .seconds(60))
         }
-        let request = ExchangeRequest(remote: remote, finished: finished, claim: claim, leaseDuration: .seconds(60), gate: nil)
-        let replies = try await store.exchange([request], processID: process, leaseCounter: counter, inbound(now: now))
-        return try #require(replies.first)
+        let result = try await store.exchange(exchange(now: now, process: process) { $0.lanes = [request] }, for: parties())
+        if let problem = result.problems.first { throw Problem(text: problem) }
+        return try #require(result.lanes[remote])
     }
 
     func claim(_ remote: String, _ count: Int = 10, now: Instant = Bench.start, process: Int64 = 1) async throws -> [ClaimedRow] {
@@ -162,7 +211,7 @@ final class Bench: Sendable {
     }
 
     @discardableResult
-    func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, now: Instant = Bench.start) async throws -> ExchangeReply {
+    func finish(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, now: Instant = Bench.start) async throws -> LaneResult {
         try await exchange(claimed.remote, finished: [finished(claimed, outcome, now: now)], now: now)
     }
 
@@ -198,4 +247,22 @@ final class Bench: Sendable {
         try #require(claimed.count == 1)
         return try #require(claimed.first)
     }
+}
+
+extension Brake {
+    static var off: Brake {
+        var settings = Settings()
+        settings.isEnabled = false
+        return Brake(settings)
+    }
+
+    /// One that has engaged.
+    static var engaged: Brake {
+        var brake = Brake(Settings())
+        _ = brake.survey(.init(any: .init(touched: 9000, finished: 9000)), entries: 0, conversations: 9000)
+        return brake
+    }
+
+    /// As `outbox.last_error` keeps it.
+    static let engagedHold = "held by the brake: its run would finish 9000 and touch 9000 of 9000 conversations"
 }

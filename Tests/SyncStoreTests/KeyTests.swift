@@ -96,13 +96,10 @@ import Testing
         _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
         try await bench.store.preview(bench.context()) { _ in }
         var batches = 0
-        for stage in [PlanStage.linked, .endOfRun] {
-            while case let batch = try await bench.store.planStates(stage, bench.context()), batch.examined > 0 {
-                batches += 1
-                try #require(batches < 100 && batch.takenOff > 0, "planning must end")
-            }
+        while case let batch = try await bench.planPage(), batch.examined > 0 {
+            batches += 1
+            try #require(batches < 100 && batch.takenOff > 0, "planning must end")
         }
-        while case let batch = try await bench.store.planMessages(bench.context()), batch.examined > 0 { try #require(batch.takenOff > 0) }
         #expect(try await bench.store.feedIsEmpty())
         try await bench.converge()
         #expect(
@@ -117,7 +114,7 @@ import Testing
         #expect(status.unreadable.contains { $0.hex == "610062" && $0.problem == "conversations.id contains a NUL character" })
         // Written again, it is looked at again, and put aside again.
         try bench.write("UPDATE conversations SET title = 'x' WHERE id = CAST(x'C328' AS TEXT)")
-        let again = try await bench.store.planStates(.linked, bench.context())
+        let again = try await bench.planPage()
         #expect(again.unreadable.map(\.hex) == ["C328"])
         #expect(again.unreadable.map(\.problem) == ["conversations.id is not valid UTF-8"])
     }

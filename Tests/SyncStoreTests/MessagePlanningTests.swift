@@ -118,7 +118,7 @@ import Testing
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
         try bench.addMessage("m1", of: "c1")
-        let batch = try await bench.store.planMessages(bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.refused.map(\.reason) == ["not sendable: no user"])
         try await bench.plan()
         #expect(try bench.lines("SELECT message_id, state, last_error FROM outbox") == ["m1|dead|not sendable: no user"])

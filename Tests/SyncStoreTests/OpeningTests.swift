@@ -26,7 +26,7 @@ import Testing
         #expect(durability.synchronous == 2, "FULL")
         #expect(durability.journalMode == "wal")
         // A write must not change what is in force.
-        _ = try await store.beginRun(cause: "test", processID: 1, now: Bench.start)
+        try await store.touch()
         #expect(try await store.durability().synchronous == 2)
     }
 
@@ -100,7 +100,7 @@ import Testing
         let bench = try Bench()
         let reader = try Store(path: bench.path, access: .reading)
         await #expect(throws: StoreError.readOnly(path: bench.path)) {
-            try await reader.beginRun(cause: "test", processID: 1, now: Bench.start)
+            try await reader.touch()
         }
         #expect(try bench.lines("SELECT count(*) FROM runs") == ["0"])
         #expect(try await reader.status(of: []).unplanned == 0)
@@ -109,7 +109,7 @@ import Testing
     @Test func `only commits of others change the data version`() async throws {
         let bench = try Bench()
         let before = try await bench.store.dataVersion()
-        _ = try await bench.store.beginRun(cause: "test", processID: 1, now: Bench.start)
+        try await bench.store.touch()
         #expect(try await bench.store.dataVersion() == before)
         try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
         #expect(try await bench.store.dataVersion() != before)

@@ -60,7 +60,7 @@ import Testing
         for (index, outcome) in [OutcomeClass.throttled, .retry, .interrupted, .delivered].enumerated() {
             let claimed = try await bench.claimOne("vg", now: Bench.start + .hours(1))
             #expect(claimed.earlierTries == index)
-            #expect(claimed.idempotencyKey == "key-1", "the same key on each attempt")
+            #expect(claimed.idempotencyKey == Bench.firstKey, "the same key on each attempt")
             var result = DeliveryOutcome(outcome, httpStatus: 500 + index, error: outcome == .delivered ? nil : "e\(index)")
             result.responseExcerpt = "x\(index)"
             try await bench.finish(claimed, result, now: Bench.start + .hours(1))
@@ -156,8 +156,7 @@ import Testing
         let gate = RemoteGate.Stored(
             parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(5),
             breakerOpenUntil: Bench.start + .seconds(9), breakerOpenings: 3)
-        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: gate)
-        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
+        _ = try await bench.exchange("vg", gate: gate)
         var expected = gate
         expected.pausedAt = Bench.start
         #expect(try await bench.store.storedRemotes()["vg"]?.gate == expected)
@@ -173,11 +172,8 @@ import Testing
         #expect(try await bench.exchange(claimed.remote, finished: [call], now: now).fenced.isEmpty)
     }
 
-    private func conclude(_ bench: Bench, _ records: AbsenceRecord..., now: Instant) async throws -> ExchangeReply {
-        let request = ExchangeRequest(
-            remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: nil, absences: records)
-        let replies = try await bench.store.exchange([request], processID: 1, leaseCounter: 90, bench.inbound(now: now))
-        return try #require(replies.first)
+    private func conclude(_ bench: Bench, _ records: AbsenceRecord..., now: Instant) async throws -> LaneResult {
+        try await bench.exchange("vg", absences: records, now: now)
     }
 
     @Test func `what was given up because of a wrong URL is taken back, with its tombstone and what changed meanwhile`() async throws {

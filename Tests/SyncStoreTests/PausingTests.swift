@@ -22,8 +22,7 @@ import Testing
         let gate = RemoteGate.Stored(
             parkedAt: Bench.start, parkReason: "HTTP 401", parkCause: .access, throttledUntil: far, breakerOpenUntil: far,
             breakerOpenings: 2)
-        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: gate)
-        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 9, bench.inbound())
+        _ = try await bench.exchange("vg", gate: gate)
         return bench
     }
 
@@ -78,10 +77,9 @@ import Testing
         let bench = try await bench()
         _ = try await bench.store.resume("vg", attemptsNow: true, now: later)
         let mine = RemoteGate.Stored(breakerOpenUntil: far, breakerOpenings: 2)
-        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(60), gate: mine)
-        let reply = try await bench.store.exchange([request], processID: 1, leaseCounter: 10, bench.inbound())
-        #expect(reply.first?.resumedAt == later.iso8601)
-        #expect(reply.first?.breakerOpenUntil == later)
+        let orders = try await bench.exchange("vg", gate: mine).orders
+        #expect(orders.resumedAt == later.iso8601)
+        #expect(orders.breakerOpenUntil == later)
         #expect(try await bench.store.storedRemotes()["vg"]?.gate.breakerOpenUntil == far)
     }
 }

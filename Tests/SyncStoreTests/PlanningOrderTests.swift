@@ -54,27 +54,19 @@ import Testing
         #expect(try bench.feed() == [], "the decision after the acknowledgement finds nothing due")
     }
 
-    @Test func `the helpdesk is planned at the end of the run`() async throws {
+    @Test func `the helpdesk is sent what is true when the other calls have ended`() async throws {
         let bench = try Bench([.voicebot, .helpdesk])
         try bench.addConversations("c1")
-        let context = bench.context()
-        #expect(try await bench.store.planStates(.endOfRun, context).examined == 0)
-        #expect(try await bench.store.planStates(.linked, context).examined > 0)
-        #expect(try bench.outbox() == ["1|c1|voicebot|pending"])
-        #expect(try bench.feed() == ["c1|helpdesk|0"])
-        #expect(try await bench.store.planStates(.endOfRun, context).planned == 1)
-        #expect(try bench.outbox("remote = 'helpdesk'") == ["2|c1|helpdesk|pending"])
-        #expect(try bench.feed().isEmpty)
-    }
-
-    @Test func `the helpdesk is sent what is true at the end`() async throws {
-        let bench = try Bench([.voicebot, .helpdesk])
-        try bench.addConversations("c1")
-        _ = try await bench.store.planStates(.linked, bench.context())
-        try bench.write("UPDATE conversations SET title = 'later'")
-        _ = try await bench.store.planStates(.endOfRun, bench.context())
+        try await bench.planPage()
+        let claimed = try await bench.claimOne("voicebot")
+        try bench.write("DELETE FROM outbox WHERE remote = 'helpdesk'; UPDATE conversations SET title = 'later'")
+        try await bench.planPage()
+        #expect(try bench.feed() == ["c1|helpdesk|3", "c1|voicebot|1"])
+        try bench.write("UPDATE conversations SET title = 'latest'")
+        try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+        try await bench.planPage()
         #expect(
-            try bench.lines("SELECT body FROM outbox WHERE remote = 'helpdesk'") == ["{\"status\":\"open\",\"title\":\"later\"}"])
+            try bench.lines("SELECT body FROM outbox WHERE remote = 'helpdesk'") == ["{\"status\":\"open\",\"title\":\"latest\"}"])
     }
 
     @Test func `a disabled remote is not planned, and its row of the feed goes`() async throws {

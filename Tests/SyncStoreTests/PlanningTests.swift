@@ -26,7 +26,7 @@ import Testing
         let delta = "{\"status\":{\"to\":\"open\"},\"title\":{\"to\":null}}"
         #expect(
             row == [
-                "1|c1|vg|state|update|PATCH|/vg/agent9/r-c1|{\"status\":\"open\",\"title\":null}|\(delta)|r-c1|agent9|key-1|pending|0"
+                "1|c1|vg|state|update|PATCH|/vg/agent9/r-c1|{\"status\":\"open\",\"title\":null}|\(delta)|r-c1|agent9|\(Bench.firstKey)|pending|0"
                     + "|\(now)|\(now)|\(now)|-|-"
             ])
     }
@@ -43,7 +43,7 @@ import Testing
     @Test func `row and mark are written in one transaction`() async throws {
         let bench = try bench()
         try bench.write("CREATE TRIGGER fail BEFORE DELETE ON change_feed BEGIN SELECT RAISE(ABORT, 'disk on fire'); END")
-        await #expect(throws: StoreError.self) { try await bench.plan() }
+        await #expect(throws: Bench.Problem.self) { try await bench.plan() }
         #expect(try bench.outbox().isEmpty)
         #expect(try bench.lines("SELECT * FROM link_state").isEmpty)
         #expect(try bench.feed() == ["c1||0", "c1|voicebot|0"])
@@ -57,7 +57,7 @@ import Testing
     @Test func `nothing is planned when nothing changed`() async throws {
         let bench = try bench()
         try await bench.converge()
-        #expect(try await bench.store.planStates(.linked, bench.context()).examined == 0)
+        #expect(try await bench.planPage().examined == 0)
         #expect(try bench.outbox() == ["1|c1|voicebot|delivered"])
     }
 
@@ -146,7 +146,7 @@ import Testing
             seen.withLock { $0.append(snapshot.conversation) }
             return decide(snapshot)
         }
-        _ = try await bench.store.planStates(.linked, context)
+        _ = try await bench.planPage(context)
         #expect(try bench.lines("SELECT state FROM outbox") == ["pending"])
         let conversation = try #require(seen.withLock { $0.first })
         #expect(conversation.unreadable[.attributes] == problem.map { "conversations.attributes of \"c1\" \($0)" })
@@ -157,11 +157,11 @@ import Testing
         let bench = try bench()
         try bench.addConversations("c2")
         try bench.write("UPDATE links SET remote_id = 'refused' WHERE conversation_id = 'c2'")
-        let batch = try await bench.store.planStates(.linked, bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.planned == 1)
         #expect(batch.refused.map(\.conversationID) == ["c2"])
         try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
-        let next = try await bench.store.planStates(.linked, bench.context())
+        let next = try await bench.planPage()
         #expect(next.superseded.map(\.outboxID) == [1])
         #expect(next.superseded.map(\.supersededBy) == [3])
     }

@@ -19,7 +19,7 @@ import Testing
 
     @Test func `one that cannot be planned is put aside, and the others of its page are planned`() async throws {
         let bench = try await bench()
-        let batch = try await bench.store.planStates(.linked, bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.examined == 6, "conversations and their links")
         #expect(batch.takenOff == 6)
         #expect(batch.planned == 2)
@@ -28,7 +28,7 @@ import Testing
         #expect(try bench.outbox() == ["1|c1|vg|pending", "2|c3|vg|pending"])
         #expect(try bench.lines("SELECT conversation_id, remote, deferred, problem FROM change_feed").allSatisfy { $0.hasPrefix("c2||2|") })
         #expect(try await bench.store.feedIsEmpty())
-        #expect(try await bench.store.planStates(.linked, bench.context()).examined == 0, "it is not tried again by itself")
+        #expect(try await bench.planPage().examined == 0, "it is not tried again by itself")
     }
 
     @Test func `what a failed entry has written is undone`() async throws {
@@ -39,7 +39,7 @@ import Testing
             CREATE TRIGGER refused BEFORE INSERT ON outbox WHEN NEW.conversation_id = 'c2' AND NEW.remote = 'voicebot'
             BEGIN SELECT RAISE(ABORT, 'not this one'); END
             """)
-        let batch = try await bench.store.planStates(.linked, bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.planned == 4)
         #expect(try bench.outbox("conversation_id = 'c2'") == [])
         #expect(try bench.lines("SELECT count(*) FROM link_state WHERE conversation_id = 'c2'") == ["0"])
@@ -49,10 +49,10 @@ import Testing
         let bench = try await bench()
         try await bench.plan()
         try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c2'")
-        let again = try await bench.store.planStates(.linked, bench.context())
+        let again = try await bench.planPage()
         #expect(again.putAside.map(\.conversationID) == ["c2"], "it is tried, and put aside again")
         try bench.write("DROP TRIGGER refused; UPDATE conversations SET title = 'y' WHERE id = 'c2'")
-        #expect(try await bench.store.planStates(.linked, bench.context()).planned == 1)
+        #expect(try await bench.planPage().planned == 1)
         #expect(try bench.feed() == [])
         #expect(try await bench.store.status(of: bench.remotes).unplannable == 0)
     }
@@ -109,16 +109,16 @@ import Testing
             """)
         #expect(try await bench.store.surveyFeed(bench.context(), rememberedRows: .max).entries == 3)
         try await bench.store.preview(bench.context()) { items in #expect(!items.contains { $0.conversationID == "c2" }) }
-        let batch = try await bench.store.planStates(.linked, bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.putAside.map(\.conversationID) == ["c2"])
         #expect(batch.planned == 2)
     }
 
     @Test func `a page of which nothing can be planned fails as a whole, and nothing is put aside`() async throws {
         let bench = try Bench([.vg])
-        for number in 1...(Store.hopelessPage + 1) { try bench.addConversations("c\(number)") }
+        for number in 1...(PlanWriter.hopelessPage + 1) { try bench.addConversations("c\(number)") }
         try bench.write("CREATE TRIGGER refused BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'nothing goes'); END")
-        await #expect(throws: StoreError.self) { try await bench.store.planStates(.linked, bench.context()) }
+        await #expect(throws: Bench.Problem.self) { try await bench.planPage() }
         #expect(try bench.lines("SELECT count(*) FROM change_feed WHERE deferred <> 0") == ["0"])
         #expect(try bench.outbox() == [])
     }
@@ -130,15 +130,16 @@ import Testing
         try bench.write(
             """
             CREATE TRIGGER refused BEFORE INSERT ON outbox WHEN NEW.message_id = 'm2'
-            BEGIN SELECT RAISE(ABORT, 'not this one'); END
+            BEGIN SELECT RAISE(ABORT, 'not this one'); END;
+            DELETE FROM change_feed
             """)
-        let batch = try await bench.store.planMessages(bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.putAside.map(\.messageID) == ["m2"])
         #expect(batch.takenOff == 3)
         #expect(try bench.lines("SELECT message_id FROM outbox ORDER BY id") == ["m1", "m3"])
         #expect(try bench.lines("SELECT message_id FROM planned_messages ORDER BY 1") == ["m1", "m3"])
         #expect(try await bench.store.status(of: bench.remotes).unplannableRows.map(\.messageID) == ["m2"])
-        #expect(try await bench.store.planMessages(bench.context()).examined == 0)
+        #expect(try await bench.planPage().examined == 0)
         try bench.write("DROP TRIGGER refused; UPDATE messages SET body = 'corrected' WHERE id = 'm2'")
         try await bench.plan()
         #expect(try bench.lines("SELECT message_id FROM outbox ORDER BY id") == ["m1", "m3", "m2"])

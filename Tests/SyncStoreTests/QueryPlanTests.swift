@@ -74,8 +74,7 @@ import Testing
         let bench = try await bench()
         try bench.write("UPDATE outbox SET attempts = 1 WHERE state = 'pending' AND id % 200 = 0")
         let plans = try await plans(bench, of: "outbox") {
-            let request = ExchangeRequest(remote: "vg", finished: [], claim: 10, retries: 0, leaseDuration: .seconds(60), gate: nil)
-            _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
+            _ = try await bench.exchange("vg", claim: 10, retries: 0)
         }
         expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
         let claim = try #require(plans.first { $0.sql.contains("o.attempts = 0\n") })
@@ -126,7 +125,7 @@ import Testing
         let plans = try await plans(bench, of: " ") { try await bench.plan() }
         expectNoScan(plans, of: "change_feed", "outbox", "conversations", "c", "u", "links", "link_state", "assignees")
         let feed = plans.filter { $0.sql.hasPrefix("SELECT conversation_id, remote FROM change_feed") }
-        #expect(feed.count >= 2)
+        #expect(!feed.isEmpty)
         #expect(feed.allSatisfy { $0.plan.contains { $0.contains("change_feed_ready") } })
     }
 
@@ -134,7 +133,7 @@ import Testing
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c7', 'c8')")
         let plans = try await plans(bench, of: "change_feed") {
-            _ = try await bench.store.feedSize(.linked, bench.remotes, limit: 100)
+            try await bench.store.read { session in _ = try Store.feedSize(of: ["", "vg"], limit: 100, session) }
             _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
         }
         expectNoScan(plans, of: "change_feed")
@@ -165,7 +164,7 @@ import Testing
     @Test func `planning messages reads the feed in its order`() async throws {
         let bench = try await bench()
         try bench.addMessage("m1", of: "c1")
-        let plans = try await plans(bench, of: " ") { _ = try await bench.store.planMessages(bench.context(remotes: [.fin])) }
+        let plans = try await plans(bench, of: " ") { _ = try await bench.planPage(bench.context(remotes: [.fin])) }
         expectNoScan(plans, of: "message_feed", "outbox", "messages", "m", "c", "u", "planned_messages")
         let feed = try #require(plans.first { $0.sql.contains("FROM message_feed") })
         #expect(feed.plan.contains { $0.contains("message_feed_by_remote") })
@@ -176,7 +175,7 @@ import Testing
         let bench = try await bench()
         try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1' WHERE id = 'c1'")
         for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1") }
-        let plans = try await plans(bench, of: "dedupe_key") { _ = try await bench.store.planMessages(bench.context(remotes: [.fin])) }
+        let plans = try await plans(bench, of: "dedupe_key") { _ = try await bench.planPage(bench.context(remotes: [.fin])) }
         let lookup = try #require(plans.first { $0.sql.hasPrefix("SELECT dedupe_key") })
         #expect(lookup.plan.contains { $0.contains("outbox_by_dedupe_key") })
         #expect(!lookup.plan.contains { $0.contains("TEMP B-TREE") })

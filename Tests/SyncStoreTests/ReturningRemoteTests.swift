@@ -108,10 +108,10 @@ import Testing
         try await run(bench, [edited], at: Bench.start)
         // The daemon goes on with the old one.
         try bench.write("UPDATE conversations SET title = 'x'")
-        let batch = try await bench.store.planStates(.linked, bench.context())
+        let batch = try await bench.planPage()
         #expect(batch.foreignRemotes == ["vg"])
         try bench.write("UPDATE conversations SET title = 'y'")
-        let next = try await bench.store.planStates(.linked, bench.context())
+        let next = try await bench.planPage()
         #expect(next.foreignRemotes == [], "said once")
         #expect(try await bench.store.feedReplan([.vg], now: Bench.start) == 0, "the daemon does not plan everything again by itself")
         // `plan` with the edited file looks at everything, and so does the engine that starts with it.

@@ -127,7 +127,7 @@ struct Scripted: LinkDecisions {
         let placeholder = OutboundCall(operation: "update", method: "PATCH", path: "/", body: [:])
         guard !send.isEmpty else { return .upToDate(omissions: []) }
         if let problem = snapshot.linkProblem { return .refuse(placeholder, problem) }
-        if snapshot.link.remoteID == refusedID { return .refuse(placeholder, Refusal("links.remote_id is refused")) }
+        if snapshot.link.remoteID == refusedID { return .refuse(placeholder, Unsendable("links.remote_id is refused")) }
         let path = "/\(snapshot.remote)/\(snapshot.link.agentID ?? "")/\(snapshot.link.remoteID)"
         return .send(
             PlannedCall(
@@ -143,7 +143,7 @@ struct Scripted: LinkDecisions {
         case .success(let parsed): message = parsed
         case .failure(let refusal): return .refuse(placeholder, refusal)
         }
-        guard snapshot.user != nil else { return .refuse(placeholder, Refusal("no user")) }
+        guard snapshot.user != nil else { return .refuse(placeholder, Unsendable("no user")) }
         let timestamp = snapshot.takenTimestamps.free(message.createdAt)
         let body: JSONValue = ["message": ["body": .nullable(message.body), "timestamp": .string(timestamp)]]
         return .send(

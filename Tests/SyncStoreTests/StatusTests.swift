@@ -62,8 +62,7 @@ import Testing
         let gate = RemoteGate.Stored(
             parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(9),
             breakerOpenUntil: Bench.start + .seconds(5), breakerOpenings: 2, concurrency: 3)
-        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(90), gate: gate)
-        _ = try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound())
+        _ = try await bench.exchange("vg", gate: gate)
         #expect(try await bench.store.storedRemotes()["vg"]?.gate == gate)
         #expect(try await bench.store.status(of: [.named("vg")]).remotes.first?.gate == gate)
     }
@@ -71,10 +70,7 @@ import Testing
     @Test func `every resume tells its moment, also of a remote that is not paused`() async throws {
         let bench = try await bench()
         try await bench.store.enterRemotes(bench.remotes)
-        let request = ExchangeRequest(remote: "vg", finished: [], claim: 0, leaseDuration: .seconds(90), gate: nil)
-        func ask() async throws -> ExchangeReply {
-            try #require(try await bench.store.exchange([request], processID: 1, leaseCounter: 0, bench.inbound()).first)
-        }
+        func ask() async throws -> RemoteOrders { try await bench.exchange("vg").orders }
         #expect(try await ask().resumedAt == nil)
         #expect(try await bench.store.pause("vg", now: Bench.start) != nil)
         #expect(try await ask().isPaused)
@@ -96,17 +92,18 @@ import Testing
     @Test func `the newest run is shown with its counts`() async throws {
         let bench = try Bench()
         #expect(try await bench.store.status(of: []).lastRun == nil)
-        _ = try await bench.store.beginRun(cause: "timer", processID: 1, now: Bench.start)
-        let id = try await bench.store.beginRun(cause: "change", processID: 1, now: Bench.start + .seconds(1))
         var counts = RunCounts()
         (counts.examined, counts.planned, counts.delivered, counts.putBack, counts.dead) = (5, 4, 3, 2, 1)
-        try await bench.store.endRun(id, counts, error: "locked", now: Bench.start + .seconds(2))
-        let run = try #require(try await bench.store.status(of: []).lastRun)
+        let started = Bench.start + .seconds(1)
+        let run = RunPart(cause: .change, startedAt: started, counts: counts, error: "locked", ends: true)
+        let result = try await bench.store.exchange(bench.exchange(now: Bench.start + .seconds(2)) { $0.run = run }, for: bench.parties())
+        let id = try #require(result.runID)
+        let last = try #require(try await bench.store.status(of: []).lastRun)
         #expect(
-            [run.cause, run.startedAt, run.finishedAt ?? "", run.error ?? ""]
+            [last.cause, last.startedAt, last.finishedAt ?? "", last.error ?? ""]
                 == ["change", (Bench.start + .seconds(1)).iso8601, (Bench.start + .seconds(2)).iso8601, "locked"])
-        #expect(run.id == id)
-        #expect(run.counts == counts)
+        #expect(last.id == id)
+        #expect(last.counts == counts)
     }
 
     @Test func `what is left is counted for the named remotes only`() async throws {

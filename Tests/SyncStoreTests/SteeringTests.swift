@@ -42,7 +42,7 @@ import Testing
                 == ["pending|0|\(later.iso8601)|\(later.iso8601)|-|-"])
         let claimed = try await bench.claimOne("vg", now: later)
         #expect(claimed.row.countedSince == nil, "age counts from the replay")
-        #expect(claimed.idempotencyKey == "key-1")
+        #expect(claimed.idempotencyKey == Bench.firstKey)
     }
 
     @Test(arguments: [

@@ -27,11 +27,12 @@ import Testing
         var batches = 0
         while true {
             let start = clock.now
-            var context = bench.context()
-            context.timeLimit = Store.planningTime
-            let batch = try await bench.store.planMessages(context)
+            var page = bench.page()
+            page.timeLimit = .milliseconds(20)
+            let exchange = bench.exchange { [page] in $0.plan = page }
+            let examined = try await bench.store.exchange(exchange, for: bench.parties()).plan?.batch.examined
             longest = max(longest, clock.now - start)
-            if batch.examined == 0 { break }
+            if examined == 0 { break }
             batches += 1
         }
         #expect(

@@ -68,8 +68,6 @@ package struct AdaptiveConcurrency: Equatable, Sendable {
     /// - Returns: whether a lower limit is the response to this end: it says that there were too many calls at once, and nothing else yet.
     @discardableResult
     package mutating func finished(_ sign: Sign, startedAt: Instant, isAlone: Bool = false, now: Instant) -> Bool {
-        // The clock was set back: what was sent before that cannot be told apart any more.
-        if let moment = loweredAt, now < moment { loweredAt = nil }
         if let loweredAt, startedAt <= loweredAt { return sign == .overloaded }
         switch sign {
         case .nothing: return false

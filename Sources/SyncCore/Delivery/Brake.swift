@@ -21,6 +21,8 @@
 ///
 /// Invariant: no more entries of the feed are planned than were looked at or surveyed before; so a mass change that comes while a
 /// run is under way meets the brake as well.
+///
+/// Remotes that are pushed last are counted apart from the others: both are told of the same conversations.
 package struct Brake: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         package var isEnabled = true
@@ -52,21 +54,62 @@ package struct Brake: Equatable, Sendable {
         case touch, finish
     }
 
+    /// How many conversations a piece of planning would reach at which remotes. A conversation that is told to both sorts of remotes counts
+    /// once for each, so the two are never added.
+    package struct Reaches: Equatable, Sendable {
+        package var pushedLast: Reach
+        package var others: Reach
+        /// At any remote; each conversation once. Only a survey knows it.
+        package var any: Reach
+
+        package init(pushedLast: Reach = .init(), others: Reach = .init(), any: Reach = .init()) {
+            self.pushedLast = pushedLast
+            self.others = others
+            self.any = any
+        }
+
+        package static func + (left: Reaches, right: Reaches) -> Reaches {
+            Reaches(
+                pushedLast: left.pushedLast + right.pushedLast, others: left.others + right.others, any: left.any + right.any)
+        }
+
+        /// The largest of the three, which each count a conversation once.
+        package var largest: Reach {
+            Reach(
+                touched: max(pushedLast.touched, others.touched, any.touched),
+                finished: max(pushedLast.finished, others.finished, any.finished))
+        }
+    }
+
     /// Why the brake engaged.
     package struct Engagement: Equatable, Sendable {
         package var rule: Rule
         package var reach: Reach
         /// All conversations there are.
         package var conversations: Int
+
+        package init(rule: Rule, reach: Reach, conversations: Int) {
+            self.rule = rule
+            self.reach = reach
+            self.conversations = conversations
+        }
+
+        /// "finish 812 and touch 900 of 1000 conversations".
+        package var summary: String {
+            "finish \(reach.finished) and touch \(reach.touched) of \(conversations) conversations"
+        }
+
+        /// How rows are written while it lasts.
+        package var hold: Hold { Hold(.brake, reason: "held by the brake: its run would \(summary)") }
     }
 
     package let settings: Settings
     package private(set) var engagement: Engagement?
     /// Entries of the feed that may be planned before the next look.
     package private(set) var allowance = 0
-    /// What was planned since the stage began, and what the last survey said would be.
-    private var passed = Reach()
-    private var forecast = Reach()
+    /// What was planned since the run began, and what the last survey said would be.
+    private var passed = Reaches()
+    private var forecast = Reaches()
     private var conversations = 0
 
     package init(_ settings: Settings) {
@@ -81,16 +124,12 @@ package struct Brake: Equatable, Sendable {
     /// How many waiting entries are of interest; more need not be counted.
     package var countLimit: Int { max(settings.touchMinimum, settings.finishMinimum) + 1 }
 
-    /// Conversations that were counted in one stage of a run (linked remotes, helpdesk) are not added to those of the other.
-    package mutating func beginStage() {
-        passed = Reach()
-    }
-
     /// - Parameter waiting: entries on the feed, counted up to ``countLimit``.
     /// - Returns: whether it takes a survey to tell.
     package mutating func look(waiting: Int) -> Bool {
         guard settings.isEnabled, !isEngaged else { return false }
         // Every entry reaches one conversation at most.
+        let passed = passed.largest
         let couldTouch = settings.touchPercent < 100 && passed.touched + waiting > settings.touchMinimum
         let couldFinish = settings.finishPercent < 100 && passed.finished + waiting > settings.finishMinimum
         guard couldTouch || couldFinish else {
@@ -102,22 +141,29 @@ package struct Brake: Equatable, Sendable {
 
     /// Takes in what all waiting entries together would do.
     /// - Parameter conversations: all there are, as far as they have not been deleted.
-    package mutating func survey(_ reach: Reach, entries: Int, conversations: Int) -> Engagement? {
+    package mutating func survey(_ reaches: Reaches, entries: Int, conversations: Int) -> Engagement? {
         precondition(!isEngaged, "an engaged brake needs no survey")
         allowance = entries
-        forecast = passed + reach
+        forecast = Reaches(
+            pushedLast: passed.pushedLast + reaches.pushedLast, others: passed.others + reaches.others, any: reaches.any)
         self.conversations = conversations
-        engagement = judge(forecast, of: conversations)
+        engagement = judge(forecast.largest, of: conversations)
         return engagement
     }
 
-    /// Entries were planned that were looked at or surveyed.
-    package mutating func planned(entries: Int, _ reach: Reach) -> Engagement? {
+    /// Entries were planned that were looked at or surveyed. What is reached at any remote is not asked for.
+    package mutating func planned(entries: Int, _ reaches: Reaches) -> Engagement? {
         allowance = max(allowance - entries, 0)
-        passed = passed + reach
-        guard !isEngaged, conversations > 0, passed.touched > forecast.touched || passed.finished > forecast.finished else { return nil }
-        engagement = judge(passed, of: conversations)
+        passed = passed + Reaches(pushedLast: reaches.pushedLast, others: reaches.others)
+        guard !isEngaged, conversations > 0, exceedsForecast else { return nil }
+        engagement = judge(passed.largest, of: conversations)
         return engagement
+    }
+
+    private var exceedsForecast: Bool {
+        [(passed.pushedLast, forecast.pushedLast), (passed.others, forecast.others)].contains { passed, forecast in
+            passed.touched > forecast.touched || passed.finished > forecast.finished
+        }
     }
 
     /// What the rules say to a reach, whatever happened before.

@@ -53,7 +53,7 @@ package struct CircuitBreaker: Equatable, Sendable {
     private let settings: Settings
     private var counts: OutcomeWindow
     /// The last pause, also when it is over; nil while closed.
-    private var pause: BoundedWait?
+    private var pause: Instant?
     /// In half-open: whether the one call is on its way.
     private var isProbing = false
 
@@ -69,12 +69,11 @@ package struct CircuitBreaker: Equatable, Sendable {
     }
 
     /// When the last pause ends or ended; nil while closed. In half-open it lies in the past, so that a restart begins with a probe.
-    package var openUntil: Instant? { pause?.until }
+    package var openUntil: Instant? { pause }
 
     /// When a call may go out; nil unless open.
-    package mutating func opensAt(now: Instant) -> Instant? {
-        guard case .open = state, let until = pause?.end(now: now) else { return nil }
-        state = .open(until: until)
+    package func opensAt(now: Instant) -> Instant? {
+        guard case .open(let until) = state else { return nil }
         return until
     }
 
@@ -134,7 +133,7 @@ package struct CircuitBreaker: Equatable, Sendable {
     }
 
     private mutating func wait(until: Instant, now: Instant) {
-        pause = BoundedWait(until: until, now: now)
+        pause = max(until, now)
         state = .open(until: max(until, now))
         isProbing = false
     }

@@ -39,9 +39,8 @@ package struct OutcomeWindow: Equatable, Sendable {
     }
 
     private mutating func slide(to now: Instant) {
-        // The clock was set back: what is in the ring is as old as it is; the present bucket goes on.
-        if now < presentStart { presentStart = now }
         let steps = (now - presentStart).milliseconds / bucketLength.milliseconds
+        guard steps > 0 else { return }
         guard steps < OutcomeWindow.buckets else { return clear(now: now) }
         for _ in 0..<steps {
             present = (present + 1) % OutcomeWindow.buckets

@@ -1,27 +1,23 @@
-/// Decides how many calls of those that the rate admits a read leaves to deliveries.
+/// Decides whether a read may take a free slot while deliveries wait.
 ///
-/// | event                | a read leaves                                                          |
-/// |----------------------|------------------------------------------------------------------------|
-/// | a row is claimed     | its call                                                               |
-/// | a read went out      | the next call, if rows wait; that one time                             |
-/// | a delivery went out  | nothing                                                                |
+/// | event                     | a read that wants to go out                                             |
+/// |---------------------------|-------------------------------------------------------------------------|
+/// | nothing waits to be sent  | may                                                                     |
+/// | deliveries wait           | may after every ``deliveriesPerRead`` of them                           |
 ///
-/// Runs begin with reading. At a rate of a call in a minute, reads that come first each time would take all calls there are.
+/// Without that, a long backlog would keep a remote from being read, and a poll cycle would take every call that a rate of one a minute admits.
 package struct ReadTurn: Equatable, Sendable {
-    private var wasRead = false
+    /// While deliveries wait, every fourth call is a read.
+    package static let deliveriesPerRead = 3
+
+    private var deliveriesSinceRead = 0
 
     package init() {}
 
-    package mutating func readAdmitted() { wasRead = true }
+    package mutating func readAdmitted() { deliveriesSinceRead = 0 }
 
-    package mutating func deliveryAdmitted() { wasRead = false }
+    package mutating func deliveryAdmitted() { deliveriesSinceRead += 1 }
 
-    /// To be asked once by every read that wants to go out.
-    /// - Parameters:
-    ///   - claimed: rows that are claimed, or are being claimed, and have not gone out.
-    ///   - rowsWait: whether rows may be due that are not claimed.
-    package mutating func callsLeft(claimed: Int, rowsWait: Bool) -> Int {
-        defer { wasRead = false }
-        return max(claimed, wasRead && rowsWait ? 1 : 0)
-    }
+    /// - Parameter deliveriesWait: rows are at hand that could go out now.
+    package func mayRead(deliveriesWait: Bool) -> Bool { !deliveriesWait || deliveriesSinceRead >= ReadTurn.deliveriesPerRead }
 }

@@ -4,7 +4,6 @@ extension RemoteGate {
         package var concurrency: Int
         package var rate: RateLimit?
         package var breaker: CircuitBreaker.Settings
-        package var retryBudget: RetryBudget.Settings
         /// The longest time a parked remote is left alone between two probes; the first ones come sooner.
         package var probeInterval: Duration
         /// How long a 429 without any hint holds the remote: doubled each time in a row, up to a minute.
@@ -12,12 +11,11 @@ extension RemoteGate {
 
         package init(
             concurrency: Int = 8, rate: RateLimit? = nil, breaker: CircuitBreaker.Settings = .init(),
-            retryBudget: RetryBudget.Settings = .init(), probeInterval: Duration = .minutes(5), throttlePause: Duration = .seconds(1)
+            probeInterval: Duration = .minutes(5), throttlePause: Duration = .seconds(1)
         ) {
             self.concurrency = concurrency
             self.rate = rate
             self.breaker = breaker
-            self.retryBudget = retryBudget
             self.probeInterval = probeInterval
             self.throttlePause = throttlePause
         }
@@ -47,6 +45,16 @@ extension RemoteGate {
         package var breakerOpenings: Int
         /// How many calls may be in flight, where experience has lowered that; nil for as many as configured.
         package var concurrency: Int?
+
+        /// The same with its moments moved: from one clock to another.
+        package func moved(by span: Duration) -> Stored {
+            var moved = self
+            moved.pausedAt = pausedAt.map { $0 + span }
+            moved.parkedAt = parkedAt.map { $0 + span }
+            moved.throttledUntil = throttledUntil.map { $0 + span }
+            moved.breakerOpenUntil = breakerOpenUntil.map { $0 + span }
+            return moved
+        }
 
         package init(
             pausedAt: Instant? = nil, parkedAt: Instant? = nil, parkReason: String? = nil, parkCause: ParkCause? = nil,

@@ -1,5 +1,6 @@
-/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate, retry budget and concurrency in one
-/// place.
+/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate and concurrency in one place.
+///
+/// Moments are those of a clock that runs on steadily, whatever the wall clock does. What ``stored`` says of them is converted by who stores it.
 ///
 /// | hold      | begins with                    | ends with                                                        |
 /// |-----------|--------------------------------|------------------------------------------------------------------|
@@ -23,7 +24,7 @@
 /// whether it takes deliveries. While single calls find out how the remote is, one read at a time may go out beside them.
 ///
 /// Invariants: no call is admitted above `concurrency`, which is at most the configured one and 1 while parked or half-open; none is
-/// admitted while paused or before `throttledUntil`; a gate that nobody paused opens by itself, however the clock is set.
+/// admitted while paused or before `throttledUntil`; a gate that nobody paused opens by itself.
 package struct RemoteGate: Equatable, Sendable {
     /// The answer to "may I call?".
     package enum Admission: Equatable, Sendable {
@@ -31,8 +32,6 @@ package struct RemoteGate: Equatable, Sendable {
         case admitted
         /// Not before that moment.
         case wait(until: Instant)
-        /// A retry not before that moment: the budget is used up. First tries may go out.
-        case noRetry(until: Instant)
         /// All slots are taken; ask again when a call has ended.
         case full
         /// Not until somebody acts.
@@ -60,12 +59,11 @@ package struct RemoteGate: Equatable, Sendable {
     package private(set) var parkedAt: Instant?
     package private(set) var parkReason: String?
     package private(set) var parkCause: ParkCause?
-    private let settings: Settings
+    private var settings: Settings
     private var bucket: TokenBucket?
-    private var budget: RetryBudget
-    private var throttle: BoundedWait?
+    private var throttle: Instant?
     /// Until when a parked remote is left alone; nil when it may be probed.
-    private var probeWait: BoundedWait?
+    private var probeWait: Instant?
     private var failedProbes = 0
     /// Deliveries that were in flight already when the remote was parked: they are not probes.
     private var callsBeforePark = 0
@@ -79,14 +77,13 @@ package struct RemoteGate: Equatable, Sendable {
         bucket = settings.rate.map { TokenBucket($0, now: now) }
         breaker = CircuitBreaker(
             settings.breaker, now: now, openUntil: stored.breakerOpenUntil, openings: stored.breakerOpenings)
-        budget = RetryBudget(settings.retryBudget, now: now)
         adaptive = AdaptiveConcurrency(maximum: settings.concurrency, stored: stored.concurrency)
         pausedAt = stored.pausedAt
         parkedAt = stored.parkedAt
         parkReason = stored.parkReason
         parkCause = stored.parkedAt == nil ? nil : stored.parkCause ?? .access
         if let until = stored.throttledUntil, until > now {
-            throttle = BoundedWait(until: min(until, now + RemoteGate.longestThrottle), now: now)
+            throttle = min(until, now + RemoteGate.longestThrottle)
         }
     }
 
@@ -97,7 +94,7 @@ package struct RemoteGate: Equatable, Sendable {
             concurrency: adaptive.stored)
     }
 
-    package var throttledUntil: Instant? { throttle?.until }
+    package var throttledUntil: Instant? { throttle }
 
     /// Whether single calls go out to find out how the remote is.
     package var isProbing: Bool { parkedAt != nil || breaker.state != .closed }
@@ -105,30 +102,22 @@ package struct RemoteGate: Equatable, Sendable {
     /// How many calls may be in flight at the moment.
     package var concurrency: Int { isProbing ? 1 : adaptive.limit }
 
-    /// - Parameter isRetry: whether the row has failed before, which takes a token of the budget. Single probes take none.
-    package mutating func admit(isRetry: Bool = false, now: Instant) -> (Admission, Change?) {
+    package mutating func admit(now: Instant) -> (Admission, Change?) {
         if let hold = hold(now: now) { return (hold, nil) }
-        // A read does not take the place of the call that finds out how the remote is.
-        if (isProbing ? inFlight - readsInFlight : inFlight) >= concurrency { return (.full, nil) }
-        let takesBudget = isRetry && !isProbing
-        if takesBudget, case let until = budget.opensAt(now: now), now < until { return (.noRetry(until: until), nil) }
+        // A read does not take the place of the call that finds out how the remote is; but what is configured is never exceeded.
+        if (isProbing ? inFlight - readsInFlight : inFlight) >= concurrency || inFlight >= settings.concurrency { return (.full, nil) }
         if let later = bucket?.take(now: now) { return (.wait(until: later), nil) }
         let (admitted, transition) = breaker.admit(now: now)
         guard admitted else { return (.full, nil) }
         inFlight += 1
         adaptive.started(inFlight: inFlight)
-        if takesBudget {
-            budget.retry(now: now)
-        } else if !isRetry {
-            budget.firstTry(now: now)
-        }
         return (.admitted, transition.map(Change.breaker))
     }
 
     /// May a read go out? It counts as in flight until ``readFinished(_:now:)``.
     package mutating func admitRead(now: Instant) -> Admission {
         if let hold = hold(now: now) { return hold }
-        if isProbing ? readsInFlight > 0 : inFlight >= concurrency { return .full }
+        if (isProbing ? readsInFlight > 0 : inFlight >= concurrency) || inFlight >= settings.concurrency { return .full }
         if let later = bucket?.take(now: now) { return .wait(until: later) }
         inFlight += 1
         readsInFlight += 1
@@ -138,9 +127,9 @@ package struct RemoteGate: Equatable, Sendable {
     /// What nobody may go past at the moment; ends a throttle that is over.
     private mutating func hold(now: Instant) -> Admission? {
         if pausedAt != nil { return .paused }
-        if throttle != nil, throttle?.isOver(now: now) == false, let until = throttledUntil { return .wait(until: until) }
+        if let throttle, now < throttle { return .wait(until: throttle) }
         throttle = nil
-        if parkedAt != nil, probeWait?.isOver(now: now) == false, let until = probeWait?.until { return .wait(until: until) }
+        if parkedAt != nil, let probeWait, now < probeWait { return .wait(until: probeWait) }
         if let until = breaker.opensAt(now: now), now < until { return .wait(until: until) }
         return nil
     }
@@ -156,12 +145,11 @@ package struct RemoteGate: Equatable, Sendable {
 
     /// A call ended: frees its slot and draws the conclusions for the whole remote.
     /// - Parameters:
-    ///   - isRetry: as it was when the call was admitted.
     ///   - startedAt: when it went out; now, where that is of no interest.
     ///   - hadPresentCredential: false when the token was replaced while the call was out. That the former one is refused says nothing
     ///     about the one in force.
     package mutating func finished(
-        _ outcome: DeliveryOutcome, isRetry: Bool = false, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
+        _ outcome: DeliveryOutcome, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
     ) -> [Change] {
         precondition(inFlight > readsInFlight, "a call ended that was never admitted")
         inFlight -= 1
@@ -174,7 +162,6 @@ package struct RemoteGate: Equatable, Sendable {
         if isCounted, let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
             changes.append(.breaker(transition))
         }
-        if isRetry { budget.retryEnded(failed: outcome.tellsLoadOfRemote == .overloaded) }
         switch outcome.outcome {
         // A path that does not exist has nothing to do with the credential.
         case .park where hadPresentCredential || outcome.absence != nil:
@@ -195,8 +182,7 @@ package struct RemoteGate: Equatable, Sendable {
     private mutating func throttles(by outcome: DeliveryOutcome, startedAt: Instant, now: Instant) -> [Change] {
         var changes: [Change] = []
         if outcome.outcome == .throttled {
-            // A clock that was set back leaves nothing that could be compared.
-            let isOfSameVolley = throttledAt.map { startedAt < $0 && $0 <= now } ?? false
+            let isOfSameVolley = throttledAt.map { startedAt < $0 } ?? false
             if let until = outcome.notBefore ?? (isOfSameVolley ? nil : now + nextThrottlePause) {
                 if let change = hold(until: until, note: outcome.waitNote, now: now) { changes.append(change) }
             }
@@ -217,7 +203,7 @@ package struct RemoteGate: Equatable, Sendable {
     /// Stops the remote but for single probes; of one that is stopped already, a probe has failed.
     package mutating func park(for cause: ParkCause, reason: String, now: Instant) -> Change? {
         let pause = min(cause.firstPause * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
-        probeWait = BoundedWait(until: now + pause, now: now)
+        probeWait = now + pause
         failedProbes += 1
         guard parkedAt == nil else { return nil }
         parkedAt = now
@@ -257,9 +243,9 @@ package struct RemoteGate: Equatable, Sendable {
 
     /// The longer of two holds counts. Only the beginning of a hold is worth a report, not that it became longer.
     private mutating func hold(until: Instant, note: String?, now: Instant) -> Change? {
-        let present = throttle?.end(now: now) ?? now
-        guard present < until else { return nil }
-        throttle = BoundedWait(until: until, now: now)
+        let present = throttle ?? now
+        guard max(present, now) < until else { return nil }
+        throttle = until
         return present > now ? nil : .throttled(until: until, note: note)
     }
 
@@ -274,22 +260,33 @@ package struct RemoteGate: Equatable, Sendable {
         return .resumed
     }
 
-    /// How many retries could go out now, as far as the budget is concerned; nil where single probes go out anyway.
-    package mutating func retriesAvailable(now: Instant) -> Int? { isProbing ? nil : budget.available(now: now) }
-
-    /// When retries that had to wait for the budget are worth asking for again.
-    package mutating func retriesOpenAt(now: Instant) -> Instant { budget.opensAt(now: now) }
-
     /// How many calls the rate admits until the end of the span; nil where there is no rate.
     package mutating func callsAvailable(within span: Duration, now: Instant) -> Int? { bucket?.available(within: span, now: now) }
+
+    /// The same, but for the rate: what a response, a failure or a person has caused. Nil while paused.
+    package func heldUntil(now: Instant) -> Instant? {
+        if pausedAt != nil { return nil }
+        return [throttle, parkedAt == nil ? nil : probeWait, breaker.opensAt(now: now)].compactMap { $0 }.reduce(now, max)
+    }
+
+    /// The configuration was read anew: what was learnt about the remote goes on, calls in flight stay counted, and a parked remote may be
+    /// probed at once.
+    package mutating func configure(_ fresh: Settings, now: Instant) {
+        var gate = RemoteGate(fresh, stored: stored, now: now)
+        (gate.inFlight, gate.readsInFlight) = (inFlight, readsInFlight)
+        if parkedAt != nil { gate.callsBeforePark = inFlight - readsInFlight }
+        if fresh.rate == settings.rate { gate.bucket = bucket }
+        if fresh.breaker == settings.breaker { gate.breaker = breaker }
+        (gate.throttlesInARow, gate.throttledAt) = (throttlesInARow, throttledAt)
+        self = gate
+    }
 
     /// The first moment at which a call could go out, as far as holds and the rate are concerned; nil while paused.
     /// - Parameter others: how many calls that the rate admits are left to somebody else.
     package mutating func opensAt(leaving others: Int = 0, now: Instant) -> Instant? {
         if pausedAt != nil { return nil }
         let waits = [
-            throttle?.end(now: now), parkedAt == nil ? nil : probeWait?.end(now: now), breaker.opensAt(now: now),
-            bucket?.opensAt(leaving: others, now: now),
+            throttle, parkedAt == nil ? nil : probeWait, breaker.opensAt(now: now), bucket?.opensAt(leaving: others, now: now),
         ]
         return waits.compactMap { $0 }.reduce(now, max)
     }

@@ -53,7 +53,7 @@ package struct TokenBucket: Equatable, Sendable {
         filledAt = now
     }
 
-    /// Takes a token, or says when there will be one. A clock that steps back delays by at most one token's time.
+    /// Takes a token, or says when there will be one.
     package mutating func take(now: Instant) -> Instant? {
         let moment = opensAt(now: now)
         guard moment <= now else { return moment }
@@ -78,7 +78,7 @@ package struct TokenBucket: Equatable, Sendable {
     }
 
     private mutating func refill(now: Instant) {
-        let elapsed = min(max((now - filledAt).milliseconds, 0), token * 2)
+        let elapsed = min((now - filledAt).milliseconds, token * 2)
         level = min(capacity, level + elapsed * Int64(limit.calls))
         filledAt = now
     }

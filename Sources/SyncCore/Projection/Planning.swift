@@ -4,7 +4,7 @@ package struct LinkSnapshot: Sendable {
     package var remote: String
     package var link: Link
     /// Why nothing can be sent along the link; nil where something can.
-    package var linkProblem: Refusal?
+    package var linkProblem: Unsendable?
     package var conversation: Conversation
     /// Status, assignee and title with the number and the time of their last changes.
     package var local: LocalRow
@@ -18,7 +18,7 @@ package struct LinkSnapshot: Sendable {
     package var now: Instant
 
     package init(
-        conversationID: String, remote: String, link: Link, linkProblem: Refusal? = nil, conversation: Conversation, local: LocalRow,
+        conversationID: String, remote: String, link: Link, linkProblem: Unsendable? = nil, conversation: Conversation, local: LocalRow,
         record: LinkRecord = .init(), seats: [Seat] = [], standing: StandingRow? = nil, areEndsHeld: Bool = false, now: Instant
     ) {
         self.conversationID = conversationID
@@ -49,13 +49,13 @@ package struct Seat: Equatable, Sendable {
 /// A message that has not been planned yet, with what the call needs besides it.
 package struct MessageSnapshot: Sendable {
     package var remote: String
-    package var message: Result<Message, Refusal>
+    package var message: Result<Message, Unsendable>
     package var user: User?
     /// Timestamps that recent messages of the conversation were planned with. A second message with one of these would be taken
     /// for a repetition of the first.
     package var takenTimestamps: TakenTimestamps
 
-    package init(remote: String, message: Result<Message, Refusal>, user: User?, takenTimestamps: TakenTimestamps = .init()) {
+    package init(remote: String, message: Result<Message, Unsendable>, user: User?, takenTimestamps: TakenTimestamps = .init()) {
         self.remote = remote
         self.message = message
         self.user = user
@@ -113,7 +113,7 @@ package enum PlanDecision: Equatable, Sendable {
     /// It would be sent, but waits for somebody or something.
     case hold(PlannedCall, holder: Holder, reason: String)
     /// It cannot be sent: the call as far as it could be worked out, and why not.
-    case refuse(OutboundCall, Refusal)
+    case refuse(OutboundCall, Unsendable)
 }
 
 /// What has to happen to the outbox, given a decision and the row that stands already.
@@ -124,7 +124,7 @@ package enum OutboxChange: Equatable, Sendable {
     /// Write a new held row with the reason; it replaces the standing one.
     case insertHeld(PlannedCall, holder: Holder, reason: String)
     /// Write a new dead row with the reason; it replaces the standing one.
-    case insertRefused(OutboundCall, Refusal)
+    case insertRefused(OutboundCall, Unsendable)
     /// The standing row has become pointless.
     case discardStanding(reason: String)
 
@@ -160,11 +160,6 @@ package enum OutboxChange: Equatable, Sendable {
 extension StandingRow {
     /// Whether planning refused the row, and nobody has dropped it.
     package var wasRefused: Bool { state == .dead && isRefused }
-}
-
-extension Refusal {
-    /// The text for `outbox.last_error`.
-    package var text: String { "not sendable: \(reason)" }
 }
 
 /// What planning a conversation for a remote leads to: a decision about the outbox, and what is known and changed besides.

@@ -24,11 +24,11 @@ package protocol Adapter: Reading, LinkDecisions {
     /// What cannot be said to the remote because of what it is known to hold.
     func omissions(_ wanted: Fields, knowing record: LinkRecord) -> [Omission]
 
-    /// The call that brings a delta across. Throws a ``Refusal`` when the link does not allow one.
-    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall
+    /// The call that brings a delta across. Throws an ``Unsendable`` when the link does not allow one.
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall
 
-    /// The call that brings a message across. Throws a ``Refusal`` when the message does not allow one, or the kind takes none.
-    func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Refusal) -> PlannedCall
+    /// The call that brings a message across. Throws an ``Unsendable`` when the message does not allow one, or the kind takes none.
+    func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Unsendable) -> PlannedCall
 
     /// Why a message that is due must not go out now, given the remote's last status in the conversation; nil where it may.
     /// - Parameters:
@@ -62,8 +62,8 @@ extension Adapter {
 
     package func omissions(_ wanted: Fields, knowing record: LinkRecord) -> [Omission] { [] }
 
-    package func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Refusal) -> PlannedCall {
-        throw Refusal("\(profile.name) takes the state of conversations, no messages")
+    package func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Unsendable) -> PlannedCall {
+        throw Unsendable("\(profile.name) takes the state of conversations, no messages")
     }
 
     package func hold(after word: String?, since: Instant?, now: Instant) -> MessageHold? { nil }
@@ -110,7 +110,7 @@ extension Adapter {
 
     /// Plans the call for one message.
     package func plan(_ snapshot: MessageSnapshot) -> PlanDecision {
-        do throws(Refusal) {
+        do throws(Unsendable) {
             return .send(try call(for: try snapshot.message.get(), by: snapshot.user, takenTimestamps: snapshot.takenTimestamps))
         } catch {
             return .refuse(placeholder, error)

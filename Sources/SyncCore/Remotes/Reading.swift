@@ -48,19 +48,19 @@ package protocol Reading: Sendable {
     /// - Parameter agent: where there is one list per agent; nil: of the configured one.
     func listCall(agent: String?, after token: PageToken?) -> OutboundCall?
 
-    /// Throws a ``Refusal`` when the body is not such a list.
-    func page(in body: JSONValue) throws(Refusal) -> ListPage
+    /// Throws an ``Unreadable`` when the body is not such a list.
+    func page(in body: JSONValue) throws(Unreadable) -> ListPage
 
     /// The same for the response to ``listCall(agent:after:)`` with that token: a next page that does not lead on from there is none.
     ///
     /// This keeps a list from being read in place for ever. One that goes round in longer circles has to be bounded by who reads it.
-    func page(in body: JSONValue, after token: PageToken?) throws(Refusal) -> ListPage
+    func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage
 
-    /// The call that reads one conversation. Throws a ``Refusal`` where the link does not allow one, or the kind offers none.
-    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall
+    /// The call that reads one conversation. Throws an ``Unsendable`` where the link does not allow one, or the kind offers none.
+    func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall
 
-    /// What a response to ``readCall(conversationID:link:)`` says. Throws a ``Refusal`` when the body is not such a conversation.
-    func conversation(in body: JSONValue) throws(Refusal) -> Observation
+    /// What a response to ``readCall(conversationID:link:)`` says. Throws an ``Unreadable`` when the body is not such a conversation.
+    func conversation(in body: JSONValue) throws(Unreadable) -> Observation
 
     /// The ids that a response to a read or a write gives the conversation that it is about, the documented one first. Empty: the response
     /// is believed to be about the conversation that was asked for.
@@ -71,17 +71,17 @@ package protocol Reading: Sendable {
 extension Reading {
     package func assigneeValue(_ id: String) -> JSONValue { .string(id) }
     package func listCall(agent: String?, after token: PageToken?) -> OutboundCall? { nil }
-    package func page(in body: JSONValue) throws(Refusal) -> ListPage { throw Refusal("this kind of remote has no list") }
-    package func page(in body: JSONValue, after token: PageToken?) throws(Refusal) -> ListPage {
+    package func page(in body: JSONValue) throws(Unreadable) -> ListPage { throw Unreadable("this kind of remote has no list") }
+    package func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage {
         var page = try page(in: body)
         if page.next == token { page.next = nil }
         return page
     }
-    package func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
-        throw Refusal("this kind of remote offers no way to read a conversation")
+    package func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
+        throw Unsendable("this kind of remote offers no way to read a conversation")
     }
-    package func conversation(in body: JSONValue) throws(Refusal) -> Observation {
-        throw Refusal("this kind of remote offers no way to read a conversation")
+    package func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
+        throw Unreadable("this kind of remote offers no way to read a conversation")
     }
     package func reportedIDs(in body: JSONValue) -> [String] { [] }
 }

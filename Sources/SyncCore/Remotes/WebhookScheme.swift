@@ -12,13 +12,13 @@ package struct WebhookScheme: Sendable {
     /// The kind's own keys below `[remotes.NAME.webhook]` may say which header it is.
     package let proof: @Sendable (OwnValues) -> Proof
     /// Reads a call whose proof is right.
-    package let read: @Sendable (WebhookBody, OwnValues) throws(Refusal) -> WebhookReading
+    package let read: @Sendable (WebhookBody, OwnValues) throws(Unreadable) -> WebhookReading
     /// What a call tells, for the configuration that `convosync init` writes.
     package let meaning: String
 
     package init(
         meaning: String, proof: @escaping @Sendable (OwnValues) -> Proof,
-        read: @escaping @Sendable (WebhookBody, OwnValues) throws(Refusal) -> WebhookReading
+        read: @escaping @Sendable (WebhookBody, OwnValues) throws(Unreadable) -> WebhookReading
     ) {
         self.meaning = meaning
         self.proof = proof
@@ -38,12 +38,12 @@ package struct WebhookBody: Sendable {
         self.json = json
     }
 
-    package func value() throws(Refusal) -> JSONValue {
+    package func value() throws(Unreadable) -> JSONValue {
         if let json { return json }
         do {
             return try JSONValue(bytes: bytes)
         } catch {
-            throw Refusal("the body is not JSON")
+            throw Unreadable("the body is not JSON")
         }
     }
 }
@@ -52,7 +52,7 @@ package struct WebhookBody: Sendable {
 package enum WebhookReading: Equatable, Sendable {
     case notices([Notice])
     /// A message that cannot be used, beside what can.
-    case partial([Notice], conversationID: String, unusable: Refusal)
+    case partial([Notice], conversationID: String, unusable: Unreadable)
     /// An event that means nothing here. It is acknowledged like any other: its sender must not send it again.
     case ignored(event: String)
 }
@@ -64,5 +64,5 @@ package enum WebhookRejection: Error, Equatable, Sendable {
     /// Its proof is wrong.
     case wrongSignature
     /// It is not such an event: what is missing, or of the wrong type.
-    case unreadable(Refusal)
+    case unreadable(Unreadable)
 }

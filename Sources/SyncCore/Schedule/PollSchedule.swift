@@ -29,8 +29,7 @@ package struct PollSettings: Equatable, Sendable {
 ///
 /// So a burst of hooks costs one read at once, some while it goes on, and one after it.
 ///
-/// Invariants: one look at a time; who asks during a look is not forgotten; a moment that a clock step has put out of reach comes
-/// within its bound.
+/// Invariants: one look at a time; who asks during a look is not forgotten. Moments are those of a clock that runs on steadily.
 package struct PollSchedule: Equatable, Sendable {
     /// What a look takes in; the list brings the objects that were asked for with it.
     package enum Look: Equatable, Sendable {
@@ -58,8 +57,8 @@ package struct PollSchedule: Equatable, Sendable {
     /// Nothing is read before that moment.
     private var restsUntil: Instant?
     /// Nobody who asks is served before that.
-    private var objectsFrom: BoundedWait?
-    private var requestedListFrom: BoundedWait?
+    private var objectsFrom: Instant?
+    private var requestedListFrom: Instant?
     /// When those can be served who have asked.
     private var servesAt: Instant?
     private var present: Look?
@@ -87,34 +86,27 @@ package struct PollSchedule: Equatable, Sendable {
             wasAskedAgain = true
             return nil
         }
-        repair(now: now)
         if let restsUntil, now < restsUntil { return nil }
         restsUntil = nil
         servesAt = nil
         if let interval, let moment = listAt, now >= moment {
             listAt = now + interval
             present = .list
-        } else if asksForList, requestedListFrom.isOver(now: now) {
+        } else if asksForList, now >= requestedListFrom ?? now {
             present = .requestedList
-        } else if hasRequests, objectsFrom.isOver(now: now) {
+        } else if hasRequests, now >= objectsFrom ?? now {
             present = .requests
         }
-        if present != nil { objectsFrom = BoundedWait(until: now + PollSchedule.objectSpacing, now: now) }
+        if present != nil { objectsFrom = now + PollSchedule.objectSpacing }
         if asksForList, present == .list || present == .requestedList {
-            requestedListFrom = BoundedWait(until: now + PollSchedule.listSpacing, now: now)
+            requestedListFrom = now + PollSchedule.listSpacing
         }
         let waiting = [
-            hasRequests && present == nil ? objectsFrom?.until : nil,
-            asksForList && (present == nil || present == .requests) ? requestedListFrom?.until : nil,
+            hasRequests && present == nil ? objectsFrom : nil,
+            asksForList && (present == nil || present == .requests) ? requestedListFrom : nil,
         ]
         servesAt = waiting.compactMap { $0 }.min()
         return present
-    }
-
-    /// Brings moments back that a clock step has put out of reach.
-    private mutating func repair(now: Instant) {
-        if let interval, let moment = listAt, moment - now > interval * 10 { listAt = now + interval }
-        if let moment = restsUntil, moment - now > max(PollSchedule.longestRest, interval ?? .zero) { restsUntil = nil }
     }
 
     /// - Parameter hasMore: more objects were asked for than a look takes: the next one need not wait.
@@ -136,7 +128,6 @@ package struct PollSchedule: Equatable, Sendable {
     /// The remote may not be called before that moment; nil: nobody knows when it may.
     package mutating func held(until: Instant?, now: Instant) -> Bool {
         let wanted = max(until ?? now + (interval ?? PollSchedule.blindRest), now + PollSchedule.firstRest)
-        // What is farther away would be taken for the work of a clock step, and the gate be asked again at once, and again.
         let moment = min(wanted, now + max(PollSchedule.longestRest, interval ?? .zero))
         restsUntil = moment
         if present == .list { listAt = moment }
@@ -150,13 +141,21 @@ package struct PollSchedule: Equatable, Sendable {
         if interval != nil, present == nil { listAt = now }
     }
 
+    /// Whether the list would be read now because it is time.
+    package func isListDue(now: Instant) -> Bool {
+        guard present == nil, let listAt, now >= listAt else { return false }
+        return restsUntil.map { now >= $0 } ?? true
+    }
+
+    /// The list is due at once, where it is read at all.
+    package mutating func beginList(now: Instant) { listAt = interval.map { _ in now } }
+
+    /// The list is not read again because it is time.
+    package mutating func endList() { listAt = nil }
+
     private mutating func finish() -> Bool {
         defer { wasAskedAgain = false }
         present = nil
         return wasAskedAgain || restsUntil != nil
     }
-}
-
-extension BoundedWait? {
-    fileprivate mutating func isOver(now: Instant) -> Bool { self?.isOver(now: now) ?? true }
 }

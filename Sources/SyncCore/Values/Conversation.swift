@@ -134,12 +134,3 @@ package struct Link: Equatable, Sendable {
         self.agentID = agentID
     }
 }
-
-/// Something local cannot be sent as it is: what is wrong, where, and what to do about it. Holds no personal values.
-package struct Refusal: Error, Equatable, Sendable {
-    package var reason: String
-
-    package init(_ reason: String) {
-        self.reason = reason
-    }
-}

@@ -28,3 +28,12 @@ extension String {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+
+extension String {
+    /// At most so many characters, on one line and without commands for a terminal.
+    package func bounded(to limit: Int) -> String {
+        // What is cut off below need not be gone through; an escape is at most ten times as long as its character.
+        let line = String(prefix(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }).onOneLine
+        return line.count <= limit ? line : line.prefix(limit - 1) + "…"
+    }
+}

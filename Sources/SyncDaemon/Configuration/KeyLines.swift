@@ -11,7 +11,8 @@ struct KeyLines {
                 note(table, line: index + 1)
             } else if !text.hasPrefix("#") {
                 let key = KeyLines.parts(text, endingBefore: "=")
-                if !key.isEmpty { note(table + key, line: index + 1) }
+                // `a.b = 1` is the line of the table `a`, too.
+                for length in 0..<key.count { note(table + key[...length], line: index + 1) }
             }
         }
     }

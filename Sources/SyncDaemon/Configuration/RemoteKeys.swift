@@ -38,14 +38,6 @@ enum RemoteKeys {
         "breaker.pause", .duration(atLeast: .milliseconds(10)), standard: .duration(gate.breaker.pause))
     static let breakerLongestPause = ConfigurationKey(
         "breaker.max_pause", .duration(atLeast: .milliseconds(10)), standard: .duration(gate.breaker.longestPause))
-    static let budgetShare = ConfigurationKey(
-        "retry_budget.percent", .integer(0...1000), standard: .integer(gate.retryBudget.percent),
-        """
-        Retries that fail again may be at most `percent` of the first attempts, and min_per_second in any case; the others stay due. First \
-        attempts never wait for it, and retries that are answered cost nothing: it does not slow down the recovery from an outage.
-        """)
-    static let budgetMinimum = ConfigurationKey(
-        "retry_budget.min_per_second", .integer(1...10_000), standard: .integer(gate.retryBudget.minimumPerSecond))
 
     // MARK: How long and how large
 
@@ -87,6 +79,9 @@ enum RemoteKeys {
     static let secretCredential = ConfigurationKey("webhook.secret_credential", .text)
     static let secretVariable = ConfigurationKey("webhook.secret_env", .text)
 
+    /// Keys and tables that former versions had, with what is said about a file that still has them.
+    static let former = ["retry_budget": "has no effect any more; delete it"]
+
     // MARK: Keys whose descriptions name kinds
 
     static func kind(_ kinds: [Kind]) -> ConfigurationKey { ConfigurationKey("kind", .text, "\(kinds.listed).") }
@@ -120,8 +115,8 @@ enum RemoteKeys {
         [
             kind(kinds), url, tokenFile, tokenCredential, tokenVariable, isEnabled, concurrency, rate, connectTimeout, firstByteTimeout,
             readTimeout, totalTimeout, responseSize, probeInterval, adopt(kinds), conflict, reopening, breakerSample, breakerShare,
-            breakerWindow, breakerPause, breakerLongestPause, budgetShare, budgetMinimum, pollInterval(kinds), pollPages, pollRotation,
-            webhookPath, secretFile, secretCredential, secretVariable,
+            breakerWindow, breakerPause, breakerLongestPause, pollInterval(kinds), pollPages, pollRotation, webhookPath, secretFile,
+            secretCredential, secretVariable,
         ] + outcomes
     }
 

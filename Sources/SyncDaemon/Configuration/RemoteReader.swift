@@ -23,6 +23,10 @@ struct RemoteReader {
         if isEnabled, let webhook {
             table.problems.note(NamedSource(table: "\(table.path).webhook", kind: .secret, source: webhook.secret))
         }
+        for (key, advice) in RemoteKeys.former.sorted(by: { $0.key < $1.key }) where table.has(key) {
+            _ = table.value(key)
+            table.problems.add(table.dotted(key), advice)
+        }
         table.finish()
         guard let url, let credential else { return nil }
         return Remote(
@@ -76,10 +80,6 @@ struct RemoteReader {
             table.problems.add(breaker.dotted("max_pause"), "is shorter than pause, \(settings.breaker.pause.notation)")
         }
         breaker.finish()
-        var budget = table.table("retry_budget")
-        if let percent = budget.integer(RemoteKeys.budgetShare) { settings.retryBudget.percent = percent }
-        if let minimum = budget.integer(RemoteKeys.budgetMinimum) { settings.retryBudget.minimumPerSecond = minimum }
-        budget.finish()
         return settings
     }
 

@@ -11,7 +11,8 @@ import SyncSystem
 /// | a file without a usable token         | another look, half a second later: somebody may be writing it        |
 /// | the same without a usable token again | one report; the former token stays in force                          |
 ///
-/// Looks follow inotify events, and every run looks once as a net below. Nothing polls. Files are read on a queue of their own.
+/// Looks follow inotify events, and as a net below them every run looks once, and the service once a minute. Files are read on a queue of
+/// their own.
 actor CredentialWatcher {
     private let executor = DispatchQueueExecutor(label: "convosync.credentials")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -56,7 +57,7 @@ actor CredentialWatcher {
         }
     }
 
-    /// To be called at the beginning of every run.
+    /// To be called at the beginning of every run, and once a minute.
     func runBegins() {
         if !isStarted { start() }
         look()

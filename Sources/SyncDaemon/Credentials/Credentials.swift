@@ -12,4 +12,9 @@ package final class Credentials: Sendable {
         get { tokens.withLock { $0[remote] } }
         set { tokens.withLock { $0[remote] = newValue } }
     }
+
+    /// Instead of all that were in force.
+    func replace(with fresh: [String: Credential]) {
+        tokens.withLock { $0 = fresh }
+    }
 }

@@ -1,5 +1,4 @@
 import SyncCore
-import SyncStore
 import Synchronization
 
 /// Writes the log events of what comes back from remotes (docs/log-events.md).
@@ -28,7 +27,7 @@ package final class InboundReporter: Sendable {
         var isReported = false
     }
 
-    package init(log: EventLog, tally: DeliveryTally = DeliveryTally(), now: @escaping @Sendable () -> Instant = SystemClock.now) {
+    package init(log: EventLog, tally: DeliveryTally, now: @escaping @Sendable () -> Instant) {
         self.log = log
         self.tally = tally
         self.now = now
@@ -136,16 +135,9 @@ package final class InboundReporter: Sendable {
     /// A remote whose reads failed before the start: its recovery is news, and so is that it fails still.
     func restore(_ remote: String, failures: Int) {
         guard failures > 0 else { return }
-        // A reload makes another reporter: what this process has said it does not say again.
+        // After a reload, what this process has said it does not say again.
         let isReported = (tally.counts.remotes[remote]?.failedReads ?? 0) > 0
         failing.withLock { $0[remote] = Failing(count: failures, isReported: isReported) }
-    }
-
-    /// Reading ended because the database failed; the remote has nothing to do with it.
-    func reportPostponed(_ remote: String, error: String) {
-        log.write(
-            LogEvent("poll.postponed", level: .notice).with("remote", remote).with("error", error)
-                .with("hint", "the database, not the remote; reading is repeated soon"))
     }
 
     /// One object that cannot be read says nothing about the others. Each is reported once until the program starts again; of many that

@@ -53,12 +53,11 @@ package final class WebhookListener: Sendable {
     /// Starts listening; returns when connections are accepted.
     ///
     /// - Parameters:
-    ///   - receive: writes notices of a remote down for good and returns how many were new; called for one remote at a time once.
-    ///   - onNews: called after the answer when something was new.
+    ///   - receive: returns how many of a remote's notices were new, when they are written down for good.
     /// - Throws: a ``ConfigurationError`` that says why the address cannot be used, and what to do.
     package static func start(
         _ settings: ListenSettings, routes: [WebhookRoute], limits: Limits = Limits(),
-        receive: @escaping @Sendable ([Notice], String) async throws -> Int, onNews: @escaping @Sendable () -> Void, log: EventLog,
+        receive: @escaping @Sendable ([Notice], String) async throws -> Int, log: EventLog,
         now: @escaping @Sendable () -> Instant = SystemClock.now
     ) async throws(ConfigurationError) -> WebhookListener {
         do {
@@ -71,7 +70,7 @@ package final class WebhookListener: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let rejections = RejectionLog(log: log, now: now, eventLoop: group.next())
         let responder = WebhookResponder(
-            settings, routes: routes, receive: receive, onNews: onNews, rejections: rejections, log: log, now: now)
+            settings, routes: routes, receive: receive, rejections: rejections, log: log, now: now)
         let (ports, announcement) = AsyncThrowingStream.makeStream(of: Int?.self)
         let server = makeServer(settings.address, limits, responder: responder, group: group, announcement: announcement)
         let serving = Task {
@@ -161,14 +160,7 @@ package final class WebhookListener: Sendable {
         else { return }
         // Before the address is free for somebody else's file.
         if case .unix(let path) = address { UnixSocketFile.remove(path, of: socketIdentity) }
-        let force = Task { [serving, limits] in
-            do {
-                try await Task.sleep(for: .milliseconds(limits.stop.milliseconds))
-                serving.cancel()
-            } catch {
-                // All calls have been answered in time.
-            }
-        }
+        let force = group.next().scheduleTask(in: .milliseconds(limits.stop.milliseconds)) { [serving] in serving.cancel() }
         // It fails where the server has ended by itself, which `watch` has told.
         try? await server.shutdownGracefully()
         _ = await serving.result

@@ -19,26 +19,26 @@ final class WebhookResponder: Sendable {
         var status: HTTPResponse.Status
         var fields: HTTPFields = [:]
         var text = ""
-        var hasNews = false
     }
 
     /// How long a sender is asked to wait when the database cannot be written.
     private static let databasePause = Duration.seconds(5)
 
-    private let groups: NoticeGroups
+    /// Returns how many of a remote's notices were new, when they are written down for good.
+    typealias Receive = @Sendable ([Notice], String) async throws -> Int
+
+    private let receive: Receive
     private let verifier = WebhookVerifier()
-    private let onNews: @Sendable () -> Void
     private let rejections: RejectionLog
     private let log: EventLog
     private let now: @Sendable () -> Instant
     private let state: Mutex<State>
 
     init(
-        _ settings: ListenSettings, routes: [WebhookRoute], receive: @escaping NoticeGroups.Receive, onNews: @escaping @Sendable () -> Void,
-        rejections: RejectionLog, log: EventLog, now: @escaping @Sendable () -> Instant
+        _ settings: ListenSettings, routes: [WebhookRoute], receive: @escaping Receive, rejections: RejectionLog, log: EventLog,
+        now: @escaping @Sendable () -> Instant
     ) {
-        groups = NoticeGroups(receive)
-        self.onNews = onNews
+        self.receive = receive
         self.rejections = rejections
         self.log = log
         self.now = now
@@ -78,7 +78,6 @@ final class WebhookResponder: Sendable {
         if !answer.text.isEmpty { fields[.contentType] = "text/plain; charset=utf-8" }
         let body = answer.text.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: answer.text))
         try await writer.write(response: HTTPResponse(status: answer.status, headerFields: fields), body: body)
-        if answer.hasNews { onNews() }
     }
 
     // MARK: Before the body is read
@@ -154,9 +153,8 @@ final class WebhookResponder: Sendable {
             return Answer(status: .ok)
         }
         do {
-            let new = try await groups.receive(notices, from: remote)
-            logReceived(reading, new: new, remote: remote)
-            return Answer(status: .ok, hasNews: new > 0)
+            logReceived(reading, new: try await receive(notices, remote), remote: remote)
+            return Answer(status: .ok)
         } catch {
             rejections.note(.database, remote: remote, detail: "\(error)")
             return Answer(status: .serviceUnavailable, fields: [.retryAfter: seconds(WebhookResponder.databasePause)])

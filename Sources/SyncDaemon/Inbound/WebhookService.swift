@@ -18,7 +18,6 @@ package actor WebhookService {
     }
 
     private let receive: @Sendable ([Notice], String) async throws -> Int
-    private let onNews: @Sendable () -> Void
     private let log: EventLog
     private let now: @Sendable () -> Instant
     private var listener: WebhookListener?
@@ -27,11 +26,9 @@ package actor WebhookService {
     private var configuredAddress: ListenAddress?
 
     package init(
-        receive: @escaping @Sendable ([Notice], String) async throws -> Int, onNews: @escaping @Sendable () -> Void, log: EventLog,
-        now: @escaping @Sendable () -> Instant
+        receive: @escaping @Sendable ([Notice], String) async throws -> Int, log: EventLog, now: @escaping @Sendable () -> Instant
     ) {
         self.receive = receive
-        self.onNews = onNews
         self.log = log
         self.now = now
     }
@@ -50,8 +47,7 @@ package actor WebhookService {
             settings: settings, routes: routes, secrets: secrets, sources: Dictionary(sources) { first, _ in first }, fresh: nil)
         guard settings.address != configuredAddress else { return plan }
         do {
-            plan.fresh = try await WebhookListener.start(
-                settings, routes: routes, receive: receive, onNews: onNews, log: log, now: now)
+            plan.fresh = try await WebhookListener.start(settings, routes: routes, receive: receive, log: log, now: now)
             return plan
         } catch {
             let reason = error.problems.map(\.message).joined(separator: "; ")
@@ -78,7 +74,7 @@ package actor WebhookService {
         await former?.stop()
     }
 
-    /// Looks whether files of secrets were replaced, in case that was not noticed: to be called at the beginning of every run.
+    /// Checks whether files of secrets were replaced, in case that was not noticed: to be called once a minute.
     package func runBegins() async {
         await secretWatcher?.runBegins()
     }

@@ -1,5 +1,4 @@
 import SyncCore
-import SyncStore
 import Synchronization
 
 /// What happened since the process started, for the metrics file. Survives a reload, not a restart.
@@ -19,6 +18,8 @@ package final class DeliveryTally: Sendable {
         package var failedRuns = 0
         package var braked = 0
         package var droppedEvents = 0
+        /// Finished rows that retention has deleted.
+        package var prunedRows = 0
         package var lastRunSeconds: Double?
         package var lastRunEndedAt: Instant?
     }
@@ -37,10 +38,11 @@ package final class DeliveryTally: Sendable {
         }
     }
 
-    func count(_ summary: SyncEngine.Summary, from start: Instant, to end: Instant) {
+    func countRun(hasFailed: Bool, from start: Instant, to end: Instant) {
         state.withLock { counts in
             counts.runs += 1
-            if summary.error != nil { counts.failedRuns += 1 }
+            if hasFailed { counts.failedRuns += 1 }
+            // A clock that was set back during the run must not make it end before it began.
             counts.lastRunSeconds = max((end - start).seconds, 0)
             counts.lastRunEndedAt = end
         }
@@ -55,6 +57,10 @@ package final class DeliveryTally: Sendable {
 
     func countDroppedEvents(_ number: Int) {
         state.withLock { $0.droppedEvents += number }
+    }
+
+    func countPruned(_ rows: Int) {
+        state.withLock { $0.prunedRows += rows }
     }
 
     func countBrake() {

@@ -6,7 +6,6 @@ struct MetricsPage {
     var status: StoreStatus
     var counts: DeliveryTally.Counts
     var size: StoreSize
-    var prunedRows: Int
     var startedAt: Instant
     var now: Instant
 
@@ -106,7 +105,7 @@ struct MetricsPage {
             help: "Events of conversations that are not here, dropped since the process started.", [([], Double(counts.droppedEvents))])
         text.add(
             "convosync_pruned_rows_total", .counter, help: "Finished rows that retention deleted since the process started.",
-            [([], Double(prunedRows))])
+            [([], Double(counts.prunedRows))])
         text.add(
             "convosync_last_run_timestamp_seconds", help: "When the last run ended.",
             counts.lastRunEndedAt.map { [([], $0.unixSeconds)] } ?? [])

@@ -30,12 +30,10 @@ extension Inspection {
             return Finding(severity: .ok, area: .remote, text: "remotes.\(remote.name) was not tried: \(error.reason)")
         }
         let transport = NetworkTransport(remote.limits)
-        let courier = Courier(
-            remote: remote, adapter: adapter, transport: transport, retry: configuration.retry, random: RandomSource(), now: SystemClock.now
-        )
         var finding: Finding?
         for call in calls {
-            let (outcome, body) = await courier.read(call, credential: credential)
+            let (outcome, body) = await response(
+                to: RemoteCall(remote: remote, credential: credential, purpose: .read(call)), over: transport)
             finding =
                 OnlineVerdict(remote: remote, call: call, outcome: outcome, reading: body.map { reading(of: $0, call, adapter) }).finding
             if outcome.absence != .object { break }
@@ -44,22 +42,40 @@ extension Inspection {
         return finding ?? Finding(severity: .ok, area: .remote, text: "remotes.\(remote.name) was not tried: there is nothing to ask for")
     }
 
+    private func response(to call: RemoteCall, over transport: NetworkTransport) async -> (outcome: DeliveryOutcome, body: JSONValue?) {
+        let result: Result<HTTPReply, TransportFailure>
+        do throws(TransportFailure) {
+            result = .success(try await transport.send(call.request))
+        } catch {
+            result = .failure(error)
+        }
+        return call.read(result, now: SystemClock.now())
+    }
+
+    /// Why a remote cannot be asked for anything without changing something.
+    private struct NothingToAsk: Error {
+        let reason: String
+    }
+
     /// Calls that change nothing over there: the list, or what was delivered last.
-    /// - Throws: a ``Refusal`` that says why there is none.
     private func harmlessCalls(
         of remote: Remote, _ configuration: Configuration
-    ) async throws(Refusal) -> [OutboundCall] {
+    ) async throws(NothingToAsk) -> [OutboundCall] {
         switch remote.kind.trial {
-        case .none(let reason): throw Refusal(reason)
+        case .none(let reason): throw NothingToAsk(reason: reason)
         case .list(let reason):
-            guard let call = remote.adapter.listCall(agent: nil, after: nil) else { throw Refusal(reason) }
+            guard let call = remote.adapter.listCall(agent: nil, after: nil) else { throw NothingToAsk(reason: reason) }
             return [call]
         case .delivered(let reason):
             let known = await deliveredConversations(at: remote.name, configuration)
-            guard !known.isEmpty else { throw Refusal(reason) }
-            var calls: [OutboundCall] = []
-            for id in known { calls.append(try remote.adapter.readCall(conversationID: id, link: Link(remoteID: id))) }
-            return calls
+            guard !known.isEmpty else { throw NothingToAsk(reason: reason) }
+            do throws(Unsendable) {
+                var calls: [OutboundCall] = []
+                for id in known { calls.append(try remote.adapter.readCall(conversationID: id, link: Link(remoteID: id))) }
+                return calls
+            } catch {
+                throw NothingToAsk(reason: error.reason)
+            }
         }
     }
 
@@ -75,7 +91,7 @@ extension Inspection {
 
     /// What is wrong with the body; nil for a list, or a conversation.
     private func reading(of body: JSONValue, _ call: OutboundCall, _ adapter: any Adapter) -> OnlineVerdict.Reading {
-        do throws(Refusal) {
+        do throws(Unreadable) {
             if adapter.listCall(agent: nil, after: nil)?.operation == call.operation {
                 _ = try adapter.page(in: body)
             } else {

@@ -1,10 +1,11 @@
 import SyncCore
+import SyncEngine
 import SyncSQLite
 import SyncStore
 import UnixSignals
 
-/// `convosync sync`: one run, or as many as it takes to work through retries, then the end. Safe beside a running daemon: claims are
-/// leases in the database.
+/// `convosync sync`: what is due is attempted once, or as often as it takes until a deadline; then the end. Safe beside a running daemon:
+/// claims are leases in the database.
 package struct OneShot: Sendable {
     package struct Outcome: Sendable, Equatable {
         package var runs = 0
@@ -16,16 +17,8 @@ package struct OneShot: Sendable {
         package var error: String?
     }
 
-    /// An application that writes all the time must not keep `sync` from ending.
-    private static let maximumFollowUps = 5
-    /// How long finished rows are pruned afterwards, at most.
-    private static let housekeeping = Duration.seconds(2)
-    /// How long an unusable database is waited for.
-    private static let patience = Duration.seconds(15)
-
     private let configuration: Configuration
     private let log: EventLog
-    private let now = SystemClock.now
 
     package init(configuration: Configuration, log: EventLog) {
         self.configuration = configuration
@@ -38,74 +31,59 @@ package struct OneShot: Sendable {
         let store = try Store(path: configuration.databasePath, access: .migrating)
         log.writeMigration(of: store)
         store.whenLost { [log] in log.write(StoreLossEvent.event($0, path: configuration.databasePath)) }
-        let engine = try await SyncEngine(
-            configuration, .init(store: store, log: log, now: now), patience: OneShot.patience, readPatience: configuration.schedule.stall)
+        let deadline = drain.map { SystemClock.uptime() + $0 }
+        let owner = try await EngineOwner.start(configuration, .init(store: store, log: log))
         let interrupted = Task {
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                await engine.stop(within: configuration.schedule.shutdownTimeout)
-                return
+                return await owner.stop(within: configuration.schedule.shutdownTimeout)
             }
         }
-        let shown = Task { await show(progress, store: store, engine: engine) }
-        let deadline = drain.map { now() + $0 }
-        if let deadline { await engine.waitNoLonger(than: deadline) }
-        var outcome = await runs(engine, store: store, until: deadline)
+        let shown = show(progress, store: store, owner: owner)
+        try await configuration.repair(store, now: SystemClock.now())
+        owner.begin()
+        let summary = await owner.drain(until: deadline)
         shown.cancel()
-        // The database is of no use to anybody else for the moment.
-        let housekeeper = Housekeeper(store: store, log: log, settings: configuration.retention)
-        // What is not pruned now is pruned later, and `remainder` tells of a database that fails.
-        try? await housekeeper.work(within: OneShot.housekeeping, now: now) { await engine.isQuiet() }
         interrupted.cancel()
-        await engine.stop(within: .zero)
+        await owner.stop(within: .zero)
         let remainder = try await store.remainder(of: configuration.enabledRemotes.map(\.name))
-        outcome.waiting = remainder.waiting
-        outcome.held = remainder.held
-        return outcome
-    }
-
-    private func runs(_ engine: SyncEngine, store: Store, until deadline: Instant?) async -> Outcome {
-        var outcome = Outcome()
-        while true {
-            let summary = await engine.run(cause: RunCause.request.rawValue)
-            outcome.runs += 1
-            outcome.counts.add(summary.counts)
-            // The run went on without calls that hang; the command waits for their end.
-            outcome.counts.add(await engine.finishCalls())
-            outcome.nextDue = await engine.nextDue()
-            outcome.error = summary.error
-            guard summary.error == nil else { return outcome }
-            // What could not be planned because a call for it was in flight belongs to this run.
-            do {
-                if outcome.runs < OneShot.maximumFollowUps, try await !store.feedIsEmpty() { continue }
-                guard let deadline, let next = outcome.nextDue, next < deadline else { return outcome }
-                try await Task.sleep(for: .milliseconds(max((next - now()).milliseconds, 1)))
-            } catch is CancellationError {
-                return outcome
-            } catch {
-                outcome.error = "\(error)"
-                return outcome
-            }
-        }
+        return Outcome(
+            runs: summary?.runs ?? 0, counts: summary?.counts ?? RunCounts(), waiting: remainder.waiting, held: remainder.held,
+            nextDue: summary?.nextDue, error: summary?.error)
     }
 
     /// Rate over the last few seconds, and how long the rest takes at that rate.
-    private func show(_ progress: @Sendable (String) -> Void, store: Store, engine: SyncEngine) async {
-        var samples: [(at: Instant, delivered: Int)] = [(now(), 0)]
-        while true {
+    private func show(_ progress: @escaping @Sendable (String) -> Void, store: Store, owner: EngineOwner) -> IntervalTimer {
+        let rate = DeliveryRate()
+        return IntervalTimer(every: .milliseconds(500), label: "convosync.progress") {
             let left: Int
             do {
-                try await Task.sleep(for: .milliseconds(500))
                 left = try await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting
             } catch {
-                // The command ends, or its run tells of a database that fails.
+                // The engine tells of a database that fails.
                 return
             }
-            let delivered = await engine.delivered()
-            samples.append((now(), delivered))
-            if samples.count > 10 { samples.removeFirst() }
-            let rate = Double(delivered - samples[0].delivered) / max((now() - samples[0].at).seconds, 0.001)
-            let remaining = rate >= 1 ? ", about \(Int(Double(left) / rate) + 1) s left" : ""
-            progress("\(delivered) delivered, \(left) waiting, \(Int(rate)) calls/s\(remaining)")
+            let delivered = await owner.health().delivered
+            progress(await rate.line(delivered: delivered, left: left, at: SystemClock.uptime()))
         }
+    }
+}
+
+/// How many rows are delivered in a second, over the last few seconds.
+private actor DeliveryRate {
+    private var samples: [(at: Duration, delivered: Int)] = [(SystemClock.uptime(), 0)]
+
+    func line(delivered: Int, left: Int, at now: Duration) -> String {
+        samples.append((now, delivered))
+        if samples.count > 10 { samples.removeFirst() }
+        let rate = Double(delivered - samples[0].delivered) / max((now - samples[0].at).seconds, 0.001)
+        let remaining = rate >= 1 ? ", about \(Int(Double(left) / rate) + 1) s left" : ""
+        return "\(delivered) delivered, \(left) waiting, \(Int(rate)) calls/s\(remaining)"
+    }
+}
+
+extension Configuration {
+    /// Takes back what another program, or a clock that was set, has put out of reach. Looks at every pending row.
+    func repair(_ store: Store, now: Instant) async throws(StoreError) {
+        try await store.repair(now: now, farthestDue: max(retry.maximumAge, .days(1)))
     }
 }

@@ -29,8 +29,8 @@ struct FinAdapter: Adapter {
         return projection
     }
 
-    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
-        throw Refusal("Fin takes messages, no conversation state")
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
+        throw Unsendable("Fin takes messages, no conversation state")
     }
 
     func hold(after word: String?, since: Instant?, now: Instant) -> MessageHold? {
@@ -66,17 +66,17 @@ extension FinAdapter {
     ///
     /// What the user wrote is sent whole or refused. Attributes of the user that cannot be sent are left out: they must not keep a message
     /// from being answered.
-    func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Refusal) -> PlannedCall {
+    func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Unsendable) -> PlannedCall {
         guard let user, !user.id.isEmpty else {
-            throw Refusal(
+            throw Unsendable(
                 "conversation \"\(message.conversationID)\" has no user, and Fin requires user.id; "
                     + "set conversations.user_id, then replay the row with `convosync outbox retry`")
         }
         guard message.body != nil || !message.attachments.isEmpty else {
-            throw Refusal("message \"\(message.id)\" has neither a body nor an attachment")
+            throw Unsendable("message \"\(message.id)\" has neither a body nor an attachment")
         }
         guard Instant(iso8601: message.createdAt) != nil else {
-            throw Refusal("messages.created_at of \"\(message.id)\" is not a time in ISO 8601, such as 2026-01-31T09:30:00.000Z")
+            throw Unsendable("messages.created_at of \"\(message.id)\" is not a time in ISO 8601, such as 2026-01-31T09:30:00.000Z")
         }
         var userObject: JSONObject = ["id": .string(user.id)]
         userObject["name"] = user.name.map(JSONValue.string)
@@ -101,24 +101,24 @@ extension FinAdapter {
         return PlannedCall(call: call(.write, body: .object(body)), delta: nil, omissions: omissions)
     }
 
-    private static func omission(_ refusal: Refusal) -> Omission { Omission(field: "user.attributes", reason: refusal.reason) }
+    private static func omission(_ refusal: Unsendable) -> Omission { Omission(field: "user.attributes", reason: refusal.reason) }
 
-    private func selectedAttributes(of user: User) -> Result<JSONObject, Refusal> {
-        if let problem = user.unreadableAttributes { return .failure(Refusal(problem)) }
+    private func selectedAttributes(of user: User) -> Result<JSONObject, Unsendable> {
+        if let problem = user.unreadableAttributes { return .failure(Unsendable(problem)) }
         var attributes = user.attributes ?? [:]
         if let selection = settings.userAttributes { attributes = attributes.filter { selection.contains($0.key) } }
         guard attributes.count <= FinAdapter.maximumAttributes else {
             return .failure(
-                Refusal(
+                Unsendable(
                     "user \"\(user.id)\" has \(attributes.count) attributes and Fin takes at most \(FinAdapter.maximumAttributes); "
                         + "choose some with remotes.\(profile.name).user_attributes"))
         }
         return .success(attributes)
     }
 
-    private func check(_ attachments: [JSONValue], of messageID: String) throws(Refusal) {
+    private func check(_ attachments: [JSONValue], of messageID: String) throws(Unsendable) {
         guard attachments.count <= FinAdapter.maximumAttachments else {
-            throw Refusal(
+            throw Unsendable(
                 "message \"\(messageID)\" has \(attachments.count) attachments and Fin takes at most \(FinAdapter.maximumAttachments)")
         }
         for (index, attachment) in attachments.enumerated() {
@@ -127,19 +127,19 @@ extension FinAdapter {
                 case "url": ["url"]
                 case "file": ["name", "content_type", "data"]
                 default:
-                    throw Refusal("attachment \(index) of message \"\(messageID)\" needs a type, \"url\" or \"file\"")
+                    throw Unsendable("attachment \(index) of message \"\(messageID)\" needs a type, \"url\" or \"file\"")
                 }
             let documented: Set<String> = ["type", "url", "name", "content_type", "data"]
             for (name, value) in (attachment.objectValue ?? [:]).sorted {
                 guard documented.contains(name) else {
-                    throw Refusal("attachment \(index) of message \"\(messageID)\" has a member \"\(name)\" that Fin does not know")
+                    throw Unsendable("attachment \(index) of message \"\(messageID)\" has a member \"\(name)\" that Fin does not know")
                 }
                 guard value.stringValue != nil else {
-                    throw Refusal("\"\(name)\" of attachment \(index) of message \"\(messageID)\" is not a string")
+                    throw Unsendable("\"\(name)\" of attachment \(index) of message \"\(messageID)\" is not a string")
                 }
             }
             for name in required where attachment[name]?.stringValue == nil {
-                throw Refusal("attachment \(index) of message \"\(messageID)\" needs \"\(name)\" as a string")
+                throw Unsendable("attachment \(index) of message \"\(messageID)\" needs \"\(name)\" as a string")
             }
         }
     }

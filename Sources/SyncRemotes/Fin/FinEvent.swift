@@ -10,7 +10,7 @@ enum FinEvent {
             "Fin calls with its replies and statuses, signed with the secret that Intercom shows beside the callback URL; it cannot be read.",
         proof: { _ in .signature(header: "X-Fin-Agent-API-Webhook-Signature") }, read: read)
 
-    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Refusal) -> WebhookReading {
+    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Unreadable) -> WebhookReading {
         let body = try body.value()
         let name = try EventMembers.word("event_name", of: body)
         switch name {
@@ -20,18 +20,18 @@ enum FinEvent {
         }
     }
 
-    private static func status(of body: JSONValue) throws(Refusal) -> Notice {
+    private static func status(of body: JSONValue) throws(Unreadable) -> Notice {
         .finStatus(
             conversationID: try EventMembers.identifier("conversation_id", of: body), word: try EventMembers.status("status", of: body),
             at: try EventMembers.moment("created_at_ms", of: body))
     }
 
     /// The message, then the status that Fin has after it. A message that cannot be used does not keep the status from being heard.
-    private static func reply(in body: JSONValue) throws(Refusal) -> WebhookReading {
+    private static func reply(in body: JSONValue) throws(Unreadable) -> WebhookReading {
         let conversationID = try EventMembers.identifier("conversation_id", of: body)
         var notices: [Notice] = []
-        var problem: Refusal?
-        do throws(Refusal) {
+        var problem: Unreadable?
+        do throws(Unreadable) {
             if let message = try message(in: body, of: conversationID) { notices.append(message) }
         } catch {
             problem = error
@@ -42,19 +42,19 @@ enum FinEvent {
     }
 
     /// Nil for what users and agents wrote: the schema lets them be authors, too, and what they wrote is known here already.
-    private static func message(in body: JSONValue, of conversationID: String) throws(Refusal) -> Notice? {
+    private static func message(in body: JSONValue, of conversationID: String) throws(Unreadable) -> Notice? {
         let message = try EventMembers.present("message", of: body)
-        guard message.objectValue != nil else { throw Refusal("\"message\" is not an object") }
+        guard message.objectValue != nil else { throw Unreadable("\"message\" is not an object") }
         guard !EventMembers.has("author", in: message) || message["author"] == "fin" else { return nil }
         guard let text = try EventMembers.present("body", of: message).stringValue else {
-            throw Refusal("\"body\" of the message is not a string")
+            throw Unreadable("\"body\" of the message is not a string")
         }
         let at = try moment(of: message, in: body)
         let id = EventMembers.has("id", in: message) ? try EventMembers.identifier("id", of: message) : nil
         return .finMessage(conversationID: conversationID, id: id, body: text, at: at)
     }
 
-    private static func moment(of message: JSONValue, in body: JSONValue) throws(Refusal) -> Instant {
+    private static func moment(of message: JSONValue, in body: JSONValue) throws(Unreadable) -> Instant {
         for name in ["timestamp_ms", "timestamp"] where EventMembers.has(name, in: message) {
             return try EventMembers.moment(name, of: message)
         }

@@ -73,7 +73,7 @@ struct HelpdeskAdapter: Adapter {
         if send.keys.contains(where: { $0.hasPrefix("user.") }) { send["user.id"] = wanted["user.id"] }
     }
 
-    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         var body: JSONObject = ["conversation_id": .string(conversationID)]
         var user: JSONObject = [:]
         for (name, value) in delta.fields {

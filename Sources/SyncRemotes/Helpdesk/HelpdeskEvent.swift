@@ -8,7 +8,7 @@ enum HelpdeskEvent {
         proof: { _ in .secret(header: "X-Webhook-Key") }, read: read)
 
     /// `{"conversation_id": …}`. With the event type `agent_typing` nothing changed.
-    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Refusal) -> WebhookReading {
+    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Unreadable) -> WebhookReading {
         let event = try body.value()
         let id = try EventMembers.identifier("conversation_id", of: event)
         if let type = event["event_type"]?.stringValue, type == "agent_typing" { return .ignored(event: type) }

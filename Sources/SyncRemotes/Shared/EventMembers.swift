@@ -9,22 +9,22 @@ enum EventMembers {
     private static let moments: ClosedRange<Int64> = 946_684_800_000...253_402_300_799_999
 
     /// A word of the remote: a status, the name of an event.
-    static func word(_ name: String, of body: JSONValue) throws(Refusal) -> String {
-        guard let word = try present(name, of: body).stringValue else { throw Refusal("\"\(name)\" is not a string") }
-        guard isPlain(word, longest: longestWord) else { throw Refusal("\"\(name)\" is empty, too long, or holds control characters") }
+    static func word(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
+        guard let word = try present(name, of: body).stringValue else { throw Unreadable("\"\(name)\" is not a string") }
+        guard isPlain(word, longest: longestWord) else { throw Unreadable("\"\(name)\" is empty, too long, or holds control characters") }
         return word
     }
 
     /// A status value: what is not a plain text is taken by its kind, so that it is reported as unmapped.
-    static func status(_ name: String, of body: JSONValue) throws(Refusal) -> String {
+    static func status(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
         let value = try present(name, of: body)
         if let text = value.stringValue, isPlain(text, longest: longestWord) { return text }
-        guard let word = value.reportedWord else { throw Refusal("\"\(name)\" is missing") }
+        guard let word = value.reportedWord else { throw Unreadable("\"\(name)\" is missing") }
         return word
     }
 
-    static func identifier(_ name: String, of body: JSONValue) throws(Refusal) -> String {
-        guard let identifier = identifier(try present(name, of: body)) else { throw Refusal("\"\(name)\" is not an id") }
+    static func identifier(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
+        guard let identifier = identifier(try present(name, of: body)) else { throw Unreadable("\"\(name)\" is not an id") }
         return identifier
     }
 
@@ -36,12 +36,12 @@ enum EventMembers {
     }
 
     /// ISO 8601, as the documents show it, or milliseconds since 1970, as the name `…_ms` says.
-    static func moment(_ name: String, of body: JSONValue) throws(Refusal) -> Instant {
+    static func moment(_ name: String, of body: JSONValue) throws(Unreadable) -> Instant {
         let value = try present(name, of: body)
         let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
         let moment = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
         guard let moment, moments.contains(moment.milliseconds) else {
-            throw Refusal("\"\(name)\" is neither an ISO 8601 timestamp nor milliseconds since 1970")
+            throw Unreadable("\"\(name)\" is neither an ISO 8601 timestamp nor milliseconds since 1970")
         }
         return moment
     }
@@ -51,9 +51,9 @@ enum EventMembers {
         body[name].map { $0 != .null } ?? false
     }
 
-    static func present(_ name: String, of body: JSONValue) throws(Refusal) -> JSONValue {
-        guard body.objectValue != nil else { throw Refusal("\"\(name)\" is missing: expected a JSON object that contains it") }
-        guard let value = body[name], value != .null else { throw Refusal("\"\(name)\" is missing") }
+    static func present(_ name: String, of body: JSONValue) throws(Unreadable) -> JSONValue {
+        guard body.objectValue != nil else { throw Unreadable("\"\(name)\" is missing: expected a JSON object that contains it") }
+        guard let value = body[name], value != .null else { throw Unreadable("\"\(name)\" is missing") }
         return value
     }
 

@@ -75,10 +75,10 @@ extension JSONValue {
     }
 }
 
-extension Refusal {
+extension Unreadable {
     /// An error inside of an answer to a read, with its code where it has one. Its texts may speak of people whom no call of ours named,
     /// so they are not passed on.
-    static func reported(_ summary: String, by body: JSONValue) -> Refusal {
-        Refusal([summary, ErrorText.code(body)].compactMap { $0 }.joined(separator: ": "))
+    static func reported(_ summary: String, by body: JSONValue) -> Unreadable {
+        Unreadable([summary, ErrorText.code(body)].compactMap { $0 }.joined(separator: ": "))
     }
 }

@@ -18,7 +18,7 @@ package struct WebhookSecrets: Sendable {
 
     private struct Former: Sendable {
         var secret: WebhookSecret
-        var counts: BoundedWait
+        var replacedAt: Instant
     }
 
     private var present: WebhookSecret
@@ -32,16 +32,16 @@ package struct WebhookSecrets: Sendable {
     package mutating func replace(with secret: WebhookSecret, now: Instant) {
         guard !secret.isSame(as: present) else { return }
         former.removeAll { $0.secret.isSame(as: secret) }
-        former.insert(Former(secret: present, counts: BoundedWait(until: now + WebhookSecrets.grace, now: now)), at: 0)
+        former.insert(Former(secret: present, replacedAt: now), at: 0)
         former = Array(former.prefix(WebhookSecrets.mostFormer))
         present = secret
     }
 
     /// Those that count, the present one first; what is over is forgotten.
     package mutating func counting(now: Instant) -> [WebhookSecret] {
-        var kept: [Former] = []
-        for var known in former where !known.counts.isOver(now: now) { kept.append(known) }
-        former = kept
-        return [present] + kept.map(\.secret)
+        // A clock that was set back must not make one count for longer.
+        for index in former.indices { former[index].replacedAt = min(former[index].replacedAt, now) }
+        former.removeAll { now - $0.replacedAt >= WebhookSecrets.grace }
+        return [present] + former.map(\.secret)
     }
 }

@@ -22,11 +22,11 @@ extension VGAdapter {
 
     /// Where rows and cursor stand is not documented: rows are `data` itself or a member of it, the cursor stands beside `data` or in
     /// it. Rows without a usable id are left out.
-    func page(in body: JSONValue) throws(Refusal) -> ListPage {
+    func page(in body: JSONValue) throws(Unreadable) -> ListPage {
         try checkSuccess(body)
         let data = body["data"]
         guard let rows = (data ?? .null).arrayValue ?? data?["convos"]?.arrayValue ?? data?["conversations"]?.arrayValue else {
-            throw Refusal("the response is not a list of conversations: data is neither an array nor contains one")
+            throw Unreadable("the response is not a list of conversations: data is neither an array nor contains one")
         }
         let read = rows.compactMap { row -> ListPage.Row? in
             guard let id = id(of: row) else { return nil }
@@ -43,21 +43,21 @@ extension VGAdapter {
         return PageToken(cursor)
     }
 
-    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+    func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         let agent = try agent(of: link, conversationID: conversationID)
         return call(.object, ["agentId": agent, "convoId": link.remoteID])
     }
 
     /// Under `data`, as all of the vendor's answers are.
-    func conversation(in body: JSONValue) throws(Refusal) -> Observation {
+    func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
         try checkSuccess(body)
         guard let data = body["data"], data["state"] != nil || data["lastModified"] != nil || id(of: data) != nil else {
-            throw Refusal("the response does not contain a conversation: data has neither ID nor state")
+            throw Unreadable("the response does not contain a conversation: data has neither ID nor state")
         }
         return observation(of: data)
     }
 
-    private func checkSuccess(_ body: JSONValue) throws(Refusal) {
+    private func checkSuccess(_ body: JSONValue) throws(Unreadable) {
         if body["success"] == false { throw .reported("vg answered success=false", by: body) }
     }
 

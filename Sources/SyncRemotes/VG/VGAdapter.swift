@@ -84,15 +84,15 @@ struct VGAdapter: Adapter {
         ]
     }
 
-    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         let agent = try agent(of: link, conversationID: conversationID)
         return self.call(.write, ["agentId": agent, "convoId": link.remoteID], body: ["conversation": .object(delta.fields)])
     }
 
-    /// The agent that the linked conversation belongs to; a ``Refusal`` where none is named.
-    func agent(of link: Link, conversationID: String) throws(Refusal) -> String {
+    /// The agent that the linked conversation belongs to; an ``Unsendable`` where none is named.
+    func agent(of link: Link, conversationID: String) throws(Unsendable) -> String {
         guard let agent = link.agentID ?? settings.agentID, !agent.isEmpty else {
-            throw Refusal(
+            throw Unsendable(
                 "conversation \"\(conversationID)\" has no vg agent: set links.agent_id, or remotes.\(profile.name).agent_id for all")
         }
         return agent

@@ -28,7 +28,7 @@ struct VGEvent: Equatable, Sendable {
         return (secret, .object(object))
     }
 
-    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Refusal) -> WebhookReading {
+    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Unreadable) -> WebhookReading {
         let body = try body.value()
         let event = VGEvent(type: try EventMembers.word("type", of: body), payload: body["payload"] ?? [:])
         guard telling.contains(event.type) else { return .ignored(event: event.type) }

@@ -17,9 +17,9 @@ extension VoicebotAdapter {
     }
 
     /// Rows without a usable id are left out.
-    func page(in body: JSONValue) throws(Refusal) -> ListPage {
+    func page(in body: JSONValue) throws(Unreadable) -> ListPage {
         guard let rows = body["data"]?.arrayValue else {
-            throw Refusal("the response is not a list of conversations: it has no array data")
+            throw Unreadable("the response is not a list of conversations: it has no array data")
         }
         let read = rows.compactMap { row -> ListPage.Row? in
             guard let id = row["id"]?.reportedInteger else { return nil }
@@ -29,7 +29,7 @@ extension VoicebotAdapter {
         return ListPage(rows: read, next: rows.isEmpty ? nil : next(in: body))
     }
 
-    func page(in body: JSONValue, after token: PageToken?) throws(Refusal) -> ListPage {
+    func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage {
         var page = try page(in: body)
         if let next = page.next.flatMap({ VoicebotPageQuery(text: $0.text) }),
             let asked = token.flatMap({ VoicebotPageQuery(text: $0.text) }), !next.movesOn(from: asked)
@@ -45,15 +45,15 @@ extension VoicebotAdapter {
         return PageToken(query.text)
     }
 
-    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+    func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         call(.object, ["id": try remoteID(of: link, conversationID: conversationID)])
     }
 
     /// Bare, as the document shows it, or under `data`, as the vendor's other calls show it.
-    func conversation(in body: JSONValue) throws(Refusal) -> Observation {
+    func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
         let object: JSONValue = body["data"]?.objectValue.map(JSONValue.object) ?? body
         guard object["id"] != nil || object["status"] != nil else {
-            throw Refusal("the response does not contain a conversation: it has neither id nor status")
+            throw Unreadable("the response does not contain a conversation: it has neither id nor status")
         }
         return observation(of: object)
     }

@@ -30,14 +30,14 @@ struct VoicebotAdapter: Adapter {
         return projection
     }
 
-    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         self.call(.write, ["id": try remoteID(of: link, conversationID: conversationID)], body: .object(delta.fields))
     }
 
-    /// The id of the linked conversation; a ``Refusal`` where it cannot be one.
-    func remoteID(of link: Link, conversationID: String) throws(Refusal) -> String {
+    /// The id of the linked conversation; an ``Unsendable`` where it cannot be one.
+    func remoteID(of link: Link, conversationID: String) throws(Unsendable) -> String {
         guard let id = Int64(link.remoteID), String(id) == link.remoteID else {
-            throw Refusal(
+            throw Unsendable(
                 "links.remote_id \"\(link.remoteID)\" is not an integer, and voicebot's conversation ids are; "
                     + "correct the row of conversation \"\(conversationID)\" in the table links")
         }

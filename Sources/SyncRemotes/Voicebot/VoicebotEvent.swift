@@ -20,7 +20,7 @@ enum VoicebotEvent {
             "where the conversation's id is in the body. Without it the list is read. (No default.)", starter: StarterLine("data.id")),
     ]
 
-    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Refusal) -> WebhookReading {
+    @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Unreadable) -> WebhookReading {
         .notices([notice(in: body, at: own.text("webhook.id_path"))])
     }
 

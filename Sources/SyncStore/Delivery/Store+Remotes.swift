@@ -1,15 +1,5 @@
 import SyncCore
 
-/// What the store remembers about a remote from before a restart.
-package struct StoredRemote: Sendable, Equatable {
-    package var gate: RemoteGate.Stored
-    package var lastSuccessAt: String?
-    /// Conversations that it said it does not know, where nothing has confirmed it.
-    package var suspects: Set<String> = []
-    /// How often in a row it could not be read.
-    package var readFailures = 0
-}
-
 /// What the table `remotes` keeps of a gate.
 extension RemoteGate.Stored: RowRecord {
     package static let columns: SQL = """
@@ -33,30 +23,33 @@ extension RemoteGate.Stored: RowRecord {
 extension Store {
     /// Takes feed entries off that name a remote which is not configured or not enabled. When it is, everything is planned anyway.
     /// - Returns: the names that were found.
-    package func dropStrayFeed(_ remotes: [RemoteParticipation]) async throws(StoreError) -> [String] {
-        let known = [""] + remotes.filter { $0.isEnabled && !$0.receivesMessages }.map(\.name)
-        return try await write { session in
-            let names: [String] = try session.values(
-                "SELECT DISTINCT remote FROM change_feed WHERE deferred = 0 AND remote NOT IN \(in: known)")
-            guard !names.isEmpty else { return [] }
-            try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: known)")
-            return names
-        }
+    static func dropStrayFeed(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
+        let names = try strayFeedNames(remotes, session)
+        guard !names.isEmpty else { return [] }
+        try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: feedNames(remotes))")
+        return names
+    }
+
+    static func strayFeedNames(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
+        try session.values(
+            "SELECT DISTINCT remote FROM change_feed WHERE deferred = 0 AND remote NOT IN \(in: feedNames(remotes))")
     }
 
     package func storedRemotes() async throws(StoreError) -> [String: StoredRemote] {
-        try await read { session in
-            let suspects = try Store.suspects(session)
-            let remotes = try session.rows("SELECT name, \(RemoteGate.Stored.columns), last_success_at, read_failures FROM remotes") {
-                columns in
-                let name: String = try columns.next()
-                let remote = StoredRemote(
-                    gate: try RemoteGate.Stored(&columns), lastSuccessAt: try columns.next(), suspects: suspects[name] ?? [],
-                    readFailures: try columns.next())
-                return (name, remote)
-            }
-            return Dictionary(uniqueKeysWithValues: remotes)
+        try await read { session in try Store.storedRemotes(session) }
+    }
+
+    static func storedRemotes(_ session: any Session) throws -> [String: StoredRemote] {
+        let suspects = try suspects(session)
+        let remotes = try session.rows("SELECT name, \(RemoteGate.Stored.columns), last_success_at, read_failures FROM remotes") {
+            columns in
+            let name: String = try columns.next()
+            let remote = StoredRemote(
+                gate: try RemoteGate.Stored(&columns), lastSuccessAt: try columns.next(), suspects: suspects[name] ?? [],
+                readFailures: try columns.next())
+            return (name, remote)
         }
+        return Dictionary(uniqueKeysWithValues: remotes)
     }
 
     /// The remotes that the database knows, also those that are not configured any more, with their kinds.
@@ -75,17 +68,22 @@ extension Store {
     }
 
     /// When a pending row of the remote falls due after the given moment; nil when none does. Rows behind others do not count.
-    package func nextDue(_ remote: String, after moment: Instant) async throws(StoreError) -> Instant? {
-        try await read { session in
-            .column(
-                try session.value(
-                    "SELECT min(due_at) FROM outbox WHERE remote = \(remote) AND state = 'pending' AND behind = 0 AND due_at > \(moment)"))
-        }
+    static func nextDue(_ remote: String, after timestamp: Instant, _ session: any Session) throws -> Instant? {
+        .column(
+            try session.value(
+                "SELECT min(due_at) FROM outbox WHERE remote = \(remote) AND state = 'pending' AND behind = 0 AND due_at > \(timestamp)"))
     }
 
-    package func hasPending(_ remote: String) async throws(StoreError) -> Bool {
-        try await read { session in
-            try session.exists("SELECT 1 FROM outbox WHERE remote = \(remote) AND state = 'pending' AND behind = 0")
-        }
+    /// Whether a row is due that may be sent; a claim finds out whether it can be.
+    /// - Parameter retriesBy: rows that have failed before count where they fall due until then.
+    static func isSomethingDue(
+        _ remote: String, by timestamp: Instant, retriesBy: Instant? = nil, _ session: any Session
+    ) throws -> Bool {
+        try session.exists(
+            """
+            SELECT 1 FROM outbox
+            WHERE remote = \(remote) AND state = 'pending' AND behind = 0 AND due_at <= \(timestamp)
+                AND (attempts = 0 OR due_at <= \(retriesBy ?? timestamp))
+            """)
     }
 }

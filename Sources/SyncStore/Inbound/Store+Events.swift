@@ -1,43 +1,5 @@
 import SyncCore
 
-/// What processing the inbox came to.
-package struct InboxResult: Equatable, Sendable {
-    package var reconciled: [Reconciled] = []
-    package var collisions: [MessageCollision] = []
-    package var dropped: [DroppedEvents] = []
-
-    fileprivate mutating func add(_ other: InboxResult) {
-        reconciled += other.reconciled
-        collisions += other.collisions
-        for dropped in other.dropped {
-            let index = self.dropped.firstIndex { $0.remote == dropped.remote && $0.reason == dropped.reason }
-            if let index { self.dropped[index].count += dropped.count } else { self.dropped.append(dropped) }
-        }
-    }
-}
-
-/// A message whose id another one of the same conversation has: the text that came first stays.
-package struct MessageCollision: Equatable, Sendable {
-    package var remote: String
-    package var conversationID: String
-    /// The id of the row in `messages`.
-    package var messageID: String
-}
-
-/// Events that waited for a conversation which did not come.
-package struct DroppedEvents: Equatable, Sendable {
-    package enum Reason: String, Sendable {
-        /// They waited for longer than ``WaitingLimits/age``.
-        case age
-        /// More than ``WaitingLimits/count`` waited; these were the oldest.
-        case number
-    }
-
-    package var remote: String
-    package var reason: Reason
-    package var count: Int
-}
-
 /// How long, and how many, events are kept whose conversation does not exist here: it may be written a little later. They hold what Fin
 /// wrote to people, perhaps of conversations that are none of ours.
 package struct WaitingLimits: Equatable, Sendable {
@@ -50,38 +12,49 @@ package struct WaitingLimits: Equatable, Sendable {
 /// Processing the inbox.
 extension Store {
     /// Processes what the inbox holds, in the order in which it happened.
-    package func processInbox(_ context: InboundContext, waiting limits: WaitingLimits = .init()) async throws(StoreError) -> InboxResult {
+    /// - Returns: what came of one batch, and whether there may be more: every event of the batch is done or waits.
+    static func processInbox(_ context: InboundContext, _ session: any Session) throws -> (result: InboxResult, hasMore: Bool) {
         var result = InboxResult()
-        var count = 0
-        repeat {
-            let batch = try await write { session in try Store.processBatch(context, session) }
-            result.add(batch.result)
-            count = batch.count
-            // Every event of the batch is done or waits: the next batch holds others.
-        } while count == Store.reconcileBatchSize
-        result.add(try await dropWaiting(limits, now: context.now))
-        return result
+        let events = try pendingEvents(session)
+        result.reconciled += try takeReleasedEnds(context, session)
+        let hasMore = max(events.count, result.reconciled.count) >= reconcileBatchSize
+        for event in events { try process(event, context, session, into: &result) }
+        return (result, hasMore)
     }
 
-    private static func processBatch(_ context: InboundContext, _ session: any Session) throws -> (result: InboxResult, count: Int) {
-        var result = InboxResult()
-        let events: [InboxEvent] = try session.rows(
+    /// The next batch, in the order in which the events happened.
+    static func pendingEvents(_ session: any Session) throws -> [InboxEvent] {
+        try session.rows(
             """
             SELECT \(InboxEvent.columns) FROM inbox
             WHERE state = 'pending' AND state <> 'done'
             ORDER BY occurred_at, id LIMIT \(reconcileBatchSize)
             """)
-        result.reconciled += try takeReleasedEnds(context, session)
-        for event in events {
-            let key = event.conversationID
-            guard try session.exists("SELECT 1 FROM conversations WHERE id = \(key)"), let conversationID = key.text else {
-                try session.run("UPDATE inbox SET state = 'waiting' WHERE id = \(event.id)")
-                continue
-            }
-            try process(event, of: conversationID, context, session, into: &result)
-            try session.run("UPDATE inbox SET state = 'done', payload = '{}' WHERE id = \(event.id)")
+    }
+
+    /// Whether processing would do something.
+    static func hasInboxWork(_ context: InboundContext, waiting limits: WaitingLimits, _ session: any Session) throws -> Bool {
+        if try session.exists("SELECT 1 FROM inbox WHERE state = 'pending' AND state <> 'done'") { return true }
+        if try hasReleasedEnds(context, session) { return true }
+        return try session.exists(
+            """
+            SELECT 1 FROM inbox WHERE state = 'waiting' AND received_at < \(context.now - limits.age)
+            UNION ALL SELECT 1 FROM (SELECT 1 FROM inbox WHERE state = 'waiting' LIMIT 1 OFFSET \(limits.count))
+            """)
+    }
+
+    static func process(_ event: InboxEvent, _ context: InboundContext, _ session: any Session, into result: inout InboxResult) throws {
+        let key = event.conversationID
+        guard try session.exists("SELECT 1 FROM conversations WHERE id = \(key)"), let conversationID = key.text else {
+            return try letWait(event, session)
         }
-        return (result, events.count)
+        try process(event, of: conversationID, context, session, into: &result)
+        try session.run("UPDATE inbox SET state = 'done', payload = '{}' WHERE id = \(event.id)")
+    }
+
+    /// The event is processed when its conversation is written.
+    static func letWait(_ event: InboxEvent, _ session: any Session) throws {
+        try session.run("UPDATE inbox SET state = 'waiting' WHERE id = \(event.id)")
     }
 
     private static func process(
@@ -137,21 +110,13 @@ extension Store {
 
     // MARK: Events without a conversation
 
-    private func dropWaiting(_ limits: WaitingLimits, now: Instant) async throws(StoreError) -> InboxResult {
-        var result = InboxResult()
-        while true {
-            let dropped = try await write { session in
-                let byAge = try Store.drop(
-                    "received_at < \(now - limits.age) ORDER BY received_at, id LIMIT \(Retention.pageSize)", .age, session)
-                guard byAge.isEmpty else { return byAge }
-                let waiting: Int = try session.value("SELECT count(*) FROM inbox WHERE state = 'waiting'") ?? 0
-                guard waiting > limits.count else { return [] }
-                return try Store.drop(
-                    "TRUE ORDER BY received_at, id LIMIT \(min(waiting - limits.count, Retention.pageSize))", .number, session)
-            }
-            guard !dropped.isEmpty else { return result }
-            result.add(InboxResult(dropped: dropped))
-        }
+    /// Drops a page of events that have waited for too long, or that are too many.
+    static func dropWaiting(_ limits: WaitingLimits, now: Instant, _ session: any Session) throws -> [DroppedEvents] {
+        let byAge = try drop("received_at < \(now - limits.age) ORDER BY received_at, id LIMIT \(Retention.pageSize)", .age, session)
+        guard byAge.isEmpty else { return byAge }
+        let waiting: Int = try session.value("SELECT count(*) FROM inbox WHERE state = 'waiting'") ?? 0
+        guard waiting > limits.count else { return [] }
+        return try drop("TRUE ORDER BY received_at, id LIMIT \(min(waiting - limits.count, Retention.pageSize))", .number, session)
     }
 
     private static func drop(
@@ -165,7 +130,7 @@ extension Store {
 }
 
 /// An event as the inbox keeps it.
-private struct InboxEvent: RowRecord {
+struct InboxEvent: RowRecord {
     var id: Int64
     var remote: String
     /// `status` or `message`.

@@ -6,31 +6,27 @@ extension Store {
     ///
     /// A notice that came before is taken for the repetition it is: its key is known.
     /// - Returns: how many were new.
-    package func receive(_ notices: [Notice], from remote: String, now: Instant) async throws(StoreError) -> Int {
-        try await write { session in
-            var new = 0
-            for notice in notices {
-                guard notice.namesKeys else { continue }
-                switch notice {
-                case .status(let conversationID, let word, let at, let key):
-                    new += try Store.enter(
-                        session, remote, "status", conversationID, key: key, at: at, payload: ["word": .string(word)], now: now)
-                case .message(let conversationID, let id, let body, let at, let key):
-                    new += try Store.enter(
-                        session, remote, "message", conversationID, key: key, at: at, payload: ["id": .string(id), "body": .string(body)],
-                        now: now)
-                case .changed(let remoteID, let agentID):
-                    // What is not linked here, or was never told anything, need not be read.
-                    for agent in try Store.agents(session, of: remoteID, at: remote) where agentID == nil || agent.hasSameBytes(as: agentID)
-                    {
-                        new += try Store.requestReading(session, ReadRequest(remoteID: remoteID, agentID: agent), of: remote, now: now)
-                    }
-                case .somethingChanged:
-                    new += try Store.requestReading(session, ReadRequest(remoteID: ""), of: remote, now: now)
+    static func receive(_ notices: [Notice], from remote: String, now: Instant, _ session: any Session) throws -> Int {
+        var new = 0
+        for notice in notices {
+            guard notice.namesKeys else { continue }
+            switch notice {
+            case .status(let conversationID, let word, let at, let key):
+                new += try enter(session, remote, "status", conversationID, key: key, at: at, payload: ["word": .string(word)], now: now)
+            case .message(let conversationID, let id, let body, let at, let key):
+                new += try enter(
+                    session, remote, "message", conversationID, key: key, at: at, payload: ["id": .string(id), "body": .string(body)],
+                    now: now)
+            case .changed(let remoteID, let agentID):
+                // What is not linked here, or was never told anything, need not be read.
+                for agent in try agents(session, of: remoteID, at: remote) where agentID == nil || agent.hasSameBytes(as: agentID) {
+                    new += try requestReading(session, ReadRequest(remoteID: remoteID, agentID: agent), of: remote, now: now)
                 }
+            case .somethingChanged:
+                new += try requestReading(session, ReadRequest(remoteID: ""), of: remote, now: now)
             }
-            return new
         }
+        return new
     }
 
     private static func enter(

@@ -3,7 +3,7 @@ import SyncCore
 /// What the end of a call teaches about the link that it was made for.
 extension Store {
     static func learn(
-        from finished: FinishedCall, _ inbound: InboundContext, into reply: inout ExchangeReply, _ session: any Session
+        from finished: FinishedCall, _ inbound: InboundContext, into result: inout LaneResult, _ session: any Session
     ) throws {
         let claimed = finished.claimed
         // Messages have no fields; what Fin says is news.
@@ -12,20 +12,22 @@ extension Store {
         else { return }
         let reported = outcome.outcome == .delivered ? outcome.observation?.assignee : nil
         guard let local = try LocalConversation.fetch(session, claimed.conversationID),
-            let loaded = try load(session, local, at: remote, reported: reported ?? .unknown, now: finished.finishedAt),
+            let loaded = try load(
+                session, local, at: remote, reported: reported ?? .unknown, began: finished.startedAt, clock: inbound.now,
+                now: finished.finishedAt),
             // Only the object that the row was planned for: the link may point elsewhere by now.
             claimed.targetID.hasSameBytes(as: loaded.link.remoteID), claimed.agent.hasSameBytes(as: loaded.link.agentID)
         else { return }
         if let known = loaded.known {
             switch (outcome.outcome, outcome.fate) {
             case (.delivered, _):
-                try acknowledge(finished, sent, known, inbound, into: &reply, session)
+                try acknowledge(finished, sent, known, inbound, into: &result, session)
             case (_, .unknown):
                 var record = known.stored.record
                 record.lost(sent, of: claimed.numbers)
                 try keep(record, in: known.stored, claimed.conversationID, claimed.remote, session)
             case (.dead, .notApplied):
-                if let refusal = outcome.refusal { try refuse(finished, refusal, sent, known, inbound, into: &reply, session) }
+                if let refusal = outcome.refusal { try refuse(finished, refusal, sent, known, inbound, into: &result, session) }
             default:
                 break
             }
@@ -40,7 +42,7 @@ extension Store {
     }
 
     private static func acknowledge(
-        _ finished: FinishedCall, _ sent: Fields, _ known: LoadedLink.Known, _ inbound: InboundContext, into reply: inout ExchangeReply,
+        _ finished: FinishedCall, _ sent: Fields, _ known: LoadedLink.Known, _ inbound: InboundContext, into result: inout LaneResult,
         _ session: any Session
     ) throws {
         let claimed = finished.claimed
@@ -60,16 +62,16 @@ extension Store {
             remote: claimed.remote, subject: .conversation(claimed.conversationID), observation: response ?? Observation(),
             readAt: finished.startedAt)
         let isNew = try take(outcome, report, used, stored, inbound, isResponse: true, session)
-        if outcome.verdict.mustPlan { reply.hasFreedPlanning = true }
-        if let convicted = try convict(outcome.refused, finished, session) { reply.convicted.append(convicted) }
-        reply.reconciled.append(
+        if outcome.verdict.mustPlan { result.hasFreedPlanning = true }
+        if let convicted = try convict(outcome.refused, finished, session) { result.convicted.append(convicted) }
+        result.reconciled.append(
             Reconciled(conversationID: claimed.conversationID, remote: claimed.remote, verdict: outcome.verdict, isNew: isNew))
     }
 
     /// A refused member costs that member: its row is dead and stands for it alone, and what is left is planned again.
     private static func refuse(
         _ finished: FinishedCall, _ refusal: RefusedMembers, _ sent: Fields, _ known: LoadedLink.Known, _ inbound: InboundContext,
-        into reply: inout ExchangeReply, _ session: any Session
+        into result: inout LaneResult, _ session: any Session
     ) throws {
         let claimed = finished.claimed
         let (snapshot, stored) = (known.snapshot, known.stored)
@@ -83,13 +85,13 @@ extension Store {
                 claimed.id, because: "the remote does not say which member it refuses: they are sent apart from each other", finished,
                 session)
             try session.run("UPDATE outbox SET refused_members = '[]' WHERE id = \(claimed.id)")
-            reply.split.append(claimed.id)
+            result.split.append(claimed.id)
         case .whole:
             try drop(claimed.id, because: "no member is to blame: the whole call is refused", finished, session)
-            reply.revived[claimed.id] = try reviveWhole(finished, session)
+            result.revived[claimed.id] = try reviveWhole(finished, session)
         }
         try requestPlanning(session, claimed.conversationID, claimed.remote, now: finished.finishedAt)
-        reply.hasFreedPlanning = true
+        result.hasFreedPlanning = true
     }
 
     /// The row is dead for these members alone.

@@ -48,9 +48,9 @@ extension Store {
                 remote.needsLink
                 ? "SELECT conversation_id AS id FROM links WHERE remote = \(remote.name)" : "SELECT id FROM conversations"
             let ids: [StoredKey] = try session.values(
-                "SELECT id FROM (\(source)) WHERE id > \(after) ORDER BY id LIMIT \(Store.planBatchSize)")
+                "SELECT id FROM (\(source)) WHERE id > \(after) ORDER BY id LIMIT \(PlanWriter.pageSize)")
             let pictures = try ids.compactMap(\.text).compactMap { try Store.linkPicture(session, $0, remote, now: now) }
-            return (pictures, ids.count < Store.planBatchSize ? nil : ids.last)
+            return (pictures, ids.count < PlanWriter.pageSize ? nil : ids.last)
         }
     }
 

@@ -60,7 +60,7 @@ extension Store {
                     let ids: [StoredKey] = try session.values(
                         """
                         SELECT id FROM (\(source)) WHERE id > \(after) AND (\(scope.conversationID) IS NULL OR id = \(scope.conversationID))
-                        ORDER BY id LIMIT \(Store.planBatchSize)
+                        ORDER BY id LIMIT \(PlanWriter.pageSize)
                         """)
                     var page = sum
                     for id in ids.compactMap(\.text) {
@@ -71,7 +71,7 @@ extension Store {
                         }
                         if isDone == nil { page = before }
                     }
-                    return (page, ids.count < Store.planBatchSize ? nil : ids.last)
+                    return (page, ids.count < PlanWriter.pageSize ? nil : ids.last)
                 }
             }
             results.append(result)
@@ -149,7 +149,7 @@ extension Store {
             SELECT s.conversation_id, s.gone_at IS NOT NULL, \(LinkColumns.columns) FROM link_state s
             WHERE s.remote = \(remote) AND s.conversation_id > \(after)
                 AND (\(conversationID) IS NULL OR s.conversation_id = \(conversationID))
-            ORDER BY s.conversation_id LIMIT \(planBatchSize)
+            ORDER BY s.conversation_id LIMIT \(PlanWriter.pageSize)
             """
         ) { columns in
             (conversation: try columns.next(StoredKey.self), isGone: try columns.next(Bool.self), known: try LinkColumns(&columns))
@@ -173,6 +173,6 @@ extension Store {
                     AND refused_members IS NULL
                 """)
         }
-        return links.count < planBatchSize ? nil : links.last?.conversation
+        return links.count < PlanWriter.pageSize ? nil : links.last?.conversation
     }
 }

@@ -5,7 +5,7 @@ import SyncCore
 struct LoadedLink {
     var link: Link
     /// Why nothing can be sent along the link. Then its ids hold U+FFFD for what cannot be stored.
-    var problem: Refusal?
+    var problem: Unsendable?
     /// A call that carries its state is on its way.
     var isInFlight: Bool
     /// Nil for a link whose object is gone.
@@ -23,13 +23,15 @@ extension Store {
     /// A link that points to another object than before starts from nothing.
     /// - Parameters:
     ///   - reported: whom the remote names in a report that is about to be compared.
+    ///   - began: when the read or the call began whose response is about to be compared.
+    ///   - clock: what the clock says, where that is not the time of the decision.
     ///   - storing: whether the row of the link is made where there is none yet.
     ///   - evenIfGone: whether an object that is gone is decided about as well.
     /// - Returns: nil where the conversation takes no part: it has no link, or another conversation has one to the same object
     ///   (``SharedObject``).
     static func load(
         _ session: any Session, _ local: LocalConversation, at remote: RemoteParticipation, reported: Observation.Assignee = .unknown,
-        storing: Bool = true, evenIfGone: Bool = false, now: Instant
+        began: Instant? = nil, clock: Instant? = nil, storing: Bool = true, evenIfGone: Bool = false, now: Instant
     ) throws -> LoadedLink? {
         let id = local.conversation.id
         guard let row = try session.row(LinkRow.query(of: id, at: remote), as: LinkRow.self),
@@ -48,12 +50,26 @@ extension Store {
         }
         var localRow = local.row
         localRow.customerWroteAt = local.customerWroteAt.map { min($0, now) }
+        let clock = clock ?? now
+        if localRow.setBack(to: clock), storing { try store(localRow.changedAt, of: id, session) }
+        var record = stored.record
+        record.setBack(from: clock, to: min(began ?? clock, clock))
         let snapshot = LinkSnapshot(
             conversationID: id, remote: remote.name, link: link, linkProblem: problem, conversation: local.conversation, local: localRow,
-            record: stored.record, seats: try seats(session, remote, stored.record, reported, assigneeID: local.conversation.assigneeID),
+            record: record, seats: try seats(session, remote, record, reported, assigneeID: local.conversation.assigneeID),
             standing: row.standing, areEndsHeld: row.areEndsHeld && !stored.isBrakeReleased, now: now)
         loaded.known = LoadedLink.Known(snapshot: snapshot, stored: stored)
         return loaded
+    }
+
+    /// Keeps the times of local changes that were made before the clock was set back: from now on they are ordered with what comes.
+    private static func store(_ changedAt: ByAttribute<Instant>, of id: String, _ session: any Session) throws {
+        try session.run(
+            """
+            UPDATE local_changes
+            SET status_changed_at = \(changedAt.status), assignee_changed_at = \(changedAt.assignee), title_changed_at = \(changedAt.title)
+            WHERE conversation_id = \(id)
+            """)
     }
 
     /// The rows of the id map that matter: of the present assignee, of those whom the program itself assigns, and of whoever the remote
@@ -153,13 +169,13 @@ private struct LinkRow: RowRecord {
     }
 
     /// The link with the agent in force, and why nothing can be sent along it; nil where the conversation takes no part.
-    func link(of id: String, at remote: RemoteParticipation) -> (Link, Refusal?)? {
+    func link(of id: String, at remote: RemoteParticipation) -> (Link, Unsendable?)? {
         guard remote.needsLink else { return (Link(remoteID: id), nil) }
         guard let remoteID, !isShared else { return nil }
         let link = Link(remoteID: remoteID.repaired, agentID: agentID?.repaired ?? remote.defaultAgent)
         for (column, key) in [("remote_id", remoteID), ("agent_id", agentID)] {
             guard let problem = key?.problem else { continue }
-            return (link, Refusal("links.\(column) of \"\(id)\" for \(remote.name) \(problem); write the link again"))
+            return (link, Unsendable("links.\(column) of \"\(id)\" for \(remote.name) \(problem); write the link again"))
         }
         return (link, nil)
     }

@@ -62,6 +62,15 @@ extension Store {
             """)
     }
 
+    /// Whether there is something for ``takeReleasedEnds(_:_:)``.
+    static func hasReleasedEnds(_ context: InboundContext, _ session: any Session) throws -> Bool {
+        try session.exists(
+            """
+            SELECT 1 FROM link_state
+            WHERE remote IN \(in: context.remotes.filter(\.receivesMessages).map(\.name)) AND braked_at IS NOT NULL AND is_brake_released = 1
+            """)
+    }
+
     /// What somebody has let go of a remote that is never planned for (fin): it is decided with the next events.
     static func takeReleasedEnds(_ context: InboundContext, _ session: any Session) throws -> [Reconciled] {
         var results: [Reconciled] = []
@@ -89,31 +98,40 @@ extension Store {
     /// Lets what waits be taken over, and, unless a single conversation is meant, what comes from now on.
     /// - Returns: how many conversations waited.
     package func releaseEnds(_ filter: OutboxFilter, dryRun: Bool, now: Instant) async throws(StoreError) -> Int {
-        let condition: SQL = """
-            braked_at IS NOT NULL AND (\(filter.remote) IS NULL OR remote = \(filter.remote))
-                AND (\(filter.conversation) IS NULL OR conversation_id = \(filter.conversation))
-            """
         guard !dryRun else {
-            return try await read { session in try session.value("SELECT count(*) FROM link_state WHERE \(condition)") ?? 0 }
+            return try await read { session in
+                try session.value("SELECT count(*) FROM link_state WHERE \(Store.heldEnds(filter))") ?? 0
+            }
         }
-        return try await write { session in
-            try session.run(
-                """
-                INSERT INTO change_feed (conversation_id, remote, changed_at)
-                    SELECT conversation_id, remote, \(now) FROM link_state
-                    WHERE \(condition) AND remote NOT IN (SELECT name FROM remotes WHERE receives_messages = 1)
-                    ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = min(deferred, 1)
-                """)
-            let count = try session.run("UPDATE link_state SET is_brake_released = 1 WHERE \(condition)")
-            guard filter.conversation == nil else { return count }
-            try session.run("UPDATE remotes SET ends_held_at = NULL WHERE \(filter.remote) IS NULL OR name = \(filter.remote)")
-            // What was taken over before somebody examined it has been examined now.
-            try session.run(
-                """
-                UPDATE adopted_changes SET is_released = 1
-                WHERE is_end = 1 AND is_released = 0 AND (\(filter.remote) IS NULL OR remote = \(filter.remote))
-                """)
-            return count
-        }
+        return try await write { session in try Store.releaseEnds(filter, now: now, session) }
+    }
+
+    private static func heldEnds(_ filter: OutboxFilter) -> SQL {
+        """
+        braked_at IS NOT NULL AND (\(filter.remote) IS NULL OR remote = \(filter.remote))
+            AND (\(filter.conversation) IS NULL OR conversation_id = \(filter.conversation))
+        """
+    }
+
+    @discardableResult
+    static func releaseEnds(_ filter: OutboxFilter, now: Instant, _ session: any Session) throws -> Int {
+        let condition = heldEnds(filter)
+        try session.run(
+            """
+            INSERT INTO change_feed (conversation_id, remote, changed_at)
+                SELECT conversation_id, remote, \(now) FROM link_state
+                WHERE \(condition) AND remote NOT IN (SELECT name FROM remotes WHERE receives_messages = 1)
+                ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = CASE deferred WHEN 1 THEN 1 ELSE 0 END
+            """)
+        let count = try session.run("UPDATE link_state SET is_brake_released = 1 WHERE \(condition)")
+        guard filter.conversation == nil else { return count }
+        try session.run("UPDATE remotes SET ends_held_at = NULL WHERE \(filter.remote) IS NULL OR name = \(filter.remote)")
+        // What was taken over before somebody examined it has been examined now.
+        try session.run(
+            """
+            UPDATE adopted_changes SET is_released = 1
+            WHERE is_end = 1 AND is_released = 0 AND (\(filter.remote) IS NULL OR remote = \(filter.remote))
+            """)
+        return count
     }
 }

@@ -9,36 +9,37 @@ extension Store {
     /// Enters the configured remotes, and finds out which of them have to be planned from scratch: new ones, re-enabled ones, and
     /// those that project differently than before. A remote that is not configured any more is treated like a disabled one.
     /// - Returns: the names of those that are planned from scratch.
-    package func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant) async throws(StoreError) -> [String] {
-        try await write { session in
-            try Store.takeBackPutAside(session)
-            try session.run(
-                """
-                UPDATE remotes SET fingerprint = NULL, replan_cursor = NULL
-                WHERE name NOT IN \(in: remotes.map(\.name)) AND (fingerprint IS NOT NULL OR replan_cursor IS NOT NULL)
-                """)
-            var replanned: [String] = []
-            for remote in remotes {
-                try Store.enter(remote, session)
-                let wanted: String? = remote.isEnabled ? remote.fingerprint : nil
-                let known = try session.row("SELECT kind, fingerprint FROM remotes WHERE name = \(remote.name)") { columns in
-                    (kind: try columns.next(String.self), fingerprint: try columns.next(String?.self))
-                }
-                guard let known else { continue }
-                if known.kind != remote.kind { try Store.forget(remote.name, now: now, session) }
-                guard known.fingerprint != wanted || known.kind != remote.kind else { continue }
-                let everything: String? = remote.isEnabled && !remote.receivesMessages ? "" : nil
-                if everything != nil { replanned.append(remote.name) }
-                try session.run(
-                    """
-                    UPDATE remotes
-                    SET kind = \(remote.kind), receives_messages = \(remote.receivesMessages), fingerprint = \(wanted),
-                        replan_cursor = \(everything)
-                    WHERE name = \(remote.name)
-                    """)
-            }
-            return replanned
+    static func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant, _ session: any Session) throws -> [String] {
+        try takeBackPutAside(session)
+        // What waited for calls of another process, or with other remotes, is examined again.
+        try session.run("UPDATE change_feed SET deferred = 0, waits_since = NULL WHERE deferred = 3")
+        try session.run(
+            """
+            UPDATE remotes SET fingerprint = NULL, replan_cursor = NULL
+            WHERE name NOT IN \(in: remotes.map(\.name)) AND (fingerprint IS NOT NULL OR replan_cursor IS NOT NULL)
+            """)
+        return try remotes.filter { try reconcile($0, now: now, session) }.map(\.name)
+    }
+
+    /// - Returns: whether it is planned from scratch.
+    private static func reconcile(_ remote: RemoteParticipation, now: Instant, _ session: any Session) throws -> Bool {
+        try enter(remote, session)
+        let wanted: String? = remote.isEnabled ? remote.fingerprint : nil
+        let known = try session.row("SELECT kind, fingerprint FROM remotes WHERE name = \(remote.name)") { columns in
+            (kind: try columns.next(String.self), fingerprint: try columns.next(String?.self))
         }
+        guard let known else { return false }
+        if known.kind != remote.kind { try forget(remote.name, now: now, session) }
+        guard known.fingerprint != wanted || known.kind != remote.kind else { return false }
+        let everything: String? = remote.takesStates ? "" : nil
+        try session.run(
+            """
+            UPDATE remotes
+            SET kind = \(remote.kind), receives_messages = \(remote.receivesMessages), fingerprint = \(wanted),
+                replan_cursor = \(everything)
+            WHERE name = \(remote.name)
+            """)
+        return everything != nil
     }
 
     /// Enters remotes that the database does not know yet, without planning anything.
@@ -97,14 +98,18 @@ extension Store {
     ///
     /// The ids do not leave the database: what cannot be read here is fed as well, and put aside by planning.
     /// - Returns: how many were fed; 0 when nothing is left to feed.
-    package func feedReplan(_ remotes: [RemoteParticipation], pageSize: Int = 2000, now: Instant) async throws(StoreError) -> Int {
-        try await write { session in
-            for remote in remotes where remote.isEnabled && !remote.receivesMessages {
-                let page = try Store.feedPage(of: remote, size: pageSize, now: now, session)
-                if page > 0 { return page }
-            }
-            return 0
+    static func feedReplan(_ remotes: [RemoteParticipation], pageSize: Int = 2000, now: Instant, _ session: any Session) throws -> Int {
+        for remote in remotes where remote.takesStates {
+            let page = try feedPage(of: remote, size: pageSize, now: now, session)
+            if page > 0 { return page }
         }
+        return 0
+    }
+
+    /// Whether some of these remotes are being planned from scratch, and not all of their conversations are on the feed yet.
+    static func isReplanning(_ remotes: [RemoteParticipation], _ session: any Session) throws -> Bool {
+        try session.exists(
+            "SELECT 1 FROM remotes WHERE replan_cursor IS NOT NULL AND name IN \(in: remotes.filter(\.takesStates).map(\.name))")
     }
 
     private static func feedPage(of remote: RemoteParticipation, size: Int, now: Instant, _ session: any Session) throws -> Int {

@@ -38,7 +38,7 @@ extension Store {
     /// Works out what a run would send, page by page, and writes nothing.
     ///
     /// Remotes whose projection changed since the last run are worked out over all their conversations, as a run would.
-    /// - Parameter rememberedRows: as for ``surveyFeed(_:rememberedRows:)``.
+    /// - Parameter rememberedRows: as for ``FeedSurvey``.
     package func preview(
         _ context: PlanContext, of scope: PreviewScope = PreviewScope(), rememberedRows: Int = .max,
         page: @escaping @Sendable ([PlanPreview]) -> Void
@@ -104,14 +104,14 @@ extension Store {
             let ids: [StoredKey] = try session.values(
                 """
                 SELECT id FROM (\(source)) WHERE id > \(after) AND (\(conversationID) IS NULL OR id = \(conversationID))
-                ORDER BY id LIMIT \(Store.planBatchSize)
+                ORDER BY id LIMIT \(PlanWriter.pageSize)
                 """)
             let items = try ids.compactMap(\.text).compactMap { id in
                 try Store.unlessBroken(session) {
                     try Store.previewConversation(session, id, remote, countsFirst: countsFirst, context)
                 }
             }
-            return (items, ids.count < Store.planBatchSize ? nil : ids.last)
+            return (items, ids.count < PlanWriter.pageSize ? nil : ids.last)
         }
     }
 

@@ -1,39 +1,5 @@
 import SyncCore
 
-/// An object of a remote that several conversations link to.
-///
-/// Whose state it has to hold, and whom its reports are about, cannot be told: none of the links is planned, sent or reconciled until only
-/// one is left (``Store/load(_:_:at:reported:storing:now:)`` and the claims see to that).
-package struct SharedObject: Hashable, Sendable {
-    package var remote: String
-    package var remoteID: String
-    /// The agent in force; nil where there is none.
-    package var agentID: String?
-    /// At least two, in order.
-    package var conversations: [String]
-
-    package init(remote: String, remoteID: String, agentID: String?, conversations: [String]) {
-        self.remote = remote
-        self.remoteID = remoteID
-        self.agentID = agentID
-        self.conversations = conversations
-    }
-
-    package static func == (left: SharedObject, right: SharedObject) -> Bool { left.key == right.key }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(key) }
-
-    /// For people.
-    package var text: String {
-        let agent = agentID.map { " of agent \($0)" } ?? ""
-        return "\(conversations.joined(separator: " and ")) link to one object of \(remote), \(remoteID)\(agent): nothing is sent for them "
-            + "or adopted until one row in links is left"
-    }
-
-    /// Texts are the same if their bytes are.
-    private var key: [ExactText?] { ([remote, remoteID, agentID] + conversations).map { $0.map(ExactText.init) } }
-}
-
 extension Store {
     /// Of a link `l`: whether another conversation links to the same object.
     /// - Parameter defaultAgent: the agent of links that name none.
@@ -47,8 +13,11 @@ extension Store {
 
     /// Everything that several conversations of these remotes link to. Costs what may be shared, not what is linked.
     package func sharedObjects(at remotes: [RemoteParticipation]) async throws(StoreError) -> [SharedObject] {
-        try await read { session in try remotes.filter { $0.isEnabled && $0.needsLink }.flatMap { try Store.sharedObjects(session, at: $0) }
-        }
+        try await read { session in try Store.sharedObjects(session, at: remotes) }
+    }
+
+    static func sharedObjects(_ session: any Session, at remotes: [RemoteParticipation]) throws -> [SharedObject] {
+        try remotes.filter { $0.isEnabled && $0.needsLink }.flatMap { try sharedObjects(session, at: $0) }
     }
 
     private static func sharedObjects(_ session: any Session, at remote: RemoteParticipation) throws -> [SharedObject] {

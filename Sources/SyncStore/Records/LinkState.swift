@@ -35,7 +35,7 @@ struct StoredRecord: RowRecord {
 }
 
 /// The columns of `link_state` that say what is known of a link, as they are stored.
-package struct LinkColumns: RowRecord, Sendable {
+package struct LinkColumns: RowRecord, KnownLink {
     private var fields: String?
     private var record: String?
     private var former: Former

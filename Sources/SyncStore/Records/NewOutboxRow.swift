@@ -21,8 +21,10 @@ struct NewOutboxRow {
     /// Messages: since when it has waited to be planned.
     var waitingSince: String?
 
-    func insert(_ session: any Session, _ context: PlanContext) throws -> Int64 {
-        let now = context.now
+    /// - Parameters:
+    ///   - runID: the run that plans it.
+    ///   - key: the idempotency key.
+    func insert(_ session: any Session, runID: Int64, key: String, now: Instant) throws -> Int64 {
         let former = payload == .state ? try Place(of: self, session) : Place(differsSince: waitingSince)
         try session.run(
             """
@@ -30,8 +32,8 @@ struct NewOutboxRow {
                 delta, message_id, target_id, target_agent, idempotency_key, state, held_by,
                 due_at, last_error, created_at, updated_at, finished_at,
                 dedupe_key, local_numbers, passed_over_at, place, differs_since, is_refused, behind)
-            VALUES (\(context.runID), \(conversationID), \(remote), \(payload.rawValue), \(call.operation), \(call.method), \(call.path), \(call.body.text),
-                \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(context.newIdempotencyKey()), \(state.rawValue), \(holder?.rawValue),
+            VALUES (\(runID), \(conversationID), \(remote), \(payload.rawValue), \(call.operation), \(call.method), \(call.path), \(call.body.text),
+                \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(key), \(state.rawValue), \(holder?.rawValue),
                 \(min(now.iso8601, former.dueAt ?? now.iso8601)), \(error), \(now), \(now), \(state.isFinished ? now : nil),
                 \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601), \(isRefused),
                 -- A message waits for its turn; a state row replaces the ones before it.

@@ -1,3 +1,5 @@
+import SyncCore
+
 /// One connection to the database, used by one thread at a time. Synchronous.
 package protocol Session: AnyObject {
     /// Runs the body in a transaction, which is rolled back when it throws. Within another transaction it is a savepoint of that one.

@@ -15,11 +15,11 @@ struct TrackerAdapter: Adapter {
         return projection
     }
 
-    func call(for delta: Delta, conversationID: String, link: Link) throws(Refusal) -> OutboundCall {
+    func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         call(.write, try place(of: link), body: .object(delta.fields))
     }
 
-    func readCall(conversationID: String, link: Link) throws(Refusal) -> OutboundCall { call(.object, try place(of: link)) }
+    func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall { call(.object, try place(of: link)) }
 
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
@@ -27,15 +27,15 @@ struct TrackerAdapter: Adapter {
         return outcome
     }
 
-    func conversation(in body: JSONValue) throws(Refusal) -> Observation {
-        guard let state = body["state"]?.stringValue else { throw Refusal("the response does not contain a ticket: it has no state") }
+    func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
+        guard let state = body["state"]?.stringValue else { throw Unreadable("the response does not contain a ticket: it has no state") }
         return Observation(word: state, title: body["subject"]?.stringValue)
     }
 
     func reportedIDs(in body: JSONValue) -> [String] { [body["id"]?.stringValue].compactMap { $0 } }
 
-    private func place(of link: Link) throws(Refusal) -> [String: String] {
-        guard let project = profile.own.text("project") else { throw Refusal("remotes.\(profile.name).project is missing") }
+    private func place(of link: Link) throws(Unsendable) -> [String: String] {
+        guard let project = profile.own.text("project") else { throw Unsendable("remotes.\(profile.name).project is missing") }
         return ["project": project, "id": link.remoteID]
     }
 }

@@ -19,6 +19,7 @@ final class Hooks: Sendable {
     final class Record: Sendable {
         struct State {
             var groups: [[Notice]] = []
+            /// Calls that brought something new.
             var news = 0
             var lines: [String] = []
         }
@@ -60,10 +61,12 @@ final class Hooks: Sendable {
             settings, routes: routes, limits: limits,
             receive: { notices, remote in
                 let new = try await receive(notices, remote)
-                record.state.withLock { $0.groups.append(notices) }
+                record.state.withLock { state in
+                    state.groups.append(notices)
+                    if new > 0 { state.news += 1 }
+                }
                 return new
-            },
-            onNews: { record.state.withLock { $0.news += 1 } }, log: log(into: record), now: now)
+            }, log: log(into: record), now: now)
         return Hooks(listener, record)
     }
 
@@ -74,7 +77,6 @@ final class Hooks: Sendable {
     }
 
     var notices: [Notice] { record.state.withLock { $0.groups.flatMap { $0 } } }
-    var groups: Int { record.state.withLock { $0.groups.count } }
     var news: Int { record.state.withLock { $0.news } }
     var lines: [String] { record.state.withLock { $0.lines } }
 

@@ -1,0 +1,18 @@
+/// What the store remembers about a remote from before a restart.
+package struct StoredRemote: Sendable, Equatable {
+    package var gate: RemoteGate.Stored
+    package var lastSuccessAt: String?
+    /// Conversations that it said it does not know, where nothing has confirmed it.
+    package var suspects: Set<String> = []
+    /// How often in a row it could not be read.
+    package var readFailures = 0
+
+    package init(
+        gate: RemoteGate.Stored, lastSuccessAt: String? = nil, suspects: Set<String> = [], readFailures: Int = 0
+    ) {
+        self.gate = gate
+        self.lastSuccessAt = lastSuccessAt
+        self.suspects = suspects
+        self.readFailures = readFailures
+    }
+}

@@ -1,0 +1,21 @@
+/// Why a conversation or a message cannot be sent as it is: what is wrong in its rows, where, and what to do about it. Its outbox row is dead
+/// from the beginning, with this as its last error. Holds no personal values.
+package struct Unsendable: Error, Equatable, Sendable {
+    package var reason: String
+
+    package init(_ reason: String) {
+        self.reason = reason
+    }
+
+    /// The text for `outbox.last_error`.
+    package var text: String { "not sendable: \(reason)" }
+}
+
+/// Why a response or a webhook call does not say what it should: what is wrong in it, and where. Holds no personal values.
+package struct Unreadable: Error, Equatable, Sendable {
+    package var reason: String
+
+    package init(_ reason: String) {
+        self.reason = reason
+    }
+}

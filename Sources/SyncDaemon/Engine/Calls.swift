@@ -1,0 +1,90 @@
+import NIOCore
+import SyncCore
+import SyncEngine
+import SyncHTTP
+
+/// Makes the calls that the engine wants, and cancels them. Bound to its event loop.
+///
+/// After a reload, calls in flight end as the configuration said under which they were begun; the transport of a remote stays as long as
+/// its limits do, and one that is not needed any more until the last of its calls has ended.
+final class Calls {
+    typealias MakeTransport = @Sendable (HTTPLimits, any EventLoop) -> any HTTPTransport
+
+    /// A transport and how many calls are under way on it.
+    private final class Line {
+        let transport: any HTTPTransport
+        var inFlight = 0
+        /// No further call is begun on it.
+        var isRetired = false
+
+        init(_ transport: any HTTPTransport) {
+            self.transport = transport
+        }
+    }
+
+    private let loop: any EventLoop
+    private let credentials: Credentials
+    private let makeTransport: MakeTransport
+    private var remotes: [String: (remote: Remote, line: Line)] = [:]
+    /// What cancels a call.
+    private var inFlight: [Engine.CallID: () -> Void] = [:]
+    private var retired: [Line] = []
+
+    init(on loop: any EventLoop, _ credentials: Credentials, _ makeTransport: @escaping MakeTransport) {
+        self.loop = loop
+        self.credentials = credentials
+        self.makeTransport = makeTransport
+    }
+
+    /// The remotes that may be called from now on.
+    func configure(_ fresh: [Remote]) {
+        let former = remotes
+        remotes = [:]
+        for remote in fresh {
+            let known = former[remote.name].flatMap { $0.remote.limits == remote.limits ? $0.line : nil }
+            remotes[remote.name] = (remote, known ?? Line(makeTransport(remote.limits, loop)))
+        }
+        for (name, entry) in former where remotes[name]?.line !== entry.line { retire(entry.line) }
+    }
+
+    /// - Parameters:
+    ///   - now: the wall clock.
+    ///   - completion: called once, on the loop, and never before this function has returned.
+    func start(
+        _ id: Engine.CallID, to name: String, _ purpose: Engine.CallPurpose, now: @escaping () -> Instant,
+        _ completion: @escaping (Engine.CallEnd) -> Void
+    ) {
+        guard let (remote, line) = remotes[name] else { preconditionFailure("the engine calls remotes that are configured") }
+        let credential = credentials[name] ?? Credential(token: "")
+        let call = RemoteCall(remote: remote, credential: credential, purpose: purpose)
+        line.inFlight += 1
+        inFlight[id] = line.transport.start(call.request, on: loop) { [self] result in
+            inFlight[id] = nil
+            line.inFlight -= 1
+            if line.isRetired, line.inFlight == 0 { shutDown(line) }
+            completion(call.end(result, hadPresentCredential: credential == credentials[name], now: now()))
+        }
+    }
+
+    /// The call ends soon, as one that was interrupted. Without effect on one that has ended.
+    func cancel(_ id: Engine.CallID) {
+        inFlight[id]?()
+    }
+
+    /// No further call is begun. Whoever shuts these transports down ends the calls that are in flight.
+    func stop() -> [any HTTPTransport] {
+        defer { (remotes, retired) = ([:], []) }
+        return (remotes.values.map(\.line) + retired).map(\.transport)
+    }
+
+    private func retire(_ line: Line) {
+        line.isRetired = true
+        if line.inFlight == 0 { shutDown(line) } else { retired.append(line) }
+    }
+
+    private func shutDown(_ line: Line) {
+        retired.removeAll { $0 === line }
+        let transport = line.transport
+        Task { await transport.shutdown() }
+    }
+}

@@ -1,0 +1,72 @@
+import SyncCore
+import SyncEngine
+import SyncHTTP
+import SyncRemotes
+
+/// One call of the engine as HTTP: what goes out, and what its end means. Holds no state.
+struct RemoteCall {
+    let remote: Remote
+    let credential: Credential
+    let purpose: Engine.CallPurpose
+
+    /// The name and version that calls carry as `User-Agent`.
+    static let userAgent = "convosync/\(ProgramVersion.current)"
+
+    var request: HTTPCall {
+        switch purpose {
+        case .deliver(let claimed):
+            HTTPCall(
+                method: claimed.method, url: remote.url + claimed.path,
+                headers: standardHeaders + [("Content-Type", "application/json"), ("Idempotency-Key", claimed.idempotencyKey)],
+                body: claimed.body)
+        case .read(let call):
+            HTTPCall(
+                method: call.method, url: remote.url + call.path,
+                headers: standardHeaders + (call.body == .null ? [] : [("Content-Type", "application/json")]),
+                body: call.body == .null ? "" : call.body.text)
+        }
+    }
+
+    private var standardHeaders: [(name: String, value: String)] {
+        [("Authorization", "Bearer \(credential.token)"), ("Accept", "application/json"), ("User-Agent", RemoteCall.userAgent)]
+            + remote.adapter.headers
+    }
+
+    /// - Parameters:
+    ///   - hadPresentCredential: whether the token that the call carried is still the one in force.
+    ///   - now: when the call ended, by the wall clock.
+    func end(_ result: Result<HTTPReply, TransportFailure>, hadPresentCredential: Bool, now: Instant) -> Engine.CallEnd {
+        switch purpose {
+        case .deliver(let claimed):
+            return .delivered(deliver(claimed, result, now: now), hadPresentCredential: hadPresentCredential)
+        case .read:
+            let (outcome, body) = read(result, now: now)
+            return .read(outcome, body: body)
+        }
+    }
+
+    private func deliver(_ claimed: ClaimedRow, _ result: Result<HTTPReply, TransportFailure>, now: Instant) -> DeliveryOutcome {
+        switch result {
+        case .success(let reply):
+            reader.read(reply, delta: claimed.delta, about: claimed.targetID, redaction: redaction(claimed), now: now)
+        case .failure(let failure): remote.classifier.classify(failure)
+        }
+    }
+
+    /// What the end of a call that changes nothing means.
+    func read(_ result: Result<HTTPReply, TransportFailure>, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {
+        switch result {
+        case .success(let reply): reader.readState(reply, now: now)
+        case .failure(let failure): (remote.classifier.classify(failure), nil)
+        }
+    }
+
+    private var reader: ReplyReader { ReplyReader(adapter: remote.adapter, classifier: remote.classifier) }
+
+    private func redaction(_ claimed: ClaimedRow) -> Redaction {
+        // A body that is not JSON was never planned here, and what is known of the conversation is taken out in any case.
+        let body = (try? JSONValue(stored: claimed.body)) ?? .null
+        // What earlier calls said is known over there, too.
+        return Redaction(credential: credential.token, body: .array([body] + claimed.known.values))
+    }
+}

@@ -1,0 +1,57 @@
+import SyncCore
+import SyncStore
+
+/// What the service does once a minute.
+extension Daemon {
+    static let repairInterval = Duration.hours(1)
+
+    func keepUp() async {
+        await recordService()
+        await writeStateLines()
+        owner.checkUp()
+        await webhooks.runBegins()
+        await repairIfDue()
+        await metrics.write()
+    }
+
+    /// For `status`, and for a second service that is started by mistake. What cannot be written is worth a line, and is written later.
+    func recordService() async {
+        service.seenAt = now().iso8601
+        do {
+            try await store.record(service)
+        } catch {
+            log.write(LogEvent("service.unrecorded", level: .notice).with("error", "\(error)"))
+        }
+    }
+
+    /// One line per remote: what an alarm can be built on.
+    private func writeStateLines() async {
+        do {
+            let status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
+            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
+        } catch {
+            // A database that cannot be read cannot be written either: `service.unrecorded` has just told of it.
+        }
+    }
+
+    func repairIfDue() async {
+        guard SystemClock.uptime() >= nextRepair else { return }
+        do {
+            try await configuration.repair(store, now: now())
+            nextRepair = SystemClock.uptime() + Daemon.repairInterval
+        } catch {
+            // It is done a minute later; the engine's next exchange tells of a database that fails.
+        }
+    }
+
+    /// For the service manager; nil where nobody reads it.
+    func statusLine() async -> String? {
+        do {
+            guard notifier.isListenedTo else { return nil }
+            return StatusLine.text(try await store.status(of: configuration.enabledRemotes.map(\.participation)), now: now())
+        } catch {
+            return "\(error)"
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import SyncCore
+
+// The wall clock was set: what is not stored yet is moved like what is.
+
+extension ClaimedRow {
+    func moved(by span: Duration) -> ClaimedRow {
+        var moved = self
+        moved.row = row.moved(by: span)
+        moved.leaseUntil = leaseUntil + span
+        return moved
+    }
+}
+
+extension FinishedCall {
+    func moved(by span: Duration) -> FinishedCall {
+        var moved = self
+        moved.claimed = claimed.moved(by: span)
+        moved.row = row.moved(by: span)
+        return moved
+    }
+}
+
+extension OutboxRow {
+    fileprivate func moved(by span: Duration) -> OutboxRow {
+        var moved = self
+        moved.dueAt = dueAt + span
+        moved.countedSince = countedSince.map { $0 + span }
+        moved.inDoubtSince = inDoubtSince.map { $0 + span }
+        return moved
+    }
+}

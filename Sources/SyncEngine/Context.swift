@@ -1,0 +1,23 @@
+import SyncCore
+
+/// What the machines need while an event is handled, and where their actions go.
+struct Context {
+    let time: EventTime
+    let retry: RetryPolicy
+    /// No call goes out any more.
+    var isStopping: Bool
+    /// A drain waits for lists that are being read before it sends anything.
+    var holdsClaims = false
+    var random: RandomStream
+    var lastCall: UInt64
+    var actions: [Engine.Action] = []
+
+    mutating func report(_ report: EngineReport) { actions.append(.report(report)) }
+
+    mutating func call(_ remote: String, _ purpose: Engine.CallPurpose) -> Engine.CallID {
+        lastCall += 1
+        let id = Engine.CallID(number: lastCall)
+        actions.append(.call(id, remote, purpose))
+        return id
+    }
+}

@@ -1,0 +1,78 @@
+import SyncCore
+
+/// What `convosync sync` waits for: that nothing is left on the feed, and that everything that was due was attempted or is on hold.
+struct Drain: Sendable {
+    /// An application that writes all the time must not keep it from ending: so long after the feed was empty for the first time, nothing
+    /// more is planned.
+    static let extraPlanning = Duration.seconds(10)
+
+    /// By the steady clock: rows that fall due until then are attempted as well, and holds that end until then are waited out; nil: what
+    /// was due when it began, and short holds.
+    let until: Instant?
+    /// By the wall clock.
+    let startedAt: Instant
+    private(set) var planningEnds: Instant?
+    var counts = RunCounts()
+    var runs = 0
+    var error: String?
+
+    init(until: Instant?, _ time: EventTime) {
+        self.until = until
+        startedAt = time.wall
+    }
+
+    /// Rows that have failed before are attempted where they fall due until then, by the wall clock; nil: whenever they are due.
+    func retriesDueBy(_ time: EventTime) -> Instant? { until == nil ? startedAt : nil }
+
+    func mayPlan(_ time: EventTime) -> Bool { planningEnds.map { time.steady < $0 } ?? true }
+
+    mutating func feedIsEmpty(_ time: EventTime) {
+        if planningEnds == nil { planningEnds = time.steady + Drain.extraPlanning }
+    }
+
+    /// How long an unusable database is waited for.
+    static let storePatience = Duration.seconds(15)
+    private(set) var hasGivenUp = false
+
+    mutating func failed(_ failure: StoreError, since: Instant, _ time: EventTime) {
+        guard !failure.isTransient || time.steady - since >= Drain.storePatience else { return }
+        hasGivenUp = true
+        error = failure.description
+    }
+
+    /// How long finished rows are pruned at the end, at most.
+    private static let pruning = Duration.seconds(2)
+    private var prunesUntil: Instant?
+
+    var isPruning: Bool { prunesUntil != nil }
+
+    /// Everything is done; the database is of no use to anybody else for the moment.
+    mutating func mayPrune(hasStep: Bool, _ time: EventTime) -> Bool {
+        let end = prunesUntil ?? time.steady + Drain.pruning
+        prunesUntil = end
+        return hasStep && time.steady < end
+    }
+
+    func isOver(_ time: EventTime) -> Bool { until.map { time.steady >= $0 } ?? false }
+
+    /// Whether the lane has nothing more to do.
+    func isDone(_ lane: Lane, _ time: EventTime) -> Bool {
+        guard lane.isIdle else { return false }
+        if lane.isPutOff { return true }
+        if let until, let dueAt = lane.nextDueAt, dueAt < until, lane.opensAt(time) != nil { return false }
+        guard lane.claims.mayHaveDue else { return true }
+        guard let opensAt = lane.opensAt(time) else { return true }
+        if opensAt <= time.steady { return false }
+        return until.map { opensAt >= $0 } ?? isOnHold(lane, opensAt, time)
+    }
+
+    /// A remote that takes nothing for long, or asks for patience again and again, is left alone from then on, however long the others take.
+    func putsOff(_ lane: Lane, _ time: EventTime) -> Bool {
+        guard until == nil, lane.isIdle, lane.claims.mayHaveDue, let opensAt = lane.opensAt(time) else { return false }
+        return opensAt > time.steady && isOnHold(lane, opensAt, time)
+    }
+
+    private func isOnHold(_ lane: Lane, _ opensAt: Instant, _ time: EventTime) -> Bool {
+        opensAt - time.steady > Lane.shortHold || lane.holdsInARow > 1
+    }
+}

@@ -1,0 +1,72 @@
+import SyncCore
+
+extension Engine {
+    /// Says so when everything that was due has been attempted, or is on hold.
+    mutating func proceedDraining(_ context: inout Context) {
+        guard let drain, stopAt == nil else { return }
+        let time = context.time
+        for index in remotes.indices where drain.putsOff(remotes[index].lane, time) { remotes[index].lane.isPutOff = true }
+        guard drain.hasGivenUp || drain.isOver(time) || isDrained(drain, context) else { return }
+        if !drain.hasGivenUp, !drain.isOver(time), self.drain?.mayPrune(hasStep: upkeep.hasStep, time) == true {
+            return exchangeIfWanted(&context)
+        }
+        endDrain(&context)
+    }
+
+    /// Says what it came to; also where the engine stops before it is over.
+    mutating func endDrain(_ context: inout Context) {
+        guard let drain else { return }
+        self.drain = nil
+        for index in remotes.indices { remotes[index].lane.isPutOff = false }
+        let summary = DrainSummary(
+            runs: max(drain.runs, 1), counts: drain.counts, nextDue: nextDue(context.time), error: drain.error)
+        context.actions.append(.drained(summary))
+    }
+
+    private func isDrained(_ drain: Drain, _ context: Context) -> Bool {
+        guard !exchange.isInProgress, !isCalling, !wantsExchange(context) else { return false }
+        if drain.mayPlan(context.time), !schedule.isAtRest { return false }
+        return remotes.allSatisfy { ($0.lane.isRetired || drain.isDone($0.lane, context.time)) && $0.isReadIdle }
+    }
+
+    /// By the wall clock: when a row falls due, or a gate opens for rows that are; nil while nothing waits.
+    private func nextDue(_ time: EventTime) -> Instant? {
+        let moments = remotes.lazy.map(\.lane).compactMap { lane -> Instant? in
+            guard let opensAt = lane.opensAt(time) else { return nil }
+            if lane.claims.mayHaveDue || lane.hasDueRows { return opensAt }
+            return lane.nextDueAt.map { max($0, opensAt) }
+        }
+        return moments.min().map { time.wall(of: $0) }
+    }
+
+    // MARK: Health
+
+    /// How long a part may be silent.
+    private static let patience = Duration.seconds(30)
+
+    /// What the watchdog and the status line are told. Changes nothing.
+    package func health(now: Now) -> Health {
+        var clock = clock
+        let (time, _) = clock.read(now)
+        var overdue: [String] = []
+        if let since = exchange.since, time.steady - since > Engine.patience {
+            overdue.append("the database has not answered for \(seconds(time.steady - since))")
+        }
+        if let alarmAt, time.steady - alarmAt > Engine.patience {
+            overdue.append("the alarm is overdue by \(seconds(time.steady - alarmAt))")
+        }
+        if exchange.isTurning(time) { overdue.append("the engine turns without getting anywhere") }
+        for lane in remotes.lazy.map(\.lane) {
+            let longest = lane.remote.limits.connectTimeout + lane.remote.limits.totalTimeout + Engine.patience
+            if let oldest = lane.inFlight.values.map(\.startedAt).min(), time.steady - oldest > longest {
+                overdue.append("a call to \(lane.remote.name) has not ended for \(seconds(time.steady - oldest))")
+            }
+        }
+        return Health(
+            overdue: overdue, inFlight: remotes.reduce(0) { $0 + $1.lane.inFlight.count },
+            isQuiet: !isCalling && !exchange.isInProgress && remotes.allSatisfy(\.lane.isIdle) && !schedule.isPlanning,
+            delivered: remotes.reduce(0) { $0 + $1.lane.delivered })
+    }
+
+    private func seconds(_ span: Duration) -> String { "\(span.milliseconds / 1000) s" }
+}

@@ -1,0 +1,210 @@
+import SyncCore
+
+/// Making exchanges, and what follows from them.
+extension Engine {
+    /// Entries of the feed that a page takes at most.
+    private static let pageSize = 500
+    /// A planning transaction takes no further entry after this time: the application waits for it with its own commits.
+    private static let planningTime = Duration.milliseconds(20)
+
+    // MARK: What is wanted
+
+    /// How long planning waits for lists that are being read; a drain waits for the length of a stall.
+    private static let readPatience = Duration.milliseconds(500)
+
+    /// Whether a page may be planned now.
+    private func mayPlan(_ context: Context) -> Bool {
+        !context.isStopping && survey == nil && drain?.mayPlan(context.time) != false && planningWaitsUntil(context.time) == nil
+    }
+
+    /// Until when planning waits for lists that are being read.
+    func planningWaitsUntil(_ time: EventTime) -> Instant? {
+        let patience = drain == nil ? Engine.readPatience : settings.stall
+        return remotes.compactMap { $0.reader?.planningWaitsUntil(patience, time) }.max()
+    }
+
+    /// No delivery is in flight anywhere: outcomes need not wait for company.
+    private var isQuiet: Bool { !remotes.contains { !$0.lane.inFlight.isEmpty } }
+
+    func wantsExchange(_ context: Context) -> Bool {
+        if !events.isEmpty || clockStep != nil || turn?.mustBeStored == true { return true }
+        if context.isStopping, turn?.id != nil, !isCalling { return true }
+        if !context.isStopping, hasInbox || survey != nil { return true }
+        if mayPlan(context), schedule.dueCause(context.time) != nil { return true }
+        let (isQuiet, retriesDueBy) = (isQuiet, drain?.retriesDueBy(context.time))
+        return remotes.contains {
+            $0.lane.wantsExchange(isQuiet: isQuiet, context, retriesDueBy: retriesDueBy) || $0.reader?.wantsExchange(context.time) == true
+        }
+    }
+
+    mutating func exchangeIfWanted(_ context: inout Context) {
+        guard exchange.mayBegin(context.time) else { return }
+        let isWanted = wantsExchange(context)
+        let prunes = stopAt == nil && drain?.isPruning != false && upkeep.isDue(isQuiet: !isWanted, isLast: drain != nil, context.time)
+        guard isWanted || prunes else { return }
+        let next = makeExchange(prunes: prunes, &context)
+        context.actions.append(.exchange(next))
+    }
+
+    // MARK: Making one
+
+    private mutating func makeExchange(prunes: Bool, _ context: inout Context) -> Exchange {
+        let time = context.time
+        let cause = mayPlan(context) ? schedule.dueCause(time) : nil
+        let retriesDueBy = drain?.retriesDueBy(time)
+        let doesSomething =
+            cause != nil || !events.isEmpty || remotes.contains { !$0.lane.finished.isEmpty || $0.reader?.hasReports == true }
+        var counts = RunCounts()
+        var requests: [LaneRequest] = []
+        let isEverythingQuiet = isEverythingQuiet
+        for index in remotes.indices {
+            for call in remotes[index].lane.finished { counts.count(call) }
+            requests.append(remotes[index].lane.request(context, retriesDueBy: retriesDueBy, mayFreeRows: doesSomething))
+        }
+        if turn == nil { turn = Turn(cause ?? (events.isEmpty ? .retry : .request), settings.brake, time) }
+        let interval = settings.interval
+        let part = turn?.part(counts, isQuiet: isEverythingQuiet, interval: interval, isStopping: context.isStopping, time)
+        var next = Exchange(now: time.wall, run: part ?? RunPart(cause: .retry, startedAt: time.wall), leases: leases)
+        next.lanes = requests
+        leases.counter += Int64(requests.count)
+        next.clockStep = clockStep
+        next.events = events
+        for index in remotes.indices {
+            if let part = remotes[index].reader?.request(context) { next.reads.append(part) }
+        }
+        next.processesInbox = !context.isStopping && (hasInbox || !events.isEmpty || cause != nil)
+        next.survey = survey
+        if cause != nil || (doesSomething && mayPlan(context)) { next.plan = page(&context) }
+        if next.plan?.isFirst == true, recovery.isDue(cause, interval: settings.interval, time) {
+            next.recoversExcept = ownRows
+            recovery.begins(time)
+        }
+        if prunes {
+            upkeep.stepBegins()
+            next.retention = upkeep.retention
+        }
+        if next.plan != nil { schedule.pageBegins(time) }
+        (clockStep, events) = (nil, [])
+        exchange.begins(next, cause: cause, time)
+        return next
+    }
+
+    private func page(_ context: inout Context) -> PlanPage {
+        PlanPage(
+            limit: Engine.pageSize, timeLimit: Engine.planningTime, brake: turn?.brake ?? Brake(settings.brake),
+            delivering: Set(remotes.filter { $0.lane.isDelivering(context.time) }.map(\.lane.remote.name)), stall: settings.stall,
+            isFirst: schedule.isFirstPage, keySeed: context.random.next())
+    }
+
+    /// The rows that this process is at work on.
+    package var ownRows: Set<Int64> { remotes.reduce(into: []) { $0.formUnion($1.lane.claimed) } }
+
+    /// Nothing is in flight, at hand or being surveyed, as of the exchange that is being made.
+    private var isEverythingQuiet: Bool {
+        survey == nil && !remotes.contains { $0.lane.isBusy }
+    }
+
+    // MARK: What came of it
+
+    mutating func exchanged(_ result: ExchangeResult, _ context: inout Context) {
+        guard let since = exchange.since else { preconditionFailure("an exchange ended that was never made") }
+        let time = context.time
+        let (events, cause) = (exchange.tickets, exchange.cause)
+        if exchange.ended(hasEffect: hasEffect(result), time) { context.report(.storeAvailable) }
+        for event in events { context.actions.append(.respond(event.ticket, result.events[event.ticket])) }
+        for problem in result.problems { context.report(.exchangeProblem(problem)) }
+        if result.recovered > 0 { context.report(.recovered(result.recovered)) }
+        hasInbox = result.hasMoreInbox
+        if result.inbox != InboxResult() { context.report(.inbox(result.inbox)) }
+        var counts = RunCounts()
+        for index in remotes.indices {
+            let name = remotes[index].lane.remote.name
+            // One that was configured meanwhile had no part in it.
+            if let lane = result.lanes[name] { counts.add(remotes[index].lane.take(lane, &context)) }
+            if let reads = result.reads[name] { remotes[index].reader?.take(reads, &context) }
+        }
+        if let plan = result.plan { planned(plan, taken: time.steady - since, result, &context) }
+        if let found = result.survey { surveyed(found, &context) }
+        finishTurn(result, counts, cause, &context)
+        upkeep.take(result, &context)
+    }
+
+    private func hasEffect(_ result: ExchangeResult) -> Bool {
+        result.hasWritten || result.survey != nil || result.hasMoreRetention || remotes.contains { $0.reader?.isReading == true }
+            || result.lanes.values.contains { !$0.claimed.isEmpty }
+    }
+
+    private mutating func planned(_ plan: PlanResult, taken: Duration, _ result: ExchangeResult, _ context: inout Context) {
+        let batch = plan.batch
+        turn?.brake = plan.brake
+        context.report(.planned(batch))
+        if !batch.adopted.isEmpty { context.report(.reconciled(batch.adopted)) }
+        if !plan.strayRemotes.isEmpty { context.report(.strayRemotes(plan.strayRemotes)) }
+        if let shared = plan.shared { context.report(.shared(shared)) }
+        if let engagement = plan.engagement { turn?.engagement = engagement }
+        // A page that took nothing off the feed would come again and again.
+        let isStalled = batch.examined > 0 && batch.takenOff == 0
+        if isStalled {
+            context.report(.planStalled(entries: batch.examined))
+            turn?.error = "planning took nothing off the change feed"
+        }
+        if plan.needsSurvey, survey == nil { survey = FeedSurvey(rememberedRows: settings.brake.touchMinimum) }
+        schedule.pageEnded(
+            hasMore: plan.hasMore && !isStalled && !plan.needsSurvey, waitingAt: plan.nextPlanAt.map { context.time.steady(of: $0) },
+            taken: taken, context.time)
+        if !plan.hasMore, !plan.needsSurvey { drain?.feedIsEmpty(context.time) }
+    }
+
+    private mutating func surveyed(_ found: FeedSurvey, _ context: inout Context) {
+        guard survey != nil else { return }
+        guard found.isComplete else {
+            survey = found
+            return
+        }
+        survey = nil
+        if let engagement = turn?.brake.survey(found.reach, entries: found.entries, conversations: found.conversations) {
+            turn?.engagement = engagement
+        }
+        schedule.request(turn?.cause ?? .change)
+    }
+
+    private mutating func finishTurn(_ result: ExchangeResult, _ counts: RunCounts, _ cause: RunCause?, _ context: inout Context) {
+        var drained = counts
+        if let batch = result.plan?.batch { drained.add(RunCounts(of: batch)) }
+        drain?.counts.add(drained)
+        guard var present = turn else { return }
+        let hasEnded = present.take(result, counts, &context)
+        turn = present
+        if hasEnded {
+            drain?.runs += 1
+            if let error = present.error { drain?.error = error }
+        }
+        // A turn that has done nothing is none.
+        if hasEnded || (present.id == nil && survey == nil && result.survey == nil && !present.mustBeStored) {
+            if present.id == nil, cause != nil { present.reportNothing(&context) }
+            turn = nil
+            schedule.turnEnded()
+        }
+    }
+
+    mutating func exchangeFailed(_ error: StoreError, _ context: inout Context) {
+        let (cause, tickets, step, hasPlan) = (exchange.cause, exchange.tickets, exchange.carriesClockStep, exchange.hasPlan)
+        let isFirst = exchange.failed(error, context.time)
+        if isFirst { context.report(.storeUnavailable(error.description)) }
+        // Their senders come again.
+        for event in tickets { context.actions.append(.respond(event.ticket, nil)) }
+        for index in remotes.indices {
+            remotes[index].lane.exchangeFailed()
+            remotes[index].reader?.exchangeFailed()
+        }
+        clockStep = step.map { $0 + (clockStep ?? .zero) } ?? clockStep
+        recovery.failed()
+        upkeep.stepFailed(context.time)
+        if hasPlan { schedule.pageFailed(cause, context.time) }
+        if !error.isTransient {
+            if turn == nil { turn = Turn(cause ?? .retry, settings.brake, context.time) }
+            turn?.error = error.description
+        }
+        drain?.failed(error, since: exchange.failingSince ?? context.time.steady, context.time)
+    }
+}

@@ -1,0 +1,120 @@
+import SyncCore
+
+/// What a lane wants of the store, and what it gets.
+extension Lane {
+    /// - Parameter isQuiet: no lane has a call in flight: nothing is worth waiting for.
+    func wantsExchange(isQuiet: Bool, _ context: Context, retriesDueBy: Instant?) -> Bool {
+        if mustStoreGate || !absenceRecords.isEmpty || finished.count >= Lane.uncommittedLimit / 2 { return true }
+        if let finishedSince, !finished.isEmpty, isQuiet || context.time.steady >= finishedSince + Lane.linger { return true }
+        return claim(context, retriesDueBy: retriesDueBy) != nil
+    }
+
+    /// - Parameter isSure: only where rows may be due; else wherever there is room for some.
+    func claim(_ context: Context, retriesDueBy: Instant?, isSure: Bool = true) -> LaneRequest.Claim? {
+        let time = context.time
+        guard claims.mayHaveDue || !isSure, !isRetired, !isPutOff, !context.holdsClaims, !context.isStopping, !absences.isReading,
+            orders?.isPaused != true,
+            orders?.isBeingFed != true
+        else { return nil }
+        var gate = gate
+        let rows = claims.wanted(
+            buffered: buffer.count, concurrency: gate.concurrency, isHeld: hold(time) != nil, isProbing: gate.isProbing,
+            admitted: gate.callsAvailable(within: Lane.rateLead, now: time.steady))
+        guard rows > 0 else { return nil }
+        let retries = buffer.count(where: \.isRetry)
+        return LaneRequest.Claim(
+            rows: rows, retries: max((rows + buffer.count) / 2 - retries, 1), retriesDueBy: retriesDueBy ?? time.wall,
+            leaseDuration: remote.leaseDuration)
+    }
+
+    /// The lane's part of the next exchange.
+    /// - Parameter mayFreeRows: the exchange does something after which other rows may be due.
+    mutating func request(_ context: Context, retriesDueBy: Instant?, mayFreeRows: Bool) -> LaneRequest {
+        precondition(committing.isEmpty && committingAbsences.isEmpty, "one exchange at a time")
+        var request = LaneRequest(remote: remote.name)
+        request.finished = finished
+        request.absences = absenceRecords
+        let present = gate.stored
+        if present != storedGate {
+            request.gate = present.moved(by: context.time.offset)
+            committingGate = present
+        }
+        request.claim = claim(context, retriesDueBy: retriesDueBy, isSure: !mayFreeRows)
+        request.retriesDueBy = retriesDueBy
+        leavesRetries = retriesDueBy != nil
+        claims.asked(for: request.claim?.rows ?? 0)
+        isCommittingClaim = request.claim != nil
+        stepWhileCommitting = .zero
+        committing = finished
+        committingAbsences = absenceRecords
+        (finished, absenceRecords, finishedSince, mustStoreGate) = ([], [], nil, false)
+        return request
+    }
+
+    /// Nothing of the exchange was written.
+    mutating func exchangeFailed() {
+        finished = committing.map { $0.moved(by: stepWhileCommitting) } + finished
+        if finishedSince == nil, !finished.isEmpty { finishedSince = finished.first.map { _ in Instant(milliseconds: 0) } }
+        absenceRecords = committingAbsences + absenceRecords
+        if committingGate != nil { mustStoreGate = true }
+        if isCommittingClaim { claims.mayBeDue() }
+        (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
+    }
+
+    /// - Returns: what the run counts.
+    mutating func take(_ result: LaneResult, _ context: inout Context) -> RunCounts {
+        var counts = RunCounts()
+        claimed.subtract(committing.map(\.claimed.id))
+        for var call in committing where !result.fenced.contains(call.claimed.id) {
+            if result.split.contains(call.claimed.id) { call.row.state = .discarded }
+            if let revived = result.revived[call.claimed.id] {
+                call.claimed.id = revived.whole
+                counts.dead -= revived.parts
+            }
+            counts.count(call)
+            context.report(.attempted(call, remote))
+        }
+        counts.dead += result.convicted.count
+        if !result.convicted.isEmpty { context.report(.refused(result.convicted)) }
+        if result.takenBack > 0 {
+            counts.dead -= result.takenBack
+            context.report(.takenBack(result.takenBack, remote: remote.name))
+            claims.mayBeDue()
+        }
+        for id in result.fenced { context.report(.fenced(id, remote: remote.name)) }
+        if let committingGate { storedGate = committingGate }
+        take(result.orders, context.time)
+        if !result.reconciled.isEmpty { context.report(.reconciled(result.reconciled)) }
+        if isCommittingClaim {
+            claims.brought(result.claimed.count)
+        } else if !committing.isEmpty || result.isSomethingDue {
+            // These outcomes may have freed rows that waited behind theirs.
+            claims.mayBeDue()
+        } else {
+            claims.found(isSomethingDue: result.isSomethingDue)
+        }
+        if result.mayHaveMore || result.hasLeftRetries { claims.mayBeDue() }
+        // What a drain leaves is due all the same, and no claim brings it.
+        hasDueRows = result.isSomethingDue || (leavesRetries && hasDueRows && result.claimed.isEmpty)
+        nextDueAt = result.nextDueAt.map { context.time.steady(of: $0) }
+        claimed.formUnion(result.claimed.map(\.id))
+        buffer += result.claimed
+        (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
+        return counts
+    }
+
+    /// What the command line wants of the remote.
+    private mutating func take(_ fresh: RemoteOrders, _ time: EventTime) {
+        let former = orders
+        orders = fresh
+        if former?.isBeingFed == true, !fresh.isBeingFed { claims.mayBeDue() }
+        if fresh.isPaused {
+            gate.pause(now: time.steady)
+        } else if gate.pausedAt != nil || (former != nil && former?.resumedAt != fresh.resumedAt) {
+            gate.resume()
+            claims.mayBeDue()
+            wasResumed = true
+            if let until = fresh.breakerOpenUntil, until <= time.wall { gate.endBreakerPause(now: time.steady) }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+import SyncCore
+
+/// The deliveries to one remote: rows at hand, calls in flight, outcomes that are not stored yet, and the gate that all calls pass.
+///
+/// | event                          | next                                                                                     |
+/// |--------------------------------|------------------------------------------------------------------------------------------|
+/// | rows may be due                | a claim goes along with the next exchange, as large as ``ClaimAhead`` says                 |
+/// | rows are claimed               | they go out as far as the gate admits; what waits for longer than ``shortHold`` is put back |
+/// | a call ended                   | its outcome waits up to ``linger`` for company, then for the next exchange                |
+/// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
+/// | the remote is not configured any more | it is retired: calls in flight end, nothing else goes out                           |
+///
+/// Lanes know nothing of each other. Invariants: a row is at hand, in flight or finished, and in ``claimed`` all the while; at most
+/// ``uncommittedLimit`` outcomes are not stored.
+struct Lane: Sendable {
+    /// Outcomes wait for company this long before they are stored, unless nothing is in flight.
+    static let linger = Duration.milliseconds(20)
+    /// Outcomes that wait for their commit at most; a crash repeats the calls of these and of those in flight.
+    static let uncommittedLimit = 256
+    /// A hold that ends sooner than this is waited out; for a longer one the claimed rows are put back.
+    static let shortHold = Duration.seconds(2)
+    /// Rows are claimed for the calls that the rate admits within this span: a commit that brings a claim takes about as long.
+    static let rateLead = Duration.milliseconds(50)
+
+    struct CallInFlight: Sendable {
+        var claimed: ClaimedRow
+        /// By the steady clock.
+        var startedAt: Instant
+    }
+
+    private(set) var remote: Remote
+    var gate: RemoteGate
+    var absences: AbsenceWatch
+    var readTurn = ReadTurn()
+    /// A slice: taking the first row away moves no others.
+    var buffer: ArraySlice<ClaimedRow> = []
+    var inFlight: [Engine.CallID: CallInFlight] = [:]
+    /// The rows whose end is not stored: nobody takes these back while the process is at work.
+    var claimed: Set<Int64> = []
+    var finished: [FinishedCall] = []
+    /// When the first of them came.
+    var finishedSince: Instant?
+    /// Calls whose end is recorded when the read is over that decides about them, and the row of the one that wants the read.
+    var undecided: [FinishedCall] = []
+    var wantedRead: ClaimedRow?
+    /// That read, while it is on its way.
+    var absenceRead: (id: Engine.CallID, startedAt: Instant)?
+    var absenceRecords: [AbsenceRecord] = []
+    var claims: ClaimAhead
+    /// The gate has changed in a way that must not wait for the next outcomes to be stored.
+    var mustStoreGate = false
+    /// What the store knows of the gate; nil: something else.
+    var storedGate: RemoteGate.Stored?
+    var orders: RemoteOrders?
+    /// When the next row falls due that is not yet; nil when none is known.
+    var nextDueAt: Instant?
+    /// Rows were due when nothing could be claimed.
+    var hasDueRows = false
+    /// The exchange in progress claims no row that failed before and fell due later than a drain began.
+    var leavesRetries = false
+    private(set) var isRetired = false
+    private(set) var delivered = 0
+    /// Holds that responses asked for since the last acknowledgement.
+    private(set) var holdsInARow = 0
+
+    /// A drain leaves what waits.
+    var isPutOff = false
+    /// A person wants the remote called now; whoever sees to it sets it to false.
+    var wasResumed = false
+
+    // What the exchange in progress carries.
+    var committing: [FinishedCall] = []
+    var committingAbsences: [AbsenceRecord] = []
+    var committingGate: RemoteGate.Stored?
+    var isCommittingClaim = false
+    /// By how much the wall clock was set since the exchange began.
+    var stepWhileCommitting = Duration.zero
+
+    init(_ remote: Remote, stored: StoredRemote?, _ time: EventTime) {
+        self.remote = remote
+        let gateStored = stored?.gate.moved(by: .zero - time.offset)
+        gate = RemoteGate(remote.gate, stored: gateStored ?? .init(), now: time.steady)
+        absences = AbsenceWatch(
+            canRead: remote.kind.hasList, suspects: stored?.suspects ?? [],
+            acknowledgedAt: stored?.lastSuccessAt.flatMap(Instant.init(iso8601:)).map { time.steady(of: $0) })
+        storedGate = gateStored
+        claims = ClaimAhead(concurrency: remote.gate.concurrency, payload: remote.kind.receivesMessages ? .message : .state)
+        claims.mayBeDue()
+    }
+
+    // MARK: What is going on
+
+    var isCalling: Bool { !inFlight.isEmpty || absences.isReading }
+
+    /// Rows are at hand, or calls in flight, or their ends are not decided.
+    var isBusy: Bool { !buffer.isEmpty || !inFlight.isEmpty || !undecided.isEmpty || absences.isReading }
+
+    /// Nothing is at hand, in flight or not stored.
+    var isIdle: Bool {
+        buffer.isEmpty && inFlight.isEmpty && finished.isEmpty && committing.isEmpty && undecided.isEmpty && gate.inFlight == 0
+            && !absences.isReading
+    }
+
+    /// When the gate opens; nil: not before somebody acts.
+    func opensAt(_ time: EventTime) -> Instant? {
+        var gate = gate
+        return gate.opensAt(now: time.steady)
+    }
+
+    /// How long no call can go out: nil where one can.
+    func hold(_ time: EventTime) -> Duration? {
+        guard let opensAt = opensAt(time) else { return .days(36_500) }
+        return opensAt > time.steady ? opensAt - time.steady : nil
+    }
+
+    /// Whether first attempts at the remote are made within seconds.
+    func isDelivering(_ time: EventTime) -> Bool {
+        guard !isRetired, let until = gate.heldUntil(now: time.steady) else { return false }
+        return until - time.steady <= Lane.shortHold
+    }
+
+    // MARK: Going out
+
+    /// Starts calls for the rows at hand as far as the gate admits them.
+    mutating func admit(_ context: inout Context) {
+        let time = context.time
+        if isRetired || context.isStopping { return putBackBuffer(time) }
+        startAbsenceRead(&context)
+        // While it is not known whether the URL is right, nothing more is sent there.
+        while !absences.isReading, finished.count + committing.count < Lane.uncommittedLimit, let row = buffer.first {
+            // What must not be sent never comes to the gate: it is not a call, and tells nothing about the remote.
+            if let unsent = unsendable(row, time) {
+                buffer.removeFirst()
+                append(unsent, time)
+                continue
+            }
+            let (admission, change) = gate.admit(now: time.steady)
+            note(change, &context)
+            guard admission == .admitted else { break }
+            buffer.removeFirst()
+            readTurn.deliveryAdmitted()
+            inFlight[context.call(remote.name, .deliver(row))] = CallInFlight(claimed: row, startedAt: time.steady)
+        }
+        if let hold = hold(time), hold > Lane.shortHold || holdsInARow > 1 && gate.throttledUntil != nil { putBackBuffer(time) }
+    }
+
+    /// May a read go out? It counts as in flight until ``readEnded(_:startedAt:_:)``.
+    mutating func admitRead(beforeDeliveries: Bool = false, _ context: Context) -> RemoteGate.Admission {
+        let deliveriesWait = !buffer.isEmpty || (claims.mayHaveDue && !context.holdsClaims)
+        guard beforeDeliveries || readTurn.mayRead(deliveriesWait: deliveriesWait) else { return .full }
+        let admission = gate.admitRead(now: context.time.steady)
+        if admission == .admitted { readTurn.readAdmitted() }
+        return admission
+    }
+
+    mutating func readEnded(_ outcome: DeliveryOutcome, startedAt: Instant, _ context: inout Context) {
+        for change in gate.readFinished(outcome.moved(by: .zero - context.time.offset), startedAt: startedAt, now: context.time.steady) {
+            note(change, &context)
+        }
+    }
+
+    // MARK: Outcomes
+
+    mutating func append(_ call: FinishedCall, _ time: EventTime) {
+        if finished.isEmpty { finishedSince = time.steady }
+        finished.append(call)
+    }
+
+    mutating func putBackBuffer(_ time: EventTime) {
+        guard !buffer.isEmpty else { return }
+        for row in buffer { append(putBack(row, time), time) }
+        buffer = []
+        claims.mayBeDue()
+    }
+
+    func putBack(_ claimed: ClaimedRow, _ time: EventTime) -> FinishedCall {
+        var row = claimed.row
+        row.state = .pending
+        // It was due when it was claimed, whatever the wall clock shows now.
+        row.dueAt = min(row.dueAt, time.wall)
+        return FinishedCall(claimed: claimed, row: row, startedAt: time.wall, finishedAt: time.wall, outcome: nil, error: nil)
+    }
+
+    mutating func note(_ change: RemoteGate.Change?, _ context: inout Context) {
+        guard var change else { return }
+        mustStoreGate = true
+        if case .throttled(let until, let note) = change {
+            holdsInARow += 1
+            change = .throttled(until: context.time.wall(of: until), note: note)
+        }
+        context.report(.gate(change, remote: remote.name))
+    }
+
+    mutating func noteDelivered() {
+        delivered += 1
+        holdsInARow = 0
+    }
+
+    // MARK: Time and configuration
+
+    /// Rows have fallen due, or the gate has opened for those that are.
+    mutating func wake(_ time: EventTime) {
+        if let dueAt = nextDueAt, dueAt <= time.steady {
+            nextDueAt = nil
+            hasDueRows = true
+            claims.mayBeDue()
+        }
+    }
+
+    /// When something has to be done that no event announces; nil: never.
+    func alarmAt(_ time: EventTime) -> Instant? {
+        var moments: [Instant] = []
+        if let finishedSince, !finished.isEmpty { moments.append(finishedSince + Lane.linger) }
+        if !isRetired {
+            if let nextDueAt { moments.append(nextDueAt) }
+            if !isPutOff, !buffer.isEmpty || claims.mayHaveDue || wantedRead != nil, let opensAt = opensAt(time), opensAt > time.steady {
+                moments.append(opensAt)
+            }
+        }
+        return moments.min()
+    }
+
+    /// The wall clock was set: what is stored of the gate is wrong, and so are the moments of all rows that are not stored.
+    mutating func clockWasSet(by step: Duration) {
+        buffer = ArraySlice(buffer.map { $0.moved(by: step) })
+        inFlight = inFlight.mapValues { CallInFlight(claimed: $0.claimed.moved(by: step), startedAt: $0.startedAt) }
+        finished = finished.map { $0.moved(by: step) }
+        undecided = undecided.map { $0.moved(by: step) }
+        // Those of an exchange in progress are moved with what is stored, unless it fails.
+        stepWhileCommitting += step
+        storedGate = nil
+        mustStoreGate = true
+    }
+
+    mutating func credentialReplaced() {
+        guard gate.parkedAt != nil else { return }
+        gate.credentialChanged()
+        claims.mayBeDue()
+    }
+
+    /// A reload: calls in flight go on, rows at hand are put back, since they may have to be planned anew.
+    mutating func configure(_ fresh: Remote, _ context: inout Context) {
+        let time = context.time
+        putBackBuffer(time)
+        gate.configure(fresh.gate, now: time.steady)
+        gate.credentialChanged()
+        if fresh.kind !== remote.kind {
+            for call in undecided { append(call, time) }
+            absences = AbsenceWatch(canRead: fresh.kind.hasList)
+            (wantedRead, absenceRead, undecided) = (nil, nil, [])
+        }
+        claims = ClaimAhead(concurrency: fresh.gate.concurrency, payload: fresh.kind.receivesMessages ? .message : .state)
+        claims.mayBeDue()
+        remote = fresh
+        isRetired = false
+        orders = nil
+        mustStoreGate = true
+    }
+
+    /// No further call; those in flight go on.
+    mutating func stop(_ context: inout Context) {
+        putBackBuffer(context.time)
+        if wantedRead != nil { decided(by: .tellsNothing, &context) }
+    }
+
+    /// The remote is not configured any more, or not enabled.
+    mutating func retire(_ context: inout Context) {
+        isRetired = true
+        stop(&context)
+    }
+}
+
+extension DeliveryOutcome {
+    /// The same with its moments moved: from one clock to another.
+    func moved(by span: Duration) -> DeliveryOutcome {
+        guard span != .zero else { return self }
+        var moved = self
+        moved.notBefore = notBefore.map { $0 + span }
+        moved.quotaResetsAt = quotaResetsAt.map { $0 + span }
+        return moved
+    }
+}

@@ -1,0 +1,334 @@
+import SyncCore
+
+/// One poll cycle: which calls it makes one after the other, and what follows from their responses.
+///
+/// | phase     | next                                                                                          |
+/// |-----------|-----------------------------------------------------------------------------------------------|
+/// | preparing | the agents and the rotation are known: listing, or reading where there is no list              |
+/// | listing   | a page came: its rows are compared with what is known; the next page, or reading               |
+/// | reading   | an object came: its report waits for the batch; the batch is stored: what has to be read again is |
+///
+/// One object that fails says little about the others: it is asked for again later. If no read of a batch gets a response, the cycle ends.
+/// A missing object is left alone: its link is only given up when a call that writes gets that response. But where all that is asked for
+/// is missing, the URL may be wrong, and nothing is known about any of it.
+struct ReadCycle: Sendable {
+    private enum Phase: Sendable {
+        case preparing
+        /// The pages of one agent after the other.
+        case listing(PageToken?, pagesLeft: Int)
+        /// The rows of a page are being compared.
+        case comparing(ListPage, pagesLeft: Int)
+        case reading
+    }
+
+    struct End: Sendable {
+        enum Kind: Sendable {
+            case through(hasSingleFailures: Bool)
+            case failed(String)
+            case held(until: Instant?)
+        }
+
+        var kind: Kind
+        var completed: [CompletedRead] = []
+    }
+
+    private struct CallInFlight: Sendable {
+        /// Nil for a page of the list.
+        var read: CompletedRead?
+    }
+
+    let look: PollSchedule.Look
+    /// By the steady clock.
+    let beganAt: Instant
+    /// Requests for the list, which end with the cycle.
+    let listRequests: [CompletedRead]
+    /// More objects were asked for than the cycle takes.
+    let hasMore: Bool
+    private(set) var rotationCursor: RotationCursor?
+    private var phase: Phase
+    private var agents: [String?] = []
+    private var queue: [ReadRequest]
+    private var seen: Set<ReadRequest>
+    private var inFlight: [Engine.CallID: CallInFlight] = [:]
+    private var isAsking = false
+    private var interruption: End.Kind?
+
+    // The batch that is being read.
+    private var begunInBatch = 0
+    private var reports: [Report] = []
+    private var completed: [CompletedRead] = []
+    private var missingInBatch: [CompletedRead] = []
+    private var failed: [ReadRequest] = []
+    private var failure: String?
+    private var isStoringBatch = false
+
+    // The cycle as a whole.
+    private var hasFailures = false
+    /// Whether the remote has shown any object: then the URL is right.
+    private var hasFound = false
+    private var missing: [CompletedRead] = []
+    private var understood = 0
+    private var unreadable: [String] = []
+    /// What may be a former state is read once more at once, and then believed.
+    private var wasReadAgain: Set<ReadRequest> = []
+
+    init(_ look: PollSchedule.Look, _ requests: [ReadRequest], hasMore: Bool, of remote: Remote, _ time: EventTime) {
+        self.look = look
+        beganAt = time.steady
+        self.hasMore = hasMore
+        // Who asked for the list keeps waiting where only objects are read.
+        listRequests = look == .requests ? [] : requests.filter(\.remoteID.isEmpty).map { CompletedRead($0, beganAt: time.wall) }
+        var seen: Set<ReadRequest> = []
+        queue = requests.filter { !$0.remoteID.isEmpty && seen.insert($0).inserted }
+        self.seen = seen
+        phase = look == .requests ? .reading : .preparing
+        isAsking = look != .requests
+        rotation = look == .list ? remote.poll?.rotate ?? 0 : 0
+        includesRecent = look == .list && !remote.kind.hasList
+    }
+
+    private let rotation: Int
+    private let includesRecent: Bool
+
+    // MARK: Questions
+
+    /// What has to be known before the cycle goes on.
+    var question: ReadRequestsPart.Question? {
+        guard isAsking else { return nil }
+        switch phase {
+        case .preparing: return .cycle(rotation: rotation, includesRecent: includesRecent)
+        case .comparing(let page, _): return .known(page.rows.map(\.remoteID))
+        case .listing, .reading: return nil
+        }
+    }
+
+    mutating func take(_ result: ReadResult, of part: ReadRequestsPart, _ remote: Remote, _ context: inout Context) {
+        if isStoringBatch, !part.reports.isEmpty || !part.completed.isEmpty { batchStored(result) }
+        guard part.question != nil else { return }
+        isAsking = false
+        switch phase {
+        case .preparing:
+            agents = result.agents
+            rotationCursor = result.rotationCursor ?? RotationCursor(id: StoredKey(""), agent: StoredKey(""))
+            enqueue(result.rotation)
+            nextAgent(remote)
+        case .comparing(let page, let pagesLeft):
+            let agent = agents.first ?? nil
+            enqueue(
+                page.rows.compactMap { row in
+                    let request = ReadRequest(remoteID: row.remoteID, agentID: agent)
+                    guard let record = result.known[request] ?? result.known[ReadRequest(remoteID: row.remoteID)],
+                        !remote.adapter.news(in: row.observation, knowing: record).isEmpty
+                    else { return nil }
+                    return request
+                })
+            if let token = page.next, pagesLeft > 0 {
+                phase = .listing(token, pagesLeft: pagesLeft)
+            } else {
+                agents.removeFirst()
+                nextAgent(remote)
+            }
+        case .listing, .reading: break
+        }
+    }
+
+    private mutating func nextAgent(_ remote: Remote) {
+        while let agent = agents.first {
+            if remote.adapter.listCall(agent: agent, after: nil) != nil {
+                phase = .listing(nil, pagesLeft: remote.poll?.pages ?? 1)
+                return
+            }
+            agents.removeFirst()
+        }
+        phase = .reading
+    }
+
+    private mutating func enqueue(_ objects: [ReadRequest]) {
+        queue += objects.filter { seen.insert($0).inserted }
+    }
+
+    // MARK: Calls
+
+    var wantsCall: Bool {
+        guard interruption == nil, !isStoringBatch, !isAsking else { return false }
+        switch phase {
+        case .preparing, .comparing: return false
+        case .listing: return inFlight.isEmpty
+        case .reading: return inFlight.count < Reader.width && !queue.isEmpty && begunInBatch < Reader.batch
+        }
+    }
+
+    /// The next call, where one is wanted; it counts as made when ``began(_:_:)`` is told.
+    mutating func nextCall(_ remote: Remote, _ time: EventTime) -> OutboundCall? {
+        while wantsCall {
+            switch phase {
+            case .listing(let token, _):
+                guard let call = remote.adapter.listCall(agent: agents.first ?? nil, after: token) else {
+                    agents.removeFirst()
+                    nextAgent(remote)
+                    continue
+                }
+                return call
+            case .reading:
+                let object = queue[0]
+                do {
+                    return try remote.adapter.readCall(
+                        conversationID: object.remoteID,
+                        link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.adapter.defaultAgent))
+                } catch {
+                    // A link that cannot be called is reported when it is planned.
+                    completed.append(CompletedRead(object, beganAt: time.wall))
+                    begunInBatch += 1
+                    queue.removeFirst()
+                }
+            case .preparing, .comparing: return nil
+            }
+        }
+        return nil
+    }
+
+    mutating func began(_ id: Engine.CallID, _ time: EventTime) {
+        guard case .reading = phase else {
+            inFlight[id] = CallInFlight(read: nil)
+            return
+        }
+        inFlight[id] = CallInFlight(read: CompletedRead(queue.removeFirst(), beganAt: time.wall))
+        begunInBatch += 1
+    }
+
+    /// The gate is closed for long; nil: until somebody acts.
+    mutating func hold(until: Instant?) {
+        interruption = .held(until: until)
+    }
+
+    /// - Returns: whether it was a call of this cycle.
+    mutating func ended(
+        _ id: Engine.CallID, _ outcome: DeliveryOutcome, _ body: JSONValue?, _ remote: Remote, _ context: inout Context
+    ) -> Bool {
+        guard let call = inFlight.removeValue(forKey: id) else { return false }
+        let reason = outcome.error ?? outcome.outcome.rawValue
+        guard let read = call.read else {
+            listEnded(outcome, body, reason, remote)
+            return true
+        }
+        let object = read.request
+        if let body {
+            report(read, body, remote, &context)
+        } else if outcome.absence == .route {
+            fail(object, reason)
+        } else {
+            switch outcome.outcome {
+            case .gone: missingInBatch.append(read)
+            case .dead, .delivered:
+                // There is no use in asking again.
+                context.report(.unreadable(object, remote: remote.name, reason: reason, hint: nil))
+                completed.append(read)
+                unreadable.append(reason)
+            case .retry, .throttled, .park, .interrupted: fail(object, reason)
+            }
+        }
+        return true
+    }
+
+    private mutating func fail(_ object: ReadRequest, _ reason: String) {
+        failed.append(object)
+        failure = reason
+    }
+
+    private mutating func listEnded(_ outcome: DeliveryOutcome, _ body: JSONValue?, _ reason: String, _ remote: Remote) {
+        guard case .listing(let token, let pagesLeft) = phase else { return }
+        guard let body else {
+            let isAbsent = outcome.outcome == .gone && outcome.absence != .route
+            interruption = .failed(
+                isAbsent ? "the list does not exist: HTTP 404; see remotes.\(remote.name).paths" : "list: \(reason)")
+            return
+        }
+        do {
+            phase = .comparing(try remote.adapter.page(in: body, after: token), pagesLeft: pagesLeft - 1)
+            isAsking = true
+        } catch {
+            interruption = .failed("list: \(error.reason)")
+        }
+    }
+
+    /// A body that says nothing about the object is reported at once.
+    private mutating func report(_ read: CompletedRead, _ body: JSONValue, _ remote: Remote, _ context: inout Context) {
+        hasFound = true
+        completed.append(read)
+        let (reason, hint): (String, String?)
+        do {
+            let observation = try remote.adapter.conversation(in: body)
+            guard let stray = remote.adapter.strayReport(in: body, asked: read.request.remoteID) else {
+                reports.append(
+                    Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt))
+                return
+            }
+            reason = stray.text
+            hint = "it is ignored; check what responds for \(remote.name): a cache, a proxy, remotes.\(remote.name).paths"
+        } catch {
+            (reason, hint) = (error.reason, nil)
+        }
+        context.report(.unreadable(read.request, remote: remote.name, reason: reason, hint: hint))
+        unreadable.append(reason)
+    }
+
+    // MARK: Batches and the end
+
+    private var isBatchOver: Bool {
+        inFlight.isEmpty && begunInBatch > 0 && (begunInBatch >= Reader.batch || queue.isEmpty || interruption != nil)
+    }
+
+    /// What has to be stored before the cycle goes on; nil while a batch is being read, or there is nothing to store.
+    mutating func takeBatch() -> (reports: [Report], completed: [CompletedRead])? {
+        guard case .reading = phase, !isStoringBatch, isBatchOver else { return nil }
+        understood += reports.count
+        missing += missingInBatch
+        if let failure {
+            if completed.isEmpty, missingInBatch.isEmpty { interruption = interruption ?? .failed(failure) } else { hasFailures = true }
+        }
+        defer { (reports, completed, missingInBatch, begunInBatch) = ([], [], [], 0) }
+        guard !reports.isEmpty || !completed.isEmpty else { return nil }
+        isStoringBatch = true
+        return (reports, completed)
+    }
+
+    private mutating func batchStored(_ result: ReadResult) {
+        isStoringBatch = false
+        let again = result.reconciled.filter(\.verdict.mustRead).compactMap(\.object)
+        queue += again.filter { wasReadAgain.insert($0).inserted }
+    }
+
+    /// How the cycle ended; nil while it goes on.
+    mutating func end(_ context: inout Context, _ remote: Remote) -> End? {
+        guard inFlight.isEmpty, !isStoringBatch, begunInBatch == 0 else { return nil }
+        if interruption == nil {
+            guard case .reading = phase, queue.isEmpty, !isAsking else { return nil }
+        }
+        reportFailed(&context, remote)
+        if let interruption { return End(kind: interruption, completed: hasFound ? left(&context, remote) : []) }
+        if understood == 0, unreadable.count > 1, let reason = unreadable.last {
+            return End(kind: .failed("none of \(unreadable.count) objects can be read: \(reason)"))
+        }
+        if missing.count > 1, !hasFound {
+            return End(
+                kind: .failed("HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths"))
+        }
+        return End(kind: .through(hasSingleFailures: hasFailures), completed: left(&context, remote))
+    }
+
+    private mutating func reportFailed(_ context: inout Context, _ remote: Remote) {
+        guard hasFailures, let failure else { return }
+        for object in failed { context.report(.unreadable(object, remote: remote.name, reason: failure, hint: nil)) }
+    }
+
+    /// What is missing is said once, and not asked for again.
+    private func left(_ context: inout Context, _ remote: Remote) -> [CompletedRead] {
+        for read in missing {
+            context.report(
+                .unreadable(
+                    read.request, remote: remote.name, reason: "HTTP 404: \(remote.name) does not know this object",
+                    hint: "correct its row in the table links, or delete it; what changes here is sent all the same"))
+        }
+        return missing
+    }
+}

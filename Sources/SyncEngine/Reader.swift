@@ -1,0 +1,203 @@
+import SyncCore
+
+/// Reads one remote: its list, the objects that the list, a report or a webhook named, and some linked conversations in rotation.
+///
+/// A poll cycle (``ReadCycle``) begins when ``PollSchedule`` says so, with what `read_requests` holds. Lists only say what to read; what is
+/// reconciled was read from the object itself. Reads pass the remote's gate like deliveries, and hold nothing up.
+///
+/// | event                     | next                                                                     |
+/// |---------------------------|--------------------------------------------------------------------------|
+/// | requests, or an interval  | a cycle begins; what it needs to know is asked with the next exchange     |
+/// | objects read              | their reports go along with the next exchange, ``batch`` at a time        |
+/// | the exchange failed       | nothing is lost: the same reports go into the next one                    |
+/// | the cycle is through      | how it ended is stored along with its last reports                        |
+struct Reader: Sendable {
+    /// Objects that were asked for, read in one cycle at most.
+    static let requestLimit = 200
+    /// Reads in flight at once.
+    static let width = 4
+    /// Objects whose reports are stored together.
+    static let batch = 50
+    /// Cycles of a drain at most.
+    static let cyclesOfDrain = 5
+
+    private(set) var remote: Remote
+    var schedule: PollSchedule
+    var cycle: ReadCycle?
+    /// What the next exchange carries.
+    private var pending: ReadRequestsPart
+    private var committing: ReadRequestsPart?
+    /// Something asks to be read, as far as the store has said.
+    private var hasRequests = false
+    /// A cycle has left something: the store is asked for it without waiting for anything.
+    private var asksAgain = false
+    /// A drain reads the list once, and what is asked for meanwhile a few times; a stop nothing more. Nil: no end.
+    private var cyclesLeft: Int?
+
+    init(_ remote: Remote, _ time: EventTime) {
+        self.remote = remote
+        schedule = PollSchedule(interval: remote.poll?.interval, now: time.steady)
+        pending = ReadRequestsPart(remote: remote.name)
+    }
+
+    var isReading: Bool { cycle != nil }
+
+    /// The next exchange carries what was read.
+    var hasReports: Bool { !pending.reports.isEmpty }
+
+    /// Nothing is being read or waits to be stored.
+    var isIdle: Bool { cycle == nil && committing == nil && pending.onlyAsks }
+
+    /// Until when planning waits for the list, so that a change here meets one at the remote; nil: it does not. A remote that responds slowly
+    /// is not waited for.
+    func planningWaitsUntil(_ patience: Duration, _ time: EventTime) -> Instant? {
+        guard let cycle else { return cyclesLeft != 0 && schedule.isListDue(now: time.steady) ? time.steady + patience : nil }
+        let end = cycle.beganAt + patience
+        return cycle.look != .requests && time.steady < end ? end : nil
+    }
+
+    // MARK: Exchanges
+
+    func wantsExchange(_ time: EventTime) -> Bool {
+        if !pending.onlyAsks || (asksAgain && cyclesLeft != 0) { return true }
+        if let cycle { return cycle.question != nil }
+        return cyclesLeft != 0 && schedule.nextAt.map { $0 <= time.steady } ?? false
+    }
+
+    mutating func request(_ context: Context) -> ReadRequestsPart {
+        precondition(committing == nil, "one exchange at a time")
+        var part = pending
+        part.question = cycle?.question
+        part.requests = cycle == nil && !context.isStopping && cyclesLeft != 0 ? Reader.requestLimit : 0
+        committing = part
+        pending = ReadRequestsPart(remote: remote.name)
+        asksAgain = false
+        return part
+    }
+
+    mutating func exchangeFailed() {
+        guard var part = committing else { return }
+        committing = nil
+        part.reports += pending.reports
+        part.completed += pending.completed
+        part.health = pending.health ?? part.health
+        if part.requests > 0 { asksAgain = true }
+        part.rotation = pending.rotation ?? part.rotation
+        (part.question, part.requests) = (nil, 0)
+        pending = part
+    }
+
+    mutating func take(_ result: ReadResult, _ context: inout Context) {
+        guard let part = committing else { return }
+        committing = nil
+        hasRequests = result.hasRequests
+        if !result.reconciled.isEmpty { context.report(.reconciled(result.reconciled)) }
+        if cycle == nil {
+            begin(result.requests, asked: part.requests, context)
+        } else {
+            cycle?.take(result, of: part, remote, &context)
+            proceed(&context)
+        }
+    }
+
+    private mutating func begin(_ requests: [ReadRequest], asked: Int, _ context: Context) {
+        guard asked > 0, !context.isStopping else { return }
+        let objects = requests.filter { !$0.remoteID.isEmpty }
+        let begun = schedule.begin(
+            hasRequests: !objects.isEmpty, asksForList: objects.count < requests.count, now: context.time.steady)
+        guard let begun else { return }
+        if let left = cyclesLeft { cyclesLeft = left - 1 }
+        cycle = ReadCycle(begun, requests, hasMore: requests.count == asked, of: remote, context.time)
+    }
+
+    // MARK: Reading
+
+    /// Starts as many reads as the gate admits.
+    mutating func admit(_ lane: inout Lane, _ context: inout Context) {
+        guard !context.isStopping, !lane.isRetired else { return }
+        while let call = cycle?.nextCall(remote, context.time) {
+            guard let opensAt = lane.opensAt(context.time), opensAt - context.time.steady <= Lane.shortHold else {
+                cycle?.hold(until: lane.opensAt(context.time))
+                break
+            }
+            guard lane.admitRead(context) == .admitted else { return }
+            let id = context.call(remote.name, .read(call))
+            cycle?.began(id, context.time)
+        }
+        proceed(&context)
+    }
+
+    /// A read has ended, of this cycle or of one that is over.
+    mutating func ended(_ id: Engine.CallID, _ outcome: DeliveryOutcome, _ body: JSONValue?, _ context: inout Context) {
+        if cycle?.ended(id, outcome, body, remote, &context) == true { proceed(&context) }
+    }
+
+    /// Hands over what the cycle has brought, and ends it when it is through.
+    private mutating func proceed(_ context: inout Context) {
+        guard var present = cycle else { return }
+        if let batch = present.takeBatch() {
+            pending.reports += batch.reports
+            pending.completed += batch.completed
+        }
+        cycle = present
+        guard let end = present.end(&context, remote) else { return }
+        finish(end, present, &context)
+    }
+
+    private mutating func finish(_ end: ReadCycle.End, _ finished: ReadCycle, _ context: inout Context) {
+        cycle = nil
+        pending.completed += end.completed
+        let now = context.time.steady
+        switch end.kind {
+        case .through(let hasSingleFailures):
+            pending.completed += finished.listRequests
+            // Objects that a webhook named say nothing about the list.
+            if finished.look != .requests || remote.poll == nil {
+                pending.health = .read
+                pending.rotation = finished.rotationCursor
+                context.report(.read(remote.name, failure: nil))
+            }
+            _ = schedule.ended(hasSingleFailures: hasSingleFailures, hasMore: finished.hasMore, now: now)
+        case .failed(let reason):
+            pending.health = .failed(reason)
+            pending.rotation = finished.rotationCursor
+            context.report(.read(remote.name, failure: reason))
+            _ = schedule.failed(now: now)
+        case .held(let until):
+            _ = schedule.held(until: until, now: now)
+        }
+        if cyclesLeft != nil { schedule.endList() }
+        asksAgain = hasRequests
+    }
+
+    // MARK: Time, orders and configuration
+
+    func alarmAt(gateOpensAt: Instant?) -> Instant? {
+        guard let cycle else { return cyclesLeft == 0 ? nil : schedule.nextAt }
+        return cycle.wantsCall ? gateOpensAt : nil
+    }
+
+    /// A person wants the remote called now.
+    mutating func resumed(_ time: EventTime) { schedule.resumed(now: time.steady) }
+
+    /// A few cycles are enough.
+    mutating func drain(_ time: EventTime) {
+        cyclesLeft = Reader.cyclesOfDrain
+        schedule.beginList(now: time.steady)
+    }
+
+    /// No further read.
+    mutating func stop() {
+        cycle = nil
+        cyclesLeft = 0
+    }
+
+    mutating func configure(_ fresh: Remote, _ time: EventTime) {
+        // A cycle that is given up begins anew.
+        if cycle != nil || fresh.poll?.interval != remote.poll?.interval {
+            schedule = PollSchedule(interval: fresh.poll?.interval, now: time.steady)
+        }
+        remote = fresh
+        cycle = nil
+    }
+}

@@ -1,0 +1,61 @@
+import SyncCore
+
+/// Looking after the size of the file: finished rows are pruned page by page.
+///
+/// | event                             | next                                                                              |
+/// |-----------------------------------|-----------------------------------------------------------------------------------|
+/// | a minute is over                  | a step along with the next exchange                                               |
+/// | a step has left more              | the next one when nothing else is wanted, or ``longestWait`` later                |
+/// | a step has left nothing           | a minute of rest                                                                  |
+struct Upkeep: Sendable {
+    static let pause = Duration.minutes(1)
+    static let longestWait = Duration.seconds(1)
+    private static let firstPause = Duration.seconds(1)
+
+    private(set) var retention: Retention
+    private var dueAt: Instant
+    private var hasMore = false
+    private var isStepping = false
+    private var hasLooked = false
+
+    init(_ settings: Retention.Settings, _ time: EventTime) {
+        retention = Retention(settings)
+        dueAt = time.steady + Upkeep.firstPause
+    }
+
+    /// - Parameters:
+    ///   - isQuiet: nothing else is wanted of the store.
+    ///   - isLast: a command ends afterwards, so the first step does not wait.
+    func isDue(isQuiet: Bool, isLast: Bool = false, _ time: EventTime) -> Bool {
+        guard retention.settings.isEnabled, !isStepping else { return false }
+        return time.steady >= dueAt || isQuiet && (hasMore || isLast && !hasLooked)
+    }
+
+    mutating func stepBegins() { isStepping = true }
+
+    mutating func stepFailed(_ time: EventTime) {
+        isStepping = false
+        dueAt = time.steady + Upkeep.pause
+    }
+
+    mutating func take(_ result: ExchangeResult, _ context: inout Context) {
+        guard isStepping else { return }
+        isStepping = false
+        hasLooked = true
+        hasMore = result.hasMoreRetention
+        dueAt = context.time.steady + (hasMore ? Upkeep.longestWait : Upkeep.pause)
+        guard let swept = result.retention else { return }
+        let sweepEnded = retention.isSweeping && !swept.isSweeping
+        retention = swept
+        if result.prunedRows > 0 || sweepEnded { context.report(.pruned(rows: result.prunedRows, sweepEnded: sweepEnded)) }
+    }
+
+    /// Finished rows can be pruned at once, for a command that ends afterwards.
+    var hasStep: Bool { retention.settings.isEnabled && (hasMore || !hasLooked) }
+
+    mutating func configure(_ settings: Retention.Settings) {
+        if settings != retention.settings { retention = Retention(settings) }
+    }
+
+    var alarmAt: Instant? { retention.settings.isEnabled ? dueAt : nil }
+}

@@ -1,0 +1,178 @@
+import SyncCore
+
+extension Store {
+    /// A row younger than this is sent although a newer state waits to be planned already.
+    private static let freshness = Duration.seconds(2)
+
+    /// Claims due rows: the oldest first, and no more rows than asked for that have failed before while first attempts wait.
+    /// - Parameters:
+    ///   - remote: nil for one that is not configured: then nothing is known about its links.
+    ///   - lease: the fencing value of all of them.
+    static func claim(
+        _ claim: LaneRequest.Claim, of name: String, at remote: RemoteParticipation?, lease: Int64, now: Instant,
+        into result: inout LaneResult, _ session: any Session
+    ) throws {
+        let leaseUntil = now + claim.leaseDuration
+        let due = DueQuery(name: name, remote: remote, now: now, retriesDueBy: min(now, claim.retriesDueBy))
+        var rows = try dueRows(.all, due, limit: claim.rows, &result.mayHaveMore, session)
+        let failed = rows.filter(\.isRetry)
+        if failed.count > claim.retries {
+            // First attempts never wait behind retries that have to.
+            let first = try dueRows(.firstAttempts, due, limit: claim.rows - claim.retries, &result.mayHaveMore, session)
+            let retries = failed.prefix(claim.rows - first.count)
+            result.hasLeftRetries = retries.count < failed.count
+            rows = first + retries
+        }
+        result.claimed = try rows.map { row in
+            try session.run(
+                """
+                UPDATE outbox SET state = 'sending', lease = \(lease), lease_until = \(leaseUntil), updated_at = \(now)
+                WHERE id = \(row.id) AND state = 'pending'
+                """)
+            var claimed = row
+            claimed.lease = lease
+            claimed.leaseUntil = leaseUntil
+            return claimed
+        }
+    }
+
+    /// Why a row is passed over, as `outbox.behind` keeps it.
+    private enum Obstacle: Int {
+        /// A call in flight, or an older row of the conversation.
+        case others = 1
+        /// A newer state that waits to be planned.
+        case planning = 2
+        /// Another conversation that links to the object.
+        case sharedObject = 3
+    }
+
+    private struct DueQuery {
+        var name: String
+        /// Nil for a remote that is not configured: then nothing is known about its links.
+        var remote: RemoteParticipation?
+        var now: Instant
+        var retriesDueBy: Instant
+    }
+
+    private enum DueRows {
+        case all
+        case firstAttempts
+
+        var condition: SQL {
+            switch self {
+            case .all: ""
+            case .firstAttempts: "AND o.attempts = 0"
+            }
+        }
+    }
+
+    /// Rows that a claim passes over at most; the next one goes on behind them.
+    private static let passedOver = 1000
+
+    /// Due rows that may go now, the oldest first. What may not is marked (`outbox.behind`), so that it is looked at once and not with
+    /// every claim; triggers take the mark back.
+    ///
+    /// A row is passed over where a newer state of its conversation waits to be planned. What replaces it inherits its place and the mark
+    /// that it had its turn (`outbox.passed_over_at`), and is not passed over again: a conversation that changes all the time is sent as
+    /// soon as the others. A newer state is planned after that call has ended, so no older one follows it.
+    private static func dueRows(
+        _ which: DueRows, _ due: DueQuery, limit: Int, _ mayHaveMore: inout Bool, _ session: any Session
+    ) throws -> [ClaimedRow] {
+        guard limit > 0 else { return [] }
+        let now = due.now
+        var rows: [ClaimedRow] = []
+        var blocked: [(id: Int64, by: Obstacle)] = []
+        try session.each(
+            """
+            SELECT
+                EXISTS (
+                    SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
+                        AND e.state = 'sending')
+                OR EXISTS (
+                    SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
+                        AND e.state IN ('pending', 'held') AND e.id < o.id),
+                -- Another conversation links to the object.
+                \(due.remote?.needsLink ?? false) AND o.payload = 'state' AND EXISTS (
+                    SELECT 1 FROM links l WHERE l.remote = o.remote AND l.remote_id = o.target_id
+                        AND l.conversation_id <> o.conversation_id AND coalesce(l.agent_id, \(due.remote?.defaultAgent)) IS o.target_agent),
+                -- A newer state waits to be planned and will replace the row. Rows written just now go out once, and so do those that
+                -- had their turn: a conversation that changes all the time must not be starved. (But not over something that was
+                -- adopted from a remote since.)
+                NOT (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL
+                    AND (o.created_at >= \(now - freshness) OR o.passed_over_at IS NOT NULL) AND NOT EXISTS (
+                        SELECT 1 FROM adopted_changes a
+                        WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
+                    SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
+                        AND f.deferred = 0)),
+                \(ClaimedRow.columns)
+            FROM outbox o
+            LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
+            WHERE o.remote = \(due.name) AND o.state = 'pending' AND o.behind = 0 AND o.due_at <= \(now)
+                AND (o.attempts = 0 OR o.due_at <= \(due.retriesDueBy)) \(which.condition)
+            ORDER BY o.due_at, coalesce(o.place, o.id) LIMIT \(limit + passedOver)
+            """
+        ) { columns in
+            let (isBehindOthers, isShared, isBehindPlanning): (Bool, Bool, Bool) = (
+                try columns.next(), try columns.next(), try columns.next()
+            )
+            let row = try ClaimedRow(&columns)
+            if isBehindOthers {
+                blocked.append((row.id, .others))
+            } else if isShared {
+                blocked.append((row.id, .sharedObject))
+            } else if isBehindPlanning {
+                blocked.append((row.id, .planning))
+            } else {
+                rows.append(row)
+            }
+            return rows.count < limit ? .next : .stop
+        }
+        for row in blocked {
+            let passedOverAt = row.by == .planning ? now : nil
+            try session.run(
+                """
+                UPDATE outbox SET behind = \(row.by.rawValue), passed_over_at = coalesce(passed_over_at, \(passedOverAt))
+                WHERE id = \(row.id)
+                """)
+        }
+        if rows.count < limit, rows.count + blocked.count == limit + passedOver { mayHaveMore = true }
+        return rows
+    }
+}
+
+extension ClaimedRow: RowRecord {
+    /// `outbox o`, and `link_state s` where there is one.
+    package static let columns: SQL = """
+        o.id, o.conversation_id, o.remote, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts, o.due_at,
+        o.counted_since, o.in_doubt_since, o.delta, (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id),
+        o.local_numbers, o.released_at IS NOT NULL, o.missing_at, o.target_id, o.target_agent, \(LinkColumns.columns)
+        """
+
+    /// As it is before the claim: without a lease.
+    package init(_ columns: inout Columns) throws {
+        let id: Int64 = try columns.next()
+        let (conversationID, remote): (String, String) = (try columns.next(), try columns.next())
+        let (operation, method, path): (String, String, String) = (try columns.next(), try columns.next(), try columns.next())
+        let (body, idempotencyKey): (String, String) = (try columns.next(), try columns.next())
+        let payload: PayloadKind = try columns.next()
+        let attempts: Int = try columns.next()
+        // A person may have written times by hand; what cannot be read has passed.
+        let dueAt = Instant.column(try columns.next()) ?? Instant(milliseconds: 0)
+        let row = OutboxRow(
+            payload: payload, state: .sending, attempts: attempts, dueAt: dueAt,
+            countedSince: .column(try columns.next()), inDoubtSince: .column(try columns.next()))
+        let delta: String? = try columns.next()
+        let earlierTries: Int? = try columns.next()
+        let numbers = ByAttribute(stored: try columns.next())
+        let isReleased: Bool = try columns.next()
+        let missingSince = Instant.column(try columns.next())
+        let targetID: String = try columns.next()
+        let agent: String? = try columns.next()
+        self.init(
+            id: id, conversationID: conversationID, remote: remote, operation: operation, method: method, path: path, body: body,
+            idempotencyKey: idempotencyKey, row: row,
+            delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
+            earlierTries: earlierTries ?? 0, lease: 0, leaseUntil: row.dueAt, known: try LinkColumns(&columns),
+            numbers: numbers ?? .init(repeating: 0), isReleased: isReleased, missingSince: missingSince, targetID: targetID, agent: agent)
+    }
+}

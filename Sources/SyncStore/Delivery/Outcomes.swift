@@ -1,0 +1,174 @@
+import SyncCore
+
+/// Outcomes of calls.
+extension Store {
+    /// Records the end of a call, and what it teaches about its conversation.
+    static func takeIn(_ finished: FinishedCall, _ inbound: InboundContext, into result: inout LaneResult, _ session: any Session) throws {
+        guard let recorded = try record(finished, session) else {
+            result.fenced.append(finished.claimed.id)
+            if try fence(finished, now: inbound.now, session) { result.hasFreedPlanning = true }
+            return
+        }
+        try learn(from: finished, inbound, into: &result, session)
+        if let calls = recorded.overlapped, try endOverlap(calls, finished, session) { result.hasFreedPlanning = true }
+        result.reconciled += try takeInNews(finished, inbound, session)
+        if try freePlanning(finished.claimed, session) { result.hasFreedPlanning = true }
+        if try endWait(of: finished.claimed.conversationID, session) { result.hasFreedPlanning = true }
+    }
+
+    /// A row whose outcome is recorded.
+    private struct RecordedRow {
+        /// Set where calls with a lost lease ended while this one was in flight.
+        var overlapped: OverlappedCalls?
+    }
+
+    /// Nil when the lease was lost in the meantime.
+    private static func record(_ finished: FinishedCall, _ session: any Session) throws -> RecordedRow? {
+        let row = finished.row
+        let time = finished.finishedAt
+        guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else {
+            return try release(finished, session) ? RecordedRow() : nil
+        }
+        let recorded = try session.rows(
+            """
+            UPDATE outbox SET state = \(row.state.rawValue), attempts = \(row.attempts), due_at = \(row.dueAt),
+                counted_since = \(row.countedSince), in_doubt_since = \(row.inDoubtSince), missing_at = \(finished.isMissing ? time : nil),
+                last_http_status = \(finished.outcome?.httpStatus), last_error = \(finished.error), held_by = \(finished.heldBy),
+                lease = NULL, lease_until = NULL, updated_at = \(time), finished_at = \(row.state.isFinished ? time : nil)
+            WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
+            RETURNING overlapped
+            """
+        ) { columns in RecordedRow(overlapped: OverlappedCalls(column: try columns.next())) }
+        guard let recorded = recorded.first else { return nil }
+        if let outcome = finished.outcome { try recordAttempt(finished, outcome, session) }
+        if row.state == .held { try holdFollowing(finished, session) }
+        if row.state == .pending { try settleReturned(finished.claimed.id, now: time, session) }
+        if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, session) }
+        return recorded
+    }
+
+    /// Messages of one conversation that are held, or freed, in one transaction. What is behind them waits in any case.
+    static let heldAtOnce = 1000
+
+    /// Messages behind a held one wait for the same thing: they are let go together.
+    private static func holdFollowing(_ finished: FinishedCall, _ session: any Session) throws {
+        guard finished.claimed.row.payload == .message else { return }
+        let claimed = finished.claimed
+        try session.run(
+            """
+            UPDATE outbox SET state = 'held', held_by = \(finished.heldBy), last_error = \(finished.error),
+                updated_at = \(finished.finishedAt)
+            WHERE id IN (
+                SELECT id FROM outbox
+                WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND payload = 'message'
+                    AND state = 'pending' AND id > \(claimed.id) AND released_at IS NULL
+                ORDER BY id LIMIT \(Store.heldAtOnce))
+            """)
+    }
+
+    /// Fin took a message: those that were held behind it, and were too many to be freed at once, are looked at again.
+    private static func freeNextHeld(_ finished: FinishedCall, _ session: any Session) throws {
+        try freeHeldReplies(finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt, session)
+    }
+
+    /// Claimed and not sent after all: as if it had never been claimed.
+    private static func release(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
+        let released = try session.run(
+            """
+            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(finished.finishedAt)
+            WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
+            """)
+        guard released == 1 else { return false }
+        try settleReturned(finished.claimed.id, now: finished.finishedAt, session)
+        return true
+    }
+
+    /// Planning of a conversation waits while a call for it is in flight. True when it did.
+    private static func freePlanning(_ claimed: ClaimedRow, _ session: any Session) throws -> Bool {
+        try session.run(
+            """
+            UPDATE change_feed SET deferred = 0
+            WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND deferred = 1
+            """) > 0
+    }
+
+    /// What came back to line although its conversation, link or message was deleted while it was in flight, or although the link
+    /// points elsewhere by now, is not sent again.
+    static func settleReturned(_ id: Int64, now: Instant, _ session: any Session) throws {
+        try followMessage(id, now: now, session)
+        try session.run(
+            """
+            UPDATE outbox SET state = 'discarded', finished_at = \(now), updated_at = \(now),
+                last_error = 'its conversation, link or message was deleted or points elsewhere now'
+            WHERE id = \(id) AND state = 'pending' AND (
+                NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = conversation_id)
+                OR (payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message_id))
+                OR (payload = 'state' AND NOT EXISTS (
+                    SELECT 1 FROM link_state s WHERE s.conversation_id = outbox.conversation_id AND s.remote = outbox.remote
+                        AND s.target_id = outbox.target_id AND s.target_agent IS outbox.target_agent)))
+            """)
+    }
+
+    /// A message that was moved to another conversation while it was in flight: planned anew there, or in doubt and for a person.
+    private static func followMessage(_ id: Int64, now: Instant, _ session: any Session) throws {
+        let moved: (message: String, conversation: String, remote: String, isInDoubt: Bool)? = try session.row(
+            """
+            SELECT o.message_id, m.conversation_id, o.remote, o.in_doubt_since IS NOT NULL
+            FROM outbox o JOIN messages m ON m.id = o.message_id
+            WHERE o.id = \(id) AND o.state = 'pending' AND o.payload = 'message' AND m.conversation_id IS NOT o.conversation_id
+            """
+        ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
+        guard let moved else { return }
+        let state = moved.isInDoubt ? OutboxState.uncertain : .discarded
+        let error =
+            moved.isInDoubt
+            ? "sent, but nobody knows whether it arrived, and the message was moved to another conversation since"
+            : "the message was moved to another conversation, for which it is planned again"
+        try session.run(
+            """
+            UPDATE outbox SET state = \(state.rawValue), last_error = \(error), updated_at = \(now), finished_at = \(now)
+            WHERE id = \(id)
+            """)
+        guard !moved.isInDoubt else { return }
+        try session.run("DELETE FROM planned_messages WHERE message_id = \(moved.message) AND remote = \(moved.remote)")
+        try session.run(
+            """
+            INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
+            VALUES (\(moved.message), \(moved.conversation), \(moved.remote), 1)
+            """)
+    }
+
+    private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ session: any Session) throws {
+        let notes =
+            outcome.partialErrors + outcome.drift.map { "answered another value for \($0)" } + [outcome.stray?.text].compactMap { $0 }
+        let error = outcome.error ?? (notes.isEmpty ? nil : notes.joined(separator: "; "))
+        try session.run(
+            """
+            INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, http_status, error, response_excerpt)
+            VALUES (\(finished.claimed.id), \(finished.claimed.earlierTries + 1), \(finished.startedAt), \(finished.finishedAt),
+                \(outcome.outcome.rawValue), \(outcome.httpStatus), \(error), \(outcome.responseExcerpt))
+            """)
+    }
+
+    private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ session: any Session) throws -> [Reconciled] {
+        guard let news = finished.news else { return [] }
+        return try reconcile(
+            Report(
+                remote: finished.claimed.remote, subject: .conversation(finished.claimed.conversationID), observation: news,
+                readAt: finished.finishedAt), inbound, session)
+    }
+
+    /// When the remote last acknowledged something, and how it last failed.
+    static func recordHealth(_ request: LaneRequest, _ session: any Session) throws {
+        if let success = request.finished.last(where: { $0.outcome?.outcome == .delivered }) {
+            try session.run("UPDATE remotes SET last_success_at = \(success.finishedAt) WHERE name = \(request.remote)")
+        }
+        if let failure = request.finished.last(where: { $0.outcome?.error != nil }) {
+            try session.run(
+                """
+                UPDATE remotes SET last_failure_at = \(failure.finishedAt), last_error = \(failure.outcome?.error)
+                WHERE name = \(request.remote)
+                """)
+        }
+    }
+}

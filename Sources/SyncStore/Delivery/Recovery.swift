@@ -1,0 +1,216 @@
+import SyncCore
+
+/// Identifies a process for as long as the machine runs: a process id alone is used again.
+package struct ProcessIdentity: Sendable, Equatable {
+    package var bootID: String
+    package var pidNamespace: String
+    package var pid: Int64
+    /// Start time in clock ticks since boot.
+    package var startedTicks: Int64
+
+    package init(bootID: String, pidNamespace: String, pid: Int64, startedTicks: Int64) {
+        self.bootID = bootID
+        self.pidNamespace = pidNamespace
+        self.pid = pid
+        self.startedTicks = startedTicks
+    }
+}
+
+extension Store {
+    /// Enters a process that is about to claim rows. Returns the upper half of its fencing values.
+    static func register(_ process: ProcessIdentity, now: Instant, _ session: any Session) throws -> Int64 {
+        try session.run(
+            """
+            INSERT INTO processes (\(ProcessIdentity.columns), started_at)
+            VALUES (\(process.bootID), \(process.pidNamespace), \(process.pid), \(process.startedTicks), \(now))
+            """)
+        let id = session.lastInsertedKey
+        // Only the newest entries can still be running.
+        try session.run("DELETE FROM processes WHERE id < \(id) - 1000")
+        return id
+    }
+
+    /// Whether there are claims that are not the process's own.
+    static func hasStrayClaims(except inFlight: Set<Int64>, _ session: any Session) throws -> Bool {
+        try session.values("SELECT id FROM outbox WHERE state = 'sending'", as: Int64.self).contains { !inFlight.contains($0) }
+    }
+
+    /// Puts back what a process claimed and never finished: when its lease has run out, or at once when it is known to be gone.
+    ///
+    /// Nobody knows whether these calls arrived. So a message is in doubt from its claim on, and the fields of a state row are in
+    /// doubt until they are acknowledged.
+    /// - Parameters:
+    ///   - inFlight: the rows that the process itself is at work on. It knows better than a lease whether these calls have ended: a clock that
+    ///     was set does not end them.
+    ///   - isGone: true for a process that certainly does not run any more.
+    /// - Returns: how many rows were put back.
+    static func recover(
+        now: Instant, except inFlight: Set<Int64>, isGone: (ProcessIdentity) -> Bool, _ session: any Session
+    ) throws -> Int {
+        let claims = try session.rows(
+            """
+            SELECT \(InterruptedClaim.columns)
+            FROM outbox o
+            LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
+            LEFT JOIN processes p ON p.id = o.lease >> 32
+            WHERE o.state = 'sending'
+            """, as: InterruptedClaim.self)
+        var recovered = 0
+        for claim in claims
+        where !inFlight.contains(claim.id) && (claim.leaseUntil ?? "" <= now.iso8601 || claim.owner.map(isGone) == true) {
+            try putBack(claim, now: now, session)
+            recovered += 1
+        }
+        return recovered
+    }
+
+    private static func putBack(_ claim: InterruptedClaim, now: Instant, _ session: any Session) throws {
+        try session.run(
+            """
+            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(now),
+                in_doubt_since = CASE payload WHEN 'message' THEN coalesce(in_doubt_since, \(claim.claimedAt)) END
+            WHERE id = \(claim.id)
+            """)
+        try session.run(
+            """
+            INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, error)
+            VALUES (\(claim.id), \(claim.attempts + 1), \(claim.claimedAt), \(now), 'interrupted',
+                'the process ended before a response was recorded')
+            """)
+        try settleReturned(claim.id, now: now, session)
+        if claim.payload == .state { try doubt(claim, session) }
+        try session.run(
+            """
+            UPDATE change_feed SET deferred = 0
+            WHERE conversation_id = \(claim.conversationID) AND (remote = \(claim.remote) OR deferred = 3)
+            """)
+    }
+
+    /// What the call carried may have arrived.
+    private static func doubt(_ claim: InterruptedClaim, _ session: any Session) throws {
+        guard claim.isOfPresentTarget else { return }
+        var record = claim.known.linkRecord
+        if let calls = claim.overlapped { record.lost(calls.fields, of: calls.numbers) }
+        record.lost(claim.sent, of: claim.numbers)
+        var stored = StoredRecord()
+        stored.isFormer = claim.known.isFormer
+        try keep(record, in: stored, claim.conversationID, claim.remote, session)
+    }
+
+    /// Brings moments that a stepped clock has put out of reach back to now, frees feed entries whose call is not in flight, and rows
+    /// that keep a mark (`outbox.behind`) although nothing stands before them.
+    ///
+    /// What there is to repair is found without the write lock: with many waiting rows that takes a while.
+    package func repair(now: Instant, farthestDue: Duration) async throws(StoreError) {
+        let farthest = (now + farthestDue).iso8601
+        let (late, waiting) = try await read { session in (try Store.lateRows(session, after: farthest), try Store.forgottenRows(session)) }
+        try await updateRows(late, "due_at = \(now), updated_at = \(now)")
+        try await updateRows(waiting, "behind = 0")
+        try await write { session in
+            try session.run(
+                """
+                UPDATE change_feed SET deferred = 0 WHERE deferred = 1 AND NOT EXISTS (
+                    SELECT 1 FROM outbox o WHERE o.conversation_id = change_feed.conversation_id
+                        AND o.remote = change_feed.remote AND o.state = 'sending')
+                """)
+            // Nobody would find it overdue.
+            try session.run(
+                "UPDATE change_feed SET deferred = 0, waits_since = NULL WHERE deferred = 3 AND (waits_since IS NULL OR waits_since > \(now))"
+            )
+        }
+    }
+
+    private static func lateRows(_ session: any Session, after moment: String) throws -> [Int64] {
+        try session.values(
+            """
+            SELECT id FROM outbox WHERE state = 'pending' AND due_at > \(moment)
+                AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+            """)
+    }
+
+    /// Triggers keep the marks; a row that kept one by mistake would wait for ever.
+    private static func forgottenRows(_ session: any Session) throws -> [Int64] {
+        let behindOthers: [Int64] = try session.values(
+            """
+            SELECT h.id FROM (
+                SELECT conversation_id, remote, min(id) AS id FROM outbox WHERE state = 'pending' AND behind = 1
+                GROUP BY conversation_id, remote) h
+            WHERE NOT EXISTS (
+                SELECT 1 FROM outbox e WHERE e.conversation_id = h.conversation_id AND e.remote = h.remote
+                    AND e.state IN ('pending', 'sending', 'held') AND e.id < h.id)
+            """)
+        let behindPlanning: [Int64] = try session.values(
+            """
+            SELECT o.id FROM outbox o WHERE o.behind >= 2 AND NOT EXISTS (
+                SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id
+                    AND f.remote IN ('', o.remote) AND f.deferred = 0)
+            """)
+        return behindOthers + behindPlanning
+    }
+
+    private func updateRows(_ ids: [Int64], _ assignments: SQL) async throws(StoreError) {
+        var rest = ids[...]
+        while !rest.isEmpty {
+            let page = Array(rest.prefix(500))
+            rest = rest.dropFirst(500)
+            _ = try await write { session in
+                try session.run("UPDATE outbox SET \(assignments) WHERE id IN \(in: page) AND state = 'pending'")
+            }
+        }
+    }
+}
+
+extension ProcessIdentity: RowRecord {
+    package static let columns: SQL = "boot_id, pid_namespace, pid, started_ticks"
+
+    package init(_ columns: inout Columns) throws {
+        self.init(
+            bootID: try columns.next(), pidNamespace: try columns.next(), pid: try columns.next(), startedTicks: try columns.next())
+    }
+}
+
+/// A claimed row, and the process that claimed it.
+private struct InterruptedClaim: RowRecord {
+    /// `outbox o`, `link_state s`, `processes p`.
+    static let columns: SQL = """
+        o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, o.local_numbers, o.overlapped,
+        (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), \(LinkColumns.columns),
+        coalesce((o.target_id, coalesce(o.target_agent, '')) = (s.target_id, coalesce(s.target_agent, '')), 0),
+        p.id IS NOT NULL, \(ProcessIdentity.columns)
+        """
+
+    var id: Int64
+    var conversationID: String
+    var remote: String
+    var payload: PayloadKind
+    /// The fields that the call carried.
+    var sent: Fields
+    var claimedAt: String
+    var leaseUntil: String?
+    /// The numbers of the local changes that the call included.
+    var numbers: ByAttribute<Int64>
+    /// What calls carried that had lost their lease and ended meanwhile.
+    var overlapped: OverlappedCalls?
+    var attempts: Int
+    var known: LinkColumns
+    /// The link still leads to the object that the row was planned for.
+    var isOfPresentTarget: Bool
+    /// Nil where the process is not known any more.
+    var owner: ProcessIdentity?
+
+    init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        conversationID = try columns.next()
+        remote = try columns.next()
+        payload = try columns.next()
+        sent = JSONValue.object(column: try columns.next()).compactMapValues { $0["to"] }
+        claimedAt = try columns.next()
+        leaseUntil = try columns.next()
+        numbers = ByAttribute(stored: try columns.next()) ?? .init(repeating: 0)
+        overlapped = OverlappedCalls(column: try columns.next())
+        attempts = try columns.next() ?? 0
+        known = try LinkColumns(&columns)
+        isOfPresentTarget = try columns.next()
+        owner = try columns.next() ? try ProcessIdentity(&columns) : nil
+    }
+}

@@ -1,0 +1,115 @@
+import SyncCore
+
+/// An exchange while it is carried out, within its transaction.
+struct ExchangeWork {
+    let exchange: Exchange
+    let parties: Parties
+    let inbound: InboundContext
+    let session: any Session
+    let timestampRuns: TimestampRegister.Runs
+    var result = ExchangeResult()
+    var run: RunRecord
+    /// The lower half of the last fencing value.
+    var leaseCounter: Int64
+
+    init(_ exchange: Exchange, _ parties: Parties, _ timestampRuns: TimestampRegister.Runs, _ session: any Session) {
+        self.exchange = exchange
+        self.parties = parties
+        self.session = session
+        self.timestampRuns = timestampRuns
+        inbound = parties.inboundContext(now: exchange.now)
+        run = RunRecord(exchange.run, processID: exchange.leases.processID)
+        leaseCounter = exchange.leases.counter
+    }
+
+    var now: Instant { exchange.now }
+
+    func remote(_ name: String) -> RemoteParticipation? { parties.remotes.first { $0.name == name } }
+
+    /// All parts, in the order in which they build on each other.
+    mutating func write() throws {
+        result.hasWritten = true
+        if let step = exchange.clockStep { try Store.moveTimes(by: step, session) }
+        if let inFlight = exchange.recoversExcept {
+            result.recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)
+        }
+        for request in exchange.lanes { try takeIn(request) }
+        for events in exchange.events { try store(events) }
+        for part in exchange.reads { try takeIn(part) }
+        if exchange.processesInbox { try processInbox() }
+        if let page = exchange.plan { try plan(page) }
+        for request in exchange.lanes { try claim(request) }
+        for part in exchange.reads { try respond(to: part) }
+        try endRun()
+    }
+
+    /// Gives what was asked for where nothing has to be written.
+    /// - Returns: false where something has.
+    mutating func readOnly() throws -> Bool {
+        guard try !hasWork() else { return false }
+        if let page = exchange.plan { try planNothing(page) }
+        for request in exchange.lanes {
+            result.lanes[request.remote] = LaneResult()
+            result.lanes[request.remote]?.orders = try Store.orders(of: request.remote, session)
+            try findDue(request)
+        }
+        for part in exchange.reads { try respond(to: part) }
+        result.runID = run.id
+        result.hasEndedRun = try isRunOver()
+        return true
+    }
+
+    private func hasWork() throws -> Bool {
+        if let inFlight = exchange.recoversExcept, try Store.hasStrayClaims(except: inFlight, session) { return true }
+        if exchange.processesInbox, try Store.hasInboxWork(inbound, waiting: WaitingLimits(), session) { return true }
+        if let page = exchange.plan, try hasWork(for: page) { return true }
+        for request in exchange.lanes where try isClaimable(request) { return true }
+        return try run.id != nil && isRunOver()
+    }
+
+    // MARK: Savepoints
+
+    /// Does a part in a savepoint.
+    /// - Returns: why the part was left out, because of the rows that it is about; nil where it was done.
+    /// - Throws: what concerns the database as a whole.
+    mutating func attempt(_ part: (inout ExchangeWork) throws -> Void) throws -> StoreError? {
+        let before = self
+        do {
+            try session.transaction(.writing) { try part(&self) }
+            return nil
+        } catch {
+            let problem = session.storeError(error)
+            guard problem.concernsRows else { throw error }
+            self = before
+            return problem
+        }
+    }
+
+    /// The same, and tells of a part that was left out.
+    mutating func attempt(_ subject: String, _ part: (inout ExchangeWork) throws -> Void) throws {
+        if let problem = try attempt(part) { tell(subject, problem) }
+    }
+
+    mutating func tell(_ subject: String, _ problem: StoreError) {
+        result.problems.append("\(subject): \(String(problem.description.prefix(Store.problemLimit)).onOneLine)")
+    }
+
+    // MARK: The run
+
+    private mutating func endRun() throws {
+        let isOver = try isRunOver()
+        try run.add(result.plan?.batch ?? PlanBatch(), isOver: isOver, now: now, session)
+        result.runID = run.id
+        result.hasEndedRun = isOver
+    }
+
+    /// Whether the run ends with this exchange: nothing is left to plan, and nothing was claimed.
+    private func isRunOver() throws -> Bool {
+        if exchange.run.ends { return true }
+        guard exchange.run.endsIfDone, result.lanes.values.allSatisfy(\.claimed.isEmpty) else { return false }
+        let names = Store.feedNames(parties.remotes)
+        return try !Store.hasUnplanned(of: names, session)
+            && !Store.hasReadyMessage(of: Store.messageFeedNames(parties.remotes), session)
+            && !Store.isReplanning(parties.remotes, session)
+    }
+}

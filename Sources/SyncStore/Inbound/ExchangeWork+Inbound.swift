@@ -1,0 +1,97 @@
+import SyncCore
+
+/// What remotes report: by calling here, and by being read.
+extension ExchangeWork {
+    mutating func store(_ events: ReceivedEvents) throws {
+        try attempt("events of \(events.remote)") { work in
+            work.result.events[events.ticket] = try Store.receive(events.notices, from: events.remote, now: work.now, work.session)
+        }
+    }
+
+    // MARK: Reads
+
+    /// Takes in what a reader has read. What fails because of its rows is left out: first all of it is tried, then report by report.
+    mutating func takeIn(_ part: ReadRequestsPart) throws {
+        result.reads[part.remote] = ReadResult()
+        guard !part.onlyAsks else { return }
+        let problem = try attempt { work in
+            for report in part.reports { try work.takeIn(report) }
+            try work.end(part)
+        }
+        guard problem != nil else { return }
+        for report in part.reports { try attempt("report of \(part.remote)") { try $0.takeIn(report) } }
+        try attempt("reads of \(part.remote)") { try $0.end(part) }
+    }
+
+    private mutating func takeIn(_ report: Report) throws {
+        result.reads[report.remote, default: ReadResult()].reconciled += try Store.reconcile(report, inbound, session)
+    }
+
+    private func end(_ part: ReadRequestsPart) throws {
+        try Store.endReadRequests(part.completed, of: part.remote, now: now, session)
+        switch part.health {
+        case .read:
+            try Store.noteRead(part.remote, now: now, session)
+            try Store.storeRotation(part.rotation, of: part.remote, session)
+        case .failed(let error):
+            try Store.noteReadFailure(part.remote, error: error, now: now, session)
+            // A cycle that came as far as to the rotation does not begin with the same objects again.
+            if let rotation = part.rotation { try Store.storeRotation(rotation, of: part.remote, session) }
+        case nil:
+            break
+        }
+    }
+
+    /// What the reader asks for.
+    mutating func respond(to part: ReadRequestsPart) throws {
+        var read = result.reads[part.remote] ?? ReadResult()
+        read.requests = part.requests > 0 ? try Store.readRequests(of: part.remote, limit: part.requests, session) : []
+        read.hasRequests = try !read.requests.isEmpty || !Store.readRequests(of: part.remote, limit: 1, session).isEmpty
+        switch part.question {
+        case .cycle(let rotation, let includesRecent):
+            guard let remote = remote(part.remote) else { break }
+            read.agents = try Store.agents(of: remote, session)
+            (read.rotation, read.rotationCursor) = try Store.nextInRotation(remote, limit: rotation, session)
+            // Without a list the most recent ones are the likeliest to have changed.
+            if includesRecent { read.rotation += try Store.recentlyAcknowledged(part.remote, limit: rotation, session) }
+        case .known(let ids):
+            read.known = try Store.records(of: ids, at: part.remote, session)
+        case nil:
+            break
+        }
+        result.reads[part.remote] = read
+    }
+
+    // MARK: The inbox
+
+    /// Processes a batch. An event that cannot be processed waits as one does whose conversation is missing.
+    mutating func processInbox() throws {
+        let problem = try attempt { work in
+            let (processed, hasMore) = try Store.processInbox(work.inbound, work.session)
+            work.result.inbox.add(processed)
+            work.result.hasMoreInbox = hasMore
+        }
+        if problem != nil { try processEvents() }
+        try attempt("events that wait") { work in
+            let dropped = try Store.dropWaiting(WaitingLimits(), now: work.now, work.session)
+            work.result.inbox.add(InboxResult(dropped: dropped))
+            if !dropped.isEmpty { work.result.hasMoreInbox = true }
+        }
+    }
+
+    private mutating func processEvents() throws {
+        let events = try Store.pendingEvents(session)
+        for event in events {
+            let problem = try attempt { work in
+                try Store.process(event, work.inbound, work.session, into: &work.result.inbox)
+            }
+            guard let problem else { continue }
+            tell("event \(event.id) of \(event.remote)", problem)
+            try Store.letWait(event, session)
+        }
+        result.hasMoreInbox = events.count >= Store.reconcileBatchSize
+        try attempt("ends that were released") { work in
+            work.result.inbox.reconciled += try Store.takeReleasedEnds(work.inbound, work.session)
+        }
+    }
+}

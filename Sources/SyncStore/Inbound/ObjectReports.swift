@@ -1,0 +1,93 @@
+import SyncCore
+
+/// Taking in what remotes report: each report is compared, decided and written in one transaction.
+extension Store {
+    /// Reports processed in one transaction.
+    package static let reconcileBatchSize = 200
+
+    /// One report, for every conversation that it is about.
+    static func reconcile(_ report: Report, _ context: InboundContext, _ session: any Session) throws -> [Reconciled] {
+        guard let remote = context.remotes.first(where: { $0.name == report.remote }) else { return [] }
+        let ids: [String]
+        switch report.subject {
+        case .conversation(let id): ids = [id]
+        case .object(let object):
+            guard remote.needsLink else { return try reconcile(report, conversationID: object.remoteID, remote, context, session) }
+            guard object.remoteID.isUsableKey else { return [] }
+            ids = try session.values(
+                """
+                SELECT conversation_id FROM links
+                WHERE remote = \(remote.name) AND remote_id = \(object.remoteID)
+                    AND coalesce(agent_id, \(remote.defaultAgent)) IS \(object.agentID ?? remote.defaultAgent)
+                """, as: StoredKey.self
+            ).compactMap(\.text)
+        }
+        return try ids.flatMap { try reconcile(report, conversationID: $0, remote, context, session) }
+    }
+
+    private static func reconcile(
+        _ report: Report, conversationID: String, _ remote: RemoteParticipation, _ context: InboundContext, _ session: any Session
+    ) throws -> [Reconciled] {
+        // What a remote calls a conversation may be no key at all.
+        guard conversationID.isUsableKey, let local = try LocalConversation.fetch(session, conversationID),
+            let decisions = context.decisions(remote.name)
+        else { return [] }
+        // Without a local status there is nothing to compare with: the application has to correct it, and the remote is read again later.
+        guard local.conversation.unreadable[.status] == nil else { return [] }
+        let reported = report.observation.assignee
+        guard let loaded = try load(session, local, at: remote, reported: reported, began: report.readAt, now: context.now) else {
+            return []
+        }
+        // What a call in flight does to the remote is not known yet; the object is read again when it has ended.
+        if !remote.receivesMessages, loaded.isInFlight {
+            let request = ReadRequest(remoteID: loaded.link.remoteID, agentID: loaded.link.agentID)
+            _ = try requestReading(session, request, of: remote.name, now: context.now)
+            try deferPlanning(session, conversationID, remote.name, now: context.now)
+            return []
+        }
+        guard let known = loaded.known else { return [] }
+        let (snapshot, stored) = (known.snapshot, known.stored)
+        let decide = { (snapshot: LinkSnapshot) in decisions.reconcile(report.observation, began: report.readAt, snapshot) }
+        let (outcome, snapshotUsed) = try braking(decide(snapshot), snapshot, stored, context.brake, session, again: decide)
+        let isNew = try take(outcome, report, snapshotUsed, stored, context, session)
+        var object: ReadRequest?
+        if case .object(let read) = report.subject { object = read }
+        return [
+            Reconciled(conversationID: conversationID, remote: remote.name, verdict: outcome.verdict, isNew: isNew, object: object)
+        ]
+    }
+
+    /// What a person discarded stays discarded while the remote says nothing new; and when the remote has come to agree by itself, nothing
+    /// differs any more.
+    private static func plan(
+        after outcome: TwoWayOutcome, _ snapshot: LinkSnapshot, _ stored: StoredRecord, now: Instant, _ session: any Session
+    ) throws {
+        guard outcome.verdict.mustPlan else {
+            if stored.discardedRow != nil { try forgetDiscarded(snapshot.conversationID, snapshot.remote, session) }
+            return
+        }
+        let isNews = outcome.record.heldFields != stored.record.heldFields || !outcome.changes.isEmpty
+        guard stored.discardedRow == nil || isNews else { return }
+        try requestPlanning(session, snapshot.conversationID, snapshot.remote, now: now)
+    }
+
+    /// Writes down what was decided about a report or a response.
+    /// - Parameter isResponse: to a call of ours: nothing was seen then, something was acknowledged.
+    /// - Returns: whether the link had another verdict before.
+    static func take(
+        _ outcome: TwoWayOutcome, _ report: Report, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ context: InboundContext,
+        isResponse: Bool = false, _ session: any Session
+    ) throws -> Bool {
+        try keep(outcome.record, in: stored, snapshot.conversationID, snapshot.remote, session)
+        let reportedAt = report.observation.changedAt ?? report.readAt
+        try adopt(outcome, of: snapshot, reportedAt: reportedAt, isReleased: stored.isBrakeReleased, session)
+        try mark(outcome, stored, snapshot, session)
+        try plan(after: outcome, snapshot, stored, now: context.now, session)
+        if outcome.verdict.mustRead, context.remotes.contains(where: { $0.name == snapshot.remote && $0.isRead }) {
+            let request = ReadRequest(remoteID: snapshot.link.remoteID, agentID: snapshot.link.agentID)
+            _ = try requestReading(session, request, of: snapshot.remote, now: context.now)
+        }
+        try freeHeldReplies(snapshot.conversationID, snapshot.remote, now: context.now, session)
+        return try record(outcome.verdict, seenAt: isResponse ? nil : report.readAt, snapshot, stored, session)
+    }
+}

@@ -1,0 +1,58 @@
+import SyncCore
+
+/// Who takes part in an exchange, and how is decided about them: made once of a configuration, and passed with every exchange.
+package struct Parties: Sendable {
+    package let remotes: [RemoteParticipation]
+    /// For what is planned, and for ends that are adopted.
+    package let brake: Brake.Settings
+    /// True for a process that certainly does not run any more.
+    let isGone: @Sendable (ProcessIdentity) -> Bool
+    private let decide: @Sendable (LinkSnapshot) -> LinkPlan
+    private let decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
+    private let decisions: @Sendable (String) -> (any LinkDecisions)?
+
+    package init(_ remotes: [Remote], brake: Brake.Settings, isGone: @escaping @Sendable (ProcessIdentity) -> Bool) {
+        let adapters = Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, $0.adapter) })
+        self.init(
+            remotes.map(\.participation), brake: brake,
+            decide: { snapshot in adapters[snapshot.remote]?.plan(snapshot) ?? LinkPlan(notConfigured: snapshot) },
+            decideMessage: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) }, decisions: { adapters[$0] }, isGone: isGone)
+    }
+
+    /// - Parameters:
+    ///   - decide: plans a conversation at a remote.
+    ///   - decideMessage: plans a message for a remote.
+    ///   - decisions: of a remote by its name; nil for one that is not configured.
+    package init(
+        _ remotes: [RemoteParticipation], brake: Brake.Settings, decide: @escaping @Sendable (LinkSnapshot) -> LinkPlan,
+        decideMessage: @escaping @Sendable (MessageSnapshot) -> PlanDecision,
+        decisions: @escaping @Sendable (String) -> (any LinkDecisions)?, isGone: @escaping @Sendable (ProcessIdentity) -> Bool
+    ) {
+        self.remotes = remotes
+        self.brake = brake
+        self.isGone = isGone
+        self.decide = decide
+        self.decideMessage = decideMessage
+        self.decisions = decisions
+    }
+
+    /// - Parameter hold: set where the rows are to be written as held.
+    package func planContext(now: Instant, hold: Hold? = nil) -> PlanContext {
+        PlanContext(remotes: remotes, now: now, hold: hold, brake: brake, decide: decide, decideMessage: decideMessage)
+    }
+
+    package func inboundContext(now: Instant) -> InboundContext {
+        InboundContext(remotes: remotes, now: now, brake: brake, decisions: decisions)
+    }
+}
+
+extension LinkPlan {
+    /// Nothing is planned for a remote that is not configured.
+    fileprivate init(notConfigured snapshot: LinkSnapshot) {
+        self.init(
+            decision: .upToDate(omissions: []),
+            outcome: TwoWayOutcome(
+                record: snapshot.record, changedAt: snapshot.now, numbers: snapshot.local.numbers,
+                verdict: Verdict(kind: .silent, rule: "not configured")))
+    }
+}

@@ -1,0 +1,72 @@
+import SyncCore
+
+/// A page of planning.
+extension ExchangeWork {
+    /// Messages first, then the states of conversations as far as the brake lets them.
+    mutating func plan(_ page: PlanPage) throws {
+        var planned = PlanResult(brake: page.brake)
+        if page.isFirst { planned.strayRemotes = try Store.dropStrayFeed(parties.remotes, session) }
+        try Store.endLongWaits(before: now - page.stall, session)
+        let isFeeding = try Store.isReplanning(parties.remotes, session)
+        // All of it is on the feed before the first of it is planned: the brake has to see the whole, and rows of old state wait for it.
+        if isFeeding { _ = try Store.feedReplan(parties.remotes, now: now, session) }
+        let limit = isFeeding ? 0 : try statesLimit(page, &planned)
+        let isDone = try carryOut(page, limit: limit, &planned)
+        planned.engagement = planned.brake.planned(entries: planned.batch.examinedStates, planned.batch.reach) ?? planned.engagement
+        let hasStates = try !planned.needsSurvey && Store.hasReadyEntry(of: Store.feedNames(parties.remotes), session)
+        // What could not be planned at all is not tried again at once.
+        let hasOthers = try hasStates || Store.hasReadyMessage(of: Store.messageFeedNames(parties.remotes), session)
+        planned.hasMore = isFeeding || (isDone && hasOthers)
+        planned.nextPlanAt = try Store.longestWait(session).map { $0 + page.stall }
+        if page.isFirst || planned.batch.examined > 0 { planned.shared = try Store.sharedObjects(session, at: parties.remotes) }
+        result.plan = planned
+    }
+
+    /// How many entries may be planned: few are only counted; of many it has to be worked out first what they would do.
+    private func statesLimit(_ page: PlanPage, _ planned: inout PlanResult) throws -> Int {
+        if planned.brake.needsLook {
+            let waiting = try Store.feedSize(
+                of: Store.feedNames(parties.remotes), limit: planned.brake.countLimit, session)
+            planned.needsSurvey = planned.brake.look(waiting: waiting)
+            if planned.needsSurvey { return 0 }
+        }
+        let isFree = planned.brake.isEngaged || !planned.brake.settings.isEnabled
+        return isFree ? page.limit : min(page.limit, planned.brake.allowance)
+    }
+
+    /// - Returns: false where not one entry could be planned.
+    private mutating func carryOut(_ page: PlanPage, limit: Int, _ planned: inout PlanResult) throws -> Bool {
+        let context = parties.planContext(now: now, hold: planned.brake.engagement?.hold)
+        var writer = PlanWriter(page, context, run: run, runs: timestampRuns, session)
+        let fresh = writer
+        if try attempt({ _ in try writer.plan(limit: limit) }) != nil {
+            writer = fresh
+            writer.isolates = true
+            if let problem = try attempt({ _ in try writer.plan(limit: limit) }) {
+                tell("planning", problem)
+                return false
+            }
+        }
+        run = writer.run
+        planned.batch = writer.batch
+        return true
+    }
+
+    // MARK: Without writing
+
+    /// Whether there is something to plan, or to put on the feed or take off it.
+    func hasWork(for page: PlanPage) throws -> Bool {
+        if try Store.hasReadyEntry(of: Store.feedNames(parties.remotes), session) { return true }
+        if try Store.hasReadyMessage(of: Store.messageFeedNames(parties.remotes), session) { return true }
+        if let since = try Store.longestWait(session), since <= now - page.stall { return true }
+        if try Store.isReplanning(parties.remotes, session) { return true }
+        return try page.isFirst && !Store.strayFeedNames(parties.remotes, session).isEmpty
+    }
+
+    mutating func planNothing(_ page: PlanPage) throws {
+        var planned = PlanResult(brake: page.brake)
+        if page.isFirst { planned.shared = try Store.sharedObjects(session, at: parties.remotes) }
+        planned.nextPlanAt = try Store.longestWait(session).map { $0 + page.stall }
+        result.plan = planned
+    }
+}

@@ -1,0 +1,171 @@
+import SyncCore
+
+/// The states of conversations.
+extension PlanWriter {
+    /// Plans the next conversations of the feed.
+    ///
+    /// Entries whose key cannot be used are put aside (see ``StoredKey/text``), and so are those that cannot be planned (``PutAside``).
+    /// - Parameter limit: so many entries at most, with those that stand on the feed for the same conversations.
+    mutating func planStates(limit: Int) throws {
+        let limit = min(limit, PlanWriter.pageSize)
+        let entries = try Store.readyEntries(of: feedNames, limit: limit, session)
+        guard !entries.isEmpty else { return }
+        batch.foreignRemotes += try Store.markForeignFingerprints(session, others + pushedLast)
+        var planned: Set<StoredKey> = []
+        for entry in entries where !planned.contains(entry.conversation) {
+            if isLate { break }
+            // What is on the feed again is planned for all remotes, as it is now.
+            if try planConversation(entry.conversation) != .adopted { planned.insert(entry.conversation) }
+        }
+        try endAttempts()
+    }
+
+    private mutating func planConversation(_ key: StoredKey) throws -> Step {
+        forgetConversation()
+        reach = Brake.Reaches()
+        defer { batch.reach = batch.reach + reach }
+        guard let id = key.text else {
+            try putAsideKey(key)
+            return .putAside
+        }
+        let entries = try Store.waitingEntries(of: id, at: feedNames, session)
+        let atOnce = entries.map(\.entry).filter { entry in !pushedLast.contains { $0.name == entry.remote } }
+        // An entry for every remote stands for those of single ones.
+        let standsForAll = atOnce.first?.remote.isEmpty == true
+        for entry in standsForAll ? Array(atOnce.prefix(1)) : atOnce {
+            let count = standsForAll ? atOnce.count : 1
+            switch try attempt({ try $0.planEntry(entry, id, count) }, putAside: { try $0.putAside(entry, count, because: $1) }) {
+            case .adopted: return .adopted
+            case .putAside where entry.remote.isEmpty: return .putAside
+            case .putAside, .planned: continue
+            }
+        }
+        return try planLast(id)
+    }
+
+    /// - Parameter count: how many entries are taken off with it.
+    private mutating func planEntry(_ entry: FeedEntry, _ id: String, _ count: Int) throws -> Step {
+        countExamined(count)
+        if entry.remote.isEmpty { try expand(id) }
+        let remotes = others.filter { entry.remote.isEmpty || $0.name == entry.remote }
+        for remote in remotes where try plan(id, at: remote) {
+            batch.takenOff += 1
+            return .adopted
+        }
+        batch.takenOff += try takeOff(id, entry.remote, with: remotes) == 1 ? count : 0
+        return .planned
+    }
+
+    private mutating func planLast(_ id: String) throws -> Step {
+        guard !pushedLast.isEmpty else { return .planned }
+        for waiting in try Store.waitingEntries(of: id, at: pushedLast.map(\.name), session) {
+            guard let remote = pushedLast.first(where: { $0.name == waiting.entry.remote }) else { continue }
+            if try mustWait(waiting, id) { continue }
+            let step = try attempt { writer in
+                writer.countExamined(1)
+                let isAdopted = try writer.plan(id, at: remote)
+                writer.batch.takenOff += isAdopted ? 1 : try writer.takeOff(id, remote.name, with: [])
+                return isAdopted ? .adopted : .planned
+            } putAside: {
+                try $0.putAside(waiting.entry, 1, because: $1)
+            }
+            if step == .adopted { return .adopted }
+        }
+        return .planned
+    }
+
+    /// Whether calls of the conversation at other remotes come first. Then the entry says so.
+    private func mustWait(_ waiting: WaitingEntry, _ id: String) throws -> Bool {
+        if let since = waiting.waitsSince, since <= overdue.iso8601 { return false }
+        guard try isBlocked(id) else { return false }
+        if !waiting.isWaiting {
+            try session.run(
+                """
+                UPDATE change_feed SET deferred = 3, waits_since = coalesce(waits_since, \(context.now))
+                WHERE conversation_id = \(id) AND remote = \(waiting.entry.remote)
+                """)
+        }
+        return true
+    }
+
+    /// A call of unknown end, or a first attempt that is due. Rows behind others do not count: what they are behind does, or is not sent now.
+    private func isBlocked(_ id: String) throws -> Bool {
+        try session.exists(
+            """
+            SELECT 1 FROM outbox
+            WHERE conversation_id = \(id) AND state = 'sending' AND remote NOT IN \(in: pushedLast.map(\.name))
+            UNION ALL SELECT 1 FROM outbox
+            WHERE conversation_id = \(id) AND remote IN \(in: delivering) AND state = 'pending' AND attempts = 0 AND behind = 0
+                AND held_by IS NULL AND due_at <= \(context.now)
+            """)
+    }
+
+    private mutating func countExamined(_ count: Int) {
+        batch.examined += count
+        batch.examinedStates += count
+    }
+
+    // MARK: The feed
+
+    /// "Every remote" includes those that are pushed last. What waits already goes on waiting since then.
+    private func expand(_ id: String) throws {
+        for remote in pushedLast {
+            try session.run(
+                """
+                INSERT INTO change_feed (conversation_id, remote, changed_at, since)
+                SELECT conversation_id, \(remote.name), changed_at, since FROM change_feed
+                WHERE conversation_id = \(id) AND remote = ''
+                ON CONFLICT (conversation_id, remote)
+                    DO UPDATE SET changed_at = excluded.changed_at, deferred = 0, since = min(since, excluded.since)
+                """)
+        }
+    }
+
+    /// - Parameter remotes: the remotes that an entry for every remote was planned for.
+    /// - Returns: how many of the entry asked for are gone or wait for a call: 1, or 0 when it stands as it stood.
+    private func takeOff(_ id: String, _ remote: String, with remotes: [RemoteParticipation]) throws -> Int {
+        let takeOff = { (name: String) in
+            try session.run("DELETE FROM change_feed WHERE conversation_id = \(id) AND remote = \(name) AND deferred <> 1")
+        }
+        let gone = try takeOff(remote)
+        if remote.isEmpty {
+            for remote in remotes { _ = try takeOff(remote.name) }
+        } else if gone == 0 {
+            return try session.value(
+                "SELECT count(*) FROM change_feed WHERE conversation_id = \(id) AND remote = \(remote) AND deferred <> 0") ?? 0
+        }
+        return gone
+    }
+
+    /// Entries that nothing can be done with: out of the way of the others until the row that they stand for is written again.
+    private mutating func putAsideKey(_ key: StoredKey) throws {
+        let count = try session.run(
+            """
+            UPDATE change_feed SET deferred = 2
+            WHERE conversation_id = \(key) AND deferred = 0 AND remote IN \(in: feedNames)
+            """)
+        countExamined(count)
+        batch.takenOff += count
+        batch.unreadable += Array(repeating: UnreadableKey(conversation: key), count: count)
+    }
+
+    private mutating func putAside(_ entry: FeedEntry, _ count: Int, because problem: String) throws {
+        countExamined(count)
+        batch.takenOff += count
+        if entry.remote.isEmpty {
+            // "Every remote" includes what is on the feed for single ones.
+            try session.run(
+                "DELETE FROM change_feed WHERE conversation_id = \(entry.conversation) AND remote <> '' AND deferred <> 1")
+        }
+        let since: String? = try session.value(
+            """
+            UPDATE change_feed SET deferred = 2, problem = \(problem)
+            WHERE conversation_id = \(entry.conversation) AND remote = \(entry.remote)
+            RETURNING since
+            """)
+        batch.putAside.append(
+            PutAside(
+                conversationID: entry.conversation.repaired, remote: entry.remote.isEmpty ? nil : entry.remote, problem: problem,
+                since: since))
+    }
+}

@@ -1,0 +1,26 @@
+import SyncCore
+
+extension Remote {
+    /// As the store's queries see it.
+    package var participation: RemoteParticipation {
+        var participation = RemoteParticipation(name: name, kind: kind, isEnabled: isEnabled)
+        participation.defaultAgent = adapter.defaultAgent
+        participation.fingerprint = adapter.fingerprint
+        participation.userField = adapter.assigneeField
+        participation.ownAssignees = [profile.unknownAssignee, profile.aiAssignee].compactMap { $0 }
+        participation.isRead = poll != nil || webhook != nil
+        return participation
+    }
+}
+
+extension RemoteParticipation {
+    /// What follows from the kind alone.
+    package init(name: String, kind: Kind, isEnabled: Bool) {
+        self.init(
+            name: name, kind: kind.name, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
+            receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: nil, fingerprint: "", isRead: false)
+    }
+
+    /// Whether the states of conversations are planned for it.
+    var takesStates: Bool { isEnabled && !receivesMessages }
+}

@@ -1,0 +1,100 @@
+import SyncCore
+import Testing
+
+@testable import SyncEngine
+
+/// What `convosync sync` waits for.
+@Suite struct DrainTests {
+    private func drain(until span: Duration? = nil) -> Drain { Drain(until: span.map { MadeUp.noon + $0 }, MadeUp.time()) }
+
+    /// A lane that has asked for due rows once, and was told when the next one falls due.
+    private func lane(nextDueAt: Duration? = nil, stored: RemoteGate.Stored = .init()) -> Lane {
+        var lane = Lane(MadeUp.remote("vg"), stored: StoredRemote(gate: stored), MadeUp.time())
+        var context = MadeUp.context()
+        _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        var result = LaneResult()
+        result.orders.isPaused = stored.pausedAt != nil
+        result.nextDueAt = nextDueAt.map { MadeUp.noon + $0 }
+        _ = lane.take(result, &context)
+        return lane
+    }
+
+    @Test func `a lane is done when nothing is due`() {
+        #expect(drain().isDone(lane(), MadeUp.time()))
+        var lane = lane()
+        lane.claims.mayBeDue()
+        #expect(!drain().isDone(lane, MadeUp.time()))
+    }
+
+    @Test func `a lane is not done while anything is at hand, in flight or not stored`() {
+        var lane = lane()
+        lane.buffer = [MadeUp.claimedRow(1, "c1", at: "vg")]
+        #expect(!drain().isDone(lane, MadeUp.time()))
+        lane.buffer = []
+        lane.append(MadeUp.finishedCall(MadeUp.claimedRow(1, "c1", at: "vg")), MadeUp.time())
+        #expect(!drain().isDone(lane, MadeUp.time()))
+    }
+
+    @Test func `a remote that is paused, or on hold for long, is not waited for`() {
+        for stored in [RemoteGate.Stored(pausedAt: MadeUp.noon), .init(throttledUntil: MadeUp.noon + .seconds(3))] {
+            var lane = lane(stored: stored)
+            lane.claims.mayBeDue()
+            #expect(drain().isDone(lane, MadeUp.time()))
+        }
+    }
+
+    @Test func `a short hold is waited out, and a remote that asks for patience again and again is on hold`() {
+        var lane = lane()
+        lane.claims.mayBeDue()
+        var context = MadeUp.context()
+        for isOnHold in [false, true] {
+            let until = MadeUp.noon + .seconds(1)
+            _ = lane.gate.admit(now: MadeUp.noon)
+            for change in lane.gate.finished(DeliveryOutcome(.throttled, notBefore: until), now: MadeUp.noon) {
+                lane.note(change, &context)
+            }
+            #expect(drain().isDone(lane, MadeUp.time()) == isOnHold)
+            lane.gate.resume()
+        }
+        lane.noteDelivered()
+        #expect(lane.holdsInARow == 0)
+    }
+
+    @Test func `with a deadline, holds and retries that end before it are waited for`() {
+        let drain = drain(until: .seconds(10))
+        #expect(!drain.isDone(lane(nextDueAt: .seconds(9)), MadeUp.time()))
+        #expect(drain.isDone(lane(nextDueAt: .seconds(11)), MadeUp.time()))
+        var throttled = lane(stored: .init(throttledUntil: MadeUp.noon + .seconds(9)))
+        throttled.claims.mayBeDue()
+        #expect(!drain.isDone(throttled, MadeUp.time()))
+        throttled = lane(stored: .init(throttledUntil: MadeUp.noon + .seconds(11)))
+        throttled.claims.mayBeDue()
+        #expect(drain.isDone(throttled, MadeUp.time()))
+        #expect(!drain.isOver(MadeUp.time(.milliseconds(9999))) && drain.isOver(MadeUp.time(.seconds(10))))
+    }
+
+    @Test func `without a deadline, rows that fail are attempted once`() {
+        #expect(drain().retriesDueBy(MadeUp.time(.seconds(5))) == MadeUp.noon)
+        #expect(drain(until: .seconds(10)).retriesDueBy(MadeUp.time(.seconds(5))) == nil)
+        #expect(!drain().isOver(MadeUp.time(.hours(1))))
+    }
+
+    @Test func `an application that writes all the time keeps it from ending for ten seconds at most`() {
+        var drain = drain()
+        #expect(drain.mayPlan(MadeUp.time(.hours(1))))
+        drain.feedIsEmpty(MadeUp.time(.seconds(1)))
+        drain.feedIsEmpty(MadeUp.time(.seconds(9)))
+        #expect(drain.mayPlan(MadeUp.time(.milliseconds(10_999))) && !drain.mayPlan(MadeUp.time(.seconds(11))))
+    }
+
+    @Test func `a database that is locked is waited for, a damaged one is not`() {
+        var drain = drain()
+        drain.failed(.passing, since: MadeUp.noon, MadeUp.time(.seconds(14)))
+        #expect(!drain.hasGivenUp && drain.error == nil)
+        drain.failed(.passing, since: MadeUp.noon, MadeUp.time(.seconds(15)))
+        #expect(drain.hasGivenUp && drain.error == StoreError.passing.description)
+        var other = self.drain()
+        other.failed(.lasting, since: MadeUp.noon, MadeUp.time())
+        #expect(other.hasGivenUp && other.error == StoreError.lasting.description)
+    }
+}

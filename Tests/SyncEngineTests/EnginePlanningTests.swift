@@ -1,0 +1,99 @@
+import SyncCore
+import Testing
+
+@testable import SyncEngine
+
+/// Pages of planning, the brake, and a feed that makes no progress.
+@Suite struct EnginePlanningTests {
+    private func script() -> EngineScript {
+        let script = EngineScript([MadeUp.remote("vg")])
+        script.start()
+        return script
+    }
+
+    private func feed(_ script: EngineScript, _ count: Int) {
+        for index in 0..<count { script.store.change("c\(index)", at: ["vg"], now: script.wall) }
+        script.send(.databaseChanged)
+    }
+
+    private func plans(_ script: EngineScript, from start: Int) -> [(at: Duration, page: PlanPage)] {
+        script.exchanges[start...].compactMap { made in made.exchange.plan.map { (made.at, $0) } }
+    }
+
+    @Test func `a long feed is planned page by page in one run, with room for the application between pages`() {
+        let script = script()
+        script.store.pageSize = 10
+        script.exchangeTime = .milliseconds(15)
+        script.ending = { _ in .never }
+        let before = script.exchanges.count
+        feed(script, 100)
+        script.run(for: .seconds(1))
+        #expect(script.store.feed.isEmpty && script.store.runs == 1)
+        let pages = plans(script, from: before)
+        #expect(pages.count == 10)
+        let gaps = zip(pages, pages.dropFirst()).map { $1.at - $0.at }
+        #expect(gaps.dropFirst().allSatisfy { $0 >= .milliseconds(30) && $0 <= .milliseconds(40) }, "\(gaps.map(\.notation))")
+        #expect(pages.map(\.page.isFirst) == [true] + Array(repeating: false, count: 9))
+        #expect(Set(pages.map(\.page.keySeed)).count == 10, "idempotency keys are never the same")
+    }
+
+    @Test func `a feed that would reach far is surveyed page by page, and planned with what the brake says of it`() throws {
+        let script = script()
+        var surveys = 0
+        script.adjust = { exchange, result in
+            if let page = exchange.plan, page.brake.allowance == 0, !page.brake.isEngaged {
+                result.plan = PlanResult(brake: page.brake)
+                result.plan?.needsSurvey = true
+            }
+            guard var survey = exchange.survey else { return }
+            surveys += 1
+            survey.entries += 3000
+            survey.conversations = 9000
+            survey.reach = survey.reach + Brake.Reaches(others: .init(touched: 3000), any: .init(touched: 3000))
+            if surveys == 3 { survey.cursor = nil }
+            result.survey = survey
+        }
+        let before = script.exchanges.count
+        script.store.change("c1", at: ["vg"], now: script.wall)
+        script.send(.databaseChanged)
+        script.run(for: .seconds(5))
+        #expect(surveys == 3)
+        let engaged = script.reports.compactMap { if case .brakeEngaged(let engagement, _) = $0 { engagement } else { nil } }
+        let engagement = try #require(engaged.first)
+        #expect(engaged.count == 1 && engagement.rule == .touch && engagement.reach.touched == 9000 && engagement.conversations == 9000)
+        let last = try #require(plans(script, from: before).last)
+        #expect(last.page.brake.isEngaged && last.page.brake.allowance == 9000)
+        #expect(plans(script, from: before).count <= 4 && script.exchanges.count - before <= 8)
+    }
+
+    @Test func `a page that takes nothing off the feed is said, and does not come again and again`() {
+        let script = script()
+        script.adjust = { exchange, result in
+            guard exchange.plan != nil else { return }
+            result.plan?.batch.examined = 5
+            result.plan?.batch.takenOff = 0
+            result.plan?.hasMore = true
+        }
+        let before = script.exchanges.count
+        script.send(.databaseChanged)
+        script.run(for: .seconds(50))
+        #expect(script.exchanges.count - before <= 3)
+        let stalled = script.reports.compactMap { if case .planStalled(let entries) = $0 { entries } else { nil } }
+        #expect(stalled.first == 5)
+        let errors = script.reports.compactMap { if case .runEnded(_, _, _, let error, _, _) = $0 { error } else { nil } }
+        #expect(errors == ["planning took nothing off the change feed"])
+    }
+
+    @Test func `what processes left behind is put back at the start, but no row of this process later`() throws {
+        let script = EngineScript([MadeUp.remote("vg")])
+        script.start()
+        #expect(script.exchanges.first?.exchange.recoversExcept == [])
+        script.ending = { _ in .never }
+        feed(script, 3)
+        script.run(for: .seconds(1))
+        script.send(.turnRequested(.request))
+        script.run(for: .seconds(1))
+        let recovering = try #require(script.exchanges.last { $0.exchange.recoversExcept != nil })
+        #expect(recovering.exchange.recoversExcept == [1, 2, 3])
+    }
+}

@@ -1,0 +1,80 @@
+import SyncCore
+import Testing
+
+@testable import SyncEngine
+
+/// How a remote that was given up for a while is found to be back.
+@Suite struct EngineProbeTests {
+    private func script(_ name: String, rows: Int, _ ending: @escaping (EngineScript.MadeCall) -> EngineScript.Ending) -> EngineScript {
+        let script = EngineScript([MadeUp.remote(name)])
+        for index in 0..<rows { script.store.addRow("c\(index)", at: name, dueAt: script.wall) }
+        script.ending = ending
+        script.start()
+        return script
+    }
+
+    /// When calls went out after the first volley.
+    private func probes(_ script: EngineScript) -> [Duration] {
+        script.calls.map(\.at).filter { $0 > .milliseconds(500) }
+    }
+
+    @Test func `a remote that refuses the credential gets single probes, 10, 20 and 40 seconds apart`() {
+        let script = script("vg", rows: 40) { _ in .after(.milliseconds(10), DeliveryOutcome(.park, error: "HTTP 401")) }
+        #expect(script.calls.count == 4, "one volley")
+        script.run(for: .seconds(75))
+        let gaps = zip([.milliseconds(12)] + probes(script), probes(script)).map { $1 - $0 }
+        #expect(gaps.count == 3)
+        for (gap, seconds) in zip(gaps, [Int64(10), 20, 40]) {
+            #expect(gap >= .seconds(seconds) && gap < .seconds(seconds) + .milliseconds(50), "\(gap.notation)")
+        }
+        #expect(script.store.states() == [.pending: 40] && script.exchanges.count < 30)
+    }
+
+    @Test func `an open breaker is probed when its pause is over, by one call, and a remote that is back gets everything`() throws {
+        var isBack = false
+        let script = script("vg", rows: 40) { _ in
+            .after(.milliseconds(10), isBack ? .init(.delivered) : DeliveryOutcome(.retry, error: "HTTP 500"))
+        }
+        script.run(for: .seconds(5))
+        let opened = script.reports.contains { if case .gate(.breaker(.opened), _) = $0 { true } else { false } }
+        #expect(opened)
+        let made = script.calls.count
+        let last = try #require(script.calls.last).at + .milliseconds(10)
+        isBack = true
+        script.run(for: .seconds(30))
+        let probe = try #require(script.calls.dropFirst(made).first).at
+        #expect(probe - last >= .seconds(15) && probe - last < .milliseconds(15_050), "\((probe - last).notation)")
+        #expect(script.calls.dropFirst(made + 1).first.map { $0.at >= probe + .milliseconds(10) } == true, "one at a time")
+        #expect(script.store.states() == [.delivered: 40])
+    }
+
+    @Test func `where everything is missing, the list included, nothing is given up, and everything is sent when the URL is right`() {
+        var isRight = false
+        let absent = DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404", absence: .object)
+        let script = script("voicebot", rows: 40) { call in
+            if call.isRead {
+                return isRight ? .readAfter(.milliseconds(10), .object(["data": .array([])])) : .readAfter(.milliseconds(10), nil, absent)
+            }
+            return .after(.milliseconds(10), isRight ? .init(.delivered) : absent)
+        }
+        script.run(for: .seconds(60))
+        #expect(script.store.states() == [.pending: 40])
+        #expect(script.calls.count < 30 && script.exchanges.count < 60, "\(script.calls.count) calls, \(script.exchanges.count) exchanges")
+        let parked = script.reports.contains { if case .gate(.parked, "voicebot") = $0 { true } else { false } }
+        #expect(parked)
+        isRight = true
+        script.run(for: .minutes(6))
+        #expect(script.store.states() == [.delivered: 40])
+    }
+
+    @Test func `of one object that is missing, the list shows that the URL is right, and its row alone ends`() {
+        let script = script("voicebot", rows: 12) { call in
+            if call.isRead { return .readAfter(.milliseconds(10), .object(["data": .array([])])) }
+            let isMissing = call.conversation == "c0"
+            return .after(.milliseconds(10), isMissing ? DeliveryOutcome(.gone, error: "HTTP 404", absence: .object) : .init(.delivered))
+        }
+        script.run(for: .seconds(10))
+        #expect(script.store.states() == [.delivered: 11, .dead: 1])
+        #expect(script.calls.filter(\.isRead).count == 1 && script.calls.count == 13)
+    }
+}

@@ -1,0 +1,144 @@
+import SyncCore
+import Testing
+
+@testable import SyncEngine
+
+/// One lane by itself: what it wants of the next exchange.
+@Suite struct LaneTests {
+    private func lane(_ kind: String = "vg", concurrency: Int = 8) -> Lane {
+        Lane(MadeUp.remote(kind, concurrency: concurrency), stored: StoredRemote(gate: .init(concurrency: concurrency)), MadeUp.time())
+    }
+
+    private func rows(_ ids: ClosedRange<Int64>, attempts: Int = 0) -> [ClaimedRow] {
+        ids.map { MadeUp.claimedRow($0, "c\($0)", at: "vg", attempts: attempts) }
+    }
+
+    /// The lane after a claim that brought these.
+    private func lane(claiming rows: [ClaimedRow], _ context: inout Context, concurrency: Int = 8) -> Lane {
+        var lane = lane(concurrency: concurrency)
+        _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        var result = LaneResult()
+        result.claimed = rows
+        _ = lane.take(result, &context)
+        return lane
+    }
+
+    @Test func `half of what is claimed may be retries, those at hand included`() throws {
+        let context = MadeUp.context()
+        var lane = lane()
+        let first = try #require(lane.request(context, retriesDueBy: nil, mayFreeRows: false).claim)
+        #expect(first.rows == 16 && first.retries == 8 && first.retriesDueBy == MadeUp.noon)
+        #expect(first.leaseDuration == MadeUp.remote("vg").leaseDuration)
+        lane = self.lane()
+        lane.buffer = ArraySlice(rows(1...6, attempts: 2))
+        let second = try #require(lane.request(context, retriesDueBy: MadeUp.noon - .hours(1), mayFreeRows: false).claim)
+        #expect(second.rows == 16 && second.retries == 5 && second.retriesDueBy == MadeUp.noon - .hours(1))
+    }
+
+    @Test func `rows go out as far as the gate admits, in the order in which they were claimed`() {
+        var context = MadeUp.context()
+        var lane = lane(claiming: rows(1...16), &context)
+        lane.admit(&context)
+        let sent = context.actions.compactMap { if case .call(_, _, .deliver(let row)) = $0 { row.id } else { nil } }
+        #expect(sent == Array(1...8) && lane.buffer.map(\.id) == Array(9...16) && lane.claimed == Set(1...16))
+    }
+
+    @Test func `outcomes wait for company, not for long, and not where nothing is in flight`() {
+        var context = MadeUp.context()
+        var lane = lane(claiming: [], &context)
+        func wants(_ span: Duration, isQuiet: Bool) -> Bool {
+            lane.wantsExchange(isQuiet: isQuiet, MadeUp.context(span), retriesDueBy: nil)
+        }
+        #expect(!wants(.zero, isQuiet: true))
+        lane.append(MadeUp.finishedCall(rows(1...1)[0]), MadeUp.time(.milliseconds(5)))
+        #expect(wants(.milliseconds(5), isQuiet: true))
+        #expect(!wants(.milliseconds(24), isQuiet: false) && wants(.milliseconds(25), isQuiet: false))
+        #expect(lane.alarmAt(MadeUp.time(.milliseconds(5))) == MadeUp.noon + .milliseconds(25))
+        for row in rows(2...Int64(Lane.uncommittedLimit / 2)) { lane.append(MadeUp.finishedCall(row), MadeUp.time(.milliseconds(5))) }
+        #expect(wants(.milliseconds(5), isQuiet: false), "many of them wait for nothing")
+    }
+
+    @Test func `no call goes out while as many outcomes as a crash may repeat are not stored`() {
+        var context = MadeUp.context()
+        var lane = lane(claiming: rows(1...16), &context)
+        for row in rows(101...100 + Int64(Lane.uncommittedLimit)) { lane.append(MadeUp.finishedCall(row), MadeUp.time()) }
+        lane.admit(&context)
+        #expect(lane.inFlight.isEmpty && lane.buffer.count == 16)
+        _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        lane.admit(&context)
+        #expect(lane.inFlight.isEmpty, "they are on their way to the store, and may fail to get there")
+        _ = lane.take(LaneResult(), &context)
+        lane.admit(&context)
+        #expect(lane.inFlight.count == 8)
+    }
+
+    @Test func `an exchange that failed gives back outcomes, gate and claim, in their order`() {
+        var context = MadeUp.context()
+        var lane = lane(claiming: [], &context)
+        lane.claims.mayBeDue()
+        _ = lane.gate.admit(now: MadeUp.noon)
+        for change in lane.gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: MadeUp.noon) { lane.note(change, &context) }
+        for row in rows(1...2) { lane.append(MadeUp.finishedCall(row), MadeUp.time()) }
+        let first = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        #expect(first.gate?.parkReason == "HTTP 401" && first.finished.map(\.claimed.id) == [1, 2])
+        lane.append(MadeUp.finishedCall(rows(3...3)[0]), MadeUp.time())
+        lane.exchangeFailed()
+        #expect(lane.wantsExchange(isQuiet: false, context, retriesDueBy: nil))
+        let second = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        #expect(second.finished.map(\.claimed.id) == [1, 2, 3] && second.gate == first.gate)
+        _ = lane.take(LaneResult(), &context)
+        #expect(lane.request(context, retriesDueBy: nil, mayFreeRows: false).onlyAsks, "what is stored is not stored again")
+    }
+
+    @Test func `a row whose lease is too short for a call is put back, and counts as no attempt`() throws {
+        var context = MadeUp.context()
+        let short = MadeUp.claimedRow(1, "c1", at: "vg", leaseUntil: MadeUp.noon + .seconds(34))
+        var lane = lane(claiming: [short], &context)
+        lane.admit(&context)
+        let put = try #require(lane.request(context, retriesDueBy: nil, mayFreeRows: true).finished.first)
+        #expect(put.row.state == .pending && put.row.attempts == 0 && put.outcome == nil && lane.gate.inFlight == 0)
+    }
+
+    @Test func `an outcome whose lease was lost is reported, and counts for nothing`() {
+        var context = MadeUp.context()
+        var lane = lane(claiming: rows(1...2), &context)
+        for row in rows(1...2) { lane.append(MadeUp.finishedCall(row), MadeUp.time()) }
+        _ = lane.request(context, retriesDueBy: nil, mayFreeRows: true)
+        context = MadeUp.context()
+        var result = LaneResult()
+        result.fenced = [2]
+        let counts = lane.take(result, &context)
+        #expect(counts.delivered == 1)
+        let fenced = context.reported.compactMap { if case .fenced(let id, "vg") = $0 { id } else { nil } }
+        let attempted = context.reported.compactMap { if case .attempted(let call, _) = $0 { call.claimed.id } else { nil } }
+        #expect(fenced == [2] && attempted == [1])
+    }
+
+    @Test func `a retired lane puts back what is at hand, and claims nothing`() {
+        var context = MadeUp.context()
+        var lane = lane(claiming: rows(1...16), &context)
+        lane.admit(&context)
+        lane.retire(&context)
+        lane.claims.mayBeDue()
+        let request = lane.request(context, retriesDueBy: nil, mayFreeRows: true)
+        #expect(request.finished.count == 8 && request.finished.allSatisfy { $0.row.state == .pending } && request.claim == nil)
+        #expect(!lane.isIdle && lane.inFlight.count == 8)
+    }
+
+    @Test func `what is said to be missing waits for the read that decides, which goes out before the rows at hand`() throws {
+        var context = MadeUp.context()
+        var lane = Lane(MadeUp.remote("voicebot"), stored: nil, MadeUp.time())
+        lane.buffer = ArraySlice(rows(1...6))
+        lane.admit(&context)
+        let call = try #require(lane.inFlight.keys.min { $0.number < $1.number })
+        lane.ended(call, DeliveryOutcome(.gone, error: "HTTP 404", absence: .object), hadPresentCredential: true, &context)
+        #expect(lane.finished.isEmpty && lane.undecided.count == 1)
+        context = MadeUp.context()
+        lane.admit(&context)
+        guard case .call(let read, "voicebot", .read)? = context.actions.first, context.actions.count == 1 else {
+            return #expect(Bool(false), "\(context.actions)")
+        }
+        #expect(lane.absenceReadEnded(read, DeliveryOutcome(.delivered), .object(["data": .array([])]), &context) == true)
+        #expect(lane.finished.map(\.row.state) == [.dead] && lane.undecided.isEmpty)
+    }
+}

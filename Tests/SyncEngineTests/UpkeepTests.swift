@@ -1,0 +1,53 @@
+import SyncCore
+import Testing
+
+@testable import SyncEngine
+
+@Suite struct UpkeepTests {
+    private func upkeep(isEnabled: Bool = true) -> Upkeep {
+        var settings = Retention.Settings()
+        settings.isEnabled = isEnabled
+        return Upkeep(settings, MadeUp.time())
+    }
+
+    private func step(_ upkeep: inout Upkeep, at span: Duration, hasMore: Bool, pruned: Int = 0) -> [EngineReport] {
+        var result = ExchangeResult()
+        result.retention = upkeep.retention
+        result.prunedRows = pruned
+        result.hasMoreRetention = hasMore
+        var context = MadeUp.context(span)
+        upkeep.stepBegins()
+        upkeep.take(result, &context)
+        return context.reported
+    }
+
+    @Test func `a step is due a second after the start, and a minute after one that left nothing`() {
+        var upkeep = upkeep()
+        #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.milliseconds(999))))
+        #expect(upkeep.isDue(isQuiet: false, MadeUp.time(.seconds(1))), "also while calls are in flight")
+        #expect(upkeep.alarmAt == MadeUp.noon + .seconds(1))
+        #expect(step(&upkeep, at: .seconds(1), hasMore: false).isEmpty)
+        #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(60))) && upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(61))))
+    }
+
+    @Test func `what a step has left goes on when nothing else is wanted, and a second later in any case`() {
+        var upkeep = upkeep()
+        #expect(step(&upkeep, at: .seconds(1), hasMore: true, pruned: 500).count == 1)
+        #expect(upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(1))))
+        #expect(!upkeep.isDue(isQuiet: false, MadeUp.time(.milliseconds(1999))))
+        #expect(upkeep.isDue(isQuiet: false, MadeUp.time(.seconds(2))))
+    }
+
+    @Test func `one step at a time, and after a failure a minute of rest`() {
+        var upkeep = upkeep()
+        upkeep.stepBegins()
+        #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.hours(1))))
+        upkeep.stepFailed(MadeUp.time(.seconds(2)))
+        #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(61))) && upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(62))))
+    }
+
+    @Test func `where nothing may be pruned, no step is due and no alarm set`() {
+        let upkeep = upkeep(isEnabled: false)
+        #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.hours(1))) && upkeep.alarmAt == nil)
+    }
+}

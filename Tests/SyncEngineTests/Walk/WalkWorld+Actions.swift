@@ -1,0 +1,119 @@
+import SandboxModel
+import SyncCore
+import SyncEngine
+import SyncStore
+
+/// What the engine wants done.
+extension WalkWorld {
+    func perform(_ action: Engine.Action) async throws {
+        switch action {
+        case .exchange(var exchange):
+            // The time that passes in a transaction is real time: pages end by their number of entries only.
+            exchange.plan?.timeLimit = .hours(1)
+            note("exchange \(WalkText.of(exchange))")
+            if let problem = clockSteps.problem(with: exchange.clockStep) { fail(problem) }
+            mutateChecks { $0.exchangeBegan(exchange, isInProgress: self.exchange != nil, at: clock.uptime) }
+            self.exchange = (exchange, parties, false)
+            let isSlow = !isCalm && chance(3)
+            after(isSlow ? span(100...3000) : span(1...12), .exchange(exchange, parties, generation: generation))
+        case .call(let id, let remote, let purpose): try begin(id, remote, purpose)
+        case .cancel(let id):
+            note("cancel \(id.number)")
+            guard calls[id] != nil else { return }
+            settleArrival(of: id)
+            calls[id]?.result = .failure(TransportFailure(.cancelled, detail: "the service stops"))
+            after(.milliseconds(1), .callEnds(id))
+        case .respond(let ticket, let new): respond(ticket, new)
+        case .setAlarm(let moment):
+            alarm += 1
+            note("alarm \(moment.map { "\($0.milliseconds)" } ?? "-")")
+            if let moment { queue.enter(.alarm(alarm), at: max(moment, clock.uptime) + span(0...2)) }
+        case .report(let report):
+            note("report \(WalkText.of(report))")
+            mutateChecks { $0.reported(report, at: clock.uptime) }
+        case .drained(let summary):
+            note("drained \(summary.counts)")
+            after(.milliseconds(1), .engine(.stopRequested(within: .seconds(5)), generation: generation))
+        case .stopped: try await stopped()
+        }
+    }
+
+    // MARK: Exchanges
+
+    func carryOut(_ exchange: SyncCore.Exchange, _ parties: Parties) async throws {
+        guard let store else { return }
+        let result: Result<ExchangeResult, StoreError>
+        if !isCalm, chance(plan.storeFaultShare) {
+            count("exchanges that failed")
+            result = .failure(chance(70) ? .locked : .sqlite(code: 1, detail: "simulated"))
+        } else {
+            do throws(StoreError) {
+                let brought = try await store.exchange(exchange, for: parties)
+                clockSteps.stored(exchange.clockStep)
+                mutateChecks { $0.exchanged(exchange, brought, at: clock.uptime) }
+                result = .success(brought)
+            } catch {
+                fail("an exchange failed: \(error)")
+                result = .failure(error)
+            }
+        }
+        note("exchanged \(WalkText.of(result))")
+        self.exchange = (exchange, parties, true)
+        after(span(0...5), .engine(.exchanged(result), generation: generation))
+    }
+
+    // MARK: Calls
+
+    private func begin(_ id: Engine.CallID, _ name: String, _ purpose: Engine.CallPurpose) throws {
+        guard let remote = configured.first(where: { $0.name == name }) else { return fail("a call to \(name), which is not configured") }
+        let call = WalkCall(id: id, remote: remote, purpose: purpose, startedAt: clock.uptime, generation: generation)
+        note("call \(id.number) \(call.text)")
+        calls[id] = call
+        remotes.sent(call)
+        mutateChecks { $0.called(call, all: calls, at: clock.uptime) }
+        after(span(1...30), .callArrives(id))
+    }
+
+    func arrive(_ id: Engine.CallID) {
+        guard let call = calls[id], call.exchange == nil, call.result == nil else { return }
+        let mishap = isCalm ? nil : remotes.mishap(call.remote.name, mayDate: !plan.stepsClock, &random)
+        switch mishap {
+        case .refused?:
+            count("calls that did not arrive")
+            calls[id]?.result = .failure(TransportFailure(.connectionRefused, detail: "simulated"))
+            after(span(0...5), .callEnds(id))
+        case .fault(let rule)?:
+            count("calls with a fault")
+            apply(id, rule)
+        case nil: apply(id, nil)
+        }
+    }
+
+    /// The remote has the call.
+    private func apply(_ id: Engine.CallID, _ fault: FaultRule?) {
+        guard var call = calls[id] else { return }
+        let exchange = remotes.receive(call, fault, now: clock.truth)
+        note("arrived \(id.number)\(fault.map { " \($0.kind) \($0.status)" } ?? "")")
+        let wait = call.arrived(exchange)
+        calls[id] = call
+        after(wait + span(1...120), .callEnds(id))
+        for hook in exchange.webhookCalls {
+            if call.remote.name == "fin", let conversation = call.conversation { remotes.finReplied(conversation) }
+            send(hook, call.remote.name)
+        }
+    }
+
+    /// Whether a call that nobody waits for any more arrives after all.
+    func settleArrival(of id: Engine.CallID) {
+        guard let call = calls[id], call.exchange == nil, call.result == nil, chance(50) else { return }
+        apply(id, nil)
+    }
+
+    func end(_ id: Engine.CallID) async throws {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        let isHeard = call.generation == generation && engine != nil
+        remotes.ended(call, isHeard: isHeard, now: clock.truth)
+        guard isHeard else { return }
+        try await handle(.callEnded(id, call.end(now: clock.wall)))
+    }
+}

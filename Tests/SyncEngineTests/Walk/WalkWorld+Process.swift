@@ -1,0 +1,97 @@
+import SandboxModel
+import SyncCore
+import SyncEngine
+import SyncSQLite
+import SyncStore
+
+/// The life of processes: start, reload, stop, kill.
+extension WalkWorld {
+    /// Everything that is due is attempted within that time, whatever the weather.
+    private static let drainPatience = Duration.minutes(8)
+
+    private func process(_ generation: Int) -> ProcessIdentity {
+        ProcessIdentity(bootID: "walk", pidNamespace: "walk", pid: Int64(generation), startedTicks: Int64(generation))
+    }
+
+    private func makeParties(_ remotes: [Remote]) -> Parties {
+        let (present, seesGone) = (Int64(generation), plan.seesGoneProcesses)
+        return Parties(remotes, brake: plan.settings.brake, isGone: { seesGone && $0.pid != present })
+    }
+
+    func start() async throws {
+        guard engine == nil else { return }
+        generation += 1
+        count("processes")
+        note("process \(generation) starts")
+        let store = try application.openStore(clock)
+        self.store = store
+        // A process that is killed loses nothing of what the system has in its caches: the walk has no power cuts.
+        _ = try await store.connection.perform { session in try session.run("PRAGMA synchronous = OFF") }
+        parties = makeParties(configured)
+        let (processID, stored, recovered) = try await store.start(process(generation), for: parties, now: clock.wall)
+        self.processID = processID
+        note("process id \(processID), recovered \(recovered)")
+        engine = Engine(
+            configured, plan.settings, stored: .init(processID: processID, remotes: stored), seed: random.next(), now: clock.now)
+        mutateChecks { $0.started() }
+        try await handle(.turnRequested(.startup))
+        // What `convosync sync` does: it ends by itself.
+        if !isCalm, engine != nil, chance(10) {
+            count("drains")
+            after(WalkWorld.drainPatience, .drainIsOverdue(generation: generation))
+            try await handle(.drainRequested(until: chance(50) ? clock.uptime + span(1000...20_000) : nil))
+        }
+    }
+
+    /// Another configuration comes into force while calls are in flight.
+    func reload(isPlanned: Bool) async throws {
+        configured = isPlanned ? plan.remotes : plan.reloaded(&random)
+        note("reload \(configured.map { "\($0.name) \($0.isEnabled) \($0.gate.concurrency) \($0.gate.rate?.description ?? "-")" })")
+        count("reloads")
+        guard let store, engine != nil else { return }
+        parties = makeParties(configured)
+        let inFlight = Set(
+            calls.values.compactMap { call -> Int64? in
+                if call.generation == generation, case .deliver(let row) = call.purpose { row.id } else { nil }
+            })
+        let (processID, stored, _) = try await store.start(process(generation), for: parties, except: inFlight, now: clock.wall)
+        self.processID = processID
+        try await handle(.configured(configured, plan.settings, .init(processID: processID, remotes: stored)))
+    }
+
+    /// The process is gone between two actions, with all that it had in memory. Its calls have arrived or not; so has its exchange.
+    func kill() async throws {
+        guard engine != nil else { return }
+        count("kills")
+        note("process \(generation) is killed")
+        engine = nil
+        if let (exchange, parties, isCarriedOut) = exchange, let store, !isCarriedOut, chance(50) {
+            let result = try await store.exchange(exchange, for: parties)
+            note("its exchange was committed: \(WalkText.of(.success(result)))")
+        }
+        try await processEnded()
+    }
+
+    func stopped() async throws {
+        note("process \(generation) has stopped")
+        if exchange != nil { fail("the engine stopped while an exchange was in progress") }
+        engine = nil
+        try await processEnded()
+    }
+
+    private func processEnded() async throws {
+        exchange = nil
+        clockSteps.processEnded()
+        store?.close()
+        store = nil
+        alarm += 1
+        for id in calls.keys.sorted(by: { $0.number < $1.number }) {
+            settleArrival(of: id)
+            guard let call = calls.removeValue(forKey: id) else { continue }
+            remotes.ended(call, isHeard: false, now: clock.truth)
+        }
+        hooks.removeAll()
+        mutateChecks { $0.processEnded() }
+        after(isCalm ? .seconds(1) : span(50...40_000), .processStarts)
+    }
+}

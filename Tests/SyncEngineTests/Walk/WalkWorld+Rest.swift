@@ -1,0 +1,122 @@
+import SandboxModel
+import SyncCore
+import SyncEngine
+import SyncStore
+
+/// The whole walk: first everything happens, then nothing does any more, and it has to come to rest.
+extension WalkWorld {
+    /// Virtual time after which it has to be at rest.
+    private static let patience = Duration.minutes(90)
+    /// In all of the second phase.
+    private static let mostEvents = 60_000
+
+    /// - Returns: what did not hold; empty where everything did.
+    func walk() async throws -> [String] {
+        try await application.populate(plan)
+        after(.zero, .processStarts)
+        after(.milliseconds(500), .anything)
+        after(.seconds(5), .weatherChanges)
+        after(.seconds(20), .clockIsSet)
+        try await run(until: plan.length)
+        try await calmDown()
+        let begin = events
+        guard try await comeToRest() else { return checks.problems }
+        if events - begin > WalkWorld.mostEvents { fail("\(events - begin) events until it was at rest") }
+        try await expectDelivered()
+        try await expectMessages()
+        try await expectAgreement()
+        try await expectBounds()
+        try await expectFewCommits()
+        return checks.problems
+    }
+
+    /// Faults end, and nobody changes anything any more. What waits for a person gets one.
+    private func calmDown() async throws {
+        note("calm")
+        isCalm = true
+        remotes.faultShare = 0
+        for remote in plan.remotes {
+            remotes.weather[remote.name] = .fair
+            try await resume(remote.name)
+        }
+        try await reload(isPlanned: true)
+        try await run(until: clock.uptime + .seconds(45))
+        let inDoubt = try await application.number(
+            "SELECT count(*) FROM outbox WHERE payload = 'message' AND (state = 'uncertain' OR in_doubt_since IS NOT NULL AND finished_at IS NULL)"
+        )
+        // Then it is decided whether they can be sent again.
+        if inDoubt > 0 { try await run(until: clock.uptime + OutboxRow.messageWindow) }
+        try await settleMessages()
+    }
+
+    /// A person looks after messages whose fate is unknown, and lets those go that Fin does not take by itself.
+    private func settleMessages() async throws {
+        if chance(50) {
+            var filter = OutboxFilter()
+            filter.states = [.held]
+            filter.holder = .receiver
+            note("a person releases what Fin does not take")
+            _ = try await application.store.steer(.release, filter, now: clock.wall)
+        }
+        committed()
+        try await run(until: clock.uptime + .minutes(1))
+        let uncertain = try await application.lines(
+            "SELECT id, conversation_id, message_id FROM outbox WHERE payload = 'message' AND state = 'uncertain' ORDER BY id", columns: 3)
+        for line in uncertain {
+            let parts = line.split(separator: "|").map(String.init)
+            guard parts.count == 3, let row = Int64(parts[0]) else { continue }
+            count("messages that were uncertain")
+            let hasArrived = remotes.messages(parts[1]).contains { $0.author == "user" && $0.body == parts[2] }
+            var filter = OutboxFilter()
+            filter.ids = [row]
+            note("a person settles \(line) \(hasArrived)")
+            uncertainMessages.insert(parts[2])
+            _ = try await application.store.steer(hasArrived ? .discard : .retry, filter, acceptDuplicate: true, now: clock.wall)
+        }
+        committed()
+    }
+
+    /// Nothing waits that could go out by itself.
+    private func leftOver() async throws -> [String] {
+        let outbox = try await application.lines(
+            """
+            SELECT id, conversation_id, remote, state, behind, due_at, last_error FROM outbox o WHERE state IN ('pending', 'sending')
+                AND NOT (payload = 'message' AND EXISTS (
+                    SELECT 1 FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.remote = o.remote AND h.state = 'held'
+                        AND h.id < o.id))
+            """, columns: 7)
+        let feed = try await application.lines("SELECT conversation_id, remote, deferred, problem FROM change_feed", columns: 4)
+        let requests = try await application.lines("SELECT remote, remote_id FROM read_requests", columns: 2)
+        let inbox = try await application.lines("SELECT id, state FROM inbox WHERE state <> 'done'", columns: 2)
+        return outbox + feed.map { "feed \($0)" } + requests.map { "read \($0)" } + inbox.map { "inbox \($0)" }
+    }
+
+    /// Runs until nothing was written or adopted for so long that everything was read meanwhile.
+    private func comeToRest() async throws -> Bool {
+        let round = Duration.seconds(30)
+        let reads = plan.remotes.compactMap { remote in
+            remote.poll.map { $0.interval * (plan.conversations.count / $0.rotate + 3) }
+        }
+        let quiet = (reads.max() ?? .zero) + .seconds(100)
+        let end = clock.uptime + WalkWorld.patience + clockSteps.lost
+        var since = clock.uptime
+        var before = try await activity()
+        while clock.uptime < end {
+            try await run(until: clock.uptime + round)
+            let present = try await activity()
+            let left = try await leftOver()
+            if present != before || !left.isEmpty { since = clock.uptime }
+            before = present
+            if clock.uptime - since >= quiet { return true }
+            if !checks.problems.isEmpty { return false }
+        }
+        fail(
+            "it did not come to rest: \(try await leftOver()), writes and adoptions \(before), \(engine.map { "\($0.health(now: clock.now))" } ?? "no engine")"
+        )
+        return false
+    }
+
+    private func activity() async throws -> [Int] {
+        [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM adopted_changes")]
+    }
+}

@@ -1,0 +1,160 @@
+import SandboxModel
+import SeededRandom
+import SyncCore
+import SyncEngine
+import SyncSQLite
+import SyncStore
+
+/// The owner of an engine in a world that a seed decides: virtual time, a real database, simulated remotes, an application that changes
+/// things, people at the remotes, and a machine whose clock is set and whose processes are killed.
+///
+/// It does what the owner in the service does (runs the actions, posts the events), and checks after every event what must hold at any time.
+final class WalkWorld {
+    enum Happening {
+        /// Only for the process that it was meant for.
+        case engine(Engine.Event, generation: Int)
+        case alarm(Int)
+        case exchange(SyncCore.Exchange, Parties, generation: Int)
+        case callArrives(Engine.CallID)
+        case callEnds(Engine.CallID)
+        case webhook(SandboxModel.WebhookCall, remote: String)
+        case processStarts
+        /// For a process that was asked to end when everything that is due has been attempted.
+        case drainIsOverdue(generation: Int)
+        /// Something that the seed draws when it comes.
+        case anything
+        case weatherChanges
+        case weatherEnds(String)
+        case clockIsSet
+        case resumed(String)
+        /// The configuration is as planned again.
+        case reloaded(isPlanned: Bool)
+    }
+
+    let seed: UInt64
+    let plan: WalkPlan
+    let clock = WalkClock()
+    var random: SeededGenerator
+    var queue = WalkQueue<Happening>()
+    var trace: WalkTrace
+    var remotes: WalkRemotes
+    let application: WalkApplication
+    private(set) var checks: WalkChecks
+    /// Nobody changes anything any more, and nothing goes wrong.
+    var isCalm = false
+
+    // MARK: The process
+
+    var engine: Engine?
+    var store: Store?
+    /// Counts the processes.
+    var generation = 0
+    /// The configuration in force.
+    var configured: [Remote]
+    var parties: Parties
+    var processID: Int64 = 0
+    var alarm = 0
+    var calls: [Engine.CallID: WalkCall] = [:]
+    /// The exchange that has not come back; the database may have carried it out already.
+    var exchange: (exchange: SyncCore.Exchange, parties: Parties, isCarriedOut: Bool)?
+    var nextTicket: UInt64 = 0
+    var hooks: [UInt64: (call: SandboxModel.WebhookCall, remote: String)] = [:]
+    var clockSteps = WalkClockSteps()
+    var events = 0
+    /// Messages whose fate was unknown, so that a person had to look.
+    var uncertainMessages: Set<String> = []
+    var counts: [String: Int] = [:]
+
+    init(seed: UInt64, isPrinted: Bool = false) throws {
+        self.seed = seed
+        random = SeededGenerator(seed: seed)
+        plan = WalkPlan(&random)
+        trace = WalkTrace(isPrinted: isPrinted)
+        remotes = try WalkRemotes(plan, seed: seed)
+        checks = WalkChecks(plan)
+        configured = plan.remotes
+        application = try WalkApplication(seed: seed, clock)
+        parties = Parties(plan.remotes, brake: plan.settings.brake, isGone: { _ in false })
+    }
+
+    // MARK: Drawing
+
+    func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+
+    func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+
+    func span(_ range: ClosedRange<Int>) -> Duration { .milliseconds(number(range)) }
+
+    // MARK: Time
+
+    func after(_ span: Duration, _ happening: Happening) { queue.enter(happening, at: clock.uptime + span) }
+
+    func note(_ line: String) { trace.note(line, at: clock.uptime) }
+
+    func count(_ name: String) { counts[name, default: 0] += 1 }
+
+    /// Everything that happens until then.
+    func run(until end: Duration) async throws {
+        while let next = queue.nextAt, next <= end, let (moment, happening) = queue.take() {
+            clock.advance(to: max(moment, clock.uptime))
+            try await happen(happening)
+            checks.happened(at: clock.uptime)
+        }
+        clock.advance(to: max(end, clock.uptime))
+    }
+
+    private func happen(_ happening: Happening) async throws {
+        switch happening {
+        case .engine(let event, let generation):
+            guard generation == self.generation, engine != nil else { return }
+            try await handle(event)
+        case .alarm(let number):
+            guard number == alarm, engine != nil else { return }
+            try await handle(.alarmRang)
+        case .exchange(let exchange, let parties, let generation):
+            guard generation == self.generation, store != nil else { return }
+            try await carryOut(exchange, parties)
+        case .callArrives(let id): arrive(id)
+        case .callEnds(let id): try await end(id)
+        case .webhook(let call, let remote): try await receive(call, remote)
+        case .processStarts: try await start()
+        case .drainIsOverdue(let generation): if generation == self.generation, engine != nil { fail("it drains without an end") }
+        case .anything: try await anything()
+        case .weatherChanges: changeWeather()
+        case .weatherEnds(let remote):
+            remotes.weather[remote] = .fair
+            note("the weather at \(remote) is fair")
+        case .clockIsSet: setClock()
+        case .resumed(let remote): try await resume(remote)
+        case .reloaded(let isPlanned): if !isCalm || isPlanned { try await reload(isPlanned: isPlanned) }
+        }
+    }
+
+    // MARK: The engine
+
+    func handle(_ event: Engine.Event) async throws {
+        guard var engine else { return }
+        events += 1
+        note("event \(WalkText.of(event))")
+        checks.event(event, at: clock.uptime)
+        clockSteps.engineHasEvent()
+        if case .exchanged = event { exchange = nil }
+        var actions: [Engine.Action] = []
+        engine.handle(event, now: clock.now, into: &actions)
+        self.engine = engine
+        for action in actions {
+            if !isCalm, plan.killShare > 0, number(0...9999) < plan.killShare { return try await kill() }
+            try await perform(action)
+        }
+    }
+
+    func fail(_ problem: String) { checks.fail(problem, at: clock.uptime) }
+
+    var summary: String {
+        let counts = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        return "seed \(seed): \(plan.summary); \(events) events, \(checks.exchangeCount) exchanges, \(checks.callCount) calls, \(counts); "
+            + "\(clock.uptime.milliseconds / 1000) s, trace \(String(trace.hash, radix: 16))"
+    }
+
+    func mutateChecks(_ change: (inout WalkChecks) -> Void) { change(&checks) }
+}

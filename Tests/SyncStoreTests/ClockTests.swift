@@ -1,0 +1,62 @@
+import SyncCore
+import Testing
+
+@testable import SyncStore
+
+/// A wall clock that was set: what waits for a time is moved, and what was known before is not waited for.
+@Suite struct ClockTests {
+    private static let hour = Duration.hours(1)
+
+    @Test(arguments: [Duration.hours(1), .hours(-3), .milliseconds(-2501), .milliseconds(999)])
+    func `times that are waited for move with the clock`(step: Duration) async throws {
+        let bench = try Bench([.vg, .helpdesk])
+        try bench.addConversations("c1", "c2", "c3")
+        try await bench.plan()
+        let columns = ["due_at", "lease_until", "passed_over_at", "counted_since", "in_doubt_since"]
+        let time = Bench.start.iso8601
+        try bench.write("UPDATE outbox SET \(columns.map { "\($0) = '\(time)'" }.joined(separator: ", "))")
+        try bench.write(
+            """
+            UPDATE outbox SET due_at = 'soon', lease_until = NULL, in_doubt_since = '2026-03-01T12:00:00Z' WHERE id = 2;
+            UPDATE outbox SET state = 'delivered', finished_at = '\(time)' WHERE id = 3;
+            INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, waits_since) VALUES ('c1', 'helpdesk', 'x', 3, '\(time)')
+            """)
+        let exchange = bench.exchange { $0.clockStep = step }
+        #expect(!exchange.mayOnlyRead)
+        #expect(try await bench.store.exchange(exchange, for: bench.parties()).problems == [])
+        let moved = (Bench.start + step).iso8601
+        let query = "SELECT \(columns.joined(separator: ", ")) FROM outbox WHERE id ="
+        #expect(try bench.lines("\(query) 1") == [columns.map { _ in moved }.joined(separator: "|")])
+        #expect(try bench.lines("\(query) 2") == ["soon|-|\(moved)|\(moved)|\(moved)"], "what is no time stays")
+        #expect(try bench.lines("\(query) 3") == [columns.map { _ in time }.joined(separator: "|")], "it is finished")
+        #expect(try bench.lines("SELECT waits_since FROM change_feed") == [moved])
+    }
+
+    /// After this much the clock is an hour back.
+    private func report(_ bench: Bench, _ word: String, at: Instant) async throws -> [Reconciled] {
+        let report = Report(
+            remote: "vg", subject: .object(ReadRequest(remoteID: "r-c1", agentID: "agent9")), observation: Observation(word: word),
+            readAt: at - .seconds(1))
+        return try await bench.store.reconcile([report], bench.inbound(now: at))
+    }
+
+    @Test func `a report is not older than what was heard before the clock was set back`() async throws {
+        let bench = try await Bench.converged()
+        let back = Bench.start - Self.hour
+        #expect(try await report(bench, "closed", at: back).map(\.verdict.kind) == [.adopted])
+        #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
+    }
+
+    @Test func `a clock that is corrected by a second does not make an overtaken report news`() async throws {
+        let bench = try await Bench.converged()
+        #expect(try await report(bench, "closed", at: Bench.start - .milliseconds(500)).map(\.verdict.kind) == [.stale])
+    }
+
+    @Test func `a local change from before the clock was set back is older than what is read from now on`() async throws {
+        let bench = try await Bench.converged()
+        let back = Bench.start - Self.hour
+        try bench.write("UPDATE local_changes SET title_changed_at = ?, status_changed_at = ?", [Bench.start.iso8601, Bench.start.iso8601])
+        _ = try await report(bench, "open", at: back)
+        #expect(try bench.lines("SELECT status_changed_at, title_changed_at FROM local_changes") == ["\(back.iso8601)|\(back.iso8601)"])
+    }
+}

@@ -1,0 +1,207 @@
+import SyncCore
+import Testing
+
+@testable import SyncSQLite
+@testable import SyncStore
+
+/// One transaction for everything that an exchange asks for.
+@Suite struct ExchangeTests {
+    private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
+    private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
+
+    private func lane(_ remote: String, _ finished: [FinishedCall] = [], claim: Int = 0) -> LaneRequest {
+        var lane = LaneRequest(remote: remote)
+        lane.finished = finished
+        if claim > 0 {
+            lane.claim = .init(rows: claim, retries: claim, retriesDueBy: .init(milliseconds: .max), leaseDuration: .seconds(60))
+        }
+        return lane
+    }
+
+    /// The write transactions that the work began.
+    private func transactions(_ bench: Bench, during work: () async throws -> Void) async throws -> Int {
+        let begun = Collected()
+        try await bench.store.trace { if $0.hasPrefix("BEGIN IMMEDIATE") { begun.add([$0]) } }
+        try await work()
+        try await bench.store.trace(nil)
+        return begun.all.count
+    }
+
+    // MARK: Nothing to do
+
+    /// Everything an engine asks for while nothing happens.
+    private func idle(_ bench: Bench, now: Instant = Bench.start) -> Exchange {
+        var read = ReadRequestsPart(remote: "vg")
+        read.requests = 10
+        read.question = .cycle(rotation: 5, includesRecent: true)
+        return bench.exchange(now: now) { exchange in
+            exchange.plan = bench.page(isFirst: true)
+            exchange.processesInbox = true
+            exchange.lanes = bench.remotes.map { lane($0.name, claim: 10) }
+            exchange.reads = [read]
+            exchange.run.endsIfDone = true
+        }
+    }
+
+    @Test func `an exchange that finds nothing to do takes no write lock`() async throws {
+        let bench = try await Bench.converged()
+        try bench.write("UPDATE conversations SET title = 'x'")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET due_at = ? WHERE state = 'pending'", [Self.at(60).iso8601])
+        try await bench.store.enterRemotes(bench.remotes)
+        let exchange = idle(bench)
+        let application = try SQLiteSession(path: bench.path, access: .readWrite, busyTimeout: .zero)
+        try application.script("BEGIN IMMEDIATE")
+        let result = try await bench.store.exchange(exchange, for: bench.parties())
+        try application.script("ROLLBACK")
+        #expect(!result.hasWritten)
+        #expect(result.lanes["vg"]?.nextDueAt == Self.at(60))
+        #expect(result.lanes["vg"]?.claimed.isEmpty == true)
+        #expect(result.plan?.hasMore == false)
+        #expect(result.plan?.shared == [])
+        #expect(result.reads["vg"]?.rotation.map(\.remoteID) == ["r-c1", "r-c1"], "the rotation, and what was acknowledged last")
+        #expect(result.reads["vg"]?.agents == ["agent9"])
+        #expect(result.hasEndedRun)
+        #expect(try bench.lines("SELECT count(*) FROM runs WHERE finished_at IS NOT NULL") == ["0"])
+    }
+
+    @Test(
+        arguments: [
+            "UPDATE conversations SET title = 'y'", "UPDATE outbox SET due_at = '2026-01-01T00:00:00.000Z' WHERE state = 'pending'",
+            "UPDATE remotes SET replan_cursor = ''", "INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'user')",
+            """
+            INSERT INTO inbox (remote, kind, conversation_id, event_key, occurred_at, received_at, payload)
+            VALUES ('fin', 'status', 'c1', 'k', 1, '2026-03-01T12:00:00.000Z', '{}')
+            """,
+            "INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES ('c1', 'stranger', 'x')",
+            "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, waits_since) VALUES ('c1', 'vg', 'x', 3, '2026-01-01T00:00:00.000Z')",
+        ])
+    func `an exchange that finds something writes`(change: String) async throws {
+        let bench = try await Bench.converged()
+        try await bench.store.enterRemotes(bench.remotes)
+        try bench.write("UPDATE conversations SET title = 'x'")
+        try await bench.plan()
+        try bench.write("UPDATE outbox SET due_at = ? WHERE state = 'pending'", [Self.at(60).iso8601])
+        #expect(try await !bench.store.exchange(idle(bench), for: bench.parties()).hasWritten)
+        try bench.write(change)
+        #expect(try await bench.store.exchange(idle(bench), for: bench.parties()).hasWritten)
+    }
+
+    // MARK: One commit
+
+    @Test func `events, outcomes, reads, planning and claims share a commit`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1", "c2")
+        try await bench.plan()
+        let claimed = try await bench.firstClaimed("vg")
+        var read = ReadRequestsPart(remote: "voicebot")
+        read.reports = [
+            Report(
+                remote: "voicebot", subject: .object(ReadRequest(remoteID: "r-c2")), observation: Observation(word: "open"),
+                readAt: Bench.start)
+        ]
+        read.health = .read
+        let events = ReceivedEvents(
+            ticket: 7, remote: "fin", notices: [.status(conversationID: "c1", word: "closed", at: Bench.start, key: "k1")])
+        let exchange = bench.exchange { [read] exchange in
+            exchange.lanes = [lane("vg", [bench.finished(claimed, ok)]), lane("voicebot", claim: 10)]
+            exchange.events = [events, ReceivedEvents(ticket: 8, remote: "fin", notices: events.notices)]
+            exchange.reads = [read]
+            exchange.processesInbox = true
+            exchange.plan = bench.page()
+        }
+        let begun = try await transactions(bench) {
+            let result = try await bench.store.exchange(exchange, for: bench.parties())
+            #expect(result.problems == [])
+            #expect(result.events == [7: 1, 8: 0], "the same event came twice")
+            #expect(result.inbox.reconciled.map(\.conversationID) == ["c1"])
+            #expect(result.reads["voicebot"]?.reconciled.map(\.conversationID) == ["c2"])
+            #expect(result.lanes["voicebot"]?.claimed.count == 2)
+            #expect(result.hasWritten)
+        }
+        #expect(begun == 1)
+        #expect(try bench.outbox("id = \(claimed.id)") == ["\(claimed.id)|\(claimed.conversationID)|vg|delivered"])
+    }
+
+    // MARK: Parts that fail
+
+    @Test func `an outcome that cannot be recorded is left out, and everything else is done`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1", "c2")
+        try await bench.plan()
+        let rows = try await bench.claim("vg")
+        try #require(rows.count == 2)
+        try bench.write(
+            """
+            CREATE TRIGGER refused BEFORE UPDATE ON outbox WHEN NEW.id = \(rows[0].id) AND NEW.state = 'delivered'
+            BEGIN SELECT RAISE(ABORT, 'not this one'); END
+            """)
+        let events = ReceivedEvents(
+            ticket: 1, remote: "fin", notices: [.message(conversationID: "c1", id: "m", body: "x", at: Bench.start, key: "k")])
+        let exchange = bench.exchange { exchange in
+            exchange.lanes = [lane("vg", rows.map { bench.finished($0, ok) }), lane("voicebot", claim: 10)]
+            exchange.events = [events]
+        }
+        let result = try await bench.store.exchange(exchange, for: bench.parties())
+        #expect(result.problems.count == 1)
+        #expect(result.problems.first?.hasPrefix("outcome of row \(rows[0].id): ") == true)
+        #expect(result.problems.first?.contains("not this one") == true)
+        #expect(try bench.lines("SELECT state FROM outbox WHERE remote = 'vg' ORDER BY id") == ["sending", "delivered"])
+        #expect(result.events == [1: 1])
+        #expect(result.lanes["voicebot"]?.claimed.count == 2)
+    }
+
+    @Test func `events that cannot be stored have no count, and their sender hears of it`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        try bench.write(
+            "CREATE TRIGGER refused BEFORE INSERT ON inbox WHEN NEW.event_key = 'bad' BEGIN SELECT RAISE(ABORT, 'not this one'); END")
+        let exchange = bench.exchange { exchange in
+            exchange.events = ["bad", "good"].enumerated().map { index, key in
+                ReceivedEvents(
+                    ticket: UInt64(index), remote: "fin",
+                    notices: [.status(conversationID: "c1", word: "closed", at: Bench.start, key: key)])
+            }
+        }
+        let result = try await bench.store.exchange(exchange, for: bench.parties())
+        #expect(result.events == [1: 1])
+        #expect(result.problems.count == 1)
+    }
+
+    @Test func `an event that cannot be processed waits, and the others are processed`() async throws {
+        let bench = try Bench()
+        try bench.addConversations("c1")
+        let notices = ["m1", "m2", "m3"].map {
+            Notice.message(conversationID: "c1", id: $0, body: $0, at: Bench.start, key: $0)
+        }
+        _ = try await bench.store.receive(notices, from: "fin", now: Bench.start)
+        try bench.write(
+            "CREATE TRIGGER refused BEFORE INSERT ON messages WHEN NEW.body = 'm2' BEGIN SELECT RAISE(ABORT, 'not this one'); END")
+        let result = try await bench.store.exchange(bench.exchange { $0.processesInbox = true }, for: bench.parties())
+        #expect(result.problems.count == 1)
+        #expect(try bench.lines("SELECT body FROM messages ORDER BY 1") == ["m1", "m3"])
+        #expect(try bench.lines("SELECT state FROM inbox ORDER BY id") == ["done", "waiting", "done"])
+    }
+
+    @Test func `a report that cannot be taken in is left out, and the read is over all the same`() async throws {
+        let bench = try await Bench.converged()
+        _ = try await bench.store.receive([.changed(remoteID: "r-c1", agentID: nil)], from: "vg", now: Bench.start)
+        try bench.write(
+            "CREATE TRIGGER refused BEFORE UPDATE ON conversations BEGIN SELECT RAISE(ABORT, 'not this one'); END")
+        let object = ReadRequest(remoteID: "r-c1", agentID: "agent9")
+        var part = ReadRequestsPart(remote: "vg")
+        part.reports = [
+            Report(remote: "vg", subject: .object(object), observation: Observation(word: "closed"), readAt: Self.at(5))
+        ]
+        part.completed = [CompletedRead(object, beganAt: Self.at(5))]
+        let exchange = bench.exchange(now: Self.at(6)) { [part] in $0.reads = [part] }
+        let result = try await bench.store.exchange(exchange, for: bench.parties())
+        #expect(result.problems.count == 1)
+        #expect(result.reads["vg"]?.hasRequests == false)
+    }
+}
+
+extension Bench {
+    /// The first of several claimed rows.
+    fileprivate func firstClaimed(_ remote: String) async throws -> ClaimedRow { try #require(try await claim(remote).first) }
+}

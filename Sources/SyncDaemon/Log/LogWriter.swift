@@ -61,7 +61,9 @@ final class LogWriter: Sendable {
             if count != written { (written, movedAt) = (count, moment) }
             if moment - startedAt > .milliseconds(bound.milliseconds) || moment - movedAt > .milliseconds(stall.milliseconds) { break }
             // The process is about to end: nothing else runs that this could hold up, and the writer is to know nothing of who waits.
-            do { try await Task.sleep(for: .milliseconds(5)) } catch { break }
+            await withCheckedContinuation { continuation in
+                DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(5)) { continuation.resume() }
+            }
         }
         state.withLock { $0.isClosed = true }
     }

@@ -101,6 +101,7 @@ struct HelpdeskAdapter: Adapter {
             return outcome
         }
         guard let data = body["data"] else { return outcome }
+        // A response that does not show the conversation says nothing about it.
         outcome.observation = try? conversation(in: body)
         if let sent = delta?.fields {
             for name in ["status", "title"] {

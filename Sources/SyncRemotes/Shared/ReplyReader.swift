@@ -19,6 +19,7 @@ package struct ReplyReader: Sendable {
         _ reply: HTTPReply, delta: Delta?, about id: String? = nil, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
     ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
+        // What is not JSON is dealt with below, by what the status says.
         let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
         if outcome.outcome == .delivered, (200...299).contains(reply.status) {
             outcome =
@@ -41,6 +42,7 @@ package struct ReplyReader: Sendable {
     /// The answer to a call that changes nothing: its body, or why there is none.
     package func readState(_ reply: HTTPReply, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {
         var outcome = classifier.classify(reply, now: now)
+        // What is not JSON is dealt with below, by what the status says.
         let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
         if outcome.outcome == .delivered, let failure = reply.bodyFailure {
             // Nothing was changed by it: it may be read again.

@@ -109,6 +109,7 @@ struct VGAdapter: Adapter {
             return outcome
         }
         let data = body["data"]
+        // A response that does not show the conversation says nothing about it.
         outcome.observation = try? conversation(in: body)
         for (name, wanted) in delta?.fields ?? [:] {
             guard let answered = data?[name] else { continue }

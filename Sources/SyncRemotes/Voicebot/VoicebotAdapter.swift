@@ -47,6 +47,7 @@ struct VoicebotAdapter: Adapter {
     /// The answer is the conversation, bare as the document shows it, or under `data` as the vendor's other calls show it.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
+        // A response that does not show the conversation says nothing about it.
         outcome.observation = try? conversation(in: body)
         let shown = outcome.observation.map(seenFields) ?? [:]
         for (name, wanted) in delta?.fields ?? [:] {

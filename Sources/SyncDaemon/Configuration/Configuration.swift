@@ -4,11 +4,11 @@ import SyncRemotes
 /// The whole configuration, valid and with every default filled in.
 package struct Configuration: Sendable, Equatable {
     package struct Schedule: Sendable, Equatable {
-        /// A run starts at least this often.
+        /// Planning looks at the database at least this often.
         package var interval = Duration.seconds(60)
         /// How long a change of the database waits for further ones.
         package var debounce = Duration.milliseconds(100)
-        /// How long a run waits for a remote that acknowledges nothing before it goes on without it.
+        /// How long what is pushed last waits for calls of its conversation at other remotes.
         package var stall = Duration.seconds(2)
         /// How long a stop waits for calls in flight.
         package var shutdownTimeout = Duration.seconds(20)

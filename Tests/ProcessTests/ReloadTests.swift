@@ -21,6 +21,31 @@ import Testing
         }
     }
 
+    @Test func `a reload that is asked for while the service starts is carried out when it is ready`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            // The start waits for the write lock.
+            try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+            let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
+            #expect(try await eventually { Self.waitsForHangUp(daemon.pid) })
+            daemon.send(SIGHUP)
+            try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+            try await daemon.event("config.reloaded")
+            let events = daemon.events.compactMap { $0["event"]?.string }
+            let (ready, reloaded) = (events.firstIndex(of: "service.ready"), events.firstIndex(of: "config.reloaded"))
+            #expect(try #require(ready) < (try #require(reloaded)))
+            #expect(try await scenario.settle() && !daemon.hasEnded)
+        }
+    }
+
+    /// Whether the process has said what happens with SIGHUP (proc(5): the lowest bit of the masks).
+    private static func waitsForHangUp(_ pid: pid_t) -> Bool {
+        let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+        return status.split(separator: "\n").contains { line in
+            (line.hasPrefix("SigIgn:") || line.hasPrefix("SigCgt:")) && UInt64(line.suffix(16), radix: 16).map { $0 & 1 == 1 } == true
+        }
+    }
+
     @Test func `a credential that changed unparks its remote with the reload, at once`() async throws {
         try await withScenario { scenario in
             try scenario.write("wrong-token", to: "vg.token")

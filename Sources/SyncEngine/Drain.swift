@@ -2,8 +2,8 @@ import SyncCore
 
 /// What `convosync sync` waits for: that nothing is left on the feed, and that everything that was due was attempted or is on hold.
 struct Drain: Sendable {
-    /// An application that writes all the time must not keep it from ending: so long after the feed was empty for the first time, nothing
-    /// more is planned.
+    /// An application that writes all the time must not keep it from ending: so long after nothing was left to plan for the first time,
+    /// nothing more is planned.
     static let extraPlanning = Duration.seconds(10)
 
     /// By the steady clock: rows that fall due until then are attempted as well, and holds that end until then are waited out; nil: what
@@ -12,6 +12,8 @@ struct Drain: Sendable {
     /// By the wall clock.
     let startedAt: Instant
     private(set) var planningEnds: Instant?
+    /// What is pushed last waits for nothing any more: all other remotes have attempted what was due, or are on hold.
+    var endsWaits = false
     var counts = RunCounts()
     var runs = 0
     var error: String?

@@ -6,6 +6,11 @@ extension Engine {
         guard let drain, stopAt == nil else { return }
         let time = context.time
         for index in remotes.indices where drain.putsOff(remotes[index].lane, time) { remotes[index].lane.isPutOff = true }
+        if !drain.endsWaits, schedule.isWaitingOnly, hasNothingToDo(drain, context) {
+            self.drain?.endsWaits = true
+            schedule.request(.request)
+            return exchangeIfWanted(&context)
+        }
         guard drain.hasGivenUp || drain.isOver(time) || isDrained(drain, context) else { return }
         if !drain.hasGivenUp, !drain.isOver(time), self.drain?.mayPrune(hasStep: upkeep.hasStep, time) == true {
             return exchangeIfWanted(&context)
@@ -24,8 +29,13 @@ extension Engine {
     }
 
     private func isDrained(_ drain: Drain, _ context: Context) -> Bool {
-        guard !exchange.isInProgress, !isCalling, !wantsExchange(context) else { return false }
         if drain.mayPlan(context.time), !schedule.isAtRest { return false }
+        return hasNothingToDo(drain, context)
+    }
+
+    /// Whatever the feeds hold: nothing is on its way, and every remote has attempted what was due, or is on hold.
+    private func hasNothingToDo(_ drain: Drain, _ context: Context) -> Bool {
+        guard !exchange.isInProgress, !isCalling, !wantsExchange(context) else { return false }
         return remotes.allSatisfy { ($0.lane.isRetired || drain.isDone($0.lane, context.time)) && $0.isReadIdle }
     }
 

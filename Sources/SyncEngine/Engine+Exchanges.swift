@@ -92,7 +92,8 @@ extension Engine {
     private func page(_ context: inout Context) -> PlanPage {
         PlanPage(
             limit: Engine.pageSize, timeLimit: Engine.planningTime, brake: turn?.brake ?? Brake(settings.brake),
-            delivering: Set(remotes.filter { $0.lane.isDelivering(context.time) }.map(\.lane.remote.name)), stall: settings.stall,
+            delivering: Set(remotes.filter { $0.lane.isDelivering(context.time) }.map(\.lane.remote.name)),
+            stall: drain?.endsWaits == true ? .zero : settings.stall,
             isFirst: schedule.isFirstPage, keySeed: context.random.next())
     }
 
@@ -152,7 +153,7 @@ extension Engine {
         schedule.pageEnded(
             hasMore: plan.hasMore && !isStalled && !plan.needsSurvey, waitingAt: plan.nextPlanAt.map { context.time.steady(of: $0) },
             taken: taken, context.time)
-        if !plan.hasMore, !plan.needsSurvey { drain?.feedIsEmpty(context.time) }
+        if !plan.hasMore, !plan.needsSurvey, plan.nextPlanAt == nil { drain?.feedIsEmpty(context.time) }
     }
 
     private mutating func surveyed(_ found: FeedSurvey, _ context: inout Context) {

@@ -7,11 +7,9 @@ import SyncCore
 ///
 /// | the wall clock deviates by | next                                                                         |
 /// |----------------------------|------------------------------------------------------------------------------|
-/// | less than ``slack``        | nothing: clocks are slewed all the time                                      |
 /// | less than ``smallestStep`` | the offset follows                                                           |
 /// | more                       | the offset follows, and what is stored as a time to wait for has to be moved |
 struct EngineClock: Sendable {
-    static let slack = Duration.milliseconds(50)
     static let smallestStep = Duration.seconds(2)
 
     private let origin: Now
@@ -27,7 +25,7 @@ struct EngineClock: Sendable {
         let steady = origin.wall + (now.uptime - origin.uptime)
         let deviation = now.wall - (steady + offset)
         let size = max(deviation, .zero - deviation)
-        if size > EngineClock.slack { offset += deviation }
+        offset += deviation
         return (EventTime(steady: steady, offset: offset), size > EngineClock.smallestStep ? deviation : nil)
     }
 

@@ -89,6 +89,9 @@ struct TurnSchedule: Sendable {
     /// The feeds hold nothing that could be planned now, or later without an event; the interval aside.
     var isAtRest: Bool { requested == nil && changeDue == nil && resumeAt == nil && waitingAt == nil }
 
+    /// All that is left to plan waits for calls.
+    var isWaitingOnly: Bool { requested == nil && changeDue == nil && resumeAt == nil && waitingAt != nil }
+
     /// Something waits to be planned now.
     var isPlanning: Bool { requested != nil || resumeAt != nil }
 

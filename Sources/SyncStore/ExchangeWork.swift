@@ -107,9 +107,9 @@ struct ExchangeWork {
     private func isRunOver() throws -> Bool {
         if exchange.run.ends { return true }
         guard exchange.run.endsIfDone, result.lanes.values.allSatisfy(\.claimed.isEmpty) else { return false }
-        let names = Store.feedNames(parties.remotes)
+        let names = Store.feedTargets(parties.remotes)
         return try !Store.hasUnplanned(of: names, session)
-            && !Store.hasReadyMessage(of: Store.messageFeedNames(parties.remotes), session)
+            && !Store.hasReadyMessage(of: Store.messageTargets(parties.remotes), session)
             && !Store.isReplanning(parties.remotes, session)
     }
 }

@@ -69,7 +69,6 @@ final class EngineScript {
     init(_ remotes: [Remote], _ settings: Engine.Settings = MadeUp.settings(), stored: [String: StoredRemote] = [:], seed: UInt64 = 1) {
         store = ScriptedStore()
         store.pushedLast = Set(remotes.filter(\.kind.isPushedAtEndOfRun).map(\.name))
-        store.stall = settings.stall
         engine = Engine(
             remotes, settings, stored: .init(processID: 7, remotes: stored), seed: seed, now: Now(wall: MadeUp.noon, uptime: .zero))
     }

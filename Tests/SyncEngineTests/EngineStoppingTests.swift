@@ -173,6 +173,19 @@ import Testing
         #expect(script.calls.count <= 8 && script.exchanges.count < 20)
     }
 
+    @Test func `sync tells the helpdesk of a conversation whose call at another remote is on hold, and does not wait for that`() throws {
+        let script = script(["helpdesk", "vg"], rows: 0)
+        script.ending = { [unowned script] call in
+            let isHeld = call.remote == "vg"
+            return .after(.milliseconds(10), isHeld ? .init(.throttled, notBefore: script.wall + .seconds(1)) : .init(.delivered))
+        }
+        script.store.change("c1", at: ["helpdesk", "vg"], now: script.wall)
+        let began = script.uptime
+        drain(script)
+        #expect(script.calls(to: "helpdesk").count == 1 && script.summary?.counts.delivered == 1)
+        #expect(script.uptime - began < .seconds(5), "the stall is ten seconds")
+    }
+
     @Test func `beside a rate, holds in a row cause no claims that are put back at once`() throws {
         let script = EngineScript([MadeUp.remote("vg", rate: RateLimit(calls: 2, period: .seconds(1)))])
         for index in 0..<40 { script.store.addRow("c\(index)", at: "vg", dueAt: script.wall) }

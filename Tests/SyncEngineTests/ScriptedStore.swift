@@ -17,8 +17,6 @@ struct ScriptedStore {
 
     /// Remotes that are planned when nothing of the conversation is about to be sent elsewhere.
     var pushedLast: Set<String> = []
-    /// How long they wait for that.
-    var stall = Duration.seconds(10)
     var feed: [Entry] = []
     var rows: [Int64: Row] = [:]
     /// Objects that were asked for, by remote.
@@ -125,8 +123,8 @@ struct ScriptedStore {
     private mutating func plan(_ page: PlanPage, now: Instant) -> PlanResult {
         var result = PlanResult(brake: page.brake)
         for entry in feed.sorted(by: { !pushedLast.contains($0.remote) && pushedLast.contains($1.remote) }) {
-            if pushedLast.contains(entry.remote), isAwaited(entry, page), now - entry.since < stall {
-                result.nextPlanAt = min(result.nextPlanAt ?? entry.since + stall, entry.since + stall)
+            if pushedLast.contains(entry.remote), isAwaited(entry, page), now - entry.since < page.stall {
+                result.nextPlanAt = min(result.nextPlanAt ?? entry.since + page.stall, entry.since + page.stall)
                 continue
             }
             guard result.batch.examined < pageSize else {

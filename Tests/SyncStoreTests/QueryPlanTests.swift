@@ -133,7 +133,7 @@ import Testing
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c7', 'c8')")
         let plans = try await plans(bench, of: "change_feed") {
-            try await bench.store.read { session in _ = try Store.feedSize(of: ["", "vg"], limit: 100, session) }
+            try await bench.store.read { session in _ = try Store.feedSize(of: [.everyRemote, .remote("vg")], limit: 100, session) }
             _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
         }
         expectNoScan(plans, of: "change_feed")

@@ -36,7 +36,7 @@ extension Store {
     /// Whether nothing can be planned for any remote, configured or not.
     func feedIsEmpty() async throws(StoreError) -> Bool {
         try await read { session in
-            try !session.exists("SELECT 1 FROM change_feed WHERE deferred IN (0, 3)") && !Store.hasReadyMessage(of: [""], session)
+            try !session.exists("SELECT 1 FROM change_feed WHERE deferred IN (0, 3)") && !Store.hasReadyMessage(of: [.everyRemote], session)
         }
     }
 

@@ -102,7 +102,7 @@ extension Store {
                     AND (o.created_at >= \(now - freshness) OR o.passed_over_at IS NOT NULL) AND NOT EXISTS (
                         SELECT 1 FROM adopted_changes a
                         WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
-                    SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN ('', o.remote)
+                    SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN (\(FeedTarget.everyRemote), o.remote)
                         AND f.deferred = 0)),
                 \(ClaimedRow.columns)
             FROM outbox o

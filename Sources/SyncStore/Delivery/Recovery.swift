@@ -143,7 +143,7 @@ extension Store {
             """
             SELECT o.id FROM outbox o WHERE o.behind >= 2 AND NOT EXISTS (
                 SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id
-                    AND f.remote IN ('', o.remote) AND f.deferred = 0)
+                    AND f.remote IN (\(FeedTarget.everyRemote), o.remote) AND f.deferred = 0)
             """)
         return behindOthers + behindPlanning
     }

@@ -26,13 +26,13 @@ extension Store {
     static func dropStrayFeed(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
         let names = try strayFeedNames(remotes, session)
         guard !names.isEmpty else { return [] }
-        try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: feedNames(remotes))")
+        try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: feedTargets(remotes))")
         return names
     }
 
     static func strayFeedNames(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
         try session.values(
-            "SELECT DISTINCT remote FROM change_feed WHERE deferred = 0 AND remote NOT IN \(in: feedNames(remotes))")
+            "SELECT DISTINCT remote FROM change_feed WHERE deferred = 0 AND remote NOT IN \(in: feedTargets(remotes))")
     }
 
     package func storedRemotes() async throws(StoreError) -> [String: StoredRemote] {

@@ -5,7 +5,7 @@ struct MessageEntry {
     var sequence: Int64
     var messageID: String
     var conversationID: String
-    var remote: String
+    var target: FeedTarget
     /// Nil for a message that was deleted.
     var createdAt: String?
     /// Goes to its place in the conversation by ``createdAt``.
@@ -53,7 +53,7 @@ enum MessageFeedRow: RowRecord {
         }
         self = .entry(
             MessageEntry(
-                sequence: sequence, messageID: messageID, conversationID: conversationID, remote: try columns.next(),
+                sequence: sequence, messageID: messageID, conversationID: conversationID, target: try columns.next(),
                 createdAt: try columns.next(), isMoved: try columns.next(), since: try columns.next()))
     }
 

@@ -43,7 +43,7 @@ struct SteeredRow: RowRecord {
         o.payload = 'message' AND (
             EXISTS (SELECT 1 FROM outbox n WHERE n.message_id = o.message_id AND n.remote = o.remote AND n.id > o.id
                 AND n.state <> 'discarded')
-            OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN ('', '-', o.remote))),
+            OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN (\(FeedTarget.everyRemote), \(FeedTarget.conversationMissing), o.remote))),
         o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m
             WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id),
         o.refused_members, o.held_by, o.superseded_by

@@ -63,7 +63,7 @@ extension Store {
         let row: (goneAt: String?, discardedRow: Int64?, remoteID: String?, isUnplanned: Bool)? = try session.row(
             """
             SELECT s.gone_at, s.discarded_row, (SELECT remote_id FROM links WHERE conversation_id = \(id) AND remote = \(remote.name)),
-                EXISTS (SELECT 1 FROM change_feed f WHERE f.conversation_id = \(id) AND f.remote IN ('', \(remote.name)))
+                EXISTS (SELECT 1 FROM change_feed f WHERE f.conversation_id = \(id) AND f.remote IN (\(FeedTarget.everyRemote), \(remote.name)))
             FROM (SELECT 1) LEFT JOIN link_state s ON s.conversation_id = \(id) AND s.remote = \(remote.name)
             """
         ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
@@ -99,7 +99,7 @@ extension Store {
             let feed: [(message: StoredKey, conversation: StoredKey)] = try session.rows(
                 """
                 SELECT f.message_id, f.conversation_id FROM message_feed f
-                WHERE f.remote IN ('', \(remote)) AND NOT EXISTS (
+                WHERE f.remote IN (\(FeedTarget.everyRemote), \(remote)) AND NOT EXISTS (
                     SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote))
                 ORDER BY f.sequence
                 """

@@ -103,7 +103,7 @@ extension Store {
             let isWaiting: Bool? = try session.value(
                 """
                 SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id) AND deferred <> 2)
-                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id) AND remote <> '!')
+                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id) AND remote <> \(FeedTarget.putAside))
                 """)
             return StoredConversation(
                 conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,

@@ -134,17 +134,20 @@ extension Store {
                 return .next
             }
         }
-        try add("SELECT remote, min(since) FROM change_feed WHERE deferred <> 2 AND remote <> '' GROUP BY remote")
-        try add("SELECT remote, min(since) FROM message_feed WHERE remote NOT IN ('', '-', '!') GROUP BY remote")
+        try add("SELECT remote, min(since) FROM change_feed WHERE deferred <> 2 AND remote <> \(FeedTarget.everyRemote) GROUP BY remote")
+        try add(
+            "SELECT remote, min(since) FROM message_feed WHERE remote NOT IN \(in: [FeedTarget.everyRemote, .conversationMissing, .putAside]) GROUP BY remote"
+        )
         if participations.contains(where: \.needsLink) {
             try add(
                 """
                 SELECT l.remote, min(f.since) FROM change_feed f JOIN links l ON l.conversation_id = f.conversation_id
-                WHERE f.remote = '' AND f.deferred <> 2 GROUP BY l.remote
+                WHERE f.remote = \(FeedTarget.everyRemote) AND f.deferred <> 2 GROUP BY l.remote
                 """)
         }
-        let changes: String? = try session.value("SELECT min(since) FROM change_feed WHERE remote = '' AND deferred <> 2")
-        let messages: String? = try session.value("SELECT min(since) FROM message_feed WHERE remote = ''")
+        let changes: String? = try session.value(
+            "SELECT min(since) FROM change_feed WHERE remote = \(FeedTarget.everyRemote) AND deferred <> 2")
+        let messages: String? = try session.value("SELECT min(since) FROM message_feed WHERE remote = \(FeedTarget.everyRemote)")
         for remote in participations where !remote.needsLink {
             waiting[remote.name, default: []] += [remote.receivesMessages ? messages : changes].compactMap { $0 }
         }
@@ -155,7 +158,7 @@ extension Store {
         let unplanned: (entries: Int, since: String?)? = try session.row(
             """
             SELECT count(*), min(since) FROM (
-                SELECT since FROM change_feed WHERE deferred <> 2 UNION ALL SELECT since FROM message_feed WHERE remote = '')
+                SELECT since FROM change_feed WHERE deferred <> 2 UNION ALL SELECT since FROM message_feed WHERE remote = \(FeedTarget.everyRemote))
             """
         ) { columns in (try columns.next(), try columns.next()) }
         status.unplanned = unplanned?.entries ?? 0
@@ -204,7 +207,7 @@ extension Store {
         let count: Int? = try session.value(
             """
             SELECT (SELECT count(*) FROM change_feed WHERE deferred = 2 AND problem IS NOT NULL)
-                + (SELECT count(*) FROM message_feed WHERE remote = '!' AND problem IS NOT NULL)
+                + (SELECT count(*) FROM message_feed WHERE remote = \(FeedTarget.putAside) AND problem IS NOT NULL)
             """)
         guard let count, count > 0 else { return (0, []) }
         return (count, try putAsideRows(session, limit: namedKeys))
@@ -214,14 +217,14 @@ extension Store {
         let count: Int? = try session.value(
             """
             SELECT (SELECT count(DISTINCT conversation_id) FROM change_feed WHERE deferred = 2 AND problem IS NULL)
-                + (SELECT count(*) FROM message_feed WHERE remote = '!' AND problem IS NULL)
+                + (SELECT count(*) FROM message_feed WHERE remote = \(FeedTarget.putAside) AND problem IS NULL)
             """)
         guard let count, count > 0 else { return (0, []) }
         let conversations = try session.rows(
             "SELECT DISTINCT conversation_id FROM change_feed WHERE deferred = 2 AND problem IS NULL ORDER BY 1 LIMIT \(namedKeys)"
         ) { columns in UnreadableKey(conversation: try columns.next()) }
         let messages = try session.rows(
-            "SELECT message_id, conversation_id FROM message_feed WHERE remote = '!' AND problem IS NULL ORDER BY sequence LIMIT \(namedKeys)"
+            "SELECT message_id, conversation_id FROM message_feed WHERE remote = \(FeedTarget.putAside) AND problem IS NULL ORDER BY sequence LIMIT \(namedKeys)"
         ) { columns in UnreadableKey(message: try columns.next(), of: try columns.next()) }
         return (count, Array((conversations + messages).prefix(namedKeys)))
     }

@@ -13,9 +13,9 @@ extension ExchangeWork {
         let limit = isFeeding ? 0 : try statesLimit(page, &planned)
         let isDone = try carryOut(page, limit: limit, &planned)
         planned.engagement = planned.brake.planned(entries: planned.batch.examinedStates, planned.batch.reach) ?? planned.engagement
-        let hasStates = try !planned.needsSurvey && Store.hasReadyEntry(of: Store.feedNames(parties.remotes), session)
+        let hasStates = try !planned.needsSurvey && Store.hasReadyEntry(of: Store.feedTargets(parties.remotes), session)
         // What could not be planned at all is not tried again at once.
-        let hasOthers = try hasStates || Store.hasReadyMessage(of: Store.messageFeedNames(parties.remotes), session)
+        let hasOthers = try hasStates || Store.hasReadyMessage(of: Store.messageTargets(parties.remotes), session)
         planned.hasMore = isFeeding || (isDone && hasOthers)
         planned.nextPlanAt = try Store.longestWait(session).map { $0 + page.stall }
         if page.isFirst || planned.batch.examined > 0 { planned.shared = try Store.sharedObjects(session, at: parties.remotes) }
@@ -26,7 +26,7 @@ extension ExchangeWork {
     private func statesLimit(_ page: PlanPage, _ planned: inout PlanResult) throws -> Int {
         if planned.brake.needsLook {
             let waiting = try Store.feedSize(
-                of: Store.feedNames(parties.remotes), limit: planned.brake.countLimit, session)
+                of: Store.feedTargets(parties.remotes), limit: planned.brake.countLimit, session)
             planned.needsSurvey = planned.brake.look(waiting: waiting)
             if planned.needsSurvey { return 0 }
         }
@@ -56,8 +56,8 @@ extension ExchangeWork {
 
     /// Whether there is something to plan, or to put on the feed or take off it.
     func hasWork(for page: PlanPage) throws -> Bool {
-        if try Store.hasReadyEntry(of: Store.feedNames(parties.remotes), session) { return true }
-        if try Store.hasReadyMessage(of: Store.messageFeedNames(parties.remotes), session) { return true }
+        if try Store.hasReadyEntry(of: Store.feedTargets(parties.remotes), session) { return true }
+        if try Store.hasReadyMessage(of: Store.messageTargets(parties.remotes), session) { return true }
         if let since = try Store.longestWait(session), since <= now - page.stall { return true }
         if try Store.isReplanning(parties.remotes, session) { return true }
         return try page.isFirst && !Store.strayFeedNames(parties.remotes, session).isEmpty

@@ -1,20 +1,15 @@
 import SyncCore
 
-/// A conversation on the feed of changes, and the remote that is planned; an empty one stands for every remote.
+/// A conversation on the feed of changes.
 struct FeedEntry: RowRecord {
     var conversation: StoredKey
-    var remote: String
+    var target: FeedTarget
 
     static let columns: SQL = "conversation_id, remote"
 
-    init(conversation: StoredKey, remote: String) {
-        self.conversation = conversation
-        self.remote = remote
-    }
-
     init(_ columns: inout Columns) throws {
         conversation = try columns.next()
-        remote = try columns.next()
+        target = try columns.next()
     }
 }
 
@@ -36,38 +31,40 @@ struct WaitingEntry: RowRecord {
 
 /// The change feed: putting conversations on it, and finding them.
 extension Store {
-    /// The names under which the feed holds what can be planned.
-    static func feedNames(_ remotes: [RemoteParticipation]) -> [String] { [""] + remotes.filter(\.takesStates).map(\.name) }
+    /// What the feed holds that can be planned.
+    static func feedTargets(_ remotes: [RemoteParticipation]) -> [FeedTarget] {
+        [.everyRemote] + remotes.filter(\.takesStates).map { .remote($0.name) }
+    }
 
     /// The next entries.
-    static func readyEntries(of names: [String], limit: Int, _ session: any Session) throws -> [FeedEntry] {
+    static func readyEntries(of targets: [FeedTarget], limit: Int, _ session: any Session) throws -> [FeedEntry] {
         try session.rows(
-            "SELECT \(FeedEntry.columns) FROM change_feed WHERE deferred = 0 AND remote IN \(in: names) LIMIT \(limit)")
+            "SELECT \(FeedEntry.columns) FROM change_feed WHERE deferred = 0 AND remote IN \(in: targets) LIMIT \(limit)")
     }
 
     /// All entries of one conversation that can be planned or wait; one for every remote comes first.
-    static func waitingEntries(of id: String, at names: [String], _ session: any Session) throws -> [WaitingEntry] {
+    static func waitingEntries(of id: String, at targets: [FeedTarget], _ session: any Session) throws -> [WaitingEntry] {
         try session.rows(
             """
             SELECT \(WaitingEntry.columns) FROM change_feed
-            WHERE conversation_id = \(id) AND remote IN \(in: names) AND deferred IN (0, 3) ORDER BY remote
+            WHERE conversation_id = \(id) AND remote IN \(in: targets) AND deferred IN (0, 3) ORDER BY remote
             """)
     }
 
-    static func hasReadyEntry(of names: [String], _ session: any Session) throws -> Bool {
-        try session.exists("SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: names) LIMIT 1")
+    static func hasReadyEntry(of targets: [FeedTarget], _ session: any Session) throws -> Bool {
+        try session.exists("SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: targets) LIMIT 1")
     }
 
     /// Whether something can be planned, or waits for calls of its conversation at other remotes.
-    static func hasUnplanned(of names: [String], _ session: any Session) throws -> Bool {
-        if try hasReadyEntry(of: names, session) { return true }
+    static func hasUnplanned(of targets: [FeedTarget], _ session: any Session) throws -> Bool {
+        if try hasReadyEntry(of: targets, session) { return true }
         return try session.exists("SELECT 1 FROM change_feed WHERE deferred = 3 LIMIT 1")
     }
 
     /// How many entries can be planned, counted up to `limit`.
-    static func feedSize(of names: [String], limit: Int, _ session: any Session) throws -> Int {
+    static func feedSize(of targets: [FeedTarget], limit: Int, _ session: any Session) throws -> Int {
         try session.value(
-            "SELECT count(*) FROM (SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: names) LIMIT \(limit))") ?? 0
+            "SELECT count(*) FROM (SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: targets) LIMIT \(limit))") ?? 0
     }
 
     /// Since when the entry waits that has waited longest for calls of its conversation at other remotes; nil where none waits.
@@ -100,7 +97,8 @@ extension Store {
             """
             INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, since)
                 VALUES (\(conversationID), \(remote), \(now), 1,
-                    coalesce((SELECT since FROM change_feed WHERE conversation_id = \(conversationID) AND remote = ''), \(now)))
+                    coalesce((SELECT since FROM change_feed WHERE conversation_id = \(conversationID) AND remote = \(FeedTarget.everyRemote)),
+                        \(now)))
             ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 1, since = min(since, excluded.since)
             """)
     }

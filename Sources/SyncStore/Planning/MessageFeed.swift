@@ -2,24 +2,24 @@ import SyncCore
 
 /// The feed of messages.
 extension Store {
-    /// The names under which it holds what can be planned.
-    static func messageFeedNames(_ remotes: [RemoteParticipation]) -> [String] {
-        [""] + remotes.filter { $0.receivesMessages && $0.isEnabled }.map(\.name)
+    /// What it holds that can be planned.
+    static func messageTargets(_ remotes: [RemoteParticipation]) -> [FeedTarget] {
+        [.everyRemote] + remotes.filter { $0.receivesMessages && $0.isEnabled }.map { .remote($0.name) }
     }
 
-    static func hasReadyMessage(of names: [String], _ session: any Session) throws -> Bool {
-        try session.exists("SELECT 1 FROM message_feed WHERE remote IN \(in: names) LIMIT 1")
+    static func hasReadyMessage(of targets: [FeedTarget], _ session: any Session) throws -> Bool {
+        try session.exists("SELECT 1 FROM message_feed WHERE remote IN \(in: targets) LIMIT 1")
     }
 
-    /// The first entries of the feed for any of the names. Asked for one by one: each is a walk along an index that ends with the page,
+    /// The first entries of the feed for any of the targets. Asked for one by one: each is a walk along an index that ends with the page,
     /// however many entries wait.
-    static func messageRows(_ session: any Session, of names: [String]) throws -> [MessageFeedRow] {
+    static func messageRows(_ session: any Session, of targets: [FeedTarget]) throws -> [MessageFeedRow] {
         var rows: [MessageFeedRow] = []
-        for name in names {
+        for target in targets {
             rows += try session.rows(
                 """
                 SELECT \(MessageFeedRow.columns) FROM \(MessageFeedRow.tables)
-                WHERE f.remote = \(name) ORDER BY f.sequence LIMIT \(PlanWriter.pageSize)
+                WHERE f.remote = \(target) ORDER BY f.sequence LIMIT \(PlanWriter.pageSize)
                 """)
         }
         return Array(rows.sorted { $0.sequence < $1.sequence }.prefix(PlanWriter.pageSize))

@@ -10,7 +10,7 @@ extension PlanWriter {
     /// The same holds for a remote that the database knows and the configuration does not name: it may come back.
     mutating func planMessages() throws {
         let receivers = context.remotes.filter(\.receivesMessages)
-        let rows = try Store.messageRows(session, of: Store.messageFeedNames(context.remotes))
+        let rows = try Store.messageRows(session, of: Store.messageTargets(context.remotes))
         guard !rows.isEmpty else { return }
         let waiting =
             receivers.filter { !$0.isEnabled }.map(\.name) + (try Store.absentReceivers(session, context.remotes))
@@ -37,13 +37,13 @@ extension PlanWriter {
         guard try !Store.waitsForConversation(session, entry.messageID, conversationID: entry.conversationID) else {
             batch.takenOff += try session.run(
                 """
-                UPDATE OR REPLACE message_feed SET remote = '-', conversation_id = \(entry.conversationID)
+                UPDATE OR REPLACE message_feed SET remote = \(FeedTarget.conversationMissing), conversation_id = \(entry.conversationID)
                 WHERE sequence = \(entry.sequence)
                 """)
             return
         }
-        for receiver in receivers where entry.remote.isEmpty || receiver.name == entry.remote { try planMessage(entry, for: receiver) }
-        for name in waiting where entry.remote.isEmpty {
+        for receiver in receivers where entry.target.includes(receiver.name) { try planMessage(entry, for: receiver) }
+        for name in waiting where entry.target == .everyRemote {
             try session.run(
                 """
                 INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since)
@@ -103,19 +103,23 @@ extension PlanWriter {
 
     private mutating func putAsideKey(_ key: UnreadableKey, at sequence: Int64) throws {
         // Out of the way of the others until the row that it stands for is written again.
-        try session.run("UPDATE OR REPLACE message_feed SET remote = '!' WHERE sequence = \(sequence)")
+        try session.run("UPDATE OR REPLACE message_feed SET remote = \(FeedTarget.putAside) WHERE sequence = \(sequence)")
         batch.unreadable.append(key)
         batch.examined += 1
         batch.takenOff += 1
     }
 
     private mutating func putAside(_ entry: MessageEntry, because problem: String) throws {
-        try session.run("UPDATE OR REPLACE message_feed SET remote = '!', problem = \(problem) WHERE sequence = \(entry.sequence)")
+        try session.run(
+            """
+            UPDATE OR REPLACE message_feed SET remote = \(FeedTarget.putAside), problem = \(problem)
+            WHERE sequence = \(entry.sequence)
+            """)
         batch.examined += 1
         batch.takenOff += 1
         batch.putAside.append(
             PutAside(
-                conversationID: entry.conversationID, messageID: entry.messageID, remote: entry.remote.isEmpty ? nil : entry.remote,
+                conversationID: entry.conversationID, messageID: entry.messageID, remote: entry.target.remote,
                 problem: problem, since: entry.since))
     }
 }

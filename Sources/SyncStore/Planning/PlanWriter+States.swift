@@ -8,7 +8,7 @@ extension PlanWriter {
     /// - Parameter limit: so many entries at most, with those that stand on the feed for the same conversations.
     mutating func planStates(limit: Int) throws {
         let limit = min(limit, PlanWriter.pageSize)
-        let entries = try Store.readyEntries(of: feedNames, limit: limit, session)
+        let entries = try Store.readyEntries(of: feedTargets, limit: limit, session)
         guard !entries.isEmpty else { return }
         batch.foreignRemotes += try Store.markForeignFingerprints(session, others + pushedLast)
         var planned: Set<StoredKey> = []
@@ -28,15 +28,15 @@ extension PlanWriter {
             try putAsideKey(key)
             return .putAside
         }
-        let entries = try Store.waitingEntries(of: id, at: feedNames, session)
-        let atOnce = entries.map(\.entry).filter { entry in !pushedLast.contains { $0.name == entry.remote } }
+        let entries = try Store.waitingEntries(of: id, at: feedTargets, session)
+        let atOnce = entries.map(\.entry).filter { entry in !pushedLast.contains { entry.target == .remote($0.name) } }
         // An entry for every remote stands for those of single ones.
-        let standsForAll = atOnce.first?.remote.isEmpty == true
+        let standsForAll = atOnce.first?.target == .everyRemote
         for entry in standsForAll ? Array(atOnce.prefix(1)) : atOnce {
             let count = standsForAll ? atOnce.count : 1
             switch try attempt({ try $0.planEntry(entry, id, count) }, putAside: { try $0.putAside(entry, count, because: $1) }) {
             case .adopted: return .adopted
-            case .putAside where entry.remote.isEmpty: return .putAside
+            case .putAside where entry.target == .everyRemote: return .putAside
             case .putAside, .planned: continue
             }
         }
@@ -46,25 +46,25 @@ extension PlanWriter {
     /// - Parameter count: how many entries are taken off with it.
     private mutating func planEntry(_ entry: FeedEntry, _ id: String, _ count: Int) throws -> Step {
         countExamined(count)
-        if entry.remote.isEmpty { try expand(id) }
-        let remotes = others.filter { entry.remote.isEmpty || $0.name == entry.remote }
+        if entry.target == .everyRemote { try expand(id) }
+        let remotes = others.filter { entry.target.includes($0.name) }
         for remote in remotes where try plan(id, at: remote) {
             batch.takenOff += 1
             return .adopted
         }
-        batch.takenOff += try takeOff(id, entry.remote, with: remotes) == 1 ? count : 0
+        batch.takenOff += try takeOff(id, entry.target, with: remotes) == 1 ? count : 0
         return .planned
     }
 
     private mutating func planLast(_ id: String) throws -> Step {
         guard !pushedLast.isEmpty else { return .planned }
-        for waiting in try Store.waitingEntries(of: id, at: pushedLast.map(\.name), session) {
-            guard let remote = pushedLast.first(where: { $0.name == waiting.entry.remote }) else { continue }
+        for waiting in try Store.waitingEntries(of: id, at: pushedLast.map { .remote($0.name) }, session) {
+            guard let remote = pushedLast.first(where: { waiting.entry.target == .remote($0.name) }) else { continue }
             if try mustWait(waiting, id) { continue }
             let step = try attempt { writer in
                 writer.countExamined(1)
                 let isAdopted = try writer.plan(id, at: remote)
-                writer.batch.takenOff += isAdopted ? 1 : try writer.takeOff(id, remote.name, with: [])
+                writer.batch.takenOff += isAdopted ? 1 : try writer.takeOff(id, waiting.entry.target, with: [])
                 return isAdopted ? .adopted : .planned
             } putAside: {
                 try $0.putAside(waiting.entry, 1, because: $1)
@@ -82,7 +82,7 @@ extension PlanWriter {
             try session.run(
                 """
                 UPDATE change_feed SET deferred = 3, waits_since = coalesce(waits_since, \(context.now))
-                WHERE conversation_id = \(id) AND remote = \(waiting.entry.remote)
+                WHERE conversation_id = \(id) AND remote = \(waiting.entry.target)
                 """)
         }
         return true
@@ -114,7 +114,7 @@ extension PlanWriter {
                 """
                 INSERT INTO change_feed (conversation_id, remote, changed_at, since)
                 SELECT conversation_id, \(remote.name), changed_at, since FROM change_feed
-                WHERE conversation_id = \(id) AND remote = ''
+                WHERE conversation_id = \(id) AND remote = \(FeedTarget.everyRemote)
                 ON CONFLICT (conversation_id, remote)
                     DO UPDATE SET changed_at = excluded.changed_at, deferred = 0, since = min(since, excluded.since)
                 """)
@@ -123,16 +123,16 @@ extension PlanWriter {
 
     /// - Parameter remotes: the remotes that an entry for every remote was planned for.
     /// - Returns: how many of the entry asked for are gone or wait for a call: 1, or 0 when it stands as it stood.
-    private func takeOff(_ id: String, _ remote: String, with remotes: [RemoteParticipation]) throws -> Int {
-        let takeOff = { (name: String) in
-            try session.run("DELETE FROM change_feed WHERE conversation_id = \(id) AND remote = \(name) AND deferred <> 1")
+    private func takeOff(_ id: String, _ target: FeedTarget, with remotes: [RemoteParticipation]) throws -> Int {
+        let takeOff = { (target: FeedTarget) in
+            try session.run("DELETE FROM change_feed WHERE conversation_id = \(id) AND remote = \(target) AND deferred <> 1")
         }
-        let gone = try takeOff(remote)
-        if remote.isEmpty {
-            for remote in remotes { _ = try takeOff(remote.name) }
+        let gone = try takeOff(target)
+        if target == .everyRemote {
+            for remote in remotes { _ = try takeOff(.remote(remote.name)) }
         } else if gone == 0 {
             return try session.value(
-                "SELECT count(*) FROM change_feed WHERE conversation_id = \(id) AND remote = \(remote) AND deferred <> 0") ?? 0
+                "SELECT count(*) FROM change_feed WHERE conversation_id = \(id) AND remote = \(target) AND deferred <> 0") ?? 0
         }
         return gone
     }
@@ -142,7 +142,7 @@ extension PlanWriter {
         let count = try session.run(
             """
             UPDATE change_feed SET deferred = 2
-            WHERE conversation_id = \(key) AND deferred = 0 AND remote IN \(in: feedNames)
+            WHERE conversation_id = \(key) AND deferred = 0 AND remote IN \(in: feedTargets)
             """)
         countExamined(count)
         batch.takenOff += count
@@ -152,20 +152,23 @@ extension PlanWriter {
     private mutating func putAside(_ entry: FeedEntry, _ count: Int, because problem: String) throws {
         countExamined(count)
         batch.takenOff += count
-        if entry.remote.isEmpty {
+        if entry.target == .everyRemote {
             // "Every remote" includes what is on the feed for single ones.
             try session.run(
-                "DELETE FROM change_feed WHERE conversation_id = \(entry.conversation) AND remote <> '' AND deferred <> 1")
+                """
+                DELETE FROM change_feed
+                WHERE conversation_id = \(entry.conversation) AND remote <> \(FeedTarget.everyRemote) AND deferred <> 1
+                """)
         }
         let since: String? = try session.value(
             """
             UPDATE change_feed SET deferred = 2, problem = \(problem)
-            WHERE conversation_id = \(entry.conversation) AND remote = \(entry.remote)
+            WHERE conversation_id = \(entry.conversation) AND remote = \(entry.target)
             RETURNING since
             """)
         batch.putAside.append(
             PutAside(
-                conversationID: entry.conversation.repaired, remote: entry.remote.isEmpty ? nil : entry.remote, problem: problem,
+                conversationID: entry.conversation.repaired, remote: entry.target.remote, problem: problem,
                 since: since))
     }
 }

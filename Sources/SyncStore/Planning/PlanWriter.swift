@@ -17,7 +17,7 @@ struct PlanWriter {
     let others: [RemoteParticipation]
     let pushedLast: [RemoteParticipation]
     /// The names under which they are on the feed.
-    let feedNames: [String]
+    let feedTargets: [FeedTarget]
     /// Remotes that take calls at the moment, in order, without those that are pushed last.
     let delivering: [String]
     /// What has waited since then is planned.
@@ -59,7 +59,7 @@ struct PlanWriter {
         let remotes = context.remotes.filter(\.takesStates)
         others = remotes.filter { !$0.isPushedAtEndOfRun }
         pushedLast = remotes.filter(\.isPushedAtEndOfRun)
-        feedNames = Store.feedNames(context.remotes)
+        feedTargets = Store.feedTargets(context.remotes)
         delivering = page.delivering.subtracting(pushedLast.map(\.name)).sorted()
         overdue = context.now - page.stall
         deadline = ContinuousClock.now + page.timeLimit

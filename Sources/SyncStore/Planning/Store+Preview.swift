@@ -94,7 +94,7 @@ extension Store {
                 case (true, false): "SELECT id FROM conversations"
                 case (false, _):
                     """
-                    SELECT conversation_id AS id FROM change_feed WHERE remote IN ('', \(remote.name))
+                    SELECT conversation_id AS id FROM change_feed WHERE remote IN (\(FeedTarget.everyRemote), \(remote.name))
                     UNION SELECT conversation_id FROM outbox WHERE remote = \(remote.name) AND state = 'pending' AND payload = 'state'
                         AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
                     UNION SELECT conversation_id FROM outbox WHERE remote = \(remote.name) AND state = 'held' AND payload = 'state'
@@ -158,7 +158,7 @@ extension Store {
             let entries = try session.rows(
                 """
                 SELECT \(MessageFeedRow.columns) FROM \(MessageFeedRow.tables)
-                WHERE f.remote IN ('', \(remote.name)) AND NOT EXISTS (
+                WHERE f.remote IN (\(FeedTarget.everyRemote), \(remote.name)) AND NOT EXISTS (
                     SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote.name))
                 ORDER BY f.sequence
                 """, as: MessageFeedRow.self

@@ -21,7 +21,8 @@ extension Store {
     static func takeBackPutAside(_ session: any Session) throws {
         try session.run("UPDATE change_feed SET deferred = 0, problem = NULL WHERE deferred = 2 AND problem IS NOT NULL")
         try session.run(
-            "UPDATE OR REPLACE message_feed SET remote = '', problem = NULL WHERE remote = '!' AND problem IS NOT NULL")
+            "UPDATE OR REPLACE message_feed SET remote = \(FeedTarget.everyRemote), problem = NULL WHERE remote = \(FeedTarget.putAside) AND problem IS NOT NULL"
+        )
     }
 
     /// What is put aside of one conversation, or of all.
@@ -31,8 +32,8 @@ extension Store {
             SELECT conversation_id, NULL AS message_id, remote, problem, since FROM change_feed
             WHERE deferred = 2 AND problem IS NOT NULL AND (\(conversationID) IS NULL OR conversation_id = \(conversationID))
             UNION ALL
-            SELECT conversation_id, message_id, '', problem, since FROM message_feed
-            WHERE remote = '!' AND problem IS NOT NULL AND (\(conversationID) IS NULL OR conversation_id = \(conversationID))
+            SELECT conversation_id, message_id, \(FeedTarget.everyRemote), problem, since FROM message_feed
+            WHERE remote = \(FeedTarget.putAside) AND problem IS NOT NULL AND (\(conversationID) IS NULL OR conversation_id = \(conversationID))
             ORDER BY since LIMIT \(limit)
             """)
     }
@@ -43,9 +44,9 @@ extension PutAside: RowRecord {
 
     package init(_ columns: inout Columns) throws {
         let (conversationID, messageID): (String, String?) = (try columns.next(), try columns.next())
-        let remote: String = try columns.next()
+        let target: FeedTarget = try columns.next()
         self.init(
-            conversationID: conversationID, messageID: messageID, remote: remote.isEmpty ? nil : remote, problem: try columns.next(),
+            conversationID: conversationID, messageID: messageID, remote: target.remote, problem: try columns.next(),
             since: try columns.next())
     }
 }

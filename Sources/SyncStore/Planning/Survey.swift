@@ -115,7 +115,7 @@ extension Store {
             ORDER BY conversation_id, remote LIMIT \(PlanWriter.pageSize)
             """)
         let entries = try rows.map { try survey($0, at: remotes, context, ground, session) }
-        let last = rows.last.map { FeedSurvey.Entry(conversation: $0.conversation, remote: $0.remote) }
+        let last = rows.last.map { FeedSurvey.Entry(conversation: $0.conversation, remote: $0.target.column) }
         return (entries, rows.count < PlanWriter.pageSize ? nil : last)
     }
 
@@ -125,9 +125,9 @@ extension Store {
         var entry = SurveyedEntry(conversation: row.conversation, weight: 1, reach: Brake.Reaches())
         // Planning will put an entry aside whose key cannot be used.
         guard let id = row.conversation.text else { return entry }
-        if row.remote.isEmpty { entry.weight += remotes.filter(\.isPushedAtEndOfRun).count }
+        if row.target == .everyRemote { entry.weight += remotes.filter(\.isPushedAtEndOfRun).count }
         guard ground.decides else { return entry }
-        for remote in remotes where row.remote.isEmpty || remote.name == row.remote {
+        for remote in remotes where row.target.includes(remote.name) {
             let found = try unlessBroken(session) {
                 try effect(session, id, remote, context, countsFirst: ground.countsFirst)
             }

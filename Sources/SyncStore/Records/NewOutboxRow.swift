@@ -71,7 +71,7 @@ struct NewOutboxRow {
             """
             min(due_at) FILTER (WHERE state = 'pending'), min(passed_over_at) FILTER (WHERE state = 'pending'),
             min(coalesce(place, id)) FILTER (WHERE state = 'pending'), min(differs_since),
-            (SELECT min(since) FROM change_feed WHERE conversation_id = \(row.conversationID) AND remote IN ('', \(row.remote)))
+            (SELECT min(since) FROM change_feed WHERE conversation_id = \(row.conversationID) AND remote IN (\(FeedTarget.everyRemote), \(row.remote)))
             """
         }
 

@@ -8,7 +8,7 @@ struct Context {
     var isStopping: Bool
     /// A drain waits for lists that are being read before it sends anything.
     var holdsClaims = false
-    var random: RandomStream
+    var random: SplitMix64
     var lastCall: UInt64
     var actions: [Engine.Action] = []
 

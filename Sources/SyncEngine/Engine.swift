@@ -24,7 +24,7 @@ package struct Engine: Sendable {
 
     var settings: Settings
     var clock: EngineClock
-    var random: RandomStream
+    var random: SplitMix64
     var lastCall: UInt64 = 0
     /// Sorted by name.
     var remotes: [RemoteMachines] = []
@@ -52,7 +52,7 @@ package struct Engine: Sendable {
         self.settings = settings
         clock = EngineClock(now)
         let (time, _) = clock.read(now)
-        random = RandomStream(seed: seed)
+        random = SplitMix64(seed: seed)
         schedule = TurnSchedule(settings, time)
         upkeep = Upkeep(settings.retention, time)
         leases = LeaseValues(processID: stored.processID, counter: 0)

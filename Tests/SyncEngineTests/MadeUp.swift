@@ -33,7 +33,7 @@ enum MadeUp {
 
     static func context(_ span: Duration = .zero, isStopping: Bool = false) -> Context {
         Context(
-            time: time(span), retry: RetryPolicy(), isStopping: isStopping, random: RandomStream(seed: 1), lastCall: 0)
+            time: time(span), retry: RetryPolicy(), isStopping: isStopping, random: SplitMix64(seed: 1), lastCall: 0)
     }
 
     static func claimedRow(

@@ -146,11 +146,6 @@ package struct AbsenceWatch: Equatable, Sendable {
         return parked()
     }
 
-    /// The read will not be made after all: nothing is decided.
-    package mutating func readAbandoned() {
-        isReading = false
-    }
-
     private func isTrusted(at now: Instant) -> Bool {
         trustedAt.map { now >= $0 && now - $0 < AbsenceWatch.trust } ?? false
     }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// An exchange while it is carried out, within its transaction.
+/// The execution of one exchange, within its transaction.
 struct ExchangeWork {
     let exchange: Exchange
     let parties: Parties
@@ -26,7 +26,7 @@ struct ExchangeWork {
 
     func remote(_ name: String) -> RemoteParticipation? { parties.remotes.first { $0.name == name } }
 
-    /// All parts, in the order in which they build on each other.
+    /// All parts, in an order in which each can rely on those before it.
     mutating func write() throws {
         result.hasWritten = true
         if let step = exchange.clockStep { try Store.moveTimes(by: step, session) }
@@ -43,8 +43,8 @@ struct ExchangeWork {
         try endRun()
     }
 
-    /// Gives what was asked for where nothing has to be written.
-    /// - Returns: false where something has.
+    /// Collects the requested results if nothing has to be written.
+    /// - Returns: false if something has to be written.
     mutating func readOnly() throws -> Bool {
         guard try !hasWork() else { return false }
         if let page = exchange.plan { try planNothing(page) }
@@ -69,9 +69,9 @@ struct ExchangeWork {
 
     // MARK: Savepoints
 
-    /// Does a part in a savepoint.
-    /// - Returns: why the part was left out, because of the rows that it is about; nil where it was done.
-    /// - Throws: what concerns the database as a whole.
+    /// Carries out a part in a savepoint.
+    /// - Returns: the error that concerns the part's own rows, in which case the part was rolled back; nil on success.
+    /// - Throws: errors that concern the database as a whole.
     mutating func attempt(_ part: (inout ExchangeWork) throws -> Void) throws -> StoreError? {
         let before = self
         do {
@@ -85,7 +85,7 @@ struct ExchangeWork {
         }
     }
 
-    /// The same, and tells of a part that was left out.
+    /// The same, and reports a part that was left out.
     mutating func attempt(_ subject: String, _ part: (inout ExchangeWork) throws -> Void) throws {
         if let problem = try attempt(part) { tell(subject, problem) }
     }

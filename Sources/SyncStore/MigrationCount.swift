@@ -1,13 +1,13 @@
 import SyncCore
 
-/// How many rows that were there a migration changed, and what became of them (the table `migration_counts`).
+/// How many existing rows a migration changed, and how (the table `migration_counts`).
 package struct MigrationCount: Sendable, Equatable {
     package var migration: String
-    /// For people.
+    /// A description for people.
     package var subject: String
     package var rows: Int
 
-    /// Of these migrations; what concerned no row is left out.
+    /// The counts of these migrations. A count of zero rows is left out.
     package static func ofRows(_ session: any Session, in migrations: [String]) throws -> [MigrationCount] {
         try session.rows(
             """

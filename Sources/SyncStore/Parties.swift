@@ -1,11 +1,11 @@
 import SyncCore
 
-/// Who takes part in an exchange, and how is decided about them: made once of a configuration, and passed with every exchange.
+/// The participants of an exchange and how decisions about them are made. Made once from a configuration, and passed with every exchange.
 package struct Parties: Sendable {
     package let remotes: [RemoteParticipation]
-    /// For what is planned, and for ends that are adopted.
+    /// Limits what is planned, and the finished statuses that are adopted.
     package let brake: Brake.Settings
-    /// True for a process that certainly does not run any more.
+    /// True for a process that is certainly not running any more.
     let isGone: @Sendable (ProcessIdentity) -> Bool
     private let decide: @Sendable (LinkSnapshot) -> LinkPlan
     private let decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
@@ -22,7 +22,7 @@ package struct Parties: Sendable {
     /// - Parameters:
     ///   - decide: plans a conversation at a remote.
     ///   - decideMessage: plans a message for a remote.
-    ///   - decisions: of a remote by its name; nil for one that is not configured.
+    ///   - decisions: returns those of a remote by its name; nil for one that is not configured.
     package init(
         _ remotes: [RemoteParticipation], brake: Brake.Settings, decide: @escaping @Sendable (LinkSnapshot) -> LinkPlan,
         decideMessage: @escaping @Sendable (MessageSnapshot) -> PlanDecision,
@@ -36,7 +36,7 @@ package struct Parties: Sendable {
         self.decisions = decisions
     }
 
-    /// - Parameter hold: set where the rows are to be written as held.
+    /// - Parameter hold: set if the rows are to be written as held.
     package func planContext(now: Instant, hold: Hold? = nil) -> PlanContext {
         PlanContext(remotes: remotes, now: now, hold: hold, brake: brake, decide: decide, decideMessage: decideMessage)
     }

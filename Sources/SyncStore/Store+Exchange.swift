@@ -1,10 +1,10 @@
 import SyncCore
 
 extension Store {
-    /// Carries out an exchange: one transaction, or a read transaction where there is nothing to write. The engine writes by nothing else.
+    /// Carries out an exchange in one transaction, or in a read transaction if there is nothing to write. The engine writes in no other way.
     ///
-    /// After a crash all of it has happened or nothing. What comes after the commit is a page of retention, in transactions of its own.
-    /// - Throws: what concerns the database as a whole; a part that fails because of its rows is left out (``ExchangeResult/problems``).
+    /// After a crash, all of it or nothing is in the database. The page of retention after the commit runs in transactions of its own.
+    /// - Throws: errors that concern the database as a whole; a part that fails because of its rows is left out (``ExchangeResult/problems``).
     package func exchange(_ exchange: Exchange, for parties: Parties) async throws(StoreError) -> ExchangeResult {
         try await connection.perform { session in try self.exchange(exchange, for: parties, session) }
     }
@@ -14,7 +14,7 @@ extension Store {
         try connection.verify()
         var result = try transact(exchange, parties, session)
         if let survey = exchange.survey {
-            // It only reads, and for long: not under the write lock.
+            // The survey only reads, and takes long: it does not run under the write lock.
             result.survey = try session.transaction(.reading) {
                 try Store.advance(survey, parties.planContext(now: exchange.now), session)
             }

@@ -1,16 +1,17 @@
 import SyncCore
 
 extension Store {
-    /// Enters a process that is about to work with the database, with its configuration, and puts back what ended processes have left.
-    /// - Parameter inFlight: rows that the process is at work on already, with a former configuration.
-    /// - Returns: the upper half of the fencing values, what is remembered of each remote, and how many rows were put back.
+    /// Registers a process that is about to work with the database, with its configuration, and returns rows to pending that ended processes have
+    /// left.
+    /// - Parameter inFlight: rows that the process is already working on, with a previous configuration.
+    /// - Returns: the upper half of the fencing values, the stored state of each remote, and how many rows were returned to pending.
     package func start(
         _ process: ProcessIdentity, for parties: Parties, except inFlight: Set<Int64> = [], now: Instant
     ) async throws(StoreError) -> (processID: Int64, remotes: [String: StoredRemote], recovered: Int) {
         try await write { session in
             let processID = try Store.register(process, now: now, session)
             _ = try Store.reconcileRemotes(parties.remotes, now: now, session)
-            // What the brake holds goes on where there is none any more.
+            // Without a brake, finished statuses that it holds back are released.
             if !parties.brake.isEnabled { try Store.releaseEnds(OutboxFilter(), now: now, session) }
             try Store.forgetReads(of: parties.remotes.filter { !$0.isRead }.map(\.name), session)
             let recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)

@@ -1,12 +1,12 @@
 import SyncCore
 
-/// The database: the application's tables and the daemon's own, and all that is asked of them.
+/// The database: the application's tables and the daemon's own, with all queries on them.
 package final class Store: Sendable {
     /// How a command uses the database.
     package enum Access: Sendable {
         /// Creates the file and brings the schema up to date.
         case migrating
-        /// The same, for the service: no second one may work with the file at the same time.
+        /// The same, for the service: no second service may use the file at the same time.
         case serving
         /// Reads and writes an existing, current schema.
         case existing
@@ -17,12 +17,12 @@ package final class Store: Sendable {
         package var migrates: Bool { self == .migrating || self == .serving }
     }
 
-    /// The end of a store: what its connection wrote would be lost or do damage.
+    /// Why a store can no longer be used: what its connection writes would be lost or do damage.
     package struct Loss: Equatable, Sendable {
         package var error: StoreError
-        /// Where a log is that belonged to the former content; nil when none was taken away.
+        /// Where a log that belonged to the former content was moved; nil if none was moved.
         package var logAside: String?
-        /// False when commits that were not in the database file yet went with the log.
+        /// False if commits that were not in the database file yet were moved with the log.
         package var hasKeptCommits = true
 
         package init(error: StoreError) {
@@ -40,7 +40,7 @@ package final class Store: Sendable {
         self.connection = connection
     }
 
-    /// One write transaction. When it returns, others find what was written (``StoreConnection/loss``).
+    /// Runs one write transaction. When it returns, the changes are visible to other connections (``StoreConnection/loss``).
     package func write<Value: Sendable>(_ updates: @escaping @Sendable (any Session) throws -> Value) async throws(StoreError) -> Value {
         try await connection.perform { [connection] session in
             try connection.verify()
@@ -50,7 +50,7 @@ package final class Store: Sendable {
         }
     }
 
-    /// One read transaction: keep it short, a long one keeps the log from being reset.
+    /// Runs one read transaction. Keep it short: a long one keeps the log from being reset.
     package func read<Value: Sendable>(_ value: @escaping @Sendable (any Session) throws -> Value) async throws(StoreError) -> Value {
         if let loss = connection.loss { throw loss.error }
         return try await connection.perform { session in try session.transaction(.reading) { try value(session) } }
@@ -66,7 +66,7 @@ package final class Store: Sendable {
 
     package func whenLost(_ tell: @escaping @Sendable (Loss) -> Void) { connection.whenLost(tell) }
 
-    /// Changes whenever another connection has committed; our own commits do not count. Checks the files as well (``loss``).
+    /// Changes whenever another connection has committed; own commits do not count. Also checks the files (``loss``).
     package func dataVersion() async throws(StoreError) -> Int64 { try await connection.commitsOfOthers() }
 
     package func appliedMigrations() async throws(StoreError) -> [String] { try await connection.appliedMigrations() }

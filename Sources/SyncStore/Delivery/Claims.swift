@@ -1,13 +1,13 @@
 import SyncCore
 
 extension Store {
-    /// A row younger than this is sent although a newer state waits to be planned already.
+    /// A row younger than this is sent even if a newer state of its conversation is waiting to be planned.
     private static let freshness = Duration.seconds(2)
 
-    /// Claims due rows: the oldest first, and no more rows than asked for that have failed before while first attempts wait.
+    /// Claims due rows, oldest first. While first attempts are waiting, at most `claim.retries` of the claimed rows are retries.
     /// - Parameters:
-    ///   - remote: nil for one that is not configured: then nothing is known about its links.
-    ///   - lease: the fencing value of all of them.
+    ///   - remote: nil for a remote that is not configured; nothing is known about its links then.
+    ///   - lease: the fencing value of all rows of this claim.
     static func claim(
         _ claim: LaneRequest.Claim, of name: String, at remote: RemoteParticipation?, lease: Int64, now: Instant,
         into result: inout LaneResult, _ session: any Session
@@ -17,7 +17,7 @@ extension Store {
         var rows = try dueRows(.all, due, limit: claim.rows, &result.mayHaveMore, session)
         let failed = rows.filter(\.isRetry)
         if failed.count > claim.retries {
-            // First attempts never wait behind retries that have to.
+            // First attempts do not wait behind retries.
             let first = try dueRows(.firstAttempts, due, limit: claim.rows - claim.retries, &result.mayHaveMore, session)
             let retries = failed.prefix(claim.rows - first.count)
             result.hasLeftRetries = retries.count < failed.count
@@ -36,19 +36,19 @@ extension Store {
         }
     }
 
-    /// Why a row is passed over, as `outbox.behind` keeps it.
+    /// Why a claim skips a row; the values of `outbox.behind`.
     private enum Obstacle: Int {
-        /// A call in flight, or an older row of the conversation.
+        /// A call in flight for the conversation, or an older row of it.
         case others = 1
-        /// A newer state that waits to be planned.
+        /// A newer state of the conversation is waiting to be planned.
         case planning = 2
-        /// Another conversation that links to the object.
+        /// Another conversation links to the same object.
         case sharedObject = 3
     }
 
     private struct DueQuery {
         var name: String
-        /// Nil for a remote that is not configured: then nothing is known about its links.
+        /// Nil for a remote that is not configured; nothing is known about its links then.
         var remote: RemoteParticipation?
         var now: Instant
         var retriesDueBy: Instant
@@ -66,15 +66,15 @@ extension Store {
         }
     }
 
-    /// Rows that a claim passes over at most; the next one goes on behind them.
+    /// The most rows that one claim skips. The next claim continues behind them.
     private static let passedOver = 1000
 
-    /// Due rows that may go now, the oldest first. What may not is marked (`outbox.behind`), so that it is looked at once and not with
-    /// every claim; triggers take the mark back.
+    /// Due rows that can be sent now, oldest first. The others are marked (`outbox.behind`), so that they are examined once and not by every claim;
+    /// triggers remove the mark.
     ///
-    /// A row is passed over where a newer state of its conversation waits to be planned. What replaces it inherits its place and the mark
-    /// that it had its turn (`outbox.passed_over_at`), and is not passed over again: a conversation that changes all the time is sent as
-    /// soon as the others. A newer state is planned after that call has ended, so no older one follows it.
+    /// A row is skipped while a newer state of its conversation is waiting to be planned. The row that replaces it inherits its place and the mark
+    /// that it was skipped (`outbox.passed_over_at`), and is not skipped again, so a conversation that changes all the time is sent as soon as the
+    /// others. A newer state is planned after that call has ended, so no older state follows it.
     private static func dueRows(
         _ which: DueRows, _ due: DueQuery, limit: Int, _ mayHaveMore: inout Bool, _ session: any Session
     ) throws -> [ClaimedRow] {
@@ -95,9 +95,9 @@ extension Store {
                 \(due.remote?.needsLink ?? false) AND o.payload = 'state' AND EXISTS (
                     SELECT 1 FROM links l WHERE l.remote = o.remote AND l.remote_id = o.target_id
                         AND l.conversation_id <> o.conversation_id AND coalesce(l.agent_id, \(due.remote?.defaultAgent)) IS o.target_agent),
-                -- A newer state waits to be planned and will replace the row. Rows written just now go out once, and so do those that
-                -- had their turn: a conversation that changes all the time must not be starved. (But not over something that was
-                -- adopted from a remote since.)
+                -- A newer state is waiting to be planned and will replace the row. Rows written just now are sent, and so are rows that were skipped
+                -- before: a conversation that changes all the time must not be starved. (Except where something has been adopted from a remote
+                -- since.)
                 NOT (o.payload = 'message' OR (o.attempts = 0 AND o.last_error IS NULL
                     AND (o.created_at >= \(now - freshness) OR o.passed_over_at IS NOT NULL) AND NOT EXISTS (
                         SELECT 1 FROM adopted_changes a
@@ -148,7 +148,7 @@ extension ClaimedRow: RowRecord {
         o.local_numbers, o.released_at IS NOT NULL, o.missing_at, o.target_id, o.target_agent, \(LinkColumns.columns)
         """
 
-    /// As it is before the claim: without a lease.
+    /// The row as it was before the claim: without a lease.
     package init(_ columns: inout Columns) throws {
         let id: Int64 = try columns.next()
         let (conversationID, remote): (String, String) = (try columns.next(), try columns.next())
@@ -156,7 +156,7 @@ extension ClaimedRow: RowRecord {
         let (body, idempotencyKey): (String, String) = (try columns.next(), try columns.next())
         let payload: PayloadKind = try columns.next()
         let attempts: Int = try columns.next()
-        // A person may have written times by hand; what cannot be read has passed.
+        // The time may have been edited by hand. An unreadable time counts as past.
         let dueAt = Instant.column(try columns.next()) ?? Instant(milliseconds: 0)
         let row = OutboxRow(
             payload: payload, state: .sending, attempts: attempts, dueAt: dueAt,

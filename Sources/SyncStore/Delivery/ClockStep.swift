@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Moving stored times that are waited for, after the wall clock was set.
+/// Shifts stored deadlines and start times after the wall clock was set.
 extension Store {
     static func moveTimes(by step: Duration, _ session: any Session) throws {
         let outbox = ["due_at", "lease_until", "passed_over_at", "counted_since", "in_doubt_since"].map { assignment($0, step) }
@@ -8,7 +8,7 @@ extension Store {
         try session.run("UPDATE change_feed SET \(assignment("waits_since", step)) WHERE deferred = 3")
     }
 
-    /// What is not a time that SQLite reads stays as it is ("Date And Time Functions", https://sqlite.org/lang_datefunc.html).
+    /// A value that SQLite does not read as a time stays as it is ("Date And Time Functions", https://sqlite.org/lang_datefunc.html).
     private static func assignment(_ name: String, _ step: Duration) -> SQL {
         let column = SQL(stringLiteral: name)
         return """

@@ -2,7 +2,8 @@ import SyncCore
 
 /// Lanes: outcomes first, claims last.
 extension ExchangeWork {
-    /// Takes in what a lane has finished. What fails because of its rows is left out: first the lane is tried as a whole, then call by call.
+    /// Records what a lane has finished. It is first attempted as a whole; if it fails because of its rows, then call by call, leaving out those that
+    /// fail.
     mutating func takeIn(_ request: LaneRequest) throws {
         let name = request.remote
         result.lanes[name] = LaneResult()
@@ -20,7 +21,7 @@ extension ExchangeWork {
                 try attempt("health of \(name)") { try Store.recordHealth(request, $0.session) }
             }
         }
-        // Before the lane's own state is written over it: `resume --now` may have ended the pause.
+        // Read before the lane's own state overwrites it: `resume --now` may have ended the pause.
         result.lanes[name]?.orders = try Store.orders(of: name, session)
         if let gate = request.gate { try attempt("gate of \(name)") { try Store.storeGate(gate, of: name, $0.session) } }
     }
@@ -37,8 +38,8 @@ extension ExchangeWork {
 
     /// Claims rows, and finds out when the next ones fall due.
     ///
-    /// A claim is a lease with a fencing value: every change of a claimed row names the value it holds, so a process that lost its lease
-    /// changes nothing. The fencing value is unique in the file: process id in the upper half, a counter in the lower one.
+    /// A claim is a lease with a fencing value: every update of a claimed row names the value it holds, so a process that has lost its lease changes
+    /// nothing. The fencing value is unique in the file: process id in the upper half, a counter in the lower half.
     mutating func claim(_ request: LaneRequest) throws {
         if let claim = request.claim, claim.rows > 0, mayClaim(request) {
             leaseCounter += 1
@@ -59,14 +60,14 @@ extension ExchangeWork {
         result.lanes[request.remote]?.isSomethingDue = isSomethingDue
     }
 
-    /// Rows from before the remote was taken out of service, or was configured in another way, wait until everything is on the feed: from
-    /// then on those are left out whose conversation waits to be planned.
+    /// Rows from before the remote was disabled or its configuration changed wait until every conversation is on the feed. After that, rows of
+    /// conversations that are waiting to be planned are skipped.
     private func mayClaim(_ request: LaneRequest) -> Bool {
         guard let orders = result.lanes[request.remote]?.orders else { return false }
         return !orders.isPaused && !orders.isBeingFed
     }
 
-    /// Whether a claim would find a row, for finding out whether there is something to write.
+    /// Whether a claim would find a row, to decide whether anything has to be written.
     func isClaimable(_ request: LaneRequest) throws -> Bool {
         guard let claim = request.claim, claim.rows > 0 else { return false }
         let orders = try Store.orders(of: request.remote, session)

@@ -2,7 +2,7 @@ import SyncCore
 
 /// Outcomes of calls.
 extension Store {
-    /// Records the end of a call, and what it teaches about its conversation.
+    /// Records the end of a call, and what its outcome says about the conversation.
     static func takeIn(_ finished: FinishedCall, _ inbound: InboundContext, into result: inout LaneResult, _ session: any Session) throws {
         guard let recorded = try record(finished, session) else {
             result.fenced.append(finished.claimed.id)
@@ -18,11 +18,11 @@ extension Store {
 
     /// A row whose outcome is recorded.
     private struct RecordedRow {
-        /// Set where calls with a lost lease ended while this one was in flight.
+        /// Set where calls that had lost their lease ended while this one was in flight.
         var overlapped: OverlappedCalls?
     }
 
-    /// Nil when the lease was lost in the meantime.
+    /// Nil if the lease was lost in the meantime.
     private static func record(_ finished: FinishedCall, _ session: any Session) throws -> RecordedRow? {
         let row = finished.row
         let time = finished.finishedAt
@@ -47,10 +47,10 @@ extension Store {
         return recorded
     }
 
-    /// Messages of one conversation that are held, or freed, in one transaction. What is behind them waits in any case.
+    /// The most messages of one conversation that are held or released in one transaction. Those behind them wait in any case.
     static let heldAtOnce = 1000
 
-    /// Messages behind a held one wait for the same thing: they are let go together.
+    /// Messages behind a held one wait for the same condition, and are released together with it.
     private static func holdFollowing(_ finished: FinishedCall, _ session: any Session) throws {
         guard finished.claimed.row.payload == .message else { return }
         let claimed = finished.claimed
@@ -66,12 +66,12 @@ extension Store {
             """)
     }
 
-    /// Fin took a message: those that were held behind it, and were too many to be freed at once, are looked at again.
+    /// Fin accepted a message: the messages held behind it that were too many to be released at once are examined again.
     private static func freeNextHeld(_ finished: FinishedCall, _ session: any Session) throws {
         try freeHeldReplies(finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt, session)
     }
 
-    /// Claimed and not sent after all: as if it had never been claimed.
+    /// Returns a row that was claimed but not sent, as if it had never been claimed.
     private static func release(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
         let released = try session.run(
             """
@@ -83,7 +83,7 @@ extension Store {
         return true
     }
 
-    /// Planning of a conversation waits while a call for it is in flight. True when it did.
+    /// Planning of a conversation waits while a call for it is in flight. True if an entry was waiting.
     private static func freePlanning(_ claimed: ClaimedRow, _ session: any Session) throws -> Bool {
         try session.run(
             """
@@ -92,8 +92,8 @@ extension Store {
             """) > 0
     }
 
-    /// What came back to line although its conversation, link or message was deleted while it was in flight, or although the link
-    /// points elsewhere by now, is not sent again.
+    /// Discards a row that is pending again although its conversation, link or message was deleted while it was in flight, or although the link
+    /// points to another object by now.
     static func settleReturned(_ id: Int64, now: Instant, _ session: any Session) throws {
         try followMessage(id, now: now, session)
         try session.run(
@@ -109,7 +109,8 @@ extension Store {
             """)
     }
 
-    /// A message that was moved to another conversation while it was in flight: planned anew there, or in doubt and for a person.
+    /// A message that was moved to another conversation while it was in flight: planned again there, or, if it may have arrived, left for a person to
+    /// decide.
     private static func followMessage(_ id: Int64, now: Instant, _ session: any Session) throws {
         let moved: (message: String, conversation: String, remote: String, isInDoubt: Bool)? = try session.row(
             """
@@ -158,7 +159,7 @@ extension Store {
                 readAt: finished.finishedAt), inbound, session)
     }
 
-    /// When the remote last acknowledged something, and how it last failed.
+    /// Stores when the remote last acknowledged a call, and how a call last failed.
     static func recordHealth(_ request: LaneRequest, _ session: any Session) throws {
         if let success = request.finished.last(where: { $0.outcome?.outcome == .delivered }) {
             try session.run("UPDATE remotes SET last_success_at = \(success.finishedAt) WHERE name = \(request.remote)")

@@ -1,8 +1,8 @@
 import SyncCore
 
-/// What calls carried that had lost their lease and ended while another call of the conversation was in flight (`outbox.overlapped`).
+/// The fields of calls that had lost their lease and ended while another call of the conversation was in flight (`outbox.overlapped`).
 ///
-/// Either of the two may have arrived last. So an acknowledgement of the later call does not end this doubt.
+/// Either call may have arrived last, so an acknowledgement of the later one does not end the doubt about these fields.
 struct OverlappedCalls: Equatable {
     var fields: Fields
     /// The numbers of the local changes that the latest of them included.
@@ -13,7 +13,7 @@ struct OverlappedCalls: Equatable {
         self.numbers = numbers
     }
 
-    /// Nil for NULL and for what this program does not write there.
+    /// Nil for NULL and for a value that this program did not write.
     init?(column text: String?) {
         let members = JSONValue.object(column: text)
         guard let fields = members["fields"]?.objectValue, let numbers = members["numbers"].flatMap(ByAttribute.init(column:)) else {
@@ -24,7 +24,7 @@ struct OverlappedCalls: Equatable {
 
     var column: String { JSONValue.object(["fields": .object(fields), "numbers": numbers.column]).text }
 
-    /// Those before, and one that ended after them.
+    /// These calls, and one that ended after them.
     func adding(_ fields: Fields, of numbers: ByAttribute<Int64>) -> OverlappedCalls {
         OverlappedCalls(fields: self.fields.merging(fields) { _, later in later }, numbers: numbers)
     }

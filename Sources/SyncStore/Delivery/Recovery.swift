@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Identifies a process for as long as the machine runs: a process id alone is used again.
+/// Identifies a process until the machine restarts. A process id alone is not enough, because it is reused.
 package struct ProcessIdentity: Sendable, Equatable {
     package var bootID: String
     package var pidNamespace: String
@@ -17,7 +17,7 @@ package struct ProcessIdentity: Sendable, Equatable {
 }
 
 extension Store {
-    /// Enters a process that is about to claim rows. Returns the upper half of its fencing values.
+    /// Registers a process that is about to claim rows. Returns the upper half of its fencing values.
     static func register(_ process: ProcessIdentity, now: Instant, _ session: any Session) throws -> Int64 {
         try session.run(
             """
@@ -25,25 +25,25 @@ extension Store {
             VALUES (\(process.bootID), \(process.pidNamespace), \(process.pid), \(process.startedTicks), \(now))
             """)
         let id = session.lastInsertedKey
-        // Only the newest entries can still be running.
+        // Only the newest entries can belong to running processes.
         try session.run("DELETE FROM processes WHERE id < \(id) - 1000")
         return id
     }
 
-    /// Whether there are claims that are not the process's own.
+    /// Whether there are claims other than those in `inFlight`.
     static func hasStrayClaims(except inFlight: Set<Int64>, _ session: any Session) throws -> Bool {
         try session.values("SELECT id FROM outbox WHERE state = 'sending'", as: Int64.self).contains { !inFlight.contains($0) }
     }
 
-    /// Puts back what a process claimed and never finished: when its lease has run out, or at once when it is known to be gone.
+    /// Returns rows to pending that a process claimed and never finished: when the lease has expired, or at once if the process is known to be gone.
     ///
-    /// Nobody knows whether these calls arrived. So a message is in doubt from its claim on, and the fields of a state row are in
-    /// doubt until they are acknowledged.
+    /// It is unknown whether these calls arrived. So a message is in doubt from its claim on, and the fields of a state row are in doubt until they
+    /// are acknowledged.
     /// - Parameters:
-    ///   - inFlight: the rows that the process itself is at work on. It knows better than a lease whether these calls have ended: a clock that
-    ///     was set does not end them.
-    ///   - isGone: true for a process that certainly does not run any more.
-    /// - Returns: how many rows were put back.
+    ///   - inFlight: the rows that this process is working on. It knows better than a lease whether these calls have ended: setting the clock does
+    ///     not end them.
+    ///   - isGone: true for a process that is certainly not running any more.
+    /// - Returns: how many rows were returned to pending.
     static func recover(
         now: Instant, except inFlight: Set<Int64>, isGone: (ProcessIdentity) -> Bool, _ session: any Session
     ) throws -> Int {
@@ -86,7 +86,7 @@ extension Store {
             """)
     }
 
-    /// What the call carried may have arrived.
+    /// The fields that the call carried may have arrived.
     private static func doubt(_ claim: InterruptedClaim, _ session: any Session) throws {
         guard claim.isOfPresentTarget else { return }
         var record = claim.known.linkRecord
@@ -97,10 +97,10 @@ extension Store {
         try keep(record, in: stored, claim.conversationID, claim.remote, session)
     }
 
-    /// Brings moments that a stepped clock has put out of reach back to now, frees feed entries whose call is not in flight, and rows
-    /// that keep a mark (`outbox.behind`) although nothing stands before them.
+    /// Repairs state after the clock was set back or a process was interrupted: brings due times that are too far ahead back to now, releases feed
+    /// entries whose call is not in flight, and clears marks (`outbox.behind`) of rows that nothing precedes any more.
     ///
-    /// What there is to repair is found without the write lock: with many waiting rows that takes a while.
+    /// The rows to repair are found without the write lock, because with many waiting rows the search takes a while.
     package func repair(now: Instant, farthestDue: Duration) async throws(StoreError) {
         let farthest = (now + farthestDue).iso8601
         let (late, waiting) = try await read { session in (try Store.lateRows(session, after: farthest), try Store.forgottenRows(session)) }
@@ -113,7 +113,7 @@ extension Store {
                     SELECT 1 FROM outbox o WHERE o.conversation_id = change_feed.conversation_id
                         AND o.remote = change_feed.remote AND o.state = 'sending')
                 """)
-            // Nobody would find it overdue.
+            // Without a start of the wait, or with one in the future, the entry would never become overdue.
             try session.run(
                 "UPDATE change_feed SET deferred = 0, waits_since = NULL WHERE deferred = 3 AND (waits_since IS NULL OR waits_since > \(now))"
             )
@@ -128,7 +128,7 @@ extension Store {
             """)
     }
 
-    /// Triggers keep the marks; a row that kept one by mistake would wait for ever.
+    /// Triggers maintain the marks. A row whose mark was left by mistake would wait for ever.
     private static func forgottenRows(_ session: any Session) throws -> [Int64] {
         let behindOthers: [Int64] = try session.values(
             """
@@ -189,13 +189,13 @@ private struct InterruptedClaim: RowRecord {
     var leaseUntil: String?
     /// The numbers of the local changes that the call included.
     var numbers: ByAttribute<Int64>
-    /// What calls carried that had lost their lease and ended meanwhile.
+    /// The fields of calls that had lost their lease and ended while this one was in flight.
     var overlapped: OverlappedCalls?
     var attempts: Int
     var known: LinkColumns
-    /// The link still leads to the object that the row was planned for.
+    /// The link still points to the object that the row was planned for.
     var isOfPresentTarget: Bool
-    /// Nil where the process is not known any more.
+    /// Nil if the process is no longer in the table.
     var owner: ProcessIdentity?
 
     init(_ columns: inout Columns) throws {

@@ -1,7 +1,7 @@
 import SyncCore
 
 extension Store {
-    /// - Returns: how many rows were taken back.
+    /// - Returns: how many rows were returned to pending.
     static func record(_ conclusion: AbsenceRecord, of remote: String, now: Instant, _ session: any Session) throws -> Int {
         switch conclusion {
         case .confirm:
@@ -12,7 +12,7 @@ extension Store {
         }
     }
 
-    /// The rows are pending, their attempt does not count, and the tombstones are gone. What changed meanwhile is planned.
+    /// Returns the rows to pending, does not count their attempt, and clears the tombstones. Conversations that changed meanwhile are planned.
     private static func takeBack(_ remote: String, now: Instant, _ session: any Session) throws -> Int {
         let rows = try session.rows(
             """
@@ -33,7 +33,7 @@ extension Store {
         return rows.count
     }
 
-    /// Conversations of which a remote said that it does not know them, where nothing has confirmed it.
+    /// Conversations that a remote reported as unknown, where nothing has confirmed it yet.
     static func suspects(_ session: any Session) throws -> [String: Set<String>] {
         var suspects: [String: Set<String>] = [:]
         try session.each("SELECT remote, conversation_id FROM outbox WHERE missing_at IS NOT NULL AND state = 'dead'") { columns in
@@ -44,7 +44,7 @@ extension Store {
     }
 }
 
-/// A row that had been given up because of a wrong URL.
+/// A row that was given up because of a wrong URL.
 private struct TakenBackRow: RowRecord {
     static let columns: SQL = "id, conversation_id, payload, target_id, target_agent"
 

@@ -1,12 +1,13 @@
 import SyncCore
 
-/// Calls that end after their lease: the machine was paused, or its clock was set. Their rows have been put back, and maybe sent again.
+/// Calls that end after their lease expired: the machine was suspended, or its clock was set. Their rows have been returned to pending and possibly
+/// sent again.
 ///
-/// Nobody knows which of the calls arrived last. So what such a call may have changed is in doubt, and its conversation is planned again.
+/// It is unknown which of the calls arrived last. So the fields that such a call carried are in doubt, and its conversation is planned again.
 extension Store {
-    /// - Returns: whether there is something to plan because of it.
+    /// - Returns: whether there is anything to plan because of it.
     static func fence(_ finished: FinishedCall, now: Instant, _ session: any Session) throws -> Bool {
-        // What was never sent, or refused before it was applied, leaves nothing behind.
+        // A call that was never sent, or was refused before it was applied, has changed nothing at the remote.
         guard let outcome = finished.outcome, outcome.outcome == .delivered || outcome.fate == .unknown else { return false }
         let claimed = finished.claimed
         if claimed.row.payload == .message {
@@ -25,7 +26,7 @@ extension Store {
         return true
     }
 
-    /// The call that was claimed since may have been overtaken by this one.
+    /// The call that has been claimed since may have arrived before this one.
     private static func overlap(_ claimed: ClaimedRow, _ sent: Fields, _ session: any Session) throws {
         let inFlight = try session.row(
             """
@@ -39,8 +40,8 @@ extension Store {
         try session.run("UPDATE outbox SET overlapped = \(calls.column) WHERE id = \(inFlight.id)")
     }
 
-    /// The call has ended that others had overlapped: whatever became of it, what those carried may be there.
-    /// - Returns: whether there is something to plan because of it.
+    /// A call has ended that others overlapped: whatever its outcome, the remote may hold the fields of those others.
+    /// - Returns: whether there is anything to plan because of it.
     static func endOverlap(_ calls: OverlappedCalls, _ finished: FinishedCall, _ session: any Session) throws -> Bool {
         let claimed = finished.claimed
         try session.run("UPDATE outbox SET overlapped = NULL WHERE id = \(claimed.id)")
@@ -61,7 +62,7 @@ extension Store {
         }
     }
 
-    /// - Returns: false where the link leads to another object by now.
+    /// - Returns: false if the link points to another object by now.
     private static func doubt(_ sent: Fields, of numbers: ByAttribute<Int64>, at target: Target, _ session: any Session) throws -> Bool {
         let known = try session.row(
             """

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What the table `remotes` keeps of a gate.
+/// The columns of a gate in the table `remotes`.
 extension RemoteGate.Stored: RowRecord {
     package static let columns: SQL = """
         paused_at, parked_at, park_reason, park_cause, throttled_until, breaker_open_until, breaker_openings, concurrency
@@ -21,8 +21,8 @@ extension RemoteGate.Stored: RowRecord {
 }
 
 extension Store {
-    /// Takes feed entries off that name a remote which is not configured or not enabled. When it is, everything is planned anyway.
-    /// - Returns: the names that were found.
+    /// Removes feed entries that name a remote which is not configured or not enabled. When the remote is enabled, everything is planned anyway.
+    /// - Returns: the names of these remotes.
     static func dropStrayFeed(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
         let names = try strayFeedNames(remotes, session)
         guard !names.isEmpty else { return [] }
@@ -52,7 +52,7 @@ extension Store {
         return Dictionary(uniqueKeysWithValues: remotes)
     }
 
-    /// The remotes that the database knows, also those that are not configured any more, with their kinds.
+    /// The remotes in the database with their kinds, including those that are no longer configured.
     package func knownRemotes() async throws(StoreError) -> [String: String] {
         try await read { session in
             let remotes: [(String, String)] = try session.rows("SELECT name, kind FROM remotes") { columns in
@@ -62,20 +62,20 @@ extension Store {
         }
     }
 
-    /// Nil for a remote that the database does not know.
+    /// Nil for a remote that is not in the database.
     static func storedGate(of remote: String, _ session: any Session) throws -> RemoteGate.Stored? {
         try session.row("SELECT \(RemoteGate.Stored.columns) FROM remotes WHERE name = \(remote)")
     }
 
-    /// When a pending row of the remote falls due after the given moment; nil when none does. Rows behind others do not count.
+    /// When the next pending row of the remote falls due after the given time; nil if there is none. Rows behind others do not count.
     static func nextDue(_ remote: String, after timestamp: Instant, _ session: any Session) throws -> Instant? {
         .column(
             try session.value(
                 "SELECT min(due_at) FROM outbox WHERE remote = \(remote) AND state = 'pending' AND behind = 0 AND due_at > \(timestamp)"))
     }
 
-    /// Whether a row is due that may be sent; a claim finds out whether it can be.
-    /// - Parameter retriesBy: rows that have failed before count where they fall due until then.
+    /// Whether a row that may be sent is due. Only a claim finds out whether it can be sent.
+    /// - Parameter retriesBy: rows that have failed before count if they fall due by this time.
     static func isSomethingDue(
         _ remote: String, by timestamp: Instant, retriesBy: Instant? = nil, _ session: any Session
     ) throws -> Bool {

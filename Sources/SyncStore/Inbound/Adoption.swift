@@ -1,9 +1,9 @@
 import SyncCore
 
-/// Writing down what was decided about a report.
+/// Writing what was decided about a report.
 extension Store {
-    /// Writes adopted values to `conversations` and says in `adopted_changes` where they come from. The triggers put the conversation
-    /// on the change feed, so that the other remotes hear of it.
+    /// Writes adopted values to `conversations`, and where they come from to `adopted_changes`. Triggers put the conversation on the change feed, so
+    /// that the change is sent to the other remotes.
     static func adopt(
         _ outcome: TwoWayOutcome, of snapshot: LinkSnapshot, reportedAt: Instant, isReleased: Bool, _ session: any Session
     ) throws {
@@ -39,7 +39,7 @@ extension Store {
             """)
     }
 
-    /// The time of the change is the remote's: what it says later is newer than this. Its number is that of the decision.
+    /// The time of the change is the remote's, so that its later reports are newer. The number of the change is that of the decision.
     private static func dateChange(_ outcome: TwoWayOutcome, of id: String, at timestamp: Instant, _ session: any Session) throws {
         let changes = outcome.changes
         let columns: [(SQL, Bool, LocalAttribute)] = [
@@ -55,16 +55,15 @@ extension Store {
         }
     }
 
-    /// Keeps what was decided, for `convosync explain`.
-    /// - Parameter seenAt: when the remote reported it by itself or was read; nil for a response to a call of ours, which is an
-    ///   acknowledgement.
-    /// - Returns: whether the link had another verdict before.
+    /// Stores what was decided, for `convosync explain`.
+    /// - Parameter seenAt: when the remote sent the report or was read; nil for the response to one of our calls, which is an acknowledgement.
+    /// - Returns: whether the verdict differs from the link's previous one.
     static func record(
         _ verdict: Verdict, seenAt: Instant?, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ session: any Session
     ) throws -> Bool {
-        // An event that does not count changes nothing else.
+        // A stale event changes nothing else.
         if verdict.kind == .stale, stored.record.events != nil { return false }
-        // "Still says the same" explains nothing: what was decided when it first said so stays on record.
+        // "Unchanged" explains nothing: the decision from when this value was first reported stays on record.
         let isSame = verdict.kind == .stale || (verdict.kind == .unchanged && stored.verdicts["status"] != nil)
         let before = stored.verdicts["status"]
         var verdicts = stored.verdicts

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What remotes report: by calling here, and by being read.
+/// Reports of remotes: events received and objects read.
 extension ExchangeWork {
     mutating func store(_ events: ReceivedEvents) throws {
         try attempt("events of \(events.remote)") { work in
@@ -10,7 +10,8 @@ extension ExchangeWork {
 
     // MARK: Reads
 
-    /// Takes in what a reader has read. What fails because of its rows is left out: first all of it is tried, then report by report.
+    /// Records what a reader has read. All reports are first attempted together; if that fails because of their rows, then report by report, leaving
+    /// out those that fail.
     mutating func takeIn(_ part: ReadRequestsPart) throws {
         result.reads[part.remote] = ReadResult()
         guard !part.onlyAsks else { return }
@@ -35,14 +36,14 @@ extension ExchangeWork {
             try Store.storeRotation(part.rotation, of: part.remote, session)
         case .failed(let error):
             try Store.noteReadFailure(part.remote, error: error, now: now, session)
-            // A cycle that came as far as to the rotation does not begin with the same objects again.
+            // A cycle that reached the rotation does not start with the same objects again.
             if let rotation = part.rotation { try Store.storeRotation(rotation, of: part.remote, session) }
         case nil:
             break
         }
     }
 
-    /// What the reader asks for.
+    /// Loads what the reader requested.
     mutating func respond(to part: ReadRequestsPart) throws {
         var read = result.reads[part.remote] ?? ReadResult()
         read.requests = part.requests > 0 ? try Store.readRequests(of: part.remote, limit: part.requests, session) : []
@@ -52,7 +53,7 @@ extension ExchangeWork {
             guard let remote = remote(part.remote) else { break }
             read.agents = try Store.agents(of: remote, session)
             (read.rotation, read.rotationCursor) = try Store.nextInRotation(remote, limit: rotation, session)
-            // Without a list the most recent ones are the likeliest to have changed.
+            // Without a list, the objects acknowledged most recently are the most likely to have changed.
             if includesRecent { read.rotation += try Store.recentlyAcknowledged(part.remote, limit: rotation, session) }
         case .known(let ids):
             read.known = try Store.records(of: ids, at: part.remote, session)
@@ -64,7 +65,7 @@ extension ExchangeWork {
 
     // MARK: The inbox
 
-    /// Processes a batch. An event that cannot be processed waits as one does whose conversation is missing.
+    /// Processes a batch. An event that cannot be processed is set to waiting, like an event whose conversation is missing.
     mutating func processInbox() throws {
         let problem = try attempt { work in
             let (processed, hasMore) = try Store.processInbox(work.inbound, work.session)

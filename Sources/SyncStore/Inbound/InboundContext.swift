@@ -1,11 +1,11 @@
 import SyncCore
 
-/// What reconciling needs from outside.
+/// What reconciling needs besides the database.
 package struct InboundContext: Sendable {
     package var remotes: [RemoteParticipation]
     package var now: Instant
     package var brake: Brake.Settings
-    /// The decisions of a remote by its name; nil for one that is not configured.
+    /// Returns the decisions of a remote by its name; nil for one that is not configured.
     package var decisions: @Sendable (String) -> (any LinkDecisions)?
 
     package init(

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// An entry of the feed of messages, with what its message says by now.
+/// An entry of the message feed, with the current columns of its message.
 struct MessageEntry {
     var sequence: Int64
     var messageID: String
@@ -8,13 +8,13 @@ struct MessageEntry {
     var target: FeedTarget
     /// Nil for a message that was deleted.
     var createdAt: String?
-    /// Goes to its place in the conversation by ``createdAt``.
+    /// The message takes its place in the conversation by ``createdAt``.
     var isMoved: Bool
-    /// Since when it waits to be planned.
+    /// Since when the entry has been waiting to be planned.
     var since: String
 
-    /// Messages go out in the order in which they were written. Those of a conversation that has got some from another one are put
-    /// in the order of their timestamps, on the places that they have together.
+    /// Messages are sent in the order in which they were written. In a conversation that received messages of another one, the entries are sorted by
+    /// their timestamps among the places that they hold together.
     static func ordered(_ entries: [MessageEntry]) -> [MessageEntry] {
         let mixed = Set(entries.lazy.filter(\.isMoved).map(\.conversationID))
         guard !mixed.isEmpty else { return entries }
@@ -30,11 +30,11 @@ struct MessageEntry {
         return ordered
     }
 
-    /// What has no timestamp comes last.
+    /// A message without a timestamp comes last.
     private var milliseconds: Int64 { Instant.column(createdAt)?.milliseconds ?? .max }
 }
 
-/// A row of the feed of messages: an entry, unless one of its keys cannot be used.
+/// A row of the message feed: an entry, unless one of its keys cannot be used.
 enum MessageFeedRow: RowRecord {
     case entry(MessageEntry)
     case unreadable(sequence: Int64, UnreadableKey)

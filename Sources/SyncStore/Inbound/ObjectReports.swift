@@ -1,11 +1,11 @@
 import SyncCore
 
-/// Taking in what remotes report: each report is compared, decided and written in one transaction.
+/// Processing of reports: each report is compared, decided and written in one transaction.
 extension Store {
-    /// Reports processed in one transaction.
+    /// The most reports that are processed in one transaction.
     package static let reconcileBatchSize = 200
 
-    /// One report, for every conversation that it is about.
+    /// Processes one report for every conversation that it is about.
     static func reconcile(_ report: Report, _ context: InboundContext, _ session: any Session) throws -> [Reconciled] {
         guard let remote = context.remotes.first(where: { $0.name == report.remote }) else { return [] }
         let ids: [String]
@@ -28,7 +28,7 @@ extension Store {
     private static func reconcile(
         _ report: Report, conversationID: String, _ remote: RemoteParticipation, _ context: InboundContext, _ session: any Session
     ) throws -> [Reconciled] {
-        // What a remote calls a conversation may be no key at all.
+        // A remote's conversation id may contain characters that are not allowed in a key.
         guard conversationID.isUsableKey, let local = try LocalConversation.fetch(session, conversationID),
             let decisions = context.decisions(remote.name)
         else { return [] }
@@ -38,7 +38,7 @@ extension Store {
         guard let loaded = try load(session, local, at: remote, reported: reported, began: report.readAt, now: context.now) else {
             return []
         }
-        // What a call in flight does to the remote is not known yet; the object is read again when it has ended.
+        // The effect of a call in flight on the remote is not known yet; the object is read again when the call has ended.
         if !remote.receivesMessages, loaded.isInFlight {
             let request = ReadRequest(remoteID: loaded.link.remoteID, agentID: loaded.link.agentID)
             _ = try requestReading(session, request, of: remote.name, now: context.now)
@@ -57,8 +57,8 @@ extension Store {
         ]
     }
 
-    /// What a person discarded stays discarded while the remote says nothing new; and when the remote has come to agree by itself, nothing
-    /// differs any more.
+    /// A row that a person discarded stays discarded while the remote reports nothing new. If the remote reports the wanted values by itself, there
+    /// is no difference left to remember.
     private static func plan(
         after outcome: TwoWayOutcome, _ snapshot: LinkSnapshot, _ stored: StoredRecord, now: Instant, _ session: any Session
     ) throws {
@@ -71,9 +71,9 @@ extension Store {
         try requestPlanning(session, snapshot.conversationID, snapshot.remote, now: now)
     }
 
-    /// Writes down what was decided about a report or a response.
-    /// - Parameter isResponse: to a call of ours: nothing was seen then, something was acknowledged.
-    /// - Returns: whether the link had another verdict before.
+    /// Writes what was decided about a report or a response.
+    /// - Parameter isResponse: true for the response to one of our calls, which is an acknowledgement and not a report.
+    /// - Returns: whether the verdict differs from the link's previous one.
     static func take(
         _ outcome: TwoWayOutcome, _ report: Report, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ context: InboundContext,
         isResponse: Bool = false, _ session: any Session

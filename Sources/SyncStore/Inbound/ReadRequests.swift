@@ -1,8 +1,8 @@
 import SyncCore
 
-/// What a reader needs to know: what has to be read, and what is known about it.
+/// Queries of a reader: which objects have to be read, and what is known about them.
 extension Store {
-    /// Objects that a hook or a list named, in the order in which they were first asked for; the empty id stands for the list.
+    /// Objects named by a hook or a list, in the order in which they were first requested. An empty id stands for the whole list.
     static func readRequests(of remote: String, limit: Int, _ session: any Session) throws -> [ReadRequest] {
         try session.rows(
             "SELECT remote_id, agent_id FROM read_requests WHERE remote = \(remote) ORDER BY requested_at LIMIT \(limit)"
@@ -14,11 +14,11 @@ extension Store {
 
     private static let longestWait = Duration.minutes(1)
 
-    /// Takes requests off that have been read. What was asked for again since its read began stays, with a place behind everything that
-    /// was asked for until then.
+    /// Removes requests that have been read. A request that was repeated after its read began stays, and moves behind everything requested before
+    /// that read.
     ///
-    /// A time of ours that lies ahead of `now` is from before the clock was set back, and so before the read. What is asked for while the
-    /// transaction waits for its turn lies ahead as well, by less than ``longestWait``.
+    /// A stored time later than `now` was written before the clock was set back, and so before the read. A request made while the transaction waits
+    /// for the write lock is later than `now` as well, by less than ``longestWait``.
     static func endReadRequests(
         _ reads: [CompletedRead], of remote: String, now: Instant? = nil, _ session: any Session
     ) throws {
@@ -37,7 +37,7 @@ extension Store {
         }
     }
 
-    /// The next linked objects of the rotation, and where it goes on; nil: from the beginning. Moving it on is another matter.
+    /// The next linked objects of the rotation, and where the one after that continues; nil: from the beginning. Does not store the new position.
     static func nextInRotation(
         _ remote: RemoteParticipation, limit: Int, _ session: any Session
     ) throws -> (objects: [ReadRequest], cursor: RotationCursor?) {
@@ -46,7 +46,7 @@ extension Store {
         ) { columns in RotationCursor(id: try columns.next(), agent: try columns.next()) }
         let cursor = stored ?? RotationCursor(id: StoredKey(""), agent: StoredKey(""))
         guard limit > 0 else { return ([], cursor) }
-        // Only links that the remote has acknowledged something for: before that there is nothing to compare with.
+        // Only links for which the remote has acknowledged or reported something: before that there is nothing to compare with.
         let objects = try session.rows(
             """
             SELECT DISTINCT \(ReadRequest.columns) FROM link_state
@@ -67,7 +67,7 @@ extension Store {
             "UPDATE remotes SET read_cursor = \(cursor?.id), read_cursor_agent = \(cursor?.agent) WHERE name = \(remote)")
     }
 
-    /// The objects that were last written to, newest first: for a kind without a list.
+    /// The objects acknowledged most recently, newest first: for a kind without a list.
     package func recentlyAcknowledged(_ remote: String, limit: Int) async throws(StoreError) -> [ReadRequest] {
         try await read { session in try Store.recentlyAcknowledged(remote, limit: limit, session) }
     }
@@ -80,7 +80,7 @@ extension Store {
             """)
     }
 
-    /// What is known about those of the objects that are linked.
+    /// The records of those objects that are linked.
     static func records(of ids: [String], at remote: String, _ session: any Session) throws -> [ReadRequest: LinkRecord] {
         let list = JSONValue.array(ids.map(JSONValue.string)).text
         var known: [ReadRequest: LinkRecord] = [:]
@@ -97,7 +97,7 @@ extension Store {
         return known
     }
 
-    /// The agents that links of a remote name, with the configured one.
+    /// The agents named by links of a remote, and the configured one.
     static func agents(of remote: RemoteParticipation, _ session: any Session) throws -> [String?] {
         let named: [String] = try session.values(
             "SELECT DISTINCT agent_id FROM links WHERE remote = \(remote.name) AND agent_id IS NOT NULL ORDER BY 1 LIMIT 100")
@@ -126,7 +126,7 @@ extension Store {
             """)
     }
 
-    /// Remotes that are not read any more have no failing reads either.
+    /// Clears the read failures of remotes that are no longer read.
     static func forgetReads(of remotes: [String], _ session: any Session) throws {
         guard !remotes.isEmpty else { return }
         try session.run(
@@ -137,7 +137,7 @@ extension Store {
     }
 }
 
-/// An object that a link names.
+/// The object that a link points to.
 extension ReadRequest: RowRecord {
     /// Of `link_state`.
     package static let columns: SQL = "target_id, target_agent"
@@ -148,6 +148,6 @@ extension ReadRequest: RowRecord {
 }
 
 extension StoredKey {
-    /// With NUL characters; U+FFFD stands for what is not UTF-8.
+    /// Includes NUL characters; U+FFFD replaces bytes that are not UTF-8.
     fileprivate var readableText: String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -1,7 +1,7 @@
 import SyncCore
 
-/// How long, and how many, events are kept whose conversation does not exist here: it may be written a little later. They hold what Fin
-/// wrote to people, perhaps of conversations that are none of ours.
+/// For how long, and how many, events of unknown conversations are kept: the application may write the conversation shortly after. They contain
+/// messages that Fin wrote to people, possibly in conversations that do not belong to this database.
 package struct WaitingLimits: Equatable, Sendable {
     package var age = Duration.hours(24)
     package var count = 10_000
@@ -11,8 +11,8 @@ package struct WaitingLimits: Equatable, Sendable {
 
 /// Processing the inbox.
 extension Store {
-    /// Processes what the inbox holds, in the order in which it happened.
-    /// - Returns: what came of one batch, and whether there may be more: every event of the batch is done or waits.
+    /// Processes a batch of the inbox, in the order in which the events happened.
+    /// - Returns: the results of the batch, and whether there may be more. Afterwards every event of the batch is done or waiting.
     static func processInbox(_ context: InboundContext, _ session: any Session) throws -> (result: InboxResult, hasMore: Bool) {
         var result = InboxResult()
         let events = try pendingEvents(session)
@@ -32,7 +32,7 @@ extension Store {
             """)
     }
 
-    /// Whether processing would do something.
+    /// Whether processing would change anything.
     static func hasInboxWork(_ context: InboundContext, waiting limits: WaitingLimits, _ session: any Session) throws -> Bool {
         if try session.exists("SELECT 1 FROM inbox WHERE state = 'pending' AND state <> 'done'") { return true }
         if try hasReleasedEnds(context, session) { return true }
@@ -82,7 +82,7 @@ extension Store {
         case new, known, collides
     }
 
-    /// What a remote wrote becomes a row of `messages`, once.
+    /// Inserts a message that a remote wrote into `messages`, once.
     private static func enter(_ message: IncomingMessage, at: Instant, _ session: any Session) throws -> Entry {
         let hasSameText: Bool? = try session.value(
             """
@@ -92,7 +92,7 @@ extension Store {
             ORDER BY id = \(message.rowID) DESC LIMIT 1
             """)
         if let hasSameText { return hasSameText ? .known : .collides }
-        // An earlier version has processed it, and the application has moved or deleted the row since.
+        // An earlier version has processed the event, and the application has moved or deleted the row since.
         let isDone = try session.exists(
             """
             SELECT 1 FROM inbox
@@ -110,7 +110,7 @@ extension Store {
 
     // MARK: Events without a conversation
 
-    /// Drops a page of events that have waited for too long, or that are too many.
+    /// Drops a page of events that have been waiting for too long or are over the limit.
     static func dropWaiting(_ limits: WaitingLimits, now: Instant, _ session: any Session) throws -> [DroppedEvents] {
         let byAge = try drop("received_at < \(now - limits.age) ORDER BY received_at, id LIMIT \(Retention.pageSize)", .age, session)
         guard byAge.isEmpty else { return byAge }
@@ -151,21 +151,21 @@ struct InboxEvent: RowRecord {
     }
 }
 
-/// A message that a remote wrote, and what it is called here.
+/// A message that a remote wrote, and its id in `messages`.
 private struct IncomingMessage {
     var remote: String
     var conversationID: String
-    /// As the remote calls it; unique within the conversation.
+    /// The id at the remote; unique within the conversation.
     var id: String
     var body: String?
 
-    /// `fin/c1/m1`. Slashes and percent signs of what stands before the remote's id are escaped, so that no two messages share a row.
+    /// `fin/c1/m1`. Slashes and percent signs before the remote's message id are escaped, so that no two messages share a row.
     var rowID: String { "\(IncomingMessage.escaped(remote))/\(IncomingMessage.escaped(conversationID))/\(usable)" }
-    /// What earlier versions called it, without its conversation.
+    /// The row id in earlier versions, which did not contain the conversation.
     var formerRowID: String { "\(remote):\(usable)" }
     var formerEventKey: String { "message:\(id)" }
 
-    /// A key has no NUL character.
+    /// A key must not contain NUL characters.
     private var usable: String { id.replacing("\0", with: "\u{FFFD}") }
 
     private static func escaped(_ text: String) -> String {

@@ -1,10 +1,10 @@
 import SyncCore
 
-/// The inbox: what remotes told us by themselves, kept until it has been processed.
+/// The inbox: events that remotes sent, kept until they have been processed.
 extension Store {
-    /// Stores notices, so that their sender can get its response.
+    /// Stores events, so that their sender can get its response.
     ///
-    /// A notice that came before is taken for the repetition it is: its key is known.
+    /// An event that was received before is recognized by its key and not stored again.
     /// - Returns: how many were new.
     static func receive(_ notices: [Notice], from remote: String, now: Instant, _ session: any Session) throws -> Int {
         var new = 0
@@ -18,7 +18,7 @@ extension Store {
                     session, remote, "message", conversationID, key: key, at: at, payload: ["id": .string(id), "body": .string(body)],
                     now: now)
             case .changed(let remoteID, let agentID):
-                // What is not linked here, or was never told anything, need not be read.
+                // Objects that are not linked here, or to which nothing was ever sent, need not be read.
                 for agent in try agents(session, of: remoteID, at: remote) where agentID == nil || agent.hasSameBytes(as: agentID) {
                     new += try requestReading(session, ReadRequest(remoteID: remoteID, agentID: agent), of: remote, now: now)
                 }
@@ -40,14 +40,14 @@ extension Store {
             """)
     }
 
-    /// The agents under which an object with that id is linked: a hook may name the id alone, and one id under two agents is two objects.
+    /// The agents under which an object with that id is linked. A hook may name the id alone, and the same id under two agents is two objects.
     private static func agents(_ session: any Session, of remoteID: String, at remote: String) throws -> [String?] {
         try session.rows(
             "SELECT DISTINCT target_agent FROM link_state WHERE remote = \(remote) AND target_id = \(remoteID) AND gone_at IS NULL"
         ) { columns in try columns.next() }
     }
 
-    /// A request that stands keeps its place: what is named all the time is read as soon as what was named once.
+    /// An existing request keeps its place, so an object that is named all the time is read no later than one that was named once.
     static func requestReading(_ session: any Session, _ request: ReadRequest, of remote: String, now: Instant) throws -> Int {
         try session.run(
             """
@@ -60,7 +60,7 @@ extension Store {
 }
 
 extension Notice {
-    /// No key here contains a NUL character: what names one with it is about nothing that there is.
+    /// No key in the database contains a NUL character, so an event whose keys do matches nothing.
     fileprivate var namesKeys: Bool {
         switch self {
         case .status(let conversationID, _, _, _): conversationID.isUsableKey

@@ -1,12 +1,12 @@
 import SyncCore
 
-/// What the end of a call teaches about the link that it was made for.
+/// What the end of a call says about the link that it was made for.
 extension Store {
     static func learn(
         from finished: FinishedCall, _ inbound: InboundContext, into result: inout LaneResult, _ session: any Session
     ) throws {
         let claimed = finished.claimed
-        // Messages have no fields; what Fin says is news.
+        // Messages have no fields. What Fin reports in a response is processed as a report.
         guard claimed.row.payload == .state, let outcome = finished.outcome, let sent = claimed.delta?.fields,
             let remote = inbound.remotes.first(where: { $0.name == claimed.remote })
         else { return }
@@ -15,7 +15,7 @@ extension Store {
             let loaded = try load(
                 session, local, at: remote, reported: reported ?? .unknown, began: finished.startedAt, clock: inbound.now,
                 now: finished.finishedAt),
-            // Only the object that the row was planned for: the link may point elsewhere by now.
+            // Only for the object that the row was planned for: the link may point to another one by now.
             claimed.targetID.hasSameBytes(as: loaded.link.remoteID), claimed.agent.hasSameBytes(as: loaded.link.agentID)
         else { return }
         if let known = loaded.known {
@@ -68,7 +68,7 @@ extension Store {
             Reconciled(conversationID: claimed.conversationID, remote: claimed.remote, verdict: outcome.verdict, isNew: isNew))
     }
 
-    /// A refused member costs that member: its row is dead and stands for it alone, and what is left is planned again.
+    /// A refused member affects only itself: the row is dead for that member alone, and the remaining members are planned again.
     private static func refuse(
         _ finished: FinishedCall, _ refusal: RefusedMembers, _ sent: Fields, _ known: LoadedLink.Known, _ inbound: InboundContext,
         into result: inout LaneResult, _ session: any Session
@@ -94,8 +94,8 @@ extension Store {
         result.hasFreedPlanning = true
     }
 
-    /// The row is dead for these members alone.
-    /// - Returns: why.
+    /// Sets the row to dead for these members alone.
+    /// - Returns: the text of `last_error`.
     @discardableResult private static func stand(
         _ id: Int64, for members: Set<String>, after error: String? = nil, _ session: any Session
     ) throws -> String {
@@ -112,7 +112,7 @@ extension Store {
         return reason
     }
 
-    /// The call that was taken apart stands for the one member that cannot be taken.
+    /// The call whose members were sent apart becomes dead for the one member that the remote refuses.
     private static func convict(_ members: Set<String>, _ finished: FinishedCall, _ session: any Session) throws -> PlanBatch.Refused? {
         let claimed = finished.claimed
         guard !members.isEmpty, let whole = try takenApart(before: claimed, session) else { return nil }
@@ -136,7 +136,7 @@ extension Store {
             "UPDATE outbox SET state = 'discarded', last_error = \(error), finished_at = \(finished.finishedAt) WHERE id = \(id)")
     }
 
-    /// The row that was taken apart stands for all of it again, and those of its parts do not.
+    /// The row whose members were sent apart is dead again for all of them, and the dead rows of single members are discarded.
     private static func reviveWhole(_ finished: FinishedCall, _ session: any Session) throws -> (whole: Int64, parts: Int)? {
         let claimed = finished.claimed
         guard let whole = try takenApart(before: claimed, session) else { return nil }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Counts over the links of a remote that cannot be sent.
+/// Counts of links of a remote that cannot be sent.
 package struct LinkCensus: Sendable, Equatable {
     package var notInteger = 0
     package var withoutAgent = 0
@@ -19,7 +19,7 @@ extension Store {
         }
     }
 
-    /// The remotes that links name.
+    /// The remotes named by links.
     package func linkedRemotes() async throws(StoreError) -> Set<String> {
         try await read { session in Set(try session.values("SELECT DISTINCT remote FROM links")) }
     }

@@ -29,13 +29,13 @@ extension StoreStatus.RefusedMembers: RowRecord {
     }
 }
 
-/// The rows of a remote that are in a state which is not over.
+/// The number of a remote's rows in one unfinished state.
 struct UnfinishedCount: RowRecord {
     var remote: String
     var state: OutboxState?
     var rows: Int
     var oldest: String?
-    /// Those that were attempted already.
+    /// Those that have been attempted before.
     var attempted: Int
 
     /// Of the table `outbox`, grouped by the first two.
@@ -50,7 +50,7 @@ struct UnfinishedCount: RowRecord {
     }
 }
 
-/// What the table `remotes` says about a remote.
+/// A row of the table `remotes`.
 struct RemoteRow: RowRecord {
     var name: String
     var gate: RemoteGate.Stored

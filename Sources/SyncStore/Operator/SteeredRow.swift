@@ -1,32 +1,32 @@
 import SyncCore
 
-/// An outbox row with everything that decides what an action does to it.
+/// An outbox row with all columns that determine what an action does to it.
 struct SteeredRow: RowRecord {
     var id: Int64
     var state: String
-    /// The state of a conversation, and not a message.
+    /// True for the state of a conversation, false for a message.
     var isState: Bool
     var lastError: String?
     var conversationID: String
     var remote: String
     var messageID: String?
-    /// A newer row says the state of the conversation.
+    /// There is a newer state row of the conversation.
     var hasSuccessor: Bool
     /// The row belongs to a message that was deleted.
     var isMessageDeleted: Bool
-    /// Planning refused the row, whatever became of it.
+    /// The row could not be planned, whatever became of it since.
     var isRefused: Bool
     var method: String
     var path: String
-    /// The row is a message that was sent with an unknown fate.
+    /// The row is a message that was sent, and it is unknown whether it arrived.
     var isMessageInDoubt: Bool
-    /// The remote said that the object is gone.
+    /// The remote reported that the object is gone.
     var isLinkGone: Bool
     /// The row belongs to a message for which there is a newer row, or that waits to be planned.
     var isMessagePlannedAnew: Bool
     /// The row belongs to a message that is in another conversation now.
     var isMessageMoved: Bool
-    /// Nil where the row is not about members that the remote refuses.
+    /// Nil if the row is not about members that the remote refuses.
     var refusedMembers: Set<String>?
     var heldBy: Holder?
     var supersededBy: Int64?
@@ -77,7 +77,7 @@ struct SteeredRow: RowRecord {
 }
 
 extension SteeredRow {
-    /// Nil where the action applies.
+    /// Nil if the action applies.
     func obstacle(to action: OutboxAction, acceptDuplicate: Bool) -> SteeringObstacle? {
         guard let state = OutboxState(rawValue: state) else { return .unknownState }
         guard action.applicableStates.contains(state) else { return .state(state, holder: heldBy, supersededBy: supersededBy) }
@@ -91,16 +91,16 @@ extension SteeredRow {
         return nil
     }
 
-    /// What the action means for a row that it applies to.
+    /// What the action does to a row that it applies to.
     func effect(of action: OutboxAction) -> SteeringResult.Effect {
         switch action {
         case .discard: return .drop
         case .release: return .sendNow
         case .retry:
             let wasDropped = state == OutboxState.discarded.rawValue
-            // What could not be sent as it was is planned again from what the tables say now; so is state that a newer row has
-            // overtaken, or that was dropped: it may be out of date. While a link is gone nothing is planned for it, so its row may be, too.
-            // A refused member travels with whatever else is due.
+            // A row that could not be sent as it was is planned again from the current columns. So is a state row that was discarded or that a newer
+            // row has overtaken, because it may be out of date. While a link is gone nothing is planned for it, so its row may be out of date as
+            // well. A refused member is sent together with the other fields that are due.
             let isPlannedAgain =
                 isRefused || isMessageMoved || refusedMembers != nil || (isState && (hasSuccessor || wasDropped || isLinkGone))
             return isPlannedAgain ? .planAgain : .sendAgain
@@ -109,9 +109,9 @@ extension SteeredRow {
 }
 
 extension JSONValue {
-    /// A column of ours with a list of names; empty where it cannot be read.
+    /// A column written by this program with a list of names; empty if it cannot be read.
     static func names(column text: String) -> [String] {
-        // The members that `outbox.refused_members` names stay refused if it cannot be read, as where it names none.
+        // An unreadable `outbox.refused_members` is treated like an empty one: the members stay refused, and nothing is lost.
         (try? JSONValue(stored: text))?.arrayValue?.compactMap(\.stringValue) ?? []
     }
 }

@@ -1,13 +1,13 @@
 import SyncCore
 
-/// Why an action does not apply to a row that it was asked for.
+/// Why an action does not apply to a row that was selected.
 package enum SteeringObstacle: Sendable, Equatable {
     /// There is no such row.
     case missing
-    /// The row is there, and the other filters, or the limit, leave it out.
+    /// The row exists, but the other filters or the limit exclude it.
     case leftOut
     case state(OutboxState, holder: Holder?, supersededBy: Int64?)
-    /// The remote may have it already, and would take it for a second message.
+    /// The remote may have the message already, and would treat a repetition as a second message.
     case mayHaveArrived(wasDiscarded: Bool)
     case messageDeleted
     case messagePlannedAnew

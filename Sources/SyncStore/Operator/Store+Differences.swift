@@ -1,34 +1,34 @@
 import SyncCore
 
-/// A conversation at a remote, with everything that says whether it is in step.
+/// A conversation at a remote, with everything needed to decide whether the two agree.
 package struct LinkPicture: Sendable {
     package var conversationID: String
     package var remoteID: String
-    /// What a decision would be made from; nil for an object that is gone.
+    /// The input of a decision; nil for an object that is gone.
     package var snapshot: LinkSnapshot?
     package var goneAt: String?
-    /// Other conversations that link to the same object; then none of them takes part.
+    /// Other conversations that link to the same object. None of them is synchronized then.
     package var sharers: [String]
-    /// Its state rows that are not over, newest first.
+    /// Its unfinished state rows, newest first.
     package var rows: [OutboxSummary]
-    /// The row that a person discarded, while nothing is due because of it.
+    /// The row that a person discarded; nil once the difference is due again or gone.
     package var discardedRow: Int64?
-    /// A change waits to be planned.
+    /// A change is waiting to be planned.
     package var isUnplanned: Bool
 }
 
-/// A user's message that a remote has not taken.
+/// A user's message that a remote has not accepted.
 package struct WaitingMessage: Sendable, Equatable {
     package var messageID: String
     package var conversationID: String
-    /// Nil where it has not been planned yet.
+    /// Nil if it has not been planned yet.
     package var row: OutboxSummary?
 }
 
 extension Store {
-    /// The conversations that take part at a remote, page by page in the order of their ids, each page in a read transaction of its own.
+    /// The conversations synchronized with a remote, page by page in the order of their ids, each page in a read transaction of its own.
     ///
-    /// All of them are checked: what is found does not rest on the change feed.
+    /// All conversations are checked, independently of the change feed.
     package func linkPictures(
         at remote: RemoteParticipation, now: Instant, page: @escaping @Sendable ([LinkPicture]) async throws -> Void
     ) async throws {
@@ -85,7 +85,7 @@ extension Store {
         ) { columns in try OutboxSummary(&columns) }.compactMap(\.self)
     }
 
-    /// Users' messages that a remote has not taken, in the order of their rows; those that were not planned yet come last.
+    /// Users' messages that a remote has not accepted, in the order of their rows. Those that have not been planned yet come last.
     package func waitingMessages(at remote: String) async throws(StoreError) -> [WaitingMessage] {
         try await read { session in
             let planned = try session.rows(

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Everything that the database knows about one conversation, for `convosync explain`.
+/// Everything that the database holds about one conversation, for `convosync explain`.
 package struct StoredConversation: Sendable {
     package var conversation: Conversation
     /// When status or assignee last changed.
@@ -8,35 +8,35 @@ package struct StoredConversation: Sendable {
     package var remotes: [StoredLink]
     /// Newest first.
     package var adopted: [AdoptedChange]
-    /// Changes that were not planned yet.
+    /// There are changes that have not been planned yet.
     package var isWaitingForPlan: Bool
-    /// Changes of it, and messages, that cannot be planned.
+    /// Changes and messages of it that cannot be planned.
     package var putAside: [PutAside]
 }
 
 /// A conversation at one remote.
 package struct StoredLink: Sendable {
     package var remote: String
-    /// Nil where the conversation takes no part.
+    /// Nil if the conversation is not synchronized with the remote.
     package var link: Link?
-    /// Other conversations that link to the same object; then none of them takes part.
+    /// Other conversations that link to the same object. None of them is synchronized then.
     package var sharers: [String] = []
-    /// What a decision would be made from; nil where the conversation takes no part, or the object is gone.
+    /// The input of a decision; nil if the conversation is not synchronized with the remote, or the object is gone.
     package var snapshot: LinkSnapshot?
     package var seenAt: String?
     package var acknowledgedAt: String?
     package var goneAt: String?
-    /// The row that a person discarded, and when, while nothing is due because of it.
+    /// The row that a person discarded, and when; nil once the difference is due again or gone.
     package var discarded: (row: Int64, at: String?)?
-    /// Per field what was decided about the last report.
+    /// For each field, what was decided about the last report.
     package var verdicts: JSONObject
     /// Newest first.
     package var history: [OutboxSummary]
-    /// Its rows that are not over, newest first, however many the history shows.
+    /// All its unfinished rows, newest first, whatever the limit of the history.
     package var unfinished: [OutboxSummary]
 }
 
-/// An outbox row in one line.
+/// A summary of an outbox row, for one line of output.
 package struct OutboxSummary: Sendable, Equatable {
     package var id: Int64
     package var state: OutboxState
@@ -46,13 +46,13 @@ package struct OutboxSummary: Sendable, Equatable {
     package var lastError: String?
     package var createdAt: String
     package var finishedAt: String?
-    /// The fields that it carries; nil for messages.
+    /// The names of the fields that it carries; nil for messages.
     package var fields: [String]?
 
     /// For ``init(_:)``.
     static let columns: SQL = "id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload"
 
-    /// Nil for a state that this version does not know; the columns are read all the same.
+    /// Nil for a state that this version does not know; all columns are read even then.
     init?(_ columns: inout Columns) throws {
         id = try columns.next()
         let state = OutboxState(rawValue: try columns.next())
@@ -94,7 +94,7 @@ extension AdoptedChange: RowRecord {
 }
 
 extension Store {
-    /// Nil where there is no such conversation.
+    /// Nil if there is no such conversation.
     package func storedConversation(
         _ id: String, remotes: [RemoteParticipation], history limit: Int, now: Instant
     ) async throws(StoreError) -> StoredConversation? {
@@ -117,7 +117,7 @@ extension Store {
         _ session: any Session, _ local: LocalConversation, _ remote: RemoteParticipation, limit: Int, now: Instant
     ) throws -> StoredLink {
         let id = local.conversation.id
-        // Of what cannot be read, `problem` in the feeds says why.
+        // For rows that cannot be read, the column `problem` of the feeds holds the reason.
         let loaded = try unlessBroken(session) { try load(session, local, at: remote, storing: false, now: now) }
         var stored = StoredLink(
             remote: remote.name, link: loaded?.link, verdicts: [:], history: try history(session, id, remote.name, limit: limit),

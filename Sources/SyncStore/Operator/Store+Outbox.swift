@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Which outbox rows a command means.
+/// Which outbox rows a command selects.
 package struct OutboxFilter: Sendable, Equatable {
     package var ids: [Int64] = []
     package var remote: String?
@@ -8,9 +8,9 @@ package struct OutboxFilter: Sendable, Equatable {
     package var states: [OutboxState] = []
     /// Rows written at or after this time.
     package var since: Instant?
-    /// Part of `last_error`, upper or lower case.
+    /// A part of `last_error`; case does not matter.
     package var error: String?
-    /// Rows that are held by this one.
+    /// Rows held by this holder.
     package var holder: Holder?
     package var limit: Int?
 
@@ -21,7 +21,7 @@ package struct OutboxFilter: Sendable, Equatable {
         ids.isEmpty && remote == nil && conversation == nil && states.isEmpty && since == nil && error == nil && holder == nil
     }
 
-    /// Whether ends that wait for a person are meant as well.
+    /// Whether the filter also selects finished statuses that the brake holds back.
     package var meansHeldEnds: Bool { holder == .brake && ids.isEmpty && states.isEmpty && since == nil && error == nil }
 
     /// Of the table `outbox` under the name `o`.
@@ -106,7 +106,7 @@ extension OutboxListing: RowRecord {
         updatedAt = try columns.next()
         finishedAt = try columns.next()
         let delta: String? = try columns.next()
-        // For people: what is sent is in the body.
+        // For display only: the request is in `body`.
         self.delta = delta.flatMap { try? JSONValue(text: $0) }
         messageID = try columns.next()
         body = try columns.next()

@@ -1,25 +1,25 @@
 import SyncCore
 
-/// What resuming a remote changed, and what its rows still wait for.
+/// What resuming a remote changed, and what its rows are still waiting for.
 package struct Resumption: Sendable, Equatable {
     package var before: RemoteGate.Stored
     package var after: RemoteGate.Stored
     /// Rows that waited for a later time and are due now.
     package var madeDue: Int
-    /// Rows that still wait for the time of their next attempt, and the first of these times.
+    /// Rows that are still waiting for the time of their next attempt, and the earliest of these times.
     package var waiting: Int
     package var nextDueAt: Instant?
 }
 
-/// What a pause found.
+/// The state that a pause found.
 package struct PauseRecord: Sendable, Equatable {
     package var pausedAt: Instant
-    /// It was paused already, and stays paused since then.
+    /// The remote was paused already, and stays paused since then.
     package var wasPaused: Bool
 }
 
 extension Store {
-    /// Stops deliveries to a remote; survives restarts. A running daemon notices the commit. Lifts nothing.
+    /// Stops deliveries to a remote; survives restarts. A running daemon sees the commit. Does not end a throttle or a park.
     /// - Returns: nil when the remote is not known to the database.
     package func pause(_ remote: String, now: Instant) async throws(StoreError) -> PauseRecord? {
         try await write { session in
@@ -29,10 +29,10 @@ extension Store {
         }
     }
 
-    /// Ends a pause. A running daemon notices the commit. Resuming also lifts a throttle, with the rows that wait for its end, and lets a
-    /// parked remote be tried at once.
-    /// - Parameter attemptsNow: also ends the pause of an open breaker, and makes rows due that wait for their next attempt. Messages that
-    ///   Fin does not take at the moment keep waiting.
+    /// Ends a pause. A running daemon sees the commit. Resuming also ends a throttle, including for rows that wait for its end, and lets a parked
+    /// remote be attempted at once.
+    /// - Parameter attemptsNow: also ends the pause of an open breaker, and makes rows due that wait for their next attempt. Messages that Fin does
+    ///   not accept at present keep waiting.
     /// - Returns: nil when the remote is not known to the database.
     package func resume(_ remote: String, attemptsNow: Bool = false, now: Instant) async throws(StoreError) -> Resumption? {
         try await write { session in
@@ -54,7 +54,7 @@ extension Store {
         }
     }
 
-    /// Rows that could not be attempted for a while are not older for it: their age counts anew from the next attempt that counts.
+    /// Resets the age of rows that could not be attempted for a while: it counts from the next attempt that counts.
     static func forgetAge(_ remote: String, _ session: any Session) throws {
         try session.run(
             """
@@ -64,7 +64,7 @@ extension Store {
             """)
     }
 
-    /// Whether a row of the remote waits for nothing but the time of its next attempt.
+    /// Whether a row of the remote waits only for the time of its next attempt.
     private static func isDueLater(_ remote: String, now: Instant) -> SQL {
         """
         remote = \(remote) AND state = 'pending' AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND due_at > \(now)
@@ -72,8 +72,8 @@ extension Store {
         """
     }
 
-    /// - Parameter onlyThrottled: rows whose last attempt was throttled: they wait for nothing else than the end of the throttle.
-    /// - Returns: how many rows are due now that were not.
+    /// - Parameter onlyThrottled: only rows whose last attempt was throttled, which wait only for the end of the throttle.
+    /// - Returns: how many rows became due.
     private static func makeDue(_ remote: String, onlyThrottled: Bool, now: Instant, _ session: any Session) throws -> Int {
         let throttled: SQL = """
             AND (SELECT a.outcome FROM outbox_attempts a WHERE a.outbox_id = outbox.id ORDER BY a.attempt DESC LIMIT 1) = 'throttled'

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What sending everything again comes to at one remote.
+/// What sending everything again to one remote would do.
 package struct Resending: Sendable, Equatable {
     /// A call that would be made.
     package struct Call: Sendable, Equatable {
@@ -11,18 +11,18 @@ package struct Resending: Sendable, Equatable {
     }
 
     package var remote: String
-    /// Conversations that take part at the remote.
+    /// Conversations synchronized with the remote.
     package var conversations = 0
     package var calls = 0
-    /// The first calls, ``exampleLimit`` at most.
+    /// The first calls, at most ``exampleLimit``.
     package var examples: [Call] = []
-    /// In how many calls a field would travel.
+    /// For each field, the number of calls that would carry it.
     package var fields: [String: Int] = [:]
-    /// Conversations of which the remote does not know the object any more: these are tried again.
+    /// Conversations whose object the remote no longer knows. They are attempted again.
     package var gone = 0
     /// Conversations that cannot be sent.
     package var refused = 0
-    /// Conversations whose row says the same already, and is dead or held: it stays.
+    /// Conversations with a dead or held row of the same content, which stays as it is.
     package var dead = 0
     package var held = 0
     package var reach = Brake.Reach()
@@ -43,9 +43,9 @@ package struct Resending: Sendable, Equatable {
     }
 }
 
-/// A remote was restored from a backup, or somebody emptied it: what it acknowledged is forgotten, and what is wanted now is planned.
+/// Sending everything again after a remote was restored from a backup or emptied: what it acknowledged is forgotten, and the wanted state is planned.
 extension Store {
-    /// Works out what would be sent, page by page, and writes nothing. Without remotes that take messages: these are never sent again.
+    /// Works out what would be sent, page by page, without writing. Leaves out remotes that receive messages, which are never sent again.
     package func previewResend(_ scope: PreviewScope, _ context: PlanContext) async throws(StoreError) -> [Resending] {
         var results: [Resending] = []
         for remote in Store.resendable(context.remotes, scope) {
@@ -94,7 +94,7 @@ extension Store {
         if try session.exists("SELECT 1 FROM link_state WHERE conversation_id = \(id) AND remote = \(remote.name) AND gone_at IS NOT NULL")
         {
             result.gone += 1
-            // The row that found the object gone is dropped.
+            // The row that found the object gone is discarded.
             if snapshot.standing?.state == .dead { snapshot.standing = nil }
         }
         let decision = context.decide(snapshot).decision
@@ -110,11 +110,11 @@ extension Store {
         }
     }
 
-    /// Forgets what remotes acknowledged and what they were known to hold, and has everything planned by the next run, under the brake.
+    /// Forgets what remotes acknowledged and reported, and has everything planned by the next run, under the brake.
     ///
-    /// Of one conversation it is one transaction. Of a whole remote it is one for each page, and the last one has everything put on the feed
-    /// from the beginning: so the brake sees the whole, and nothing is claimed before. An interruption leaves links that nothing is adopted
-    /// from until the command is repeated, or they change.
+    /// One conversation takes one transaction. A whole remote takes one transaction per page, and a last one that has everything put on the feed from
+    /// the beginning, so that the brake counts all of it and nothing is claimed before. If it is interrupted, nothing is adopted from the links
+    /// already forgotten until the command is repeated or they change.
     package func resend(_ scope: PreviewScope, at remotes: [RemoteParticipation], now: Instant) async throws(StoreError) {
         let remotes = Store.resendable(remotes, scope)
         if let conversationID = scope.conversationID {
@@ -133,7 +133,7 @@ extension Store {
                 cursor = try await write { session in try Store.forgetPage(of: remote.name, after: after, now: now, session) }
             }
             _ = try await write { session in
-                // A remote that no run has seen yet.
+                // A remote that no run has stored yet.
                 try Store.enter(remote, session)
                 return try session.run("UPDATE remotes SET replan_cursor = '' WHERE name = \(remote.name)")
             }

@@ -4,8 +4,8 @@ import SyncCore
 package struct RemoteStatus: Sendable, Equatable {
     package var name: String
     package var pending = 0
-    /// Since when the remote differs from what is wanted, of everything that waits to be planned, waits to be sent or is on its way. A newer
-    /// row for the same conversation does not begin anew.
+    /// Since when the remote differs from the wanted state, over everything that is waiting to be planned, waiting to be sent or in flight. A newer
+    /// row for the same conversation does not restart it.
     package var oldestPendingAt: String?
     package var inFlight = 0
     package var retrying = 0
@@ -14,7 +14,7 @@ package struct RemoteStatus: Sendable, Equatable {
     package var uncertain = 0
     /// Conversations that differ although nothing is due, because a person discarded their row.
     package var discarded = 0
-    /// Why the row failed that failed last, of those that are tried again; nil where nobody has asked (``Store/retryError(of:)``).
+    /// The error of the most recently failed row among those that will be retried; nil until it is loaded (``Store/retryError(of:)``).
     package var retryError: String?
     package var gate = RemoteGate.Stored()
     package var lastSuccessAt: String?
@@ -26,18 +26,18 @@ package struct RemoteStatus: Sendable, Equatable {
         self.name = name
     }
 
-    /// What `last_error` says is true of the present: nothing was acknowledged since.
+    /// `last_error`, if nothing has been acknowledged since.
     package var presentError: String? {
         guard let lastFailureAt, lastSuccessAt.map({ $0 < lastFailureAt }) ?? true else { return nil }
         return lastError
     }
 }
 
-/// How reading a remote goes.
+/// The health of reading a remote.
 package struct ReadHealth: Sendable, Equatable {
     /// When it was last read from beginning to end.
     package var lastReadAt: String?
-    /// Since when, and why, and how often in a row it fails; nil while it does not.
+    /// Since when reads have failed, why, and how many in a row; nil after a successful read.
     package var failingSince: String?
     package var error: String?
     package var failures = 0
@@ -62,12 +62,12 @@ package struct StoreStatus: Sendable, Equatable {
     package var unplanned: Int
     /// The first of them.
     package var unplannedSince: String?
-    /// Who runs, or did last; nil where no service has worked with the database yet.
+    /// The service that runs, or the last one that did; nil if no service has used the database yet.
     package var service: StoredService?
     /// Rows that the brake holds, and since when.
     package var heldByBrake = 0
     package var heldByBrakeSince: String?
-    /// Members that remotes refuse, and of how many conversations.
+    /// Members that remotes refuse, and in how many rows.
     package struct RefusedMembers: Sendable, Equatable {
         package var remote: String
         package var members: [String]
@@ -75,7 +75,7 @@ package struct StoreStatus: Sendable, Equatable {
     }
 
     package var refused: [RefusedMembers] = []
-    /// Ends that remotes report and that wait for a person, because there are so many of them; and the remotes.
+    /// Finished statuses reported by remotes that the brake holds back until a person decides, and the remotes.
     package var heldEnds = 0
     package var heldEndsAt: [String] = []
     /// Entries of the feeds that were put aside because a key cannot be used, and the first of these keys.
@@ -89,8 +89,8 @@ package struct StoreStatus: Sendable, Equatable {
 }
 
 extension Store {
-    /// Counts over unfinished rows and feeds only: the cost does not depend on how much has been delivered.
-    /// - Parameter participations: remotes that are shown even where there is nothing to say about them.
+    /// Counts unfinished rows and the feeds only, so the cost does not depend on how much has been delivered.
+    /// - Parameter participations: remotes that are included even if they have no rows.
     package func status(of participations: [RemoteParticipation]) async throws(StoreError) -> StoreStatus {
         try await read { session in
             var byName = Dictionary(uniqueKeysWithValues: participations.map { ($0.name, RemoteStatus(name: $0.name)) })
@@ -124,7 +124,8 @@ extension Store {
         for row: RemoteRow in try session.rows("SELECT \(RemoteRow.columns) FROM remotes") { byName[row.name]?.add(row) }
     }
 
-    /// Since when something waits to be planned, by remote. What concerns every remote concerns one with links where there is a link.
+    /// Since when something has been waiting to be planned, by remote. An entry for every remote concerns a remote with links only if there is a
+    /// link.
     private static func unplannedSince(_ participations: [RemoteParticipation], _ session: any Session) throws -> [String: String] {
         var waiting: [String: [String]] = [:]
         func add(_ sql: SQL) throws {
@@ -187,7 +188,7 @@ extension Store {
             """)
     }
 
-    /// Why the row failed that failed last, of those of a remote that are tried again. Reads all of them.
+    /// The error of the most recently failed row among a remote's rows that will be retried. Reads all of these rows.
     package func retryError(of remote: String) async throws(StoreError) -> String? {
         try await read { session in
             try session.value(
@@ -200,7 +201,7 @@ extension Store {
         }
     }
 
-    /// Keys, and rows that cannot be planned, that `status` names at most.
+    /// The most keys, and rows that cannot be planned, that `status` names.
     private static let namedKeys = 10
 
     private static func unplannable(_ session: any Session) throws -> (Int, [PutAside]) {
@@ -233,7 +234,7 @@ extension Store {
         try session.row("SELECT \(StoredRun.columns) FROM runs ORDER BY id DESC LIMIT 1")
     }
 
-    /// How many rows of these remotes wait for another attempt, are held, and need a person.
+    /// How many rows of these remotes are waiting for an attempt, are held, and need a person.
     package func remainder(of remotes: [String]) async throws(StoreError) -> (waiting: Int, held: Int, dead: Int) {
         try await read { session in
             // Sums over no rows are NULL.

@@ -1,15 +1,15 @@
 import SyncCore
 
-/// What a person asked to be done with outbox rows.
+/// An operator's action on outbox rows.
 package enum OutboxAction: String, Sendable {
-    /// Try again: dead and discarded rows with a fresh count, pending ones now.
+    /// Attempt again: dead and discarded rows with a fresh count of attempts, pending rows now.
     case retry
     /// Never send.
     case discard
-    /// Let go what was held.
+    /// Release held rows.
     case release
 
-    /// The states on which the action does something.
+    /// The states on which the action has an effect.
     package var applicableStates: [OutboxState] {
         switch self {
         case .retry: [.dead, .uncertain, .discarded, .pending]
@@ -25,11 +25,11 @@ package struct SteeringResult: Sendable, Equatable {
     package enum Effect: String, Sendable {
         /// Due at once, as it is.
         case sendNow = "send_now"
-        /// Due at once, with a fresh count of attempts and a fresh age.
+        /// Due at once, with the count of attempts and the age reset.
         case sendAgain = "send_again"
-        /// Dropped; the conversation or message is planned again from what the tables say now.
+        /// Discarded; the conversation or message is planned again from the current columns.
         case planAgain = "plan_again"
-        /// Dropped; never sent.
+        /// Discarded; never sent.
         case drop
     }
 
@@ -47,9 +47,9 @@ package struct SteeringResult: Sendable, Equatable {
     }
 
     package var steps: [Step] = []
-    /// Rows that were asked for, by their id or, where they are uncertain, by their state, and that it does not apply to. By id.
+    /// Rows that were selected by id, or, if uncertain, by state, and to which the action does not apply. Sorted by id.
     package var skipped: [Skipped] = []
-    /// Uncertain rows that match a filter which names neither them nor their state: a retry leaves them alone.
+    /// Uncertain rows that match a filter which names neither their id nor their state: a retry does not touch them.
     package var leftUncertain = 0
 
     /// The ids of the rows that the action applies to.
@@ -63,11 +63,11 @@ package struct SteeringResult: Sendable, Equatable {
 }
 
 extension Store {
-    /// Rows steered in one transaction: the application waits for its turn no longer than that takes.
+    /// Rows changed in one transaction: the application waits for the write lock no longer than that takes.
     private static let steeringPageSize = 500
 
-    /// Carries out an action on the selected rows, page by page, or only says what it would do.
-    /// - Parameter acceptDuplicate: replays messages of unknown fate although the remote may take them for new ones.
+    /// Carries out an action on the selected rows, page by page, or only reports what it would do.
+    /// - Parameter acceptDuplicate: repeats messages that may have arrived, although the remote may treat them as new ones.
     package func steer(
         _ action: OutboxAction, _ filter: OutboxFilter, acceptDuplicate: Bool = false, dryRun: Bool = false, now: Instant
     ) async throws(StoreError) -> SteeringResult {
@@ -95,7 +95,7 @@ extension Store {
         return result
     }
 
-    /// Which of the rows there are.
+    /// Which of these rows exist.
     package func existingRows(_ ids: some Collection<Int64> & Sendable) async throws(StoreError) -> [Int64] {
         let list = JSONValue.array(ids.map { .integer($0) }).text
         return try await read { session in
@@ -112,7 +112,8 @@ extension Store {
         var result = SteeringResult()
         for row in rows {
             if let obstacle = row.obstacle(to: action, acceptDuplicate: acceptDuplicate) {
-                // Without explicit ids a filter means the rows that the action applies to. Who names `uncertain` has to say more.
+                // Without explicit ids, a filter selects the rows that the action applies to. A row selected as `uncertain` needs
+                // `--accept-duplicate` in addition.
                 let isUncertain = obstacle == .mayHaveArrived(wasDiscarded: false)
                 if !filter.ids.isEmpty || (isUncertain && filter.states.contains(.uncertain)) {
                     result.skipped.append(.init(id: row.id, obstacle: obstacle))
@@ -145,7 +146,7 @@ extension Store {
             try discard(row, because: "discarded by hand", now: now, session)
             if row.isState, !row.hasSuccessor || row.refusedMembers != nil { try noteDiscarded(row, session) }
         case .sendNow:
-            // Its age counts anew: it was not tried while it was held.
+            // Its age is reset: it was not attempted while it was held.
             try session.run(
                 """
                 UPDATE outbox SET state = 'pending', held_by = NULL, due_at = \(now), counted_since = NULL, replayed_at = \(now),
@@ -156,7 +157,7 @@ extension Store {
                 """
                 UPDATE outbox SET state = 'pending', attempts = 0, due_at = \(now), counted_since = NULL, missing_at = NULL,
                     replayed_at = \(now), finished_at = NULL, updated_at = \(now),
-                    -- A message that waits in doubt is repeated within Fin's memory or not at all, also by hand.
+                    -- A pending message that is in doubt is repeated only while Fin still recognizes the repetition, also on a manual retry.
                     in_doubt_since = CASE state WHEN 'pending' THEN in_doubt_since END
                 WHERE id = \(row.id)
                 """)
@@ -190,11 +191,11 @@ extension Store {
         try keep(record, in: stored, row.conversationID, row.remote, session)
     }
 
-    /// Puts what the row was about back on its feed.
+    /// Puts the row's conversation or message back on its feed.
     private static func feed(_ row: SteeredRow, now: Instant, _ session: any Session) throws {
         if row.isState {
             try requestPlanning(session, row.conversationID, row.remote, now: now)
-            // It has differed since the row was planned.
+            // The remote has differed since the row was planned.
             try session.run(
                 """
                 UPDATE change_feed SET since = min(since, (SELECT coalesce(differs_since, created_at) FROM outbox WHERE id = \(row.id)))

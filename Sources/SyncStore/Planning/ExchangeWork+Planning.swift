@@ -1,20 +1,20 @@
 import SyncCore
 
-/// A page of planning.
+/// One page of planning.
 extension ExchangeWork {
-    /// Messages first, then the states of conversations as far as the brake lets them.
+    /// Plans messages first, then the states of conversations, up to the limit of the brake.
     mutating func plan(_ page: PlanPage) throws {
         var planned = PlanResult(brake: page.brake)
         if page.isFirst { planned.strayRemotes = try Store.dropStrayFeed(parties.remotes, session) }
         try Store.endLongWaits(before: now - page.stall, session)
         let isFeeding = try Store.isReplanning(parties.remotes, session)
-        // All of it is on the feed before the first of it is planned: the brake has to see the whole, and rows of old state wait for it.
+        // The whole feed is filled before the first entry is planned: the brake has to count all of it, and rows with an old state wait for it.
         if isFeeding { _ = try Store.feedReplan(parties.remotes, now: now, session) }
         let limit = isFeeding ? 0 : try statesLimit(page, &planned)
         let isDone = try carryOut(page, limit: limit, &planned)
         planned.engagement = planned.brake.planned(entries: planned.batch.examinedStates, planned.batch.reach) ?? planned.engagement
         let hasStates = try !planned.needsSurvey && Store.hasReadyEntry(of: Store.feedTargets(parties.remotes), session)
-        // What could not be planned at all is not tried again at once.
+        // If no entry could be planned, planning is not repeated at once.
         let hasOthers = try hasStates || Store.hasReadyMessage(of: Store.messageTargets(parties.remotes), session)
         planned.hasMore = isFeeding || (isDone && hasOthers)
         planned.nextPlanAt = try Store.longestWait(session).map { $0 + page.stall }
@@ -22,7 +22,7 @@ extension ExchangeWork {
         result.plan = planned
     }
 
-    /// How many entries may be planned: few are only counted; of many it has to be worked out first what they would do.
+    /// How many entries may be planned. A small number is only counted; for a large one, a survey first works out what the entries would do.
     private func statesLimit(_ page: PlanPage, _ planned: inout PlanResult) throws -> Int {
         if planned.brake.needsLook {
             let waiting = try Store.feedSize(
@@ -34,7 +34,7 @@ extension ExchangeWork {
         return isFree ? page.limit : min(page.limit, planned.brake.allowance)
     }
 
-    /// - Returns: false where not one entry could be planned.
+    /// - Returns: false if not a single entry could be planned.
     private mutating func carryOut(_ page: PlanPage, limit: Int, _ planned: inout PlanResult) throws -> Bool {
         let context = parties.planContext(now: now, hold: planned.brake.engagement?.hold)
         var writer = PlanWriter(page, context, run: run, runs: timestampRuns, session)
@@ -54,7 +54,7 @@ extension ExchangeWork {
 
     // MARK: Without writing
 
-    /// Whether there is something to plan, or to put on the feed or take off it.
+    /// Whether there is anything to plan, to add to the feed or to remove from it.
     func hasWork(for page: PlanPage) throws -> Bool {
         if try Store.hasReadyEntry(of: Store.feedTargets(parties.remotes), session) { return true }
         if try Store.hasReadyMessage(of: Store.messageTargets(parties.remotes), session) { return true }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// A conversation on the feed of changes.
+/// A conversation on the change feed.
 struct FeedEntry: RowRecord {
     var conversation: StoredKey
     var target: FeedTarget
@@ -13,11 +13,11 @@ struct FeedEntry: RowRecord {
     }
 }
 
-/// An entry that can be planned, or waits for calls of its conversation at other remotes (`deferred = 3`).
+/// An entry that can be planned, or that waits for calls of its conversation to other remotes (`deferred = 3`).
 struct WaitingEntry: RowRecord {
     var entry: FeedEntry
     var isWaiting: Bool
-    /// When it was first found that it has to wait.
+    /// When it was first found to have to wait.
     var waitsSince: String?
 
     static let columns: SQL = "\(FeedEntry.columns), deferred = 3, waits_since"
@@ -29,9 +29,9 @@ struct WaitingEntry: RowRecord {
     }
 }
 
-/// The change feed: putting conversations on it, and finding them.
+/// The change feed: adding conversations and finding them.
 extension Store {
-    /// What the feed holds that can be planned.
+    /// The targets of feed entries that can be planned.
     static func feedTargets(_ remotes: [RemoteParticipation]) -> [FeedTarget] {
         [.everyRemote] + remotes.filter(\.takesStates).map { .remote($0.name) }
     }
@@ -42,7 +42,7 @@ extension Store {
             "SELECT \(FeedEntry.columns) FROM change_feed WHERE deferred = 0 AND remote IN \(in: targets) LIMIT \(limit)")
     }
 
-    /// All entries of one conversation that can be planned or wait; one for every remote comes first.
+    /// All entries of one conversation that can be planned or are waiting; an entry for every remote comes first.
     static func waitingEntries(of id: String, at targets: [FeedTarget], _ session: any Session) throws -> [WaitingEntry] {
         try session.rows(
             """
@@ -55,7 +55,7 @@ extension Store {
         try session.exists("SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: targets) LIMIT 1")
     }
 
-    /// Whether something can be planned, or waits for calls of its conversation at other remotes.
+    /// Whether anything can be planned, or waits for calls of its conversation to other remotes.
     static func hasUnplanned(of targets: [FeedTarget], _ session: any Session) throws -> Bool {
         if try hasReadyEntry(of: targets, session) { return true }
         return try session.exists("SELECT 1 FROM change_feed WHERE deferred = 3 LIMIT 1")
@@ -67,22 +67,22 @@ extension Store {
             "SELECT count(*) FROM (SELECT 1 FROM change_feed WHERE deferred = 0 AND remote IN \(in: targets) LIMIT \(limit))") ?? 0
     }
 
-    /// Since when the entry waits that has waited longest for calls of its conversation at other remotes; nil where none waits.
+    /// The start of the longest current wait for calls of a conversation to other remotes; nil if no entry is waiting.
     static func longestWait(_ session: any Session) throws -> Instant? {
         .column(try session.value("SELECT min(waits_since) FROM change_feed WHERE deferred = 3"))
     }
 
-    /// What has waited for so long is planned, whatever is in its way.
+    /// Entries that have waited this long are planned even if calls are still in flight.
     static func endLongWaits(before timestamp: Instant, _ session: any Session) throws {
         try session.run("UPDATE change_feed SET deferred = 0 WHERE deferred = 3 AND waits_since <= \(timestamp)")
     }
 
-    /// A call of the conversation has ended: what waits for it is examined again. True when something did.
+    /// A call of the conversation has ended: entries that wait for it are examined again. True if there were any.
     static func endWait(of id: String, _ session: any Session) throws -> Bool {
         try session.run("UPDATE change_feed SET deferred = 0 WHERE conversation_id = \(id) AND deferred = 3") > 0
     }
 
-    /// Planned by the next run, whatever it waited for.
+    /// Has the conversation planned by the next run, whatever its entry was waiting for.
     static func requestPlanning(_ session: any Session, _ conversationID: String, _ remote: String, now: Instant) throws {
         try session.run(
             """
@@ -91,7 +91,7 @@ extension Store {
             """)
     }
 
-    /// Planned again when the call in flight has ended.
+    /// Has the conversation planned again when the call in flight has ended.
     static func deferPlanning(_ session: any Session, _ conversationID: String, _ remote: String, now: Instant) throws {
         try session.run(
             """
@@ -103,7 +103,7 @@ extension Store {
             """)
     }
 
-    /// What a person discarded is decided anew: it is due again, or does not differ any more.
+    /// Forgets that a person discarded a row: the difference is due again, or gone.
     static func forgetDiscarded(_ conversationID: String, _ remote: String, _ session: any Session) throws {
         try session.run("UPDATE link_state SET discarded_row = NULL WHERE conversation_id = \(conversationID) AND remote = \(remote)")
     }

@@ -1,12 +1,12 @@
 import SyncCore
 
 /// One conversation at one remote, with everything that a decision about it depends on. Planning, the brake's survey, previews, reports,
-/// acknowledgements, `explain` and `diff` decide from this.
+/// acknowledgements, `explain` and `diff` all decide from this.
 struct LoadedLink {
     var link: Link
-    /// Why nothing can be sent along the link. Then its ids hold U+FFFD for what cannot be stored.
+    /// Why nothing can be sent along the link. Its ids then contain U+FFFD for bytes that cannot be stored.
     var problem: Unsendable?
-    /// A call that carries its state is on its way.
+    /// A call that carries its state is in flight.
     var isInFlight: Bool
     /// Nil for a link whose object is gone.
     var known: Known?
@@ -20,14 +20,14 @@ struct LoadedLink {
 extension Store {
     /// Loads one conversation at one remote with one statement, and the rows of the id map with another.
     ///
-    /// A link that points to another object than before starts from nothing.
+    /// A link that points to a different object than before starts with an empty record.
     /// - Parameters:
-    ///   - reported: whom the remote names in a report that is about to be compared.
-    ///   - began: when the read or the call began whose response is about to be compared.
-    ///   - clock: what the clock says, where that is not the time of the decision.
-    ///   - storing: whether the row of the link is made where there is none yet.
-    ///   - evenIfGone: whether an object that is gone is decided about as well.
-    /// - Returns: nil where the conversation takes no part: it has no link, or another conversation has one to the same object
+    ///   - reported: the user named by the report that is about to be compared.
+    ///   - began: when the read or call began whose response is about to be compared.
+    ///   - clock: the current time, if it differs from the time of the decision.
+    ///   - storing: whether to create the row of the link if there is none yet.
+    ///   - evenIfGone: whether to load the decision's input for an object that is gone, too.
+    /// - Returns: nil if the conversation is not synchronized with the remote: it has no link, or another conversation links to the same object
     ///   (``SharedObject``).
     static func load(
         _ session: any Session, _ local: LocalConversation, at remote: RemoteParticipation, reported: Observation.Assignee = .unknown,
@@ -62,7 +62,7 @@ extension Store {
         return loaded
     }
 
-    /// Keeps the times of local changes that were made before the clock was set back: from now on they are ordered with what comes.
+    /// Stores corrected times of local changes that were made before the clock was set back, so that they are ordered with later changes.
     private static func store(_ changedAt: ByAttribute<Instant>, of id: String, _ session: any Session) throws {
         try session.run(
             """
@@ -72,7 +72,7 @@ extension Store {
             """)
     }
 
-    /// The rows of the id map that matter: of the present assignee, of those whom the program itself assigns, and of whoever the remote
+    /// The relevant rows of the id map: those of the current assignee, of the users that the program itself assigns, and of the user that the remote
     /// names.
     private static func seats(
         _ session: any Session, _ remote: RemoteParticipation, _ record: LinkRecord, _ reported: Observation.Assignee, assigneeID: String?
@@ -99,7 +99,7 @@ extension Store {
         return seats.compactMap { $0 }
     }
 
-    /// Keeps what is known of a link, where it has changed.
+    /// Stores what is known of a link, if it has changed.
     static func keep(_ record: LinkRecord, in stored: StoredRecord, _ conversationID: String, _ remote: String, _ session: any Session)
         throws
     {
@@ -113,17 +113,17 @@ extension Store {
     }
 }
 
-/// What the database holds of one conversation at one remote.
+/// The row of a conversation at a remote.
 private struct LinkRow: RowRecord {
-    /// Nil where there is no link.
+    /// Nil if there is no link.
     var remoteID: StoredKey?
     var agentID: StoredKey?
     /// Another conversation links to the same object.
     var isShared: Bool
     var isInFlight: Bool
-    /// So many conversations are over at the remote that somebody has to look before that is adopted.
+    /// The remote reported so many finished conversations that a person has to check before they are adopted.
     var areEndsHeld: Bool
-    /// The object that ``stored`` is about; nil where nothing is known.
+    /// The object that ``stored`` is about; nil if nothing is known.
     var targetID: String?
     var targetAgent: String?
     var isGone: Bool
@@ -150,7 +150,7 @@ private struct LinkRow: RowRecord {
         """
     }
 
-    /// Behind those that ``query(of:at:)`` writes out.
+    /// These follow the columns that ``query(of:at:)`` lists itself.
     static let columns: SQL = """
         s.target_id, s.target_agent, s.gone_at IS NOT NULL, \(StoredRecord.columns), o.id IS NOT NULL, \(StandingRow.columns)
         """
@@ -168,7 +168,7 @@ private struct LinkRow: RowRecord {
         standing = try columns.next() ? try StandingRow(&columns) : nil
     }
 
-    /// The link with the agent in force, and why nothing can be sent along it; nil where the conversation takes no part.
+    /// The link with the agent in force, and why nothing can be sent along it; nil if the conversation is not synchronized with the remote.
     func link(of id: String, at remote: RemoteParticipation) -> (Link, Unsendable?)? {
         guard remote.needsLink else { return (Link(remoteID: id), nil) }
         guard let remoteID, !isShared else { return nil }

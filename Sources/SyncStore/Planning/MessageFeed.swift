@@ -1,8 +1,8 @@
 import SyncCore
 
-/// The feed of messages.
+/// The message feed.
 extension Store {
-    /// What it holds that can be planned.
+    /// The targets of messages that can be planned.
     static func messageTargets(_ remotes: [RemoteParticipation]) -> [FeedTarget] {
         [.everyRemote] + remotes.filter { $0.receivesMessages && $0.isEnabled }.map { .remote($0.name) }
     }
@@ -11,8 +11,8 @@ extension Store {
         try session.exists("SELECT 1 FROM message_feed WHERE remote IN \(in: targets) LIMIT 1")
     }
 
-    /// The first entries of the feed for any of the targets. Asked for one by one: each is a walk along an index that ends with the page,
-    /// however many entries wait.
+    /// The first entries of the feed for any of the targets. Each target is queried separately: each query is an index scan that ends with the page,
+    /// however many entries are waiting.
     static func messageRows(_ session: any Session, of targets: [FeedTarget]) throws -> [MessageFeedRow] {
         var rows: [MessageFeedRow] = []
         for target in targets {
@@ -25,7 +25,7 @@ extension Store {
         return Array(rows.sorted { $0.sequence < $1.sequence }.prefix(PlanWriter.pageSize))
     }
 
-    /// Remotes that took messages and are not configured at the moment.
+    /// Remotes that received messages and are not configured at present.
     static func absentReceivers(_ session: any Session, _ configured: [RemoteParticipation]) throws -> [String] {
         try session.values(
             "SELECT name FROM remotes WHERE receives_messages = 1 AND name NOT IN \(in: configured.map(\.name)) ORDER BY name")
@@ -40,7 +40,7 @@ extension Store {
             """) ?? false
     }
 
-    /// Nil where the message or its conversation does not exist any more.
+    /// Nil if the message or its conversation no longer exists.
     static func messageSnapshot(_ session: any Session, _ messageID: String, remote: String) throws -> MessageSnapshot? {
         let stored: StoredMessage? = try session.row(
             """
@@ -54,7 +54,7 @@ extension Store {
 
 /// `messages m JOIN conversations c LEFT JOIN users u`.
 private struct StoredMessage: RowRecord {
-    /// Why it cannot be sent, where a column cannot be read.
+    /// A failure if a column cannot be read, with the reason why the message cannot be sent.
     var message: Result<Message, Unsendable>
     var user: User?
 
@@ -73,7 +73,7 @@ private struct StoredMessage: RowRecord {
         }
     }
 
-    /// Nil where they cannot be read: the message is refused then, for all to see.
+    /// Nil if they cannot be read: the message is then refused, which shows in the outbox.
     private static func attachments(_ text: String?) -> [JSONValue]? {
         guard let text, text != "[]" else { return [] }
         return (try? JSONValue(text: text))?.arrayValue

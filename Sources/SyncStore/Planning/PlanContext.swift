@@ -1,12 +1,12 @@
 import SyncCore
 
-/// What planning needs to know: who takes part, and how to decide.
+/// The input of planning: which remotes take part, and how to decide.
 package struct PlanContext: Sendable {
     package var remotes: [RemoteParticipation]
     package var now: Instant
     /// Set when the state rows are to be written as held.
     package var hold: Hold?
-    /// For ends that are adopted while planning: a map has changed, or a remote is understood now.
+    /// Limits finished statuses that are adopted while planning, after a map has changed or a value of a remote is understood at last.
     package var brake: Brake.Settings
     package var decide: @Sendable (LinkSnapshot) -> LinkPlan
     package var decideMessage: @Sendable (MessageSnapshot) -> PlanDecision

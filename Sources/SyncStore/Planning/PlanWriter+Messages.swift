@@ -1,13 +1,11 @@
 import SyncCore
 
-/// Messages.
+/// Planning of messages.
 extension PlanWriter {
-    /// Plans the next messages of the feed for every remote that takes messages, in the order in which they were written.
+    /// Plans the next messages of the feed for every remote that receives messages, in the order in which they were written.
     ///
-    /// A remote that is configured but disabled keeps its messages on the feed. Where no remote that takes messages is configured at all, they
-    /// are taken off: they are not addressed to anybody.
-    ///
-    /// The same holds for a remote that the database knows and the configuration does not name: it may come back.
+    /// A remote that is configured but disabled keeps its messages on the feed. So does a remote that is in the database and not in the
+    /// configuration, because it may come back. If there is no remote that receives messages at all, the messages are removed from the feed.
     mutating func planMessages() throws {
         let receivers = context.remotes.filter(\.receivesMessages)
         let rows = try Store.messageRows(session, of: Store.messageTargets(context.remotes))
@@ -57,7 +55,7 @@ extension PlanWriter {
         guard var snapshot = try Store.messageSnapshot(session, entry.messageID, remote: remote.name) else { return }
         let inserted = try session.run(
             "INSERT OR IGNORE INTO planned_messages (message_id, remote) VALUES (\(entry.messageID), \(remote.name))")
-        // Planned before: the application wrote the same message again.
+        // The message was planned before, and the application has written the same row again.
         guard inserted == 1 else { return }
         var register = timestamps[remote.name] ?? TimestampRegister(remote: remote.name, now: context.now, runs: timestampRuns)
         try register.fill(&snapshot, session)
@@ -90,7 +88,7 @@ extension PlanWriter {
         }
     }
 
-    /// A message of a conversation in which others are held waits with them.
+    /// A message is held if other messages of its conversation are held.
     private func holdBehindOthers(_ id: Int64, _ conversationID: String, _ remote: String) throws {
         let held: SQL = "conversation_id = \(conversationID) AND remote = \(remote) AND payload = 'message' AND state = 'held'"
         try session.run(
@@ -102,7 +100,7 @@ extension PlanWriter {
     }
 
     private mutating func putAsideKey(_ key: UnreadableKey, at sequence: Int64) throws {
-        // Out of the way of the others until the row that it stands for is written again.
+        // Puts the entry aside until its row is written again, so that it does not stop the others.
         try session.run("UPDATE OR REPLACE message_feed SET remote = \(FeedTarget.putAside) WHERE sequence = \(sequence)")
         batch.unreadable.append(key)
         batch.examined += 1

@@ -2,7 +2,7 @@ import SyncCore
 
 /// The rows of one conversation at one remote.
 extension PlanWriter {
-    /// Decides about one conversation at one remote, and writes what comes of it.
+    /// Decides about one conversation at one remote, and writes the result.
     /// - Returns: whether the conversation was changed, and is on the feed again.
     mutating func plan(_ id: String, at remote: RemoteParticipation) throws -> Bool {
         guard let local = try conversation(id), let loaded = try Store.load(session, local, at: remote, now: context.now) else {
@@ -23,12 +23,12 @@ extension PlanWriter {
         if stored.discardedRow != nil { try Store.forgetDiscarded(id, remote.name, session) }
         let heldBack = batch.heldBack.count
         try apply(plan.decision, to: snapshot)
-        // A hold that goes on is not news.
+        // A hold that continues is not reported again.
         if !plan.outcome.verdict.isHeldBack { batch.heldBack.removeSubrange(heldBack...) }
         return false
     }
 
-    /// What could not be understood, or waited, is understood now.
+    /// Adopts a value that was not understood before, or that had to wait.
     private mutating func adopt(_ outcome: TwoWayOutcome, _ snapshot: LinkSnapshot, _ stored: StoredRecord) throws -> Bool {
         let (id, remote) = (snapshot.conversationID, snapshot.remote)
         let (outcome, used) = try Store.braking(outcome, snapshot, stored, context.brake, session) { context.decide($0).outcome }
@@ -47,7 +47,7 @@ extension PlanWriter {
         }
         switch OutboxChange(decision, standing: snapshot.standing) {
         case .none:
-            // The row that waits says what is wanted now, whatever has happened meanwhile.
+            // The waiting row still carries the wanted state, including the changes made since it was written.
             guard let standing = snapshot.standing, standing.state == .pending else { break }
             let numbers = snapshot.local.numbers.column.text
             try session.run(
@@ -56,7 +56,7 @@ extension PlanWriter {
                 WHERE id = \(standing.id) AND state = 'pending' AND local_numbers IS NOT \(numbers)
                 """)
         case .insert(let planned):
-            // What replaces a row that the brake holds is held as well: nobody has let go of it.
+            // A row that replaces one held by the brake is held as well, because nobody has released it.
             let hold = context.hold ?? (snapshot.standing?.holder == .brake ? Hold(.brake, reason: Store.inheritedHold) : nil)
             let id = try insertRow(
                 planned.call, state: hold == nil ? .pending : .held,
@@ -115,7 +115,7 @@ extension PlanWriter {
         }
     }
 
-    /// Rows of members that are not refused any more, because their value has changed or somebody wants them to be sent again.
+    /// Discards the rows of members that are no longer refused, because their value has changed or a person requested that they be sent again.
     private func endRefusals(_ plan: LinkPlan, _ snapshot: LinkSnapshot) throws {
         let rows = try session.rows(
             """
@@ -125,7 +125,7 @@ extension PlanWriter {
             """
         ) { columns in (id: try columns.next(Int64.self), members: try columns.next(String.self)) }
         for row in rows {
-            // A row whose members cannot be read stands for none: the whole difference is planned all the same.
+            // A row whose members cannot be read counts as a row without members; the whole difference is planned anyway, so nothing is lost.
             let members = (try? JSONValue(stored: row.members))?.arrayValue?.compactMap(\.stringValue) ?? []
             let sent = plan.decision.delta?.fields ?? [:]
             guard !members.contains(where: { plan.outcome.record[$0].note == .refused && sent[$0] == nil }) else { continue }
@@ -150,12 +150,12 @@ extension PlanWriter {
 }
 
 extension PlanDecision {
-    /// What would be sent.
+    /// The fields that would be sent.
     fileprivate var delta: Delta? {
         if case .send(let planned) = self { planned.delta } else { nil }
     }
 
-    /// Nil where the decision says nothing about them.
+    /// Nil if the decision does not mention them.
     fileprivate var omissions: [Omission]? {
         switch self {
         case .upToDate(let omissions): omissions

@@ -1,11 +1,11 @@
 import SyncCore
 
-/// The states of conversations.
+/// Planning of the states of conversations.
 extension PlanWriter {
     /// Plans the next conversations of the feed.
     ///
     /// Entries whose key cannot be used are put aside (see ``StoredKey/text``), and so are those that cannot be planned (``PutAside``).
-    /// - Parameter limit: so many entries at most, with those that stand on the feed for the same conversations.
+    /// - Parameter limit: the most entries that are read. All other entries of the same conversations are planned with them.
     mutating func planStates(limit: Int) throws {
         let limit = min(limit, PlanWriter.pageSize)
         let entries = try Store.readyEntries(of: feedTargets, limit: limit, session)
@@ -14,7 +14,7 @@ extension PlanWriter {
         var planned: Set<StoredKey> = []
         for entry in entries where !planned.contains(entry.conversation) {
             if isLate { break }
-            // What is on the feed again is planned for all remotes, as it is now.
+            // A conversation that is on the feed again is planned for all remotes in its current state.
             if try planConversation(entry.conversation) != .adopted { planned.insert(entry.conversation) }
         }
         try endAttempts()
@@ -30,7 +30,7 @@ extension PlanWriter {
         }
         let entries = try Store.waitingEntries(of: id, at: feedTargets, session)
         let atOnce = entries.map(\.entry).filter { entry in !pushedLast.contains { entry.target == .remote($0.name) } }
-        // An entry for every remote stands for those of single ones.
+        // An entry for every remote includes the entries for single remotes.
         let standsForAll = atOnce.first?.target == .everyRemote
         for entry in standsForAll ? Array(atOnce.prefix(1)) : atOnce {
             let count = standsForAll ? atOnce.count : 1
@@ -43,7 +43,7 @@ extension PlanWriter {
         return try planLast(id)
     }
 
-    /// - Parameter count: how many entries are taken off with it.
+    /// - Parameter count: how many entries it stands for.
     private mutating func planEntry(_ entry: FeedEntry, _ id: String, _ count: Int) throws -> Step {
         countExamined(count)
         if entry.target == .everyRemote { try expand(id) }
@@ -74,7 +74,7 @@ extension PlanWriter {
         return .planned
     }
 
-    /// Whether calls of the conversation at other remotes come first. Then the entry says so.
+    /// Whether calls of the conversation to other remotes come first. If so, the entry is marked as waiting.
     private func mustWait(_ waiting: WaitingEntry, _ id: String) throws -> Bool {
         if let since = waiting.waitsSince, since <= overdue.iso8601 { return false }
         guard try isBlocked(id) else { return false }
@@ -88,7 +88,8 @@ extension PlanWriter {
         return true
     }
 
-    /// A call of unknown end, or a first attempt that is due. Rows behind others do not count: what they are behind does, or is not sent now.
+    /// There is a call in flight, or a first attempt that is due. Rows behind others do not count: the row in front of them counts, or cannot be sent
+    /// now.
     private func isBlocked(_ id: String) throws -> Bool {
         try session.exists(
             """
@@ -107,7 +108,7 @@ extension PlanWriter {
 
     // MARK: The feed
 
-    /// "Every remote" includes those that are pushed last. What waits already goes on waiting since then.
+    /// Adds an entry for each remote that is pushed last. An entry that exists keeps the start of its wait.
     private func expand(_ id: String) throws {
         for remote in pushedLast {
             try session.run(
@@ -122,7 +123,7 @@ extension PlanWriter {
     }
 
     /// - Parameter remotes: the remotes that an entry for every remote was planned for.
-    /// - Returns: how many of the entry asked for are gone or wait for a call: 1, or 0 when it stands as it stood.
+    /// - Returns: 1 if the entry was removed or waits for a call, 0 if it is unchanged.
     private func takeOff(_ id: String, _ target: FeedTarget, with remotes: [RemoteParticipation]) throws -> Int {
         let takeOff = { (target: FeedTarget) in
             try session.run("DELETE FROM change_feed WHERE conversation_id = \(id) AND remote = \(target) AND deferred <> 1")
@@ -137,7 +138,7 @@ extension PlanWriter {
         return gone
     }
 
-    /// Entries that nothing can be done with: out of the way of the others until the row that they stand for is written again.
+    /// Puts entries whose key cannot be used aside until their row is written again, so that they do not stop the others.
     private mutating func putAsideKey(_ key: StoredKey) throws {
         let count = try session.run(
             """
@@ -153,7 +154,7 @@ extension PlanWriter {
         countExamined(count)
         batch.takenOff += count
         if entry.target == .everyRemote {
-            // "Every remote" includes what is on the feed for single ones.
+            // An entry for every remote includes the entries for single remotes.
             try session.run(
                 """
                 DELETE FROM change_feed

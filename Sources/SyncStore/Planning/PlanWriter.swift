@@ -1,14 +1,14 @@
 import SyncCore
 
-/// Plans what is on the feeds: decides, writes the rows, and takes the entries off. One page in one transaction.
+/// Plans the entries of the feeds: decides, writes the rows, and removes the entries. One page in one transaction.
 ///
-/// The unit is the conversation: all of its entries are planned together, first those of remotes that are pushed at once, then those of remotes
-/// that are pushed last. A remote that is pushed last waits where its conversation has a call in flight at another remote, or a first attempt that
-/// is due at one that takes calls (`change_feed.deferred` is 3 then), and does not wait for longer than ``PlanPage/stall``.
+/// The unit is the conversation: all of its entries are planned together, first those of remotes that are pushed at once, then those of remotes that
+/// are pushed last. A remote that is pushed last waits while its conversation has a call in flight to another remote, or a first attempt that is due
+/// at a remote that accepts calls (`change_feed.deferred` is 3 then). It waits no longer than ``PlanPage/stall``.
 struct PlanWriter {
-    /// Conversations or messages examined in one transaction at most.
+    /// The most conversations or messages that are examined in one transaction.
     static let pageSize = 500
-    /// A page of more entries than these of which none can be planned says something about the database, and nothing about its rows.
+    /// If none of more entries than these can be planned, the cause is the database and not their rows.
     static let hopelessPage = 10
 
     let session: any Session
@@ -16,38 +16,38 @@ struct PlanWriter {
     /// Remotes whose states are planned: those that are pushed at once, and those that are pushed last.
     let others: [RemoteParticipation]
     let pushedLast: [RemoteParticipation]
-    /// The names under which they are on the feed.
+    /// Their targets on the feed.
     let feedTargets: [FeedTarget]
-    /// Remotes that take calls at the moment, in order, without those that are pushed last.
+    /// The names of remotes that accept calls at present, sorted, without those that are pushed last.
     let delivering: [String]
-    /// What has waited since then is planned.
+    /// Entries that have been waiting since this time are planned.
     let overdue: Instant
     let deadline: ContinuousClock.Instant
     let timestampRuns: TimestampRegister.Runs
-    /// Whether each entry is planned in a savepoint of its own, and put aside where that fails.
+    /// Whether each entry is planned in a savepoint of its own, and put aside if that fails.
     var isolates = false
     var run: RunRecord
     var keys: IdempotencyKeys
     var batch = PlanBatch()
     /// The registers of the remotes that messages were planned for.
     var timestamps: [String: TimestampRegister] = [:]
-    /// What the conversation that is being planned reaches.
+    /// What the brake counts for the conversation that is being planned.
     var reach = Brake.Reaches()
-    /// The conversation that is being planned; a nil value is one that does not exist.
+    /// The conversation that is being planned; a nil value if it does not exist.
     private var present: (id: String, conversation: LocalConversation?)?
     private var attempts = Attempts()
 
-    /// What became of the entries that are planned each in a savepoint.
+    /// The results of entries that are planned in savepoints of their own.
     private struct Attempts {
         var planned = 0
         var failed = 0
         var firstError: (any Error)?
     }
 
-    /// What became of an entry.
+    /// The result of planning an entry.
     enum Step {
         case planned
-        /// Its conversation was changed by it, and is on the feed again.
+        /// A value was adopted: the conversation has changed, and is on the feed again.
         case adopted
         case putAside
     }
@@ -67,7 +67,7 @@ struct PlanWriter {
         timestampRuns = runs
     }
 
-    /// One entry at least is planned, however late it is.
+    /// At least one entry is planned, however late it is.
     var isLate: Bool { batch.examined > 0 && ContinuousClock.now > deadline }
 
     mutating func insert(_ row: NewOutboxRow) throws -> Int64 {
@@ -83,8 +83,8 @@ struct PlanWriter {
 
     mutating func forgetConversation() { present = nil }
 
-    /// Messages first, then the states of conversations.
-    /// - Parameter limit: about so many entries of the feed of conversations.
+    /// Plans messages first, then the states of conversations.
+    /// - Parameter limit: the approximate number of change feed entries.
     mutating func plan(limit: Int) throws {
         try planMessages()
         if limit > 0 { try planStates(limit: limit) }
@@ -94,8 +94,8 @@ struct PlanWriter {
 
     /// Plans one entry.
     /// - Parameters:
-    ///   - work: what it does is undone where it throws and entries are planned on their own.
-    ///   - putAside: takes the entry out of the way, because of the problem.
+    ///   - work: is rolled back if it throws and entries are planned in savepoints of their own.
+    ///   - putAside: marks the entry as one that cannot be planned, with the problem.
     mutating func attempt(
         _ work: (inout PlanWriter) throws -> Step, putAside: (inout PlanWriter, String) throws -> Void
     ) throws -> Step {
@@ -116,7 +116,7 @@ struct PlanWriter {
         }
     }
 
-    /// - Throws: the first error where nothing can be planned.
+    /// - Throws: the first error, if nothing could be planned.
     mutating func endAttempts() throws {
         defer { attempts = Attempts() }
         if let first = attempts.firstError, attempts.planned == 0, attempts.failed > PlanWriter.hopelessPage { throw first }

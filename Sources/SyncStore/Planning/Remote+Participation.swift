@@ -1,7 +1,7 @@
 import SyncCore
 
 extension Remote {
-    /// As the store's queries see it.
+    /// The remote as the store's queries use it.
     package var participation: RemoteParticipation {
         var participation = RemoteParticipation(name: name, kind: kind, isEnabled: isEnabled)
         participation.defaultAgent = adapter.defaultAgent
@@ -14,7 +14,7 @@ extension Remote {
 }
 
 extension RemoteParticipation {
-    /// What follows from the kind alone.
+    /// Derives the columns that depend on the kind alone.
     package init(name: String, kind: Kind, isEnabled: Bool) {
         self.init(
             name: name, kind: kind.name, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,

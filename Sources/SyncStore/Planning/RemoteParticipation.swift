@@ -1,4 +1,4 @@
-/// A remote as far as the store's queries depend on it.
+/// The properties of a remote that the store's queries depend on.
 package struct RemoteParticipation: Sendable, Equatable {
     package var name: String
     package var kind: String
@@ -6,14 +6,14 @@ package struct RemoteParticipation: Sendable, Equatable {
     package var isPushedAtEndOfRun: Bool
     package var receivesMessages: Bool
     package var isEnabled: Bool
-    /// The agent of links that name none.
+    /// The agent of links that do not name one.
     package var defaultAgent: String?
     package var fingerprint: String
-    /// The field in which the remote names who answers.
+    /// The field in which the remote names the assigned user.
     package var userField: String?
-    /// Whom the program itself assigns: the AI, and "somebody over there".
+    /// The users that the program itself assigns: the AI, and the placeholder for a remote user without a row in the id map.
     package var ownAssignees: [String]
-    /// Whether it is read at all: by polls, or because it calls here.
+    /// Whether it is read at all, by polling or after events that it sends.
     package var isRead: Bool
 
     package init(

@@ -1,15 +1,14 @@
 import SyncCore
 
-/// The brake on what comes back: a remote that says of hundreds of conversations that they are over is not believed until somebody has
-/// looked at it.
+/// The brake on reports: if a remote reports hundreds of conversations as finished, they are not adopted until a person has checked.
 ///
-/// Ends are counted per remote over ``Store/endsWindow``, however small the portions in which they come, by the numbers of the rule
-/// `finish` (``Brake``). From then on they stay what the remote is known to hold, and wait (`link_state.braked_at`).
+/// Finished statuses are counted per remote over ``Store/endsWindow``, however small the portions in which they arrive, by the thresholds of the rule
+/// `finish` (``Brake``). Beyond them, the reported values are recorded as what the remote holds, and wait (`link_state.braked_at`).
 extension Store {
-    /// Ends of so long ago do not count any more.
+    /// Finished statuses older than this no longer count.
     static let endsWindow = Duration.minutes(10)
 
-    /// Decides again without the end where it would be one too many.
+    /// Decides again without the finished status if it would exceed the threshold.
     static func braking(
         _ outcome: TwoWayOutcome, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ brake: Brake.Settings, _ session: any Session,
         again decide: (LinkSnapshot) -> TwoWayOutcome
@@ -32,13 +31,13 @@ extension Store {
             WHERE remote = \(snapshot.remote) AND adopted_at > \(snapshot.now - endsWindow) AND is_end = 1 AND is_released = 0
             """)
         guard let ends, ends >= brake.finishMinimum else { return false }
-        // More conversations than these make the share small enough, however many there are.
+        // With this many conversations the share is below the threshold, however many more there are.
         let enough = (ends + 1) * 100 / max(brake.finishPercent, 1) + 1
         let conversations: Int? = try session.value("SELECT count(*) FROM (SELECT 1 FROM conversations LIMIT \(enough))")
         return Brake(brake).judge(.init(finished: ends + 1), of: conversations ?? 0) != nil
     }
 
-    /// Notes which conversations wait for somebody to look, and which for a row of the id map.
+    /// Records which conversations wait for a person, and which for a row of the id map.
     static func mark(_ outcome: TwoWayOutcome, _ stored: StoredRecord, _ snapshot: LinkSnapshot, _ session: any Session) throws {
         try markBraked(outcome, stored, snapshot, session)
         guard outcome.unknownUser != stored.unknownUser else { return }
@@ -62,7 +61,7 @@ extension Store {
             """)
     }
 
-    /// Whether there is something for ``takeReleasedEnds(_:_:)``.
+    /// Whether there is work for ``takeReleasedEnds(_:_:)``.
     static func hasReleasedEnds(_ context: InboundContext, _ session: any Session) throws -> Bool {
         try session.exists(
             """
@@ -71,7 +70,7 @@ extension Store {
             """)
     }
 
-    /// What somebody has let go of a remote that is never planned for (fin): it is decided with the next events.
+    /// Adopts released finished statuses of a remote that is never planned for (fin). Runs with the processing of the next events.
     static func takeReleasedEnds(_ context: InboundContext, _ session: any Session) throws -> [Reconciled] {
         var results: [Reconciled] = []
         for remote in context.remotes where remote.receivesMessages {
@@ -95,8 +94,8 @@ extension Store {
         return results
     }
 
-    /// Lets what waits be taken over, and, unless a single conversation is meant, what comes from now on.
-    /// - Returns: how many conversations waited.
+    /// Releases waiting finished statuses for adoption, and, unless the filter names a conversation, those reported from now on.
+    /// - Returns: how many conversations were waiting.
     package func releaseEnds(_ filter: OutboxFilter, dryRun: Bool, now: Instant) async throws(StoreError) -> Int {
         guard !dryRun else {
             return try await read { session in
@@ -126,7 +125,7 @@ extension Store {
         let count = try session.run("UPDATE link_state SET is_brake_released = 1 WHERE \(condition)")
         guard filter.conversation == nil else { return count }
         try session.run("UPDATE remotes SET ends_held_at = NULL WHERE \(filter.remote) IS NULL OR name = \(filter.remote)")
-        // What was taken over before somebody examined it has been examined now.
+        // Finished statuses adopted earlier count as checked, too.
         try session.run(
             """
             UPDATE adopted_changes SET is_released = 1

@@ -1,17 +1,17 @@
 import SyncCore
 
-/// Which remotes take part, with which configuration, and what has to be planned from scratch because of that.
+/// Which remotes take part, with which configuration, and what has to be planned from scratch because of it.
 extension Store {
-    /// Stands in `remotes.fingerprint` when two processes have planned with different configurations: no configuration has it, so
-    /// the next engine that starts plans everything of the remote anew.
+    /// The value of `remotes.fingerprint` after two processes have planned with different configurations. No configuration has it, so the next engine
+    /// that starts plans everything of the remote again.
     static let foreignFingerprint = "planned with different configurations"
 
-    /// Enters the configured remotes, and finds out which of them have to be planned from scratch: new ones, re-enabled ones, and
-    /// those that project differently than before. A remote that is not configured any more is treated like a disabled one.
+    /// Stores the configured remotes, and finds out which have to be planned from scratch: new ones, re-enabled ones, and those whose projection has
+    /// changed. A remote that is no longer configured is treated like a disabled one.
     /// - Returns: the names of those that are planned from scratch.
     static func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant, _ session: any Session) throws -> [String] {
         try takeBackPutAside(session)
-        // What waited for calls of another process, or with other remotes, is examined again.
+        // Entries that waited for calls of another process, or with other remotes, are examined again.
         try session.run("UPDATE change_feed SET deferred = 0, waits_since = NULL WHERE deferred = 3")
         try session.run(
             """
@@ -42,7 +42,7 @@ extension Store {
         return everything != nil
     }
 
-    /// Enters remotes that the database does not know yet, without planning anything.
+    /// Stores remotes that are not in the database yet, without planning anything.
     package func enterRemotes(_ remotes: [RemoteParticipation]) async throws(StoreError) {
         try await write { session in
             for remote in remotes { try Store.enter(remote, session) }
@@ -57,8 +57,8 @@ extension Store {
             """)
     }
 
-    /// The name stands for another system now: nothing that was planned for the former one may reach it, and what that one acknowledged
-    /// says nothing about it. Messages that were not sent are kept for the day when the name stands for the former kind again.
+    /// The name refers to another system now: nothing that was planned for the former one may be sent to it, and the acknowledgements of the former
+    /// one do not apply. Messages that were not sent are kept in case the name refers to the former kind again.
     private static func forget(_ remote: String, now: Instant, _ session: any Session) throws {
         let unsent: SQL = "remote = \(remote) AND state IN ('pending', 'held', 'dead')"
         try session.run(
@@ -81,9 +81,9 @@ extension Store {
         try session.run("UPDATE remotes SET read_cursor = NULL, read_cursor_agent = NULL WHERE name = \(remote)")
     }
 
-    /// Whoever plans for a remote has to be the one whose configuration it was last planned with. Where it is not, nobody knows
-    /// afterwards which conversations were planned with which configuration.
-    /// - Returns: the remotes of which that was found out just now.
+    /// Marks remotes whose stored fingerprint is not that of the configuration that plans now. It is then unknown which conversations were planned
+    /// with which configuration.
+    /// - Returns: the remotes for which this was found just now.
     static func markForeignFingerprints(_ session: any Session, _ remotes: [RemoteParticipation]) throws -> [String] {
         try remotes.filter { remote in
             try session.run(
@@ -94,10 +94,10 @@ extension Store {
         }.map(\.name)
     }
 
-    /// Feeds the next page of conversations of remotes that are being planned from scratch.
+    /// Puts the next page of conversations of remotes that are being planned from scratch on the feed.
     ///
-    /// The ids do not leave the database: what cannot be read here is fed as well, and put aside by planning.
-    /// - Returns: how many were fed; 0 when nothing is left to feed.
+    /// The ids do not leave the database: those that cannot be read here are put on the feed as well, and put aside by planning.
+    /// - Returns: how many were added; 0 when none are left.
     static func feedReplan(_ remotes: [RemoteParticipation], pageSize: Int = 2000, now: Instant, _ session: any Session) throws -> Int {
         for remote in remotes where remote.takesStates {
             let page = try feedPage(of: remote, size: pageSize, now: now, session)
@@ -106,7 +106,7 @@ extension Store {
         return 0
     }
 
-    /// Whether some of these remotes are being planned from scratch, and not all of their conversations are on the feed yet.
+    /// Whether any of these remotes is being planned from scratch, and not all of its conversations are on the feed yet.
     static func isReplanning(_ remotes: [RemoteParticipation], _ session: any Session) throws -> Bool {
         try session.exists(
             "SELECT 1 FROM remotes WHERE replan_cursor IS NOT NULL AND name IN \(in: remotes.filter(\.takesStates).map(\.name))")

@@ -1,13 +1,13 @@
 import SyncCore
 
-/// One thing that a run would do.
+/// One row that a run would write or send.
 package struct PlanPreview: Sendable {
     package enum Source: Sendable, Equatable {
         /// Would be planned now.
         case new
-        /// Stands in the outbox already.
+        /// Is in the outbox already.
         case outbox(id: Int64, dueAt: String, delta: String?)
-        /// Stands in the outbox and is not sent before somebody lets it go.
+        /// Is in the outbox, and is not sent until a person releases it.
         case held(id: Int64, by: Holder)
     }
 
@@ -16,12 +16,12 @@ package struct PlanPreview: Sendable {
     package var source: Source
     package var decision: PlanDecision
     package var base: Fields
-    /// What the brake counts: only what would be planned now does.
+    /// What the brake counts. Set only for rows that would be planned now.
     package var touches = false
     package var finishes = false
 }
 
-/// What a preview is about; everything, unless it is narrowed.
+/// The scope of a preview; everything, unless it is narrowed.
 package struct PreviewScope: Sendable, Equatable {
     package var conversationID: String?
     package var remote: String?
@@ -35,9 +35,9 @@ package struct PreviewScope: Sendable, Equatable {
 }
 
 extension Store {
-    /// Works out what a run would send, page by page, and writes nothing.
+    /// Works out what a run would send, page by page, without writing.
     ///
-    /// Remotes whose projection changed since the last run are worked out over all their conversations, as a run would.
+    /// Remotes whose projection has changed since the last run are examined over all their conversations, as a run would.
     /// - Parameter rememberedRows: as for ``FeedSurvey``.
     package func preview(
         _ context: PlanContext, of scope: PreviewScope = PreviewScope(), rememberedRows: Int = .max,
@@ -62,7 +62,7 @@ extension Store {
         }
     }
 
-    /// Whether the application has such a conversation.
+    /// Whether there is such a conversation.
     package func hasConversation(_ id: String) async throws(StoreError) -> Bool {
         try await read { session in
             try session.exists("SELECT 1 FROM conversations WHERE id = \(id)")
@@ -130,11 +130,11 @@ extension Store {
             let effect = try effect(of: decision, on: snapshot, countsFirst: countsFirst, session)
             preview.touches = effect?.touches ?? false
             preview.finishes = effect?.finishes ?? false
-            // What replaces a held row is held as well.
+            // A row that replaces a held one is held as well.
             if let standing, let holder = standing.holder { preview.source = .held(id: standing.id, by: holder) }
         case .discardStanding: return nil
         case .none:
-            // Nothing new: but what stands and waits is sent by the next run as well, and what is held is to be seen.
+            // Nothing new is planned, but the next run also sends a waiting row, and a held row is shown.
             guard let standing else { return nil }
             if let holder = standing.holder {
                 preview.source = .held(id: standing.id, by: holder)
@@ -186,12 +186,12 @@ extension Store {
         }
     }
 
-    /// A message that stands in the outbox.
+    /// A message that is in the outbox.
     private static func previewMessage(_ columns: inout Columns, _ remote: String) throws -> PlanPreview {
         let (id, conversationID, dueAt): (Int64, String, String) = (try columns.next(), try columns.next(), try columns.next())
         let (operation, method, path): (String, String, String) = (try columns.next(), try columns.next(), try columns.next())
         let text: String = try columns.next()
-        // What cannot be read is shown as null, and sent as it is stored.
+        // A body that cannot be read is shown as null; it is sent as it is stored, so nothing is lost.
         let body = (try? JSONValue(stored: text)) ?? .null
         let holder = try columns.next(String?.self).flatMap(Holder.init(rawValue:))
         let call = OutboundCall(operation: operation, method: method, path: path, body: body)

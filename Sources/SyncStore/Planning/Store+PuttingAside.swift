@@ -1,13 +1,13 @@
 import SyncCore
 
-/// Entries that cannot be planned are put aside with their problem: one of them must not stop the others, nor be tried for ever.
+/// Entries that cannot be planned are put aside with their problem, so that one of them does not stop the others and is not attempted for ever.
 ///
-/// They come back when the row that they stand for is written again, and with every start or reload.
+/// They come back when their row is written again, and with every start or reload.
 extension Store {
-    /// What is kept of a problem, in characters.
+    /// The most characters of a problem that are kept.
     static let problemLimit = 500
 
-    /// Nil where the work fails because of the rows that it is about: planning will put them aside.
+    /// Nil if the work fails because of the rows that it reads: planning will put them aside.
     static func unlessBroken<Value>(_ session: any Session, _ work: () throws -> Value?) throws -> Value? {
         do {
             return try work()
@@ -17,7 +17,7 @@ extension Store {
         }
     }
 
-    /// What could not be planned gets another chance: with another program, configuration or schema it may work.
+    /// Brings back entries that could not be planned. With another program, configuration or schema they may be planned.
     static func takeBackPutAside(_ session: any Session) throws {
         try session.run("UPDATE change_feed SET deferred = 0, problem = NULL WHERE deferred = 2 AND problem IS NOT NULL")
         try session.run(
@@ -25,7 +25,7 @@ extension Store {
         )
     }
 
-    /// What is put aside of one conversation, or of all.
+    /// The entries put aside, of one conversation or of all.
     static func putAsideRows(_ session: any Session, of conversationID: String? = nil, limit: Int) throws -> [PutAside] {
         try session.rows(
             """

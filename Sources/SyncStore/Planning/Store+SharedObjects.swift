@@ -1,8 +1,8 @@
 import SyncCore
 
 extension Store {
-    /// Of a link `l`: whether another conversation links to the same object.
-    /// - Parameter defaultAgent: the agent of links that name none.
+    /// For a link `l`: whether another conversation links to the same object.
+    /// - Parameter defaultAgent: the agent of links that do not name one.
     static func isShared(defaultAgent: String?) -> SQL {
         """
         EXISTS (SELECT 1 FROM links o
@@ -11,7 +11,7 @@ extension Store {
         """
     }
 
-    /// Everything that several conversations of these remotes link to. Costs what may be shared, not what is linked.
+    /// All objects that several conversations link to at these remotes. The cost depends on the number of candidates, not on the number of links.
     package func sharedObjects(at remotes: [RemoteParticipation]) async throws(StoreError) -> [SharedObject] {
         try await read { session in try Store.sharedObjects(session, at: remotes) }
     }
@@ -44,7 +44,7 @@ extension Store {
         return objects.filter { $0.conversations.count > 1 }
     }
 
-    /// The other conversations that link to the object of this one; empty in a sound table.
+    /// The other conversations that link to the object of this one. Usually empty.
     static func sharers(_ session: any Session, of conversationID: String, at remote: RemoteParticipation) throws -> [String] {
         guard remote.needsLink else { return [] }
         return try session.values(

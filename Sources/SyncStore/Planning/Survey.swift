@@ -7,12 +7,12 @@ struct PlanEffect {
 }
 
 extension Brake.Reach {
-    /// One conversation is counted once, however many remotes it is told to.
+    /// One conversation is counted once, however many remotes it is sent to.
     func including(_ effect: PlanEffect) -> Brake.Reach {
         Brake.Reach(touched: max(touched, effect.touches ? 1 : 0), finished: max(finished, effect.finishes ? 1 : 0))
     }
 
-    /// Two parts of what is known of one conversation.
+    /// Combines two parts of the effect on one conversation.
     func joined(with other: Brake.Reach) -> Brake.Reach {
         Brake.Reach(touched: max(touched, other.touched), finished: max(finished, other.finished))
     }
@@ -41,7 +41,7 @@ extension Store {
     /// `outbox.last_error` of a row that replaces a held one.
     static let inheritedHold = "held by the brake, as the row that it replaces"
 
-    /// Works out what a further page of the feed would do, and writes nothing.
+    /// Works out what the next page of the feed would do, without writing.
     static func advance(_ survey: FeedSurvey, _ context: PlanContext, _ session: any Session) throws -> FeedSurvey {
         guard let cursor = survey.cursor else { return survey }
         var survey = survey
@@ -53,7 +53,7 @@ extension Store {
         let page = try surveyPage(after: cursor, context, ground, session)
         for entry in page.entries {
             survey.entries += entry.weight
-            // The entries of a conversation stand side by side, maybe on two pages.
+            // The entries of a conversation are adjacent, but may be on two pages.
             if let open = survey.open, open.conversation == entry.conversation {
                 survey.open?.reach = open.reach.joined(with: entry.reach)
             } else {
@@ -74,7 +74,7 @@ extension Store {
         return FeedSurvey.Ground(decides: try isEmptied || !remembersNothing(session), countsFirst: isEmptied)
     }
 
-    /// What the brake weighs a preview against: all conversations, and whether what is told for the first time counts.
+    /// What the brake compares a preview with: the number of conversations, and whether values sent for the first time count.
     package func brakeGround(rememberedRows: Int) async throws(StoreError) -> (conversations: Int, countsFirst: Bool) {
         try await read { session in (try Store.conversationCount(session), try Store.emptied(session, rememberedRows: rememberedRows)) }
     }
@@ -83,13 +83,12 @@ extension Store {
         try session.value("SELECT count(*) FROM conversations") ?? 0
     }
 
-    /// A new database: what has never been told cannot be told anew, so there is nothing to work out.
+    /// A new database: nothing was sent before, so there is nothing to work out.
     private static func remembersNothing(_ session: any Session) throws -> Bool {
         try session.value("SELECT NOT EXISTS (SELECT 1 FROM outbox) AND NOT EXISTS (SELECT 1 FROM link_state)") ?? false
     }
 
-    /// Whether the outbox was emptied by somebody: it has had many rows and has none. Retention leaves the newest acknowledged row
-    /// of every conversation.
+    /// Whether the outbox was emptied by hand: it has had many rows and has none. Retention keeps the newest acknowledged row of every conversation.
     private static func emptied(_ session: any Session, rememberedRows: Int) throws -> Bool {
         try session.value(
             """
@@ -123,7 +122,7 @@ extension Store {
         _ row: FeedEntry, at remotes: [RemoteParticipation], _ context: PlanContext, _ ground: FeedSurvey.Ground, _ session: any Session
     ) throws -> SurveyedEntry {
         var entry = SurveyedEntry(conversation: row.conversation, weight: 1, reach: Brake.Reaches())
-        // Planning will put an entry aside whose key cannot be used.
+        // Planning will put aside an entry whose key cannot be used.
         guard let id = row.conversation.text else { return entry }
         if row.target == .everyRemote { entry.weight += remotes.filter(\.isPushedAtEndOfRun).count }
         guard ground.decides else { return entry }
@@ -136,7 +135,7 @@ extension Store {
         return entry
     }
 
-    /// Nil where planning would write no row, or would wait.
+    /// Nil if planning would write no row, or would wait.
     private static func effect(
         _ session: any Session, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
     ) throws -> PlanEffect? {
@@ -147,7 +146,7 @@ extension Store {
         return try effect(of: context.decide(snapshot).decision, on: snapshot, countsFirst: countsFirst, session)
     }
 
-    /// As ``effect(of:on:)``, and reads the outbox where the remote was told something before that is not known any more.
+    /// As ``effect(of:on:)``, but also reads the outbox for earlier acknowledgements that the record no longer contains.
     static func effect(
         of decision: PlanDecision, on snapshot: LinkSnapshot, countsFirst: Bool, _ session: any Session
     ) throws -> PlanEffect? {
@@ -156,7 +155,7 @@ extension Store {
         return effect
     }
 
-    /// Nil where no row would be written, and for rows that are held by the brake already.
+    /// Nil if no row would be written, and for rows that the brake holds already.
     static func effect(of decision: PlanDecision, on snapshot: LinkSnapshot) -> PlanEffect? {
         guard snapshot.standing?.holder != .brake, case .insert(let planned) = OutboxChange(decision, standing: snapshot.standing) else {
             return nil

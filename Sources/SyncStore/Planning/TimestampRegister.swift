@@ -1,10 +1,9 @@
 import SyncCore
 import Synchronization
 
-/// Finds out which timestamps of a conversation are taken, with one probe of an index per message.
+/// Finds out which timestamps of a conversation are taken, with one index lookup per message.
 ///
-/// A millisecond is taken by messages that are not over, and by those that were planned
-/// within twice the time that the remote remembers a timestamp.
+/// A millisecond is taken by unfinished messages, and by messages that were planned within twice the time for which the remote remembers a timestamp.
 struct TimestampRegister {
     fileprivate struct Start: Hashable {
         var remote: String
@@ -12,10 +11,10 @@ struct TimestampRegister {
         var millisecond: Int64
     }
 
-    /// Where runs of taken milliseconds were last found to end: many messages of one millisecond do not walk along them again, also in
-    /// later transactions. Only a hint of where to begin to search: what has become free in between stays unused.
+    /// Where runs of taken milliseconds were last found to end, so that many messages of one millisecond do not scan them again, in later
+    /// transactions either. This is only a hint where the search begins: milliseconds that have become free in between stay unused.
     final class Runs: Sendable {
-        /// Begins anew when there are more.
+        /// Cleared when there are more.
         private static let limit = 10_000
         private let ends = Mutex<[Start: Int64]>([:])
 
@@ -32,7 +31,7 @@ struct TimestampRegister {
     let remote: String
     let now: Instant
     private let runs: Runs
-    /// Taken without a row: by messages that a preview has shown.
+    /// Milliseconds taken without a row, by messages that a preview has shown.
     private var shown: [String: Set<Int64>] = [:]
 
     init(remote: String, now: Instant, runs: Runs = Runs()) {
@@ -41,7 +40,7 @@ struct TimestampRegister {
         self.runs = runs
     }
 
-    /// Tells the snapshot what is taken, from its own timestamp on.
+    /// Fills in which milliseconds are taken, from the message's own timestamp on.
     mutating func fill(_ snapshot: inout MessageSnapshot, _ session: any Session) throws {
         guard case .success(let message) = snapshot.message, let timestamp = Instant(iso8601: message.createdAt),
             let run = try run(from: timestamp.milliseconds, in: message.conversationID, session)
@@ -49,16 +48,16 @@ struct TimestampRegister {
         snapshot.takenTimestamps = TakenTimestamps(range: run)
     }
 
-    /// Counts a message that is not written as planned.
+    /// Counts a message of a preview, which is not written, as planned.
     mutating func take(_ decision: PlanDecision, in conversation: String) {
         if let millisecond = decision.timestamp?.milliseconds { shown[conversation, default: []].insert(millisecond) }
     }
 
-    /// The milliseconds from a given one on that are taken without a gap; nil where that one is free.
+    /// The contiguous run of taken milliseconds that starts with the given one; nil if that one is free.
     mutating func run(from first: Int64, in conversation: String, _ session: any Session) throws -> ClosedRange<Int64>? {
         let start = Start(remote: remote, conversation: conversation, millisecond: first)
         var candidate = first
-        // Once the first one is free again, so is the whole run.
+        // When the first one is free again, so is the whole run.
         if let end = runs.end(of: start), try isTaken(first, in: conversation, session) { candidate = end + 1 }
         let shown = shown[conversation] ?? []
         try session.each(
@@ -76,7 +75,7 @@ struct TimestampRegister {
         }
         while shown.contains(candidate) { candidate += 1 }
         guard candidate > first else { return nil }
-        // A run that only a preview has seen is none.
+        // A run that includes messages of a preview is not stored.
         if self.shown.isEmpty { runs.note(candidate - 1, of: start) }
         return first...(candidate - 1)
     }
@@ -91,7 +90,7 @@ extension TimestampRegister {
             """)
     }
 
-    /// Of a row of the outbox: whether its timestamp is taken.
+    /// For a row of the outbox: whether its timestamp is taken.
     private var takenCondition: SQL { "(state IN ('pending', 'sending', 'held') OR updated_at > \(now - OutboxRow.messageWindow * 2))" }
 }
 

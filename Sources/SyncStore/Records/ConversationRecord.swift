@@ -1,7 +1,7 @@
 import SyncCore
 
-/// `conversations c LEFT JOIN users u`. What cannot be read is left out and noted in ``Conversation/unreadable``: it costs the fields that
-/// depend on it, and not the row.
+/// `conversations c LEFT JOIN users u`. A column that cannot be read is left out and noted in ``Conversation/unreadable``. The fields that depend on
+/// it are not sent; the rest of the row is.
 extension Conversation: RowRecord {
     package static let columns: SQL = """
         c.id, c.title, c.tags, c.attributes, c.status, c.assignee_id, c.last_user_read_at, c.created_at, c.updated_at, \
@@ -28,7 +28,7 @@ extension Conversation: RowRecord {
         user = try User(&columns)
     }
 
-    /// The table refuses an assignee that names nobody; where a row has one all the same, nobody has the conversation.
+    /// The table refuses a blank assignee. A row that has one anyway counts as unassigned.
     private static func assignee(_ id: String?) -> String? {
         guard let id, !id.isBlank else { return nil }
         return id
@@ -36,7 +36,7 @@ extension Conversation: RowRecord {
 }
 
 extension User {
-    /// Nil where the conversation has no user. A user without a row in `users` is known by its id only.
+    /// Nil if the conversation has no user. A user without a row in `users` is known by its id only.
     fileprivate init?(_ columns: inout Columns) throws {
         let referenced: String? = try columns.next()
         let row: String? = try columns.next()

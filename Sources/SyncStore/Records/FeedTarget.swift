@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What an entry of a feed is for: the column `remote` of `change_feed` and `message_feed`.
+/// The target of a feed entry: the column `remote` of `change_feed` and `message_feed`.
 enum FeedTarget: Hashable, Sendable {
     /// All remotes that take part.
     case everyRemote
@@ -29,7 +29,7 @@ enum FeedTarget: Hashable, Sendable {
         }
     }
 
-    /// Nil where it is not for one remote.
+    /// Nil if the entry is not for a single remote.
     var remote: String? {
         if case .remote(let name) = self { name } else { nil }
     }

@@ -2,9 +2,9 @@ import SyncCore
 
 /// Reads JSON columns that the application writes.
 ///
-/// The CHECKs of the tables refuse most of what cannot be read, but a connection can switch them off (`PRAGMA ignore_check_constraints`), and
-/// SQLite takes deeper nesting than is read here. So each function returns the value, nil for NULL, and what is wrong with it: half a sentence
-/// that continues the column's name and does not show its content.
+/// The CHECKs of the tables refuse most unreadable values, but a connection can switch them off (`PRAGMA ignore_check_constraints`), and SQLite
+/// accepts deeper nesting than this program. So each function returns the value, nil for NULL, and a problem: a phrase that follows the column's name
+/// and does not show its content.
 enum JSONColumn {
     static func tags(_ text: String?) -> (value: [String]?, problem: String?) {
         guard let text else { return (nil, nil) }
@@ -41,7 +41,7 @@ enum JSONColumn {
 }
 
 extension JSONValue {
-    /// A JSON column of ours; empty where it is NULL or unreadable.
+    /// A JSON column that this program writes; empty if it is NULL or unreadable.
     static func object(column text: String?) -> JSONObject {
         guard let text, text != "{}" else { return [:] }
         return (try? JSONValue(stored: text))?.objectValue ?? [:]

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What is known of a link, as `link_state` keeps it: `fields` and `record`, two JSON objects. What has its default is left out.
+/// The record of a link in the columns `fields` and `record` of `link_state`, two JSON objects. Members with their default value are left out.
 extension LinkRecord {
     init(fields: String, record: String) {
         self.init(
@@ -143,7 +143,7 @@ extension FieldRecord {
 }
 
 extension KnownValue {
-    /// `[value]`, or an empty array where nothing is known: null is a value.
+    /// `[value]`, or an empty array if nothing is known, because null is a value.
     fileprivate init(column: JSONValue?) {
         self = column?.arrayValue?.first.map(KnownValue.value) ?? .never
     }
@@ -158,9 +158,9 @@ extension ByAttribute<Int64> {
         self.init(status: numbers[0], assignee: numbers[1], title: numbers[2])
     }
 
-    /// The column `outbox.local_numbers`. Nil for NULL and for what this program does not write there.
+    /// The column `outbox.local_numbers`. Nil for NULL and for a value that this program did not write.
     init?(stored text: String?) {
-        // The column is ours; what cannot be read is as good as no numbers.
+        // The column is written by this program; an unreadable value is treated like missing numbers.
         guard let text, let value = try? JSONValue(stored: text) else { return nil }
         self.init(column: value)
     }

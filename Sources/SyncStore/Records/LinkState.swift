@@ -1,9 +1,9 @@
 import SyncCore
 
-/// What `link_state` holds of a link.
+/// The columns of `link_state` of one link.
 struct StoredRecord: RowRecord {
     var record = LinkRecord()
-    /// It was kept in the columns of a former version.
+    /// It was stored in the columns of an earlier version.
     var isFormer = false
     var acknowledgedAt: Instant?
     var seenAt: Instant?
@@ -11,7 +11,7 @@ struct StoredRecord: RowRecord {
     var isBraked = false
     var isBrakeReleased = false
     var unknownUser: String?
-    /// The row that a person discarded, while nothing is due because of it.
+    /// The row that a person discarded; nil once the difference is due again or gone.
     var discardedRow: Int64?
 
     static let columns: SQL = """
@@ -34,7 +34,7 @@ struct StoredRecord: RowRecord {
     }
 }
 
-/// The columns of `link_state` that say what is known of a link, as they are stored.
+/// The columns of `link_state` with the link's record, as they are stored.
 package struct LinkColumns: RowRecord, KnownLink {
     private var fields: String?
     private var record: String?
@@ -42,7 +42,7 @@ package struct LinkColumns: RowRecord, KnownLink {
     var acknowledgedAt: Instant?
     package var seenAt: Instant?
 
-    /// What a former version kept instead of ``fields`` and ``record``.
+    /// The columns that an earlier version used instead of ``fields`` and ``record``.
     private struct Former: Sendable {
         var base: String?
         var seen: String?
@@ -73,7 +73,7 @@ package struct LinkColumns: RowRecord, KnownLink {
                 seenVersion: former.version.map(Instant.init(milliseconds:))))
     }
 
-    /// All that was said about the conversation, for taking it out of error texts.
+    /// All values known of the conversation, for removing them from error texts.
     package var values: [JSONValue] {
         let record = linkRecord
         var values = record.fields.values.flatMap { [$0.ours, $0.theirs, $0.held].compactMap(\.value) + $0.doubt }

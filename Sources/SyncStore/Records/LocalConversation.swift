@@ -3,9 +3,9 @@ import SyncCore
 /// A conversation with its user, and the numbers and times of its last changes.
 struct LocalConversation: RowRecord {
     var conversation: Conversation
-    /// Without ``LocalRow/customerWroteAt``, which counts up to the time of the decision.
+    /// Without ``LocalRow/customerWroteAt``, which is limited to the time of the decision.
     var row: LocalRow
-    /// The date of the customer's last message here.
+    /// The timestamp of the customer's last message in `messages`.
     var customerWroteAt: Instant?
 
     static let columns: SQL = """
@@ -18,7 +18,7 @@ struct LocalConversation: RowRecord {
 
     init(_ columns: inout Columns) throws {
         conversation = try Conversation(&columns)
-        // Rows from before convosync kept the times of changes.
+        // Rows from before convosync kept the times of changes fall back to `updated_at`.
         let updatedAt = Instant.column(conversation.updatedAt) ?? Instant(milliseconds: 0)
         let times: [String?] = [try columns.next(), try columns.next(), try columns.next()]
         let changedAt = times.map { Instant.column($0) ?? updatedAt }
@@ -30,7 +30,7 @@ struct LocalConversation: RowRecord {
             numbers: .init(status: number[0], assignee: number[1], title: number[2]))
     }
 
-    /// Nil where there is no such conversation.
+    /// Nil if there is no such conversation.
     static func fetch(_ session: any Session, _ id: String) throws -> LocalConversation? {
         try session.row("SELECT \(columns) FROM \(tables) WHERE c.id = \(id)")
     }

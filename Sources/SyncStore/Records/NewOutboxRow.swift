@@ -1,6 +1,6 @@
 import SyncCore
 
-/// A row about to be written.
+/// A row about to be inserted into `outbox`.
 struct NewOutboxRow {
     var conversationID: String
     var remote: String
@@ -11,14 +11,14 @@ struct NewOutboxRow {
     var messageID: String?
     var link: Link
     var error: String?
-    /// Planning refuses it.
+    /// The row was refused by planning.
     var isRefused = false
     var holder: Holder?
     /// Messages: the timestamp, in milliseconds since 1970.
     var dedupeKey: Int64?
     /// State: the numbers of the local changes that the row includes, as `outbox.local_numbers` keeps them.
     var localNumbers: String?
-    /// Messages: since when it has waited to be planned.
+    /// Messages: since when the message has been waiting to be planned.
     var waitingSince: String?
 
     /// - Parameters:
@@ -36,7 +36,7 @@ struct NewOutboxRow {
                 \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(key), \(state.rawValue), \(holder?.rawValue),
                 \(min(now.iso8601, former.dueAt ?? now.iso8601)), \(error), \(now), \(now), \(state.isFinished ? now : nil),
                 \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601), \(isRefused),
-                -- A message waits for its turn; a state row replaces the ones before it.
+                -- A message waits behind earlier rows; a state row replaces them.
                 \(payload == .message) AND EXISTS (
                     SELECT 1 FROM outbox e
                     WHERE e.conversation_id = \(conversationID) AND e.remote = \(remote) AND e.state IN ('pending', 'sending', 'held')))
@@ -44,13 +44,13 @@ struct NewOutboxRow {
         return session.lastInsertedKey
     }
 
-    /// The place in the queue of the row that waits, which the new one inherits: a conversation that changes all the time is sent as soon as
-    /// the others. A row in backoff does not make it wait, and one that was given up has no place.
+    /// The place in the queue of the waiting row, which the new one inherits, so that a conversation that changes all the time is sent as soon as the
+    /// others. A row in backoff does not delay it, and a row that was given up has no place.
     private struct Place {
         var dueAt: String?
         var passedOverAt: String?
         var place: Int64?
-        /// Since when the remote differs from what is wanted: the change that is planned now, or one that an unsent row stood for.
+        /// Since when the remote differs from the wanted state: the time of the change planned now, or of one in a row that was not sent.
         var differsSince: String?
 
         init(differsSince: String?) { self.differsSince = differsSince }

@@ -1,6 +1,6 @@
 import SyncCore
 
-// What the tables hold by name: the raw values are the words of the schema.
+// The raw values of these types are the values of the schema's columns.
 
 extension OutboxState: SQLConvertible, ColumnValue {}
 extension PayloadKind: SQLConvertible, ColumnValue {}

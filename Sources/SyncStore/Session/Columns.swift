@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The columns of the present row, handed out from left to right.
+/// The columns of the current row, read from left to right.
 package struct Columns {
     private let source: any ColumnSource
     private var index = 0
@@ -10,7 +10,7 @@ package struct Columns {
     }
 
     /// The next column.
-    /// - Throws: ``StoreError/unexpectedColumn(index:query:expected:)`` where it is NULL or holds something else.
+    /// - Throws: ``StoreError/unexpectedColumn(index:query:expected:)`` if it is NULL or of another type.
     package mutating func next<Value: ColumnValue>(_ type: Value.Type = Value.self) throws -> Value {
         defer { index += 1 }
         guard let value = Value(source, index) else {
@@ -20,7 +20,7 @@ package struct Columns {
     }
 
     /// The next column; nil for NULL.
-    /// - Throws: ``StoreError/unexpectedColumn(index:query:expected:)`` where it holds something else.
+    /// - Throws: ``StoreError/unexpectedColumn(index:query:expected:)`` if it is of another type.
     package mutating func next<Value: ColumnValue>(_ type: Value?.Type = Value?.self) throws -> Value? {
         guard !source.isNull(index) else {
             index += 1
@@ -30,20 +30,20 @@ package struct Columns {
     }
 }
 
-/// Where the columns of a row come from.
+/// The source of a row's columns.
 package protocol ColumnSource: AnyObject {
     /// The text of the query, for errors.
     var query: String { get }
     func isNull(_ index: Int) -> Bool
-    /// Nil for NULL and for what is not an integer.
+    /// Nil for NULL and for a value that is not an integer.
     func integer(_ index: Int) -> Int64?
-    /// The bytes of a text, as long as the database says; of a number its digits. Nil for NULL.
+    /// The bytes of a text, in the length that the database reports, or the digits of a number. Nil for NULL.
     func withBytes<Value>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value?
 }
 
-/// What a column can be read as.
+/// A type that a column can be read as.
 package protocol ColumnValue {
-    /// Nil where the column holds something else.
+    /// Nil if the column holds a value of another type.
     init?(_ source: any ColumnSource, _ index: Int)
 }
 
@@ -85,7 +85,7 @@ extension Instant: ColumnValue {
     }
 }
 
-/// States, reasons and whatever else the tables hold by name.
+/// States, reasons and other columns that hold names.
 extension RawRepresentable where Self: ColumnValue, RawValue == String {
     package init?(_ source: any ColumnSource, _ index: Int) {
         guard let text = String(source, index) else { return nil }

@@ -2,8 +2,8 @@ import SyncCore
 
 /// One statement: a text with a `?` for each parameter, and the values of the parameters.
 ///
-/// Written as an interpolated literal, in which every value becomes a parameter: `"… WHERE id = \(id) AND lease = \(lease)"`. Text comes
-/// into a statement only as a literal, or as another ``SQL``.
+/// Written as an interpolated literal in which every value becomes a parameter: `"… WHERE id = \(id) AND lease = \(lease)"`. Text can enter a
+/// statement only as a literal, or as part of another ``SQL``.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package var text: String
     package var values: [SQLValue]
@@ -50,7 +50,7 @@ extension SQL {
             values.append(value?.sqlValue ?? .null)
         }
 
-        /// A list of parameters in parentheses, for `IN`. An empty list is a query without rows, so that `IN` and `NOT IN` mean what they say.
+        /// A list of parameters in parentheses, for `IN`. An empty list becomes a query without rows, so that `IN` is false and `NOT IN` is true.
         package mutating func appendInterpolation(in list: some Sequence<some SQLConvertible>) {
             let added = list.map(\.sqlValue)
             text += added.isEmpty ? "(SELECT NULL WHERE 0)" : "(\(added.map { _ in "?" }.joined(separator: ", ")))"
@@ -74,7 +74,7 @@ package enum SQLValue: Sendable, Equatable {
     case bytes([UInt8])
 }
 
-/// What can be a parameter.
+/// A type that can be a parameter.
 package protocol SQLConvertible {
     var sqlValue: SQLValue { get }
 }
@@ -100,7 +100,7 @@ extension Instant: SQLConvertible {
     package var sqlValue: SQLValue { .text(iso8601) }
 }
 
-/// States, reasons and whatever else the tables hold by name.
+/// States, reasons and other columns that hold names.
 extension RawRepresentable where Self: SQLConvertible, RawValue == String {
     package var sqlValue: SQLValue { .text(rawValue) }
 }

@@ -2,33 +2,33 @@ import SyncCore
 
 /// One connection to the database, used by one thread at a time. Synchronous.
 package protocol Session: AnyObject {
-    /// Runs the body in a transaction, which is rolled back when it throws. Within another transaction it is a savepoint of that one.
+    /// Runs the body in a transaction, which is rolled back if it throws. Within another transaction it is a savepoint.
     func transaction<Value>(_ mode: TransactionMode, _ body: () throws -> Value) throws -> Value
 
-    /// Steps through the rows of a query until the body wants no more of them.
+    /// Steps through the rows of a query until the body returns ``RowStep/stop``.
     ///
-    /// What the columns hand out is copied; the columns themselves are valid for the call of the body only.
+    /// Values read from the columns are copies; the columns themselves are valid only during the call of the body.
     func each(_ sql: SQL, _ body: (inout Columns) throws -> RowStep) throws
 
     /// Runs a statement to its end.
-    /// - Returns: the number of rows that it inserted, changed or deleted itself; triggers do not count.
+    /// - Returns: the number of rows that it inserted, changed or deleted itself; changes by triggers do not count.
     @discardableResult func run(_ sql: SQL) throws -> Int
 
-    /// What an error says that one of these calls has thrown.
+    /// Converts an error thrown by one of these calls.
     func storeError(_ error: any Error) -> StoreError
 
-    /// The key of the row that the last INSERT made.
+    /// The key of the row that the last INSERT added.
     var lastInsertedKey: Int64 { get }
 }
 
 package enum TransactionMode: Sendable {
-    /// Only reads. All reads of it see the same state.
+    /// Only reads. All reads see the same state.
     case reading
-    /// Takes the write lock at once, so that the transaction does not fail halfway because another connection wrote in between.
+    /// Takes the write lock at the beginning, so that the transaction does not fail halfway because another connection has written in between.
     case writing
 }
 
-/// Whether a query is stepped further.
+/// Whether to continue with the next row of a query.
 package enum RowStep: Sendable {
     case next
     case stop
@@ -45,7 +45,7 @@ extension Session {
         return records
     }
 
-    /// The first row; nil where there is none.
+    /// The first row; nil if there is none.
     package func row<Record>(_ sql: SQL, _ read: (inout Columns) throws -> Record) throws -> Record? {
         var record: Record?
         try each(sql) { columns in
@@ -70,7 +70,7 @@ extension Session {
         try rows(sql) { columns in try columns.next() }
     }
 
-    /// The first column of the first row; nil where there is no row, or NULL in it.
+    /// The first column of the first row; nil if there is no row, or if it is NULL.
     package func value<Value: ColumnValue>(_ sql: SQL, as type: Value.Type = Value.self) throws -> Value? {
         try row(sql) { columns in try columns.next() as Value? } ?? nil
     }
@@ -86,7 +86,7 @@ extension Session {
     }
 }
 
-/// A row that is read as a whole, with its columns in the order in which the initializer reads them.
+/// A type that is read from a row, with its columns in the order in which the initializer reads them.
 package protocol RowRecord {
     /// The columns of the query, without SELECT and FROM.
     static var columns: SQL { get }

@@ -1,8 +1,8 @@
 import SyncCore
 
-/// What pruning one page did.
+/// The result of pruning one page.
 package struct PrunedPage: Sendable, Equatable {
-    /// The last id of the page; nil when nothing behind it can be old enough.
+    /// The last id of the page; nil if no later row can be old enough.
     package var last: Int64?
     package var removed = 0
 }
@@ -12,7 +12,7 @@ package struct StoreSize: Sendable, Equatable {
     package var pages: Int
     package var freePages: Int
     package var pageSize: Int
-    /// Free pages can be given back to the file system in small steps.
+    /// Whether free pages can be given back to the file system in small steps.
     package var shrinks: Bool
 
     package init(pages: Int, freePages: Int, pageSize: Int, shrinks: Bool) {
@@ -29,10 +29,10 @@ extension Store {
         try session.value("SELECT max(id) FROM outbox") ?? 0
     }
 
-    /// Goes through one page of the outbox and deletes what may go, with its attempts.
+    /// Examines one page of the outbox and deletes the rows that have expired, with their attempts.
     ///
-    /// What always stays: what is not finished; the newest acknowledged row of a conversation at a remote, as long as there is the
-    /// conversation; messages whose timestamp may still be needed; a discarded row because of which a remote differs.
+    /// These are always kept: unfinished rows; the newest acknowledged row of a conversation at a remote, as long as the conversation exists;
+    /// messages whose timestamp may still be needed; a discarded row because of which a remote differs.
     static func prune(_ cut: Retention.Cut, _ session: any Session) throws -> PrunedPage {
         let page = try session.rows(
             "SELECT id, created_at FROM outbox WHERE id > \(cut.after) ORDER BY id LIMIT \(Retention.pageSize)"
@@ -40,7 +40,7 @@ extension Store {
         guard let last = page.last else { return PrunedPage() }
         let ids = try prunable(session, cut, upTo: last.id)
         try delete(ids, session)
-        // What was planned after the cut cannot have finished before it.
+        // Rows planned after the cut cannot have finished before it.
         let isYoung =
             last.id > cut.upTo && last.createdAt >= max(cut.finishedBefore, cut.attentionBefore ?? cut.finishedBefore).iso8601
         return PrunedPage(last: isYoung || page.count < Retention.pageSize ? nil : last.id, removed: ids.count)
@@ -72,13 +72,12 @@ extension Store {
         let listed: SQL = "(SELECT value FROM json_each(\(list)))"
         try session.run("DELETE FROM outbox_attempts WHERE outbox_id IN \(listed)")
         try session.run("DELETE FROM outbox WHERE id IN \(listed)")
-        // Rows that stay do not point to what is gone.
+        // Remaining rows must not point to deleted ones.
         try session.run("UPDATE outbox SET superseded_by = NULL WHERE superseded_by IN \(listed)")
     }
 
-    /// Deletes a page of what came back and has been processed: events whose repetition nobody sends any more, and the record of what
-    /// was taken over.
-    /// - Returns: how many rows went.
+    /// Deletes a page of processed inbound data: events that their sender no longer repeats, and the record of adopted changes.
+    /// - Returns: how many rows were deleted.
     static func pruneInbound(before timestamp: Instant, _ session: any Session) throws -> Int {
         let rules: [(table: SQL, column: SQL, condition: SQL)] = [
             ("inbox", "received_at", "state = 'done'"), ("adopted_changes", "adopted_at", "TRUE"),

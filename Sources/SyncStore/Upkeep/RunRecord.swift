@@ -1,13 +1,13 @@
 import SyncCore
 
-/// The row of `runs` that an exchange belongs to. It is written as soon as something was done, and its counts are sums over the exchanges.
+/// The row of `runs` that an exchange belongs to. It is inserted once something was done, and its counts are sums over the exchanges.
 struct RunRecord {
-    /// So many of the newest are kept: a daemon that plans something every minute writes half a million a year.
+    /// The number of newest runs that are kept. A daemon that plans something every minute adds half a million a year.
     private static let kept: Int64 = 10_000
 
     private let part: RunPart
     private let processID: Int64
-    /// Nil while nothing was done.
+    /// Nil as long as nothing was done.
     private(set) var id: Int64?
 
     init(_ part: RunPart, processID: Int64) {
@@ -16,7 +16,7 @@ struct RunRecord {
         id = part.id
     }
 
-    /// The run's id; enters the run where it has none.
+    /// The run's id; inserts the run if it has none.
     mutating func requireID(_ session: any Session) throws -> Int64 {
         if let id { return id }
         try session.run(
@@ -27,7 +27,7 @@ struct RunRecord {
         return entered
     }
 
-    /// Adds what was done to the row.
+    /// Adds the results of an exchange to the row.
     /// - Parameters:
     ///   - planned: what the exchange itself has planned.
     ///   - isOver: whether the run ends with it.

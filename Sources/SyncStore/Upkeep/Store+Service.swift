@@ -1,16 +1,16 @@
 import SyncCore
 
-/// The service that works with the database, or did last, as it wrote itself down.
+/// The service that works with the database, or the last one that did, as it registered itself.
 package struct StoredService: Sendable, Equatable {
     package var process: ProcessIdentity
     package var version: String
     package var startedAt: String
-    /// The file of the configuration in force, and when it was read.
+    /// The configuration file in force, and when it was read.
     package var configurationPath: String
     package var configuredAt: String
-    /// Its last sign of life; it gives one about once a minute.
+    /// Its last heartbeat; it writes one about once a minute.
     package var seenAt: String
-    /// Nil while it runs, and after an end that was not orderly.
+    /// Nil while it runs, and after an unclean end.
     package var stoppedAt: String?
 
     package init(process: ProcessIdentity, version: String, configurationPath: String, startedAt: Instant) {
@@ -24,7 +24,7 @@ package struct StoredService: Sendable, Equatable {
 }
 
 extension Store {
-    /// Writes down who the service is and that it lives, or that it has ended in order.
+    /// Stores the service's identity and heartbeat, or that it has shut down.
     package func record(_ service: StoredService) async throws(StoreError) {
         try await write { session in
             let process = service.process
@@ -40,7 +40,7 @@ extension Store {
     static func service(_ session: any Session) throws -> StoredService? {
         guard var service = try session.row("SELECT \(StoredService.columns) FROM service", as: StoredService.self) else { return nil }
         let process = service.process
-        // A run is a sign of life as well.
+        // A run counts as a heartbeat, too.
         let run: String? = try session.value(
             """
             SELECT coalesce(finished_at, started_at) FROM runs WHERE process_id IN (
@@ -52,10 +52,10 @@ extension Store {
         return service
     }
 
-    /// Who holds the database, for an error text; nil where it cannot be told, as with a schema of another version.
+    /// A description of the running service for an error text; nil if it is unknown, for example with a schema of another version.
     package static func serviceText(_ session: any Session) -> String? {
-        // One that has ended is not the one that holds the lock, which has not written itself down yet. The error that this text is for
-        // is thrown either way: where reading fails, it only names nobody.
+        // A service that has stopped is not the one that holds the lock, which has not registered itself yet. If reading fails, nothing is lost: the
+        // error that this text belongs to is thrown either way, without naming a service.
         guard let service = try? session.transaction(.reading, { try service(session) }), service.stoppedAt == nil else { return nil }
         return "pid \(service.process.pid), running since \(service.startedAt), version \(service.version)"
     }

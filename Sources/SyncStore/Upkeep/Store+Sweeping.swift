@@ -1,13 +1,13 @@
 import SyncCore
 
-/// Keeping the file from growing without bound, in steps so short that nobody notices: prunes finished rows, then gives free pages back.
+/// Keeps the file from growing without bound, in short steps: prunes finished rows, then gives free pages back.
 extension Store {
-    /// Free pages that are kept for the next rows: what is given back only to be taken again costs twice.
+    /// Free pages that are kept for the next rows, because giving pages back only to allocate them again costs twice.
     private static let reservedPages = 1000
     private static let pagesPerStep = 200
 
-    /// One step, outside of any transaction: a page of the outbox, and one of what came back, each in a transaction of its own. The last page of
-    /// a sweep is visited until nothing is left of what came back.
+    /// Runs one step, outside of any transaction: a page of the outbox and a page of inbound data, each in a transaction of its own. The last page of
+    /// a sweep is repeated until no inbound data is left to delete.
     func sweep(_ retention: Retention, now: Instant, into result: inout ExchangeResult, _ session: any Session) throws {
         var retention = retention
         let newest = try session.transaction(.reading) { try Store.newestRow(session) }

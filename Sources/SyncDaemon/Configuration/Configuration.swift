@@ -4,11 +4,11 @@ import SyncRemotes
 /// The whole configuration, valid and with every default filled in.
 package struct Configuration: Sendable, Equatable {
     package struct Schedule: Sendable, Equatable {
-        /// Planning looks at the database at least this often.
+        /// Planning checks the database at least this often.
         package var interval = Duration.seconds(60)
-        /// How long a change of the database waits for further ones.
+        /// How long to wait for further changes after a change of the database.
         package var debounce = Duration.milliseconds(100)
-        /// How long what is pushed last waits for calls of its conversation at other remotes.
+        /// How long a remote that is pushed last waits for calls of the conversation to other remotes.
         package var stall = Duration.seconds(2)
         /// How long a stop waits for calls in flight.
         package var shutdownTimeout = Duration.seconds(20)
@@ -17,16 +17,16 @@ package struct Configuration: Sendable, Equatable {
     package struct Log: Sendable, Equatable {
         package var format = LogFormat.logfmt
         package var level = LogLevel.info
-        /// Whether acknowledged calls are logged, too, or failures only.
+        /// Whether acknowledged calls are logged as well, or failures only.
         package var deliveries = DeliveryLogging.all
-        /// Identical failures of a remote that are written in a minute; the rest is counted.
+        /// How many identical failures of a remote are logged per minute; the others are counted.
         package var repeats = 5
     }
 
     package struct Assignees: Sendable, Equatable {
-        /// Agent ids that mean "the AI answers". The first one is written when a remote says so.
+        /// Agent ids that mean "handled by the AI". The first one is written when a remote reports the AI as assignee.
         package var ai = Kinds.all.compactMap(\.aiAssignee)
-        /// What is written when a remote says that a person answers and the table `assignees` does not know who.
+        /// The id that is written when a remote reports an assigned person who is not in the table `assignees`.
         package var unknown = Profile.standardUnknownAssignee
     }
 
@@ -44,7 +44,7 @@ package struct Configuration: Sendable, Equatable {
     package var log = Log()
     package var retry = RetryPolicy()
     package var assignees = Assignees()
-    /// Where remotes may call; nil: nothing listens.
+    /// Where remotes may send webhook calls; nil: the daemon does not listen.
     package var listen: ListenSettings?
     package var brake = Brake.Settings()
     package var retention = Retention.Settings()
@@ -55,7 +55,7 @@ package struct Configuration: Sendable, Equatable {
     package var enabledRemotes: [Remote] { remotes.filter(\.isEnabled) }
 }
 
-/// Everything that is wrong with a configuration, at once.
+/// All problems of a configuration.
 package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
     package var problems: [Problem]
 

@@ -4,25 +4,25 @@ import SyncRemotes
 import SyncSystem
 import TOMLKit
 
-/// Reads the configuration file: parses it, checks every key, and reports everything that is wrong in one go.
+/// Reads the configuration file: parses it, checks every key, and reports all problems at once.
 package enum ConfigurationFile {
-    /// What could be read of a file, and everything that is wrong with it.
+    /// What could be read of a file, and all its problems.
     struct Reading: Sendable {
-        /// Where there are problems, a configuration to look at and not to run: what is wrong in it has its default, and remotes without a
-        /// kind, url or token are missing. Nil where the file could not be read at all.
+        /// If there are problems, this configuration can be inspected but must not be run: an invalid value is replaced by its default, and remotes
+        /// without a kind, url or token are missing. Nil if the file could not be read at all.
         var configuration: Configuration?
         var problems: [ConfigurationError.Problem] = []
-        /// The tokens and secrets that enabled remotes name, whatever else is wrong with these.
+        /// The tokens and secrets named by enabled remotes, including remotes with other problems.
         var sources: [NamedSource] = []
-        /// Remotes that the file names and that are missing in the configuration.
+        /// Remotes that the file names and that are missing from the configuration.
         var unreadRemotes: [UnreadRemote] = []
-        /// The tables out of which something was left, because the text is not valid TOML; nil where all of it was read. Remotes may be
-        /// missing of which nothing is known.
+        /// The tables of which lines were skipped because the text is not valid TOML; nil if all of it was read. Then whole remotes may be missing as
+        /// well.
         var damagedTables: Set<String>?
     }
 
-    /// - Parameter checksCredentials: where the file has problems, tokens and secrets that cannot be read are named with them. (Otherwise
-    ///   whoever needs them reads them.)
+    /// - Parameter checksCredentials: whether, if the file has problems, tokens and secrets that cannot be read are reported with them. (Otherwise
+    ///   they are reported when they are needed.)
     /// - Throws: ``ConfigurationError`` with all problems.
     package static func load(
         path: String, checksCredentials: Bool = false, kinds: [Kind] = Kinds.all
@@ -46,8 +46,8 @@ package enum ConfigurationFile {
         }
     }
 
-    /// For those who need no more of the file than is right in it. Of a text that is not valid TOML, what stands outside of the lines in
-    /// question is read (``MendedText``), and the problems are those of the text as it is.
+    /// Reads as much of the file as is valid. If the text is not valid TOML, the lines outside of the invalid ones are read (``MendedText``), and the
+    /// problems are those of the original text.
     static func readLeniently(path: String, kinds: [Kind] = Kinds.all) -> Reading {
         do {
             return readLeniently(try text(at: path), directory: FilePath.folder(of: path), kinds: kinds)
@@ -83,7 +83,7 @@ package enum ConfigurationFile {
         return source
     }
 
-    /// - Parameter directory: what relative paths in the text are relative to.
+    /// - Parameter directory: the base of relative paths in the text.
     package static func parse(
         _ source: String, directory: String, kinds: [Kind] = Kinds.all
     ) throws(ConfigurationError) -> Configuration {
@@ -108,7 +108,7 @@ package enum ConfigurationFile {
             sources: problems.sources, unreadRemotes: problems.unreadRemotes)
     }
 
-    /// Where the text stops being TOML; nil where it does not.
+    /// The line at which parsing fails; nil if the text is valid TOML.
     private static func lineInQuestion(of source: String) -> Int? {
         do {
             _ = try members(of: source)
@@ -139,7 +139,7 @@ package enum ConfigurationFile {
     }
 }
 
-/// Walks the tables of the file. What is wrong is added to the problems and has its default in the configuration.
+/// Reads the tables of the file. An invalid value is added to the problems, and replaced by its default in the configuration.
 struct ConfigurationReader {
     let directory: String
     let problems: ProblemList
@@ -186,7 +186,7 @@ struct ConfigurationReader {
         return configuration
     }
 
-    /// Both halves of every status map, alone and together.
+    /// Checks both directions of every status map, alone and together.
     private func checkLaws(_ configuration: Configuration) {
         let remotes = configuration.enabledRemotes.filter { remote in
             // A status value that the kind does not have breaks the laws as well, and was reported already.
@@ -201,8 +201,8 @@ struct ConfigurationReader {
         }
     }
 
-    /// The key of the file that most likely has to be corrected: a status value that the file gives a meaning, a state that it gives a value.
-    /// - Returns: the table or key that is named, and the key whose line is.
+    /// The key of the file that most likely has to be corrected: a status value that the file maps, or a state that it maps to a value.
+    /// - Returns: the table or key to name, and the key whose line to show.
     private func place(of violation: StatusLaws.Violation) -> (path: String, line: String) {
         let table = "remotes.\(violation.remote).status"
         if let key = violation.words.map({ "\(table).inbound.\($0)" }).first(where: problems.hasLine) { return (key, key) }

@@ -2,16 +2,16 @@ import FoundationEssentials
 import SyncCore
 import SyncSystem
 
-/// What a shell completes from the configuration file. Mistakes in the file do not matter here, as long as it is TOML: `convosync check`
-/// is the place to be told of them.
+/// Names for shell completion from the configuration file. Problems in the file do not matter here, as long as it is TOML: `convosync check` reports
+/// them.
 package struct ConfigurationNames: Sendable, Equatable {
     package var databasePath: String?
-    /// In order, enabled or not.
+    /// Sorted, enabled or not.
     package var remotes: [String] = []
 
-    /// Without anything where the file cannot be read.
+    /// Empty if the file cannot be read.
     package init(configurationPath path: String) {
-        // A pipe in its place would keep the shell waiting.
+        // Reading a pipe in its place would block the shell.
         guard FileStatus.ifPresent(path)?.kind == .regular, let bytes = FileManager.default.contents(atPath: path),
             let text = String(bytes: bytes, encoding: .utf8), let members = ConfigurationNames.members(of: text)
         else { return }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The tables that say what an operator wants kept back, kept and shown.
+/// The tables for the brake, retention and metrics.
 extension ConfigurationReader {
     func brake(_ table: TableReader) -> Brake.Settings {
         var table = table
@@ -29,7 +29,7 @@ extension ConfigurationReader {
         var table = table
         var metrics = Configuration.Metrics()
         if let path = table.string("textfile") {
-            // node_exporter reads files with this ending only.
+            // node_exporter only reads files with this extension.
             if path.hasSuffix(".prom"), path.count > ".prom".count {
                 metrics.textfile = ConfigurationReader.resolve(path, in: directory)
             } else {

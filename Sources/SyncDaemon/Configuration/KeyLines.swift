@@ -1,4 +1,4 @@
-/// Finds the line on which a key of a TOML text stands, for error messages. Good for ordinary tables; unknown places give nil.
+/// Finds the line of a key in a TOML text, for error messages. Handles ordinary tables; nil for keys that it does not find.
 struct KeyLines {
     private var lines: [String: Int] = [:]
 
@@ -11,13 +11,13 @@ struct KeyLines {
                 note(table, line: index + 1)
             } else if !text.hasPrefix("#") {
                 let key = KeyLines.parts(text, endingBefore: "=")
-                // `a.b = 1` is the line of the table `a`, too.
+                // `a.b = 1` is also a line of the table `a`.
                 for length in 0..<key.count { note(table + key[...length], line: index + 1) }
             }
         }
     }
 
-    /// The key's own line, or that of the nearest table around it.
+    /// The key's own line, or that of the nearest enclosing table.
     subscript(path: String) -> Int? {
         var parts = path.split(separator: ".").map(String.init)
         while !parts.isEmpty {
@@ -27,7 +27,7 @@ struct KeyLines {
         return nil
     }
 
-    /// Whether a table or key of that path stands in the text.
+    /// Whether the text contains a table or key of that path.
     func has(_ path: String) -> Bool { lines[path] != nil }
 
     private mutating func note(_ parts: [String], line: Int) {
@@ -35,7 +35,7 @@ struct KeyLines {
         if lines[path] == nil { lines[path] = line }
     }
 
-    /// The parts of a dotted key, quoted ones without their quotes; none where the end does not come.
+    /// The parts of a dotted key, without quotes; empty if `end` is not found.
     private static func parts(_ text: Substring, endingBefore end: Character) -> [String] {
         var parts: [String] = []
         var part = ""

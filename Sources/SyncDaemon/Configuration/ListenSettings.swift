@@ -1,10 +1,10 @@
 import SyncCore
 import SyncSystem
 
-/// `[listen]`: where remotes may call.
+/// `[listen]`: where remotes may send webhook calls.
 package struct ListenSettings: Sendable, Equatable {
     package var address: ListenAddress
-    /// In bytes; a larger body is answered 413.
+    /// In bytes. A larger body gets the status 413.
     package var maximumBody = 1 << 20
     /// Nil: unlimited.
     package var rate: RateLimit? = RateLimit(calls: 100, period: .seconds(1))
@@ -14,9 +14,9 @@ package struct ListenSettings: Sendable, Equatable {
     }
 }
 
-/// A TCP address or a Unix socket. Printed as the configuration spells it.
+/// A TCP address or a Unix socket. Its description has the spelling of the configuration.
 package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
-    /// Port 0: the system picks one.
+    /// Port 0: the system chooses one.
     case tcp(host: String, port: Int)
     case unix(path: String)
 
@@ -27,7 +27,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether only programs of this machine get there.
+    /// Whether only programs on this machine can connect.
     package var isLocal: Bool {
         switch self {
         case .unix: true
@@ -36,7 +36,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Reads `127.0.0.1:8480`, `[::1]:8480`, `unix:/run/convosync/hooks.sock`.
-    /// - Parameter directory: what a relative path of a socket is relative to.
+    /// - Parameter directory: the base of a relative socket path.
     static func parse(_ text: String, directory: String) -> Result<ListenAddress, InvalidValue> {
         if text.hasPrefix("unix:") {
             let path = ConfigurationReader.resolve(String(text.dropFirst("unix:".count)), in: directory)

@@ -1,12 +1,12 @@
-/// A text that is not valid TOML, without what keeps it from being read: lines are emptied, so that the others keep their numbers.
+/// A text that is not valid TOML, without the lines that make it invalid. These lines are emptied, so that the others keep their numbers.
 ///
-/// A line that does not begin a table takes only itself away. The header of a table takes the whole table with it: its keys would
+/// A line that does not begin a table is removed alone. With the header of a table the whole table is removed, because its keys would otherwise
 /// belong to the table above.
 struct MendedText {
-    /// A file with more lines in question is not a configuration with mistakes.
+    /// A file with more invalid lines is not treated as a configuration.
     private static let mostAttempts = 100
 
-    /// The tables that something was left out of, as dotted paths.
+    /// The tables of which lines were removed, as dotted paths.
     private(set) var damagedTables: Set<String> = []
     private var lines: [Substring]
     private var attempts = 0
@@ -17,8 +17,8 @@ struct MendedText {
 
     var source: String { lines.joined(separator: "\n") }
 
-    /// - Parameter line: counted from 1. Where it is empty already, the cause stands above it.
-    /// - Returns: false where nothing is left to leave out.
+    /// - Parameter line: counted from 1. If it is empty already, the cause is above it.
+    /// - Returns: false if there is nothing left to remove.
     mutating func leaveOut(_ line: Int) -> Bool {
         attempts += 1
         let end = min(max(line, 1), lines.count)
@@ -37,7 +37,7 @@ struct MendedText {
     /// The table that the line begins or belongs to; empty at the top.
     private func table(around index: Int) -> String {
         guard let header = lines[...index].last(where: MendedText.beginsTable) else { return "" }
-        // Of a header that is not closed, as much as can be read.
+        // Of a header without a closing bracket, as much as can be read.
         return header.filter { !"[]\"' \t".contains($0) }
     }
 

@@ -2,10 +2,10 @@ import SyncCore
 import SyncRemotes
 import SyncStore
 
-/// A remote that the configuration file names and whose table has mistakes that keep it from being read.
+/// A remote that the configuration file names, and whose table has problems that keep it from being read.
 package struct UnreadRemote: Sendable, Equatable {
     package var name: String
-    /// Nil where the file does not say it.
+    /// Nil if the file does not name it.
     package var kind: Kind?
     package var isEnabled: Bool
 
@@ -17,24 +17,25 @@ package struct UnreadRemote: Sendable, Equatable {
 
     init(name: String, table: JSONValue?, kinds: [Kind]) {
         self.name = name
-        // A remote named after its kind needs no more words.
+        // A remote named after its kind does not need the key `kind`.
         kind = kinds.named(table?["kind"]?.stringValue ?? name)
         isEnabled = table?["enabled"]?.boolValue ?? true
     }
 }
 
-/// What those commands know of the configuration that look at the database and manage its rows. They work with a broken file as well,
-/// as long as it says where the database is: somebody who repairs an installation needs them most.
+/// The configuration as used by commands that inspect the database and manage its rows. They also work with an invalid file, as long as it names the
+/// database, because they are needed most while an installation is being repaired.
 package struct OperatorConfiguration: Sendable {
-    /// Where there are ``problems``, to look at and not to run: what is wrong has its default, and ``unreadRemotes`` are missing.
+    /// If there are ``problems``, this can be inspected but must not be run: an invalid value is replaced by its default, and ``unreadRemotes`` are
+    /// missing.
     private let configuration: Configuration
     private let unreadRemotes: [UnreadRemote]
     private let damagedTables: Set<String>?
     private let kinds: [Kind]
-    /// Everything that is wrong with the file; empty for a valid one.
+    /// All problems of the file; empty for a valid one.
     package let problems: [ConfigurationError.Problem]
 
-    /// - Throws: ``ConfigurationError`` with all problems, where not even the path of the database can be read.
+    /// - Throws: ``ConfigurationError`` with all problems, if not even the path of the database can be read.
     package static func load(path: String, kinds: [Kind] = Kinds.all) throws(ConfigurationError) -> OperatorConfiguration {
         try OperatorConfiguration(ConfigurationFile.readLeniently(path: path, kinds: kinds), kinds: kinds)
     }
@@ -57,19 +58,19 @@ package struct OperatorConfiguration: Sendable {
     package var remotes: [Remote] { configuration.remotes }
     package var enabledRemotes: [Remote] { configuration.enabledRemotes }
 
-    /// The names of the remotes in service, sorted; also of those of which only the name is known. What waits for them is not hidden.
-    /// - Parameter known: the remotes that the database knows, with their kinds.
+    /// The names of the remotes in service, sorted, including those of which only the name is known, so that rows waiting for them are not hidden.
+    /// - Parameter known: the remotes in the database, with their kinds.
     package func namesInService(known: [String: String]) -> [String] {
         (enabledRemotes.map(\.name) + unreadInService(known: known).map(\.name)).sorted()
     }
 
-    /// What the store is told of the remotes in service, as far as their kind is known. Sorted by name.
+    /// The remotes in service as the store uses them, as far as their kind is known. Sorted by name.
     package func participationsInService(known: [String: String]) -> [RemoteParticipation] {
         (enabledRemotes.map(\.participation) + unreadInService(known: known).compactMap(\.participation)).sorted { $0.name < $1.name }
     }
 
-    /// The remotes in service that could not be read. Where parts of the file had to be left out, these are all that the database knows
-    /// and the rest of the file does not name.
+    /// The remotes in service that could not be read. If parts of the file had to be skipped, this includes all remotes in the database that the rest
+    /// of the file does not name.
     package func unreadInService(known: [String: String]) -> [UnreadRemote] {
         let named = unreadRemotes.filter(\.isEnabled).map { remote in
             var remote = remote
@@ -83,7 +84,7 @@ package struct OperatorConfiguration: Sendable {
         return (named + others).sorted { $0.name < $1.name }
     }
 
-    /// Those in service whose tables are without a mistake, and that depend on no other with one: what is decided for them can be worked out.
+    /// The remotes in service without problems in their own tables or in tables that they depend on, so that decisions about them can be worked out.
     package var soundRemotes: [Remote] {
         let damaged = problems.map(\.path) + (damagedTables ?? [])
         return enabledRemotes.filter { remote in
@@ -93,21 +94,21 @@ package struct OperatorConfiguration: Sendable {
         }
     }
 
-    /// The remotes in service that are not sound, as far as their kind is known. Sorted by name.
+    /// The other remotes in service, as far as their kind is known. Sorted by name.
     package func undecidable(known: [String: String]) -> [UnreadRemote] {
         let sound = Set(soundRemotes.map(\.name))
         let read = enabledRemotes.filter { !sound.contains($0.name) }.map { UnreadRemote(name: $0.name, kind: $0.kind, isEnabled: true) }
         return (read + unreadInService(known: known).filter { $0.kind != nil }).sorted { $0.name < $1.name }
     }
 
-    /// Every name that the file gives to a remote, sorted.
+    /// The names of all remotes in the file, sorted.
     package var names: [String] { (remotes.map(\.name) + unreadRemotes.map(\.name)).sorted() }
 
-    /// Whether the file takes the remote out of service.
+    /// Whether the file disables the remote.
     package func disables(_ remote: String) -> Bool {
         remotes.contains { $0.name == remote && !$0.isEnabled } || unreadRemotes.contains { $0.name == remote && !$0.isEnabled }
     }
 
-    /// What the store is told of all remotes whose kind is known.
+    /// All remotes whose kind is known, as the store uses them.
     package var participations: [RemoteParticipation] { remotes.map(\.participation) + unreadRemotes.compactMap(\.participation) }
 }

@@ -1,9 +1,9 @@
 import SyncCore
 
-/// The keys that remotes of every kind have, described once like those of a kind (``Kind/keys``). What the reader checks, it takes from here;
-/// a test compares the descriptions with config/convosync.toml.
+/// The keys that remotes of every kind have, described in the same form as those of a kind (``Kind/keys``). The reader takes its checks from here; a
+/// test compares the descriptions with config/convosync.toml.
 ///
-/// `[….status]`, `[….status.inbound]`, `[….status.never_over]` and `[….paths]` are not among them: their keys are the status values
+/// `[….status]`, `[….status.inbound]`, `[….status.never_over]` and `[….paths]` are not included: their keys are the status values
 /// (``Kind/vocabulary``) and the operations (``Kind/operations``) of the kind.
 enum RemoteKeys {
     static let url = ConfigurationKey("url", .text, "Where the API is; paths are appended. (No default.)")
@@ -79,7 +79,7 @@ enum RemoteKeys {
     static let secretCredential = ConfigurationKey("webhook.secret_credential", .text)
     static let secretVariable = ConfigurationKey("webhook.secret_env", .text)
 
-    /// Keys and tables that former versions had, with what is said about a file that still has them.
+    /// Keys and tables of earlier versions, with the message for a file that still has them.
     static let former = ["retry_budget": "has no effect any more; delete it"]
 
     // MARK: Keys whose descriptions name kinds

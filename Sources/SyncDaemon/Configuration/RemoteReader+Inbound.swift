@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The part of a remote's table that shapes what comes back: what its words mean, what is taken over, when it is read.
+/// The part of a remote's table about what is adopted from it: what its status values mean, which fields are adopted, and when it is read.
 extension RemoteReader {
     func adoption(_ kind: Kind, _ table: inout TableReader) -> AdoptionPolicy {
         var policy = AdoptionPolicy()

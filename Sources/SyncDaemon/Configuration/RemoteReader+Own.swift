@@ -1,8 +1,8 @@
 import SyncCore
 
-/// The keys that some kinds have and others do not (``Kind/keys``).
+/// The keys that only some kinds have (``Kind/keys``).
 extension RemoteReader {
-    /// What the file says with the own keys of a kind. A key that only other kinds have is a mistake.
+    /// Reads a kind's own keys. A key that only other kinds have is a problem.
     func own(_ kind: Kind, in part: ConfigurationKey.Table, _ table: inout TableReader, remote: String) -> OwnValues {
         var own = OwnValues()
         var known: Set<String> = []
@@ -21,7 +21,7 @@ extension RemoteReader {
     }
 
     private func readForeign(_ key: ConfigurationKey, _ kind: Kind, _ table: inout TableReader) {
-        // A wrong type is said as well.
+        // A wrong type is reported as well.
         switch key.form {
         case .table: _ = table.table(key.leaf)
         case .text: _ = table.string(key.leaf)

@@ -1,7 +1,7 @@
 import SyncCore
 import SyncRemotes
 
-/// The part of a remote's table that shapes what is sent: words, fields, paths.
+/// The part of a remote's table about what is sent: status values, fields, paths.
 extension RemoteReader {
     func profile(name: String, kind: Kind, _ own: OwnValues, _ table: inout TableReader) -> Profile {
         let (statusMap, inboundMap) = statusMaps(kind, &table)

@@ -1,8 +1,8 @@
 import SyncCore
 
-/// `[remotes.NAME.webhook]`, and what has to hold among all of them and `[listen]`.
+/// `[remotes.NAME.webhook]`, and the checks over all of these tables and `[listen]`.
 extension RemoteReader {
-    /// - Parameter own: gets what the file says with the keys that only the kind has.
+    /// - Parameter own: receives the values of the keys that only the kind has.
     func webhook(name: String, kind: Kind, _ table: inout TableReader, _ own: inout OwnValues) -> WebhookSettings? {
         let isPresent = table.has("webhook")
         var webhook = table.table("webhook")
@@ -29,7 +29,7 @@ extension RemoteReader {
 }
 
 extension ConfigurationReader {
-    /// Nil where the file has no such table: then nothing listens.
+    /// Nil if the file has no such table: the daemon does not listen then.
     func listen(_ root: inout TableReader) -> ListenSettings? {
         let isPresent = root.has("listen")
         var table = root.table("listen")
@@ -53,7 +53,7 @@ extension ConfigurationReader {
         return settings
     }
 
-    /// Listening and being called belong together, and a path leads to one remote.
+    /// `[listen]` and webhook tables need each other, and a path belongs to one remote.
     func checkCalls(_ remotes: inout TableReader, _ configuration: Configuration, isListening: Bool) {
         var calling: [String] = []
         for name in remotes.keys where remotes.value(name)?["webhook"] != nil { calling.append(name) }

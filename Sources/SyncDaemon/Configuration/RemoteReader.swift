@@ -36,7 +36,7 @@ struct RemoteReader {
 
     private func kind(name: String, _ table: inout TableReader) -> Kind? {
         if table.has("kind") { return table.word("kind", among: kinds.names).flatMap(kinds.named) }
-        // A remote named after its kind needs no more words.
+        // A remote named after its kind does not need the key `kind`.
         if let kind = kinds.named(name) {
             _ = table.value("kind")
             return kind
@@ -89,7 +89,7 @@ struct RemoteReader {
         if let total = timeouts.span(RemoteKeys.totalTimeout) { limits.totalTimeout = total }
         limits.connectTimeout = part(RemoteKeys.connectTimeout, of: limits.totalTimeout, orElse: limits.connectTimeout, &timeouts)
         limits.readTimeout = part(RemoteKeys.readTimeout, of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
-        // Silence is silence, unless the first one is said to be another.
+        // The limit for the first byte is that for further ones, unless it is given.
         limits.firstByteTimeout = part(RemoteKeys.firstByteTimeout, of: limits.totalTimeout, orElse: limits.readTimeout, &timeouts)
         if limits.totalTimeout >= OutboxRow.messageWindow {
             let receivers = kinds.filter(\.receivesMessages).map(\.product).joined(separator: " or ")
@@ -102,14 +102,14 @@ struct RemoteReader {
         return limits
     }
 
-    /// A time-out within the total one. A default gives way to a short total; a key that says more than the total is a contradiction.
+    /// A timeout within the total one. A default is limited to a shorter total; a key that exceeds the total is a problem.
     private func part(_ key: ConfigurationKey, of total: Duration, orElse standard: Duration, _ timeouts: inout TableReader) -> Duration {
         guard let span = timeouts.span(key) else { return min(standard, total) }
         if span > total { timeouts.problems.add(timeouts.dotted(key.leaf), "\(span.notation) is longer than total, \(total.notation)") }
         return span
     }
 
-    /// The classes that a status code can be put into.
+    /// The outcomes that a status code can be assigned to.
     static let configurableOutcomes: [OutcomeClass] = [.delivered, .retry, .throttled, .park, .gone, .dead]
 
     private func outcomes(_ table: TableReader) -> [Int: OutcomeClass] {

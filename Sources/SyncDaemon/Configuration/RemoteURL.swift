@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// Checks the base URL of a remote.
 enum RemoteURL {
-    /// The URL without trailing slashes, or what is wrong with it.
+    /// The URL without trailing slashes, or its problem.
     static func check(_ text: String) -> Result<String, InvalidValue> {
         guard let components = URLComponents(string: text), let scheme = components.scheme?.lowercased() else {
             return .failure(InvalidValue("is not a URL"))
@@ -22,7 +22,7 @@ enum RemoteURL {
 
     static func host(of url: String) -> String? { URLComponents(string: url)?.host?.lowercased() }
 
-    /// Whether the token would travel unencrypted over a network.
+    /// Whether the token would be sent unencrypted over a network.
     static func sendsTokenInClear(_ url: String) -> Bool {
         guard let components = URLComponents(string: url), components.scheme?.lowercased() == "http" else { return false }
         let host = components.host ?? ""

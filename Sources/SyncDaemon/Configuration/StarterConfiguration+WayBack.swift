@@ -1,9 +1,9 @@
 import SyncCore
 
-/// The tables for what comes back from the remotes, switched off: a `#` without a space in front of a line makes it a comment, so that
-/// all of them can be switched on by taking these characters away.
+/// The tables for adopting from remotes, switched off: they are commented out with a `#` without a space, so that removing these characters switches
+/// all of them on.
 extension StarterConfiguration {
-    /// Switched on together with a table `[remotes.NAME.webhook]`: one without the other is a mistake.
+    /// Must be switched on together with a table `[remotes.NAME.webhook]`: either one alone is a problem.
     static let listen = """
         # Where remotes call when something changes there: switch it on together with a webhook table below. It is plain HTTP for a TLS
         # reverse proxy on this machine; the socket's folder is made by the service's unit.
@@ -37,7 +37,7 @@ extension StarterConfiguration {
 }
 
 extension Kind {
-    /// What is written into the remote's own table, in order.
+    /// The keys written into the remote's own table, in order.
     var starterKeys: [(key: String, line: StarterLine)] {
         [("url", starterURL)] + keys(in: .remote).compactMap { key in key.starter.map { (key.name, $0) } }
     }

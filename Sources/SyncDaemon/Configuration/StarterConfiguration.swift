@@ -4,7 +4,7 @@ import SyncCore
 import SyncRemotes
 import SyncSystem
 
-/// Why `convosync init` writes nothing: a remote that cannot be, or a file that is there already or cannot be made.
+/// Why `convosync init` writes nothing: an invalid remote, or a file that exists already or cannot be created.
 package struct StarterConfigurationError: Error, Equatable, Sendable {
     package let reason: String
 
@@ -13,8 +13,8 @@ package struct StarterConfigurationError: Error, Equatable, Sendable {
     }
 }
 
-/// The configuration that `convosync init` writes: what has to be filled in, with a sentence about each, and the way back, switched off.
-/// All other keys have defaults (convosync.toml(5)).
+/// The configuration that `convosync init` writes: the keys that have to be filled in, each with an explanation, and the tables for adopting from
+/// remotes, switched off. All other keys have defaults (convosync.toml(5)).
 package struct StarterConfiguration: Sendable, Equatable {
     package struct Remote: Sendable, Equatable {
         package var name: String
@@ -45,7 +45,7 @@ package struct StarterConfiguration: Sendable, Equatable {
     }
 
     package var remotes: [Remote]
-    /// Where the configuration goes; the tokens are expected beside it.
+    /// The folder of the configuration; the tokens are expected there, too.
     package var directory: String
     package var databasePath: String
 
@@ -65,7 +65,7 @@ package struct StarterConfiguration: Sendable, Equatable {
 
     private func path(of file: String) -> String { directory == "/" ? "/\(file)" : "\(directory)/\(file)" }
 
-    /// The dotted paths of what is marked FILL IN.
+    /// The dotted paths of the keys marked FILL IN.
     package var placeholders: [String] {
         remotes.flatMap { remote in
             remote.kind.starterKeys.filter(\.line.isPlaceholder).map { "remotes.\(remote.name).\($0.key)" }
@@ -109,10 +109,10 @@ package struct StarterConfiguration: Sendable, Equatable {
 
     func quoted(_ text: String) -> String { JSONValue.string(text).text }
 
-    /// A path as the file names it: absolute, and without the detours of what was typed, such as `./`.
+    /// The absolute path that is written into the file, without parts such as `./`.
     ///
-    /// `..` is followed by the system, as far as the folder is there: behind a symbolic link it is another one than the text suggests.
-    /// - Parameter folder: the current one.
+    /// `..` is resolved by the system as far as the folder exists, because after a symbolic link it is a different folder than the text suggests.
+    /// - Parameter folder: the current folder.
     package static func absolutePath(_ path: String, in folder: String) -> String {
         let parts = (path.hasPrefix("/") ? path : "\(folder)/\(path)").split(separator: "/").filter { $0 != "." }
         guard parts.contains(".."), let last = parts.last, last != ".." else { return "/" + parts.joined(separator: "/") }
@@ -123,8 +123,8 @@ package struct StarterConfiguration: Sendable, Equatable {
         return found == "/" ? "/\(last)" : "\(found)/\(last)"
     }
 
-    /// Writes the file and nothing over another one; its folder is created when it is missing.
-    /// - Throws: a ``StarterConfigurationError`` that says why not.
+    /// Writes the file, without overwriting an existing one. Creates its folder if it is missing.
+    /// - Throws: a ``StarterConfigurationError`` with the reason.
     package func write(to path: String) throws(StarterConfigurationError) {
         let folder = FilePath.folder(of: path)
         if !folder.isEmpty, !FileManager.default.fileExists(atPath: folder) {

@@ -1,11 +1,11 @@
 import SyncCore
 
 extension TableReader {
-    /// Where a token or a secret is: one of the keys `token_file`, `token_credential` and `token_env`, or `secret_…`.
+    /// The source of a token or secret: one of the keys `token_file`, `token_credential` and `token_env`, or `secret_…`.
     ///
     /// - Parameters:
-    ///   - directory: what a relative path is relative to.
-    ///   - isNeeded: whether it is a problem that none of the keys is there.
+    ///   - directory: the base of a relative path.
+    ///   - isNeeded: whether it is a problem if none of the keys is present.
     mutating func credential(_ kind: CredentialKind, in directory: String, isNeeded: Bool = true) -> CredentialSource? {
         let noun = kind.noun
         let keys = (file: "\(noun)_file", credential: "\(noun)_credential", environment: "\(noun)_env")

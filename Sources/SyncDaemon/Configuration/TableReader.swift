@@ -4,23 +4,23 @@ import SyncCore
 final class ProblemList {
     private let lines: KeyLines
     private(set) var problems: [ConfigurationError.Problem] = []
-    /// Dotted paths of all keys that were asked for, present or not.
+    /// The dotted paths of all keys that were read, present or not.
     private(set) var askedFor: Set<String> = []
-    /// The tokens and secrets that the enabled remotes name, also those of remotes with other problems.
+    /// The tokens and secrets named by enabled remotes, including remotes with other problems.
     private(set) var sources: [NamedSource] = []
-    /// Remotes that are named and could not be read.
+    /// Remotes that the file names and that could not be read.
     private(set) var unreadRemotes: [UnreadRemote] = []
 
     init(lines: KeyLines) {
         self.lines = lines
     }
 
-    /// - Parameter place: the key on whose line it stands, where that is another one.
+    /// - Parameter place: the key whose line to show, if it differs from `path`.
     func add(_ path: String, _ message: String, at place: String? = nil) {
         problems.append(ConfigurationError.Problem(path: path, line: lines[place ?? path], message: message))
     }
 
-    /// Whether the file itself has that table or key.
+    /// Whether the file itself contains that table or key.
     func hasLine(_ path: String) -> Bool { lines.has(path) }
 
     func note(_ source: NamedSource) {
@@ -36,9 +36,9 @@ final class ProblemList {
     }
 }
 
-/// Reads one table key by key: reports wrong types with the dotted path, and at the end every key that nobody asked for.
+/// Reads one table key by key. Reports wrong types with the dotted path, and at the end every key that was not read.
 ///
-/// TOMLKit only parses; it reports a wrong type as a missing key, so types are checked here.
+/// TOMLKit is used for parsing only: it reports a wrong type as a missing key, so types are checked here.
 struct TableReader {
     let path: String
     private let members: JSONObject
@@ -103,13 +103,13 @@ struct TableReader {
         return span
     }
 
-    /// A key that is described as a number.
+    /// Reads a key that is described as a number.
     mutating func integer(_ key: ConfigurationKey) -> Int? {
         guard case .integer(let range) = key.form else { preconditionFailure("\(key.name) is not described as a number") }
         return integer(key.leaf, in: range)
     }
 
-    /// A key that is described as a duration.
+    /// Reads a key that is described as a duration.
     mutating func span(_ key: ConfigurationKey) -> Duration? {
         guard case .duration(let minimum) = key.form else { preconditionFailure("\(key.name) is not described as a duration") }
         return span(key.leaf, atLeast: minimum)
@@ -143,7 +143,7 @@ struct TableReader {
         return numbers
     }
 
-    /// One of a few words.
+    /// Reads one of a few strings.
     mutating func word<Word: RawRepresentable & CaseIterable>(_ key: String, as type: Word.Type) -> Word? where Word.RawValue == String {
         word(key, among: Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
     }
@@ -155,14 +155,14 @@ struct TableReader {
         return nil
     }
 
-    /// An absent table reads like an empty one.
+    /// A missing table is read like an empty one.
     mutating func table(_ key: String) -> TableReader {
         let value = value(key)
         if let value, value.objectValue == nil { let _: Int? = wrongType(key, value, expected: "a table") }
         return TableReader(path: dotted(key), members: value?.objectValue ?? [:], problems: problems)
     }
 
-    /// Reports the keys that were never asked for.
+    /// Reports the keys that were not read.
     func finish() {
         for key in keys where !known.contains(key) {
             problems.add(dotted(key), "unknown key\(Spelling.hint(key, among: known.sorted()))")
@@ -174,10 +174,10 @@ struct TableReader {
         return nil
     }
 
-    /// A text that was understood: it is not a secret that stands in the wrong place.
+    /// Quotes a text that was understood, and so cannot be a misplaced secret.
     private static func quoted(_ value: JSONValue) -> String { "\"\((value.stringValue ?? "").prefix(40))\"" }
 
-    /// Short strings and numbers as they are: enough to find the place. Nothing long, it may be a token in the wrong place.
+    /// Shows short strings and numbers, which is enough to find the place. Longer strings are not shown, because they may be misplaced tokens.
     private static func shown(_ value: JSONValue) -> String {
         switch value {
         case .string(let text) where text.count <= 16: "\"\(text)\""
@@ -197,10 +197,10 @@ extension RateLimit {
 
 /// Sizes: `B`, `KiB`, `MiB`, `GiB`.
 enum ByteSize {
-    /// What is read is held in memory as a whole, in buffers that count with 32 bits.
+    /// Responses are held in memory as a whole, in buffers with 32-bit sizes.
     static let largest = 1 << 30
 
-    /// Nil for what is not a size; the largest number for what is too large to be counted.
+    /// Nil for a text that is not a size; the largest number for a size that overflows.
     static func parse(_ text: String) -> Int? {
         let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
         guard let (name, factor) = units.first(where: { text.hasSuffix($0.0) }) else { return nil }

@@ -1,10 +1,10 @@
 import NIOCore
 import SyncCore
 
-/// Rings once, at a time by the engine's uptime. Bound to its event loop.
+/// A one-shot alarm at a time of the engine's uptime clock. Bound to its event loop.
 ///
-/// The loop's timer stands still while the machine sleeps, and uptime does not: so no wait is longer than a minute, after which the clock is
-/// read again.
+/// The loop's timer stops while the machine sleeps, and the uptime clock does not. So no wait is longer than a minute, after which the clock is read
+/// again.
 final class Alarm {
     private static let longestWait = Duration.minutes(1)
 
@@ -21,7 +21,7 @@ final class Alarm {
         self.ring = ring
     }
 
-    /// Replaces what was set before; nil: it does not ring.
+    /// Replaces the previous time; nil clears the alarm.
     func set(_ fresh: Duration?) {
         guard fresh != deadline else { return }
         deadline = fresh
@@ -45,7 +45,7 @@ final class Alarm {
 }
 
 extension Duration {
-    /// Of a span below a hundred years. A timer that is set by it does not fire too early.
+    /// For a duration below a hundred years. Rounded up, so that the timer does not fire too early.
     fileprivate var nanosecondsRoundedUp: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1_000_000_000 + (attoseconds + 999_999_999) / 1_000_000_000

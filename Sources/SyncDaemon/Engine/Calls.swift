@@ -3,18 +3,18 @@ import SyncCore
 import SyncEngine
 import SyncHTTP
 
-/// Makes the calls that the engine wants, and cancels them. Bound to its event loop.
+/// Makes and cancels the engine's calls. Bound to its event loop.
 ///
-/// After a reload, calls in flight end as the configuration said under which they were begun; the transport of a remote stays as long as
-/// its limits do, and one that is not needed any more until the last of its calls has ended.
+/// After a reload, calls in flight end under the configuration with which they began. The transport of a remote is kept as long as its limits do not
+/// change; one that is no longer needed is shut down after its last call.
 final class Calls {
     typealias MakeTransport = @Sendable (HTTPLimits, any EventLoop) -> any HTTPTransport
 
-    /// A transport and how many calls are under way on it.
+    /// A transport and the number of its calls in flight.
     private final class Line {
         let transport: any HTTPTransport
         var inFlight = 0
-        /// No further call is begun on it.
+        /// No further call begins on it.
         var isRetired = false
 
         init(_ transport: any HTTPTransport) {
@@ -26,7 +26,7 @@ final class Calls {
     private let credentials: Credentials
     private let makeTransport: MakeTransport
     private var remotes: [String: (remote: Remote, line: Line)] = [:]
-    /// What cancels a call.
+    /// Cancels a call.
     private var inFlight: [Engine.CallID: () -> Void] = [:]
     private var retired: [Line] = []
 
@@ -36,7 +36,7 @@ final class Calls {
         self.makeTransport = makeTransport
     }
 
-    /// The remotes that may be called from now on.
+    /// Sets the remotes that may be called from now on.
     func configure(_ fresh: [Remote]) {
         let former = remotes
         remotes = [:]
@@ -66,12 +66,12 @@ final class Calls {
         }
     }
 
-    /// The call ends soon, as one that was interrupted. Without effect on one that has ended.
+    /// Ends the call soon, as interrupted. Has no effect on a call that has ended.
     func cancel(_ id: Engine.CallID) {
         inFlight[id]?()
     }
 
-    /// No further call is begun. Whoever shuts these transports down ends the calls that are in flight.
+    /// Begins no further calls. Shutting the returned transports down ends the calls in flight.
     func stop() -> [any HTTPTransport] {
         defer { (remotes, retired) = ([:], []) }
         return (remotes.values.map(\.line) + retired).map(\.transport)

@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Lets an actor live on a Dispatch queue. (`DispatchSerialQueue`, which is one by itself, does not exist on Linux.)
+/// Runs an actor on a Dispatch queue. (`DispatchSerialQueue`, which is an executor itself, does not exist on Linux.)
 final class DispatchQueueExecutor: SerialExecutor {
     let queue: DispatchQueue
 

@@ -4,10 +4,10 @@ import SyncEngine
 import SyncHTTP
 import SyncStore
 
-/// The part of ``EngineOwner`` that is bound to its event loop: hands events to the engine one by one, and carries out the actions that
-/// follow. It decides nothing.
+/// The part of ``EngineOwner`` that is bound to its event loop: passes events to the engine one at a time, and carries out the resulting actions. It
+/// makes no decisions.
 ///
-/// Events that are posted while actions are carried out wait in the mailbox, so the engine is never entered twice.
+/// Events that are posted while actions are carried out wait in the mailbox, so the engine is never called recursively.
 final class EngineLoop {
     private let loop: any EventLoop
     private let now: @Sendable () -> Now
@@ -15,16 +15,16 @@ final class EngineLoop {
     private let calls: Calls
     private let queue: StoreQueue
     private let alarm: Alarm
-    /// Called with every report, after it was written.
+    /// Called with every report, after it was logged.
     private let onReport: (EngineReport) -> Void
     private var engine: Engine
     private var mailbox = CircularBuffer<Engine.Event>()
     private var isHandling = false
     private var isStopped = false
-    /// Who waits until events are stored, by ticket.
+    /// The callers waiting for their events to be stored, by ticket.
     private var senders: [UInt64: (Result<Int, StoreError>) -> Void] = [:]
     private var lastTicket: UInt64 = 0
-    /// Why the last exchange, or a part of it, was not stored; nil after one that was.
+    /// Why the last exchange, or a part of it, was not stored; nil if it was.
     private var storeFailure: StoreError?
     private var drainWaiter: ((Engine.DrainSummary?) -> Void)?
     private var stopWaiters: [() -> Void] = []
@@ -41,7 +41,7 @@ final class EngineLoop {
         self.queue = queue
         self.now = now
         self.onReport = onReport
-        // The alarm needs somebody to ring for, who does not exist before it.
+        // The alarm needs a closure that refers to this object, which cannot be referenced before all properties are set.
         let bell = Bell()
         alarm = Alarm(on: loop, uptime: { now().uptime }) { bell.ring() }
         bell.owner = self
@@ -108,7 +108,7 @@ final class EngineLoop {
 
     func health() -> Health { engine.health(now: now()) }
 
-    /// - Parameter waiter: told how many of the notices were new, when they are stored.
+    /// - Parameter waiter: called with the number of new events when they are stored.
     func receive(_ notices: [Notice], from remote: String, _ waiter: @escaping (Result<Int, StoreError>) -> Void) {
         guard !isStopped else { return waiter(.failure(notStored)) }
         lastTicket += 1
@@ -116,7 +116,7 @@ final class EngineLoop {
         post(.remoteEvents(lastTicket, remote, notices))
     }
 
-    /// - Parameter deadline: by uptime.
+    /// - Parameter deadline: a time of the uptime clock.
     func drain(until deadline: Duration?, _ waiter: @escaping (Engine.DrainSummary?) -> Void) {
         precondition(drainWaiter == nil, "one drain at a time")
         guard !isStopped else { return waiter(nil) }
@@ -130,7 +130,7 @@ final class EngineLoop {
         waiter(summary)
     }
 
-    /// - Parameter whenIdle: called when no exchange is in progress, with the rows that the engine is at work on; none begins until
+    /// - Parameter whenIdle: called when no exchange is in progress, with the rows that the engine is working on; none begins until
     ///   ``configure(_:_:_:for:repeats:)`` or ``release()``.
     func hold(_ whenIdle: @escaping (Set<Int64>) -> Void) {
         queue.hold { [self] in whenIdle(engine.ownRows) }
@@ -145,7 +145,7 @@ final class EngineLoop {
         queue.release(for: parties)
     }
 
-    /// - Returns: whoever shuts them down ends the calls that are in flight.
+    /// - Returns: the transports; shutting them down ends the calls in flight.
     func stopCalls() -> [any HTTPTransport] { calls.stop() }
 
     /// - Parameter waiter: called when the engine has stopped, or at the limit.

@@ -6,15 +6,15 @@ import SyncHTTP
 import SyncStore
 
 extension EngineOwner {
-    /// The one loop of the service: its engine and its connections live there.
+    /// The only event loop of the service, for its engine and its connections.
     package static let standardLoop: any EventLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
 
-    /// What the engine is made of; tests put in their own transport, clock and random numbers.
+    /// The dependencies of the engine. Tests use their own transport, clock and random numbers.
     package struct Parts: Sendable {
         package var store: Store
         package var log: EventLog
         package var tally = DeliveryTally()
-        /// Where the engine's random numbers come from.
+        /// The seed of the engine's random numbers.
         package var seed = UInt64.random(in: .min ... .max)
         package var now: @Sendable () -> Now = SystemClock.time
         package var loop = EngineOwner.standardLoop
@@ -30,7 +30,7 @@ extension EngineOwner {
 }
 
 extension Configuration {
-    /// As far as the engine is concerned.
+    /// The settings that concern the engine.
     var engineSettings: Engine.Settings {
         Engine.Settings(
             interval: schedule.interval, debounce: schedule.debounce, stall: schedule.stall, retry: retry, brake: brake,

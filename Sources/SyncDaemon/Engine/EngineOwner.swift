@@ -4,23 +4,23 @@ import SyncEngine
 import SyncHTTP
 import SyncStore
 
-/// Owns the engine: it lives on one event loop, together with the connections of all remotes, so that a call costs no change of threads.
-/// Everything here can be called from any thread.
+/// Owns the engine, which runs on one event loop together with the connections of all remotes, so that a call needs no change of threads. All methods
+/// can be called from any thread.
 package final class EngineOwner: Sendable {
-    /// How long a stop may take beyond the bound for calls, whatever becomes of their outcomes: the engine itself stops a second before.
+    /// How long a stop may take beyond the limit for calls, whether or not their outcomes are stored: the engine itself stops a second earlier.
     private static let recordingTime = Duration.seconds(6)
 
     private let parts: Parts
     private let credentials: Credentials
     private let tokens: TokenWatch
     private let core: NIOLoopBoundBox<EngineLoop>
-    /// Rows that an ended process had left behind.
+    /// The number of rows that an ended process had left claimed.
     private let recovered: Int
 
-    /// Enters the process and the remotes in the store and makes the engine, which does nothing before its first event.
+    /// Registers the process and the remotes in the store and creates the engine, which does nothing before its first event.
     /// - Throws: a ``ConfigurationError`` for credentials that cannot be read, `StoreError` for the database.
     package static func start(_ configuration: Configuration, _ parts: Parts) async throws -> EngineOwner {
-        // First of all: nothing has to be taken back when one is missing.
+        // Read first, so that nothing has to be undone if one is missing.
         let credentials = Credentials(try configuration.readCredentials(.token))
         let parties = configuration.parties
         let (stored, recovered) = try await enter(parties, in: parts)
@@ -70,14 +70,14 @@ package final class EngineOwner: Sendable {
         parts.loop.execute { [core] in work(core.value) }
     }
 
-    /// - Parameter request: tells the result on the loop, once.
+    /// - Parameter request: calls its second argument with the result on the loop, once.
     private func ask<Value: Sendable>(
         _ request: @escaping @Sendable (EngineLoop, @escaping (Value) -> Void) -> Void
     ) async -> Value {
         await withCheckedContinuation { continuation in onLoop { request($0) { continuation.resume(returning: $0) } } }
     }
 
-    /// Says what was found at the start. To be called once, before the first event.
+    /// Reports what was recovered at the start. Call it once, before the first event.
     package func begin() {
         onLoop { [recovered] in $0.report(.recovered(recovered)) }
     }
@@ -86,39 +86,37 @@ package final class EngineOwner: Sendable {
         onLoop { $0.post(event) }
     }
 
-    /// Returns when the notices are stored.
-    /// - Returns: how many of them were new; of those that were stored with one commit, each is counted once.
+    /// Returns when the events are stored.
+    /// - Returns: how many of them were new. If several calls were stored with one commit, each new event is counted once.
     package func receive(_ notices: [Notice], from remote: String) async throws(StoreError) -> Int {
         let result: Result<Int, StoreError> = await ask { $0.receive(notices, from: remote, $1) }
         return try result.get()
     }
 
-    /// Attempts what is due, and returns when that is over, at the deadline in any case. What is in flight then goes on until the engine is
-    /// stopped.
-    /// - Parameter deadline: rows that fall due until then are attempted as well, by uptime. Nil: what is due now, once.
-    /// - Returns: nil when the engine was stopped and could not tell any more.
+    /// Attempts what is due, and returns when that is done, or at the deadline. Calls still in flight then continue until the engine is stopped.
+    /// - Parameter deadline: rows that fall due before it are attempted as well; a time of the uptime clock. Nil: only what is due now, once.
+    /// - Returns: nil if the engine was stopped meanwhile.
     package func drain(until deadline: Duration? = nil) async -> Engine.DrainSummary? {
         await ask { $0.drain(until: deadline, $1) }
     }
 
     package func health() async -> Health { await ask { $1($0.health()) } }
 
-    /// The same for somebody who does not wait for it.
+    /// The same without waiting.
     /// - Parameter tell: called on the loop.
     package func health(_ tell: @escaping @Sendable (Health) -> Void) {
         onLoop { tell($0.health()) }
     }
 
-    /// What has to be done from time to time, whatever happens: token files whose replacement nobody noticed, and counts of minutes that are
-    /// over.
+    /// Does what has to be done periodically: checks token files whose replacement was not detected, and logs the counts of minutes that have passed.
     package func checkUp() {
         tokens.look()
         onLoop { $0.reportRepeats() }
     }
 
-    /// Puts another configuration in force. Calls in flight are not waited for.
+    /// Puts another configuration into effect. Does not wait for calls in flight.
     /// - Parameter fresh: the tokens of its remotes.
-    /// - Throws: what keeps the store from entering the remotes; then everything stays as it is.
+    /// - Throws: the error that keeps the store from registering the remotes; then nothing changes.
     package func configure(_ configuration: Configuration, _ fresh: [String: Credential]) async throws(StoreError) {
         let ownRows: Set<Int64> = await ask { $0.hold($1) }
         do throws(StoreError) {
@@ -137,8 +135,8 @@ package final class EngineOwner: Sendable {
         watchTokens(of: configuration)
     }
 
-    /// No new calls; calls in flight may end within the bound, then they are cut off and stay due. Returns when outcomes are stored, and
-    /// connections closed.
+    /// Stops the engine: no new calls begin, and calls in flight may end within `bound`; then they are cancelled and stay due. Returns when outcomes
+    /// are stored and connections are closed.
     package func stop(within bound: Duration) async {
         let limit = bound + EngineOwner.recordingTime
         _ = await ask { (core: EngineLoop, tell: @escaping (Bool) -> Void) in core.stop(within: bound, limit: limit) { tell(true) } }

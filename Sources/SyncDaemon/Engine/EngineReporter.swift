@@ -1,13 +1,13 @@
 import SyncCore
 import SyncEngine
 
-/// Puts the engine's reports into the log (docs/log-events.md) and into the counts of the metrics file. Used on one event loop.
+/// Writes the engine's reports to the log (docs/log-events.md) and counts them for the metrics file. Used on one event loop.
 final class EngineReporter {
     let delivery: DeliveryReporter
     let inbound: InboundReporter
     private let log: EventLog
     private let tally: DeliveryTally
-    /// Rows that the sweep in progress has deleted.
+    /// Rows deleted by the current sweep.
     private var sweptRows = 0
 
     /// - Parameters:
@@ -83,7 +83,7 @@ final class EngineReporter {
 /// The `run.finished` event.
 private enum RunEvent {
     static func finished(_ id: Int64?, _ cause: RunCause, _ counts: RunCounts, error: String?, duration: Duration) -> LogEvent {
-        // A run that found nothing to do is of no interest.
+        // A run that found nothing to do is logged at debug only.
         let isQuiet = counts == RunCounts() && error == nil
         return LogEvent("run.finished", level: error != nil ? .error : isQuiet ? .debug : .info)
             .with("run", id).with("cause", cause.rawValue)

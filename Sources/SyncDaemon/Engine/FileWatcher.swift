@@ -2,14 +2,14 @@ import Dispatch
 import FoundationEssentials
 import Glibc
 
-/// Notices changes of files: one inotify descriptor on their directories, read by a Dispatch source.
+/// Detects changes of files, with one inotify descriptor for their directories, read by a Dispatch source.
 ///
-/// Directories are watched, not the files: a file that is replaced by a rename takes its watch with it. Where a path leads over symbolic
-/// links, each link is watched as well (a mounted secret is changed by pointing a link elsewhere).
+/// The directories are watched and not the files, because a rename that replaces a file removes the file's watch. If a path contains symbolic links,
+/// each link is watched as well (a mounted secret is changed by replacing a link).
 ///
-/// An event is only a hint, and may be about something else. Not thread-safe: its owner lives on the queue.
+/// An event is only a hint, and may concern something else. Not thread-safe: its owner runs on the queue.
 final class FileWatcher {
-    /// What came out of the descriptor in one go.
+    /// The events of one read of the descriptor.
     struct Events: Sendable {
         fileprivate struct Name: Hashable {
             var watch: Int32
@@ -17,13 +17,13 @@ final class FileWatcher {
         }
 
         fileprivate var names: Set<Name> = []
-        /// The queue in the kernel overflowed: events of any file may be lost.
+        /// The kernel's queue overflowed, so events of any file may be missing.
         fileprivate var areIncomplete = false
     }
 
-    /// Events for files that are written while they are open, as databases are (inotify(7)).
+    /// Events for files that are written while they are open, such as databases (inotify(7)).
     static let writes = UInt32(IN_MODIFY) | UInt32(IN_CREATE) | UInt32(IN_MOVED_TO)
-    /// Events for files that are put in place as a whole: not while somebody still writes.
+    /// Events for files that are replaced as a whole; none while a file is still being written.
     static let replacements =
         UInt32(IN_CLOSE_WRITE) | UInt32(IN_CREATE) | UInt32(IN_MOVED_TO) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE)
 
@@ -31,11 +31,11 @@ final class FileWatcher {
     private let descriptor: Int32
     private let mask: UInt32
     private var paths: [String]
-    /// The names that matter, by watch.
+    /// The relevant names, by watch.
     private var names: [Int32: Set<String>] = [:]
 
-    /// - Parameter onEvents: called on `queue` once per batch; ``concern(_:)`` says whether they matter.
-    /// - Returns: nil where inotify is not to be had (limits, exotic file systems).
+    /// - Parameter onEvents: called on `queue` once per batch; ``concern(_:)`` tells whether they are relevant.
+    /// - Returns: nil if inotify is not available (limits, exotic file systems).
     init?(paths: [String], mask: UInt32, queue: DispatchQueue, onEvents: @escaping @Sendable (Events) -> Void) {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { return nil }
@@ -44,7 +44,7 @@ final class FileWatcher {
         self.paths = paths
         source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
         source.setEventHandler { @Sendable in onEvents(FileWatcher.drain(descriptor)) }
-        // A descriptor may be closed only when its source is done with it.
+        // A descriptor may be closed only in the cancel handler of its source.
         source.setCancelHandler { @Sendable in close(descriptor) }
         source.activate()
         guard watchAgain() else { return nil }
@@ -54,8 +54,8 @@ final class FileWatcher {
         source.cancel()
     }
 
-    /// Follows the paths anew: directories may have come, gone or been replaced, links may point elsewhere.
-    /// - Returns: false when nothing can be watched.
+    /// Resolves the paths again: directories may have been created, removed or replaced, and links may have changed.
+    /// - Returns: false if nothing can be watched.
     @discardableResult
     func watchAgain() -> Bool {
         var fresh: [Int32: Set<String>] = [:]
@@ -76,17 +76,17 @@ final class FileWatcher {
         events.areIncomplete || events.names.contains { names[$0.watch]?.contains($0.name) == true }
     }
 
-    /// Every directory entry that decides what the path leads to: the last one, and all links on the way.
+    /// Every directory entry that determines what the path refers to: the last one, and all links on the way.
     private static func places(of path: String) -> [(directory: String, name: String)] {
         var places: [(directory: String, name: String)] = []
         var directory = path.hasPrefix("/") ? "/" : "."
         var rest = path.split(separator: "/").map(String.init)
-        // As many links as Linux follows before it gives up with ELOOP.
+        // Linux follows at most 40 links and then fails with ELOOP.
         var linksLeft = 40
         while !rest.isEmpty {
             let name = rest.removeFirst()
             let entry = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
-            // What is not a link, or not there, leads nowhere else.
+            // An error means that the entry is not a link or does not exist, and so leads nowhere else.
             let target = try? FileManager.default.destinationOfSymbolicLink(atPath: entry)
             if target != nil || rest.isEmpty { places.append((directory, name)) }
             if let target, linksLeft > 0 {
@@ -100,7 +100,7 @@ final class FileWatcher {
         return places
     }
 
-    /// Reads all events that are there (inotify(7)).
+    /// Reads all pending events (inotify(7)).
     private static func drain(_ descriptor: Int32) -> Events {
         var events = Events()
         withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 8) { buffer in

@@ -3,13 +3,13 @@ import SyncEngine
 import SyncHTTP
 import SyncRemotes
 
-/// One call of the engine as HTTP: what goes out, and what its end means. Holds no state.
+/// One call of the engine as HTTP: its request, and the meaning of its result. Has no state.
 struct RemoteCall {
     let remote: Remote
     let credential: Credential
     let purpose: Engine.CallPurpose
 
-    /// The name and version that calls carry as `User-Agent`.
+    /// The name and version sent as `User-Agent`.
     static let userAgent = "convosync/\(ProgramVersion.current)"
 
     var request: HTTPCall {
@@ -33,7 +33,7 @@ struct RemoteCall {
     }
 
     /// - Parameters:
-    ///   - hadPresentCredential: whether the token that the call carried is still the one in force.
+    ///   - hadPresentCredential: whether the token that the call carried is still in force.
     ///   - now: when the call ended, by the wall clock.
     func end(_ result: Result<HTTPReply, TransportFailure>, hadPresentCredential: Bool, now: Instant) -> Engine.CallEnd {
         switch purpose {
@@ -53,7 +53,7 @@ struct RemoteCall {
         }
     }
 
-    /// What the end of a call that changes nothing means.
+    /// The outcome of a call that only reads.
     func read(_ result: Result<HTTPReply, TransportFailure>, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {
         switch result {
         case .success(let reply): reader.readState(reply, now: now)
@@ -64,9 +64,9 @@ struct RemoteCall {
     private var reader: ReplyReader { ReplyReader(adapter: remote.adapter, classifier: remote.classifier) }
 
     private func redaction(_ claimed: ClaimedRow) -> Redaction {
-        // A body that is not JSON was never planned here, and what is known of the conversation is taken out in any case.
+        // A body that is not JSON was not planned by this program. Nothing is lost: values known of the conversation are redacted in any case.
         let body = (try? JSONValue(stored: claimed.body)) ?? .null
-        // What earlier calls said is known over there, too.
+        // The remote may also quote values of earlier calls.
         return Redaction(credential: credential.token, body: .array([body] + claimed.known.values))
     }
 }

@@ -2,9 +2,9 @@ import NIOCore
 import SyncCore
 import SyncStore
 
-/// Hands the engine's exchanges to the store, one at a time. Bound to its event loop.
+/// Passes the engine's exchanges to the store, one at a time. Bound to its event loop.
 ///
-/// While the queue is held, none is begun: what the store is told of a new configuration never comes between two parts of one exchange.
+/// While the queue is held, no exchange begins, so a new configuration is never stored between the parts of one exchange.
 final class StoreQueue {
     typealias Completion = (Result<ExchangeResult, StoreError>) -> Void
 
@@ -13,9 +13,9 @@ final class StoreQueue {
     private var parties: Parties
     private var isExchanging = false
     private var isHeld = false
-    /// What came while the queue was held.
+    /// The exchange requested while the queue was held.
     private var waiting: (exchange: Exchange, completion: Completion)?
-    /// Waits for the end of the exchange in progress.
+    /// Called at the end of the exchange in progress.
     private var whenIdle: (() -> Void)?
 
     init(_ store: Store, on loop: any EventLoop, for parties: Parties) {
@@ -63,8 +63,8 @@ final class StoreQueue {
         self.whenIdle = whenIdle
     }
 
-    /// Continues with what waited.
-    /// - Parameter fresh: who takes part from now on; nil: as before.
+    /// Continues with the waiting exchange.
+    /// - Parameter fresh: the participants from now on; nil: unchanged.
     func release(for fresh: Parties? = nil) {
         precondition(isHeld && whenIdle == nil, "what was held is released")
         isHeld = false

@@ -1,18 +1,18 @@
-/// Which open connections have brought a verified call, and which one has to make room when there are too many.
+/// Tracks which open connections have made a verified call, and which one to close when there are too many.
 ///
-/// Anybody who reaches the address can open connections and send nothing, or something very slowly. Where that uses up the room, the
-/// oldest connection without a verified call is closed: calls of those who know a secret take milliseconds.
+/// Anyone who can reach the address can open connections and send nothing, or send very slowly. When that uses up the limit, the oldest connection
+/// without a verified call is closed: calls of senders who know a secret take milliseconds.
 ///
-/// | event                                   | next                                                    |
-/// |-----------------------------------------|---------------------------------------------------------|
-/// | opened, and there is room               | it counts                                               |
-/// | opened, and there is none               | the oldest other one without a verified call is closed  |
-/// | opened, and all others are proven       | it waits beyond the room; the server accepts no more    |
-/// | a call on it was verified               | it is proven, and stays for as long as it likes         |
+/// | event                                   | action                                                        |
+/// |-----------------------------------------|---------------------------------------------------------------|
+/// | opened, below the limit                 | none                                                          |
+/// | opened, limit reached                   | the oldest other one without a verified call is closed        |
+/// | opened, limit reached, others verified  | it stays open above the limit; the server accepts no more     |
+/// | a call on it was verified               | it is not closed to make room any more                        |
 struct ConnectionRoster<Connection: Hashable & Sendable>: Sendable {
     private let room: Int
     private var proven: Set<Connection> = []
-    /// The oldest first.
+    /// Oldest first.
     private var unproven: [Connection] = []
 
     init(room: Int) {

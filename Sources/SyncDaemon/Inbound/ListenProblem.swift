@@ -2,7 +2,7 @@ import Glibc
 import NIOCore
 import SyncCore
 
-/// Says why an address cannot be listened on, and what to do about it.
+/// Describes why the address cannot be listened on, and what to do about it.
 enum ListenProblem {
     static func error(_ address: ListenAddress, _ error: any Error) -> ConfigurationError {
         ConfigurationError(problems: [.init(path: "listen.address", line: nil, message: "cannot listen on \(address): \(text(error))")])

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// Carries out a ``ConnectionRoster`` for the connections of a listener.
+/// Applies a ``ConnectionRoster`` to the connections of a listener.
 final class OpenConnections: Sendable {
     private struct State {
         var roster: ConnectionRoster<ObjectIdentifier>

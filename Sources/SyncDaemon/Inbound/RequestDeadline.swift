@@ -1,14 +1,14 @@
 import SyncCore
 
-/// How long a connection may take over its requests. Bytes that trickle in do not buy time: what counts are whole requests.
+/// Limits how long a connection may take for its requests. Only whole requests count: a sender cannot extend the limit by sending single bytes.
 ///
-/// | requests without an answer | being read | alarm |
+/// | requests without a response | being read | alarm |
 /// |---|---|---|
-/// | 0 | no | none; the server's own idle time-out runs |
-/// | 1 or more | either | `request`: it has to be here and be answered by then |
-/// | 0 | yes: refused before it was read | `linger`: the rest is read and dropped, so that the answer is not lost in a reset |
+/// | 0 | no | none; the server's own idle timeout applies |
+/// | 1 or more | either | `request`: the time until it has been received and responded to |
+/// | 0 | yes: refused before it was read | `linger`: the rest is read and dropped, so that the response is not lost in a reset |
 ///
-/// Invariant: an alarm is set exactly while a request is unanswered or being read.
+/// Invariant: an alarm is set exactly while a request is without a response or is being read.
 struct RequestDeadline: Equatable, Sendable {
     struct Limits: Equatable, Sendable {
         var request: Duration
@@ -17,11 +17,11 @@ struct RequestDeadline: Equatable, Sendable {
 
     enum Action: Equatable, Sendable {
         case none
-        /// Replaces the alarm that is set.
+        /// Replaces the current alarm.
         case setAlarm(Duration)
         case cancelAlarm
         case close
-        /// Answers 408 (RFC 9110 section 15.5.9), then closes.
+        /// Responds with 408 (RFC 9110 section 15.5.9), then closes.
         case answerTimeoutAndClose
     }
 
@@ -45,9 +45,9 @@ struct RequestDeadline: Equatable, Sendable {
         return unanswered == 0 ? atRest : .none
     }
 
-    /// - Parameter closing: whether the answer says `Connection: close`.
+    /// - Parameter closing: whether the response contains `Connection: close`.
     mutating func answered(closing: Bool) -> Action {
-        // The server answers 400 to what is not HTTP; there was no head then.
+        // The server responds with 400 to input that is not HTTP; there was no head then.
         guard unanswered > 0 else { return .none }
         unanswered -= 1
         if closing { closesAfterAnswer = true }

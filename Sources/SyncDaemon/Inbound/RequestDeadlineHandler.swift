@@ -2,7 +2,7 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Carries out a ``RequestDeadline`` on one connection. Lives on the connection's event loop.
+/// Applies a ``RequestDeadline`` to one connection. Runs on the connection's event loop.
 final class RequestDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

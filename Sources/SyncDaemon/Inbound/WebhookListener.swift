@@ -9,18 +9,18 @@ import Synchronization
 
 /// Listens for the webhook calls of all remotes on one address.
 ///
-/// A call is verified, written down and answered; what it means is found out by the next run. So an answer of 200 says that nothing is
-/// lost any more, and comes fast. What has not been answered was perhaps written down: senders repeat, and repetitions are known.
+/// A call is verified and stored, and then gets its response; it is processed by the next run. So a response with status 200 means that the events
+/// are stored, and it is fast. Without a response, the events may or may not be stored: senders repeat them, and repetitions are recognized.
 package final class WebhookListener: Sendable {
-    /// What bounds a connection. The defaults leave room for slow senders and for a database that is busy for a while.
+    /// Limits of a connection. The defaults allow for slow senders and a database that is busy for a while.
     package struct Limits: Sendable {
-        /// Beyond that, the oldest one without a verified call is closed; where all have one, further ones wait in the system's queue.
+        /// Above this, the oldest one without a verified call is closed. If all have made one, further connections wait in the system's queue.
         package var connections = 64
         /// In bytes.
         package var headers = 16 << 10
-        /// Without a request, or within a head that does not end.
+        /// The time without a request, or within an incomplete head.
         package var idle = Duration.seconds(30)
-        /// From the head of a request to its answer. Above `Store.busyTimeout`; vg gives up after 60 s (docs/remotes/vg.md).
+        /// From the head of a request to its response. Longer than `Store.busyTimeout`; vg gives up after 60 s (docs/remotes/vg.md).
         package var request = Duration.seconds(20)
         /// For the rest of a request that was refused unread.
         package var linger = Duration.seconds(2)
@@ -30,10 +30,10 @@ package final class WebhookListener: Sendable {
         package init() {}
     }
 
-    /// Connections that are being closed to make room count until they are.
+    /// Connections that are being closed to make room, which still count until they are closed.
     private static let closing = 16
 
-    /// With the port that the system picked.
+    /// With the port that the system chose.
     package let address: ListenAddress
     private let group: MultiThreadedEventLoopGroup
     private let server: Server<HTTP1Channel>
@@ -41,7 +41,7 @@ package final class WebhookListener: Sendable {
     private let rejections: RejectionLog
     private let limits: Limits
     private let serving: Task<Void, any Error>
-    /// Of the socket file that this listener made.
+    /// The identity of the socket file that this listener created.
     private let socketIdentity: FileIdentity?
     private let isStopping = Mutex(false)
 
@@ -53,20 +53,20 @@ package final class WebhookListener: Sendable {
     /// Starts listening; returns when connections are accepted.
     ///
     /// - Parameters:
-    ///   - receive: returns how many of a remote's notices were new, when they are written down for good.
-    /// - Throws: a ``ConfigurationError`` that says why the address cannot be used, and what to do.
+    ///   - receive: stores the events of a remote, and returns how many were new.
+    /// - Throws: a ``ConfigurationError`` with the reason why the address cannot be used, and what to do.
     package static func start(
         _ settings: ListenSettings, routes: [WebhookRoute], limits: Limits = Limits(),
         receive: @escaping @Sendable ([Notice], String) async throws -> Int, log: EventLog,
         now: @escaping @Sendable () -> Instant = SystemClock.now
     ) async throws(ConfigurationError) -> WebhookListener {
         do {
-            // First of all: the server replaces any socket that lies there.
+            // Checked first, because the server replaces any socket at the path.
             if case .unix(let path) = settings.address { try UnixSocketFile.makeRoom(at: path) }
         } catch {
             throw ListenProblem.error(settings.address, error)
         }
-        // Verifying and reading has a queue of its own: one loop is enough for thousands of calls a second.
+        // Verification and reading run on a queue of their own, so one loop is enough for thousands of calls a second.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let rejections = RejectionLog(log: log, now: now, eventLoop: group.next())
         let responder = WebhookResponder(
@@ -93,7 +93,7 @@ package final class WebhookListener: Sendable {
         } catch {
             serving.cancel()
             _ = await serving.result
-            // A group that does not shut down has been shut down before.
+            // Shutting the group down fails only if it was shut down before.
             try? await group.shutdownGracefully()
             throw ListenProblem.error(settings.address, error)
         }
@@ -140,17 +140,17 @@ package final class WebhookListener: Sendable {
             onServerRunning: { channel in announcement.yield(channel.localAddress?.port) }, eventLoopGroup: group, logger: silent)
     }
 
-    /// Puts other routes, secrets and limits in force without closing the address.
+    /// Puts other routes, secrets and limits into effect without closing the address.
     package func update(_ settings: ListenSettings, routes: [WebhookRoute]) {
         responder.update(settings, routes: routes)
     }
 
-    /// Puts another secret in force; the former one counts for ``WebhookSecrets/grace``.
+    /// Puts another secret into effect; the previous one is accepted for ``WebhookSecrets/grace``.
     package func replaceSecret(of remote: String, with secret: WebhookSecret) {
         responder.replaceSecret(of: remote, with: secret)
     }
 
-    /// Accepts nothing more; calls in progress are answered within `limits.stop`. Returns when every connection is closed.
+    /// Accepts no more calls; calls in progress get their responses within `limits.stop`. Returns when every connection is closed.
     package func stop() async {
         guard
             isStopping.withLock({ isStopping in
@@ -158,19 +158,19 @@ package final class WebhookListener: Sendable {
                 return !isStopping
             })
         else { return }
-        // Before the address is free for somebody else's file.
+        // Before another program can create a file at the address.
         if case .unix(let path) = address { UnixSocketFile.remove(path, of: socketIdentity) }
         let force = group.next().scheduleTask(in: .milliseconds(limits.stop.milliseconds)) { [serving] in serving.cancel() }
-        // It fails where the server has ended by itself, which `watch` has told.
+        // This fails if the server has ended by itself, which `watch` has logged.
         try? await server.shutdownGracefully()
         _ = await serving.result
         force.cancel()
         rejections.flush()
-        // As above.
+        // See above.
         try? await group.shutdownGracefully()
     }
 
-    /// Tells when the server ends without having been told to.
+    /// Logs when the server ends without having been stopped.
     private func watch(_ log: EventLog) {
         Task { [weak self, serving, address] in
             let result = await serving.result

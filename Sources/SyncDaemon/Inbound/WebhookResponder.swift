@@ -5,7 +5,8 @@ import SyncCore
 import SyncRemotes
 import Synchronization
 
-/// Answers the calls of all connections: verifies, reads, has the notices written down, answers. What they mean is found out later.
+/// Responds to the calls of all connections: verifies and reads a call, has its events stored, and sends the response. The events are processed
+/// later.
 final class WebhookResponder: Sendable {
     private struct State {
         var routes: [String: WebhookRoute]
@@ -14,17 +15,17 @@ final class WebhookResponder: Sendable {
         var bucket: TokenBucket?
     }
 
-    /// What is sent back.
+    /// The response to a call.
     private struct Answer {
         var status: HTTPResponse.Status
         var fields: HTTPFields = [:]
         var text = ""
     }
 
-    /// How long a sender is asked to wait when the database cannot be written.
+    /// The `Retry-After` of a response when the database cannot be written.
     private static let databasePause = Duration.seconds(5)
 
-    /// Returns how many of a remote's notices were new, when they are written down for good.
+    /// Stores the events of a remote, and returns how many were new.
     typealias Receive = @Sendable ([Notice], String) async throws -> Int
 
     private let receive: Receive
@@ -46,7 +47,7 @@ final class WebhookResponder: Sendable {
         update(settings, routes: routes)
     }
 
-    /// Puts other routes, secrets and limits in force; calls in progress end under the old ones.
+    /// Puts other routes, secrets and limits into effect; calls in progress end under the previous ones.
     func update(_ settings: ListenSettings, routes: [WebhookRoute]) {
         let now = now()
         state.withLock { state in
@@ -60,7 +61,7 @@ final class WebhookResponder: Sendable {
         }
     }
 
-    /// Puts another secret in force; the former one counts for a while.
+    /// Puts another secret into effect; the previous one is accepted for a while.
     func replaceSecret(of remote: String, with secret: WebhookSecret) {
         let now = now()
         state.withLock { state in
@@ -70,7 +71,7 @@ final class WebhookResponder: Sendable {
         }
     }
 
-    /// - Parameter onVerified: called when the call turned out to come from somebody who knows the secret.
+    /// - Parameter onVerified: called when the sender has proven to know the secret.
     func respond(to request: Request, writer: consuming ResponseWriter, onVerified: @Sendable () -> Void) async throws {
         let answer = try await answer(to: request, with: writer, onVerified)
         var fields = answer.fields
@@ -92,7 +93,7 @@ final class WebhookResponder: Sendable {
         }
         guard let remote, let reader else { return refuse(.notFound, .unknownPath, remote: nil) }
         switch request.method {
-        // Intercom looks whether somebody is there before it sends anything (docs/remotes/fin.md, "Webhook").
+        // Intercom checks with HEAD that the endpoint exists before it sends anything (docs/remotes/fin.md, "Webhook").
         case .head: return Answer(status: .ok)
         case .post: break
         default: return refuse(.methodNotAllowed, .method, remote: remote, [.allow: "HEAD, POST"])
@@ -100,12 +101,12 @@ final class WebhookResponder: Sendable {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody {
             return refuse(.contentTooLarge, .tooLarge, remote: remote)
         }
-        // What comes without a proof that could be right takes no more than its header.
+        // A call without a possibly valid proof is refused after its header.
         let proof = reader.proofHeader.flatMap { HTTPField.Name($0) }.flatMap { request.headers[$0] }
         if let rejection = reader.rejection(of: proof) {
             return refuse(.unauthorized, rejection == .unsigned ? .unsigned : .wrongSignature, remote: remote)
         }
-        // RFC 9110 section 10.1.1: the sender waits for a word before it sends the body.
+        // RFC 9110 section 10.1.1: the sender waits for status 100 before it sends the body.
         if request.headers[.expect]?.lowercased() == "100-continue" { try await writer.writeInformationalHead(.init(status: .continue)) }
         let body: [UInt8]
         do {
@@ -113,7 +114,7 @@ final class WebhookResponder: Sendable {
         } catch is NIOTooManyBytesError {
             return refuse(.contentTooLarge, .tooLarge, remote: remote)
         } catch {
-            // The connection is gone, or what came is not HTTP: the server deals with it.
+            // The connection is gone, or the input is not HTTP: the server handles it.
             rejections.note(.incomplete, remote: remote)
             throw error
         }
@@ -128,7 +129,7 @@ final class WebhookResponder: Sendable {
         return await answer(to: reading, from: remote)
     }
 
-    /// A call that is refused unread: what it still sends must not be taken for the next one.
+    /// Refuses a call unread and closes the connection, so that the rest of the call is not taken for the next one.
     private func refuse(
         _ status: HTTPResponse.Status, _ reason: RejectionReason, remote: String?, _ fields: HTTPFields = [:]
     ) -> Answer {
@@ -140,7 +141,7 @@ final class WebhookResponder: Sendable {
 
     // MARK: With the body
 
-    /// Only calls whose sender is known count for the rate: those of others must not keep them out.
+    /// Only verified calls count against the rate limit, so that others cannot use it up.
     private func answer(to reading: WebhookReading, from remote: String) async -> Answer {
         let moment = now()
         if let free = state.withLock({ $0.bucket?.take(now: moment) }) {
@@ -163,7 +164,7 @@ final class WebhookResponder: Sendable {
 
     private func refuse(_ rejection: WebhookRejection, remote: String) -> Answer {
         switch rejection {
-        // Who does not know the secret keeps no connection.
+        // A sender who does not know the secret cannot keep the connection.
         case .unsigned: return refuse(.unauthorized, .unsigned, remote: remote)
         case .wrongSignature: return refuse(.unauthorized, .wrongSignature, remote: remote)
         case .unreadable(let refusal):

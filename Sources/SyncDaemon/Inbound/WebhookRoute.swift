@@ -1,7 +1,7 @@
 import SyncCore
 import SyncRemotes
 
-/// One path that a remote calls.
+/// A path that a remote calls.
 package struct WebhookRoute: Sendable {
     package let path: String
     package let remote: String
@@ -18,7 +18,7 @@ package struct WebhookRoute: Sendable {
         secrets = WebhookSecrets(secret)
     }
 
-    /// A reader that knows the secrets that count now.
+    /// A reader with the secrets that are accepted now.
     mutating func reader(now: Instant) -> WebhookReader {
         reader.secrets = secrets.counting(now: now)
         return reader
@@ -28,7 +28,7 @@ package struct WebhookRoute: Sendable {
         secrets.replace(with: secret, now: now)
     }
 
-    /// The route of the same remote after a reload: what counted before it counts on for its time.
+    /// The route of the same remote after a reload. Previous secrets stay accepted for the rest of their time.
     func succeeding(_ former: WebhookRoute, now: Instant) -> WebhookRoute {
         var route = self
         route.secrets = former.secrets
@@ -36,7 +36,7 @@ package struct WebhookRoute: Sendable {
         return route
     }
 
-    /// The routes of all enabled remotes that call. Reads their secrets now.
+    /// The routes of all enabled remotes with a webhook. Reads their secrets.
     /// - Throws: a ``ConfigurationError`` that names every secret that cannot be read.
     package static func all(of configuration: Configuration) throws(ConfigurationError) -> [WebhookRoute] {
         all(of: configuration, try configuration.readCredentials(.secret))

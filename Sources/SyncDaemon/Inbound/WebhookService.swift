@@ -1,19 +1,19 @@
 import SyncCore
 import SyncRemotes
 
-/// Keeps the listener in step with the configuration and with the files of its secrets: opens, changes and closes it.
+/// Keeps the listener in step with the configuration and with its secret files: opens, updates and closes it.
 ///
-/// A change is made in two steps, so that a reload that fails leaves everything as it is: ``prepare(_:)`` reads the secrets and binds a
-/// new address beside the old one, ``adopt(_:)`` puts both in force and cannot fail.
+/// A change is made in two steps, so that a failing reload changes nothing: ``prepare(_:)`` reads the secrets and binds a new address beside the
+/// current one, and ``adopt(_:)`` puts both into effect and cannot fail.
 package actor WebhookService {
-    /// What a configuration asks for, ready to be put in force.
+    /// The settings of a configuration, ready to be put into effect.
     package struct Plan: Sendable {
         fileprivate var settings: ListenSettings?
         fileprivate var routes: [WebhookRoute]
-        /// The secrets in the routes by remote, and where they come from.
+        /// The secrets in the routes by remote, and their sources.
         fileprivate var secrets: [String: Credential] = [:]
         fileprivate var sources: [String: CredentialSource] = [:]
-        /// Bound already; nil where the address stays, or nothing is to listen.
+        /// A listener that is bound already; nil if the address does not change, or if nothing is to listen.
         fileprivate var fresh: WebhookListener?
     }
 
@@ -22,7 +22,7 @@ package actor WebhookService {
     private let now: @Sendable () -> Instant
     private var listener: WebhookListener?
     private var secretWatcher: CredentialWatcher?
-    /// As the configuration spells it: port 0 stays port 0.
+    /// As in the configuration: port 0 stays port 0.
     private var configuredAddress: ListenAddress?
 
     package init(
@@ -33,14 +33,14 @@ package actor WebhookService {
         self.now = now
     }
 
-    /// Where calls are taken at present.
+    /// The current address.
     package var address: ListenAddress? { listener?.address }
 
     /// - Throws: a ``ConfigurationError`` for secrets that cannot be read and for an address that cannot be bound.
     package func prepare(_ configuration: Configuration) async throws(ConfigurationError) -> Plan {
         let secrets = try configuration.readCredentials(.secret)
         let routes = WebhookRoute.all(of: configuration, secrets)
-        // All remotes that call are disabled: then nobody has to be listened to.
+        // If all remotes with a webhook are disabled, there is no need to listen.
         guard let settings = configuration.listen, !routes.isEmpty else { return Plan(settings: nil, routes: [], fresh: nil) }
         let sources = configuration.enabledRemotes.compactMap { remote in remote.webhook.map { (remote.name, $0.secret) } }
         var plan = Plan(
@@ -74,7 +74,7 @@ package actor WebhookService {
         await former?.stop()
     }
 
-    /// Checks whether files of secrets were replaced, in case that was not noticed: to be called once a minute.
+    /// Checks whether secret files were replaced, in case that was not detected. Call it once a minute.
     package func runBegins() async {
         await secretWatcher?.runBegins()
     }
@@ -94,7 +94,7 @@ package actor WebhookService {
         }
     }
 
-    /// For a plan that is not adopted.
+    /// Closes the listener of a plan that is not adopted.
     package func discard(_ plan: Plan) async {
         await plan.fresh?.stop()
     }

@@ -1,8 +1,8 @@
 import SyncCore
 import SyncRemotes
 
-/// Verifies and reads calls, one after the other on a queue of its own: whoever sends bodies of the largest size without knowing a secret
-/// keeps one core busy at most, and neither deliveries nor the database wait for that.
+/// Verifies and reads calls one at a time on a queue of its own. A sender without a secret who sends bodies of maximum size keeps at most one core
+/// busy, and neither deliveries nor the database wait for that.
 actor WebhookVerifier {
     private let executor = DispatchQueueExecutor(label: "convosync.webhooks")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

@@ -24,7 +24,7 @@ package enum LogLevel: String, CaseIterable, Sendable, Comparable {
 
 package enum LogFormat: String, CaseIterable, Sendable {
     case logfmt, json
-    /// The journal's native protocol, fields and all.
+    /// The native protocol of the journal, which keeps the fields.
     case journal
 }
 
@@ -64,11 +64,11 @@ package struct LogEvent: Sendable, Equatable {
     }
 }
 
-/// Writes events, one a line, in the order in which they happen. Whoever has something to say never waits for its reader (``LogWriter``).
+/// Writes events in order, one per line. A caller never waits for the log's reader (``LogWriter``).
 package final class EventLog: Sendable {
     private enum Sink {
         case queued(LogWriter)
-        /// In the call, one at a time.
+        /// Written within the call, one at a time.
         case direct
     }
 
@@ -83,7 +83,7 @@ package final class EventLog: Sendable {
     private let now: @Sendable () -> Instant
     private let sink: Sink
 
-    /// A log on standard output, or on another descriptor. Lines that nobody reads are dropped and counted.
+    /// A log on standard output, or on another descriptor. Lines that are not read in time are dropped and counted.
     package init(
         _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
         descriptor: Int32 = STDOUT_FILENO, now: @escaping @Sendable () -> Instant = SystemClock.now
@@ -105,8 +105,8 @@ package final class EventLog: Sendable {
             })
     }
 
-    /// A log for a reader that never stalls.
-    /// - Parameter output: gets every line, without its line feed, before ``write(_:)`` returns.
+    /// A log whose reader never stalls.
+    /// - Parameter output: receives every line, without its line feed, before ``write(_:)`` returns.
     package init(
         _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
         now: @escaping @Sendable () -> Instant = SystemClock.now, output: @escaping @Sendable (String) -> Void
@@ -128,7 +128,7 @@ package final class EventLog: Sendable {
     package func write(_ event: LogEvent) {
         let settings = settings.value.withLock { $0 }
         guard event.level >= settings.level else { return }
-        // A call that went well is of interest to those who asked for all of them.
+        // Successful calls are logged only with `deliveries = "all"`.
         if settings.deliveries == .failures, event.name == "delivery.attempted", event.level == .info { return }
         switch sink {
         case .queued(let writer):
@@ -138,7 +138,8 @@ package final class EventLog: Sendable {
         }
     }
 
-    /// Before the process ends. What is not written within `bound`, or while the reader takes nothing for the length of `stall`, is lost.
+    /// Writes waiting lines before the process ends. Lines that are not written within `bound`, or whose reader makes no progress for `stall`, are
+    /// lost.
     package func flush(within bound: Duration, stall: Duration) async {
         if case .queued(let writer) = sink { await writer.flush(within: bound, stall: stall) }
     }
@@ -158,7 +159,7 @@ package final class EventLog: Sendable {
         do {
             return try FileStatus(ofDescriptor: descriptor).identity == FileIdentity(device: device, inode: inode)
         } catch {
-            // A descriptor that is closed leads nowhere.
+            // A closed descriptor is not connected to anything.
             return false
         }
     }

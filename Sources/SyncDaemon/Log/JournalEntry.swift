@@ -1,11 +1,11 @@
 import SyncCore
 
-/// An event in the journal's own protocol ("Native Journal Protocol", https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): one datagram, one field
-/// after the other.
+/// An event in the journal's native protocol ("Native Journal Protocol", https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): one datagram with a sequence
+/// of fields.
 ///
-/// `CONVERSATION`, `REMOTE`, `EVENT` and the other fields of docs/log-events.md in capitals, so that
-/// `journalctl -u convosync CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`. A value is cut off at
-/// ``longestValue``: with the few fields that events have, a datagram stays far below what a socket takes.
+/// The fields are `CONVERSATION`, `REMOTE`, `EVENT` and the others of docs/log-events.md in capitals, so that `journalctl -u convosync
+/// CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`. Values are truncated to ``longestValue``: with the few fields of an event, a
+/// datagram stays far below the limit of a socket.
 enum JournalEntry {
     /// In bytes.
     static let longestValue = 8192
@@ -20,7 +20,7 @@ enum JournalEntry {
         return bytes
     }
 
-    /// For people: what the journal does not say by itself, as logfmt.
+    /// The message for people: what the journal does not show by itself, as logfmt.
     private static func message(_ event: LogEvent) -> String {
         LogLine.fields(event).isEmpty ? event.name : "\(event.name) \(LogLine.fields(event))"
     }
@@ -32,7 +32,7 @@ enum JournalEntry {
         return String(letters.drop { $0 == "_" || $0.isNumber }.prefix(64))
     }
 
-    /// `NAME=value`, or with its length in front where the value has line breaks.
+    /// `NAME=value`, or for a value with line breaks the name, the length and the value.
     private static func append(_ name: String, _ text: String, to bytes: inout [UInt8]) {
         let value = bounded(text)
         bytes += name.utf8
@@ -51,7 +51,7 @@ enum JournalEntry {
         guard bytes.count > longestValue else { return bytes }
         let mark = Array("…".utf8)
         var end = longestValue - mark.count
-        // Not in the middle of a character.
+        // Does not cut a character in half.
         while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
         return bytes[..<end] + mark
     }

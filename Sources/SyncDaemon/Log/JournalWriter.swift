@@ -1,12 +1,12 @@
 import Glibc
 import Synchronization
 
-/// Sends entries to the journal's socket. A journal that is not there or does not take an entry is reported once; its lines go to
-/// standard output until it takes one again.
+/// Sends entries to the journal's socket. If the journal is missing or refuses an entry, this is reported once, and the lines go to standard output
+/// until it accepts one again.
 package final class JournalWriter: Sendable {
     package static let systemPath = "/run/systemd/journal/socket"
 
-    /// Between two attempts to send to a journal whose queue is full, in microseconds.
+    /// The pause between attempts to send to a journal whose queue is full, in microseconds.
     private static let (shortestPause, longestPause): (UInt32, UInt32) = (1000, 100_000)
 
     private struct State {
@@ -26,7 +26,7 @@ package final class JournalWriter: Sendable {
         self.path = path
     }
 
-    /// Blocks while the journal is there and takes nothing: its queue is full, and it reads later.
+    /// Blocks while the journal's queue is full.
     func write(_ entry: [UInt8]) -> Result {
         state.withLock { state in
             if state.socket == nil { state.socket = DatagramSocket(path: path) }

@@ -1,27 +1,27 @@
 import SyncCore
 
-/// The lines that wait for whoever writes them, within bounds: what happens when nobody reads.
+/// The lines waiting to be written, up to a limit. Defines what happens when the log is not read.
 ///
-/// | event                     | next                                                                                   |
-/// |---------------------------|----------------------------------------------------------------------------------------|
-/// | a line comes, there is room | it waits behind the others                                                           |
-/// | a line comes, there is none | it is dropped and counted; warnings and errors may use a quarter that others may not |
-/// | the writer asks           | it gets the oldest line; first of all, once lines were dropped, what is to be said about that |
+/// | event                         | effect                                                                                                |
+/// |-------------------------------|-------------------------------------------------------------------------------------------------------|
+/// | a line is added, below the limit | it waits behind the others                                                                         |
+/// | a line is added, limit reached | it is dropped and counted; the last quarter of the limit is reserved for warnings and errors         |
+/// | the writer requests a line    | it gets the oldest one; if lines were dropped, first their count                                      |
 ///
-/// Invariants: the order of lines is kept; neither ``lineLimit`` nor ``byteLimit`` is exceeded; every dropped line is in exactly one
-/// count that is said, or that ``dropped`` holds.
+/// Invariants: the order of lines is kept; neither ``lineLimit`` nor ``byteLimit`` is exceeded; every dropped line is in exactly one count, which has
+/// been written or is in ``dropped``.
 struct LogBacklog: Sendable {
-    /// Lines that were dropped since that was last said.
+    /// Lines dropped since the last count was written.
     struct Dropped: Equatable, Sendable {
         var count: Int
-        /// When the first of them was to be written.
+        /// When the first of them was added.
         var since: Instant
     }
 
     /// A rendered line.
     struct Line: Equatable, Sendable {
         var text: [UInt8]
-        /// The entry in the journal's protocol, where the journal is to have it.
+        /// The entry in the journal's protocol, if it is to be sent to the journal.
         var journalEntry: [UInt8]?
 
         var size: Int { text.count + (journalEntry?.count ?? 0) }
@@ -40,7 +40,7 @@ struct LogBacklog: Sendable {
     private let lineLimit: Int
     private let byteLimit: Int
     private var lines: [Line] = []
-    /// Where the oldest line is; what is before it was taken.
+    /// The index of the oldest line; those before it have been taken.
     private var first = 0
     private var size = 0
     private(set) var dropped: Dropped?
@@ -71,7 +71,7 @@ struct LogBacklog: Sendable {
         }
         guard first < lines.count else { return nil }
         let line = lines[first]
-        // The place is kept until many are taken: moving the rest for every line would make a long backlog slow.
+        // Taken lines are removed in blocks: moving the rest for every line would be slow with a long backlog.
         lines[first] = Line(text: [], journalEntry: nil)
         first += 1
         size -= line.size

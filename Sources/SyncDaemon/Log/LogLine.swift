@@ -1,10 +1,10 @@
 import SyncCore
 
-/// Renders events as logfmt or JSON lines. Values come from remotes and tables, too: what could steer a terminal or break a line is escaped.
+/// Renders events as logfmt or JSON lines. Values may come from remotes and tables, so terminal control characters and line breaks are escaped.
 enum LogLine {
     static func render(_ event: LogEvent, at time: Instant, as format: LogFormat) -> String {
         switch format {
-        // What the journal does not take is written as text.
+        // An event that the journal did not accept is written as text.
         case .logfmt, .journal: logfmt(event, at: time)
         case .json: json(event, at: time)
         }
@@ -15,14 +15,14 @@ enum LogLine {
         return event.fields.isEmpty ? line : "\(line) \(fields(event))"
     }
 
-    /// The fields alone.
+    /// The fields only.
     static func fields(_ event: LogEvent) -> String {
         event.fields.map { key, value in
             if case .text(let text) = value { "\(key)=\(quoted(text))" } else { "\(key)=\(value.plain)" }
         }.joined(separator: " ")
     }
 
-    /// Bare where that is unambiguous, a JSON string otherwise.
+    /// Unquoted if that is unambiguous, otherwise a JSON string.
     private static func quoted(_ text: String) -> String {
         let isBare =
             !text.isEmpty

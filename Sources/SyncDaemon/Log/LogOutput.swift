@@ -1,14 +1,14 @@
 import SyncCore
 
-/// Makes lines of events and puts them where they belong: the journal's socket, or a descriptor.
+/// Renders events as lines and writes them to the journal's socket or to a descriptor.
 struct LogOutput: Sendable {
     private let hasPriorityPrefix: Bool
     private let journal: JournalWriter
     private let writeText: @Sendable ([UInt8]) -> Void
 
     /// - Parameters:
-    ///   - hasPriorityPrefix: systemd reads a priority from the beginning of lines when standard output is its journal.
-    ///   - writeText: gets whole lines with their line feed.
+    ///   - hasPriorityPrefix: whether lines begin with a priority, which systemd reads when standard output is its journal.
+    ///   - writeText: receives whole lines with their line feed.
     init(hasPriorityPrefix: Bool, journal: JournalWriter, writeText: @escaping @Sendable ([UInt8]) -> Void) {
         self.hasPriorityPrefix = hasPriorityPrefix
         self.journal = journal
@@ -21,7 +21,7 @@ struct LogOutput: Sendable {
         return .init(text: Array(text.utf8), journalEntry: format == .journal ? JournalEntry.datagram(event) : nil)
     }
 
-    /// Blocks while nobody reads.
+    /// Blocks until the line has been accepted.
     func write(_ line: LogBacklog.Line, now: () -> Instant) {
         if let entry = line.journalEntry {
             switch journal.write(entry) {

@@ -2,17 +2,17 @@ import Dispatch
 import SyncCore
 import Synchronization
 
-/// Writes lines on a queue of its own: whoever has something to say never waits for whoever reads it.
+/// Writes lines on a queue of its own, so that callers never wait for the log's reader.
 ///
-/// A reader that stalls (a full pipe, a journal that does not take its datagrams) blocks that queue and nothing else. What comes
-/// meanwhile waits in a ``LogBacklog``.
+/// A reader that stalls (a full pipe, a journal that does not accept datagrams) blocks only that queue. Lines added meanwhile wait in a
+/// ``LogBacklog``.
 final class LogWriter: Sendable {
     private struct State {
         var backlog: LogBacklog
         var isWriting = false
-        /// How many lines were written so far.
+        /// The number of lines written so far.
         var written = 0
-        /// When the process ends, the rest is not written.
+        /// Set when the process ends; waiting lines are not written any more.
         var isClosed = false
     }
 
@@ -20,13 +20,13 @@ final class LogWriter: Sendable {
     private let queue = DispatchQueue(label: "convosync.log")
     private let state: Mutex<State>
 
-    /// - Parameter output: writes a line, or says that lines were dropped; it may block for as long as it takes.
+    /// - Parameter output: writes a line, or the count of dropped lines; it may block.
     init(backlog: LogBacklog = LogBacklog(), _ output: @escaping @Sendable (LogBacklog.Next) -> Void) {
         self.output = output
         state = Mutex(State(backlog: backlog))
     }
 
-    /// Never blocks. Lines have the order of their times.
+    /// Never blocks. Lines are in the order of their timestamps.
     func append(isImportant: Bool, now: () -> Instant, _ render: (Instant) -> LogBacklog.Line) {
         let begins = state.withLock { state in
             guard !state.isClosed else { return false }
@@ -49,8 +49,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// Waits until everything is written: for `bound` at most, and no longer than `stall` for a reader that takes nothing. What is left
-    /// then is lost.
+    /// Waits until everything is written: at most for `bound`, and at most for `stall` while the reader makes no progress. Lines left then are lost.
     func flush(within bound: Duration, stall: Duration) async {
         let startedAt = ContinuousClock.now
         var (written, movedAt) = (-1, startedAt)
@@ -60,7 +59,7 @@ final class LogWriter: Sendable {
             let moment = ContinuousClock.now
             if count != written { (written, movedAt) = (count, moment) }
             if moment - startedAt > .milliseconds(bound.milliseconds) || moment - movedAt > .milliseconds(stall.milliseconds) { break }
-            // The process is about to end: nothing else runs that this could hold up, and the writer is to know nothing of who waits.
+            // The process is about to end, so this polling delays nothing else, and the writer does not have to know about waiters.
             await withCheckedContinuation { continuation in
                 DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(5)) { continuation.resume() }
             }

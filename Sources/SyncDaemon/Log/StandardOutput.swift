@@ -1,9 +1,9 @@
 import Glibc
 
-/// Standard output, or standard error, as a place for lines: one write a line, so that lines of several processes on one pipe do not mix.
+/// Writes lines to standard output or standard error: one system call per line, so that lines of several processes on one pipe do not mix.
 package enum StandardOutput {
-    /// Blocks while nobody reads; also where somebody has made the descriptor non-blocking, as some supervisors do. A reader that went
-    /// away is not a reason to stop.
+    /// Blocks until the line is written, even if the descriptor was made non-blocking, as some supervisors do. A reader that has gone away is not an
+    /// error.
     package static func write(_ line: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
         var rest = line[...]
         while !rest.isEmpty {
@@ -18,7 +18,7 @@ package enum StandardOutput {
         }
     }
 
-    /// Whether a few bytes can be written now, or within that number of milliseconds; -1: however long that takes.
+    /// Whether a few bytes can be written within this number of milliseconds; -1 waits without a limit.
     package static func isWritable(_ descriptor: Int32, within milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&entry, 1, milliseconds) > 0

@@ -1,13 +1,13 @@
 import SyncCore
 import Synchronization
 
-/// What happened since the process started, for the metrics file. Survives a reload, not a restart.
+/// Counts since the start of the process, for the metrics file. They survive a reload, but not a restart.
 package final class DeliveryTally: Sendable {
     package struct Remote: Sendable, Equatable {
-        /// Calls by outcome.
+        /// The number of calls by outcome.
         package var calls: [String: Int] = [:]
         package var seconds = 0.0
-        /// Poll cycles, and those of them that failed.
+        /// Poll cycles, and how many of them failed.
         package var reads = 0
         package var failedReads = 0
     }
@@ -33,7 +33,7 @@ package final class DeliveryTally: Sendable {
     func count(_ call: FinishedCall, _ outcome: DeliveryOutcome) {
         state.withLock { counts in
             counts.remotes[call.claimed.remote, default: Remote()].calls[outcome.outcome.rawValue, default: 0] += 1
-            // A clock that was set back during the call must not make a counter fall.
+            // The clock may have been set back during the call; a counter must not decrease.
             counts.remotes[call.claimed.remote, default: Remote()].seconds += max((call.finishedAt - call.startedAt).seconds, 0)
         }
     }
@@ -42,7 +42,7 @@ package final class DeliveryTally: Sendable {
         state.withLock { counts in
             counts.runs += 1
             if hasFailed { counts.failedRuns += 1 }
-            // A clock that was set back during the run must not make it end before it began.
+            // The clock may have been set back during the run; a run must not end before it began.
             counts.lastRunSeconds = max((end - start).seconds, 0)
             counts.lastRunEndedAt = end
         }

@@ -2,13 +2,13 @@ import Glibc
 import SyncCore
 import SyncSystem
 
-/// Puts the metrics text in place: written beside the file under another name and renamed, so that a reader sees one or the other
-/// version, never a part. A directory that cannot be written is reported once and never stops anything.
+/// Replaces the metrics file: writes it under a temporary name in the same folder and renames it, so that a reader always sees one complete version.
+/// A folder that cannot be written is reported once, and never stops the service.
 package actor MetricsFile {
     private let path: String
     private let log: EventLog
     private let queue = DispatchQueueExecutor(label: "convosync.metrics")
-    /// Failures since the first one was reported; 0 while it works.
+    /// Failures since the first one was reported; 0 after a success.
     private var failures = 0
 
     package init(path: String, log: EventLog) {
@@ -16,7 +16,7 @@ package actor MetricsFile {
         self.log = log
     }
 
-    /// File work may block: it stays off the pool that everything else runs on.
+    /// File operations may block, so they do not run on the cooperative pool.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     package func write(_ text: String) {
@@ -36,12 +36,12 @@ package actor MetricsFile {
     }
 
     private func replace(with text: String) throws(Failure) {
-        // node_exporter takes only names that end in .prom, so this one is never read.
+        // node_exporter only reads names that end in .prom, so it never reads this file.
         let temporary = "\(path).\(getpid()).tmp"
         let file = try MetricsFile.create(temporary)
         do {
             try file.write(text.utf8)
-            // Whatever the process's mask is: the collector runs as another user.
+            // Independent of the process's umask: the collector runs as another user.
             try file.setPermissions(0o644)
         } catch {
             unlink(temporary)
@@ -54,14 +54,14 @@ package actor MetricsFile {
         }
     }
 
-    /// A new file of ours: whatever stands there, a file that a crash left behind or a link to somewhere else, is removed and never written to.
+    /// Creates a new file. Whatever is at the path, such as a file left by a crash or a link, is removed and never written to.
     private static func create(_ path: String) throws(Failure) -> NewFile {
         for _ in 0..<3 {
             if unlink(path) != 0, errno != ENOENT { throw Failure("cannot remove \(path)", .last) }
             do {
                 return try NewFile(path, permissions: 0o600)
             } catch {
-                // Somebody put something there in between.
+                // Another process created a file in between.
                 guard error.code == EEXIST else { throw Failure("cannot create \(path)", error) }
             }
         }

@@ -1,7 +1,7 @@
 import SyncCore
 import SyncStore
 
-/// Everything that the metrics file says at one moment (docs/metrics.md).
+/// All values of the metrics file at one time (docs/metrics.md).
 struct MetricsPage {
     var status: StoreStatus
     var counts: DeliveryTally.Counts

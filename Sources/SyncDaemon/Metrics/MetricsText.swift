@@ -2,7 +2,7 @@ import SyncCore
 import SyncStore
 
 /// Writes metric families in the Prometheus text format 0.0.4, which node_exporter's textfile collector reads
-/// (https://prometheus.io/docs/instrumenting/exposition_formats/): a counter carries `_total` in HELP and TYPE, too.
+/// (https://prometheus.io/docs/instrumenting/exposition_formats/). Counters carry `_total` in HELP and TYPE as well.
 struct MetricsText {
     enum Kind: String {
         case gauge, counter
@@ -12,7 +12,7 @@ struct MetricsText {
 
     private(set) var text = ""
 
-    /// One family with its samples; left out where there are none.
+    /// Adds a family with its samples; nothing if there are no samples.
     mutating func add(_ name: String, _ kind: Kind = .gauge, help: String, _ samples: [(labels: Labels, value: Double)]) {
         guard !samples.isEmpty else { return }
         text += "# HELP \(name) \(MetricsText.escaped(help, quotes: false))\n# TYPE \(name) \(kind.rawValue)\n"
@@ -35,7 +35,7 @@ struct MetricsText {
         return escaped
     }
 
-    /// Whole numbers without a fraction; everything else as short as it can be read back.
+    /// Whole numbers without a fraction, others in the shortest form that can be read back.
     static func number(_ value: Double) -> String {
         Int64(exactly: value).map { "\($0)" } ?? "\(value)"
     }

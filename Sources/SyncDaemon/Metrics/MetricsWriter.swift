@@ -3,8 +3,8 @@ import SyncCore
 import SyncStore
 import Synchronization
 
-/// Keeps the metrics file up to date: it is written when something has happened, and once a minute in any case, but not more often than
-/// every ``pause``, and for no more than a twentieth of the time.
+/// Keeps the metrics file up to date: it is written when something has happened, and once a minute in any case, but at most every ``pause``, and at
+/// most a twentieth of the time is spent on it.
 package final class MetricsWriter: Sendable {
     private static let pause = Duration.seconds(5)
     private static let idleShare: Int64 = 20
@@ -13,7 +13,7 @@ package final class MetricsWriter: Sendable {
         var file: MetricsFile?
         var settings: Configuration.Metrics
         var remotes: [RemoteParticipation]
-        /// By uptime.
+        /// A time of the uptime clock.
         var nextWrite = Duration.zero
         var isPlanned = false
     }
@@ -36,7 +36,7 @@ package final class MetricsWriter: Sendable {
                 remotes: configuration.enabledRemotes.map(\.participation)))
     }
 
-    /// A reload: what is counted goes on.
+    /// Applies the configuration of a reload. The counts continue.
     package func configure(_ fresh: Configuration) {
         state.withLock { state in
             if fresh.metrics != state.settings { state.file = fresh.metrics.textfile.map { MetricsFile(path: $0, log: log) } }
@@ -45,7 +45,7 @@ package final class MetricsWriter: Sendable {
         }
     }
 
-    /// Something has happened: the file is written now, or as soon as the pause since the last time is over.
+    /// Something has happened: writes the file now, or as soon as the pause since the last time has passed.
     package func changed() {
         let wait = state.withLock { state -> Duration? in
             guard state.file != nil, !state.isPlanned else { return nil }
@@ -56,7 +56,7 @@ package final class MetricsWriter: Sendable {
         queue.asyncAfter(deadline: .now() + .milliseconds(Int(wait.milliseconds))) { @Sendable in Task { await self.write() } }
     }
 
-    /// Writes what the store says now.
+    /// Writes the current values.
     package func write() async {
         let (file, remotes) = state.withLock { state in
             state.isPlanned = false
@@ -69,7 +69,7 @@ package final class MetricsWriter: Sendable {
             status = try await store.status(of: remotes)
             size = try await store.size()
         } catch {
-            // The next run tells of a database that fails. The file stays as it is: its age is what an alarm sees.
+            // The next run reports a failing database. The file stays as it is, and alerts are based on its age.
             return
         }
         let end = SystemClock.uptime()

@@ -2,7 +2,8 @@ import SyncCore
 import SyncStore
 
 extension Daemon {
-    /// An invalid file changes nothing. A valid one takes effect at once; calls in flight end as they were begun, and nobody waits for them.
+    /// Reloads the configuration. An invalid file changes nothing. A valid one takes effect at once, without waiting for calls in flight, which end
+    /// under the previous one.
     func reload() async {
         notifier.reloading()
         defer { notifier.ready() }
@@ -21,8 +22,8 @@ extension Daemon {
         }
     }
 
-    /// What can fail comes first: a credential that cannot be read, an address that cannot be bound, or a database that cannot be written
-    /// leaves everything as it is.
+    /// Everything that can fail comes first: with a credential that cannot be read, an address that cannot be bound, or a database that cannot be
+    /// written, nothing changes.
     private func adopt(_ fresh: Configuration) async throws {
         let tokens = try fresh.readCredentials(.token)
         let calls = try await webhooks.prepare(fresh)

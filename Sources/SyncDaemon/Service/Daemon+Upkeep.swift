@@ -14,7 +14,8 @@ extension Daemon {
         await metrics.write()
     }
 
-    /// For `status`, and for a second service that is started by mistake. What cannot be written is worth a line, and is written later.
+    /// Stores the service's heartbeat, for `status` and for a second service that is started by mistake. A failure is logged, and the next attempt
+    /// follows a minute later.
     func recordService() async {
         service.seenAt = now().iso8601
         do {
@@ -24,14 +25,14 @@ extension Daemon {
         }
     }
 
-    /// One line per remote: what an alarm can be built on.
+    /// One line per remote, for alerts.
     private func writeStateLines() async {
         do {
             let status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
             let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
             for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
         } catch {
-            // A database that cannot be read cannot be written either: `service.unrecorded` has just told of it.
+            // A database that cannot be read cannot be written either: `service.unrecorded` has just reported it.
         }
     }
 
@@ -41,11 +42,11 @@ extension Daemon {
             try await configuration.repair(store, now: now())
             nextRepair = SystemClock.uptime() + Daemon.repairInterval
         } catch {
-            // It is done a minute later; the engine's next exchange tells of a database that fails.
+            // It is attempted again a minute later; the engine's next exchange reports a failing database.
         }
     }
 
-    /// For the service manager; nil where nobody reads it.
+    /// The status line for the service manager; nil if there is none.
     func statusLine() async -> String? {
         do {
             guard notifier.isListenedTo else { return nil }

@@ -5,9 +5,9 @@ import SyncSQLite
 import SyncStore
 import UnixSignals
 
-/// The long-running service: engine, database watch, webhooks and signals put together.
+/// The long-running service: engine, database watch, webhooks and signals.
 ///
-/// SIGTERM and SIGINT stop it within `schedule.shutdown_timeout`; SIGHUP reads the configuration anew.
+/// SIGTERM and SIGINT stop it within `schedule.shutdown_timeout`; SIGHUP reloads the configuration.
 package actor Daemon {
     let configurationPath: String
     let log: EventLog
@@ -22,14 +22,14 @@ package actor Daemon {
     let notifier = ServiceNotifier()
     /// As `status` shows it.
     var service: StoredService
-    /// When pending rows are next looked at for what is out of reach.
+    /// When to repair pending rows next; a time of the uptime clock.
     var nextRepair = Duration.zero
-    /// When a stop is to be over: `schedule.shutdown_timeout` after it began.
+    /// When a stop must have ended: `schedule.shutdown_timeout` after it began.
     private var stopBy: Instant?
 
-    /// How long calls in flight may go on whose outcome cannot be recorded any more.
+    /// How long calls in flight may continue when their outcome cannot be stored any more.
     private static let lostStoreTimeout = Duration.seconds(1)
-    /// A log whose reader takes nothing for this long is not waited for at the end.
+    /// If the log's reader makes no progress for this long at the end, it is not waited for.
     private static let logStall = Duration.seconds(1)
     private static let shortestFlush = Duration.milliseconds(250)
 
@@ -45,7 +45,7 @@ package actor Daemon {
             process: .current(), version: ProgramVersion.current, configurationPath: configurationPath, startedAt: now())
         let store = try Store(path: configuration.databasePath, access: .serving)
         self.store = store
-        // Before anything runs: a secret that cannot be read stops the start as a token does.
+        // Checked before anything runs: like a token, a secret that cannot be read keeps the service from starting.
         _ = try WebhookRoute.all(of: configuration)
         let tally = DeliveryTally()
         let metrics = MetricsWriter(configuration, store: store, log: log, tally: tally)
@@ -59,7 +59,7 @@ package actor Daemon {
         webhooks = WebhookService(receive: { try await owner.receive($0, from: $1) }, log: log, now: now)
     }
 
-    /// Runs until a signal ends it.
+    /// Runs until a signal, or until the database is lost.
     package func run() async throws {
         log.write(
             LogEvent("service.started", level: .notice).with("version", ProgramVersion.current)
@@ -100,7 +100,7 @@ package actor Daemon {
         if let lost { throw lost }
     }
 
-    /// What the service waits for.
+    /// The events that the service waits for.
     private enum Occasion: Sendable {
         case signal(UnixSignal)
         case storeLost(Store.Loss)
@@ -115,13 +115,13 @@ package actor Daemon {
         return occasions
     }
 
-    /// Until the moment by which the process is to have ended, as far as its reader takes lines.
+    /// Flushes the log until the time by which the process must have ended, as far as its reader keeps up.
     package func flushLog() async {
         let bound = max((stopBy ?? now()) - now(), Daemon.shortestFlush)
         await log.flush(within: bound, stall: Daemon.logStall)
     }
 
-    /// Before the first turn: a second service with the same address ends without having sent anything.
+    /// Binds the address before the first turn, so that a second service with the same address ends without having sent anything.
     private func bindOrGiveUp() async throws -> WebhookService.Plan {
         do {
             return try await webhooks.prepare(configuration)
@@ -149,14 +149,14 @@ package actor Daemon {
         let bound = configuration.schedule.shutdownTimeout
         stopBy = now() + bound
         log.write(LogEvent("service.stopping", level: .notice).with("reason", reason).with("in_flight", await owner.health().inFlight))
-        // Cutting off and writing down takes a while beyond the bound for calls.
+        // Cancelling calls and storing their outcomes takes time beyond the limit for calls.
         notifier.stopping(within: bound + .seconds(20))
         await webhooks.stop()
         await watch.stop()
         await owner.stop(within: bound)
     }
 
-    /// The files of the database are gone. Webhook calls are answered 503 until the end: the store takes nothing any more.
+    /// Stops after the database files were lost. Webhook calls get status 503 until the end, because the store accepts nothing any more.
     private func stop(after loss: Store.Loss) async {
         stopBy = now() + min(configuration.schedule.shutdownTimeout, Daemon.lostStoreTimeout + .seconds(2))
         log.write(StoreLossEvent.event(loss, path: store.path))

@@ -2,17 +2,17 @@ import SyncCore
 import SyncRemotes
 import SyncStore
 
-/// A field of a conversation in which a remote is out of step, and why nothing has put it right yet.
+/// A field of a conversation in which a remote differs, and why this has not been corrected yet.
 package struct Difference: Sendable, Equatable {
     package enum Reason: String, Sendable, CaseIterable {
-        /// Not planned yet, or planned and due as soon as the remote takes calls.
+        /// Not planned yet, or planned and due as soon as the remote accepts calls.
         case waiting
         case sending
         case retrying
         case held
         /// The remote refuses the call or this member of it, or the row was given up: the row is dead.
         case refused
-        /// Sent, and nobody knows whether it arrived.
+        /// Sent, and it is unknown whether it arrived.
         case uncertain
         /// The value has no counterpart on the other side.
         case unmapped
@@ -23,24 +23,24 @@ package struct Difference: Sendable, Equatable {
         case linkShared = "link_shared"
         /// Left out of the call, because the value cannot be sent.
         case omitted
-        /// A rule leaves the remote's value alone.
+        /// A rule keeps the remote's value.
         case left
-        /// Nothing is due, and nothing says why.
+        /// Nothing is due, and no reason is known.
         case unexplained
     }
 
     package var conversationID: String
     package var remote: String
-    /// As the remote names it; `message` for what a user wrote, `link` for a whole object.
+    /// The remote's name of the field; `message` for a user's message, `link` for a whole object.
     package var field: String
-    /// What the local row looks like over there.
+    /// The local value as the remote would represent it.
     package var local: JSONValue
-    /// What the remote was last known to hold; null where that is nothing, or not known.
+    /// The value that the remote was last known to hold; null if it holds none or if that is unknown.
     package var theirs: JSONValue
-    /// False while the fate of a call is unknown.
+    /// False while the outcome of a call is unknown.
     package var isTheirsKnown = true
     package var reason: Reason
-    /// One sentence for people, with the command that helps where there is one.
+    /// One sentence for people, with the command that helps, if there is one.
     package var detail: String
     package var outboxID: Int64?
 }

@@ -2,28 +2,28 @@ import SyncCore
 import SyncRemotes
 import SyncStore
 
-/// Compares every conversation with what its remotes are known to hold, by the rule that planning uses. Reads only.
+/// Compares every conversation with what its remotes are known to hold, by the rules that planning uses. Reads only.
 package struct DifferenceFinder: Sendable {
-    /// Decisions after which both sides count as in step.
+    /// Decisions after which the two sides count as equal.
     private static let inStep: Set<String> = ["agreed", "drift", "unshown", "no_statement", "read_only"]
 
     private let remotes: [Remote]
     private let time: @Sendable (String) -> String
 
-    /// - Parameter time: how a moment in ISO 8601 is shown in sentences.
+    /// - Parameter time: formats an ISO 8601 timestamp for sentences.
     package init(_ remotes: [Remote], time: @escaping @Sendable (String) -> String = { $0 }) {
         self.remotes = remotes
         self.time = time
     }
 
-    /// A remote at a moment.
+    /// A remote with its state at one time.
     private struct Setting {
         var remote: Remote
         var gate: RemoteGate.Stored
         var now: Instant
     }
 
-    /// - Parameter found: called page by page, remote after remote, conversations in the order of their ids.
+    /// - Parameter found: called page by page, remote by remote, with conversations in the order of their ids.
     package func find(in store: Store, now: Instant, found: @escaping @Sendable ([Difference]) async -> Void) async throws {
         let gates = try await store.storedRemotes()
         for remote in remotes {
@@ -67,12 +67,12 @@ package struct DifferenceFinder: Sendable {
         if let problem = snapshot.linkProblem { return whole(.refused, problem.reason) }
         let fields = remote.adapter.explain(snapshot)
         return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.compactMap { field in
-            // An assignee without a counterpart is shown as it is here.
+            // An assignee that the remote cannot represent is shown with its local id.
             let assignee = field.isUnmapped && field.decision == "omitted" ? snapshot.conversation.assigneeID.map(JSONValue.string) : nil
             let local = assignee ?? field.wanted ?? .null
             let isInDoubt = field.decision == "in_doubt"
             let theirs = isInDoubt ? .null : field.record.held.value ?? .null
-            // Nothing here and nothing there is no difference, whoever decided what.
+            // If neither side has a value, there is no difference, whatever was decided.
             guard isInDoubt || local != theirs else { return nil }
             let (reason, detail, row) = cause(field, picture, setting)
             return Difference(
@@ -88,7 +88,7 @@ package struct DifferenceFinder: Sendable {
     ) -> (Difference.Reason, String, row: Int64?) {
         if field.isUnmapped { return (.unmapped, field.rule, nil) }
         if field.isBraked { return (.held, field.rule, nil) }
-        // A row that carries the field; one that could not be built carries none, and stands for all.
+        // A row that carries the field. A row that could not be built carries no fields, and stands for all of them.
         let row = picture.rows.first { $0.fields.map { $0.isEmpty || $0.contains(field.name) } ?? false }
         switch field.decision {
         case "refused":

@@ -2,16 +2,16 @@ import SyncCore
 import SyncRemotes
 import SyncStore
 
-/// What `convosync explain` says about a conversation at one remote.
+/// The output of `convosync explain` about a conversation at one remote.
 package struct RemoteExplanation: Sendable {
     package struct Field: Sendable, Equatable {
         package var name: String
-        /// The pair that both sides last agreed on, and what the remote was last known to hold.
+        /// The values that both sides last agreed on, and the one that the remote was last known to hold.
         package var ours: JSONValue?
         package var theirs: JSONValue?
         package var held: JSONValue?
         package var wanted: JSONValue?
-        /// agreed, drift, due, in_doubt, held, left, refused, …: a word for programs.
+        /// A value for programs: agreed, drift, due, in_doubt, held, left, refused, ….
         package var decision: String
         /// One sentence.
         package var rule: String
@@ -20,22 +20,22 @@ package struct RemoteExplanation: Sendable {
     package var stored: StoredLink
     package var kind: Kind
     package var fields: [Field]
-    /// One sentence about the whole: why nothing is sent, or when the next attempt comes.
+    /// One sentence about the conversation as a whole: why nothing is sent, or when the next attempt is made.
     package var next: String
 }
 
-/// Works out per remote and field what is known, what is wanted, and the rule behind it. Reads only.
+/// Works out per remote and field what is known, what is wanted, and by which rule. Reads only.
 package struct Explainer: Sendable {
     private let configuration: OperatorConfiguration
     private let time: @Sendable (String) -> String
 
-    /// - Parameter time: how a moment in ISO 8601 is shown in sentences.
+    /// - Parameter time: formats an ISO 8601 timestamp for sentences.
     package init(configuration: OperatorConfiguration, time: @escaping @Sendable (String) -> String = { $0 }) {
         self.configuration = configuration
         self.time = time
     }
 
-    /// Nil where there is no such conversation.
+    /// Nil if there is no such conversation.
     package func explain(
         _ id: String, in store: Store, history: Int
     ) async throws(StoreError) -> (conversation: StoredConversation, remotes: [RemoteExplanation])? {
@@ -53,7 +53,7 @@ package struct Explainer: Sendable {
         return (stored, explanations + unread.enumerated().compactMap { explanation($1, stored.remotes[remotes.count + $0]) })
     }
 
-    /// Of a remote whose table in the configuration is broken: what the database has, and no decisions.
+    /// For a remote whose table in the configuration has problems: what the database contains, without decisions.
     private func explanation(_ remote: UnreadRemote, _ link: StoredLink) -> RemoteExplanation? {
         remote.kind.map { kind in
             RemoteExplanation(

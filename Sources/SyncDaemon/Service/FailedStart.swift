@@ -1,11 +1,11 @@
 import SyncCore
 import SyncStore
 
-/// The `service.failed` event: a start that came to nothing, for whoever reads the log and not the terminal.
+/// The `service.failed` event: a start that failed, for those who read the log and not the terminal.
 package enum FailedStart {
     /// - Parameters:
     ///   - command: `run` or `sync`.
-    ///   - databasePath: empty where the configuration names none.
+    ///   - databasePath: empty if the configuration names none.
     package static func event(_ error: any Error, of command: String, exitCode: Int32, databasePath: String) -> LogEvent {
         LogEvent("service.failed", level: .error).with("command", command).with("error", text(error)).with("exit_code", Int(exitCode))
             .with("hint", hint(error, databasePath: databasePath))
@@ -29,6 +29,6 @@ package enum FailedStart {
 }
 
 extension ConfigurationFile {
-    /// How a file wants its log to be, whatever else is wrong with it; where it cannot be read, the defaults.
+    /// The log settings of a file, even if it has other problems; the defaults if it cannot be read.
     package static func logSettings(path: String) -> Configuration.Log { read(path: path).configuration?.log ?? .init() }
 }

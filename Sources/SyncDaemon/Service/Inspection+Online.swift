@@ -4,7 +4,7 @@ import SyncRemotes
 import SyncSQLite
 import SyncStore
 
-/// `check --online`: whether each remote takes its credential, by a call that changes nothing there.
+/// `check --online`: tests whether each remote accepts its credential, with a call that changes nothing there.
 extension Inspection {
     func tryRemotes(of configuration: Configuration) async -> [Finding] {
         var findings: [Finding] = []
@@ -12,7 +12,8 @@ extension Inspection {
         return findings
     }
 
-    /// Conversations of a remote without a list that are asked for at most: one that was deleted there says nothing about the path.
+    /// The most conversations requested from a remote without a list. Several, because one that was deleted there does not mean that the path is
+    /// wrong.
     private static let askedConversations = 3
 
     private func trial(_ remote: Remote, of configuration: Configuration) async -> Finding {
@@ -52,12 +53,12 @@ extension Inspection {
         return call.read(result, now: SystemClock.now())
     }
 
-    /// Why a remote cannot be asked for anything without changing something.
+    /// Why a remote cannot be called without changing something.
     private struct NothingToAsk: Error {
         let reason: String
     }
 
-    /// Calls that change nothing over there: the list, or what was delivered last.
+    /// Calls that change nothing at the remote: its list, or conversations that were acknowledged last.
     private func harmlessCalls(
         of remote: Remote, _ configuration: Configuration
     ) async throws(NothingToAsk) -> [OutboundCall] {
@@ -79,7 +80,7 @@ extension Inspection {
         }
     }
 
-    /// Without a database that can be read nothing is known; the findings about the database say so.
+    /// Without a readable database no conversations are known; the findings about the database report that.
     private func deliveredConversations(at remote: String, _ configuration: Configuration) async -> [String] {
         do {
             let store = try Store(path: configuration.databasePath, access: .reading)
@@ -89,7 +90,7 @@ extension Inspection {
         }
     }
 
-    /// What is wrong with the body; nil for a list, or a conversation.
+    /// The problem of the body; `understood` for a list or a conversation.
     private func reading(of body: JSONValue, _ call: OutboundCall, _ adapter: any Adapter) -> OnlineVerdict.Reading {
         do throws(Unreadable) {
             if adapter.listCall(agent: nil, after: nil)?.operation == call.operation {

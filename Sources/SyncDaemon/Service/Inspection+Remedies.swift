@@ -3,17 +3,17 @@ import SyncCore
 import SyncStore
 import SyncSystem
 
-/// What to do about what is missing: on a fresh installation, one step after the other.
+/// What to do about missing parts, one step after the other on a fresh installation.
 extension Inspection {
-    /// The URLs of config/convosync.toml and of `convosync init`, in a domain that nobody can have (RFC 2606 section 3), or another value
-    /// that has to be filled in.
+    /// Whether the remote still has a URL of config/convosync.toml or of `convosync init`, in a reserved domain (RFC 2606 section 3), or another
+    /// value that has to be filled in.
     static func isExample(_ remote: Remote) -> Bool {
         let host = RemoteURL.host(of: remote.url)
         let isReserved = host == "example.com" || host?.hasSuffix(".example.com") == true
         return isReserved || remote.kind.placeholderKeys.contains { key, line in remote.profile.own.text(key.name) == line.value }
     }
 
-    /// A systemd credential exists while the service runs, and for nobody else.
+    /// A systemd credential exists only for the service, and only while it runs.
     static func isServiceOnly(_ source: CredentialSource, environment: [String: String] = ProcessInfo.processInfo.environment) -> Bool {
         if case .systemd = source { environment["CREDENTIALS_DIRECTORY"] == nil } else { false }
     }
@@ -63,7 +63,7 @@ extension Inspection {
 }
 
 extension Kind {
-    /// The own keys that have to be filled in, with what `convosync init` writes there.
+    /// The kind's own keys that have to be filled in, with the value that `convosync init` writes.
     var placeholderKeys: [(key: ConfigurationKey, line: StarterLine)] {
         keys.compactMap { key in key.starter.flatMap { $0.isPlaceholder ? (key, $0) : nil } }
     }

@@ -6,7 +6,7 @@ import SyncSQLite
 import SyncStore
 import SyncSystem
 
-/// What `convosync check` looks at. Finds everything in one go and sends nothing.
+/// The checks of `convosync check`. Reports all findings at once, and sends nothing unless `isOnline` is set.
 package struct Inspection: Sendable {
     package struct Finding: Sendable, Equatable {
         package enum Severity: String, Sendable {
@@ -24,16 +24,16 @@ package struct Inspection: Sendable {
         package var hint: String?
     }
 
-    /// From this SQLite version on, two processes that write and checkpoint at the same moment cannot damage the WAL any more.
+    /// From this SQLite version on, two processes that write and checkpoint at the same time cannot damage the WAL.
     private static let soundLibrary = [3, 51, 3]
 
-    /// Objects with several links that are named one by one at most.
+    /// The most shared objects that are listed individually.
     private static let sharedObjects = 100
 
     private let configurationPath: String
     private let isOnline: Bool
 
-    /// - Parameter isOnline: also asks each remote whether it takes the credential.
+    /// - Parameter isOnline: also tests whether each remote accepts its credential.
     package init(configurationPath: String, isOnline: Bool = false) {
         self.configurationPath = configurationPath
         self.isOnline = isOnline
@@ -43,7 +43,7 @@ package struct Inspection: Sendable {
         let reading = ConfigurationFile.read(path: configurationPath)
         let hint = FileManager.default.fileExists(atPath: configurationPath) ? nil : Inspection.howToBegin
         var findings = reading.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description, hint: hint) }
-        // What could be read is looked at all the same: one mistake must not hide the next one.
+        // The readable parts are checked even if there are problems, so that one problem does not hide the next.
         guard let configuration = reading.configuration else { return findings }
         if reading.problems.isEmpty {
             findings.append(
@@ -133,7 +133,7 @@ package struct Inspection: Sendable {
     }
 
     private static func isReadableByAll(_ path: String) -> Bool {
-        // One that is not there, or whose folder cannot be looked into, is another finding.
+        // A missing file, or one in a folder that cannot be read, is reported by another finding.
         FileStatus.ifPresent(path).map { $0.permissions & 0o004 != 0 } ?? false
     }
 
@@ -198,7 +198,7 @@ package struct Inspection: Sendable {
                     text: "\(shared.count - Inspection.sharedObjects) more objects have several links; see convosync status --json"))
         }
         let unknown = try await store.linkedRemotes().subtracting(configuration.remotes.map(\.name)).sorted()
-        // A remote with problems is missing in the configuration, and is no less configured for that.
+        // A remote with problems is missing from the configuration that was read, but it is configured.
         if isComplete, !unknown.isEmpty {
             findings.append(
                 Finding(

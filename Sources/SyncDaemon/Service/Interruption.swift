@@ -1,8 +1,8 @@
 import UnixSignals
 
-/// Waiting for somebody to end a command that goes on by itself.
+/// Waits until a command that runs continuously is ended.
 package enum Interruption {
-    /// Returns at Ctrl-C, SIGTERM, or when the terminal goes away; also when the task is cancelled.
+    /// Returns on Ctrl-C, on SIGTERM or when the terminal is closed, and when the task is cancelled.
     package static func wait() async {
         for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup) { return }
     }

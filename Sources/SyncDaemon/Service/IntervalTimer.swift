@@ -1,14 +1,14 @@
 import Dispatch
 import Synchronization
 
-/// Calls back at intervals until it is cancelled. While one call is at work, no other is begun.
+/// Calls `work` at intervals until it is cancelled. While one call runs, no other begins.
 final class IntervalTimer: Sendable {
     private let interval: DispatchTimeInterval
     private let work: @Sendable () async -> Void
     private let queue: DispatchQueue
     private let state = Mutex((isAtWork: false, isCancelled: false))
 
-    /// - Parameter interval: also before the first call.
+    /// - Parameter interval: also the time before the first call.
     init(every interval: DispatchTimeInterval, label: String, _ work: @escaping @Sendable () async -> Void) {
         self.interval = interval
         self.work = work
@@ -34,7 +34,7 @@ final class IntervalTimer: Sendable {
         }
     }
 
-    /// A call that is at work goes on.
+    /// Stops the timer. A running call continues.
     func cancel() {
         state.withLock { $0.isCancelled = true }
     }

@@ -1,6 +1,6 @@
 import SyncStore
 
-/// What opening the database changed in it.
+/// Log events for what opening the database changed in it.
 extension EventLog {
     func writeMigration(of store: Store) {
         if let backup = store.backupPath {

@@ -4,13 +4,13 @@ import SyncSQLite
 import SyncStore
 import UnixSignals
 
-/// `convosync sync`: what is due is attempted once, or as often as it takes until a deadline; then the end. Safe beside a running daemon:
-/// claims are leases in the database.
+/// `convosync sync`: attempts what is due once, or repeatedly until a deadline, and then ends. Safe beside a running daemon, because claims are
+/// leases in the database.
 package struct OneShot: Sendable {
     package struct Outcome: Sendable, Equatable {
         package var runs = 0
         package var counts = RunCounts()
-        /// Rows that wait for another try.
+        /// Rows that wait for another attempt.
         package var waiting = 0
         package var held = 0
         package var nextDue: Instant?
@@ -26,7 +26,7 @@ package struct OneShot: Sendable {
     }
 
     /// - Parameter progress: called about twice a second with a line for people.
-    /// - Throws: `StoreError` when the database cannot be used at all, a ``ConfigurationError`` for credentials.
+    /// - Throws: `StoreError` if the database cannot be used, a ``ConfigurationError`` for credentials.
     package func run(drain: Duration?, progress: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let store = try Store(path: configuration.databasePath, access: .migrating)
         log.writeMigration(of: store)
@@ -51,7 +51,7 @@ package struct OneShot: Sendable {
             nextDue: summary?.nextDue, error: summary?.error)
     }
 
-    /// Rate over the last few seconds, and how long the rest takes at that rate.
+    /// Shows the rate over the last few seconds, and the time that the rest takes at this rate.
     private func show(_ progress: @escaping @Sendable (String) -> Void, store: Store, owner: EngineOwner) -> IntervalTimer {
         let rate = DeliveryRate()
         return IntervalTimer(every: .milliseconds(500), label: "convosync.progress") {
@@ -59,7 +59,7 @@ package struct OneShot: Sendable {
             do {
                 left = try await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting
             } catch {
-                // The engine tells of a database that fails.
+                // The engine reports a failing database.
                 return
             }
             let delivered = await owner.health().delivered
@@ -68,7 +68,7 @@ package struct OneShot: Sendable {
     }
 }
 
-/// How many rows are delivered in a second, over the last few seconds.
+/// The number of rows delivered per second, over the last few seconds.
 private actor DeliveryRate {
     private var samples: [(at: Duration, delivered: Int)] = [(SystemClock.uptime(), 0)]
 
@@ -82,7 +82,7 @@ private actor DeliveryRate {
 }
 
 extension Configuration {
-    /// Takes back what another program, or a clock that was set, has put out of reach. Looks at every pending row.
+    /// Repairs rows that another program or a changed clock has made unreachable. Examines every pending row.
     func repair(_ store: Store, now: Instant) async throws(StoreError) {
         try await store.repair(now: now, farthestDue: max(retry.maximumAge, .days(1)))
     }

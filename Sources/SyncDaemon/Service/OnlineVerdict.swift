@@ -1,12 +1,12 @@
 import SyncCore
 import SyncRemotes
 
-/// What the response to a harmless call says about url, paths and token, and what has to be done.
+/// What the response to a read-only call says about url, paths and token, and what to do about it.
 ///
 /// | response                                  | severity | hint                                   |
 /// |-------------------------------------------|----------|----------------------------------------|
-/// | 2xx that can be read                      | ok       |                                        |
-/// | 2xx that cannot                           | problem  | url, paths                             |
+/// | 2xx with a readable body                  | ok       |                                        |
+/// | 2xx with another body                     | problem  | url, paths                             |
 /// | 404, 405                                  | problem  | the path is wrong?                     |
 /// | 401, 403                                  | problem  | the token                              |
 /// | 3xx                                       | problem  | the url that it redirects to           |
@@ -14,18 +14,18 @@ import SyncRemotes
 /// | another 4xx                               | warning  | url, paths                             |
 /// | 5xx, none at all                          | problem  | by cause (``OnlineVerdict/remedy(for:)``) |
 ///
-/// Nothing but a 2xx shows that the token is accepted.
+/// Only a 2xx shows that the token is accepted.
 struct OnlineVerdict {
     enum Reading: Equatable {
         case understood
-        /// One sentence that says why not.
+        /// One sentence with the reason.
         case refused(String)
     }
 
     let remote: Remote
     let call: OutboundCall
     let outcome: DeliveryOutcome
-    /// Of the body of a 2xx.
+    /// For the body of a 2xx.
     let reading: Reading?
 
     private var name: String { "remotes.\(remote.name)" }
@@ -87,7 +87,7 @@ struct OnlineVerdict {
 }
 
 extension OnlineVerdict {
-    /// What to do where no response came.
+    /// What to do if there was no response.
     func remedy(for failure: TransportFailure) -> String {
         let host = RemoteURL.host(of: remote.url) ?? remote.url
         switch failure.kind {
@@ -125,7 +125,7 @@ extension OnlineVerdict {
 }
 
 extension CredentialSource {
-    /// For people: where the token is.
+    /// The place of the token, for people.
     var place: String {
         switch self {
         case .file(let path): path

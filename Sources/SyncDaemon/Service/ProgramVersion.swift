@@ -1,4 +1,4 @@
-/// The version of the program, as `--version`, the User-Agent and the start-up line say it.
+/// The program's version in `--version`, the User-Agent and the log event of the start.
 package enum ProgramVersion {
     package static let current = "0.1.0"
 }

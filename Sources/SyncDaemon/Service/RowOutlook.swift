@@ -1,7 +1,7 @@
 import SyncCore
 import SyncStore
 
-/// What an outbox row that is not over waits for: asked by `explain`, `diff` and `outbox show`, so that they say the same.
+/// What an unfinished outbox row waits for. Used by `explain`, `diff` and `outbox show`, so that they agree.
 package struct RowOutlook: Equatable, Sendable {
     package enum Wait: Equatable, Sendable {
         /// The response to its call.
@@ -10,9 +10,9 @@ package struct RowOutlook: Equatable, Sendable {
         case person
         /// `convosync resume`.
         case resume(since: Instant)
-        /// That the remote accepts calls again.
+        /// The remote to accept calls again.
         case access(since: Instant, reason: String)
-        /// A moment, in ISO 8601: of its own, or the end of a hold of its remote.
+        /// A time in ISO 8601: the row's own, or the end of a hold of its remote.
         case moment(String, Cause)
         /// Nothing: it is due.
         case nothing
@@ -24,8 +24,8 @@ package struct RowOutlook: Equatable, Sendable {
 
     package var wait: Wait
 
-    /// Nil for a row that is over.
-    /// - Parameter dueAt: the row's own moment, in ISO 8601; a hold of its remote comes on top of it.
+    /// Nil for a finished row.
+    /// - Parameter dueAt: when the row is due, in ISO 8601; a hold of its remote may delay it further.
     package init?(_ state: OutboxState, dueAt: String, gate: RemoteGate.Stored, now: Instant) {
         switch state {
         case .delivered, .superseded, .discarded: return nil
@@ -46,13 +46,13 @@ package struct RowOutlook: Equatable, Sendable {
         return .moment(latest.moment, latest.cause)
     }
 
-    /// When it is attempted next; nil where that is not a matter of time.
+    /// When it is attempted next; nil if that does not depend on time.
     package var moment: String? {
         if case .moment(let moment, _) = wait { moment } else { nil }
     }
 
-    /// What keeps a pending row, for people; nil where nothing but its own moment does.
-    /// - Parameter time: how a moment in ISO 8601 is shown.
+    /// What holds a pending row back, for people; nil if it is only its own due time.
+    /// - Parameter time: formats an ISO 8601 timestamp.
     package func hold(of remote: String, time: (String) -> String) -> String? {
         switch wait {
         case .resume(let since): "\(remote) is paused (\(time(since.iso8601))): `convosync resume \(remote)`"

@@ -1,12 +1,12 @@
 import Glibc
 
-/// The user and group that hints name: those as which the service runs, whoever looks.
+/// The user and group named in hints: those of the service, whoever runs the command.
 ///
-/// | who looks                                   | user                       | owner and group in commands      |
+/// | user running the command                    | user                       | owner and group in commands      |
 /// |---------------------------------------------|----------------------------|----------------------------------|
-/// | root, and the package has made its user     | user convosync             | convosync                        |
+/// | root, and the package has created its user  | user convosync             | convosync                        |
 /// | root, and there is no such user             | the user of the service    | USER, GROUP, to be filled in     |
-/// | anybody else                                | that user                  | that user; group convosync, if that exists, or their own |
+/// | another user                                | that user                  | convosync if that user exists, else that user; group likewise |
 struct ServiceIdentity: Equatable {
     /// For a sentence: `user convosync`.
     var user: String
@@ -14,12 +14,12 @@ struct ServiceIdentity: Equatable {
     var owner: String
     var group: String
 
-    /// The user and the group that the package makes.
+    /// The user and group that the package creates.
     static let name = "convosync"
 
     /// - Parameters:
-    ///   - user: who looks.
-    ///   - group: the one of who looks.
+    ///   - user: the user running the command.
+    ///   - group: the group of that user.
     init(isRoot: Bool, user: String, group: String, hasServiceUser: Bool, hasServiceGroup: Bool) {
         if isRoot {
             self.user = hasServiceUser ? "user \(ServiceIdentity.name)" : "the user of the service"

@@ -2,17 +2,17 @@ import SyncCore
 import SyncStore
 import SyncSystem
 
-/// Whether the service runs, worked out from what it wrote down and from what the system says of its process.
+/// Whether the service runs, derived from its row in the database and from the state of its process.
 ///
-/// | written down                                  | its process                        | the service          |
+/// | row                                           | its process                        | the service          |
 /// |-----------------------------------------------|------------------------------------|----------------------|
-/// | nothing, or an orderly end                    | any                                | does not run         |
+/// | none, or with a clean end                     | any                                | does not run         |
 /// | no end                                        | is gone                            | does not run         |
-/// | no end                                        | is there                           | runs                 |
-/// | no end, a sign of life within ``patience``    | cannot be seen (another container) | runs                 |
-/// | no end, an older sign of life                 | cannot be seen                     | does not run         |
+/// | no end                                        | exists                             | runs                 |
+/// | no end, a heartbeat within ``patience``       | cannot be seen (another container) | runs                 |
+/// | no end, an older heartbeat                    | cannot be seen                     | does not run         |
 package struct ServiceState: Equatable, Sendable {
-    /// A service gives a sign of life once a minute.
+    /// A service writes a heartbeat once a minute.
     package static let patience = Duration.minutes(3)
 
     package var isRunning: Bool
@@ -22,10 +22,10 @@ package struct ServiceState: Equatable, Sendable {
     package var configurationPath: String
     package var configuredAt: String
     package var lastSeenAt: String
-    /// Its process is there, but it has given no sign of life for longer than ``patience``.
+    /// Its process exists, but there was no heartbeat for longer than ``patience``.
     package var isSilent: Bool
 
-    /// Nil where no service has worked with the database yet.
+    /// Nil if no service has used the database yet.
     package init?(
         _ service: StoredService?, now: Instant, isGone: (ProcessIdentity) -> Bool = ProcessIdentity.isGone,
         isVisible: (ProcessIdentity) -> Bool = ProcessIdentity.isVisible

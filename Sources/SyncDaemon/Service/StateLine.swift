@@ -3,7 +3,7 @@ import SyncStore
 
 /// The `state` event.
 enum StateLine {
-    /// - Parameter settings: nil for a remote that is not configured any more and has rows yet.
+    /// - Parameter settings: nil for a remote that is no longer configured and still has rows.
     static func event(_ remote: RemoteStatus, _ settings: RemoteGate.Settings?, now: Instant) -> LogEvent {
         LogEvent("state").with("remote", remote.name).with("oldest_pending_s", remote.oldestPendingAt.map { age($0, now) } ?? 0)
             .with("pending", remote.pending).with("in_flight", remote.inFlight).with("retrying", remote.retrying)

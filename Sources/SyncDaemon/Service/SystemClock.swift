@@ -1,7 +1,7 @@
 import Glibc
 import SyncCore
 
-/// The one place that reads the clocks.
+/// Reads the clocks. Nothing else in the program does.
 package enum SystemClock {
     /// The wall clock.
     package static let now: @Sendable () -> Instant = {
@@ -10,13 +10,13 @@ package enum SystemClock {
         return Instant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
-    /// Since the machine was started, including the time for which it slept.
+    /// The time since the machine started, including the time it was suspended.
     package static let uptime: @Sendable () -> Duration = {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
-    /// Both.
+    /// Both clocks.
     package static let time: @Sendable () -> Now = { Now(wall: now(), uptime: uptime()) }
 }

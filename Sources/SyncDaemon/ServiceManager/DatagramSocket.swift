@@ -1,13 +1,13 @@
 import Glibc
 import SyncSystem
 
-/// Sends datagrams to a unix socket (unix(7)): what the service manager and the journal listen on.
+/// Sends datagrams to a unix socket (unix(7)), on which the service manager and the journal listen.
 final class DatagramSocket: Sendable {
     private let descriptor: Int32
     private let address: UnixSocketAddress
 
     /// - Parameter path: absolute, or beginning with `@` for a name in the abstract namespace (sd_notify(3)).
-    /// - Returns: nil for another kind of path, or one that is too long, and where no socket is to be had.
+    /// - Returns: nil for another kind of path, for one that is too long, and if no socket can be created.
     init?(path: String) {
         let parsed: UnixSocketAddress? =
             switch path.utf8.first {
@@ -26,9 +26,9 @@ final class DatagramSocket: Sendable {
     }
 
     enum Result: Equatable, Sendable {
-        /// The other side has it, or will have it when it reads.
+        /// The other side has received it, or will when it reads.
         case sent
-        /// The other side has not read what it got before.
+        /// The queue of the other side is full.
         case full
         case failed
     }

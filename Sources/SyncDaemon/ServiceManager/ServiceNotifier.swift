@@ -4,11 +4,11 @@ import Glibc
 import SyncCore
 import Synchronization
 
-/// Tells systemd how the service is doing, in the protocol of sd_notify(3). Without a service manager nothing is said.
+/// Notifies systemd of the service's state, with the protocol of sd_notify(3). Does nothing without a service manager.
 package struct ServiceNotifier: Sendable {
     private let socket: DatagramSocket?
     private let backlog = Backlog()
-    /// How often `WATCHDOG=1` has to come; nil: nobody waits for it (sd_watchdog_enabled(3)).
+    /// The interval within which `WATCHDOG=1` has to be sent; nil: there is no watchdog (sd_watchdog_enabled(3)).
     package let watchdog: Duration?
 
     /// - Parameter environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
@@ -23,14 +23,14 @@ package struct ServiceNotifier: Sendable {
 
     package func ready() { send(["READY=1"]) }
 
-    /// The reload is over with the next ``ready()``. systemd 253 and later compare the time, those before it ignore it.
+    /// The reload ends with the next ``ready()``. systemd 253 and later compare the timestamp, earlier versions ignore it.
     package func reloading() {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         send(["RELOADING=1", "MONOTONIC_USEC=\(Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)"])
     }
 
-    /// - Parameter bound: how long the stop may take, whatever the unit's TimeoutStopSec= says.
+    /// - Parameter bound: how long the stop may take, whatever TimeoutStopSec= of the unit is.
     package func stopping(within bound: Duration) {
         send(["STOPPING=1", "EXTEND_TIMEOUT_USEC=\((bound * 1000).milliseconds)"])
     }
@@ -43,8 +43,8 @@ package struct ServiceNotifier: Sendable {
         String(text.onOneLine.prefix(400))
     }
 
-    /// One datagram for all of it: they take effect together. A manager that does not read keeps nobody waiting.
-    /// - Parameter comesAgain: what will be said again by itself need not be kept for a manager that does not read.
+    /// Sends all assignments in one datagram, so that they take effect together. Never waits for a manager that does not read.
+    /// - Parameter comesAgain: whether the message is repeated regularly, and so need not be kept for a manager that does not read.
     private func send(_ assignments: [String], comesAgain: Bool = false) {
         guard let socket else { return }
         let bytes = Array(assignments.joined(separator: "\n").utf8)
@@ -53,9 +53,9 @@ package struct ServiceNotifier: Sendable {
         if !comesAgain { backlog.add(bytes, to: socket) }
     }
 
-    /// What the manager must hear, and had no room for.
+    /// Messages that must reach the manager, while its queue is full.
     private final class Backlog: Sendable {
-        /// In microseconds; and how often it is tried: half a minute in all.
+        /// The pause between attempts in microseconds, and the number of attempts: half a minute in all.
         private static let (pause, attempts): (UInt32, Int) = (50_000, 600)
 
         private let queue = DispatchQueue(label: "convosync.notify")
@@ -63,7 +63,7 @@ package struct ServiceNotifier: Sendable {
 
         var isWaiting: Bool { waiting.withLock { $0 > 0 } }
 
-        /// In the order in which it was said.
+        /// Sends messages in the order in which they were added.
         func add(_ bytes: [UInt8], to socket: DatagramSocket) {
             waiting.withLock { $0 += 1 }
             queue.async { @Sendable [self] in

@@ -3,21 +3,21 @@ import SyncCore
 import SyncEngine
 import Synchronization
 
-/// Notifies the watchdog of the service manager as long as the engine makes progress, and keeps the status line up to date.
+/// Notifies the service manager's watchdog as long as the engine makes progress, and updates the status line.
 ///
-/// The engine is asked on its event loop, so a loop that is blocked shows as well. It is asked four times within the watchdog's time, and
-/// may take half of it to respond: an engine that comes back in time costs nothing.
+/// The engine's health is requested on its event loop, so a blocked loop is detected as well. It is requested four times within the watchdog's
+/// interval, and may take half of the interval to respond, so a short delay does no harm.
 package final class ServiceWatch: Sendable {
     private struct State {
-        /// When the engine was asked and has not responded yet, by uptime.
+        /// When the pending request was made, by the uptime clock; nil if there is none.
         var askedAt: Duration?
         var reported: String?
-        /// The text of the status line is being made.
+        /// The text of the status line is being loaded.
         var isReadingStatus = false
         var isEnded = false
     }
 
-    /// How often the status line is renewed when nobody waits for the watchdog.
+    /// The interval of the status line when there is no watchdog.
     private static let statusInterval = Duration.seconds(15)
 
     private let notifier: ServiceNotifier
@@ -31,7 +31,7 @@ package final class ServiceWatch: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - health: asks the engine; what it says may come on any thread.
+    ///   - health: requests the engine's health; the response may arrive on any thread.
     ///   - status: the text of the status line; nil: none.
     package init(
         _ notifier: ServiceNotifier, log: EventLog, uptime: @escaping @Sendable () -> Duration,
@@ -48,7 +48,7 @@ package final class ServiceWatch: Sendable {
         queue.async { @Sendable [weak self] in self?.tick() }
     }
 
-    /// Nothing more is said to the service manager.
+    /// Sends nothing more to the service manager.
     package func end() {
         state.withLock { $0.isEnded = true }
     }
@@ -83,7 +83,7 @@ package final class ServiceWatch: Sendable {
         report(health.overdue.isEmpty ? nil : health.overdue.joined(separator: "; "))
     }
 
-    /// - Parameter reason: why no progress is made; nil: it is.
+    /// - Parameter reason: why there is no progress; nil if there is.
     private func report(_ reason: String?) {
         let (isEnded, isNews) = state.withLock { state in
             defer { state.reported = reason }

@@ -1,7 +1,7 @@
 import SyncCore
 import SyncStore
 
-/// The one line that `systemctl status` shows: what waits, for how long, and which remotes need somebody.
+/// The line shown by `systemctl status`: how much is waiting, for how long, and which remotes need attention.
 enum StatusLine {
     static func text(_ status: StoreStatus, now: Instant) -> String {
         let waiting = status.remotes.reduce(0) { $0 + $1.pending + $1.inFlight } + status.unplanned

@@ -1,9 +1,9 @@
 import SyncCore
 import SyncStore
 
-/// The body of a call for people: one line for each member, members of members below theirs.
+/// The body of a call for people: one line per member, nested members indented.
 enum CallBody {
-    /// - Parameter showsMessages: what a person wrote stays out of terminals and tickets unless somebody asks for it.
+    /// - Parameter showsMessages: whether to include the text of messages, which otherwise stays out of terminals and tickets.
     static func lines(_ row: OutboxListing, showsMessages: Bool) -> [String] {
         // A call that could not be built has no body.
         guard row.body != "{}" else { return [] }
@@ -17,14 +17,14 @@ enum CallBody {
         return ["  body"] + lines(of: isMessage && !showsMessages ? withoutText(body) : body, indent: "    ")
     }
 
-    /// The body as JSON; as it is stored where it is not JSON.
+    /// The body as JSON; a string of the stored text if it is not JSON.
     static func json(_ row: OutboxListing, showsMessages: Bool) -> JSONValue {
-        // A body of another version of the program is shown all the same.
+        // Nothing is lost: a body that cannot be read, such as one of another version, is shown as its text.
         guard let body = try? JSONValue(stored: row.body) else { return .string(row.body) }
         return row.payload == PayloadKind.message.rawValue && !showsMessages ? withoutText(body) : body
     }
 
-    /// In place of a message's text its length.
+    /// Replaces the text of a message by its length.
     private static func withoutText(_ body: JSONValue) -> JSONValue {
         guard var members = body.objectValue, var message = members["message"]?.objectValue, let text = message["body"]?.stringValue else {
             return body

@@ -1,4 +1,4 @@
-/// The command line as it was given, to be repeated with something more.
+/// The command line as given, for repeating it with another option.
 enum CommandText {
     private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 

@@ -7,15 +7,15 @@ import SyncSQLite
 import SyncStore
 import SyncSystem
 
-/// What a shell offers behind an option or in the place of an argument: words of the program, and names and ids of the configured
-/// database. Reads only, within bounds (``CompletionSource``), and prints nothing but the words.
+/// Shell completions of options and arguments: values of the program, and names and ids from the configured database. Reads only, within limits
+/// (``CompletionSource``), and prints nothing but completions.
 enum Completion {
     static let kinds = CompletionKind.list(Kinds.all.names)
     static let states = CompletionKind.list(OutboxState.allCases.map(\.rawValue))
     static let holders = CompletionKind.list(Holder.allCases.map(\.rawValue))
     static let configurations = CompletionKind.file(extensions: ["toml"])
 
-    /// Names of the remotes of the configuration.
+    /// The names of configured remotes.
     static let remotes = CompletionKind.custom { words, index, typed in
         let line = TypedLine(words: words, index: index, typed: typed)
         return line.names().remotes.filter { $0.hasPrefix(line.prefix) }
@@ -28,7 +28,7 @@ enum Completion {
         return CompletionSource.conversations(in: path, beginningWith: line.prefix)
     }
 
-    /// Any rows of the outbox, the newest first.
+    /// Any rows of the outbox, newest first.
     static let rows = outboxRows(unfinishedOnly: false)
 
     /// Rows of the outbox that can be retried, released or discarded.
@@ -43,15 +43,14 @@ enum Completion {
     }
 }
 
-/// The command line as far as it has been typed. Its words are as the shell found them, with quotes and backslashes; bash makes three
-/// words of `--config=path`.
+/// The command line typed so far. Its words are as the shell passes them, with quotes and backslashes; bash splits `--config=path` into three words.
 struct TypedLine {
     var words: [String]
-    /// What the word that is being completed begins with, without quotes.
+    /// The beginning of the word that is being completed, without quotes.
     var prefix: String
 
     /// - Parameters:
-    ///   - index: of the word that is being completed.
+    ///   - index: the index of the word that is being completed.
     ///   - typed: that word up to the cursor.
     init(words: [String], index: Int, typed: String) {
         self.words = words
@@ -59,7 +58,7 @@ struct TypedLine {
         prefix = TypedLine.withoutQuotes(word.hasPrefix(typed) ? typed : word)
     }
 
-    /// The file that the command would read: `--config`, `CONVOSYNC_CONFIG` before the command, the environment, the usual one.
+    /// The file that the command would read: from `--config`, `CONVOSYNC_CONFIG` before the command, the environment, or the default.
     var configurationPath: String {
         var path: String?
         for (position, word) in words.enumerated() {
@@ -77,9 +76,9 @@ struct TypedLine {
         return FilePath.expandingHome(plain)
     }
 
-    /// As the commands do, root looks at the usual configuration as the service's user.
+    /// Reads the names. Like the commands, root reads the default configuration as the service's user.
     func names() -> ConfigurationNames {
-        // Whatever a library has to say, it must not be said in the middle of a line that is being typed.
+        // Messages of libraries must not appear in the line that is being typed.
         let silence = open("/dev/null", O_WRONLY | O_CLOEXEC)
         if silence >= 0 { dup2(silence, STDERR_FILENO) }
         let path = configurationPath

@@ -14,24 +14,24 @@ struct ConfigurationOptions: ParsableArguments {
 
     var path: String { config ?? ConfigurationOptions.usualPath }
 
-    /// Where nothing else is named on the command line.
-    /// Where the package has it.
+    /// The configuration file of the package.
     static let installedPath = "/etc/convosync/convosync.toml"
     static var usualPath: String { ProcessInfo.processInfo.environment["CONVOSYNC_CONFIG"] ?? installedPath }
 
-    /// For root: from here on as the service's user (``ServiceUser``), so that no file is left behind that the service cannot write.
+    /// Reads the configuration. If root runs the command, it continues as the service's user (``ServiceUser``), so that it leaves no files that the
+    /// service cannot write.
     ///
-    /// - Parameter needsCredentials: whether the command needs tokens: then those that are missing are named with other problems.
+    /// - Parameter needsCredentials: whether the command needs tokens; if so, missing ones are reported with other problems.
     func load(needsCredentials: Bool = false) throws(ConfigurationError) -> Configuration {
         ServiceUser.assume(toLookAt: path)
         return try ConfigurationFile.load(path: path, checksCredentials: needsCredentials)
     }
 
-    /// Problems of the file that are named one by one by commands that work in spite of them.
+    /// The most problems of the file that are listed by commands that work in spite of them.
     private static let problemLines = 3
 
-    /// For commands that look at the database and manage its rows: a broken file is said on standard error and does not keep them from it,
-    /// as long as it names the database.
+    /// For commands that inspect the database and manage its rows: problems of the file are reported on standard error, and the command continues as
+    /// long as the file names the database.
     func loadForOperator() throws(ConfigurationError) -> OperatorConfiguration {
         ServiceUser.assume(toLookAt: path)
         let configuration = try OperatorConfiguration.load(path: path)
@@ -50,7 +50,7 @@ struct ConfigurationOptions: ParsableArguments {
 }
 
 extension OperatorConfiguration {
-    /// Refuses a name that neither the configuration nor the database knows.
+    /// Throws for a name that is neither in the configuration nor in the database.
     func checkRemote(_ name: String?, in store: Store) async throws {
         guard let name, !names.contains(name), try await store.knownRemotes()[name] == nil else { return }
         throw ValidationError(unknownRemote(name))
@@ -66,7 +66,7 @@ enum UnknownRemote {
     }
 }
 
-/// The option of commands whose output programs read.
+/// The option of commands with output for programs.
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
@@ -83,7 +83,7 @@ extension ExitCode {
 }
 
 extension ExitCode {
-    /// How a command ends because of an error. Nil for an error that is the end of a command already.
+    /// The exit code for an error. Nil for an error that already determines how the command ends.
     init?(endingWith error: any Error) {
         switch error {
         case is ConfigurationError, is StarterConfigurationError: self = .configurationWrong
@@ -94,7 +94,7 @@ extension ExitCode {
     }
 }
 
-/// Turns errors into a text on standard error and an exit code.
+/// Reports errors on standard error, and converts them to an exit code.
 func reportingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
     do {
         return try await body()

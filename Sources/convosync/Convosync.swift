@@ -32,7 +32,7 @@ struct Convosync: AsyncParsableCommand {
                     try command.run()
                 }
             } catch let error as ValidationError {
-                // Found out only at work: the parser would show the usage of the program instead of the command's.
+                // The error was found while the command ran: the parser would show the usage of the program instead of the command's.
                 Terminal.printError("Error: \(error.message)")
                 Terminal.printError(usage(of: type(of: command)))
                 throw ExitCode.wrongUsage
@@ -45,14 +45,14 @@ struct Convosync: AsyncParsableCommand {
     /// As the parser shows it below its own errors.
     private static func usage(of command: any ParsableCommand.Type) -> [String] {
         let usage = usageString(for: command)
-        // Before the first option or argument stand the names of the program and its commands.
+        // The names of the program and its commands precede the first option or argument.
         let words = usage.split(separator: " ").prefix { !$0.hasPrefix("[") && !$0.hasPrefix("<") }
         let name = words.joined(separator: " ")
         return ["Usage: \(usage)", "  See '\(name) --help' for more information."]
     }
 }
 
-/// `--config` is understood before the command as well as after it; the parser knows it after the command only.
+/// Allows `--config` before the command; the parser accepts it only after it.
 enum ArgumentOrder {
     static func moveConfigurationBehindCommand(_ arguments: [String]) -> [String] {
         var rest = arguments[...]
@@ -68,7 +68,7 @@ enum ArgumentOrder {
                 break
             }
         }
-        // Without a command there is nothing to move it behind.
+        // Without a command, nothing is moved.
         guard let command = rest.first, !command.hasPrefix("-") else { return arguments }
         let end = rest.firstIndex(of: "--") ?? rest.endIndex
         return Array(rest[..<end]) + moved + Array(rest[end...])

@@ -37,11 +37,11 @@ struct Diff: AsyncParsableCommand {
     }
 }
 
-/// Prints differences while they are found, so that many need little memory.
+/// Prints differences as they are found, so that many of them need little memory.
 actor DiffView {
     private static let valueWidth = 40
     private let isJSON: Bool
-    /// Remotes whose configuration has mistakes: nothing can be said about them.
+    /// Remotes whose configuration has problems, so that nothing can be decided for them.
     private let undecided: [String]
     private var count = 0
     private var conversations: Set<ExactText> = []

@@ -1,8 +1,8 @@
 import SyncCore
 
-/// A stored moment as it is shown: people at a terminal read ages (`4 min ago`), programs behind a pipe read ISO 8601.
+/// Formats a stored timestamp: ages on a terminal (`4 min ago`), ISO 8601 in a pipe.
 enum DisplayedTime {
-    /// - Parameter moment: ISO 8601, as it is stored. Text that is not a moment is shown as it is.
+    /// - Parameter moment: ISO 8601, as stored. A text that is not a timestamp is shown as it is.
     static func text(_ moment: String, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
         guard relative, let instant = Instant(iso8601: moment) else { return moment }
         let seconds = (now - instant).milliseconds / 1000
@@ -14,18 +14,18 @@ enum DisplayedTime {
         text(moment.iso8601, now: now, relative: relative)
     }
 
-    /// Since when something has lasted: `for 4 min` for people, `since 2026-…` for programs.
+    /// The time since when something has lasted: `for 4 min` for people, `since 2026-…` for programs.
     static func since(_ moment: String, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
         guard relative, let instant = Instant(iso8601: moment) else { return "since \(moment)" }
         return "for \(span(max((now - instant).milliseconds / 1000, 0)))"
     }
 
-    /// Until when something lasts: `for 14 s` for people, `until 2026-…` for programs.
+    /// The time until when something lasts: `for 14 s` for people, `until 2026-…` for programs.
     static func until(_ moment: Instant, now: Instant, relative: Bool = Terminal.outputIsTerminal) -> String {
         relative ? "for \(span(max((moment - now).milliseconds / 1000, 0)))" : "until \(moment.iso8601)"
     }
 
-    /// One unit is enough to judge by: `12 s`, `4 min`, `3 h`, `9 d`.
+    /// A duration in a single unit: `12 s`, `4 min`, `3 h`, `9 d`.
     private static func span(_ seconds: Int64) -> String {
         switch seconds {
         case ..<120: "\(seconds) s"

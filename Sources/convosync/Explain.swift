@@ -41,13 +41,13 @@ struct Explain: AsyncParsableCommand {
     }
 }
 
-/// `explain` for people and for programs.
+/// The output of `explain` for people and for programs.
 struct ExplainView {
     let now: Instant
-    /// Also the fields about which there is nothing to say.
+    /// Whether to include fields without a difference.
     let showsAll: Bool
 
-    /// Decisions that are none: both sides agree, or nothing is ever said about the field.
+    /// Decisions without a consequence: both sides agree, or the field is never sent.
     private static let settled: Set<String> = ["agreed", "unshown", "no_statement", "read_only"]
 
     private func time(_ moment: String) -> String { DisplayedTime.text(moment, now: now) }
@@ -74,7 +74,7 @@ struct ExplainView {
         let target = stored.link.map { [$0.remoteID, $0.agentID].compactMap { $0 }.joined(separator: " of agent ") } ?? "no link"
         var lines = ["\(Terminal.paint(stored.remote, .bold))  \(target)", "  next: \(remote.next)"]
         lines += fields(remote.fields)
-        // What a response to a call of ours shows is an acknowledgement; seen is what a read or a webhook call reported.
+        // The response to one of our calls is an acknowledgement; "seen" means a report from a read or a webhook call.
         let contacts = [
             stored.seenAt.map { "last seen \(time($0))" }, stored.acknowledgedAt.map { "last acknowledged \(time($0))" },
         ].compactMap { $0 }
@@ -111,7 +111,7 @@ struct ExplainView {
         return lines
     }
 
-    /// Ours, and theirs where it has another form.
+    /// Our value, and the remote's if it is represented differently.
     private static func agreed(_ field: RemoteExplanation.Field) -> TextTable.Cell {
         guard let ours = field.ours, let theirs = field.theirs, ours != theirs else { return value(field.ours) }
         return .init("\(short(ours.text)) / \(short(theirs.text))")

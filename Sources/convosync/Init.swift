@@ -31,7 +31,7 @@ struct Init: AsyncParsableCommand {
 
     private var isShown: Bool { path == "-" }
 
-    /// Where the file goes, absolute.
+    /// The absolute path of the file to write.
     private var target: String {
         StarterConfiguration.absolutePath(isShown ? options.path : path ?? options.path, in: FileManager.default.currentDirectoryPath)
     }
@@ -88,7 +88,7 @@ struct Init: AsyncParsableCommand {
 
     private var checkCommand: String { "convosync check --online\(isUsualPath ? "" : " --config \(CommandText.quoted(target))")" }
 
-    /// The unit reads the usual path.
+    /// The unit reads the default path.
     private var startCommand: String {
         isUsualPath ? "systemctl enable --now convosync" : "convosync run --config \(CommandText.quoted(target))"
     }

@@ -17,7 +17,7 @@ struct Map: AsyncParsableCommand {
     }
 }
 
-/// `map` for people and for programs.
+/// The output of `map` for people and for programs.
 enum MapView {
     static func lines(_ remotes: [Remote]) -> [String] {
         let written = remotes.filter { !$0.profile.lens.isReadOnly }
@@ -60,7 +60,7 @@ enum MapView {
         let ambiguous = remotes.map(ambiguous)
         for status in LocalStatus.allCases {
             let owners = Owner.allCases.filter { owner in
-                // One row for all who may have it where that makes no difference.
+                // If the owner makes no difference, one row covers all owners.
                 owner == Owner.allCases.first || remotes.contains { !saysTheSame($0.profile.statusMap, status) }
             }
             for owner in owners {
@@ -103,12 +103,12 @@ enum MapView {
         return table
     }
 
-    /// Whether several local statuses are sent as this value, or it says less than a local status does.
+    /// Whether several local statuses are sent as this value, or it distinguishes less than a local status.
     private static func isCoarse(_ word: String, _ remote: Remote) -> Bool {
         Set(ambiguous(remote)[word]?.map(\.status) ?? []).count > 1 || remote.profile.inboundMap.isCoarse(word)
     }
 
-    /// Whether local states that differ are sent as this value, or it says less than a local one.
+    /// Whether different local states are sent as this value, or it distinguishes less than a local one.
     private static func loses(_ word: String, _ remote: Remote) -> Bool {
         ambiguous(remote)[word] != nil || remote.profile.inboundMap.isCoarse(word)
     }

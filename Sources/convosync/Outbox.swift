@@ -86,7 +86,7 @@ struct OutboxList: AsyncParsableCommand {
             let configuration = try options.loadForOperator()
             let store = try Store(path: configuration.databasePath, access: .reading)
             try await configuration.checkRemote(filter.remote, in: store)
-            // Enough for a person; a program gets what it asks for.
+            // Limits the output for people; programs get all rows.
             let isBounded = filter.limit == nil && !output.json
             if isBounded { filter.limit = 51 }
             let rows = try await store.outbox(filter)

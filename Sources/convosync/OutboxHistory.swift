@@ -2,13 +2,13 @@ import SyncCore
 import SyncDaemon
 import SyncStore
 
-/// What `outbox show` knows about a row besides the row itself.
+/// What `outbox show` shows about a row besides its columns.
 struct OutboxHistory {
-    /// When a row that waits is tried next, and what else it waits for.
+    /// When a waiting row is attempted next, and what else it waits for.
     struct NextTry {
-        /// Nil where that is not a matter of time.
+        /// Nil if that does not depend on time.
         var moment: String?
-        /// What it waits for besides its own moment.
+        /// What it waits for besides its own due time.
         var cause: String?
 
         func text(now: Instant) -> String {
@@ -23,7 +23,7 @@ struct OutboxHistory {
     var carried: [CarriedChange]
     var nextTry: NextTry?
 
-    /// Nil for rows that are not pending. The row's own moment is the earliest; a hold of its remote comes on top of it.
+    /// Nil for rows that are not pending. The row is attempted at its due time at the earliest; a hold of its remote may delay it.
     static func nextTry(of row: OutboxListing, gate: RemoteGate.Stored, now: Instant) -> NextTry? {
         guard row.state == OutboxState.pending.rawValue, let outlook = RowOutlook(.pending, dueAt: row.dueAt, gate: gate, now: now) else {
             return nil

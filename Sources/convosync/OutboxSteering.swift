@@ -4,7 +4,7 @@ import SyncDaemon
 import SyncSQLite
 import SyncStore
 
-/// What the three steering commands share.
+/// The options that `retry`, `discard` and `release` share.
 struct SteeringOptions: ParsableArguments {
     @OptionGroup var filters: FilterOptions
     @Argument(help: "The rows; or none, with at least one filter.", completion: Completion.unfinishedRows) var ids: [Int64] = []
@@ -13,7 +13,7 @@ struct SteeringOptions: ParsableArguments {
 }
 
 extension OutboxAction {
-    /// More rows than this are confirmed: on a terminal by an answer, elsewhere by --yes.
+    /// More rows than this have to be confirmed: on a terminal by a prompt, otherwise by --yes.
     private static let handful = 5
 
     func run(
@@ -30,7 +30,7 @@ extension OutboxAction {
             try await configuration.checkRemote(filter.remote, in: store)
             let now = SystemClock.now()
             var result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
-            // The brake works both ways: what a remote reports waits beside the rows.
+            // The brake works in both directions: it also holds back reports of remotes.
             let meansEnds = self == .release && filter.meansHeldEnds
             var ends = meansEnds ? try await store.releaseEnds(filter, dryRun: true, now: now) : nil
             let isConfirmed = try steering.dryRun || steering.yes || confirm(result.steps, ends: ends ?? 0, output)
@@ -44,7 +44,7 @@ extension OutboxAction {
         }
     }
 
-    /// Refuses states in which the action does nothing, whatever rows there are.
+    /// Throws for states on which the action never has an effect.
     private func checkStates(_ filter: OutboxFilter) throws {
         guard let state = filter.states.first(where: { !applicableStates.contains($0) }) else { return }
         let others = [OutboxAction.retry, .discard, .release].filter { $0.applicableStates.contains(state) }
@@ -54,7 +54,7 @@ extension OutboxAction {
                 + "\(state.rawValue)" + (hint.isEmpty ? "" : ": `\(hint)`"))
     }
 
-    /// Many rows are a decision: people are asked, scripts have to say it.
+    /// Confirms an action on many rows: prompts on a terminal, and requires --yes in scripts.
     private func confirm(_ steps: [SteeringResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
             guard steps.count > OutboxAction.handful else { return true }
@@ -101,7 +101,7 @@ extension OutboxAction {
         }
     }
 
-    /// Names what could not be done, row by row, and ends with the exit code of wrong usage.
+    /// Lists the rows to which the action did not apply, and throws the exit code for wrong usage.
     private func complain(
         of skipped: [SkippedRow], _ filter: OutboxFilter, _ acceptDuplicate: Bool, _ output: OutputOptions
     ) throws {

@@ -69,7 +69,7 @@ enum OutboxView {
         return .object(object)
     }
 
-    /// - Parameter showsMessages: whether the text of a message is shown; otherwise only its length.
+    /// - Parameter showsMessages: whether to show the text of a message; otherwise only its length.
     static func lines(_ row: OutboxListing, _ history: OutboxHistory, showsMessages: Bool, now: Instant) -> [String] {
         func time(_ moment: String) -> String { DisplayedTime.text(moment, now: now) }
         var lines = [Terminal.paint("outbox \(row.id)  \(row.remote)  \(row.conversationID)  \(row.method) \(row.path)", .bold)]
@@ -84,7 +84,7 @@ enum OutboxView {
         for (field, change) in (row.delta?.objectValue ?? [:]).sorted {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
         }
-        // The row's own changes are above already.
+        // The row's own changes are listed above.
         if history.carried.contains(where: { $0.outboxID != row.id }) {
             lines.append("  local changes that this call carries")
             lines += history.carried.map {

@@ -55,14 +55,14 @@ struct Resume: AsyncParsableCommand {
 }
 
 private enum NotEntered {
-    /// The database does not know the remote, and the file does not say of which kind it is.
+    /// The remote is not in the database, and the file does not name its kind.
     static func error(_ remote: String) -> ValidationError {
         ValidationError("the database does not know \"\(remote.onOneLine)\" yet, and the configuration does not say its kind")
     }
 }
 
 extension ConfigurationOptions {
-    /// The database, with a remote in it that the configuration or, where that is broken, the database knows.
+    /// Opens the database, with a remote that is in the configuration or, if the configuration has problems, in the database.
     fileprivate func open(toManage remote: String) async throws -> (OperatorConfiguration, Store) {
         let configuration = try loadForOperator()
         guard configuration.names.contains(remote) || !configuration.isValid else {
@@ -70,7 +70,7 @@ extension ConfigurationOptions {
         }
         let store = try Store(path: configuration.databasePath, access: .existing)
         try await configuration.checkRemote(remote, in: store)
-        // A remote that no run has seen yet is entered first.
+        // A remote that no run has seen yet has to be stored first.
         try await store.enterRemotes(configuration.participations)
         return (configuration, store)
     }

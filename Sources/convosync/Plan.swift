@@ -38,7 +38,7 @@ struct Plan: AsyncParsableCommand {
                 for item in page { view.show(item) }
             }
             let ground = try await store.brakeGround(rememberedRows: configuration.brake.touchMinimum)
-            // The brake looks at everything that is due; a part of it says nothing.
+            // The brake judges everything that is due, so a partial preview is not judged.
             view.finish(scope.isEverything ? brake.judge(view.reach, of: ground.conversations) : nil)
         }
     }

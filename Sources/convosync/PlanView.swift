@@ -2,9 +2,9 @@ import SyncCore
 import SyncRemotes
 import SyncStore
 
-/// Prints a preview while it is being worked out, so that a large one needs little memory.
+/// Prints a preview while it is worked out, so that a large one needs little memory.
 final class PlanView: @unchecked Sendable {
-    // Only the one closure that the preview calls page by page, in order, touches these.
+    // Used only from the closure that the preview calls page by page, in order.
     private let isJSON: Bool
     private var calls = 0
     private var refused = 0
@@ -12,7 +12,7 @@ final class PlanView: @unchecked Sendable {
     private let scope: PreviewScope
     private let now: Instant
     private var isFirst = true
-    // A conversation that several remotes are told about counts once.
+    // A conversation counts once, however many remotes it is sent to.
     private var touched: Set<ExactText> = []
     private var finished: Set<ExactText> = []
 
@@ -64,7 +64,7 @@ final class PlanView: @unchecked Sendable {
         Terminal.print([parts.joined(separator: ", ")] + heldLines)
     }
 
-    /// What the brake holds is let go as a whole. What others hold has a reason of its own in each row.
+    /// Rows held by the brake are released together. Rows of other holders each have a reason of their own.
     private var heldLines: [String] {
         var lines: [String] = []
         if let count = held[.brake] {

@@ -2,7 +2,7 @@ import SyncCore
 import SyncStore
 
 extension PutAside {
-    /// What cannot be planned, for people.
+    /// A description of what cannot be planned, for people.
     var about: String {
         if let messageID { return "message \(messageID)" }
         return remote.map { "what \($0) is to be told" } ?? "what the remotes are to be told"

@@ -1,7 +1,7 @@
 import SyncCore
 import SyncStore
 
-/// What `status` has to say about one remote besides its figures. Every reason is one of the present, not of an error that is over.
+/// The notes of `status` about one remote, besides its figures. Each reason is current, and not that of a past error.
 struct RemoteNotes {
     let remote: RemoteStatus
     let view: StatusView

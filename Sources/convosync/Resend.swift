@@ -20,7 +20,7 @@ struct Resend: AsyncParsableCommand {
     @Flag(help: "Do not ask.") var yes = false
     @Argument(help: "The remote's name.", completion: Completion.remotes) var remote: String?
 
-    /// More conversations than this are confirmed.
+    /// More conversations than this have to be confirmed.
     private static let handful = 5
 
     func validate() throws {
@@ -68,7 +68,7 @@ struct Resend: AsyncParsableCommand {
         }
     }
 
-    /// Many conversations are a decision: people are asked, scripts have to say it.
+    /// Confirms sending many conversations: prompts on a terminal, and requires --yes in scripts.
     private func confirm(_ view: ResendView) throws -> Bool {
         guard view.conversations > Resend.handful else { return true }
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {

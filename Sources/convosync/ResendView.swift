@@ -2,13 +2,13 @@ import SyncCore
 import SyncDaemon
 import SyncStore
 
-/// What `resend` did, or would do.
+/// The result of `resend`, or of its dry run.
 struct ResendView {
     let remotes: [Resending]
-    /// Remotes that take messages, and are left out.
+    /// Remotes that receive messages, which are left out.
     let withMessages: [String]
     let isDryRun: Bool
-    /// What the brake says to it.
+    /// Set if the brake would hold the rows.
     let brake: Brake.Engagement?
 
     var conversations: Int { remotes.reduce(0) { $0 + $1.conversations } }

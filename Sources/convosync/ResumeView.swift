@@ -1,13 +1,13 @@
 import SyncCore
 import SyncStore
 
-/// What `resume` did, and what the remote's rows still wait for.
+/// The result of `resume`, and what the remote's rows still wait for.
 struct ResumeView {
-    /// One reason why nothing was, or is, sent.
+    /// A reason why nothing was, or is, sent.
     struct Hold {
-        /// For programs: pause, throttle, breaker, retries, park, disabled.
+        /// A name for programs: pause, throttle, breaker, retries, park, disabled.
         var name: String
-        /// One clause.
+        /// A clause for people.
         var text: String
         var details: JSONObject = [:]
 

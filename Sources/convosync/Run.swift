@@ -11,7 +11,7 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            // First of all: no signal is lost that comes before the service is ready.
+            // Created first, so that a signal that arrives before the service is ready is not lost.
             let signals = await ServiceSignals()
             let start = StartReport(command: "run", configurationPath: options.path, descriptor: STDOUT_FILENO)
             let configuration = try await start.reporting { try options.load(needsCredentials: true) }
@@ -22,7 +22,7 @@ struct Run: AsyncParsableCommand {
             do {
                 try await daemon.run()
             } catch let error as StoreError {
-                // A database that was lost in the middle has its own event, and the service has said that it stops.
+                // A database that is lost while the service runs has an event of its own, and the service has logged that it stops.
                 await daemon.flushLog()
                 throw error
             } catch {

@@ -2,14 +2,14 @@ import ArgumentParser
 import SyncCore
 import SyncStore
 
-/// Rows that a command was asked for and cannot serve, each with the command that helps.
+/// Selected rows to which a command does not apply, each with a hint.
 struct SkippedRow {
     var id: Int64
     /// Begins with a verb: "is delivered".
     var reason: String
     var hint: String
 
-    /// At most so many are named to people one by one.
+    /// The most rows that are listed for people.
     private static let lines = 20
 
     init(_ skipped: SteeringResult.Skipped, action: OutboxAction) {
@@ -32,7 +32,7 @@ struct SkippedRow {
         return Set(ids).subtracting(try await store.existingRows(ids)).sorted().map(SkippedRow.init(missing:))
     }
 
-    /// Names the rows and ends with the exit code of wrong usage, where there are any. With --json they stand in the object.
+    /// Lists the rows, if there are any, and throws the exit code for wrong usage. With --json they are in the object instead.
     static func complain(of skipped: [SkippedRow], _ output: OutputOptions) throws {
         guard !skipped.isEmpty else { return }
         if !output.json { Terminal.printError(lines(skipped)) }
@@ -46,7 +46,7 @@ struct SkippedRow {
 }
 
 extension SteeringObstacle {
-    /// A command to go on with, or why none is needed.
+    /// The command to use instead, or why none is needed.
     func hint(id: Int64, action: OutboxAction) -> String {
         let show = "convosync outbox show \(id)"
         switch self {

@@ -3,15 +3,15 @@ import Glibc
 import SyncCore
 import SyncDaemon
 
-/// Says in the log that `run` or `sync` could not start (`service.failed`), in the format that the configuration asks for. People get
-/// the text on standard error as well, unless that is the journal: there the event is enough.
+/// Logs that `run` or `sync` could not start (`service.failed`), in the configured format. The text is also written to standard error, unless that is
+/// the journal, where the event is enough.
 struct StartReport {
     let command: String
     let configurationPath: String
-    /// Where the log goes.
+    /// The descriptor that the log is written to.
     let descriptor: Int32
 
-    /// How long a log that nobody reads is waited for.
+    /// How long to wait for a log that is not read.
     private static let patience = Duration.seconds(1)
 
     /// - Parameter log: nil as long as there is none.

@@ -1,10 +1,10 @@
-/// One thing that `status` has to say, and the commands or steps that help.
+/// A note of `status`, with commands or steps that help.
 struct StatusNote {
     var text: String
     var steps: [String]
     var colour: Terminal.Colour?
 
-    /// - Parameter steps: each on a line of its own, never wrapped.
+    /// - Parameter steps: each is printed on a line of its own, unwrapped.
     init(_ text: String, _ steps: String..., colour: Terminal.Colour? = nil) {
         (self.text, self.steps, self.colour) = (text.onOneLine, steps, colour)
     }
@@ -13,7 +13,7 @@ struct StatusNote {
         StatusNote.wrapped(text).map { Terminal.paint($0, colour) } + steps.map { "    \($0)" }
     }
 
-    /// Breaks at spaces; what is longer than a line stays whole.
+    /// Wraps at spaces; a longer word stays whole.
     static func wrapped(_ text: String, width: Int = StatusView.width) -> [String] {
         var lines: [String] = []
         var line = ""

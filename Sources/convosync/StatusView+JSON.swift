@@ -31,7 +31,7 @@ extension StatusView {
         return .object(object)
     }
 
-    /// `pid` and `since` are null while no service runs; `last_seen` is null where none ever has.
+    /// `pid` and `since` are null while no service runs; `last_seen` is null if none ever has.
     private var serviceJSON: JSONValue {
         let isRunning = service?.isRunning == true
         return [

@@ -2,20 +2,20 @@ import SyncCore
 import SyncDaemon
 import SyncStore
 
-/// `status` for people: who runs, a table, and a note about everything that is not as it should be, with what to do about it.
+/// `status` for people: the service, a table, and a note about each problem, with what to do about it.
 ///
-/// No line is wider than ``width``, except for commands and the first line: they are to be copied as a whole.
+/// No line is wider than ``width``, except for the first line, and for commands, which are to be copied as a whole.
 struct StatusView {
     static let width = 80
-    /// Objects with several links that are shown one by one at most.
+    /// The most shared objects that are listed.
     private static let sharedObjectLines = 10
 
     let status: StoreStatus
-    /// What the configuration says about the remotes.
+    /// The settings of the configured remotes.
     let gates: [String: RemoteGate.Settings]
-    /// The remotes in service, also those whose table has mistakes.
+    /// The remotes in service, including those whose table has problems.
     let enabled: Set<String>
-    /// Nil where no service has worked with the database yet.
+    /// Nil if no service has used the database yet.
     let service: ServiceState?
     let now: Instant
 
@@ -23,7 +23,7 @@ struct StatusView {
         let known = try await store.knownRemotes()
         let names = configuration.namesInService(known: known)
         var status = try await store.status(of: configuration.participationsInService(known: known))
-        // Of which not even the kind can be read.
+        // Remotes of which not even the kind can be read.
         let missing = Set(names).subtracting(status.remotes.map(\.name))
         status.remotes = (status.remotes + missing.map(RemoteStatus.init)).sorted { $0.name < $1.name }
         for index in status.remotes.indices where status.remotes[index].retrying > 0 {
@@ -92,24 +92,24 @@ struct StatusView {
         return table.lines
     }
 
-    /// How many calls may be in flight: `8`, or `2 of 8` where experience has lowered it.
+    /// How many calls may be in flight: `8`, or `2 of 8` while the limit is lowered.
     private func limit(_ remote: RemoteStatus) -> String {
         guard let settings = gates[remote.name] else { return "-" }
         let limit = remote.gate.concurrency(of: settings)
         return limit == settings.concurrency ? "\(limit)" : "\(limit) of \(settings.concurrency)"
     }
 
-    /// Seconds for which something has differed that waits or is on its way.
+    /// For how many seconds the remote has differed, over everything that is waiting or in flight.
     func age(_ remote: RemoteStatus) -> Int64? { age(remote.oldestPendingAt) }
 
     func age(_ moment: String?) -> Int64? {
         moment.flatMap(Instant.init(iso8601:)).map { max((now - $0).milliseconds / 1000, 0) }
     }
 
-    /// When throttling ends, while it lasts.
+    /// When the throttle ends; nil if there is none.
     func throttle(_ remote: RemoteStatus) -> Instant? { remote.gate.throttledUntil.flatMap { $0 > now ? $0 : nil } }
 
-    /// What is true of the remote as a whole, the most urgent first; the notes have the rest.
+    /// The most urgent condition of the remote as a whole; the notes list the others.
     func state(of remote: RemoteStatus) -> (text: String, colour: Terminal.Colour?) {
         if !enabled.contains(remote.name) { return ("not enabled", .yellow) }
         if let service, !service.isRunning { return ("stopped", .red) }
@@ -122,14 +122,14 @@ struct StatusView {
         if remote.retrying > 0 { return ("retrying", .yellow) }
         if remote.reads.failingSince != nil { return ("reads fail", .yellow) }
         if remote.held > 0 || status.heldEndsAt.contains(remote.name) { return ("held", .yellow) }
-        // Nobody sends it but a `sync` by hand.
+        // Without a service, only a manual `sync` sends it.
         if service == nil, remote.oldestPendingAt != nil { return ("waiting", .yellow) }
         return ("ok", .green)
     }
 
     // MARK: Notes
 
-    /// What is to be known and done, wrapped to the width.
+    /// The notes, wrapped to the width.
     private var notes: [String] {
         let notes = status.remotes.flatMap(self.notes) + changeNotes + brakeNotes + keyNotes
         return [""] + notes.flatMap(\.lines)

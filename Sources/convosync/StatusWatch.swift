@@ -3,18 +3,19 @@ import SyncDaemon
 import SyncSQLite
 import SyncStore
 
-/// `status --watch`: the status in place, once a second, on the terminal's second screen; what was there before comes back at the end.
+/// `status --watch`: refreshes the status in place once a second, on the terminal's alternate screen, so that the previous contents come back at the
+/// end.
 struct StatusWatch {
     private static let pause = Duration.seconds(1)
-    /// The second screen, no cursor, and no wrapping: the terminal cuts long lines off, and the picture keeps its shape.
+    /// Alternate screen, no cursor and no wrapping: the terminal truncates long lines, and the layout is kept.
     private static let enter = "\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l"
     private static let leave = "\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
 
     let configuration: OperatorConfiguration
 
-    /// Returns when somebody ends it.
+    /// Returns when the command is interrupted.
     func run() async throws {
-        // An error of the first look is an error of the command; later ones are shown and may pass.
+        // An error of the first query ends the command; later errors are shown and may pass.
         let store = try Store(path: configuration.databasePath, access: .reading)
         let first = try await look(at: store)
         write(StatusWatch.enter)
@@ -48,7 +49,7 @@ struct StatusWatch {
         return [Terminal.paint("\(view.now.iso8601)  \(store.path)  (Ctrl-C ends)", .dim), ""] + view.lines
     }
 
-    /// From the top left corner, each line up to its end; what is below is erased. A picture that is too high loses its end.
+    /// Draws from the top left corner, each line up to its end, and erases what is below. A frame that is too high is truncated.
     static func screen(_ frame: [String], rows: Int) -> String {
         let lines = frame.prefix(max(rows - 1, 1)).map { Terminal.rendered([$0]) }
         return "\u{1B}[H" + lines.map { "\($0)\u{1B}[K\r\n" }.joined() + "\u{1B}[J"

@@ -25,15 +25,15 @@ struct Sync: AsyncParsableCommand {
 
     func run() async throws {
         let outcome = try await reportingErrors { () async throws -> OneShot.Outcome in
-            // The log goes to standard output; with --json that belongs to the result.
+            // The log goes to standard output, which with --json is reserved for the result.
             let descriptor = output.json ? STDERR_FILENO : STDOUT_FILENO
             let start = StartReport(command: "sync", configurationPath: options.path, descriptor: descriptor)
             let configuration = try await start.reporting { try options.load(needsCredentials: true) }
             let log = EventLog(configuration.log, descriptor: descriptor)
-            // A reader of the log that goes away is not a reason to leave calls half done.
+            // A log reader that goes away must not interrupt calls.
             signal(SIGPIPE, SIG_IGN)
             let span = drain.map { Duration.milliseconds(Int64($0 * 1000)) }
-            // People who page through the lines take their time.
+            // A pager may read the lines slowly.
             let patience = configuration.schedule.shutdownTimeout
             do {
                 let outcome = try await start.reporting(to: log, database: configuration.databasePath) {

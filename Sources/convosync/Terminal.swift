@@ -3,16 +3,16 @@ import Glibc
 import SyncCore
 import SyncDaemon
 
-/// What the outputs are connected to. People get colour, pipes get plain text.
+/// What the standard streams are connected to. Terminals get colour, pipes get plain text.
 ///
-/// All text for people goes through ``print(_:)`` and ``printError(_:)``, line by line. Ids, titles and error texts were written by others:
-/// a line stays one line, and no character in it steers the terminal (``Swift/String/onOneLine``).
+/// All text for people goes through ``print(_:)`` and ``printError(_:)``, line by line. Ids, titles and error texts come from others: a line stays
+/// one line, and contains no terminal control characters (``Swift/String/onOneLine``).
 enum Terminal {
     static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
     static let inputIsTerminal = isatty(STDIN_FILENO) == 1
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
-    /// How many lines the window has at the moment.
+    /// The current number of lines of the window.
     static var rows: Int {
         var size = winsize()
         return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 ? Int(size.ws_row) : 24
@@ -25,7 +25,7 @@ enum Terminal {
         case dim = 2
         case bold = 1
 
-        /// Stands for the beginning of the colour in a line that has not been written yet.
+        /// Marks the beginning of the colour in a line that has not been written yet.
         fileprivate var mark: Unicode.Scalar {
             switch self {
             case .red: "\u{10FFF1}"
@@ -42,7 +42,8 @@ enum Terminal {
         return outputIsTerminal && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
     }()
 
-    /// Stands for the end of a colour in a line that has not been written yet: of a private-use plane. Text that has it gets a colour, and nothing else.
+    /// Marks the end of a colour in a line that has not been written yet; from a private-use plane. Text that contains these marks only gets a
+    /// colour.
     private static let endMark: Unicode.Scalar = "\u{10FFF0}"
 
     static func paint(_ text: String, _ colour: Colour?) -> String {
@@ -56,18 +57,18 @@ enum Terminal {
 
     static func print(_ line: String) { print([line]) }
 
-    /// How long standard error is waited for, in milliseconds, when nobody reads it.
+    /// How long to wait for standard error to become writable, in milliseconds.
     private static let errorPatience: Int32 = 2000
 
     static func printError(_ lines: [String]) {
-        // A program that ends must not wait for ever to say why.
+        // A program that ends must not wait without limit to report why.
         guard StandardOutput.isWritable(STDERR_FILENO, within: errorPatience) else { return }
         StandardOutput.write(Array((rendered(lines) + "\n").utf8), to: STDERR_FILENO)
     }
 
     static func printError(_ line: String) { printError([line]) }
 
-    /// Lines as the terminal gets them: our own marks as colours, and no other command.
+    /// The lines as sent to the terminal: own marks become colours, and other control characters are escaped.
     static func rendered(_ lines: [String]) -> String {
         lines.map { line in
             let safe = line.onOneLine
@@ -84,7 +85,7 @@ enum Terminal {
         }.joined(separator: "\n")
     }
 
-    /// Replaces the present line of standard error; only on a terminal.
+    /// Replaces the current line of standard error; only on a terminal.
     static func showProgress(_ text: String) {
         guard errorIsTerminal else { return }
         StandardOutput.write(Array("\r\u{1B}[K\(text)".utf8), to: STDERR_FILENO)
@@ -99,7 +100,7 @@ struct TextTable {
         var isRightAligned = false
 
         init(_ text: String, _ colour: Terminal.Colour? = nil) {
-            // Before widths are worked out.
+            // Before the widths are computed.
             self.text = text.onOneLine
             self.colour = colour
         }

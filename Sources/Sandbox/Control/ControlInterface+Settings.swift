@@ -1,6 +1,6 @@
 /// The control calls that change how an instance behaves.
 extension ControlInterface {
-    /// `PUT` replaces the rules, `POST` adds to them, `DELETE` clears them; all of them and `GET` respond with what is left of each rule.
+    /// `PUT` replaces the rules, `POST` adds to them, `DELETE` clears them. All of these and `GET` respond with what remains of each rule.
     func faults(method: String, instance: String, body: [UInt8]) throws(ControlRefusal) -> Response {
         let rules: [FaultRule]
         switch method {
@@ -22,7 +22,7 @@ extension ControlInterface {
         return rules
     }
 
-    /// `PUT` changes the options that the body names; it and `GET` respond with all of them.
+    /// `PUT` sets the options in the body. It and `GET` respond with all options.
     func options(method: String, instance: String, body: [UInt8]) throws(ControlRefusal) -> Response {
         let options: SandboxJSON
         switch method {
@@ -33,7 +33,7 @@ extension ControlInterface {
         return Response(try world.change(instance) { instance throws(ControlRefusal) in try instance.mergeOptions(options) })
     }
 
-    /// `PUT {url, secret}` sets where events go, `DELETE` stops them.
+    /// `PUT {url, secret}` sets where events are sent, `DELETE` stops sending them.
     func webhook(method: String, instance: String, body: [UInt8]) throws(ControlRefusal) -> Response {
         switch method {
         case "PUT": try world.setWebhook(WebhookTarget(Self.read(body)), on: instance)

@@ -16,7 +16,7 @@ struct ControlInterface: Sendable {
         }
     }
 
-    /// Records in one response when the call names no limit.
+    /// The number of records in a response if the call sets no limit.
     static let defaultRequestLimit = 10_000
 
     let world: SandboxWorld

@@ -1,11 +1,11 @@
 import NIOCore
 import Synchronization
 
-/// The open connections, so that a request that waits learns that its client went away.
+/// The open connections, through which a waiting request is notified when its client disconnects.
 final class ConnectionTable: Sendable {
     private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
 
-    /// The connection of a channel; a new and closed one when the channel is gone already.
+    /// The connection of a channel; a new, closed one if the channel is gone already.
     func connection(of channel: any Channel) -> Connection {
         connections.withLock { $0[ObjectIdentifier(channel)] } ?? Connection(isClosed: true)
     }
@@ -19,7 +19,7 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// One connection: open or closed, and who waits on it.
+/// One connection: whether it is closed, and the request that waits on it.
 final class Connection: Sendable {
     enum WaitResult: Sendable {
         case elapsed
@@ -64,7 +64,7 @@ final class Connection: Sendable {
     }
 }
 
-/// Watches one connection. A client that closes its side is gone: HTTP/1.1 clients do not half-close.
+/// Watches one connection. A client that closes its side is treated as gone, because HTTP/1.1 clients do not half-close.
 final class ConnectionWatcher: ChannelInboundHandler, RemovableChannelHandler, Sendable {
     typealias InboundIn = NIOAny
 

@@ -13,9 +13,9 @@ import NIOCore
 extension SandboxResponder {
     private static let padding = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 * 1024)
 
-    /// Carries out what happens on the connection of a request.
+    /// Carries out the steps on the connection of a request.
     ///
-    /// - Returns: whether a complete response was written; otherwise the channel is closed, or about to be.
+    /// - Returns: whether a complete response was written; if not, the channel is closed or about to be.
     func carryOut(_ steps: [ConnectionStep], writer: consuming ResponseWriter, channel: any Channel) async throws -> Bool {
         var writer: ResponseWriter? = consume writer
         var body: (any ResponseBodyWriter)?
@@ -55,10 +55,10 @@ extension SandboxResponder {
         return HTTPResponse(status: .init(code: head.status), headerFields: fields)
     }
 
-    /// Closes the TCP connection: with FIN, or with RST when nothing may linger.
+    /// Closes the TCP connection: with FIN, or with RST if `resets` is set.
     private static func close(_ channel: any Channel, resets: Bool) async {
         if resets, let options = channel as? any SocketOptionProvider {
-            // A connection that does not take the option any more is closed already.
+            // Setting the option fails only if the connection is closed already.
             try? await options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
         }
         channel.close(promise: nil)

@@ -2,20 +2,20 @@ import HTTPTypes
 import HummingbirdCore
 import NIOCore
 
-/// Responds to the requests of all connections: control calls by ``ControlInterface``, the others by the simulated systems.
+/// Responds to the requests of all connections: control calls through ``ControlInterface``, others through the simulated systems.
 struct SandboxResponder: Sendable {
     let world: SandboxWorld
     let control: ControlInterface
     let connections: ConnectionTable
     let webhooks: WebhookSender
 
-    /// Ends the handling of a connection whose channel was closed on purpose, or by its client.
+    /// Ends the handling of a connection that was closed on purpose, or by the client.
     private struct ConnectionGivenUp: Error {}
 
     func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
         let method = request.method.rawValue
         let target = RequestTarget(request.head.path ?? "/")
-        /// nil when there was too much.
+        /// Nil if the body was too large.
         let body: [UInt8]?
         do {
             body = Array(buffer: try await request.body.collect(upTo: SimulatedWorld.maximumBodyBytes))

@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// The four remote systems, simulated in this process and reached over HTTP.
+/// The four remote systems, simulated in this process and reachable over HTTP.
 ///
 /// ```swift
 /// let sandbox = try await SandboxServer.start()
@@ -83,17 +83,17 @@ package struct SandboxServer: Sendable {
         host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
     }
 
-    /// The url that a configuration gives for an instance: the name of a kind, or one with a suffix such as `vg-eu`.
+    /// The url to configure for an instance: the name of a kind, or one with a suffix such as `vg-eu`.
     package func url(of instance: String) -> String {
         "\(url)/\(SimulatedKind.pathSegment(of: instance))"
     }
 
-    /// Lets somebody inside a system do something, as the control call `act` does; its events go to the instance's webhook.
+    /// Performs an act of a user inside a system, like the control call `act`; its events are sent to the instance's webhook.
     package func act(_ description: SandboxJSON, on instance: String) throws(ControlRefusal) {
         webhooks.enqueue(try world.act(description, on: instance).calls)
     }
 
-    /// Closes every connection, those that hang included, and returns when nothing runs any more.
+    /// Closes all connections, including hanging ones, and returns when nothing runs any more.
     package func stop() async {
         serving.cancel()
         await serving.value

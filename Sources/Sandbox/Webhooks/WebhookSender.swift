@@ -2,14 +2,14 @@ import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 
-/// Sends the webhook calls of all instances, one after the other in the order in which their events happened, and each of them once.
+/// Sends the webhook calls of all instances in the order in which their events happened, each of them once.
 final class WebhookSender: Sendable {
     private struct Delivery: Sendable {
         let call: WebhookCall
         let dueAt: ContinuousClock.Instant
     }
 
-    /// Calls that wait beyond this number are dropped.
+    /// Waiting calls beyond this number are dropped.
     private static let maximumWaiting = 10_000
 
     private let client: HTTPClient
@@ -25,10 +25,10 @@ final class WebhookSender: Sendable {
         self.queue = queue
         self.sending = Task {
             for await delivery in deliveries {
-                // Ends early only when the task is cancelled.
+                // Ends early only if the task is cancelled.
                 if delivery.dueAt > .now { try? await Task.sleep(until: delivery.dueAt, clock: .continuous) }
                 guard !Task.isCancelled else { return }
-                // A system does not learn whether its webhook call arrived.
+                // The simulated system does not learn whether its webhook call arrived.
                 _ = try? await Self.send(delivery.call, with: client)
             }
         }
@@ -44,7 +44,7 @@ final class WebhookSender: Sendable {
         queue.finish()
         sending.cancel()
         await sending.value
-        // The client is not used any more, so there is nothing that a failure could lose.
+        // The client is no longer used, so a failure loses nothing.
         try? await client.shutdown()
     }
 

@@ -11,9 +11,9 @@ import Synchronization
 
 /// Appends finished requests to a file, one line of JSON each, on a queue of its own.
 ///
-/// Lines are in the order in which the requests finished; `sequence` gives the order of arrival.
+/// Lines are in the order in which the requests finished; `sequence` is the order of arrival.
 final class RecordFile: Sendable {
-    /// What may wait to be written; beyond it lines are dropped, because a slow disk must not stop the systems.
+    /// The most bytes that may wait to be written. Further lines are dropped, because a slow disk must not stop the systems.
     private static let maximumWaitingBytes = 64 * 1024 * 1024
 
     private struct Waiting: Sendable {
@@ -61,7 +61,7 @@ final class RecordFile: Sendable {
         }
     }
 
-    /// Returns when everything that was appended before is in the file.
+    /// Returns when everything appended before is in the file.
     func flush() async {
         await withCheckedContinuation { continuation in
             queue.async { @Sendable in

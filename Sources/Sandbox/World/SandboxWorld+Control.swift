@@ -1,6 +1,6 @@
-/// What tests and demos do with a sandbox in the same process: the same as the control calls, without HTTP.
+/// Functions for tests and demos in the same process: the control calls without HTTP.
 extension SandboxWorld {
-    /// Changes one instance; creates it when it was not used yet.
+    /// Changes an instance, and creates it if it was not used before.
     func change<Result: Sendable>(
         _ instance: String,
         _ body: (inout RemoteInstance) throws(ControlRefusal) -> Result
@@ -20,22 +20,22 @@ extension SandboxWorld {
         try change(instance) { $0.webhook = target }
     }
 
-    /// Remembers everything that an instance's system holds, as a backup does.
+    /// Stores everything that an instance's system holds, as a backup does.
     package func backUp(_ instance: String) throws(ControlRefusal) {
         try change(instance) { $0.backUp() }
     }
 
-    /// Sets an instance's system back to its backup; it tells nobody.
+    /// Restores an instance's system from its backup, without sending events.
     package func restore(_ instance: String) throws(ControlRefusal) {
         try change(instance) { instance throws(ControlRefusal) in try instance.restore() }
     }
 
-    /// Creates conversations, all of them or none past the first that is wrong.
+    /// Creates conversations in order, up to the first invalid one.
     package func seed(_ descriptions: [SandboxJSON], on instance: String) throws(ControlRefusal) {
         try withState { state throws(ControlRefusal) in try state.model.seed(descriptions, on: instance, now: .now()) }
     }
 
-    /// Lets somebody inside a system do something (``SimulatedWorld/act(_:on:now:)``).
+    /// Performs an act of a user inside a system (``SimulatedWorld/act(_:on:now:)``).
     func act(_ description: SandboxJSON, on instance: String) throws(ControlRefusal) -> (events: Int, calls: [WebhookCall]) {
         try withState { state throws(ControlRefusal) in try state.model.act(description, on: instance, now: .now()) }
     }
@@ -45,17 +45,17 @@ extension SandboxWorld {
     /// Forgets everything but the token.
     package func reset() { withState { $0.model.reset() } }
 
-    /// Every conversation as that system holds it, in a stable order; empty for an instance that was not used.
+    /// All conversations as the system holds them, in a stable order; empty for an instance that was not used.
     package func state(of instance: String) -> [SandboxJSON] {
         withState { $0.model.state(of: instance) }
     }
 
-    /// One conversation as that system holds it.
+    /// One conversation as the system holds it.
     package func state(of instance: String, conversation: String) -> SandboxJSON? {
         withState { $0.model.state(of: instance, conversation: conversation) }
     }
 
-    /// Requests in the order of arrival, those still in flight included.
+    /// Requests in the order of arrival, including those in flight.
     package func requests(
         instance: String? = nil,
         conversation: String? = nil,

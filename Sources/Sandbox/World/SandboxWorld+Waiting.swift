@@ -1,7 +1,7 @@
 extension SandboxWorld {
-    /// Waits until a condition on this world holds, looking again after every arrival and every finished request.
+    /// Waits until a condition on this world holds, evaluating it again after every arrival and every finished request.
     ///
-    /// - Returns: whether it held before the time was over.
+    /// - Returns: whether it held before the timeout.
     package func wait(for timeout: Duration = .seconds(10), until condition: @Sendable (SandboxWorld) -> Bool) async -> Bool {
         let deadline = ContinuousClock.now.advanced(by: timeout)
         while true {
@@ -12,7 +12,7 @@ extension SandboxWorld {
         }
     }
 
-    /// Returns after the next change, after the deadline, or at once when there was a change already.
+    /// Returns after the next change, at the deadline, or at once if there has been a change already.
     private func waitForChange(after seen: Int, deadline: ContinuousClock.Instant) async {
         let identifier = withState { state -> Int in
             state.nextWaiter += 1

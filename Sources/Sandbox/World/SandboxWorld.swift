@@ -1,8 +1,8 @@
-// Whoever uses the sandbox uses the values of the simulated systems.
+// Users of the sandbox also use the values of the simulated systems.
 @_exported import SandboxModel
 import Synchronization
 
-/// The simulated systems of one process, their record file, and who waits for a change. One lock around all of it.
+/// The simulated systems of one process, their record file, and the waiters for a change, all behind one lock.
 package final class SandboxWorld: Sendable {
     struct State: Sendable {
         var model: SimulatedWorld
@@ -34,7 +34,7 @@ package final class SandboxWorld: Sendable {
         withState { $0.model.refuseOversized(method: method) }
     }
 
-    /// Notes that a request is over.
+    /// Records the end of a request.
     func finish(_ exchange: Exchange, isAnswered: Bool) {
         let now = SandboxInstant.now()
         let record = changeAndWake { $0.finish(exchange, isAnswered: isAnswered, now: now) }

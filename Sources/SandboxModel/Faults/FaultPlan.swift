@@ -1,4 +1,4 @@
-/// The fault rules of one instance, in order. The first one that matches a request and has times left hits it.
+/// The fault rules of one instance, in order. A request is hit by the first rule that matches it and is not used up.
 package struct FaultPlan: Sendable {
     private struct Entry {
         let rule: FaultRule
@@ -10,7 +10,7 @@ package struct FaultPlan: Sendable {
     private var entries: [Entry] = []
     private var random: SeededRandom
 
-    /// - Parameter seed: the draws for `probability` are the same for the same seed and the same order of requests.
+    /// - Parameter seed: the random numbers for `probability` are the same for the same seed and order of requests.
     init(seed: UInt64) {
         self.random = SeededRandom(seed: seed)
     }
@@ -24,7 +24,7 @@ package struct FaultPlan: Sendable {
         entries.append(contentsOf: rules.map { Entry(rule: $0, remaining: $0.times, skips: $0.skip) })
     }
 
-    /// The rule that hits a request, if one does.
+    /// The rule that hits a request, if any.
     mutating func next(method: String, path: String, conversation: ConversationKey?) -> FaultRule? {
         for index in entries.indices {
             guard entries[index].remaining != 0, entries[index].rule.matches(method: method, path: path, conversation: conversation) else {
@@ -42,7 +42,7 @@ package struct FaultPlan: Sendable {
         return nil
     }
 
-    /// What is left of each rule.
+    /// What remains of each rule.
     package var description: SandboxJSON {
         .array(
             entries.map {

@@ -24,7 +24,7 @@ extension FaultRule {
         required: ["kind"]
     )
 
-    /// Reads a rule as a control call describes it.
+    /// Reads a rule from a control call.
     package init(_ description: SandboxJSON) throws(ControlRefusal) {
         let fields = try Self.shape.requireControl(description)
         guard let kind = fields["kind"]?.string.flatMap(Kind.init(rawValue:)) else { throw ControlRefusal("kind is required") }
@@ -70,7 +70,7 @@ extension FaultRule {
     }
 }
 
-/// What RFC 9110 section 5 allows in a header, as far as a rule could break the connection's framing with it.
+/// The parts of RFC 9110 section 5 about header fields whose violation could break the framing of the connection.
 private enum FaultHeaders {
     static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ":") }

@@ -1,5 +1,5 @@
 extension FaultRule {
-    /// The response of a fault that keeps the call away from the system.
+    /// The response of a fault that keeps the call from the system.
     func response(to call: RemoteCall, kind: SimulatedKind, context: RemoteContext) -> RemoteResponse {
         if self.kind == .errorInside, let body = kind.errorInside?(call.path) {
             return RemoteResponse(body: body, outcome: .prevented)
@@ -12,7 +12,7 @@ extension FaultRule {
         return RemoteResponse(status: status, headers: statusHeaders(now: context.now), body: body, outcome: .prevented)
     }
 
-    /// The headers of a fault `status`: as given, and those that depend on the time.
+    /// The headers of a fault `status`: the given ones, and those that depend on the time.
     private func statusHeaders(now: SandboxInstant) -> [HTTPHeader] {
         var result = headers.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }
         if let seconds = retryAfterSeconds { result.append(HTTPHeader("Retry-After", String(seconds))) }
@@ -26,7 +26,7 @@ extension FaultRule {
         return result
     }
 
-    /// What the fault changes about the response of a system that took the call.
+    /// Applies the fault to the response of a system that received the call.
     func distort(_ response: inout RemoteResponse, of system: inout any RemoteSystem, kind: SimulatedKind, key: ConversationKey?) {
         switch self.kind {
         case .wrongType:

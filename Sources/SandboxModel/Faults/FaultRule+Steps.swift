@@ -1,5 +1,5 @@
 extension RemoteResponse {
-    /// What happens on the connection of a call that gets this response.
+    /// The steps on the connection of a call with this response.
     /// - Parameter body: sent instead of the response's own.
     func steps(method: String, body: [UInt8]? = nil) -> [ConnectionStep] {
         [.response(status, headers: headers, body: body ?? self.body.encoded, method: method)]
@@ -7,11 +7,11 @@ extension RemoteResponse {
 }
 
 extension FaultRule {
-    /// Pieces of a body that comes slowly.
+    /// The number of pieces of a slow body.
     private static let slowPieces = 20
 
-    /// What happens on the connection of a call that this fault hits.
-    /// - Parameter response: what the system, or the fault in its place, responds.
+    /// The steps on the connection of a call that this fault hits.
+    /// - Parameter response: the response of the system, or of the fault in its place.
     func steps(for response: RemoteResponse, method: String) -> [ConnectionStep] {
         let wait: [ConnectionStep] = waitMilliseconds > 0 ? [.wait(milliseconds: waitMilliseconds)] : []
         switch kind {
@@ -42,7 +42,7 @@ extension FaultRule {
         return steps + [.end]
     }
 
-    /// A JSON object whose one member fills the body, so that only its size is wrong.
+    /// A JSON object with a single large member, so that only the size is wrong.
     private func huge() -> [ConnectionStep] {
         let start = Array("{\"padding\":\"".utf8)
         let end = Array("\"}".utf8)
@@ -51,6 +51,6 @@ extension FaultRule {
         return [.begin(head), .send(start), .pad(padding), .send(end), .end]
     }
 
-    /// A rule's body that is a string is sent as it is, not as JSON.
+    /// A string as the rule's body is sent as it is, not as JSON.
     private var rawBody: [UInt8]? { (body?.string).map { Array($0.utf8) } }
 }

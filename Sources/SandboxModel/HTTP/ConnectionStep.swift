@@ -1,17 +1,17 @@
-/// One thing that a remote does on the connection of a request. The steps of a request end with `respond`, `end` or `close`.
+/// One step of a remote on the connection of a request. The steps of a request end with `respond`, `end` or `close`.
 package enum ConnectionStep: Sendable, Equatable {
-    /// Nothing happens for this long.
+    /// Waits for this long.
     case wait(milliseconds: Int)
-    /// A whole response.
+    /// Sends a whole response.
     case respond(ResponseHead, body: [UInt8])
-    /// The head of a response whose body comes in the steps that follow, or not at all.
+    /// Sends the head of a response whose body follows in later steps, or not at all.
     case begin(ResponseHead)
     case send([UInt8])
-    /// So many letters `x`: a body that is only large.
+    /// Sends this many letters `x`, for a large body.
     case pad(Int)
-    /// The response that was begun is complete.
+    /// Ends the response that was begun.
     case end
-    /// The connection is closed (FIN), or reset (RST).
+    /// Closes the connection (FIN), or resets it (RST).
     case close(resets: Bool)
 }
 
@@ -21,7 +21,7 @@ package struct ResponseHead: Sendable, Equatable {
     package let headers: [HTTPHeader]
 
     /// - Parameters:
-    ///   - headers: take precedence over those that describe the body.
+    ///   - headers: replace header fields that describe the body.
     ///   - contentLength: nil for a response that cannot have a body.
     init(status: Int, headers: [HTTPHeader], contentLength: Int?) {
         var fields: [HTTPHeader] = []
@@ -35,7 +35,7 @@ package struct ResponseHead: Sendable, Equatable {
 }
 
 extension ConnectionStep {
-    /// A whole response with a body of JSON, without one where the status or the method forbids it (RFC 9110 sections 6.4.1 and 9.3.2).
+    /// A whole response with a JSON body, or without one if the status or the method forbids it (RFC 9110 sections 6.4.1 and 9.3.2).
     package static func response(_ status: Int, headers: [HTTPHeader] = [], body: [UInt8], method: String) -> ConnectionStep {
         let hasBody = status >= 200 && status != 204 && status != 304
         let head = ResponseHead(status: status, headers: headers, contentLength: hasBody ? body.count : nil)

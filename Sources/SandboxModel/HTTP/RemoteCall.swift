@@ -1,9 +1,9 @@
-/// One request to one instance, read once: what the simulated systems decide on.
+/// A parsed request to one instance, as the simulated systems receive it.
 struct RemoteCall: Sendable {
     let request: SimulatedRequest
     /// The decoded path segments after the instance's own.
     let segments: [String]
-    /// nil for an empty body.
+    /// Nil for an empty body.
     let body: Result<SandboxJSON, JSONReadError>?
 
     init(_ request: SimulatedRequest) {
@@ -14,15 +14,15 @@ struct RemoteCall: Sendable {
 
     var method: String { request.method }
 
-    /// The path as it was asked for, without the query.
+    /// The requested path, without the query.
     var path: String { request.target.path }
 
-    /// `http://host:port/instance`, for the links that a response holds.
+    /// `http://host:port/instance`, for links in responses.
     var base: String { "http://\(request.authority)/\(request.target.segments.first ?? "")" }
 
     var contentType: String? { request.headers["Content-Type"] }
 
-    /// The body's object, when it is one.
+    /// The body's object, if it is one.
     var bodyObject: [String: SandboxJSON]? {
         guard case .success(.object(let members)) = body else { return nil }
         return members
@@ -30,7 +30,7 @@ struct RemoteCall: Sendable {
 
     /// The object that a call with a body must carry, as `application/json`.
     ///
-    /// All four documents show `application/json` requests; another type is answered 415, a body that is not a JSON object 400.
+    /// All four documents show `application/json` requests. Another type gets status 415, and a body that is not a JSON object 400.
     func requireObject() throws(RemoteRefusal) -> SandboxJSON {
         guard let contentType, Self.isJSON(contentType) else {
             throw RemoteRefusal(status: 415, code: "unsupported_media_type", message: "Content-Type must be application/json")
@@ -56,9 +56,9 @@ struct RemoteCall: Sendable {
     }
 }
 
-/// Which conversation a call is about.
+/// Identifies the conversation of a call.
 struct ConversationKey: Sendable, Hashable {
-    /// Where ids are unique only within one agent.
+    /// Set where ids are unique only within one agent.
     let agent: String?
     let conversation: String
 
@@ -69,12 +69,12 @@ struct ConversationKey: Sendable, Hashable {
 
     var text: String { agent.map { "\($0)/\(conversation)" } ?? conversation }
 
-    /// Whether a name given in a control call or a fault rule means this conversation: `c1`, or `a1/c1` where it has an agent.
+    /// Whether a name in a control call or a fault rule means this conversation: `c1`, or `a1/c1` if it has an agent.
     func matches(_ name: String) -> Bool {
         conversation == name || (agent != nil && text == name)
     }
 
-    /// Whether one of some names means this conversation.
+    /// Whether any of the names means this conversation.
     func isNamed(in names: Set<String>) -> Bool {
         !names.isEmpty && (names.contains(conversation) || (agent != nil && names.contains(text)))
     }

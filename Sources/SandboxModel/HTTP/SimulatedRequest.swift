@@ -2,7 +2,7 @@
 package struct SimulatedRequest: Sendable {
     package let method: String
     package let target: RequestTarget
-    /// `host:port` as the client named it, for the links that responses hold.
+    /// `host:port` as the client named it, for links in responses.
     package let authority: String
     package let headers: [HTTPHeader]
     package let body: [UInt8]
@@ -22,12 +22,12 @@ package struct SimulatedRequest: Sendable {
     }
 }
 
-/// The target of a request, `/vg/agents/a1?limit=5`, taken apart.
+/// The parsed target of a request, such as `/vg/agents/a1?limit=5`.
 package struct RequestTarget: Sendable, ExpressibleByStringLiteral {
     /// Without the query.
     package let path: String
     package let queryText: String?
-    /// The decoded segments of the path. An empty one stays: `/vg//agents` and `/vg/agents/` are not documented paths.
+    /// The decoded segments of the path. Empty ones are kept: `/vg//agents` and `/vg/agents/` are not documented paths.
     package let segments: [String]
 
     package init(_ text: String) {
@@ -41,7 +41,7 @@ package struct RequestTarget: Sendable, ExpressibleByStringLiteral {
         self.init(text)
     }
 
-    /// Names and values of the query, decoded; the last one of a name counts.
+    /// The decoded names and values of the query; of several with the same name, the last one.
     package var query: [String: String] {
         var result: [String: String] = [:]
         for pair in (queryText ?? "").split(separator: "&") {
@@ -52,7 +52,7 @@ package struct RequestTarget: Sendable, ExpressibleByStringLiteral {
         return result
     }
 
-    /// `%41` to `A`; what is not a valid escape, or not UTF-8 afterwards, stays as it is.
+    /// Decodes `%41` to `A`. A text with an invalid escape, or that is not UTF-8 after decoding, stays as it is.
     private static func percentDecoded(_ text: Substring) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var decoded: [UInt8] = []

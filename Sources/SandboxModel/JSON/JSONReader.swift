@@ -1,4 +1,4 @@
-/// Why a body is not JSON, and where.
+/// Why a body is not valid JSON, and where.
 package struct JSONReadError: Error, Equatable, CustomStringConvertible {
     package let reason: String
     package let offset: Int
@@ -8,7 +8,7 @@ package struct JSONReadError: Error, Equatable, CustomStringConvertible {
 
 /// A strict reader of RFC 8259 text: UTF-8, no trailing comma, no duplicate names, one value, at most ``maximumDepth`` levels.
 struct JSONReader {
-    /// Deeper than any documented body by far, and shallow enough for the stack of a small thread.
+    /// Far deeper than any documented body, and shallow enough for the stack of a small thread.
     static let maximumDepth = 64
 
     let bytes: UnsafeBufferPointer<UInt8>
@@ -103,7 +103,7 @@ struct JSONReader {
 }
 
 extension SandboxJSON {
-    /// Reads a text.
+    /// Reads JSON text.
     package init(text: String) throws(JSONReadError) {
         self = try Self.reading(Array(text.utf8)).get()
     }

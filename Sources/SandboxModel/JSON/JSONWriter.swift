@@ -1,4 +1,4 @@
-/// Writes compact JSON text with the names of every object in sorted order, so that equal values have equal texts.
+/// Writes compact JSON text with the members of every object sorted by name, so that equal values have equal texts.
 package struct JSONWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 

@@ -1,7 +1,7 @@
-/// One JSON value, as a remote system reads it from a body or writes it into a response.
+/// A JSON value in a body or response of a remote system.
 ///
-/// The sandbox has its own JSON type, reader and writer on purpose: a simulator that shared them with the daemon would share the
-/// daemon's mistakes, and would not notice when the daemon writes something that only the daemon can read.
+/// The sandbox has its own JSON type, reader and writer on purpose: a simulator that shared them with the daemon would share its errors, and would
+/// not detect output that only the daemon can read.
 package enum SandboxJSON: Sendable, Hashable {
     case null
     case boolean(Bool)
@@ -61,13 +61,13 @@ package enum SandboxJSON: Sendable, Hashable {
         return texts
     }
 
-    /// A member of an object; nil for an absent member and for anything that is not an object.
+    /// A member of an object; nil for a missing member and for a value that is not an object.
     package subscript(_ key: String) -> SandboxJSON? {
         guard case .object(let members) = self else { return nil }
         return members[key]
     }
 
-    /// An element of an array; nil when there is none at that position.
+    /// An element of an array; nil if there is none at that position.
     package subscript(_ position: Int) -> SandboxJSON? {
         guard case .array(let elements) = self, elements.indices.contains(position) else { return nil }
         return elements[position]
@@ -86,12 +86,12 @@ package enum SandboxJSON: Sendable, Hashable {
         }
     }
 
-    /// `string` for a text, `null` for none.
+    /// A string, or `null` for nil.
     package static func optional(_ text: String?) -> SandboxJSON {
         text.map(SandboxJSON.string) ?? .null
     }
 
-    /// `integer` for a number, `null` for none.
+    /// An integer, or `null` for nil.
     package static func optional(_ value: Int?) -> SandboxJSON {
         value.map(SandboxJSON.integer) ?? .null
     }
@@ -113,7 +113,7 @@ extension SandboxJSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, 
 }
 
 extension SandboxJSON {
-    /// Replaces the member at a path of names, when everything on the way is an object.
+    /// Replaces the member at a path of names, if every value on the path is an object.
     mutating func replace(_ path: [String], with value: SandboxJSON) {
         guard let name = path.first else {
             self = value
@@ -125,7 +125,7 @@ extension SandboxJSON {
         self = .object(members)
     }
 
-    /// Takes away the member at a path of names, when everything on the way is an object.
+    /// Removes the member at a path of names, if every value on the path is an object.
     mutating func remove(_ path: [String]) {
         guard let name = path.first, case .object(var members) = self else { return }
         if path.count == 1 {

@@ -7,37 +7,37 @@ extension DeclaredOptions {
         ]
     }
 
-    /// The bearer token of this instance, when it is not the sandbox's own.
+    /// The bearer token of this instance, if it is not that of the sandbox.
     package var token: InstanceOption<String?> { InstanceOption("token", nil, isSecret: true) }
 
-    /// Requests beyond this rate are answered 429.
+    /// Requests beyond this rate get status 429.
     package var rateLimit: InstanceOption<RateLimit?> { InstanceOption("rate_limit", nil) }
 
-    /// Requests that find this many others in flight are answered 429.
+    /// Requests that arrive while this many others are in flight get status 429.
     package var concurrencyLimit: InstanceOption<Int?> { InstanceOption("concurrency_limit", nil) }
 
-    /// Ids that are answered "not there": of conversations, and where there are agents also `agent` and `agent/conversation`.
+    /// Ids for which the system responds that they do not exist: of conversations, and where there are agents also `agent` and `agent/conversation`.
     package var deleted: InstanceOption<Set<String>> { InstanceOption("deleted", []) }
 
-    /// A PATCH creates what it does not find.
+    /// A PATCH creates a conversation that does not exist.
     package var autoCreate: InstanceOption<Bool> { InstanceOption("auto_create", true) }
 
-    /// A PATCH that is applied makes the system send its webhook, as an act does. Whether the vendors' systems do is not documented; a
-    /// client must not start a ping-pong over it.
+    /// A PATCH that is applied triggers the webhook, as an act does. Whether the vendors' systems do that is not documented; a client must not get
+    /// into a loop because of it.
     package var echoesWrites: InstanceOption<Bool> { InstanceOption("echo_writes", false) }
 
-    /// What becomes of a title that a call brings. An act stores it as it is.
+    /// How the system changes a title in a call before it stores it. An act stores it as it is.
     package var titleForm: InstanceOption<TitleForm> { InstanceOption("title_form", TitleForm()) }
 
-    /// Values that refuse the call which brings them.
+    /// Values for which the system refuses the whole call.
     package var refusedMembers: InstanceOption<[RefusedMember]> { InstanceOption("refused_members", []) }
 
-    /// A rule of the system gives every conversation that a call ends this status value, a millisecond after the call, and tells the webhook.
+    /// A rule of the system sets this status on every conversation that a call finishes, a millisecond after the call, and triggers the webhook.
     package var reopensWith: InstanceOption<String?> { InstanceOption("reopens_with", nil) }
 
-    /// After a change, as many reads of the conversation still show it as it was before.
+    /// After a change, this many reads of the conversation still show the previous state.
     package var laggingReads: InstanceOption<Int> { InstanceOption("lagging_reads", 0) }
 
-    /// What a call that was applied is answered with.
+    /// The response to a call that was applied.
     package var writeResponse: InstanceOption<WriteResponse> { InstanceOption("write_response", WriteResponse.document) }
 }

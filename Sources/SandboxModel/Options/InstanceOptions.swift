@@ -1,4 +1,4 @@
-/// How one instance behaves where its document leaves the choice to the system, and what a test wants it to know.
+/// The behaviour of one instance where its document leaves a choice to the system, and settings for tests.
 ///
 /// Every option is a property of ``DeclaredOptions`` (those of one kind in the folder of the kind) and a member of this type:
 ///
@@ -7,7 +7,7 @@
 /// ```
 @dynamicMemberLookup
 package struct InstanceOptions: Sendable {
-    /// Those that were set, by name.
+    /// The options that were set, by name.
     private var values: [String: any OptionValue] = [:]
 
     package subscript<Value>(dynamicMember path: KeyPath<DeclaredOptions, InstanceOption<Value>>) -> Value {
@@ -23,7 +23,7 @@ package struct InstanceOptions: Sendable {
     private static let shape = FieldShape.record(
         Dictionary(all.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first }), required: [])
 
-    /// Sets the options that a control call names and leaves the others alone.
+    /// Sets the options named by a control call; the others do not change.
     mutating func merge(_ description: SandboxJSON) throws(ControlRefusal) {
         let fields = try Self.shape.requireControl(description)
         for option in Self.all {
@@ -32,23 +32,23 @@ package struct InstanceOptions: Sendable {
         }
     }
 
-    /// The values of all options; of a secret one only whether it is set.
+    /// The values of all options; for a secret one only whether it is set.
     var description: SandboxJSON {
         .object(Dictionary(Self.all.map { $0.shown(values[$0.name]) }, uniquingKeysWith: { first, _ in first }))
     }
 }
 
-/// The options of all kinds, by extensions.
+/// Declares the options of all kinds, in extensions.
 package struct DeclaredOptions {}
 
-/// One option: its name in control calls, what it may be, and its value where nobody set one.
+/// One option: its name in control calls, the shape of its values, and its default.
 package struct InstanceOption<Value: OptionValue>: AnyInstanceOption {
     let name: String
     let standard: Value
     private let narrowerShape: FieldShape?
     private let isSecret: Bool
 
-    /// - Parameter shape: nil for that of the type.
+    /// - Parameter shape: nil for the shape of the type.
     init(_ name: String, _ standard: Value, shape: FieldShape? = nil, isSecret: Bool = false) {
         self.name = name
         self.narrowerShape = shape
@@ -66,14 +66,14 @@ package struct InstanceOption<Value: OptionValue>: AnyInstanceOption {
     }
 }
 
-/// An option whatever the type of its value.
+/// An option with any type of value.
 protocol AnyInstanceOption: Sendable {
     var name: String { get }
     var shape: FieldShape { get }
 
-    /// Reads a value that satisfies the shape.
+    /// Reads a value that has the shape.
     func read(_ json: SandboxJSON) -> (any OptionValue)?
 
-    /// The name and the value for a control call's response.
+    /// The name and value for the response of a control call.
     func shown(_ value: (any OptionValue)?) -> (String, SandboxJSON)
 }

@@ -1,8 +1,8 @@
-/// A value of an option, as control calls give and show it.
+/// A value of an option, as it is represented in control calls.
 package protocol OptionValue: Sendable {
     static var shape: FieldShape { get }
 
-    /// Reads what satisfies the shape.
+    /// Reads a value that has the shape.
     static func read(_ option: SandboxJSON) -> Self?
 
     var optionJSON: SandboxJSON { get }

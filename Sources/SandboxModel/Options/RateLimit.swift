@@ -1,7 +1,7 @@
-/// A token bucket that holds one second's worth of requests, at least one.
+/// A token bucket with a capacity of one second of requests, but at least one request.
 package struct RateLimit: Sendable, Equatable {
     package var perSecond: Double
-    /// The value of `Retry-After` in seconds; nil sends none.
+    /// The value of `Retry-After` in seconds; nil: none is sent.
     package var retryAfterSeconds: Int?
 
     package init(perSecond: Double, retryAfterSeconds: Int? = nil) {
@@ -22,7 +22,7 @@ extension RateLimit: OptionValue {
     package var optionJSON: SandboxJSON { ["per_second": .number(perSecond), "retry_after": .optional(retryAfterSeconds)] }
 }
 
-/// The tokens of one instance.
+/// The token bucket of one instance.
 struct RateLimiter: Sendable {
     private var tokens: Double?
     private var filledAt = SandboxInstant(milliseconds: 0)

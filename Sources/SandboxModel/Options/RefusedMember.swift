@@ -1,13 +1,13 @@
-/// A value that a system does not take in one member of a call: a user who was deactivated, an address that it finds wrong.
+/// A value that a system does not accept in a member of a call, such as a deactivated user or an invalid address.
 ///
-/// The whole call is refused and the body names the member, as validating systems do; the same call without the member is taken.
+/// The whole call is refused and the body names the member, as systems with validation do. The same call without the member is accepted.
 package struct RefusedMember: Sendable, Equatable {
-    /// The member, with dots inside of objects: `user_id`, `user.email`; where the fields of a
-    /// conversation are in an object of their own, inside of that object.
+    /// The member, with dots for nested objects: `user_id`, `user.email`. If the fields of a conversation are in an object of their own, the path
+    /// starts there.
     package var field: String
-    /// The value that is refused; nil refuses every one.
+    /// The value that is refused; nil refuses all values.
     package var value: SandboxJSON?
-    /// What the body says about it; nil gives a sentence that names the member.
+    /// The message in the body; nil: a sentence that names the member.
     package var message: String?
 
     package init(_ field: String, value: SandboxJSON? = nil, message: String? = nil) {
@@ -23,8 +23,8 @@ package struct RefusedMember: Sendable, Equatable {
         return value == nil || value == member
     }
 
-    /// What is wrong with a call's fields.
-    /// - Parameter path: where they stand in the body; empty for the body itself.
+    /// The violations in a call's fields.
+    /// - Parameter path: the path of the fields in the body; empty for the body itself.
     static func violations(of fields: SandboxJSON, by refused: [RefusedMember], at path: String = "") -> [Violation] {
         refused.filter { $0.refuses(fields) }.map { refused in
             let field = path.isEmpty ? refused.field : "\(path).\(refused.field)"

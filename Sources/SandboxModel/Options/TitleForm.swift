@@ -1,6 +1,6 @@
-/// What a system makes of a title before it stores it. Systems cut, escape or capitalise titles, and show that form from then on.
+/// How a system changes a title before it stores it. Systems truncate, escape or capitalise titles, and show the result from then on.
 package struct TitleForm: Sendable, Equatable {
-    /// At most so many characters are kept.
+    /// Longer titles are truncated to this many characters.
     package var length: Int?
     /// `&` becomes `&amp;`.
     package var escapesAmpersands = false
@@ -12,7 +12,7 @@ package struct TitleForm: Sendable, Equatable {
         self.capitalises = capitalises
     }
 
-    /// Not idempotent, as such systems are not: a stored `&amp;` that is sent back becomes `&amp;amp;`.
+    /// Not idempotent, like such systems: a stored `&amp;` that is sent back becomes `&amp;amp;`.
     func stored(_ title: String) -> String {
         var title = length.map { String(title.prefix($0)) } ?? title
         if escapesAmpersands { title = Self.escaped(title) }
@@ -23,7 +23,7 @@ package struct TitleForm: Sendable, Equatable {
         title.split(separator: "&", omittingEmptySubsequences: false).joined(separator: "&amp;")
     }
 
-    /// The members of a call, with the title as it is stored.
+    /// The members of a call, with the title as it will be stored.
     func stored(_ fields: [String: SandboxJSON]) -> [String: SandboxJSON] {
         guard let title = fields["title"]?.string else { return fields }
         return fields.merging(["title": .string(stored(title))]) { _, stored in stored }

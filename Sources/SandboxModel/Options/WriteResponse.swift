@@ -1,6 +1,6 @@
-/// What a system responds to a call that it has applied. What comes back is not fixed in any of the four documents.
+/// The response of a system to a call that it has applied. None of the four documents specifies it.
 package enum WriteResponse: String, Sendable, CaseIterable, OptionValue {
-    /// The conversation, as the documents' examples show it.
+    /// The conversation, as in the documents' examples.
     case document
     /// The conversation without the date of its last change.
     case undated

@@ -1,6 +1,6 @@
-/// What reads still show of conversations that changed lately: how they were before, for a number of reads (option `lagging_reads`).
+/// Makes reads of recently changed conversations show the previous state, for a number of reads (option `lagging_reads`).
 ///
-/// Systems that answer reads from a replica behave so; none of the four documents promises that a read shows the last write.
+/// Systems that read from a replica behave like this; none of the four documents promises that a read shows the last write.
 struct ReadLag<Conversation: Sendable & Equatable>: Sendable {
     private struct Entry {
         let former: Conversation
@@ -9,19 +9,19 @@ struct ReadLag<Conversation: Sendable & Equatable>: Sendable {
 
     private var entries: [ConversationKey: Entry] = [:]
 
-    /// A conversation changed; the next `reads` reads of it do not show that.
+    /// Records a change of a conversation; the next `reads` reads of it do not show it.
     mutating func note(_ key: ConversationKey, from former: Conversation?, to present: Conversation, reads: Int) {
         guard reads > 0, let former, former != present else { return }
         entries[key] = Entry(former: former, reads: reads)
     }
 
-    /// What one read of the conversation shows instead of the present state; nil when it shows that.
+    /// The previous state, if one read of the conversation is to show it instead of the current one.
     mutating func read(_ key: ConversationKey) -> Conversation? {
         guard let entry = entries[key] else { return nil }
         entries[key] = entry.reads > 1 ? Entry(former: entry.former, reads: entry.reads - 1) : nil
         return entry.former
     }
 
-    /// What a list shows instead of the present state. A list is not a read of the conversation, so it is not counted.
+    /// The previous state for a list. A list is not a read of the conversation, so it is not counted.
     func listed(_ key: ConversationKey) -> Conversation? { entries[key]?.former }
 }

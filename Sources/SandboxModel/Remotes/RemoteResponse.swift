@@ -1,20 +1,20 @@
-/// What the sandbox did with a request.
+/// The result of a request.
 package enum RequestOutcome: String, Sendable, CaseIterable {
     /// The system did what the request asked for.
     case applied
-    /// The system had this request before; nothing was stored.
+    /// The system had received this request before; nothing was stored.
     case deduplicated
     /// The request only read.
     case read
-    /// The request broke the document, was not authorised, or named something that does not exist.
+    /// The request violated the document, was not authorised, or named something that does not exist.
     case rejected
-    /// Beyond the rate or concurrency limit of the instance.
+    /// The request exceeded the rate or concurrency limit of the instance.
     case throttled
-    /// A fault kept the request away from the system.
+    /// A fault kept the request from the system.
     case prevented
 }
 
-/// What a remote system responds to a call.
+/// The response of a remote system to a call.
 struct RemoteResponse: Sendable {
     var status = 200
     var headers: [HTTPHeader] = []
@@ -22,14 +22,14 @@ struct RemoteResponse: Sendable {
     var outcome: RequestOutcome
     /// Why a request was refused; empty otherwise.
     var detail = ""
-    /// What the system tells its webhook because of this call.
+    /// The events that the system sends to its webhook because of this call.
     var events: [WebhookEvent] = []
 }
 
 /// A call that a system does not accept.
 struct RemoteRefusal: Error {
     let status: Int
-    /// For error forms that have a code.
+    /// For error bodies with a code.
     let code: String
     let message: String
     let violations: [Violation]
@@ -43,7 +43,7 @@ struct RemoteRefusal: Error {
         self.headers = headers
     }
 
-    /// A body that breaks the document.
+    /// A body that violates the document.
     init(status: Int, violations: [Violation]) {
         self.status = status
         self.code = "parameter_invalid"
@@ -62,14 +62,14 @@ struct RemoteRefusal: Error {
     }
 }
 
-/// What a system may use beside the call itself.
+/// What a system may use besides the call itself.
 struct RemoteContext: Sendable {
     let options: InstanceOptions
     var now: SandboxInstant
-    /// The request's sequence number, unique in a world; a negative one for an act.
+    /// The request's sequence number, unique in a world; negative for an act.
     let sequence: Int
-    /// Fault `error_in_200`, where the system reports it: everything that can fail inside of a success fails.
+    /// Fault `error_in_200`, if the system reports it itself: everything that can fail inside a success fails.
     var failsInside = false
-    /// Whether `now` was chosen by the control call: then it is the date of the change, whatever was there before.
+    /// Whether the control call set `now`; it is then the date of the change, whatever the previous date was.
     var isDated = false
 }

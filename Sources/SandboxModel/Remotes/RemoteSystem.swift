@@ -2,22 +2,22 @@
 ///
 /// A value without I/O, clock or randomness: the instance that owns it passes the time in.
 protocol RemoteSystem: Sendable {
-    /// The conversation that a call is about, read before anything is judged; nil when the call names none.
+    /// The conversation of a call, determined before the call is checked; nil if the call names none.
     static func conversation(of call: RemoteCall) -> ConversationKey?
 
     /// Applies an authorised call.
     mutating func respond(to call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse
 
-    /// Creates or replaces conversations, as a test or a demo wants to find them.
+    /// Creates or replaces a conversation in the state that a test or demo needs.
     mutating func seed(_ seed: ControlledConversation, context: RemoteContext) throws(ControlRefusal)
 
-    /// What a person (or the bot) does inside that system, not through its API.
+    /// An act of a person (or the bot) inside the system, not through its API.
     mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent]
 
-    /// Overwrites the status value of a conversation, as a workflow rule of that system would (fault `drift`).
+    /// Overwrites the status value of a conversation, as a workflow rule of the system would (fault `drift`).
     mutating func overrideStatus(of key: ConversationKey, with status: String)
 
-    /// Every conversation as this system holds it, in a stable order.
+    /// All conversations as this system holds them, in a stable order.
     var state: [SandboxJSON] { get }
 
     /// One conversation as this system holds it.
@@ -26,10 +26,10 @@ protocol RemoteSystem: Sendable {
     var conversationCount: Int { get }
 }
 
-/// What a control call says of a conversation.
+/// The description of a conversation in a control call.
 struct ControlledConversation: Sendable {
     let key: ConversationKey
-    /// Satisfy ``SimulatedKind/controlShape``; id and agent are among them.
+    /// Match ``SimulatedKind/controlShape``; include id and agent.
     let fields: [String: SandboxJSON]
 
     init(_ description: SandboxJSON, kind: SimulatedKind) throws(ControlRefusal) {
@@ -48,7 +48,7 @@ package struct ControlRefusal: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// The systems keep at most this many conversations each: a client's mistake must not use up the machine's memory.
+/// The most conversations that each system keeps, so that an error of a client does not use up the memory.
 enum SystemLimits {
     static let conversations = 2_000_000
 
@@ -60,7 +60,7 @@ enum SystemLimits {
 }
 
 extension FieldShape {
-    /// The members of a control description, checked against a shape.
+    /// The members of a control call's description, checked against a shape.
     func requireControl(_ description: SandboxJSON) throws(ControlRefusal) -> [String: SandboxJSON] {
         let found = violations(of: description)
         guard found.isEmpty, case .object(let members) = description else {

@@ -1,32 +1,32 @@
-/// Everything that is true of one kind of remote system, beside the state and the rules of its calls (``RemoteSystem``).
+/// Everything that is specific to a kind of remote system, besides the state and the rules of its calls (``RemoteSystem``).
 ///
-/// The value of a kind is in the folder of the kind, and in ``all``; nothing else tells kinds apart.
+/// The value of a kind is in the folder of the kind, and in ``all``; nothing else distinguishes kinds.
 package struct SimulatedKind: Sendable {
     package static let all: [SimulatedKind] = [.helpdesk, .fin, .voicebot, .vg]
 
-    /// Its name in records, and of the first instance.
+    /// The name in records, and of the first instance.
     package let name: String
-    /// The first path segments under which instances live. A client's url has the first of them.
+    /// The first path segments of instances. A client's url contains the first of them.
     let pathPrefixes: [String]
     let makeSystem: @Sendable () -> any RemoteSystem
-    /// What control calls can say of a conversation that they create or change. The id is the member `conversation`.
+    /// What control calls can set on a conversation that they create or change. The id is the member `conversation`.
     let controlShape: FieldShape
     /// The options that only this kind has.
     var options: @Sendable (DeclaredOptions) -> [any AnyInstanceOption] = { _ in [] }
-    /// Header fields that the records of requests have beside those of all kinds.
+    /// Header fields in the records of requests, besides those of all kinds.
     var recordedHeaders: [RecordedHeader] = []
-    /// The form that the document gives errors.
+    /// The documented form of errors.
     let errorForm: @Sendable (_ refusal: RemoteRefusal, _ path: String, _ context: RemoteContext) -> ErrorForm
-    /// What the document puts into a 200 instead of a result, for a call to a path; nil where the system takes the call nevertheless and
-    /// reports the failure itself (``RemoteContext/failsInside``).
+    /// The body that the document specifies for a failure inside a 200, for a call to a path; nil if the system applies the call and reports the
+    /// failure itself (``RemoteContext/failsInside``).
     var errorInside: (@Sendable (_ path: String) -> SandboxJSON)?
-    /// JSON that has the document's names with other types.
+    /// JSON with the documented names and other types.
     let wrongShape: SandboxJSON
-    /// Where a response shows the status value: at each of these paths that it has.
+    /// The paths at which a response shows the status value.
     let statusPaths: [[String]]
-    /// Where a response says when the conversation last changed; empty where none does.
+    /// The paths at which a response shows the date of the conversation's last change; empty if it does not.
     var changeDatePaths: [[String]] = []
-    /// What a response that the rate limit caused has beside `Retry-After`.
+    /// The headers of a response beyond the rate limit, besides `Retry-After`.
     var rateLimitHeaders: @Sendable (_ limit: RateLimit, _ now: SandboxInstant) -> [HTTPHeader] = { _, _ in [] }
     let webhookProof: WebhookProof
 
@@ -36,7 +36,7 @@ package struct SimulatedKind: Sendable {
         let member: String
     }
 
-    /// The body of an error, and header fields that go with it.
+    /// The body of an error, and its header fields.
     struct ErrorForm: Sendable {
         let body: SandboxJSON
         var headers: [HTTPHeader] = []
@@ -57,7 +57,7 @@ extension SimulatedKind {
         )
     }
 
-    /// The body that this kind gives for a status that a fault rule asked for.
+    /// This kind's error body for a status that a fault rule specifies.
     func errorBody(status: Int, message: String, path: String, context: RemoteContext) -> SandboxJSON {
         let code = status == 429 ? "rate_limit_exceeded" : status == 401 ? "unauthorized" : "sandbox_fault"
         return errorForm(RemoteRefusal(status: status, code: code, message: message), path, context).body
@@ -67,11 +67,11 @@ extension SimulatedKind {
 // MARK: Instances
 
 extension SimulatedKind {
-    /// The longest suffix of an instance name, to bound what a client can make the sandbox remember.
+    /// The longest suffix of an instance name, to limit what a client can make the sandbox store.
     private static let maximumSuffixLength = 40
 
-    /// The kind and the canonical instance name that a first path segment stands for: `vg-eu` is a second instance beside `vg`; with
-    /// another prefix of its kind, it is the same instance.
+    /// The kind and the canonical instance name of a first path segment: `vg-eu` is a second instance beside `vg`. Another prefix of the same kind
+    /// refers to the same instance.
     package static func resolve(_ segment: some StringProtocol) -> (kind: SimulatedKind, instance: String)? {
         for kind in all {
             for prefix in kind.pathPrefixes where segment.hasPrefix(prefix) {
@@ -93,13 +93,13 @@ extension SimulatedKind {
         }
     }
 
-    /// The path segment of an instance, as a client's url has it; a name that stands for no instance stays as it is.
+    /// The path segment of an instance in a client's url; a name that is not an instance name is returned unchanged.
     package static func pathSegment(of instance: String) -> String {
         guard let (kind, name) = resolve(instance), let prefix = kind.pathPrefixes.first else { return instance }
         return prefix + name.dropFirst(kind.name.count)
     }
 
-    /// The paths of all kinds for a sentence, with the name of the kind where it is another: `a, b (c) and d`.
+    /// The paths of all kinds for a sentence, with the kind's name if it differs: `a, b (c) and d`.
     package static var listing: String {
         let paths = all.map { kind in
             let path = pathSegment(of: kind.name)

@@ -1,8 +1,8 @@
 extension FieldShape {
-    /// More violations than this are not listed: a body can hold a hundred thousand unknown fields.
+    /// The most violations that are listed, because a body can contain a hundred thousand unknown fields.
     static let maximumViolations = 20
 
-    /// Everything that is wrong with `value` as the field at `path` (empty for the body itself), in the order of the field names.
+    /// All violations of `value` as the field at `path` (empty for the body itself), in the order of the field names.
     func violations(of value: SandboxJSON, at path: String = "") -> [Violation] {
         var found: [Violation] = []
         check(value, at: path, into: &found)
@@ -34,7 +34,7 @@ extension FieldShape {
         }
     }
 
-    /// Checks the inner shape of a nullable one, but names the nullable expectation when the type is wrong.
+    /// Checks the inner shape of a nullable one, but reports the nullable expectation if the type is wrong.
     private func checkPresent(_ value: SandboxJSON, at path: String, expectation: String, into found: inout [Violation]) {
         let before = found.count
         check(value, at: path, into: &found)
@@ -54,7 +54,7 @@ extension FieldShape {
             let field = join(path, name)
             found.append(Violation(field: field, code: .missing, message: "\(field) is required"))
         }
-        // In the order of the names: where there are too many violations, the same ones are listed each time.
+        // Sorted by name, so that the same violations are listed each time if there are too many.
         for name in members.keys.sorted() {
             guard found.count < maximumViolations else { break }
             guard let value = members[name] else { continue }

@@ -1,7 +1,7 @@
-/// What a document says about one field of a request body.
+/// What a document specifies for a field of a request body.
 ///
-/// A document becomes a constant of this type next to the remote system that obeys it; one checker reads them all.
-/// A field that the document does not name is refused wherever the document lists the fields of an object.
+/// A document becomes a constant of this type beside the remote system that follows it, and one checker reads all of them. A field that the document
+/// does not name is refused wherever the document lists the fields of an object.
 package indirect enum FieldShape: Sendable {
     case string
     case integer
@@ -16,11 +16,11 @@ package indirect enum FieldShape: Sendable {
     case anyList
     /// An object whose members the document does not describe.
     case anyObject
-    /// An object with exactly these members, of which some must be there.
+    /// An object with exactly these members, some of which are required.
     case record([String: FieldShape], required: [String])
-    /// `null` besides the shape.
+    /// `null`, or a value of the shape.
     case nullable(FieldShape)
-    /// Anything but `null`: the document shows the field without a type.
+    /// Any value but `null`: the document shows the field without a type.
     case anything
 
     /// The name of the expected type, for messages.
@@ -40,7 +40,7 @@ package indirect enum FieldShape: Sendable {
     }
 }
 
-/// One thing that is wrong with a request, and where.
+/// A violation in a request, and where it is.
 package struct Violation: Sendable, Equatable {
     package enum Code: String, Sendable {
         case unknownField = "unknown_field"

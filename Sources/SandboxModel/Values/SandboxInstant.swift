@@ -1,6 +1,6 @@
-/// A time as the sandbox counts it: milliseconds since 1970-01-01 UTC.
+/// A time in milliseconds since 1970-01-01 UTC.
 ///
-/// The texts are made by arithmetic, not by formatters: every request needs at least one of them.
+/// Texts are built by arithmetic instead of formatters, because every request needs at least one of them.
 package struct SandboxInstant: Sendable, Hashable, Comparable {
     package let milliseconds: Int
 
@@ -12,7 +12,7 @@ package struct SandboxInstant: Sendable, Hashable, Comparable {
         left.milliseconds < right.milliseconds
     }
 
-    /// Unix seconds, as vg writes its times and Intercom its rate-limit reset.
+    /// Unix seconds, as in times of vg and in Intercom's rate-limit reset.
     var seconds: Int { milliseconds / 1000 }
 
     func advanced(bySeconds seconds: Int) -> SandboxInstant {
@@ -45,7 +45,7 @@ package struct SandboxInstant: Sendable, Hashable, Comparable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The fixed form of an HTTP-date (RFC 9110 section 5.6.7), for `Retry-After` given as a date.
+    /// The fixed form of an HTTP-date (RFC 9110 section 5.6.7), for `Retry-After` as a date.
     var httpDate: String {
         let parts = calendarParts
         let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][parts.dayNumber % 7]
@@ -63,7 +63,7 @@ package struct SandboxInstant: Sendable, Hashable, Comparable {
         let day: Int
     }
 
-    /// Days since 1970 to a Gregorian date, counted in 400-year eras that begin on the first of March.
+    /// Converts days since 1970 to a Gregorian date, counted in 400-year eras that begin on the first of March.
     private var calendarParts: CalendarParts {
         let allSeconds = max(0, milliseconds) / 1000
         let dayNumber = allSeconds / 86_400
@@ -97,7 +97,7 @@ extension [UInt8] {
 }
 
 extension SandboxInstant {
-    /// Whether a text is an ISO 8601 date-time with a time zone, as the documents' examples show it: `2025-10-27T15:45:00.000Z`.
+    /// Whether a text is an ISO 8601 date-time with a time zone, as in the documents' examples: `2025-10-27T15:45:00.000Z`.
     ///
     /// The fraction is optional and may have one to nine digits; the zone is `Z` or an offset such as `+02:00`.
     static func isISO8601(_ text: String) -> Bool {

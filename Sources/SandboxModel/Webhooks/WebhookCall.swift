@@ -1,17 +1,17 @@
 import Crypto
 
-/// A POST that a remote sends because of something that happened in it. It is sent once: vendors do not repeat it, or do not say so.
+/// A POST that a remote sends because of an event in it. It is sent once: vendors do not repeat it, or do not document that they do.
 package struct WebhookCall: Sendable, Equatable {
     package let url: String
     package let headers: [HTTPHeader]
     package let body: [UInt8]
-    /// After what caused it.
+    /// The delay after the event that caused it.
     package let delayMilliseconds: Int
 }
 
-/// How the receiver of a webhook call can tell where it comes from.
+/// How the receiver of a webhook call can verify its origin.
 enum WebhookProof: Sendable {
-    /// The hexadecimal HMAC-SHA256 of the raw body, in a header field behind a prefix.
+    /// The hexadecimal HMAC-SHA256 of the raw body, in a header field after a prefix.
     case signature(header: String, prefix: String)
     /// The secret itself in a header field.
     case secret(header: String)

@@ -1,4 +1,4 @@
-/// Where an instance sends its events, and the secret that goes with them.
+/// Where an instance sends its events, and the secret for them.
 package struct WebhookTarget: Sendable, Equatable {
     package var url: String
     package var secret: String
@@ -12,7 +12,7 @@ package struct WebhookTarget: Sendable, Equatable {
 extension WebhookTarget {
     private static let shape = FieldShape.record(["url": .string, "secret": .string], required: ["url", "secret"])
 
-    /// Reads a target as a control call describes it.
+    /// Reads a target from a control call.
     package init(_ description: SandboxJSON) throws(ControlRefusal) {
         let fields = try Self.shape.requireControl(description)
         guard let url = fields["url"]?.string, url.hasPrefix("http://") || url.hasPrefix("https://"),

@@ -1,10 +1,10 @@
-/// What was decided about a request on its arrival, and is then carried out on its connection.
+/// The decision about a request on arrival, which is then carried out on its connection.
 package struct Exchange: Sendable {
-    /// Names the request when it is over; nil where no instance got it.
+    /// Identifies the request at its end; nil if no instance received it.
     package let ticket: Ticket?
-    /// What happens on the connection.
+    /// The steps on the connection.
     package let steps: [ConnectionStep]
-    /// What the system sends because of the request, in the order of events. Their delays begin with the arrival of the request.
+    /// The webhook calls caused by the request, in the order of events. Their delays start at the arrival of the request.
     package let webhookCalls: [WebhookCall]
 
     package struct Ticket: Sendable, Equatable {

@@ -1,4 +1,4 @@
-/// What an instance counts about its requests, whether they are recorded or not.
+/// An instance's counts of its requests, recorded or not.
 struct InstanceTally: Sendable {
     private var requests = 0
     private var outcomes: [RequestOutcome: Int] = [:]
@@ -11,7 +11,7 @@ struct InstanceTally: Sendable {
     private var overlapping = 0
     private var inFlightByConversation: [ConversationKey: Int] = [:]
 
-    /// Counts an arrival; returns how many others were in flight, in all and about the same conversation.
+    /// Counts an arrival; returns how many other requests were in flight, in all and for the same conversation.
     mutating func arrive(_ conversation: ConversationKey?) -> (others: Int, sameConversation: Int) {
         let others = inFlight
         requests += 1
@@ -38,7 +38,7 @@ struct InstanceTally: Sendable {
         inFlightByConversation[conversation] = count > 1 ? count - 1 : nil
     }
 
-    /// Begins a new count; what is in flight stays in flight.
+    /// Restarts the counts; requests in flight stay counted.
     mutating func clear() {
         var fresh = InstanceTally()
         fresh.inFlight = inFlight

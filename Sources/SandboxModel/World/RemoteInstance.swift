@@ -8,7 +8,7 @@ package struct RemoteInstance: Sendable {
     package var faults: FaultPlan
     package var webhook: WebhookTarget?
     var tally = InstanceTally()
-    /// The system as it was when the control call `backup` was made.
+    /// The system at the time of the last control call `backup`.
     private var backup: (any RemoteSystem)?
     private var limiter = RateLimiter()
 
@@ -21,7 +21,7 @@ package struct RemoteInstance: Sendable {
         self.system = kind.makeSystem()
     }
 
-    /// Forgets conversations, options, faults and webhook; what is in flight stays counted.
+    /// Forgets conversations, options, faults and webhook; requests in flight stay counted.
     mutating func reset(seed: UInt64) {
         var fresh = RemoteInstance(name: name, kind: kind, token: defaultToken, seed: seed)
         fresh.tally = tally
@@ -29,16 +29,16 @@ package struct RemoteInstance: Sendable {
         self = fresh
     }
 
-    /// Remembers everything that the system holds, as a backup does.
+    /// Stores everything that the system holds, as a backup does.
     package mutating func backUp() { backup = system }
 
-    /// Brings back everything that the system held at the time of the backup, dates included; it tells nobody.
+    /// Restores everything that the system held at the time of the backup, including dates, without sending events.
     package mutating func restore() throws(ControlRefusal) {
         guard let backup else { throw ControlRefusal("there is no backup") }
         system = backup
     }
 
-    /// Sets the options that a control call names; returns the values of all.
+    /// Sets the options named by a control call; returns the values of all options.
     package mutating func mergeOptions(_ description: SandboxJSON) throws(ControlRefusal) -> SandboxJSON {
         try options.merge(description)
         return options.description
@@ -57,10 +57,10 @@ package struct RemoteInstance: Sendable {
 // MARK: Calls
 
 extension RemoteInstance {
-    /// Counts a request, lets a fault hit it, and applies it unless the fault keeps it away.
+    /// Counts a request, applies a fault to it, and passes it to the system unless the fault keeps it away.
     ///
-    /// - Parameter fault: hits the request instead of one of the instance's rules.
-    /// - Returns: what is done, and the record of it, without the body.
+    /// - Parameter fault: applied to the request instead of one of the instance's rules.
+    /// - Returns: the steps to carry out, and the record of the request, without the body.
     mutating func receive(
         _ call: RemoteCall,
         sequence: Int,
@@ -119,7 +119,7 @@ extension RemoteInstance {
             && authorization.dropFirst(scheme.count) == options.token ?? defaultToken
     }
 
-    /// What the system responds to a call, by its document alone.
+    /// The system's response to a call, by its document alone.
     private mutating func respond(to call: RemoteCall, othersInFlight: Int, context: RemoteContext) -> RemoteResponse {
         do throws(RemoteRefusal) {
             guard isAuthorized(call) else {
@@ -134,7 +134,7 @@ extension RemoteInstance {
         }
     }
 
-    /// 429 beyond the instance's limits.
+    /// Throws 429 beyond the instance's limits.
     private mutating func checkLimits(othersInFlight: Int, now: SandboxInstant) throws(RemoteRefusal) {
         let code = "rate_limit_exceeded"
         if let limit = options.rateLimit, !limiter.take(limit: limit, now: now) {

@@ -1,15 +1,15 @@
-/// Every request in the order of arrival, up to a limit; beyond it requests are only counted.
+/// All requests in the order of arrival, up to a limit; further ones are only counted.
 struct RequestJournal: Sendable {
-    /// A body larger than this is counted but not kept.
+    /// A larger body is counted but not kept.
     private static let maximumKeptBody = 64 * 1024
 
-    /// All kept bodies together.
+    /// The most bytes of all kept bodies together.
     private static let maximumKeptBodies = 256 * 1024 * 1024
 
     private let limit: Int
     private var records: [RequestRecord] = []
     private var keptBodyBytes = 0
-    /// The sequence number of the first record, when there is one. Records are dense: one per number.
+    /// The sequence number of the first record, if there is one. Records are contiguous: one per number.
     private var firstSequence = 1
     private(set) var lastSequence = 0
     private(set) var notRecorded = 0
@@ -37,7 +37,7 @@ struct RequestJournal: Sendable {
         records[records.count - 1].body = body
     }
 
-    /// Marks a request as over; returns its record when it was kept.
+    /// Marks a request as finished; returns its record if it was kept.
     mutating func finish(_ sequence: Int, at now: SandboxInstant, isAnswered: Bool) -> RequestRecord? {
         let index = sequence - firstSequence
         guard records.indices.contains(index) else { return nil }
@@ -46,7 +46,7 @@ struct RequestJournal: Sendable {
         return records[index]
     }
 
-    /// Forgets the records; the numbering goes on.
+    /// Forgets the records; the numbering continues.
     mutating func clear() {
         records = []
         keptBodyBytes = 0
@@ -54,7 +54,7 @@ struct RequestJournal: Sendable {
         notRecorded = 0
     }
 
-    /// Records after a sequence number that satisfy the filters, `limit` at most.
+    /// At most `limit` records after a sequence number that match the filters.
     func select(instance: String?, conversation: String?, after sequence: Int, limit: Int) -> [RequestRecord] {
         var selected: [RequestRecord] = []
         let start = max(0, min(records.count, sequence - firstSequence + 1))

@@ -1,4 +1,4 @@
-/// What is known about one request: as it arrived, and what became of it.
+/// What is known about one request: how it arrived, and its result.
 ///
 /// A token is never recorded, only whether it was the right one.
 package struct RequestRecord: Sendable {
@@ -13,30 +13,30 @@ package struct RequestRecord: Sendable {
     package let isAuthorized: Bool
     package let contentType: String?
     package let idempotencyKey: String?
-    /// Header fields by the member of the record.
+    /// Header fields by their member in the record.
     let recordedHeaders: [String: String]
     package let agent: String?
     package let conversation: String?
-    /// The body's bytes; nil when it was empty, or too much to keep.
+    /// The body's bytes; nil if it was empty or too large to keep.
     package internal(set) var body: [UInt8]?
     package let bodySize: Int
     package let isBodyJSON: Bool
     /// How many other requests of the instance were in flight when this one arrived.
     package let othersInFlight: Int
-    /// How many of those were about the same conversation.
+    /// How many of those were for the same conversation.
     package let othersInFlightSameConversation: Int
     package let outcome: RequestOutcome
     package let fault: FaultRule.Kind?
-    /// The status that was sent, or would have been; nil when no response was meant to be sent.
+    /// The status that was sent, or would have been; nil if no response was to be sent.
     package let status: Int?
     /// Why the request was refused; empty otherwise.
     package let detail: String
-    /// When the response was written or the connection was given up; nil while the request is in flight.
+    /// When the response was written or the connection was closed; nil while the request is in flight.
     package internal(set) var finishedAt: SandboxInstant?
     /// Whether a complete response was written to a connection that was still open.
     package internal(set) var isAnswered = false
 
-    /// The header fields that the kinds want to see.
+    /// The header fields that the kinds record.
     static func recordedHeaders(of request: SimulatedRequest) -> [String: String] {
         var recorded: [String: String] = [:]
         for field in fields { recorded[field.member] = request.headers[field.header] }
@@ -45,7 +45,7 @@ package struct RequestRecord: Sendable {
 
     private static let fields = SimulatedKind.all.flatMap(\.recordedHeaders)
 
-    /// The body as JSON, when it is.
+    /// The body as JSON, if it is JSON.
     package var bodyJSON: SandboxJSON? {
         guard let body, isBodyJSON else { return nil }
         guard case .success(let value) = SandboxJSON.reading(body) else { return nil }
@@ -54,7 +54,7 @@ package struct RequestRecord: Sendable {
 }
 
 extension RequestRecord {
-    /// One line of JSON. A body that is JSON is put in as it came, anything else as a string.
+    /// Writes one line of JSON. A JSON body is included as it was received, any other as a string.
     package func write(into writer: inout JSONWriter) {
         writer.write(literal: "{\"sequence\":")
         writer.write(.integer(sequence))
@@ -75,7 +75,7 @@ extension RequestRecord {
 
     private func writeBody(into writer: inout JSONWriter) {
         guard let body else { return writer.write(.null) }
-        // A control character can only be white space between JSON tokens; in a file of lines it must not break the line.
+        // In JSON, control characters can only be white space between tokens; in a file of lines they must not break a line.
         if isBodyJSON {
             writer.write(raw: body.lazy.map { $0 < 0x20 ? 0x20 : $0 })
         } else {

@@ -1,11 +1,11 @@
 extension SimulatedWorld {
-    /// Changes one instance; creates it when it was not used yet.
+    /// Changes an instance, and creates it if it was not used before.
     package mutating func withInstance<Result>(
         _ name: String,
         _ body: (inout RemoteInstance) throws(ControlRefusal) -> Result
     ) throws(ControlRefusal) -> Result {
         guard let canonical = SimulatedKind.resolve(name)?.instance else { throw ControlRefusal("\(name) is not an instance name") }
-        // Taken out while it is changed, so that its state is not copied.
+        // Removed while it is changed, so that its state is not copied.
         guard prepare(canonical), var instance = instances.removeValue(forKey: canonical) else {
             throw ControlRefusal("more than \(Self.maximumInstances) instances")
         }
@@ -13,7 +13,7 @@ extension SimulatedWorld {
         return try body(&instance)
     }
 
-    /// Creates conversations, all of them or none past the first that is wrong.
+    /// Creates conversations in order, up to the first invalid one.
     package mutating func seed(_ descriptions: [SandboxJSON], on instance: String, now: SandboxInstant) throws(ControlRefusal) {
         actCount += 1
         let sequence = -actCount
@@ -25,9 +25,9 @@ extension SimulatedWorld {
         }
     }
 
-    /// Lets somebody inside a system do something; returns the number of events, and the calls where there is a webhook.
+    /// Performs an act of a user inside a system; returns the number of events, and the webhook calls if there is a webhook.
     ///
-    /// A member `at_ms` of the description says when (milliseconds since 1970); without it, it happens now.
+    /// The member `at_ms` of the description is the time of the act (milliseconds since 1970); without it, the act happens now.
     package mutating func act(
         _ description: SandboxJSON,
         on instance: String,

@@ -1,10 +1,10 @@
 extension SimulatedWorld {
-    /// Every conversation as that system holds it, in a stable order; empty for an instance that was not used.
+    /// All conversations as the system holds them, in a stable order; empty for an instance that was not used.
     package func state(of instance: String) -> [SandboxJSON] {
         used(instance)?.system.state ?? []
     }
 
-    /// One conversation as that system holds it.
+    /// One conversation as the system holds it.
     package func state(of instance: String, conversation: String) -> SandboxJSON? {
         used(instance)?.system.state(of: conversation)
     }
@@ -13,7 +13,7 @@ extension SimulatedWorld {
         SimulatedKind.resolve(name).flatMap { instances[$0.instance] }
     }
 
-    /// Requests in the order of arrival, those still in flight included.
+    /// Requests in the order of arrival, including those in flight.
     package func requests(
         instance: String? = nil,
         conversation: String? = nil,

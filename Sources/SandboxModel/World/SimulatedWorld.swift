@@ -1,4 +1,4 @@
-/// Everything that the simulated systems are and remember, as one value: instances, the record of requests, counts.
+/// The simulated systems as one value: instances, the record of requests, counts.
 ///
 /// ```swift
 /// var world = SimulatedWorld(seed: 7)
@@ -7,13 +7,13 @@
 /// world.finish(exchange, isAnswered: true, now: later)
 /// ```
 ///
-/// The same calls with the same times and the same seed have the same results, to the byte. A request is decided on arrival, so the
-/// order of sequence numbers is the order in which the systems applied the requests.
+/// The same calls with the same times and seed have the same results, to the byte. A request is decided on arrival, so sequence numbers have the
+/// order in which the systems applied the requests.
 package struct SimulatedWorld: Sendable {
-    /// A client can create instances by naming them; this bounds how many.
+    /// Clients create instances by naming them; this limits their number.
     static let maximumInstances = 64
 
-    /// A body larger than this is refused with 413.
+    /// A larger body is refused with 413.
     package static let maximumBodyBytes = 4 * 1024 * 1024
 
     private let token: String
@@ -26,8 +26,8 @@ package struct SimulatedWorld: Sendable {
     var oversized = 0
 
     /// - Parameters:
-    ///   - token: the bearer token of every instance that has none of its own.
-    ///   - recordLimit: requests recorded; those beyond it are only counted.
+    ///   - token: the bearer token of every instance without a token of its own.
+    ///   - recordLimit: how many requests are recorded; further ones are only counted.
     ///   - seed: for the faults with a probability.
     package init(token: String = "sandbox-token", recordLimit: Int = 200_000, seed: UInt64 = 1) {
         self.token = token
@@ -35,9 +35,9 @@ package struct SimulatedWorld: Sendable {
         self.journal = RequestJournal(limit: recordLimit)
     }
 
-    /// Decides a request on its arrival, and applies it.
+    /// Decides a request on arrival, and applies it.
     ///
-    /// - Parameter fault: hits the request, whatever the rules of its instance say.
+    /// - Parameter fault: applied to the request instead of one of its instance's rules.
     package mutating func receive(_ request: SimulatedRequest, fault: FaultRule? = nil, now: SandboxInstant) -> Exchange {
         guard request.body.count <= Self.maximumBodyBytes else { return refuseOversized(method: request.method) }
         guard let name = SimulatedKind.resolve(request.target.segments.first ?? "")?.instance, prepare(name) else {
@@ -54,7 +54,7 @@ package struct SimulatedWorld: Sendable {
         return exchange
     }
 
-    /// Counts a request whose body is larger than ``maximumBodyBytes``, for those who stop reading it there.
+    /// Counts a request whose body is larger than ``maximumBodyBytes``, for callers that stop reading it there.
     package mutating func refuseOversized(method: String) -> Exchange {
         oversized += 1
         return Self.refusal(413, "a body of more than \(Self.maximumBodyBytes) bytes is not read", method: method)
@@ -65,10 +65,10 @@ package struct SimulatedWorld: Sendable {
         return Exchange(ticket: nil, steps: [.response(status, body: body.encoded, method: method)], webhookCalls: [])
     }
 
-    /// Notes that a request is over.
+    /// Records the end of a request.
     ///
     /// - Parameter isAnswered: whether a complete response was written to a connection that was still open.
-    /// - Returns: its record, when it was kept.
+    /// - Returns: its record, if it was kept.
     @discardableResult
     package mutating func finish(_ exchange: Exchange, isAnswered: Bool, now: SandboxInstant) -> RequestRecord? {
         guard let ticket = exchange.ticket else { return nil }
@@ -76,7 +76,7 @@ package struct SimulatedWorld: Sendable {
         return journal.finish(ticket.sequence, at: now, isAnswered: isAnswered)
     }
 
-    /// Makes sure that an instance exists; false when there are too many.
+    /// Makes sure that an instance exists; false if there are too many.
     mutating func prepare(_ name: String) -> Bool {
         if instances[name] != nil { return true }
         guard let (kind, canonical) = SimulatedKind.resolve(name), canonical == name, instances.count < Self.maximumInstances else {
@@ -86,7 +86,7 @@ package struct SimulatedWorld: Sendable {
         return true
     }
 
-    /// The same draws for the same seed and instance name, whatever the order in which instances are created.
+    /// The same seed for the same instance name, whatever the order in which instances are created.
     func instanceSeed(_ name: String) -> UInt64 {
         name.utf8.reduce(seed &+ 0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }

@@ -8,10 +8,10 @@ struct FinConversation: Sendable {
         let attachments: Int
     }
 
-    /// Messages beyond this many per conversation are counted, not kept; the request record has their bodies.
+    /// Further messages of a conversation are counted but not kept; the request record contains their bodies.
     static let maximumKeptMessages = 200
 
-    /// From here on the remembered timestamps are looked through for those whose window has passed.
+    /// From this number on, remembered timestamps whose window has passed are removed.
     private static let timestampsBeforeCleaning = 256
 
     let id: String
@@ -29,10 +29,10 @@ struct FinConversation: Sendable {
         self.status = status
     }
 
-    /// Stores a message unless one with the same timestamp came within the window before it ("Reply to Fin" `message.timestamp`).
+    /// Stores a message, unless one with the same timestamp was received within the window before it ("Reply to Fin" `message.timestamp`).
     ///
-    /// The exact key is not documented (docs/remotes/fin.md, "Repetition and the five minutes"): here it is the conversation and the
-    /// timestamp's text, to the character.
+    /// The exact key is not documented (docs/remotes/fin.md, "Repetition and the five minutes"). Here it is the conversation and the exact text of
+    /// the timestamp.
     mutating func receive(_ message: Message, windowMilliseconds: Int) -> Bool {
         if let first = timestamps[message.timestamp], message.receivedAt.milliseconds - first.milliseconds < windowMilliseconds {
             deduplicatedCount += 1
@@ -47,7 +47,7 @@ struct FinConversation: Sendable {
         return true
     }
 
-    /// Keeps what Fin itself said.
+    /// Stores a message of Fin.
     mutating func say(_ message: Message) {
         messageCount += 1
         if messages.count < Self.maximumKeptMessages { messages.append(message) }

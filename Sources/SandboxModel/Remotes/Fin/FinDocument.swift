@@ -40,7 +40,7 @@ enum FinDocument {
         required: ["conversation"]
     )
 
-    /// What a field's type does not say: the limits, and what each type of attachment needs ("Reply to Fin").
+    /// Rules beyond the types of fields: the limits, and the fields required for each type of attachment ("Reply to Fin").
     static func violationsBeyondShape(of body: SandboxJSON) -> [Violation] {
         var found: [Violation] = []
         if let attributes = body["user"]?["attributes"]?.object, attributes.count > maximumAttributes {

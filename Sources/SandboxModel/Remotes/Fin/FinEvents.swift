@@ -18,8 +18,8 @@ enum FinEvents {
         replied(conversation: conversation.id, user: conversation.userID, status: conversation.status, body: body, context: context)
     }
 
-    /// What Fin sends after a user's message: its reply. Only `fin_replied` arrives reliably in practice,
-    /// so nothing else is sent; a status change is an act.
+    /// The event that Fin sends after a user's message: its reply. Only `fin_replied` arrives reliably in practice, so nothing else is sent; a status
+    /// change is an act.
     static func afterReply(conversation: String, user: String, status: String, context: RemoteContext) -> [WebhookEvent] {
         guard context.options.finReplies else { return [] }
         return [replied(conversation: conversation, user: user, status: status, body: "<p>Here is an answer.</p>", context: context)]

@@ -1,7 +1,7 @@
 extension SimulatedKind {
     /// Intercom's Fin Agent API ("Reply to Fin"; docs/remotes/fin.md).
     ///
-    /// `intercom` stands for the host that the API is part of, so a configured url of `…/intercom` makes the documented
+    /// The prefix `intercom` represents the host that the API is part of, so that a configured url `…/intercom` results in the documented
     /// `…/intercom/fin/reply`.
     static let fin = SimulatedKind(
         name: "fin",
@@ -44,21 +44,21 @@ extension SimulatedKind {
 }
 
 extension DeclaredOptions {
-    /// fin: the status that a reply is answered with.
+    /// fin: the status in the response to a reply.
     package var finStatus: InstanceOption<String> {
         InstanceOption("fin_status", "awaiting_user_reply", shape: .oneOf(FinDocument.statuses))
     }
 
-    /// fin: conversation → the status that a reply in it is answered with.
+    /// fin: conversation → the status in the response to a reply in it.
     package var finStatusByConversation: InstanceOption<[String: String]> { InstanceOption("fin_status_by_conversation", [:]) }
 
-    /// fin: a message is answered with a `fin_replied` event, when a webhook is set.
+    /// fin: whether Fin reacts to a message with a `fin_replied` event, if a webhook is set.
     package var finReplies: InstanceOption<Bool> { InstanceOption("fin_replies", true) }
 
-    /// fin: user attributes that the workspace does not have.
+    /// fin: user attributes that do not exist in the workspace.
     package var unknownAttributes: InstanceOption<Set<String>> { InstanceOption("unknown_attributes", []) }
 
-    /// fin: "Reply to Fin" says five minutes; a test can make them shorter.
+    /// fin: the window for repetitions. "Reply to Fin" says five minutes; a test can shorten it.
     package var dedupeWindowMilliseconds: InstanceOption<Int> { InstanceOption("dedupe_window_ms", 300_000) }
 }
 

@@ -1,4 +1,4 @@
-/// Intercom's Fin Agent API, as far as a client that passes on user messages sees it ("Reply to Fin"; docs/remotes/fin.md).
+/// Intercom's Fin Agent API, as far as a client that forwards user messages uses it ("Reply to Fin"; docs/remotes/fin.md).
 struct FinSystem: RemoteSystem {
     private(set) var conversations: [String: FinConversation] = [:]
     /// Users are kept per workspace, with their attributes merged by name (docs/remotes/fin.md).
@@ -66,7 +66,7 @@ struct FinSystem: RemoteSystem {
         return RemoteResponse(body: .object(response), outcome: .applied, events: events)
     }
 
-    /// Takes over the user; returns the attributes that the workspace does not know, with the documented message each.
+    /// Stores the user; returns the attributes that do not exist in the workspace, each with the documented message.
     private mutating func mergeUser(_ id: String, user: [String: SandboxJSON], context: RemoteContext) -> [String: SandboxJSON] {
         var errors: [String: SandboxJSON] = [:]
         var known = users[id] ?? [:]
@@ -94,7 +94,7 @@ struct FinSystem: RemoteSystem {
         conversations[id]?.reason = seed.fields["reason"]?.string
     }
 
-    /// Fin changes its status, or says something. An unknown conversation is created: Fin may have been started by somebody else.
+    /// Changes the status of Fin, or adds a reply. An unknown conversation is created, because Fin may have been started by another client.
     mutating func act(_ change: ControlledConversation, context: RemoteContext) throws(ControlRefusal) -> [WebhookEvent] {
         let id = change.key.conversation
         var conversation = conversations[id] ?? FinConversation(id: id, userID: "user_of_\(id)", status: context.options.finStatus)

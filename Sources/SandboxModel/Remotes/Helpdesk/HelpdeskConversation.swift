@@ -11,13 +11,13 @@ struct HelpdeskConversation: Sendable {
     let createdAt: SandboxInstant
     var updatedAt: SandboxInstant
 
-    /// Takes over the fields of a request; `updated_at` moves only when something is different afterwards.
+    /// Stores the fields of a request; `updated_at` changes only if something differs afterwards.
     ///
-    /// An absent field leaves the stored value alone. What a present `tags` or `attributes` means is not documented
-    /// (docs/remotes/helpdesk.md): `tags` replaces the list, `attributes` merges by name. The same for the user's attributes,
-    /// where `null` (which "Update Conversation" allows there) clears them.
+    /// A missing field leaves the stored value unchanged. What a present `tags` or `attributes` means is not documented (docs/remotes/helpdesk.md):
+    /// here `tags` replaces the list, and `attributes` is merged by name. The same holds for the user's attributes, where `null` (which "Update
+    /// Conversation" allows there) clears them.
     ///
-    /// - Parameter isDated: `now` is the date of the change even if nothing is different.
+    /// - Parameter isDated: `now` becomes the date of the change even if nothing differs.
     mutating func apply(_ fields: [String: SandboxJSON], now: SandboxInstant, isDated: Bool = false) {
         let before = self
         if let value = fields["title"] { title = value.string }
@@ -40,9 +40,8 @@ struct HelpdeskConversation: Sendable {
         }
     }
 
-    /// The `data` of a response ("Update Conversation"). `id` and `user_type` of the user are required there, so a conversation whose user
-    /// was
-    /// never sent shows one that is named after the conversation.
+    /// The `data` of a response ("Update Conversation"). `id` and `user_type` of the user are required there, so a conversation without a user shows
+    /// one named after the conversation.
     func document(agents: [String: String]) -> SandboxJSON {
         [
             "id": .string(id),
@@ -64,7 +63,7 @@ struct HelpdeskConversation: Sendable {
         ]
     }
 
-    /// Everything the helpdesk knows, for the control calls: the response's fields, and those that a response does not show.
+    /// Everything that the helpdesk holds, for control calls: the response's fields, and those that a response does not show.
     var state: SandboxJSON {
         guard case .object(var members) = document(agents: [:]) else { return .null }
         members["assignee_id"] = .optional(assigneeID)

@@ -32,7 +32,7 @@ enum HelpdeskDocument {
     /// docs/remotes/helpdesk.md, "Reading": `get_conversation`.
     static let get = FieldShape.record(["conversation_id": .string], required: ["conversation_id"])
 
-    /// What a person at the helpdesk can change: the same fields, with the conversation under the control calls' own name.
+    /// The fields that a person at the helpdesk can change: the same ones, with the conversation under the name used by control calls.
     static let act: FieldShape = {
         var changed = fields
         changed["conversation_id"] = nil

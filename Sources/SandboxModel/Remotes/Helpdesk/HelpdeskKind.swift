@@ -24,13 +24,13 @@ extension DeclaredOptions {
     /// helpdesk: an error body is the RFC 7807 problem itself instead of `{"error": problem}`.
     package var bareProblems: InstanceOption<Bool> { InstanceOption("bare_problems", false) }
 
-    /// helpdesk: assignee id → alias shown.
+    /// helpdesk: assignee id → displayed alias.
     package var agents: InstanceOption<[String: String]> { InstanceOption("agents", [:]) }
 }
 
 /// The errors of "Update Conversation".
 private enum HelpdeskProblem {
-    /// RFC 7807 section 3.1 members, all five as "Update Conversation" lists them.
+    /// The five members of RFC 7807 section 3.1, as "Update Conversation" lists them.
     static func document(status: Int, detail: String, path: String) -> SandboxJSON {
         [
             "type": "about:blank",

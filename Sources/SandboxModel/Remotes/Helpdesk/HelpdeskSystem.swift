@@ -1,7 +1,7 @@
 /// A customer's helpdesk that implements the Fin custom-helpdesk contract ("Update Conversation"; docs/remotes/helpdesk.md).
 ///
-/// `POST update_conversation` creates a conversation on first sight: the daemon's helpdesk is somebody's own implementation, and
-/// the local conversation id is its id there. `POST get_conversation` reads the same shape back.
+/// `POST update_conversation` creates a conversation that does not exist: the helpdesk is an implementation of the customer's own, which uses the
+/// local conversation ids. `POST get_conversation` returns the same shape.
 struct HelpdeskSystem: RemoteSystem {
     private var conversations: [String: HelpdeskConversation] = [:]
     private var lag = ReadLag<HelpdeskConversation>()
@@ -84,7 +84,7 @@ struct HelpdeskSystem: RemoteSystem {
         return [Self.updated(id)]
     }
 
-    /// The contract has no such event: an in-house helpdesk names the conversation, which is what convosync can be told to look for.
+    /// The contract has no such event: an in-house helpdesk names the conversation, and convosync can be configured to read it.
     private static func updated(_ id: String, delayMilliseconds: Int = 0) -> WebhookEvent {
         WebhookEvent(body: ["conversation_id": .string(id)], delayMilliseconds: delayMilliseconds)
     }

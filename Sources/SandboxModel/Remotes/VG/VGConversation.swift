@@ -1,7 +1,7 @@
 /// A conversation as VoiceGlow / Convocore holds it.
 ///
-/// The fields that every conversation has are members of their own, the rest is kept as it was sent: a million conversations
-/// should fit into the memory of a test machine.
+/// The fields that every conversation has are properties, the others are kept as they were sent, so that a million conversations fit into the memory
+/// of a test machine.
 struct VGConversation: Sendable, Equatable {
     let id: String
     let agent: String
@@ -19,10 +19,10 @@ struct VGConversation: Sendable, Equatable {
         self.lastModified = now.seconds
     }
 
-    /// Takes over the fields of a request; returns whether anything is different afterwards.
+    /// Stores the fields of a request; returns whether anything differs afterwards.
     ///
-    /// Tags are merged without duplicates (docs/remotes/vg.md, "Tags"). `lastModified` is set by the system whenever a field changes
-    /// ("Updates an existing conversation", last line), whatever the request says about it. The id stays what the path says.
+    /// Tags are merged without duplicates (docs/remotes/vg.md, "Tags"). The system sets `lastModified` whenever a field changes ("Updates an existing
+    /// conversation", last line), whatever the request contains. The id stays that of the path.
     mutating func apply(_ changes: [String: SandboxJSON], now: SandboxInstant) -> Bool {
         let before = self
         for (name, value) in changes {
@@ -39,7 +39,7 @@ struct VGConversation: Sendable, Equatable {
         return true
     }
 
-    /// The system's rule changes the status by itself. Its clock may have moved on since the call, but not backwards.
+    /// Changes the status as a rule of the system does. The system's clock may have advanced since the call, but not gone back.
     mutating func replaceState(with status: String, at date: SandboxInstant) {
         state = status
         lastModified = max(date.seconds, lastModified)
@@ -53,7 +53,7 @@ struct VGConversation: Sendable, Equatable {
     /// Conversations without a message are left out of the list (docs/remotes/vg.md).
     var isListed: Bool { fields["messagesNum"]?.number != 0 }
 
-    /// The `data` of a response: what is known of the fields that "Updates an existing conversation" lists.
+    /// The `data` of a response: the known values of the fields that "Updates an existing conversation" lists.
     var document: SandboxJSON {
         var members = fields
         members["ID"] = .string(id)

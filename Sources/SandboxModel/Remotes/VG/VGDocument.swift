@@ -1,8 +1,7 @@
 /// The conversation fields of `PATCH /agents/{agentId}/convos/{convoId}` ("Updates an existing conversation"), and those of the sandbox's
 /// own control calls for this kind.
 enum VGDocument {
-    /// "Updates an existing conversation" `state`, the members of the enum as every machine-readable source has them (docs/remotes/vg.md,
-    /// "Status values").
+    /// "Updates an existing conversation" `state`: the members of the enum in all machine-readable sources (docs/remotes/vg.md, "Status values").
     static let states = ["requested_chat", "human-chatting", "ai-chatting", "ended_chat"]
 
     /// The status value of "Updates an existing conversation"'s own example, which is not a member of the enum.
@@ -10,7 +9,7 @@ enum VGDocument {
 
     static let finished = ["ended_chat", exampleState]
 
-    /// In neither of the two, but in one capture of the vendor's own page (docs/remotes/vg.md): a system may come to hold it by itself.
+    /// In neither of the two, but in one capture of the vendor's own page (docs/remotes/vg.md): the system may set it by itself.
     static let observedState = "open"
 
     private static let texts = [
@@ -79,13 +78,13 @@ enum VGDocument {
         .record(["conversation": .record(fields(states: states), required: [])], required: ["conversation"])
     }
 
-    /// The body as the enum has it.
+    /// The body with the status values of the enum.
     static let update = body(states: states)
 
-    /// The body with the example's status value allowed as well.
+    /// The body that also allows the status value of the example.
     static let lenientUpdate = body(states: states + [exampleState])
 
-    /// What a teammate or the bot can change: any documented field, with the conversation and the agent beside them.
+    /// What a teammate or the bot can change: any documented field, besides the conversation and the agent.
     static let act: FieldShape = {
         var changed = fields(states: states + [exampleState, observedState])
         changed["conversation"] = .string

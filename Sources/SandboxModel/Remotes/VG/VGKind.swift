@@ -18,10 +18,10 @@ extension SimulatedKind {
 }
 
 extension DeclaredOptions {
-    /// vg: `completed` is taken although the enum does not list it.
+    /// vg: `completed` is accepted although the enum does not list it.
     package var acceptCompleted: InstanceOption<Bool> { InstanceOption("accept_completed", true) }
 
-    /// vg: the list shows things as they were this many changes ago.
+    /// vg: the list shows the state of this many changes ago.
     package var staleChanges: InstanceOption<Int> { InstanceOption("stale_changes", 0) }
 
     /// vg: the date by which the list is ordered.

@@ -1,4 +1,4 @@
-/// A place in an agent's list: newest first, equal times by id.
+/// A position in an agent's list: newest first, equal times by id.
 struct VGListPosition: Comparable, Sendable {
     let time: Int
     let id: String
@@ -14,7 +14,7 @@ struct VGListPosition: Comparable, Sendable {
         self.init(time: time, id: String(parts[1]))
     }
 
-    /// An opaque text for clients. It may stand in a query only percent-encoded when the id holds such characters.
+    /// An opaque text for clients. In a query it has to be percent-encoded if the id requires it.
     var cursor: String { "\(time).\(id)" }
 
     static func < (left: VGListPosition, right: VGListPosition) -> Bool {
@@ -22,9 +22,9 @@ struct VGListPosition: Comparable, Sendable {
     }
 }
 
-/// The order of one agent's list, kept from page to page: a list of ten thousand has five hundred pages.
+/// The order of one agent's list, kept between pages, because a list of ten thousand conversations has five hundred pages.
 struct VGListOrder: Sendable {
-    /// What the order depends on; another one needs another order.
+    /// The inputs of the order; it is recomputed when they change.
     struct Basis: Equatable, Sendable {
         let agent: String
         let changeCount: Int
@@ -36,7 +36,7 @@ struct VGListOrder: Sendable {
     let basis: Basis
     let positions: [VGListPosition]
 
-    /// The positions after a cursor, found by halving.
+    /// The positions after a cursor, by binary search.
     func after(_ position: VGListPosition?) -> ArraySlice<VGListPosition> {
         guard let position else { return positions[...] }
         var low = 0

@@ -1,9 +1,9 @@
 extension VGSystem {
     private static let maximumPageSize = 20
 
-    /// `GET /agents/{agentId}/convos`: newest first, at most 20 to a page, the next page by cursor only (docs/remotes/vg.md).
+    /// `GET /agents/{agentId}/convos`: newest first, at most 20 per page, further pages by cursor only (docs/remotes/vg.md).
     ///
-    /// Where the cursor members stand in the response is not documented; here they are beside `data`.
+    /// The place of the cursor members in the response is not documented; here they are beside `data`.
     mutating func list(agent: String, call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         let query = call.request.target.query
         let limit = try Self.limit(query["limit"])
@@ -42,7 +42,7 @@ extension VGSystem {
         return value
     }
 
-    /// Rows of the mirror may lack what only the live document has, such as the title (docs/remotes/vg.md).
+    /// Rows of the mirror may lack fields that only the live document has, such as the title (docs/remotes/vg.md).
     private static func listed(_ conversation: VGConversation) -> SandboxJSON {
         guard case .object(var members) = conversation.document else { return .null }
         members["title"] = nil

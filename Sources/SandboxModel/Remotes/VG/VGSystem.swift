@@ -1,6 +1,6 @@
 /// VoiceGlow / Convocore ("Updates an existing conversation"; docs/remotes/vg.md).
 ///
-/// A PATCH and a GET by id work on the live conversation; the list is a mirror that can be made to lag (option `stale_changes`).
+/// PATCH and GET by id use the live conversation; the list is a mirror that can be made to lag (option `stale_changes`).
 struct VGSystem: RemoteSystem {
     private(set) var conversations: [ConversationKey: VGConversation] = [:]
     private(set) var mirror = VGMirror()
@@ -115,7 +115,7 @@ struct VGSystem: RemoteSystem {
         conversations.sorted { $0.key < $1.key }.map(\.value.stateDocument)
     }
 
-    /// A conversation by `agent/conversation`, or by the conversation's id alone when only one agent has it.
+    /// A conversation by `agent/conversation`, or by the conversation's id alone if only one agent has it.
     func state(of conversation: String) -> SandboxJSON? {
         let found = conversations.filter { $0.key.matches(conversation) }
         return found.count == 1 ? found.first?.value.stateDocument : nil

@@ -4,7 +4,7 @@ struct VoicebotConversation: Sendable, Equatable {
     let createdAt: SandboxInstant
     var channel = "whatsapp"
     var status = "to-do"
-    /// The teammate who is in charge; "Update conversation by ID" calls the team's people users and the writers customers.
+    /// The assigned teammate. "Update conversation by ID" calls the team's members users and the writers customers.
     var userID: Int?
 
     mutating func apply(_ fields: [String: SandboxJSON]) {
@@ -13,7 +13,7 @@ struct VoicebotConversation: Sendable, Equatable {
         if let value = fields["channel"]?.string { channel = value }
     }
 
-    /// The `Conversation` of "Update conversation by ID", every documented member.
+    /// The `Conversation` of "Update conversation by ID" with every documented member.
     func document(users: [String: String]) -> SandboxJSON {
         [
             "id": .integer(id),

@@ -6,8 +6,8 @@ enum VoicebotDocument {
 
     static let finished = "done"
 
-    /// Not in the enum. `snooze_until` says that a conversation can be put off; which status it has then is not documented, so a client
-    /// may come to see one that it does not know.
+    /// Not in the enum. `snooze_until` shows that a conversation can be snoozed. Its status is not documented then, so a client may receive one that
+    /// it does not know.
     static let observedStatus = "snoozed"
 
     private static let writable: [String: FieldShape] = ["status": .oneOf(statuses), "user_id": .nullable(.integer)]

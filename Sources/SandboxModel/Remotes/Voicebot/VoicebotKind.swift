@@ -7,15 +7,15 @@ extension SimulatedKind {
         controlShape: VoicebotDocument.act,
         options: { [$0.envelope, $0.users] },
         errorForm: { refusal, _, _ in ErrorForm(body: laravelError(refusal)) },
-        // The document has no failure inside of a 200: a message without a conversation.
+        // The document describes no failure inside a 200; this is a message without a conversation.
         errorInside: { _ in ["message": "the request was refused"] },
         wrongShape: ["id": "seventeen", "status": 3, "user": []],
         statusPaths: [["data", "status"], ["status"]],
-        // Not documented; this is the sandbox's choice.
+        // Not documented; chosen by the sandbox.
         webhookProof: .signature(header: "X-Signature", prefix: "")
     )
 
-    /// Error bodies are not documented. The API pages like Laravel, so `{message, errors}` is assumed (docs/remotes/voicebot.md).
+    /// Error bodies are not documented. The API's paging is like Laravel's, so `{message, errors}` is assumed (docs/remotes/voicebot.md).
     private static func laravelError(_ refusal: RemoteRefusal) -> SandboxJSON {
         guard refusal.status == 422 else { return ["message": .string(refusal.message)] }
         var errors: [String: SandboxJSON] = [:]
@@ -31,6 +31,6 @@ extension DeclaredOptions {
     /// voicebot: the response to a PATCH is `{"data": conversation}` instead of the bare conversation.
     package var envelope: InstanceOption<Bool> { InstanceOption("envelope", false) }
 
-    /// voicebot: user id → name. When not empty, another `user_id` is refused.
+    /// voicebot: user id → name. If not empty, any other `user_id` is refused.
     package var users: InstanceOption<[String: String]> { InstanceOption("users", [:]) }
 }

@@ -1,6 +1,5 @@
 extension VoicebotSystem {
-    /// Sizes of a page of the list. Not documented for conversations; 100 is what the vendor says for messages
-    /// (docs/remotes/voicebot.md).
+    /// The page sizes of the list. Not documented for conversations; 100 is the vendor's number for messages (docs/remotes/voicebot.md).
     private static let defaultPageSize = 100
     private static let maximumPageSize = 100
 

@@ -1,6 +1,6 @@
 /// The Voicebot Studio chat Client API ("Update conversation by ID"; docs/remotes/voicebot.md).
 ///
-/// Error bodies, limits and the query of the list are not documented; the list has Laravel's shape, so Laravel's error shape is assumed.
+/// Error bodies, limits and the query of the list are not documented. The list has Laravel's shape, so Laravel's error shape is assumed.
 struct VoicebotSystem: RemoteSystem {
     private(set) var conversations: [Int: VoicebotConversation] = [:]
     /// The ids in ascending order, for the list.
@@ -31,7 +31,7 @@ struct VoicebotSystem: RemoteSystem {
         }
     }
 
-    /// "Update conversation by ID": the id in the path is an integer. `007` and `+7` are none.
+    /// "Update conversation by ID": the id in the path is an integer, so `007` and `+7` are not ids.
     private static func identifier(_ text: String) -> Int? {
         guard let id = Int(text), id >= 0, String(id) == text else { return nil }
         return id
@@ -54,7 +54,8 @@ struct VoicebotSystem: RemoteSystem {
         conversation.apply(fields)
         store(conversation, context: context)
         let document = conversation.document(users: users)
-        // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes/voicebot.md): both must be read.
+        // "Update conversation by ID" describes the bare object, the vendor's other pages show it under `data` (docs/remotes/voicebot.md). A client
+        // must be able to read both.
         var events = context.options.echoesWrites ? [Self.updated(conversation, document: document)] : []
         if let reopened = context.options.reopensWith, fields["status"]?.string == VoicebotDocument.finished {
             conversation.status = reopened
@@ -94,7 +95,7 @@ struct VoicebotSystem: RemoteSystem {
         return [Self.updated(conversation, document: conversation.document(users: context.options.users))]
     }
 
-    /// Event names and payload are not documented (docs/remotes/voicebot.md): a client may take the hook as a hint only.
+    /// Event names and payload are not documented (docs/remotes/voicebot.md): a client may only use the event as a hint.
     private static func updated(
         _ conversation: VoicebotConversation,
         document: SandboxJSON,

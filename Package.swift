@@ -28,8 +28,8 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     ],
     targets: [
-        // Arrows run one way: convosync → SyncDaemon → {SyncEngine, SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore. What a
-        // target imports, it names here, and nothing else (a test compares).
+        // Dependencies: convosync → SyncDaemon → {SyncEngine, SyncSQLite → SyncStore, SyncRemotes, SyncHTTP} → SyncCore. A target names exactly the
+        // modules that it imports (a test compares).
         .target(name: "SyncCore", swiftSettings: strict),
         .target(name: "SyncSystem", swiftSettings: strict),
         .target(
@@ -68,7 +68,7 @@ let package = Package(
             dependencies: ["SyncStore", "SyncCore", "SyncSystem", "CSQLite", "Migrations"],
             swiftSettings: strict
         ),
-        // For bodies that come compressed although nobody asked for it.
+        // For response bodies that are compressed without having been requested so.
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "SyncHTTP",
@@ -110,7 +110,7 @@ let package = Package(
             dependencies: ["Sandbox", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
-        // The simulated remote systems as values: no I/O, no clock.
+        // The simulated remote systems as values, without I/O or clock.
         .target(name: "SandboxModel", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(
             name: "Sandbox",
@@ -152,7 +152,7 @@ let package = Package(
             resources: [.copy("Golden")],
             swiftSettings: strict
         ),
-        // A kind of remote that the program does not know, made as ARCHITECTURE.md says.
+        // A kind of remote that the program does not know, added as ARCHITECTURE.md describes.
         .testTarget(name: "FifthKindTests", dependencies: ["SyncDaemon", "SyncRemotes", "SyncCore"], swiftSettings: strict),
         .testTarget(
             name: "SyncStoreTests",

@@ -7,9 +7,9 @@ import SyncHTTP
 import SyncSQLite
 import SyncStore
 
-/// `make bench`: what the store costs beside bare HTTP, and what a run costs when there is nothing to do.
+/// `make bench`: measures the cost of the store compared with bare HTTP, and the cost of a run with nothing to do.
 ///
-/// Quote the ratios: both sides of each are taken in one run on one machine.
+/// Quote the ratios: both sides of each are measured in one run on one machine.
 @main
 struct Benchmark {
     private static let links = 10_000
@@ -72,7 +72,7 @@ struct Benchmark {
     }
 }
 
-/// An engine on a database with so many linked conversations, in step with the sandbox.
+/// An engine on a database with this many linked conversations, in step with the sandbox.
 private struct Bench {
     let owner: EngineOwner
     let application: DatabaseQueue
@@ -107,7 +107,7 @@ private struct Bench {
         _ = try await time(nil)
     }
 
-    /// Makes a change and measures how long it takes until all that is due was attempted and recorded.
+    /// Makes a change, and measures the time until everything due has been attempted and recorded.
     func time(_ sql: String?) async throws -> Duration {
         if let sql { try await application.write { try $0.execute(sql: sql) } }
         return await ContinuousClock().measure { _ = await owner.drain() }

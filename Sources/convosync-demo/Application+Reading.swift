@@ -1,14 +1,14 @@
 import GRDB
 
 extension Application {
-    /// A conversation that all remotes hold.
+    /// A conversation that is linked at all remotes.
     struct Linked {
         var id: String
         var voicebotID: String
         var vgID: String
     }
 
-    /// Those that can be sent everywhere.
+    /// Those that can be sent to all remotes.
     func conversations(status: String? = nil, assignee: String? = nil) throws -> [Linked] {
         try database.read { db in
             try Row.fetchAll(
@@ -35,7 +35,7 @@ extension Application {
         }
     }
 
-    /// Whether nothing waits, but for one remote. A run that a kill has cut off stays unfinished, so the newest one counts.
+    /// Whether nothing is waiting, except for one remote. A run that was interrupted by a kill stays unfinished, so only the newest one counts.
     func isSettled(except remote: String?) throws -> Bool {
         try database.read { db in
             try Bool.fetchOne(
@@ -49,7 +49,7 @@ extension Application {
         }
     }
 
-    /// The ids under which the two remotes that need links hold a conversation; nil where one of them does not.
+    /// The ids of a conversation at the two remotes that need links; nil if it is not linked at both.
     func links(of conversation: String) throws -> Linked? {
         try database.read { db in
             try Row.fetchOne(
@@ -63,7 +63,7 @@ extension Application {
         }
     }
 
-    /// Whom a user of voicebot is here.
+    /// The local id of a user of voicebot.
     func assignee(voicebotUser: Int) throws -> String? {
         try database.read { db in
             try String.fetchOne(
@@ -72,7 +72,7 @@ extension Application {
         }
     }
 
-    /// How many messages the users have written.
+    /// The number of messages that users have written.
     func userMessages() throws -> Int {
         try database.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM messages WHERE author = 'user'") ?? 0 }
     }

@@ -1,6 +1,6 @@
 import GRDB
 
-/// The team's application: any SQLite client that writes its own tables and knows nothing of remotes.
+/// The team's application: any SQLite client that writes its own tables and does not know about remotes.
 struct Application {
     let database: DatabaseQueue
 
@@ -14,7 +14,7 @@ struct Application {
     private static let assignees: [String?] = ["agent_fin", nil, "jane", "omar"]
     private static let titles: [String?] = ["Pricing inquiry", "Où est ma commande ?", "返品について", "Rückgabe", nil, "🛒 checkout fails"]
 
-    /// Varied conversations: all statuses and owners, links to all systems, unicode, NULLs, messages, and a few that cannot be sent.
+    /// Varied conversations: all statuses and owners, links to all systems, Unicode, NULLs, messages, and a few that cannot be sent.
     func fill(conversations count: Int) throws {
         try database.write { db in
             try db.execute(
@@ -41,7 +41,7 @@ struct Application {
                 if index % 8 != 0 { try db.execute(sql: "INSERT INTO links VALUES (?, 'vg', ?, NULL)", arguments: [id, "convo-\(index)"]) }
                 if index % 10 == 1, user != nil { try write(message: "m\(index)", "Hello, is anybody there?", of: id, db) }
             }
-            // Two that cannot be sent as they are: an id that is not an integer, a message by nobody.
+            // Two that cannot be sent as they are: an id that is not an integer, and a message without a user.
             try db.execute(sql: "UPDATE links SET remote_id = 'not-a-number' WHERE conversation_id = 'conv_2' AND remote = 'voicebot'")
             try write(message: "m_nobody", "Who am I?", of: "conv_9", db)
         }

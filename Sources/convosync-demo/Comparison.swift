@@ -1,7 +1,7 @@
 import GRDB
 import Sandbox
 
-/// The local truth beside what each remote says.
+/// The local state compared with that of each remote.
 struct Comparison {
     private struct Line {
         var cells: [String]
@@ -74,7 +74,7 @@ struct Comparison {
         status != "open" ? "done" : owner == "none" ? "to-do" : "in-progress"
     }
 
-    /// A bot never takes a chat from a person: then vg keeps its status value.
+    /// A bot never takes a chat over from a person; vg keeps its status value then.
     private static func vgAgrees(_ word: String?, _ status: String, _ owner: String) -> Bool {
         if status != "open" { return word == "ended_chat" }
         switch owner {

@@ -1,7 +1,7 @@
 import Foundation
 import Sandbox
 
-/// The service is killed while calls are in flight, and what becomes of these.
+/// Kills the service while calls are in flight, and reports what happened to them.
 struct Crash {
     private let stage: Stage
 
@@ -9,14 +9,14 @@ struct Crash {
         self.stage = stage
     }
 
-    /// A wait that the kill ends.
+    /// Longer than the time until the kill.
     private static let hangMilliseconds = 20_000
     private static let callsInFlight = 12
 
-    /// Kills the service when enough calls are in flight; returns those, and the process id.
+    /// Kills the service when enough calls are in flight; returns these calls and the process id.
     func happen() async throws -> (cutOff: [RequestRecord], pid: Int32?) {
         let mark = stage.mark
-        // None is answered: vg and fin apply what they are sent, voicebot does not.
+        // None gets a response: vg and fin apply the calls, voicebot does not.
         for (remote, kind, method) in [
             ("voicebot", FaultRule.Kind.hangBefore, "PATCH"), ("vg", .hangAfter, "PATCH"), ("fin", .hangAfter, "POST"),
         ] {
@@ -40,7 +40,7 @@ struct Crash {
         world.requests(after: mark).filter { $0.finishedAt == nil && $0.fault != nil }
     }
 
-    /// Which calls were repeated with which keys, and whether every message arrived once.
+    /// Reports which calls were repeated with which keys, and whether every message arrived once.
     func report(_ cutOff: [RequestRecord]) throws -> String {
         let later = stage.writes(since: cutOff.map(\.sequence).max() ?? 0)
         var rows = [["REMOTE", "CUT OFF", "APPLIED BEFORE THE KILL", "REPEATED WITH THE SAME KEY", "ACKNOWLEDGED"]]

@@ -1,7 +1,7 @@
 import Foundation
 import Sandbox
 
-/// `make demo`: the real program, a real database, four simulated remotes, and what happens between them.
+/// `make demo`: the real program, a real database and four simulated remotes.
 @main
 struct Demo {
     static func main() async {
@@ -131,7 +131,7 @@ struct Demo {
         return agreement
     }
 
-    /// Whether a run after all this sent nothing, and the service stopped as it should.
+    /// Whether a further run sent nothing, and the service stopped properly.
     private func end(_ stage: Stage) async throws -> Bool {
         headline("8. Nothing changed, so nothing is sent")
         let mark = stage.mark
@@ -149,11 +149,11 @@ struct Demo {
         return rule
     }()
 
-    /// A few calls that are applied although no response comes.
+    /// A few calls that are applied although no response is sent.
     private static let dropped = FaultRule(.dropAfter, times: 3)
 
     private func headline(_ text: String) {
-        // Scene by scene, also in a pipe.
+        // Flushes the output after each scene, in a pipe as well.
         fflush(nil)
         print("\n\(String(repeating: "─", count: 100))\n\(text)\n")
     }

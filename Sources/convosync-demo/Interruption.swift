@@ -22,7 +22,7 @@ final class ServiceProcess: Sendable {
     }
 }
 
-/// Whatever ends the demo ends the service as well: it is in a process group of its own, so Control-C does not reach it.
+/// Kills the service when the demo is interrupted: it is in a process group of its own, so Control-C does not reach it.
 final class Interruption {
     private let sources: [any DispatchSourceSignal]
 

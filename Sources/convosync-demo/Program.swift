@@ -1,6 +1,6 @@
 import Foundation
 
-/// The `convosync` program beside this one.
+/// The `convosync` program in the folder of this one.
 final class Program {
     let logPath: String
     let service = ServiceProcess()
@@ -17,7 +17,7 @@ final class Program {
 
     var path: String { executable.path }
 
-    /// Runs a command to its end and returns what it prints.
+    /// Runs a command to its end and returns its output.
     func command(_ arguments: String...) throws -> String {
         let process = Process()
         process.executableURL = executable
@@ -30,7 +30,7 @@ final class Program {
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
     }
 
-    /// Starts the service, or starts it again: its log goes on.
+    /// Starts the service, also after it was stopped; the log is continued.
     func startDaemon() throws {
         if !FileManager.default.fileExists(atPath: logPath) {
             guard FileManager.default.createFile(atPath: logPath, contents: nil) else {
@@ -54,7 +54,7 @@ final class Program {
         try String(contentsOfFile: logPath, encoding: .utf8).split(separator: "\n")
     }
 
-    /// Where the daemon takes webhook calls: the system picked the port, anew at every start.
+    /// The address on which the daemon listens for webhook calls. The system chooses the port at every start.
     func listenAddress() async throws -> String {
         let mark = "address="
         for _ in 0..<100 {
@@ -68,7 +68,7 @@ final class Program {
         throw DemoFailure(description: "the service does not listen; see \(logPath)")
     }
 
-    /// SIGTERM, and the exit code that follows.
+    /// Sends SIGTERM, and returns the exit code.
     func stopDaemon() async throws -> Int32 {
         guard let daemon else { return 0 }
         daemon.terminate()
@@ -79,7 +79,7 @@ final class Program {
         return daemon.terminationStatus
     }
 
-    /// SIGKILL; returns the process id when there was a process to kill.
+    /// Sends SIGKILL; returns the process id if there was a process to kill.
     @discardableResult func kill() -> Int32? {
         guard let daemon, daemon.isRunning else { return nil }
         service.kill()

@@ -8,7 +8,7 @@ struct Stage {
     let program: Program
     let application: Application
 
-    /// What Fin signs its events with.
+    /// The secret with which Fin signs its events.
     static let webhookSecret = "demo-webhook-secret"
 
     init(sandbox: SandboxServer) throws {
@@ -67,7 +67,7 @@ struct Stage {
         """
     }
 
-    /// Waits until nothing waits any more, at the given remote or at all of them.
+    /// Waits until nothing is waiting, at all remotes or all but one.
     func settle(except remote: String? = nil) async throws {
         for _ in 0..<600 {
             try await Task.sleep(for: .milliseconds(100))
@@ -76,7 +76,7 @@ struct Stage {
         throw DemoFailure(description: "the outbox did not settle within a minute; see \(program.logPath)")
     }
 
-    /// The calls so far, to count from.
+    /// The sequence number of the last call, as a starting point for counting.
     var mark: Int { sandbox.world.requests().last?.sequence ?? 0 }
 
     /// Calls that change something at a remote.
@@ -86,7 +86,7 @@ struct Stage {
         }
     }
 
-    /// How many calls every remote has seen since then, and what became of them.
+    /// The number of calls to each remote since then, by result.
     func calls(since mark: Int) -> String {
         let requests = writes(since: mark)
         return Columns.text(

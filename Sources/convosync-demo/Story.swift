@@ -5,7 +5,7 @@ struct Story {
     let conversation: String
     private let event: String
     private let stage: Stage
-    /// `open, agent_fin` before it happened.
+    /// The state before, such as `open, agent_fin`.
     private let before: String
 
     init(_ conversation: String, _ event: String, stage: Stage) throws {
@@ -15,7 +15,7 @@ struct Story {
         before = try stage.application.state(of: conversation)
     }
 
-    /// - Parameter reason: the rule that decided, where one did.
+    /// - Parameter reason: the rule of the decision, if there was one.
     func text(reason: String? = nil) throws -> String {
         let after = try stage.application.state(of: conversation)
         let here = before == after ? "stays \(after)" : "\(before) → \(after)"

@@ -2,7 +2,7 @@ import Foundation
 
 /// What to do after the demo: a configuration for the sandbox at a fixed port, and the commands.
 struct TryIt {
-    /// The demo's own directory; what is tried by hand gets a folder in it.
+    /// The demo's own directory, in which a folder for manual use is created.
     let directory: URL
     /// The path of the `convosync` program.
     let program: String

@@ -1,7 +1,7 @@
 import GRDB
 import Sandbox
 
-/// What people and the AI do inside the remote systems, and how it travels.
+/// Acts of people and the AI inside the remote systems, and how they are adopted and passed on.
 struct WayBack {
     /// One act at one remote.
     private struct Act {
@@ -16,14 +16,14 @@ struct WayBack {
         self.stage = stage
     }
 
-    /// Lets Fin send its events to the daemon's listener.
+    /// Configures Fin to send its events to the daemon's listener.
     func connectFin() async throws {
         let address = try await stage.program.listenAddress()
         try stage.sandbox.world.setWebhook(WebhookTarget(url: "http://\(address)/hooks/fin", secret: Stage.webhookSecret), on: "fin")
         print("Fin sends signed events to http://\(address)/hooks/fin; the others are read once a second.\n")
     }
 
-    /// All acts happen at once, before anybody has heard of the others.
+    /// Performs all acts at once, before any of them has been adopted.
     mutating func happen() throws {
         let candidates = try stage.application.conversations(status: "open", assignee: "agent_fin")
             .filter { stage.sandbox.world.state(of: "vg", conversation: $0.vgID)?["state"] == "ai-chatting" }
@@ -53,7 +53,7 @@ struct WayBack {
         acts.append(Act(remote: remote, story: story))
     }
 
-    /// Waits until every act has been heard of, and nothing waits any more.
+    /// Waits until every act has been processed and nothing is waiting.
     func settle() async throws {
         for _ in 0..<200 {
             try await Task.sleep(for: .milliseconds(100))
@@ -62,12 +62,12 @@ struct WayBack {
         throw DemoFailure(description: "not everything that happened at the remotes was heard of; see \(stage.program.logPath)")
     }
 
-    /// What became of each act.
+    /// The result of each act.
     func stories() throws -> String {
         try acts.map { try $0.story.text(reason: decision(on: $0)?["rule"]?.string) }.joined(separator: "\n\n")
     }
 
-    /// What the log says about the first act.
+    /// The log line of the first act.
     func log() throws -> String {
         try stage.program.logLines().filter { line in
             line.contains("event=status.adopted") && line.contains("conversation=\(first) ")
@@ -76,7 +76,7 @@ struct WayBack {
 
     var first: String { acts.first?.story.conversation ?? "" }
 
-    /// The decision about what that remote last reported, once it was something else than "the same as before".
+    /// The decision about the remote's last report, as soon as it adopts or refuses a value.
     private func decision(on act: Act) throws -> SandboxJSON? {
         let text = try stage.application.database.read { db in
             try String.fetchOne(

@@ -10,10 +10,10 @@ import Sandbox
     import Darwin
 #endif
 
-/// `write(2)`, which inside the command means the command's own function.
+/// `write(2)`, because `write` inside the command is the command's own function.
 private let systemWrite = write
 
-/// Runs the four simulated remote systems until it is told to stop.
+/// Runs the four simulated remote systems until it is stopped.
 @main
 struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -57,7 +57,7 @@ struct SandboxCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // Before anything else: a signal that comes while the server starts must stop it, too.
+        // Created first: a signal that arrives while the server starts must stop it as well.
         let signals = StopSignals()
         var configuration = SandboxConfiguration()
         configuration.host = host
@@ -77,7 +77,7 @@ struct SandboxCommand: AsyncParsableCommand {
         if let portFile {
             try Data("\(server.port)\n".utf8).write(to: URL(filePath: portFile), options: .atomic)
         }
-        // Written past any buffer: whoever started the sandbox waits for this line.
+        // Written without buffering, because the process that started the sandbox waits for this line.
         Self.write("convosync-sandbox ready url=\(server.url)\n", to: 1)
         await signals.wait()
         await server.stop()

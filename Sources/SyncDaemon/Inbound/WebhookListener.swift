@@ -10,7 +10,7 @@ import Synchronization
 /// Listens for the webhook calls of all remotes on one address.
 ///
 /// A call is verified and stored, and then gets its response; it is processed by the next run. So a response with status 200 means that the events
-/// are stored, and it is fast. Without a response, the events may or may not be stored: senders repeat them, and repetitions are recognized.
+/// are stored, and it is fast. Without a response, the events may or may not be stored: senders repeat them, and repetitions are recognised.
 package final class WebhookListener: Sendable {
     /// Limits of a connection. The defaults allow for slow senders and a database that is busy for a while.
     package struct Limits: Sendable {

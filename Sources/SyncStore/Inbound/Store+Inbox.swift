@@ -4,7 +4,7 @@ import SyncCore
 extension Store {
     /// Stores events, so that their sender can get its response.
     ///
-    /// An event that was received before is recognized by its key and not stored again.
+    /// An event that was received before is recognised by its key and not stored again.
     /// - Returns: how many were new.
     static func receive(_ notices: [Notice], from remote: String, now: Instant, _ session: any Session) throws -> Int {
         var new = 0

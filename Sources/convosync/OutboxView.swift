@@ -84,7 +84,7 @@ enum OutboxView {
         for (field, change) in (row.delta?.objectValue ?? [:]).sorted {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
         }
-        // The row's own changes are listed above.
+        // The row's own changes are above already.
         if history.carried.contains(where: { $0.outboxID != row.id }) {
             lines.append("  local changes that this call carries")
             lines += history.carried.map {

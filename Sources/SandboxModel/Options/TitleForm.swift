@@ -12,7 +12,7 @@ package struct TitleForm: Sendable, Equatable {
         self.capitalises = capitalises
     }
 
-    /// Not idempotent, like such systems: a stored `&amp;` that is sent back becomes `&amp;amp;`.
+    /// Not idempotent, as such systems are not: a stored `&amp;` that is sent back becomes `&amp;amp;`.
     func stored(_ title: String) -> String {
         var title = length.map { String(title.prefix($0)) } ?? title
         if escapesAmpersands { title = Self.escaped(title) }

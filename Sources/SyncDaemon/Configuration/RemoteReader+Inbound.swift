@@ -43,7 +43,7 @@ extension RemoteReader {
         return settings
     }
 
-    // MARK: What words mean
+    // MARK: What status values mean
 
     func inboundMap(_ kind: Kind, _ table: TableReader) -> InboundMap {
         var table = table

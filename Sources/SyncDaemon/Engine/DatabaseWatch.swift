@@ -2,7 +2,7 @@ import Dispatch
 import SyncCore
 import SyncStore
 
-/// Detects commits of other connections: checks the database right after its files were written, and once a second (``LookSchedule``).
+/// Notices commits of others: asks the database right after its files were written, and once a second (``LookSchedule``).
 actor DatabaseWatch {
     private let executor = DispatchQueueExecutor(label: "convosync.watch.database")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -14,14 +14,14 @@ actor DatabaseWatch {
     private var timer: (any DispatchSourceTimer)?
     private var dataVersion: Int64 = -1
 
-    /// - Parameter onCommit: called when another connection has committed.
+    /// - Parameter onCommit: called when somebody else has committed.
     init(_ store: Store, onCommit: @escaping @Sendable () -> Void) {
         self.store = store
         self.onCommit = onCommit
     }
 
-    /// Starts watching, before the first turn of the engine, so that every commit from then on is detected.
-    /// - Returns: whether writes to the files are detected at once; if not, commits are found within a second.
+    /// Before the first turn: what is committed from now on is noticed.
+    /// - Returns: whether writes of the files are noticed at once; if not, commits are found within a second.
     func start() async -> Bool {
         if let version = await version() { dataVersion = version }
         watcher = FileWatcher(paths: store.watchedFiles, mask: FileWatcher.writes, queue: executor.queue) {
@@ -41,7 +41,7 @@ actor DatabaseWatch {
         watcher = nil
     }
 
-    /// File events are only a hint: they arrive before the commit is published, and own commits cause them as well. `data_version` is decisive.
+    /// Events are only a hint: they come before the commit is published, and our own commits cause them as well. `data_version` tells.
     private func take(_ events: FileWatcher.Events) {
         guard watcher?.concern(events) == true, let span = looks.written() else { return }
         plan(after: span)
@@ -61,7 +61,7 @@ actor DatabaseWatch {
         do {
             return try await store.dataVersion()
         } catch {
-            // A failing database is reported by the engine's next exchange, and lost files by ``Store/whenLost(_:)``.
+            // A database that fails is reported by the engine's next exchange; lost files, by whoever waits for that.
             return nil
         }
     }

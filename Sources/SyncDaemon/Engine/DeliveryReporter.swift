@@ -7,7 +7,7 @@ package final class DeliveryReporter: Sendable {
     private let tally: DeliveryTally
     private let now: @Sendable () -> Instant
     private let repeats: Mutex<RepeatCounter>
-    /// Remote and field of omissions that were reported already. Each is reported once; `explain` and `plan` show the others.
+    /// Remote and field of omissions that were reported already: once is enough, `explain` and `plan` show the rest.
     private let reportedOmissions = Mutex<Set<String>>([])
 
     /// - Parameter repeats: how many identical failures of a remote are written in a minute; the rest is counted.
@@ -133,7 +133,7 @@ package final class DeliveryReporter: Sendable {
         }
     }
 
-    /// Reports rows that a remote or planning refuses.
+    /// Rows that a remote or planning refuses.
     func reportRefused(_ rows: [PlanBatch.Refused]) {
         for refused in rows {
             log.write(

@@ -1,10 +1,10 @@
 import SyncCore
 import Synchronization
 
-/// Writes the log events of what remotes report (docs/log-events.md).
+/// Writes the log events of what comes back from remotes (docs/log-events.md).
 package final class InboundReporter: Sendable {
     private let log: EventLog
-    /// Remote and status value that were reported as unmapped already. Each is reported once; `explain` shows the others.
+    /// Remote and word that were reported as unmapped already: once is enough, `explain` shows the rest.
     private let reportedWords = Mutex<Set<String>>([])
     private static let rememberedWords = 1000
     /// Remotes whose last read failed.
@@ -13,7 +13,7 @@ package final class InboundReporter: Sendable {
     private let repeats = Mutex(RepeatCounter(limit: 1))
     private let now: @Sendable () -> Instant
 
-    /// Objects that several conversations link to, as last reported.
+    /// Objects that several conversations link to, as they were reported last.
     private let shared = Mutex<Set<SharedObject>>([])
     /// Objects that could not be read.
     private let unreadable = Mutex<Set<ExactText>>([])
@@ -22,7 +22,7 @@ package final class InboundReporter: Sendable {
     private let tally: DeliveryTally
 
     private struct Failing {
-        /// Consecutive failures.
+        /// In a row.
         var count = 0
         var isReported = false
     }
@@ -112,7 +112,7 @@ package final class InboundReporter: Sendable {
             .with("word", result.verdict.word).with("reason", result.verdict.rule)
     }
 
-    /// - Parameter failure: nil if the remote was read from beginning to end.
+    /// - Parameter failure: nil for a remote that was read from beginning to end.
     func reportRead(_ remote: String, failure: String?) {
         tally.countRead(remote, hasFailed: failure != nil)
         guard let failure else {
@@ -120,7 +120,7 @@ package final class InboundReporter: Sendable {
             log.write(LogEvent("poll.recovered", level: .notice).with("remote", remote).with("failures", former.count))
             return
         }
-        // Further failures are counted: in `poll.recovered`, in the `state` event and in `status`.
+        // The rest is counted: in poll.recovered, in the state event and in `status`.
         let isFirst = failing.withLock { failing in
             failing[remote, default: Failing()].count += 1
             defer { failing[remote]?.isReported = true }
@@ -132,16 +132,16 @@ package final class InboundReporter: Sendable {
                 .with("hint", "retried at growing intervals; what changes at \(remote) is not seen until then"))
     }
 
-    /// Restores the failures from before the start, so that both a recovery and a further failure are reported.
+    /// A remote whose reads failed before the start: its recovery is news, and so is that it fails still.
     func restore(_ remote: String, failures: Int) {
         guard failures > 0 else { return }
-        // After a reload, a failure that this process has reported is not reported again.
+        // After a reload, what this process has said it does not say again.
         let isReported = (tally.counts.remotes[remote]?.failedReads ?? 0) > 0
         failing.withLock { $0[remote] = Failing(count: failures, isReported: isReported) }
     }
 
-    /// Reports one object that cannot be read, which does not concern the others. Each is reported once until the program restarts; of many that
-    /// cannot be read for the same reason, the first is named and the others are counted.
+    /// One object that cannot be read says nothing about the others. Each is reported once until the program starts again; of many that
+    /// cannot be read for the same reason, the first is named and the rest is counted.
     func reportUnreadable(_ object: ReadRequest, remote: String, reason: String, hint: String? = nil) {
         let isNew = unreadable.withLock { known in
             known.count < InboundReporter.rememberedObjects
@@ -168,8 +168,8 @@ package final class InboundReporter: Sendable {
                 .with("repeats", summary.repeats).with("since", summary.since.iso8601))
     }
 
-    /// Reports objects that several conversations link to.
-    /// - Parameter objects: all that currently exist. Each is reported once, and again if it was corrected and is shared once more.
+    /// Objects that several conversations link to, all that there are at the moment. Each is reported once, and again when it has been
+    /// put in order and is shared once more.
     func reportShared(_ objects: [SharedObject]) {
         let new = shared.withLock { known in
             defer { known = Set(objects) }

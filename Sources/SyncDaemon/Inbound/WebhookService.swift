@@ -74,7 +74,7 @@ package actor WebhookService {
         await former?.stop()
     }
 
-    /// Checks whether secret files were replaced, in case that was not detected. Call it once a minute.
+    /// Checks whether files of secrets were replaced, in case that was not noticed: to be called once a minute.
     package func runBegins() async {
         await secretWatcher?.runBegins()
     }

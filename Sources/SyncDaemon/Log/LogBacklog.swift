@@ -2,11 +2,11 @@ import SyncCore
 
 /// The lines waiting to be written, up to a limit. Defines what happens when the log is not read.
 ///
-/// | event                         | effect                                                                                                |
-/// |-------------------------------|-------------------------------------------------------------------------------------------------------|
-/// | a line is added, below the limit | it waits behind the others                                                                         |
-/// | a line is added, limit reached | it is dropped and counted; the last quarter of the limit is reserved for warnings and errors         |
-/// | the writer requests a line    | it gets the oldest one; if lines were dropped, first their count                                      |
+/// | event                            | effect                                                                                       |
+/// |----------------------------------|----------------------------------------------------------------------------------------------|
+/// | a line is added, below the limit | it waits behind the others                                                                   |
+/// | a line is added, limit reached   | it is dropped and counted; the last quarter of the limit is reserved for warnings and errors |
+/// | the writer requests a line       | it gets the oldest one; if lines were dropped, first their count                             |
 ///
 /// Invariants: the order of lines is kept; neither ``lineLimit`` nor ``byteLimit`` is exceeded; every dropped line is in exactly one count, which has
 /// been written or is in ``dropped``.

@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func `of several suspects a call that went out before the outage confirms none, however late its response comes`() {
+    @Test func `with several suspects, a call that was sent before the outage confirms none of them, however late its response comes`() {
         var watch = AbsenceWatch(canRead: false)
         _ = watch.acknowledged(now: start)
         #expect(missing(&watch, "c1", after: .seconds(1)) == .accept(isSuspect: true))
@@ -35,7 +35,7 @@ import Testing
         #expect(watch.acknowledged(startedAt: start + .seconds(4), now: start + .seconds(5)) == true)
     }
 
-    @Test func `where there is a read it decides: at once while nothing has been acknowledged, later for the second in a row`() {
+    @Test func `where there is a read, it decides at once after no acknowledgement, otherwise from the second missing object on`() {
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))
         #expect(missing(&watch, "c2") == .wait(startsRead: false), "one read for all that are under way")
@@ -61,21 +61,21 @@ import Testing
             watch.missing("c1", missingSince: nil, isParked: false, now: start - .hours(1)) == .wait(startsRead: true), "a clock set back")
     }
 
-    @Test func `the same object again and again is one object`() {
+    @Test func `an object that is missing repeatedly counts as one suspect`() {
         var watch = AbsenceWatch(canRead: false)
         for _ in 0..<10 { #expect(missing(&watch, "c1") == .accept(isSuspect: true)) }
         #expect(missing(&watch, "c2") == .accept(isSuspect: true))
         #expect(missing(&watch, "c3") == .putBack)
     }
 
-    @Test func `suspects from before a restart count`() {
+    @Test func `suspects from before a restart still count`() {
         var unread = AbsenceWatch(canRead: false, suspects: ["c1", "c2"])
         #expect(missing(&unread, "c3") == .putBack)
         var readable = AbsenceWatch(canRead: true, suspects: ["c1"])
         #expect(missing(&readable, "c2") == .wait(startsRead: true))
     }
 
-    @Test func `a read that tells nothing leaves it to the number of objects`() {
+    @Test func `after an inconclusive read the number of missing objects decides`() {
         var watch = AbsenceWatch(canRead: true)
         for object in ["c1", "c2"] {
             #expect(missing(&watch, object) == .wait(startsRead: true))
@@ -90,20 +90,20 @@ import Testing
         #expect(missing(&watch, "c2", back: true) == .accept(isSuspect: false))
     }
 
-    @Test func `a single object is gone when the read is answered`() {
+    @Test func `a single missing object is gone when the read gets a response`() {
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))
         #expect(watch.read(.answered, isParked: false, now: start) == .accept(isSuspect: false))
     }
 
-    @Test func `a call that is acknowledged while the read is on its way outweighs it`() {
+    @Test func `a call that is acknowledged during the read outweighs its result`() {
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))
         #expect(watch.acknowledged(now: start) == true)
         #expect(watch.read(.absent, isParked: false, now: start) == .accept(isSuspect: false))
     }
 
-    @Test func `what does not speak the API is a retry, and the third in a row parks`() {
+    @Test func `a response that is not from the API is retried, and the third in a row parks the remote`() {
         for canRead in [true, false] {
             var watch = AbsenceWatch(canRead: canRead)
             for _ in 0..<2 { #expect(watch.noRoute(isLast: false, isParked: false) == .accept(isSuspect: false)) }
@@ -116,7 +116,7 @@ import Testing
         #expect(watch.noRoute(isLast: true, isParked: false) == .putBack, "no row is given up because of it")
     }
 
-    @Test func `where there is no read, what was taken back is gone when it is missing again after something was acknowledged`() {
+    @Test func `without a read, an object that was put back is gone if it is missing again after an acknowledgement`() {
         var watch = AbsenceWatch(canRead: false)
         for object in ["c1", "c2"] { #expect(missing(&watch, object) == .accept(isSuspect: true)) }
         #expect(missing(&watch, "c3") == .putBack)
@@ -132,24 +132,24 @@ import Testing
 
     /// A remote whose URL is right, and of whose objects all, some or none are gone, driven until nothing is left to send.
     @Test(arguments: [UInt64(20_261), 20_262, 20_263], [true, false])
-    func `it ends, and no more objects that are there are given up than cannot be told`(seed: UInt64, canRead: Bool) {
+    func `deliveries end, and existing objects are given up only where they cannot be told from missing ones`(seed: UInt64, canRead: Bool) {
         var random = SeededGenerator(seed: seed)
         for life in 0..<300 {
             let count = Int.random(in: 1...12, using: &random)
             let there = (0..<count).map { _ in Int.random(in: 0..<3, using: &random) > 0 }
-            // Without a read nothing shows that the URL is right but an object that is there.
+            // Without a read, only an object that exists can show that the URL is right.
             guard canRead || there.contains(true) else { continue }
             var world = World(
                 watch: AbsenceWatch(canRead: canRead), there: there, gatewayFails: .random(in: 0...20, using: &random), now: start)
             for _ in 0..<2000 where !world.isOver { world.step(using: &random) }
-            // Where there is no read, what is gone may have to wait for something else to be acknowledged.
+            // Without a read, a missing object may have to wait for an acknowledgement of another one.
             #expect(world.isOver || !canRead && world.isParked && world.onlyGoneOnesWait, "seed \(seed), life \(life)")
             #expect(
                 world.lost.count < (canRead ? 2 : AbsenceWatch.objectLimit), "seed \(seed), life \(life): \(world.lost)")
         }
     }
 
-    /// For a while a gateway answers everything with a 404 in JSON.
+    /// For a while a gateway responds to everything with a 404 in JSON.
     private struct World {
         enum Row { case pending, suspect, gone, done }
 
@@ -172,7 +172,7 @@ import Testing
 
         var isOver: Bool { !rows.contains(.pending) && waiting.isEmpty }
         var onlyGoneOnesWait: Bool { rows.indices.allSatisfy { rows[$0] != .pending || !there[$0] } }
-        /// Objects that are there and were given up for good, after the gateway had recovered.
+        /// Objects that exist and were given up for good after the gateway had recovered.
         var lost: [Int] { rows.indices.filter { there[$0] && rows[$0] == .gone } }
 
         mutating func step(using random: inout SeededGenerator) {

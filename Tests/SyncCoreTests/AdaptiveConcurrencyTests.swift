@@ -24,7 +24,7 @@ import Testing
         return (adaptive, now)
     }
 
-    @Test func `it begins with four calls, or with what was stored`() {
+    @Test func `it begins with four calls, or with the stored limit`() {
         #expect(AdaptiveConcurrency(maximum: 32).limit == 4)
         #expect(AdaptiveConcurrency(maximum: 3).limit == 3)
         #expect(AdaptiveConcurrency(maximum: 8, stored: 3).limit == 3)
@@ -49,7 +49,7 @@ import Testing
         #expect(limits == [8, 16, 8, 9, 10])
     }
 
-    @Test func `only a limit that was lowered is remembered`() {
+    @Test func `only a limit that was lowered is stored`() {
         var adaptive = AdaptiveConcurrency(maximum: 8)
         #expect(adaptive.stored == nil)
         var now = round(&adaptive, .overloaded, at: start)
@@ -58,23 +58,23 @@ import Testing
         #expect(adaptive.stored == nil)
     }
 
-    @Test func `a failure is put down to too many calls at once as long as there can be fewer`() {
+    @Test func `a failure lowers the limit as long as more than one call is allowed`() {
         var adaptive = AdaptiveConcurrency(maximum: 2)
         let end = start + .milliseconds(50)
         let ends = [start, start, end + .milliseconds(1)].map { startedAt in
             adaptive.finished(.overloaded, startedAt: startedAt, now: max(end, startedAt + .milliseconds(5)))
         }
-        // The second is of the same volley; of the third there was one call only.
+        // The second belongs to the same round; the third was the only call.
         #expect(ends == [true, true, false])
     }
 
-    @Test func `a call that was out alone was not one too many`() {
+    @Test func `a failure of the only call in flight does not lower the limit`() {
         var adaptive = AdaptiveConcurrency(maximum: 8)
         let wasTooMany = adaptive.finished(.overloaded, startedAt: start, isAlone: true, now: start + .milliseconds(9))
         #expect(!wasTooMany && adaptive.limit == 2)
     }
 
-    @Test func `calls that go well leave the maximum in force`() {
+    @Test func `calls that succeed leave the limit at the maximum`() {
         var adaptive = AdaptiveConcurrency(maximum: 8)
         var now = start
         for _ in 0..<100 { now = round(&adaptive, at: now) }
@@ -107,7 +107,7 @@ import Testing
         #expect(limits == [2, 3, 4, 5, 6, 7, 8, 8, 8])
     }
 
-    @Test func `a limit that is not used proves nothing and does not grow`() {
+    @Test func `a limit that is not used up does not grow`() {
         var adaptive = AdaptiveConcurrency(maximum: 8, stored: 4)
         for step in 0..<100 {
             let now = start + .seconds(Int64(step))
@@ -117,7 +117,7 @@ import Testing
         #expect(adaptive.limit == 4)
     }
 
-    @Test func `a remote that becomes far slower than it was gets fewer calls, and more again when that is its pace`() {
+    @Test func `a remote that becomes far slower gets fewer calls, and more again once that latency is the usual one`() {
         var adaptive = AdaptiveConcurrency(maximum: 8)
         var now = start
         for _ in 0..<20 { now = round(&adaptive, at: now, latency: 50) }
@@ -127,7 +127,7 @@ import Testing
         #expect(adaptive.limit == 8)
     }
 
-    @Test func `latencies that vary as they do anyway change nothing`() {
+    @Test func `ordinary variation of the latency does not change the limit`() {
         var random = SeededGenerator(seed: 81)
         var (adaptive, now) = grown(maximum: 8)
         for _ in 0..<2000 {
@@ -136,14 +136,14 @@ import Testing
         }
     }
 
-    @Test func `an interrupted call and a refused credential say nothing`() {
+    @Test func `an interrupted call and a refused credential do not change the limit`() {
         var adaptive = AdaptiveConcurrency(maximum: 8, stored: 4)
         _ = round(&adaptive, .nothing, at: start)
         #expect(adaptive.limit == 4)
     }
 
     @Test(arguments: [UInt64(91), 92, 93])
-    func `random lives stay between one and the maximum`(seed: UInt64) {
+    func `in random histories the limit stays between one and the maximum`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var adaptive = AdaptiveConcurrency(maximum: 6)
         var now = start

@@ -22,7 +22,7 @@ import Testing
             (.init(touched: 0, finished: 6), 60, nil), (.init(touched: 0, finished: 6), 59, .finish),
             (.init(touched: 100, finished: 100), 100, .finish), (.init(), 0, nil),
         ] as [(Brake.Reach, Int, Brake.Rule?)])
-    func `a reach is held when a number and a share are exceeded`(reach: Brake.Reach, conversations: Int, rule: Brake.Rule?) {
+    func `a run is held when both the number and the share are exceeded`(reach: Brake.Reach, conversations: Int, rule: Brake.Rule?) {
         #expect(Brake(settings()).judge(reach, of: conversations)?.rule == rule)
     }
 
@@ -37,7 +37,7 @@ import Testing
         #expect(!isSurveyDue)
     }
 
-    @Test func `few entries are let through without a survey, and no more than were counted`() {
+    @Test func `a few entries are planned without a survey, but no more than were counted`() {
         var brake = Brake(settings())
         #expect(brake.needsLook)
         let isSurveyDue = brake.look(waiting: 5)
@@ -51,7 +51,7 @@ import Testing
         #expect(brake.needsLook)
     }
 
-    @Test func `small portions of one run add up`() {
+    @Test func `small portions of one run are added up`() {
         var brake = Brake(settings())
         let isFirstSurveyDue = brake.look(waiting: 4)
         #expect(!isFirstSurveyDue)
@@ -66,7 +66,7 @@ import Testing
         #expect(!brake.needsLook)
     }
 
-    @Test func `conversations that are told to both sorts of remotes are not added`() {
+    @Test func `a conversation that goes to both groups of remotes is counted once`() {
         var brake = Brake(settings())
         for isLast in [false, true] {
             let isSurveyDue = brake.look(waiting: isLast ? 0 : 5)
@@ -82,7 +82,7 @@ import Testing
         #expect(engagement == Brake.Engagement(rule: .finish, reach: .init(touched: 6, finished: 6), conversations: 59))
     }
 
-    @Test func `what each sort reaches alone may be few, and together too many`() {
+    @Test func `two groups of remotes that are below the limit alone are held if they exceed it together`() {
         var brake = Brake(settings())
         let isSurveyDue = brake.look(waiting: 6)
         #expect(isSurveyDue)
@@ -92,7 +92,7 @@ import Testing
         #expect(engagement?.rule == .finish)
     }
 
-    @Test func `what was surveyed may be planned, a mass change that comes meanwhile engages`() {
+    @Test func `what was surveyed may be planned, and a mass change that arrives meanwhile engages the brake`() {
         var brake = Brake(settings())
         let isSurveyDue = brake.look(waiting: 21)
         #expect(isSurveyDue)

@@ -16,7 +16,7 @@ import Testing
             ])
     }
 
-    @Test func `every step is told with its moment, also one that was taken back`() {
+    @Test func `every step is listed with its time, including one that was reverted`() {
         let steps = CarriedChange.steps(of: [
             link(1, ["title": ["from": "a", "to": "b"]]),
             link(2, ["title": ["from": "a", "to": "b"], "status": ["from": "open", "to": "closed"]]),
@@ -31,7 +31,7 @@ import Testing
             ])
     }
 
-    @Test func `a chain without deltas says nothing`() {
+    @Test func `a chain without deltas has no steps`() {
         #expect(CarriedChange.steps(of: []).isEmpty)
         #expect(CarriedChange.steps(of: [link(1, [:])]).isEmpty)
     }

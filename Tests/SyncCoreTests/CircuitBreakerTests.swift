@@ -5,14 +5,14 @@ import Testing
 @Suite struct CircuitBreakerTests {
     private let start = Instant(milliseconds: 1_700_000_000_000)
 
-    @Test func `a few failures prove nothing`() {
+    @Test func `fewer failures than the minimum sample do not open the breaker`() {
         var breaker = CircuitBreaker(now: start)
         for _ in 0..<9 { #expect(breaker.finished(failed: true, now: start) == nil) }
         #expect(breaker.finished(failed: true, now: start) == .opened)
         #expect(breaker.state == .open(until: start + .seconds(15)))
     }
 
-    @Test func `a success opens nothing, whatever was before it`() {
+    @Test func `a success never opens the breaker`() {
         var breaker = CircuitBreaker(now: start)
         for _ in 0..<9 { #expect(breaker.finished(failed: true, now: start) == nil) }
         #expect(breaker.finished(failed: false, now: start) == nil)
@@ -20,18 +20,18 @@ import Testing
         #expect(breaker.finished(failed: true, now: start) == .opened)
     }
 
-    @Test func `below the share it stays closed`() {
+    @Test func `the breaker stays closed below the failure rate`() {
         var breaker = CircuitBreaker(now: start)
         for index in 0..<300 { #expect(breaker.finished(failed: index % 3 == 0, now: start) == nil) }
     }
 
-    @Test func `old failures are forgotten with their window`() {
+    @Test func `failures older than the window do not count`() {
         var breaker = CircuitBreaker(now: start)
         for _ in 0..<9 { _ = breaker.finished(failed: true, now: start) }
         #expect(breaker.finished(failed: true, now: start + .seconds(61)) == nil)
     }
 
-    @Test func `half-open lets one probe through, and its fate decides`() {
+    @Test func `a half-open breaker allows one probe, whose outcome closes or opens it`() {
         var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10), longestPause: .seconds(30)), now: start)
         #expect(breaker.finished(failed: true, now: start) == .opened)
         #expect(breaker.admit(now: start + .seconds(9)).admitted == false)
@@ -47,7 +47,7 @@ import Testing
         #expect(breaker.openings == 0)
     }
 
-    @Test func `a pause that is ended by hand leads to the probe, and a failed probe pauses longer, as before`() {
+    @Test func `a pause that is ended by hand leads to a probe, and a failed probe doubles the pause`() {
         var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10), longestPause: .seconds(30)), now: start)
         breaker.endPause(now: start)
         #expect(breaker.state == .closed, "there is nothing to end")
@@ -61,8 +61,8 @@ import Testing
         #expect(breaker.state == .open(until: start + .seconds(21)))
     }
 
-    @Test func `failures around any moment are counted together: the window slides`() {
-        // Nine failures, then one more: within a minute, whatever the clock shows when the first one comes.
+    @Test func `the window slides, so failures within one window count together wherever it begins`() {
+        // Nine failures, then one more: within a minute, whenever the first one occurs.
         for offset in stride(from: 0, through: 59, by: 1) {
             var breaker = CircuitBreaker(now: start)
             let first = start + .seconds(Int64(offset))
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `what was long ago does not outvote what is now`() {
+    @Test func `older successes do not outweigh the failures within the window`() {
         var breaker = CircuitBreaker(now: start)
         for index in 0..<500 { _ = breaker.finished(failed: false, now: start + .milliseconds(Int64(index))) }
         let later = start + .seconds(61)
@@ -79,7 +79,7 @@ import Testing
         #expect(breaker.finished(failed: true, now: later) == .opened)
     }
 
-    @Test func `a probe that tells nothing leaves the question open, without a longer pause`() {
+    @Test func `an inconclusive probe leaves the breaker half-open and does not lengthen the pause`() {
         var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10)), now: start)
         _ = breaker.finished(failed: true, now: start)
         #expect(breaker.admit(now: start + .seconds(10)) == (true, .halfOpen))
@@ -89,7 +89,7 @@ import Testing
         #expect(breaker.openings == 1)
     }
 
-    @Test func `a crash while the probe is out begins with a probe again`() {
+    @Test func `after a crash during a probe the breaker begins with another probe`() {
         var breaker = CircuitBreaker(.init(minimumSample: 1, pause: .seconds(10)), now: start)
         _ = breaker.finished(failed: true, now: start)
         _ = breaker.admit(now: start + .seconds(10))
@@ -100,7 +100,7 @@ import Testing
         #expect(restarted.admit(now: start + .seconds(12)).admitted == false)
     }
 
-    @Test func `a stored pause is believed up to the longest one`() {
+    @Test func `a stored pause is limited to the longest one`() {
         let breaker = CircuitBreaker(now: start, openUntil: start + .days(400), openings: 1)
         #expect(breaker.opensAt(now: start) == start + .minutes(5))
     }
@@ -109,9 +109,9 @@ import Testing
 @Suite struct OutcomeWindowTests {
     private let start = Instant(milliseconds: 1_700_000_000_000)
 
-    /// The ring against a list of everything that ended.
+    /// The ring compared with a list of everything that ended.
     @Test(arguments: [UInt64(61), 62, 63])
-    func `it counts what ended within the window, to a tenth of it`(seed: UInt64) {
+    func `it counts what ended within the window, with a resolution of a tenth of it`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let length = Duration.seconds(60)
         var window = OutcomeWindow(length: length, now: start)

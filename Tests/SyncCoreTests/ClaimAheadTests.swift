@@ -8,7 +8,7 @@ import Testing
         claims.wanted(buffered: buffered, concurrency: concurrency, isHeld: isHeld, isProbing: isProbing)
     }
 
-    @Test func `claims grow while there is plenty, up to the largest`() {
+    @Test func `claims grow up to the largest size while each one is filled`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         var sizes: [Int] = []
         for _ in 0..<8 {
@@ -29,12 +29,12 @@ import Testing
         }
     }
 
-    @Test func `where fewer calls may be in flight than configured, fewer messages are claimed, but no fewer states`() {
+    @Test func `a lowered concurrency limits how many messages are claimed, but not how many states`() {
         #expect(wanted(ClaimAhead(concurrency: 8, payload: .message), concurrency: 3) == 3)
         #expect(wanted(ClaimAhead(concurrency: 8, payload: .state), concurrency: 3) == 16)
     }
 
-    @Test func `a claim that brought less says that nothing more is due, until something may be`() {
+    @Test func `a claim that was not filled means that no more rows are due until something changes`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         #expect(!claims.mayHaveDue)
         claims.mayBeDue()
@@ -45,7 +45,7 @@ import Testing
         #expect(claims.mayHaveDue)
     }
 
-    @Test func `an exchange that asked for nothing concludes nothing`() {
+    @Test func `an exchange that claimed nothing does not change what is known of due rows`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         claims.mayBeDue()
         claims.asked(for: 0)
@@ -53,7 +53,7 @@ import Testing
         #expect(claims.mayHaveDue)
     }
 
-    @Test func `no rows are wanted while enough are at hand, or on hold; a probe wants one`() {
+    @Test func `no rows are claimed while enough are at hand or the remote is on hold, and a probe claims one`() {
         let claims = ClaimAhead(concurrency: 8, payload: .state)
         #expect(wanted(claims, buffered: 9) == 0)
         #expect(wanted(claims, buffered: 8) == 16)
@@ -62,7 +62,7 @@ import Testing
         #expect(wanted(claims, buffered: 1, isProbing: true) == 0)
     }
 
-    @Test func `where the remote has a rate, no row is claimed that it would not admit`() {
+    @Test func `where the remote has a rate, no more rows are claimed than the rate admits`() {
         let claims = ClaimAhead(concurrency: 8, payload: .state)
         for (admitted, buffered, expected) in [(0, 0, 0), (1, 0, 1), (5, 0, 5), (5, 3, 2), (5, 5, 0), (3, 7, 0), (100, 0, 16)] {
             let wanted = claims.wanted(buffered: buffered, concurrency: 8, isHeld: false, isProbing: false, admitted: admitted)
@@ -71,7 +71,7 @@ import Testing
         #expect(claims.wanted(buffered: 0, concurrency: 8, isHeld: false, isProbing: true, admitted: 0) == 0, "a probe is a call, too")
     }
 
-    @Test func `claims that the rate bounds do not grow`() {
+    @Test func `claims that are limited by the rate do not grow`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         for _ in 0..<10 {
             claims.asked(for: 3)
@@ -81,7 +81,7 @@ import Testing
         #expect(wanted(claims) == 16)
     }
 
-    @Test func `what the store says about due rows counts where none was claimed`() {
+    @Test func `where nothing was claimed, the store says whether rows are due`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         claims.mayBeDue()
         claims.found(isSomethingDue: false)

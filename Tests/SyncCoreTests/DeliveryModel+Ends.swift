@@ -3,7 +3,7 @@ import SyncCore
 
 /// How calls end in the model.
 extension DeliveryModel {
-    /// Its moments are by the wall clock.
+    /// Its timestamps are those of the wall clock.
     mutating func randomOutcome() -> DeliveryOutcome {
         let later = now + .milliseconds(Int64.random(in: -1000...40_000, using: &random))
         if Int.random(in: 0..<100, using: &random) < failureShare {
@@ -59,7 +59,7 @@ extension DeliveryModel {
 
     private mutating func keepBooks(of outcome: DeliveryOutcome, before: RemoteGate) {
         var wish = outcome.quotaResetsAt
-        // Without a moment at least a second; with one that is over, nothing.
+        // Without a time at least a second; with a time in the past no wait at all.
         if outcome.outcome == .throttled { wish = max(outcome.notBefore ?? now + settings.throttlePause, wish ?? now) }
         if let wish { patience = max(patience, elapsed + (wish - now)) }
         if outcome.tellsLoadOfRemote != .overloaded {
@@ -95,11 +95,11 @@ extension DeliveryModel {
         }
     }
 
-    /// The weather clears up: nobody interferes, every call is acknowledged. Everything that waits has to come to its end.
+    /// The disturbances end: every call is acknowledged. Everything that waits has to be finished.
     mutating func settle() {
         if isPaused { setPaused(false) }
         while !calls.isEmpty { endCall(DeliveryOutcome(.delivered)) }
-        // A day for the longest wish; a row at a time.
+        // A day for the longest Retry-After; one row at a time.
         for _ in 0..<20_000 {
             step += 1
             guard let index = rows.indices.filter({ rows[$0].row.state == .pending }).min(by: { rows[$0].row.dueAt < rows[$1].row.dueAt })

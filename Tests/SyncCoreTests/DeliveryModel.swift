@@ -2,14 +2,14 @@ import SeededRandom
 import SyncCore
 import Testing
 
-/// A remote and its rows, driven by random numbers: calls with random ends, a wall clock that is set forward and back, pauses, new
-/// credentials and crashes. What the machines promise is checked at every step, against books of the model's own.
+/// A remote and its rows, driven by random numbers: calls with random outcomes, a wall clock that is set forward and back, pauses, new
+/// credentials and crashes. The promises of the machines are checked after every step against records that the model keeps itself.
 ///
-/// As in the engine, the gate goes by a clock that nobody sets, and rows by the wall clock; when that is set, waiting rows are moved.
+/// As in the engine, the gate uses a clock that is never set, and rows use the wall clock; when that is set, waiting rows are moved.
 struct DeliveryModel {
     struct Row {
         var row: OutboxRow
-        /// When the first send began whose fate nobody knows, by the wall clock.
+        /// When the first send whose outcome is unknown began, by the wall clock.
         var firstDoubtfulSend: Instant?
 
         mutating func noteDoubtfulSend(at moment: Instant) { firstDoubtfulSend = firstDoubtfulSend ?? moment }
@@ -28,9 +28,9 @@ struct DeliveryModel {
     let settings: RemoteGate.Settings
     /// In percent of calls.
     let failureShare: Int
-    /// The longest step of time, in milliseconds: some lives are busy.
+    /// The longest step of time, in milliseconds: some histories are busy.
     let pace: Int64
-    /// Whether the remote refuses tokens and asks for patience, too.
+    /// Whether the remote also refuses tokens and throttles.
     let hasHolds: Bool
     let seed: UInt64
 
@@ -39,7 +39,7 @@ struct DeliveryModel {
     var rows: [Row] = []
     var calls: [Call] = []
     var step = 0
-    /// Time as it passes. The wall clock is that and an offset, which people and NTP change; the steady clock begins with the wall clock's
+    /// Time as it passes. The wall clock is this and an offset, which people and NTP change; the steady clock begins with the wall clock's
     /// time when the process begins.
     var elapsed = Duration.zero
     var offset = Instant(milliseconds: 1_700_000_000_000)
@@ -47,12 +47,12 @@ struct DeliveryModel {
     var now: Instant { offset + elapsed }
     var steady: Instant { steadyOffset + elapsed }
 
-    // The model's own books.
+    // The records that the model keeps itself.
     var credential = 0
     var isPaused = false
-    /// Until when the remote has asked for patience, in time as it passes.
+    /// How long the remote has throttled, in time as it passes.
     var patience = Duration.zero
-    /// How often each thing happened: a test in which nothing happens proves nothing.
+    /// How often each thing happened: a test in which nothing happens cannot fail.
     var tally: [String: Int] = [:]
 
     init(seed: UInt64) {
@@ -77,7 +77,7 @@ struct DeliveryModel {
     mutating func noted(_ what: String) { tally[what, default: 0] += 1 }
 
     func expect(_ condition: Bool, _ what: String) {
-        // Only what fails is worth a message: there are a million of these.
+        // Only a failure gets a message: there are a million checks.
         if !condition { Issue.record("\(what); seed \(seed), step \(step)") }
     }
 
@@ -113,7 +113,7 @@ struct DeliveryModel {
         elapsed = elapsed + span
     }
 
-    /// Nobody waits for longer or shorter because of a step that is worth the name; a smaller one moves what rows wait for.
+    /// No wait becomes longer or shorter because of a large clock step; a smaller one moves what rows wait for.
     mutating func setClock(by span: Duration) {
         offset = offset + span
         if max(span, .zero - span) > .seconds(2) {
@@ -129,13 +129,13 @@ struct DeliveryModel {
         if paused {
             gate.pause(now: steady)
         } else {
-            // Somebody knows better than the remote's last word.
+            // An operator resumes the remote in spite of its last response.
             gate.resume()
             patience = min(patience, elapsed)
         }
     }
 
-    /// The process ends without a word; another one begins with what is stored.
+    /// The process ends abruptly; another one begins with what is stored.
     mutating func crash() {
         for call in calls {
             rows[call.index].row.state = .pending
@@ -158,7 +158,7 @@ struct DeliveryModel {
         guard rows.count(where: { !$0.row.state.isFinished }) < 60 else { return }
         let payload: PayloadKind = Bool.random(using: &random) ? .state : .message
         let row = Row(row: OutboxRow(payload: payload, dueAt: now))
-        // In the place of one that is over: the model is not to grow.
+        // Replaces a finished one, so that the model does not grow.
         if let free = rows.firstIndex(where: { $0.row.state.isFinished }) { rows[free] = row } else { rows.append(row) }
     }
 
@@ -168,7 +168,7 @@ struct DeliveryModel {
         tryCall(index)
     }
 
-    /// Sends a due row if the gate lets it through. What must not be sent never comes to the gate.
+    /// Sends a due row if the gate admits it. A row that must not be sent never reaches the gate.
     mutating func tryCall(_ index: Int) {
         guard rows[index].row.mayBeSent(now: now, timeout: DeliveryModel.timeout) else {
             rows[index].row.state = .sending

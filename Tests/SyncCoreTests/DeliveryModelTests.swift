@@ -1,10 +1,10 @@
 import SyncCore
 import Testing
 
-/// The machines of delivery together, over thousands of random steps. A seed that fails is named: pin it here.
+/// The machines of delivery together, over thousands of random steps. A seed that fails is printed: pin it here.
 @Suite struct DeliveryModelTests {
     @Test(arguments: (UInt64(1)...16).map { $0 })
-    func `whatever happens, the promises of delivery are kept, and everything comes to an end`(seed: UInt64) {
+    func `the promises of delivery hold in random histories, and every row is finished`(seed: UInt64) {
         var model = DeliveryModel(seed: seed)
         for _ in 0..<10_000 { model.takeStep() }
         model.settle()
@@ -13,8 +13,8 @@ import Testing
             model.gate.parkedAt == nil && model.gate.throttledUntil ?? model.steady <= model.steady, "a hold outlasts good answers")
     }
 
-    /// Nothing is proved where nothing happens.
-    @Test func `the random lives contain everything that is promised about`() {
+    /// A test in which nothing happens cannot fail.
+    @Test func `the random histories contain every kind of event that the promises are about`() {
         var tally: [String: Int] = [:]
         for seed in UInt64(1)...16 {
             var model = DeliveryModel(seed: seed)

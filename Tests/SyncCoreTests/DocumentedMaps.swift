@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The tables "Status values" of the pages in docs/remotes, written down once more: tests of
+/// The tables "Status values" of the pages in docs/remotes, repeated here: tests of
 /// the rules must not depend on the defaults of the program.
 enum DocumentedMaps {
     static let helpdesk = StatusLens(

@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// The order of events that arrive in any order.
+/// Events are ordered by their timestamps, whatever the order in which they arrive.
 @Suite struct EventOrderTests {
     private static let map = DocumentedMaps.fin.inbound
     private static let words = ["thinking", "replying", "awaiting_user_reply", "resolved", "escalated", "complete"]
@@ -18,13 +18,13 @@ import Testing
         order(events).place(of: event(word, at), in: Self.map)
     }
 
-    @Test func `the end of the AI's part makes no status old`() {
+    @Test func `a complete event does not make a status stale`() {
         #expect(place("resolved", 1, after: ("complete", 2)) == .latest)
         #expect(place("escalated", 1, after: ("complete", 2)) == .latest)
         #expect(place("escalated", 2, after: ("complete", 2)) == .latest)
     }
 
-    @Test func `what gave the conversation to the AI before its part ended, or at that moment, is over`() {
+    @Test func `a status that gives the conversation to the AI is stale at or before the time of a complete event`() {
         for word in ["thinking", "replying", "awaiting_user_reply"] {
             #expect(place(word, 1, after: ("complete", 2)) == .stale)
             #expect(place(word, 2, after: ("complete", 2)) == .stale)
@@ -32,24 +32,24 @@ import Testing
         }
     }
 
-    @Test func `the end of an earlier part of the AI's ends nothing`() {
+    @Test func `a complete event that is older than the latest status ends nothing`() {
         #expect(place("complete", 1, after: ("replying", 2)) == .stale)
         #expect(place("complete", 2, after: ("replying", 2)) == .latest)
     }
 
-    @Test func `a status before another one is old; one that finishes is late`() {
+    @Test func `a status older than the latest one is stale, and one that finishes the conversation is late`() {
         #expect(place("escalated", 1, after: ("replying", 2)) == .stale)
         #expect(place("replying", 1, after: ("escalated", 2)) == .stale)
         #expect(place("resolved", 1, after: ("escalated", 2)) == .late)
         #expect(place("resolved", 1, after: ("escalated", 2), ("complete", 3)) == .late)
     }
 
-    @Test func `words that are not mapped have no order, and change none`() {
+    @Test func `status values that are not mapped have no order and do not change it`() {
         #expect(place("a word of tomorrow", 1, after: ("resolved", 2)) == .latest)
         #expect(order([("resolved", 2), ("a word of tomorrow", 3)]) == order([("resolved", 2)]))
     }
 
-    @Test func `of one moment the meaning decides, whichever comes first`() {
+    @Test func `of two events with the same timestamp the meaning decides, whichever arrives first`() {
         for left in Self.words {
             for right in Self.words where left != right {
                 #expect(order([(left, 1), (right, 1)]) == order([(right, 1), (left, 1)]), "\(left) \(right)")
@@ -63,7 +63,7 @@ import Testing
         #expect(order([("resolved", 1), ("thinking", 1)]).status?.word == "resolved")
     }
 
-    @Test func `what is remembered does not depend on the order of arrival`() {
+    @Test func `the stored order does not depend on the order of arrival`() {
         let events: [(String, Int64)] = [("replying", 1), ("escalated", 2), ("resolved", 2), ("complete", 3), ("complete", 4)]
         var orders: Set<String> = []
         func permute(_ rest: [(String, Int64)], _ taken: [(String, Int64)]) {
@@ -78,7 +78,7 @@ import Testing
         #expect(orders.count == 1)
     }
 
-    @Test func `a row of an earlier version knows its last event only`() {
+    @Test func `a row written by an earlier version contains only the last event`() {
         let status = EventOrder(last: event("escalated", 5)).completed(by: Self.map)
         #expect(status.status == event("escalated", 5) && status.endedAt == nil)
         let end = EventOrder(last: event("complete", 5)).completed(by: Self.map)

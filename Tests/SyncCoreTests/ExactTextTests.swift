@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// `é` in two normalizations: equal to Swift's strings, and not to a database or a remote.
+/// `é` in two normalizations: equal as Swift strings, but different to a database or a remote.
 @Suite struct ExactTextTests {
     private let composed = "caf\u{E9}"
     private let decomposed = "cafe\u{301}"
@@ -22,7 +22,7 @@ import Testing
         #expect(Set<JSONValue>([.string(composed), .string(decomposed)]).count == 2)
     }
 
-    @Test func `members whose names differ in normalization are two members, in one order`() throws {
+    @Test func `members whose names differ in normalization are two members in a fixed order`() throws {
         let text = "{\"\(decomposed)\":1,\"\(composed)\":2}"
         let value = try JSONValue(text: text)
         #expect(value.objectValue?.count == 2)
@@ -32,7 +32,7 @@ import Testing
         #expect(try JSONValue(text: "{\"\(composed)\":2,\"\(decomposed)\":1}").text.hasSameBytes(as: text))
     }
 
-    @Test func `objects of a remote are told apart by the bytes of their ids`() {
+    @Test func `objects of a remote are distinguished by the bytes of their ids`() {
         #expect(ReadRequest(remoteID: composed) != ReadRequest(remoteID: decomposed))
         #expect(ReadRequest(remoteID: "1", agentID: composed) != ReadRequest(remoteID: "1", agentID: decomposed))
         #expect(Observation.Assignee.somebody(composed) != .somebody(decomposed))

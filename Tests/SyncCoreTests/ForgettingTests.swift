@@ -2,7 +2,7 @@ import Testing
 
 @testable import SyncCore
 
-/// What stays when everything that is known of a remote is forgotten.
+/// What stays when everything that is known of a link is forgotten.
 @Suite struct ForgettingTests {
     private let now = Instant(milliseconds: 1_772_366_400_000)
 
@@ -13,7 +13,7 @@ import Testing
         return record["user_id"]
     }
 
-    @Test func `nothing is agreed, held or in doubt any more, and the first contact is ahead`() {
+    @Test func `after forgetting nothing is agreed, held or in doubt, and the next contact is the first`() {
         var record = LinkRecord(fields: [
             "status": FieldRecord(ours: .value("a"), theirs: .value("b"), held: .value("c"), doubt: ["d"], isByUs: true, note: .drift)
         ])
@@ -32,12 +32,12 @@ import Testing
     }
 
     @Test(arguments: [FieldRecord.Note.refused, .notOurs, .takenOff])
-    func `what the remote refuses, and what is not ours to revoke, is not sent because of it`(_ note: FieldRecord.Note) {
+    func `a refused value and an assignment that is not ours to revoke are not sent after forgetting`(_ note: FieldRecord.Note) {
         let field = forgotten(FieldRecord(ours: .value("7"), theirs: .value("8"), held: .value("8"), note: note))
         #expect(field == FieldRecord(ours: .value("7"), note: note))
     }
 
-    @Test func `that both sides agreed on nobody is remembered, so that a user who is back is taken off`() {
+    @Test func `an agreed empty assignment is kept, so that a user who was restored is removed`() {
         #expect(forgotten(FieldRecord(ours: .value(.null), theirs: .value(.null), held: .value(.null))).isByUs)
         #expect(!forgotten(FieldRecord(ours: .value(.null), theirs: .value("8"), held: .value("8"))).isByUs)
         #expect(!forgotten(FieldRecord(ours: .value("8"), theirs: .value("8"), held: .value("8"), isByUs: true)).isByUs)

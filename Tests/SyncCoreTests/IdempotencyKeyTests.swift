@@ -3,7 +3,7 @@ import Testing
 @testable import SyncCore
 
 @Suite struct IdempotencyKeyTests {
-    @Test func `keys follow from the seed, and are version 4 UUIDs`() {
+    @Test func `idempotency keys follow from the seed and are version 4 UUIDs`() {
         var (first, same, other) = (IdempotencyKeys(seed: 7), IdempotencyKeys(seed: 7), IdempotencyKeys(seed: 8))
         let keys = (0..<1000).map { _ in first.next() }
         #expect(keys == (0..<1000).map { _ in same.next() })

@@ -34,7 +34,7 @@ import Testing
         ("9223372036854775807", "9223372036854775808"), (fortyFive, "123456789012345678901234567890123456789012346"),
         ("1e99999999999999999999", "1e99999999999999999998"), ("1e99999999999999999999", "1e-99999999999999999999"), ("1.5", "1"),
     ])
-    func `other values are not`(left: String, right: String) throws {
+    func `different values are not equal`(left: String, right: String) throws {
         #expect(try JSONValue(text: left) != JSONValue(text: right))
     }
 
@@ -44,12 +44,12 @@ import Testing
             ("9223372036854775807.0", .max), ("-9223372036854775808.0", .min), ("922337203685477580.7e1", .max),
             ("3.5", nil), ("1e19", nil), ("1e-1", nil), ("9223372036854775808", nil), ("1e999999999999999999999999", nil),
         ] as [(String, Int64?)])
-    func `a whole number that fits is one, however it is written`(text: String, value: Int64?) throws {
+    func `a whole number that fits into an integer is read as one, however it is written`(text: String, value: Int64?) throws {
         #expect(try JSONValue(text: text).integerValue == value)
     }
 
     @Test(arguments: ["", " 1", "1 ", "01", "1.", ".5", "+1", "1e", "NaN", "\"1\"", "\u{FEFF}1"])
-    func `what is not a number is none`(text: String) {
+    func `text that is not a number is not read as one`(text: String) {
         #expect(JSONNumber(text) == nil)
     }
 }

@@ -15,7 +15,7 @@ import Testing
         #expect(throws: JSONTextError.self) { try JSONValue(text: text) }
     }
 
-    @Test func `bytes that are not UTF-8 are replaced inside of strings and refused elsewhere`() throws {
+    @Test func `bytes that are not UTF-8 are replaced inside strings and refused elsewhere`() throws {
         #expect(try JSONValue(bytes: [0x22, 0x61, 0xFF, 0x62, 0x22]) == "a\u{FFFD}b")
         #expect(try JSONValue(bytes: [0x22, 0x5C, 0x6E, 0xC3, 0x22]) == "\n\u{FFFD}")
         // A surrogate in UTF-8 (CESU-8).
@@ -29,7 +29,7 @@ import Testing
         (#""\ud83d\u0041""#, "\u{FFFD}A"), (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"),
         (#""\uD83D\\""#, "\u{FFFD}\\"), (#""\ud83d\ude00\ude00""#, "😀\u{FFFD}"), (#""\udbff\udfff""#, "\u{10FFFF}"),
     ])
-    func `half of a surrogate pair becomes U+FFFD, and what follows it stays`(text: String, value: String) throws {
+    func `half of a surrogate pair becomes U+FFFD, and the text after it is kept`(text: String, value: String) throws {
         #expect(try JSONValue(text: text) == .string(value))
         #expect(try JSONValue(text: "{\(text):1}") == .object([value: 1]))
     }
@@ -40,11 +40,11 @@ import Testing
         #expect(try JSONValue(text: "\"\u{FEFF}a\"") == "\u{FEFF}a", "inside of a string it is a character")
     }
 
-    @Test func `of members with the same name the last one counts`() throws {
+    @Test func `of several members with the same name the last one counts`() throws {
         #expect(try JSONValue(text: #"{"a":1,"b":2,"a":3}"#) == ["a": 3, "b": 2])
     }
 
-    @Test func `escapes are read`() throws {
+    @Test func `escape sequences are read`() throws {
         #expect(try JSONValue(text: #""\"\\\/\b\f\n\r\t\u00e9\ud83d\uDE00é""#) == "\"\\/\u{8}\u{C}\n\r\té😀é")
     }
 
@@ -52,13 +52,13 @@ import Testing
         #expect(try JSONValue(text: " \n{ \"a\" :\t[ 1 , 2 ] , \"b\":{ } }\r\n") == ["a": [1, 2], "b": [:]])
     }
 
-    @Test func `nesting is bounded`() throws {
+    @Test func `nesting deeper than the limit is refused`() throws {
         let deep = String(repeating: "[", count: 256) + String(repeating: "]", count: 256)
         #expect(try JSONValue(text: deep).arrayValue?.count == 1)
         #expect(throws: JSONTextError.tooDeep) { try JSONValue(text: "[\(deep)]") }
     }
 
-    @Test func `what was read at the deepest level is read again from where it is stored`() throws {
+    @Test func `a value that was read at the deepest level can be stored and read again`() throws {
         let deep = String(repeating: "[", count: 256) + String(repeating: "]", count: 256)
         let delta: JSONValue = ["attributes": ["from": try JSONValue(text: deep), "to": try JSONValue(text: deep)]]
         #expect(try JSONValue(stored: delta.text) == delta)
@@ -82,7 +82,7 @@ import Testing
 
     /// Random bytes and random damage never crash the reader.
     @Test(arguments: [UInt64(51), 52])
-    func `damaged texts are refused or read, never fatal`(seed: UInt64) {
+    func `damaged texts are refused or read, and never crash the reader`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var read = 0
         for _ in 0..<20_000 {
@@ -118,7 +118,7 @@ import Testing
     }
 }
 
-/// Foundation's way to the same value.
+/// The same value, read by Foundation.
 private struct Reference: Codable {
     var value: JSONValue
 

@@ -2,11 +2,11 @@ import SeededRandom
 import SyncCore
 import Testing
 
-/// When the database is asked for commits of others.
+/// When the database is checked for commits by others.
 @Suite struct LookScheduleTests {
     private func milliseconds(_ span: Duration?) -> Int64? { span?.milliseconds }
 
-    @Test func `a write begins a series of looks with growing gaps, which ends with one every second`() {
+    @Test func `a write begins a series of checks with growing gaps, which ends with one every second`() {
         let looks = Held(LookSchedule())
         var gaps = [milliseconds(looks.machine.written())]
         for _ in 0..<8 {
@@ -17,7 +17,7 @@ import Testing
         #expect(gaps == [1, 5, 20, 100, 200, 400, 1000, 1000, 1000])
     }
 
-    @Test func `without any write there is a look every second`() {
+    @Test func `without any write the database is checked every second`() {
         let looks = Held(LookSchedule())
         for isNew in [false, true, false] {
             _ = looks.machine.lookBegins()
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func `a commit that was found ends the series`() {
+    @Test func `a check that finds a commit ends the series`() {
         let looks = Held(LookSchedule())
         _ = looks.machine.written()
         _ = looks.machine.lookBegins()
@@ -33,14 +33,14 @@ import Testing
         #expect(milliseconds(looks.machine.written()) == 1)
     }
 
-    @Test func `a write during a series is followed by a look within 20 ms, and steady writing postpones none`() {
+    @Test func `a write during a series is followed by a check within 20 ms, and steady writing postpones none`() {
         let looks = Held(LookSchedule())
         _ = looks.machine.written()
         for _ in 0..<3 {
             _ = looks.machine.lookBegins()
             _ = looks.machine.looked(isNew: false)
         }
-        // 100 ms were planned.
+        // The next check was planned after 100 ms.
         #expect(milliseconds(looks.machine.written()) == 20)
         for _ in 0..<100 {
             let planned = looks.machine.written()
@@ -50,7 +50,7 @@ import Testing
         #expect(milliseconds(looks.machine.looked(isNew: false)) == 100)
     }
 
-    @Test func `a write during a look is not forgotten, and no two looks overlap`() {
+    @Test func `a write during a check is not lost, and no two checks overlap`() {
         let looks = Held(LookSchedule())
         _ = looks.machine.lookBegins()
         let (planned, second) = (looks.machine.written(), looks.machine.lookBegins())
@@ -61,9 +61,9 @@ import Testing
         #expect(milliseconds(looks.machine.looked(isNew: false)) == 20)
     }
 
-    /// Writes and commits at random moments: the machine in front of a clock of its own.
+    /// Writes and commits at random times: the machine with a clock of the test's own.
     @Test(arguments: [UInt64(91), 92, 93])
-    func `whatever is written when, a commit is seen within a second of being visible`(seed: UInt64) {
+    func `a commit is found within a second of being visible, whatever the order of writes`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let looks = Held(LookSchedule())
         var lookAt: Int64 = 1000
@@ -85,7 +85,7 @@ import Testing
     }
 }
 
-/// A machine whose events may stand inside of expectations, which see a copy of everything else.
+/// A machine whose events may be part of expectations, which see a copy of everything else.
 private final class Held<Machine> {
     var machine: Machine
     init(_ machine: Machine) { self.machine = machine }

@@ -25,7 +25,7 @@ import Testing
         #expect(row.state == .delivered && row.attempts == 1 && row.inDoubtSince == nil)
     }
 
-    @Test func `a failure puts the row back within the ceiling`() {
+    @Test func `a failed row is due again within the ceiling`() {
         for seed in 1...200 {
             var row = sending()
             #expect(finish(&row, DeliveryOutcome(.retry), seed: UInt64(seed)) == nil)
@@ -34,20 +34,20 @@ import Testing
         }
     }
 
-    @Test func `Retry-After is a floor for a retry, too`() {
+    @Test func `Retry-After is a lower limit for the next attempt of a failed row`() {
         var row = sending()
         _ = finish(&row, DeliveryOutcome(.retry, notBefore: start + .minutes(5)))
         #expect(row.dueAt == start + .minutes(5))
     }
 
-    @Test func `the last attempt makes the row dead with its cause`() {
+    @Test func `the last failed attempt makes the row dead with its cause`() {
         var row = sending(attempts: 2)
         let reason = finish(&row, DeliveryOutcome(.retry, error: "HTTP 500"))
         #expect(row.state == .dead && row.attempts == 3)
         #expect(reason == "gave up after 3 attempts: HTTP 500")
     }
 
-    @Test func `a row that is too old is given up`() {
+    @Test func `a row that is too old becomes dead`() {
         var row = sending(countedSince: start)
         let reason = finish(&row, DeliveryOutcome(.retry, error: "HTTP 500"), after: .hours(1) + .seconds(1))
         #expect(row.state == .dead)
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: [OutcomeClass.throttled, .park, .interrupted])
-    func `age counts from the first attempt that counts, not from days in which nothing could be attempted`(_ waiting: OutcomeClass) {
+    func `the age of a row counts from the first attempt, not from days when nothing could be attempted`(_ waiting: OutcomeClass) {
         for payload in [PayloadKind.state, .message] {
             var row = sending(payload)
             for day in 0..<4 {
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `a message that a connection refused keeps out of the door keeps its window from the first doubtful send`() {
+    @Test func `a message that could not be sent for lack of a connection has its window from the first send in doubt`() {
         var row = sending(.message)
         _ = finish(&row, DeliveryOutcome(.retry, fate: .unknown, error: "HTTP 500"))
         row.state = .sending
@@ -91,7 +91,7 @@ import Testing
         #expect(row.state == .uncertain)
     }
 
-    @Test func `a message that surely did not arrive is an ordinary retry after hours`() {
+    @Test func `a message that certainly did not arrive is retried normally, even hours later`() {
         let patient = RetryPolicy(base: .seconds(2), cap: .minutes(15), maximumAttempts: 1000, maximumAge: .days(3))
         var random = SeededGenerator(seed: 1)
         var row = sending(.message)
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test(arguments: [OutcomeClass.gone, .dead])
-    func `a refusal says nothing about what became of an earlier send of the message`(outcome: OutcomeClass) {
+    func `a refusal leaves an earlier send of the message in doubt`(outcome: OutcomeClass) {
         var row = sending(.message, inDoubtSince: start)
         let reason = finish(&row, DeliveryOutcome(outcome, error: "HTTP 400"))
         #expect(row.state == .uncertain)
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(arguments: [OutcomeClass.throttled, .park, .interrupted])
-    func `waiting for the remote uses no attempt`(outcome: OutcomeClass) {
+    func `waiting for the remote does not use up an attempt`(outcome: OutcomeClass) {
         var row = sending(attempts: 2)
         #expect(finish(&row, DeliveryOutcome(outcome, notBefore: start + .seconds(9))) == nil)
         #expect(row.state == .pending && row.attempts == 2)
@@ -122,13 +122,13 @@ import Testing
     }
 
     @Test(arguments: [OutcomeClass.gone, .dead])
-    func `a refusal is final`(outcome: OutcomeClass) {
+    func `a refusal makes the row dead`(outcome: OutcomeClass) {
         var row = sending()
         #expect(finish(&row, DeliveryOutcome(outcome, error: "HTTP 422")) == "HTTP 422")
         #expect(row.state == .dead && row.attempts == 1)
     }
 
-    @Test func `a message of unknown fate comes back inside its window only`() {
+    @Test func `a message in doubt is retried within its window only`() {
         for seed in 1...200 {
             var row = sending(.message, inDoubtSince: start)
             _ = finish(&row, DeliveryOutcome(.retry, fate: .unknown), after: .minutes(4), seed: UInt64(seed))
@@ -137,26 +137,26 @@ import Testing
         }
     }
 
-    @Test func `after the window a message of unknown fate is uncertain`() {
+    @Test func `a message in doubt becomes uncertain after the window`() {
         var row = sending(.message, inDoubtSince: start)
         #expect(finish(&row, DeliveryOutcome(.retry, fate: .unknown), after: .minutes(5)) == OutboxRow.uncertainReason)
         #expect(row.state == .uncertain)
     }
 
-    @Test func `a throttle that reaches past the window makes a message in doubt uncertain, never early`() {
+    @Test func `a throttle that ends after the window makes a message in doubt uncertain, and never resends it`() {
         var row = sending(.message, inDoubtSince: start)
         _ = finish(&row, DeliveryOutcome(.throttled, notBefore: start + .minutes(10)))
         #expect(row.state == .uncertain)
     }
 
-    @Test func `a message that certainly did not arrive may wait for ever`() {
+    @Test func `a message that certainly did not arrive may wait without limit`() {
         var row = sending(.message)
         _ = finish(&row, DeliveryOutcome(.throttled, notBefore: start + .minutes(30)))
         #expect(row.state == .pending && row.inDoubtSince == nil)
         #expect(row.mayBeSent(now: start + .hours(20), timeout: timeout))
     }
 
-    @Test func `out of attempts in doubt is uncertain for a message, dead for state`() {
+    @Test func `a row in doubt that has no attempts left is uncertain as a message, and dead as a state`() {
         var message = sending(.message, attempts: 2)
         _ = finish(&message, DeliveryOutcome(.retry, fate: .unknown))
         #expect(message.state == .uncertain)
@@ -165,16 +165,16 @@ import Testing
         #expect(state.state == .dead)
     }
 
-    @Test func `a message is sent only while the answer can still arrive inside the window`() {
+    @Test func `a message is sent only while the response can still arrive inside the window`() {
         let row = OutboxRow(payload: .message, dueAt: start, inDoubtSince: start)
         #expect(row.mayBeSent(now: start + .seconds(269), timeout: timeout))
         #expect(!row.mayBeSent(now: start + .seconds(270), timeout: timeout))
         #expect(!row.mayBeSent(now: start - .seconds(1), timeout: timeout), "a clock that stepped back proves nothing")
     }
 
-    /// Thousands of random lives of a row: the invariants of the machine's comment hold in each.
+    /// Thousands of random rows: the invariants in the machine's comment hold for each of them.
     @Test(arguments: [UInt64(20_261), 20_262, 20_263])
-    func `random outcomes keep the invariants`(seed: UInt64) {
+    func `random outcomes keep the row's invariants`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for life in 0..<3000 {
             let payload: PayloadKind = Bool.random(using: &random) ? .message : .state

@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// Fields that are only sent: what is due is what differs from what was agreed, or is in doubt.
+/// Fields that are only sent: a field is due if it differs from what was agreed, or is in doubt.
 @Suite struct DueFieldTests {
     private func due(_ wanted: Fields, agreed: Fields, inDoubt: Fields = [:]) -> Fields {
         let rules = TwoWayRules(
@@ -16,11 +16,11 @@ import Testing
         return TwoWayDecision(record, local, rules, now: Instant(milliseconds: 1000)).send
     }
 
-    @Test func `only what differs from what was agreed is sent`() {
+    @Test func `only fields that differ from what was agreed are sent`() {
         #expect(due(["a": 1, "b": .null, "c": "x"], agreed: ["a": 1, "b": 2, "d": 4]) == ["b": .null, "c": "x"])
     }
 
-    @Test func `a value in another normalization differs, at any depth and in names`() {
+    @Test func `a value in another normalization differs, at any depth and in member names`() {
         let composed: JSONValue = ["v": "caf\u{E9}"]
         let decomposed: JSONValue = ["v": "cafe\u{301}"]
         #expect(due(["a": decomposed], agreed: ["a": composed]) == ["a": decomposed])
@@ -28,18 +28,18 @@ import Testing
         #expect(!due(["a": ["cafe\u{301}": 1]], agreed: ["a": ["caf\u{E9}": 1]]).isEmpty)
     }
 
-    @Test func `a number that is written otherwise is the same value`() throws {
+    @Test func `a number that is written differently is the same value`() throws {
         let agreed: Fields = ["a": try JSONValue(text: "[1.0,1e2,-0]")]
         #expect(due(["a": [1, 100, 0]], agreed: agreed).isEmpty)
         #expect(!due(["a": [1, 100, 1]], agreed: agreed).isEmpty)
     }
 
-    @Test func `null is a value: it is sent once and then known`() {
+    @Test func `null is a value: it is sent once and then agreed`() {
         #expect(due(["a": .null], agreed: ["b": 1]) == ["a": .null])
         #expect(due(["a": .null], agreed: ["a": .null]).isEmpty)
     }
 
-    @Test func `what is wanted no more is not a statement`() {
+    @Test func `a field that is no longer wanted is not sent`() {
         #expect(due([:], agreed: ["a": 1]).isEmpty)
     }
 
@@ -58,12 +58,12 @@ import Testing
         StandingRow(id: 7, state: state, path: "/1", body: body, error: error, isRefused: isRefused)
     }
 
-    @Test func `something new is written`() {
+    @Test func `a new call becomes a row`() {
         #expect(OutboxChange(.send(planned), standing: nil) == .insert(planned))
         #expect(OutboxChange(.send(planned), standing: standing(.pending, body: "{}")) == .insert(planned))
     }
 
-    @Test func `a body that differs in normalization only is another one`() {
+    @Test func `a body that differs only in normalization is a different body`() {
         let composed = PlannedCall(
             call: OutboundCall(operation: "u", method: "PATCH", path: "/1", body: ["title": "caf\u{E9}"]), delta: nil)
         #expect(OutboxChange(.send(composed), standing: standing(.pending, body: #"{"title":"caf\#u{E9}"}"#)) == .none)
@@ -71,18 +71,18 @@ import Testing
     }
 
     @Test(arguments: [OutboxState.pending, .held, .dead])
-    func `what stands already is not written twice`(state: OutboxState) {
+    func `a call that equals the standing row is not written again`(state: OutboxState) {
         #expect(OutboxChange(.send(planned), standing: standing(state, error: "HTTP 422")) == .none)
     }
 
-    @Test func `a refused row gives way once its cause is mended`() {
+    @Test func `a refused row is replaced once its cause is fixed`() {
         let refused = standing(.dead, error: Unsendable("no agent").text, isRefused: true)
         #expect(OutboxChange(.send(planned), standing: refused) == .insert(planned))
         #expect(OutboxChange(.refuse(call, Unsendable("no agent")), standing: refused) == .none)
         #expect(OutboxChange(.refuse(call, Unsendable("other")), standing: refused) == .insertRefused(call, Unsendable("other")))
     }
 
-    @Test func `a row that nothing wants any more is discarded`() {
+    @Test func `a standing row that is no longer needed is discarded`() {
         guard case .discardStanding = OutboxChange(.upToDate(omissions: []), standing: standing(.pending)) else {
             return #expect(Bool(false), "the standing row has become pointless")
         }
@@ -95,25 +95,25 @@ import Testing
         state.status.isFinished ? .word("done") : state.owner == .ai ? .word("bot") : .noStatement
     }
 
-    @Test func `a word gives way where it has to`() {
+    @Test func `a status value is not sent over one that it must not replace`() {
         #expect(map.word(for: LocalState(.open, .ai), over: nil) == "bot")
         #expect(map.word(for: LocalState(.open, .ai), over: "done") == "bot")
         #expect(map.word(for: LocalState(.open, .ai), over: "person") == nil)
         #expect(map.word(for: LocalState(.closed, .ai), over: "person") == "done")
     }
 
-    @Test func `a missing statement is not a word`() {
+    @Test func `a state without a statement has no status value`() {
         #expect(map.word(for: LocalState(.open, .human), over: nil) == nil)
         #expect(StatusMap.Cell(configured: "none") == .noStatement)
         #expect(map.words == ["bot", "done"])
     }
 
-    @Test func `words that stand for several states are named`() {
+    @Test func `status values that stand for several states are reported`() {
         #expect(map.ambiguous(tellsOwner: false).keys.sorted() == ["done"])
         #expect(map.ambiguous(tellsOwner: false)["done"]?.count == 9)
     }
 
-    @Test func `who has a conversation that is over is nothing to tell apart, and who has an open one is not where he is named`() {
+    @Test func `the owner of a finished conversation is not part of ambiguity, and that of an open one is not if the remote names it`() {
         let oneWordEach = StatusMap { .word($0.status.rawValue) }
         #expect(oneWordEach.ambiguous(tellsOwner: true).isEmpty)
         #expect(oneWordEach.ambiguous(tellsOwner: false).keys.sorted() == ["open"])

@@ -7,7 +7,7 @@ import Testing
     private static let start = Instant(milliseconds: 1_772_366_400_000)
     private static func at(_ seconds: Int64) -> Instant { start + .seconds(seconds) }
 
-    /// The machine with its answers as values: an event inside of an expectation would change a copy.
+    /// The machine with its results as values: an event inside an expectation would change a copy.
     private final class Reader {
         var schedule: PollSchedule
         init(_ interval: Duration? = .seconds(30), startingAt seconds: Int64 = 0) {
@@ -27,7 +27,7 @@ import Testing
         var nextAt: Int64? { schedule.nextAt.map { ($0 - PollScheduleTests.start).milliseconds / 1000 } }
     }
 
-    @Test func `without an interval only what is asked for is read, and nothing is due by itself`() {
+    @Test func `without an interval only requests are read, and no poll is due by itself`() {
         let reader = Reader(nil)
         #expect(reader.nextAt == nil)
         #expect(reader.begin(0) == nil)
@@ -36,7 +36,7 @@ import Testing
         #expect(reader.nextAt == nil)
     }
 
-    @Test func `who resumes the remote has it read at once, whatever it rested for`() {
+    @Test func `a remote that is resumed is read at once, whatever its pause was`() {
         let reader = Reader()
         #expect(reader.begins(0))
         for _ in 0..<5 { reader.failed(0) }
@@ -47,13 +47,13 @@ import Testing
         #expect(!reader.begins(100))
         reader.schedule.resumed(now: Self.at(100))
         #expect(reader.begins(100))
-        // While it is being read, the next time stays where it is.
+        // During a read the time of the next one stays as it is.
         reader.schedule.resumed(now: Self.at(101))
         reader.ended(102)
         #expect(!reader.begins(103))
     }
 
-    @Test func `who asks during a look is heard when it ends`() {
+    @Test func `a request that arrives during a poll cycle is read when the cycle ends`() {
         let reader = Reader(nil)
         #expect(reader.begin(0, hasRequests: true) == .requests)
         #expect(reader.begin(1, hasRequests: true) == nil)
@@ -62,11 +62,11 @@ import Testing
         #expect(!reader.ended(3))
     }
 
-    @Test func `a burst that asks for the list costs one look at once, one every three seconds, and one after it`() {
+    @Test func `a burst of requests for the list costs a read at once, one every three seconds, and one after it`() {
         let reader = Reader(nil)
         var looks: [Int64] = []
         var asked = false
-        // Twenty hooks a second for five seconds; the clock here has no parts of a second.
+        // Twenty webhook calls a second for five seconds; the clock here counts whole seconds.
         for second in Int64(0)...12 {
             asked = asked || second < 5
             guard asked else { continue }
@@ -82,19 +82,19 @@ import Testing
         #expect(reader.begin(20, asksForList: true) == .requestedList)
     }
 
-    @Test func `objects that are named again and again are read once a second`() {
+    @Test func `objects that are requested repeatedly are read once a second`() {
         let reader = Reader(nil)
         #expect(reader.begin(0, hasRequests: true) == .requests)
         reader.ended(0)
         #expect(reader.begin(0, hasRequests: true) == nil)
         #expect(reader.nextAt == 1)
         #expect(reader.begin(1, hasRequests: true) == .requests)
-        // More than one look takes in do not wait.
+        // Requests beyond the limit of one poll cycle do not wait.
         reader.ended(1, hasMore: true)
         #expect(reader.begin(1, hasRequests: true) == .requests)
     }
 
-    @Test func `objects do not wait for the list that was asked for, nor does its interval`() {
+    @Test func `requested objects do not wait for a requested list, and a requested list does not postpone the interval`() {
         let reader = Reader(nil)
         #expect(reader.begin(0, asksForList: true) == .requestedList)
         reader.ended(0)
@@ -110,7 +110,7 @@ import Testing
         #expect(polled.begin(2, asksForList: true) == .list)
     }
 
-    @Test func `requests that fail rest longer and longer, and are due by themselves afterwards`() {
+    @Test func `requests that fail wait longer each time, and are due by themselves afterwards`() {
         let reader = Reader(nil)
         var now: Int64 = 0
         var rests: [Int64] = []
@@ -125,7 +125,7 @@ import Testing
         #expect(rests == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
     }
 
-    @Test func `a single failure keeps the rest waiting for ten seconds, and is not a failure of the remote`() {
+    @Test func `a single failed request delays the others by ten seconds, and is not a failure of the remote`() {
         let reader = Reader()
         #expect(reader.begins(0))
         #expect(reader.ended(1, hasSingleFailures: true))
@@ -135,7 +135,7 @@ import Testing
         #expect(reader.nextAt == 30)
     }
 
-    @Test func `requests that fail do not put off the list beyond their rest`() {
+    @Test func `requests that fail do not postpone the list beyond their own pause`() {
         let reader = Reader()
         #expect(reader.begins(0))
         reader.ended(0)
@@ -145,7 +145,7 @@ import Testing
         #expect(reader.begins(31))
     }
 
-    @Test func `the first look begins at once, the next an interval after it began`() {
+    @Test func `the first poll begins at once, the next an interval after the first began`() {
         let reader = Reader()
         #expect(reader.begins(0))
         reader.ended(0)
@@ -155,7 +155,7 @@ import Testing
         #expect(reader.nextAt == 61)
     }
 
-    @Test func `one look at a time, however long it takes`() {
+    @Test func `poll cycles never overlap, however long one takes`() {
         let reader = Reader()
         #expect(reader.begins(0))
         #expect(!reader.begins(100))
@@ -163,7 +163,7 @@ import Testing
         #expect(reader.begins(100))
     }
 
-    @Test func `failures in a row double the interval up to tenfold, and a success forgets them`() {
+    @Test func `failures in a row double the interval up to tenfold, and a success resets it`() {
         let reader = Reader(.minutes(1))
         var waits: [Int64] = []
         var now: Int64 = 0
@@ -180,13 +180,13 @@ import Testing
         #expect(reader.nextAt == now + 60)
     }
 
-    @Test func `a closed gate is waited for, and is not a failure`() {
+    @Test func `a poll waits for a closed gate, which is not a failure`() {
         let reader = Reader()
         #expect(reader.begins(0))
         reader.held(0, until: 7)
         #expect(reader.nextAt == 7)
         #expect(reader.begins(7))
-        // Nobody knows until when: an interval. A moment that is past: not at once again.
+        // Where the end is unknown, an interval. Where it is past, not at once again.
         reader.held(7, until: nil)
         #expect(reader.nextAt == 37)
         #expect(reader.begins(37))
@@ -195,7 +195,7 @@ import Testing
     }
 
     @Test(arguments: [Duration.seconds(1), .seconds(30), .minutes(10), nil])
-    func `a gate that is closed for a day is asked again in minutes, not at once`(interval: Duration?) {
+    func `a gate that is closed for a day is asked again within minutes, and not at once`(interval: Duration?) {
         let reader = Reader(interval)
         #expect(reader.begin(0, hasRequests: true) != nil)
         reader.held(0, until: 86_400)
@@ -207,7 +207,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64(81), 82])
-    func `whatever happens, the next look is due within ten intervals and looks never overlap`(seed: UInt64) {
+    func `the next poll is due within ten intervals, and poll cycles never overlap, whatever happens`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var schedule = PollSchedule(interval: .seconds(30), now: Self.start)
         var now = Self.start

@@ -12,7 +12,7 @@ import Testing
             .init(concurrency: concurrency, rate: rate, breaker: .init(minimumSample: minimumSample)), stored: stored, now: start)
     }
 
-    @Test func `no more calls than slots`() {
+    @Test func `no more calls are admitted than the concurrency allows`() {
         var gate = gate()
         #expect(gate.admit(now: start).0 == .admitted)
         #expect(gate.admit(now: start).0 == .admitted)
@@ -30,7 +30,7 @@ import Testing
         #expect(gate.admit(now: start + .seconds(30)).0 == .admitted)
     }
 
-    @Test func `an acknowledged call that used up the quota holds the remote until the reset, with one report`() {
+    @Test func `an acknowledged call that used up the quota pauses the remote until the reset, and is reported once`() {
         var gate = gate(concurrency: 4)
         for _ in 0..<4 { _ = gate.admit(now: start) }
         let outcome = DeliveryOutcome(.delivered, quotaResetsAt: start + .seconds(8))
@@ -43,7 +43,7 @@ import Testing
         #expect(gate.admit(now: start + .seconds(9)).0 == .admitted)
     }
 
-    @Test func `a 429 without Retry-After pauses the remote, longer each time in a row`() {
+    @Test func `a 429 without Retry-After pauses the remote for one second, and longer each time in a row`() {
         var gate = gate()
         var now = start
         var pauses: [Int64] = []
@@ -57,7 +57,7 @@ import Testing
         #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60])
     }
 
-    /// As many calls as there are slots, all out at once and ended in the same way.
+    /// As many calls as are allowed, all in flight at once and ended in the same way.
     private func volley(_ gate: inout RemoteGate, _ outcome: DeliveryOutcome, at now: Instant) -> [RemoteGate.Change] {
         var calls = 0
         while case .admitted = gate.admit(now: now).0 { calls += 1 }
@@ -66,14 +66,14 @@ import Testing
         }
     }
 
-    @Test func `eight 429s of one volley hold the remote as long as one`() {
+    @Test func `eight 429s in flight together pause the remote for as long as one`() {
         var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
         let changes = volley(&gate, DeliveryOutcome(.throttled), at: start)
         #expect(changes == [.throttled(until: start + .milliseconds(1100))])
         #expect(gate.opensAt(now: start + .milliseconds(200)) == start + .milliseconds(1100))
     }
 
-    @Test func `of one volley, a response that asks for a longer wait is heard`() {
+    @Test func `of several 429s in flight together the longest Retry-After counts`() {
         var gate = gate(concurrency: 2)
         _ = gate.admit(now: start)
         _ = gate.admit(now: start)
@@ -83,14 +83,14 @@ import Testing
         #expect(gate.throttledUntil == start + .seconds(9))
     }
 
-    @Test func `eight 401s of one volley park the remote once, and the first probe goes out as after one`() {
+    @Test func `eight 401s in flight together park the remote once, and the first probe goes out as after one`() {
         var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
         let changes = volley(&gate, DeliveryOutcome(.park, error: "HTTP 401"), at: start)
         #expect(changes == [.parked(reason: "HTTP 401")])
         #expect(gate.opensAt(now: start + .seconds(1)) == start + .milliseconds(10_100))
     }
 
-    @Test func `a read that was out when the remote was parked makes no probe uncounted`() {
+    @Test func `a read that was in flight when the remote was parked does not reset the pause between probes`() {
         var gate = gate(concurrency: 4)
         _ = gate.admitRead(now: start)
         _ = gate.admit(now: start)
@@ -102,7 +102,7 @@ import Testing
         #expect(gate.opensAt(now: probe) == probe + .seconds(20))
     }
 
-    @Test func `a remote that takes four calls at once gets about four, and its breaker stays closed`() {
+    @Test func `a remote that accepts four calls at once gets about four, and its breaker stays closed`() {
         var gate = gate(concurrency: 32)
         var now = start
         var acknowledged = 0
@@ -128,14 +128,14 @@ import Testing
             volleys += 1
             now = now + .milliseconds(200)
         }
-        // 4 and 2 at once, then one by one until the breaker has seen enough.
+        // 4 and 2 at once, then one at a time until the breaker has its minimum sample.
         #expect(volleys == 12)
         #expect(gate.concurrency == 1)
         let opensAt = gate.opensAt(now: now)
         #expect(opensAt.map { $0 > now + .seconds(10) } == true)
     }
 
-    @Test func `a call that fails alone is counted by the breaker at once`() {
+    @Test func `a failure of the only call in flight is counted by the breaker at once`() {
         var gate = gate(concurrency: 8, minimumSample: 2)
         _ = gate.admit(now: start)
         #expect(gate.finished(DeliveryOutcome(.retry), startedAt: start, now: start + .seconds(1)).isEmpty)
@@ -144,7 +144,7 @@ import Testing
         #expect(changes == [.breaker(.opened)])
     }
 
-    @Test func `reads that fail tell nothing about deliveries`() {
+    @Test func `failed reads do not open the breaker, park the remote or lower its concurrency`() {
         var gate = gate(concurrency: 4, minimumSample: 1)
         for _ in 0..<20 {
             #expect(gate.admitRead(now: start) == .admitted)
@@ -157,7 +157,7 @@ import Testing
         #expect(gate.breaker.state == .closed && gate.parkedAt == nil && gate.concurrency == 4 && gate.inFlight == 0)
     }
 
-    @Test func `reads have their part in concurrency and throttling`() {
+    @Test func `reads count towards concurrency, and a throttled read pauses deliveries`() {
         var gate = gate(concurrency: 2)
         #expect(gate.admitRead(now: start) == .admitted)
         #expect(gate.admit(now: start).0 == .admitted)
@@ -168,7 +168,7 @@ import Testing
         #expect(gate.admit(now: start).0 == .wait(until: start + .seconds(5)))
     }
 
-    @Test func `a read does not take the place of the probe, and is none`() {
+    @Test func `a read does not take the place of the probe, and does not count as one`() {
         var gate = gate(stored: .init(breakerOpenUntil: start, breakerOpenings: 1))
         #expect(gate.admitRead(now: start) == .admitted)
         #expect(gate.admitRead(now: start) == .full, "one at a time")
@@ -179,7 +179,7 @@ import Testing
         #expect(gate.finished(DeliveryOutcome(.delivered), startedAt: start, now: start) == [.breaker(.closed)])
     }
 
-    @Test func `resume lifts a throttle, and the next one begins with a short pause again`() {
+    @Test func `resume lifts a throttle, and the next throttle begins with a short pause again`() {
         var gate = gate()
         _ = gate.admit(now: start)
         _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .hours(20)), now: start)
@@ -190,14 +190,14 @@ import Testing
         #expect(gate.finished(DeliveryOutcome(.throttled), now: start) == [.throttled(until: start + .seconds(1))])
     }
 
-    @Test func `why a wait is not the one that was asked for is said with the throttle`() {
+    @Test func `a throttle is reported with the reason why it differs from Retry-After`() {
         var gate = gate()
         _ = gate.admit(now: start)
         let outcome = DeliveryOutcome(.throttled, notBefore: start + .days(1), waitNote: "cut")
         #expect(gate.finished(outcome, now: start) == [.throttled(until: start + .days(1), note: "cut")])
     }
 
-    @Test func `calls that were out when the remote was parked are not probes`() {
+    @Test func `calls that were in flight when the remote was parked do not count as probes`() {
         var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
         for _ in 0..<8 { _ = gate.admit(now: start) }
         for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start) }
@@ -207,7 +207,7 @@ import Testing
         #expect(gate.opensAt(now: start + .seconds(10)) == start + .seconds(30))
     }
 
-    @Test func `a URL that seems wrong parks like a refused credential, and is probed sooner`() {
+    @Test func `a URL that seems wrong parks the remote as a refused credential does, and is probed sooner`() {
         var gate = gate()
         _ = gate.admit(now: start)
         let outcome = DeliveryOutcome(.park, error: "URL wrong?", absence: .object)
@@ -235,7 +235,7 @@ import Testing
         #expect(gate.opensAt(now: start) == start + .seconds(60))
     }
 
-    @Test func `a refused credential parks with one report, and single probes find out when it is accepted again`() {
+    @Test func `a refused credential parks the remote with one report, and single probes test when it is accepted again`() {
         var gate = gate(concurrency: 4)
         _ = gate.admit(now: start)
         _ = gate.admit(now: start)
@@ -248,7 +248,7 @@ import Testing
         #expect(gate.concurrency == 4)
     }
 
-    @Test func `a new credential is tried at once`() {
+    @Test func `a new credential is probed at once`() {
         var gate = gate()
         _ = gate.admit(now: start)
         _ = gate.finished(DeliveryOutcome(.park), now: start)
@@ -256,20 +256,20 @@ import Testing
         #expect(gate.admit(now: start).0 == .admitted)
     }
 
-    @Test func `a former credential that is refused says nothing about the new one`() {
+    @Test func `a refusal of the former credential does not count against the new one`() {
         var gate = gate(concurrency: 4)
         for _ in 0..<3 { _ = gate.admit(now: start) }
         gate.credentialChanged()
         #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), hadPresentCredential: false, now: start).isEmpty)
         #expect(gate.parkedAt == nil)
         #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: start).count == 1)
-        // Parked by now: the last call with the former token does not put off the probe with the next one.
+        // Parked: the last call with the former token does not postpone the probe with the new one.
         gate.credentialChanged()
         #expect(gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), hadPresentCredential: false, now: start).isEmpty)
         #expect(gate.admit(now: start).0 == .admitted)
     }
 
-    @Test func `a start is a reload: what was parked is probed at once, what was paused stays so`() {
+    @Test func `after a start or reload a parked remote is probed at once, and a pause continues`() {
         var parked = gate(stored: .init(parkedAt: start, parkReason: "HTTP 401"))
         #expect(parked.admit(now: start).0 == .admitted)
         #expect(parked.admit(now: start).0 == .full)
@@ -286,7 +286,7 @@ import Testing
         #expect(gate.stored.breakerOpenings == 3)
     }
 
-    @Test func `the lowered concurrency survives a restart, and the configured one needs no storing`() {
+    @Test func `a lowered concurrency survives a restart, and the configured one is not stored`() {
         var gate = gate(concurrency: 8, stored: .init(concurrency: 8))
         for _ in 0..<8 { _ = gate.admit(now: start) }
         for _ in 0..<8 { _ = gate.finished(DeliveryOutcome(.retry), startedAt: start, now: start + .milliseconds(20)) }
@@ -303,12 +303,12 @@ import Testing
         #expect(gate.concurrency == 2)
     }
 
-    @Test func `a stored throttle is believed for a day at most`() {
+    @Test func `a stored throttle is limited to a day`() {
         var restarted = gate(stored: .init(throttledUntil: start + .days(400)))
         #expect(restarted.opensAt(now: start) == start + .days(1))
     }
 
-    @Test func `what is stored is moved from one clock to another as a whole`() {
+    @Test func `the stored times of a gate are moved from one clock to another together`() {
         let stored = RemoteGate.Stored(
             pausedAt: start, parkedAt: start + .seconds(1), parkReason: "HTTP 401", parkCause: .url, throttledUntil: start + .seconds(2),
             breakerOpenUntil: start + .seconds(3), breakerOpenings: 4, concurrency: 2)
@@ -323,7 +323,7 @@ import Testing
 
     /// The lane asks an idle gate when it opens, and calls only then.
     @Test(arguments: [true, false])
-    func `a gate that is only asked when it opens is open then, but for a call`(isBreaker: Bool) {
+    func `a gate that is asked again at the time it gave is open then, unless a call changed it`(isBreaker: Bool) {
         var gate = gate(minimumSample: 1)
         _ = gate.admit(now: start)
         _ = gate.finished(isBreaker ? DeliveryOutcome(.retry) : DeliveryOutcome(.throttled, notBefore: start + .seconds(30)), now: start)
@@ -334,7 +334,7 @@ import Testing
         #expect(gate.admit(now: opensAt).0 == .admitted)
     }
 
-    @Test func `what holds a remote is told apart from its rate`() {
+    @Test func `a hold on the remote is distinguished from its rate`() {
         var gate = gate(rate: RateLimit(calls: 1, period: .minutes(1)))
         _ = gate.admit(now: start)
         #expect(gate.opensAt(now: start) == start + .minutes(1))
@@ -343,7 +343,7 @@ import Testing
         #expect(gate.heldUntil(now: start) == nil)
     }
 
-    @Test func `a reload keeps what was learnt and the calls in flight, and probes a parked remote at once`() {
+    @Test func `a reload keeps what was learned and the calls in flight, and probes a parked remote at once`() {
         var gate = gate(concurrency: 8, rate: RateLimit(calls: 4, period: .seconds(1)), stored: .init(concurrency: 8))
         for _ in 0..<3 { _ = gate.admit(now: start) }
         _ = gate.admitRead(now: start)
@@ -352,7 +352,7 @@ import Testing
         gate.configure(.init(concurrency: 4, rate: RateLimit(calls: 4, period: .seconds(1))), now: start)
         #expect(gate.inFlight == 3)
         #expect(gate.parkedAt == start && gate.heldUntil(now: start) == start)
-        // The calls that were out before are no probes, and the rate goes on where it was.
+        // The calls that were in flight before are not probes, and the rate continues.
         for _ in 0..<2 { _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), startedAt: start, now: start + .seconds(1)) }
         #expect(gate.heldUntil(now: start + .seconds(1)) == start + .seconds(1))
         #expect(gate.opensAt(now: start) == start + .milliseconds(250))
@@ -369,7 +369,7 @@ import Testing
         #expect(gate.stored.throttledUntil == start + .seconds(60))
     }
 
-    @Test func `the rate is kept`() {
+    @Test func `no more calls are admitted than the rate allows`() {
         var gate = gate(concurrency: 1000, rate: RateLimit(calls: 10, period: .seconds(1)))
         var now = start
         var admitted = 0
@@ -382,13 +382,13 @@ import Testing
             default: return #expect(Bool(false), "the gate can only be open or waiting")
             }
         }
-        // The bucket holds a second's worth at the beginning.
+        // The bucket holds the tokens of one second at the beginning.
         #expect((100...110).contains(admitted))
     }
 
-    /// Random calls and ends: never more in flight than allowed, never a dead end.
+    /// Random calls and outcomes: never more in flight than allowed, never closed for good.
     @Test(arguments: [UInt64(71), 72, 73, 74])
-    func `random lives keep the invariants`(seed: UInt64) {
+    func `random histories keep the gate's invariants`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var gate = gate(concurrency: 5, rate: RateLimit(calls: 50, period: .seconds(1)))
         var now = start
@@ -408,7 +408,7 @@ import Testing
             inFlight -= 1
             _ = gate.finished(DeliveryOutcome(.delivered), now: now)
         }
-        // Whatever happened: it opens by itself, and a call that is answered puts everything right.
+        // Whatever happened, the gate opens by itself, and a call that gets a response restores it.
         var tries = 0
         while tries < 100 {
             tries += 1
@@ -428,12 +428,12 @@ import Testing
     @Test(arguments: [
         ("10/s", 10, Duration.seconds(1)), ("600/min", 600, .minutes(1)), ("600/m", 600, .minutes(1)), ("1500/h", 1500, .hours(1)),
     ])
-    func `a rate is calls per period`(text: String, calls: Int, period: Duration) {
+    func `a rate is a number of calls per period`(text: String, calls: Int, period: Duration) {
         #expect(RateLimit(text) == RateLimit(calls: calls, period: period))
     }
 
     @Test(arguments: ["", "10", "0/s", "-1/s", "10/d", "1.5/s", "10/s/s"])
-    func `everything else is none`(text: String) {
+    func `text in any other form is not a rate`(text: String) {
         #expect(RateLimit(text) == nil)
     }
 
@@ -448,9 +448,9 @@ import Testing
         #expect((7 * 24 * 7...7 * 24 * 7 + 1).contains(taken))
     }
 
-    /// Asking takes nothing and rounds nothing, however often it is done.
+    /// Asking takes no token and rounds nothing, however often it is done.
     @Test(arguments: [(1, Duration.days(1)), (1, .hours(1)), (7, .hours(1)), (1500, .hours(1)), (25, .minutes(1)), (3, .seconds(1))])
-    func `a bucket that is asked all the time has as many tokens as one that is not`(calls: Int, period: Duration) {
+    func `a bucket that is asked repeatedly has as many tokens as one that is not`(calls: Int, period: Duration) {
         let start = Instant(milliseconds: 1_700_000_000_000)
         let bucket = Held(TokenBucket(RateLimit(calls: calls, period: period), now: start))
         var now = start
@@ -462,7 +462,7 @@ import Testing
         let opensAt = bucket.machine.opensAt(now: now)
         #expect(opensAt == now + .milliseconds((period.milliseconds + Int64(calls) - 1) / Int64(calls)))
         #expect(bucket.machine.opensAt(leaving: 1, now: now) - now <= (opensAt - now) * 2)
-        // A thousand times at odd moments, and just before its time.
+        // A thousand times at irregular intervals, and just before the token is available.
         let step = max((opensAt - now).milliseconds / 1000, 1)
         while now < opensAt - .milliseconds(1) {
             now = min(now + .milliseconds(step), opensAt - .milliseconds(1))
@@ -475,14 +475,14 @@ import Testing
     }
 }
 
-/// The gate in front of a rate that is used up.
+/// The gate with a rate that is used up.
 @Suite struct RatedGateTests {
     private let start = Instant(milliseconds: 1_700_000_000_000)
 
     private func gate(_ rate: RateLimit) -> Held<RemoteGate> { Held(RemoteGate(.init(concurrency: 8, rate: rate), now: start)) }
 
     @Test(arguments: [(1, Duration.hours(1), Int64(3_600_000)), (1500, .hours(1), 2400), (20, .minutes(1), 3000), (1, .seconds(1), 1000)])
-    func `it says when the next call may go out, before anybody asks for one`(calls: Int, period: Duration, wait: Int64) {
+    func `the gate says when the next call may go out before one is asked for`(calls: Int, period: Duration, wait: Int64) {
         let gate = gate(RateLimit(calls: calls, period: period))
         #expect(gate.machine.opensAt(now: start) == start)
         #expect(gate.machine.callsAvailable(within: .zero, now: start) == 1)
@@ -495,7 +495,7 @@ import Testing
         #expect(gate.machine.admit(now: opensAt).0 == .admitted)
     }
 
-    @Test func `the longest of all waits counts, and a pause is none`() {
+    @Test func `the longest of all waits counts, and an operator's pause is not a wait`() {
         let gate = gate(RateLimit(calls: 1, period: .minutes(1)))
         _ = gate.machine.admit(now: start)
         _ = gate.machine.finished(DeliveryOutcome(.throttled, notBefore: start + .seconds(10)), now: start)
@@ -514,7 +514,7 @@ import Testing
 }
 
 @Suite struct ReadTurnTests {
-    /// Whether each of so many free slots goes to a read, where one always wants it.
+    /// For each of the given number of free slots, whether it goes to a read while reads wait.
     private func turns(_ slots: Int, deliveriesWait: Bool) -> [Bool] {
         var turn = ReadTurn()
         return (0..<slots).map { _ in
@@ -528,11 +528,11 @@ import Testing
         #expect(turns(9, deliveriesWait: true) == [false, false, false, true, false, false, false, true, false])
     }
 
-    @Test func `where no delivery waits, reads go out one after the other`() {
+    @Test func `where no delivery waits, reads go out one after another`() {
         #expect(turns(5, deliveriesWait: false) == [true, true, true, true, true])
     }
 
-    @Test func `asking uses up no turn, and deliveries that went out before anybody read count`() {
+    @Test func `asking does not use up a turn, and deliveries that went out before a read waited count`() {
         var turn = ReadTurn()
         for _ in 0..<7 { turn.deliveryAdmitted() }
         for _ in 0..<3 { #expect(turn.mayRead(deliveriesWait: true)) }
@@ -541,7 +541,7 @@ import Testing
     }
 }
 
-/// A machine whose events may stand inside of expectations, which see a copy of everything else.
+/// A machine whose events may be part of expectations, which see a copy of everything else.
 private final class Held<Machine> {
     var machine: Machine
     init(_ machine: Machine) { self.machine = machine }

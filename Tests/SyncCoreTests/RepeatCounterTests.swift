@@ -2,7 +2,7 @@ import Testing
 
 @testable import SyncCore
 
-/// Which failures are written, and which are counted.
+/// Which failures are written, and which are only counted.
 @Suite struct RepeatCounterTests {
     private let start = Instant(milliseconds: 1_772_366_400_000)
 
@@ -15,7 +15,7 @@ import Testing
         (0..<times).filter { _ in counter.take(kind, error: "HTTP 503", now: now).isWritten }.count
     }
 
-    @Test func `the first few are written, ten thousand more are one line`() {
+    @Test func `the first few failures are written, and ten thousand more become one line`() {
         var counter = RepeatCounter(limit: 5)
         let first = written(&counter, kind(), times: 10_005, at: start)
         #expect(first == 5)
@@ -27,7 +27,7 @@ import Testing
         #expect(again.isEmpty)
     }
 
-    @Test func `another remote, outcome, status or error is another kind`() {
+    @Test func `a different remote, outcome, status or error is a different kind of failure`() {
         var counter = RepeatCounter(limit: 1)
         let kinds = [
             kind(), kind("connection refused", status: nil), kind(remote: "voicebot"), kind(status: 500),
@@ -42,12 +42,12 @@ import Testing
         #expect(all.allSatisfy { $0.repeats == 2 })
     }
 
-    @Test func `ids, moments and durations do not make another kind`() {
+    @Test func `different ids, timestamps and durations are the same kind of failure`() {
         #expect(kind("HTTP 503: request 7f3a failed after 12ms") == kind("HTTP 503: request 99bc failed after 8ms"))
         #expect(kind("HTTP 503: try later") != kind("HTTP 503: database down"))
     }
 
-    @Test func `a new minute is written anew, and what was counted before comes out with it`() {
+    @Test func `a new minute begins with written lines and the count of the last one`() {
         var counter = RepeatCounter(limit: 2)
         _ = written(&counter, kind(), times: 10, at: start)
         let next = counter.take(kind(), error: "HTTP 503", now: start + .minutes(1))
@@ -67,7 +67,7 @@ import Testing
         #expect(back.summary?.repeats == 2)
     }
 
-    @Test func `however many kinds there are, memory and lines are bounded`() {
+    @Test func `memory and lines are bounded, however many kinds of failures there are`() {
         var counter = RepeatCounter(limit: 1)
         var lines = 0
         for index in 0..<5000 {

@@ -1,11 +1,11 @@
 import SyncCore
 import Testing
 
-/// When the outbox is swept.
+/// When old rows of the outbox are pruned.
 @Suite struct RetentionTests {
     private let start = Instant(milliseconds: 1_772_366_400_000)
 
-    @Test func `a sweep goes page by page to its end and rests for an hour`() throws {
+    @Test func `pruning goes page by page to its end and pauses for an hour`() throws {
         var retention = Retention(.init())
         let page = retention.next(now: start, newestRow: 250_000)
         let first = try #require(page)
@@ -25,7 +25,7 @@ import Testing
         #expect(retention.removed == 0)
     }
 
-    @Test func `many new rows and a clock that was set back begin a sweep sooner`() {
+    @Test func `many new rows or a clock that was set back begin pruning sooner`() {
         var retention = Retention(.init())
         _ = retention.next(now: start, newestRow: 100)
         retention.swept(through: nil, removed: 0)
@@ -36,14 +36,14 @@ import Testing
         #expect(setBack != nil)
     }
 
-    @Test func `messages stay for longer than their timestamp is taken`() throws {
+    @Test func `messages are kept longer than their timestamps have to be known`() throws {
         var retention = Retention(.init())
         let page = retention.next(now: start, newestRow: 1)
         let cut = try #require(page)
         #expect(start - cut.messagesBefore > OutboxRow.messageWindow * 2)
     }
 
-    @Test func `nothing is swept where it is switched off, dead rows only where it is asked for`() {
+    @Test func `nothing is pruned where retention is off, and dead rows only where it is configured`() {
         var settings = Retention.Settings()
         settings.attentionAge = .days(365)
         var retention = Retention(settings)

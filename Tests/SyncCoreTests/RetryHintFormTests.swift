@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// The forms in which headers that say when to come back are met in the wild, and what is made of senseless ones.
+/// The forms in which servers write headers that say when to come back, and what is made of invalid ones.
 @Suite struct RetryHintFormTests {
     /// 2024-11-26T19:40:00Z.
     private let now = Instant(milliseconds: 1_732_650_000_000)
@@ -30,7 +30,7 @@ import Testing
         ("1732650012", 12_000), ("1732650012.25", 12_250), ("1732650012000", 12_000), ("1732650012000000", 12_000),
         ("1732650012000000000", 12_000),
     ])
-    func `one moment in many forms`(value: String, milliseconds: Int64) {
+    func `different forms of one time are the same time`(value: String, milliseconds: Int64) {
         #expect(wait(["retry-after": value]) == milliseconds)
         #expect(wait(["x-ratelimit-remaining": "0", "x-ratelimit-reset": value]) == milliseconds)
     }
@@ -40,13 +40,13 @@ import Testing
         "10 parsecs",
         "2024-13-40T99:99:99Z", "2024-11-26T", "1970-01-01T00:00:00Z", "--", "1-2-3", "1..5", "1s2",
     ])
-    func `what is in the past or says nothing holds nothing up`(value: String) {
+    func `a value that is in the past or invalid does not pause the remote`(value: String) {
         #expect(wait(["retry-after": value]) == nil)
         #expect(wait(["x-ratelimit-remaining": "0", "x-ratelimit-reset": value]) == nil)
         #expect(hints(["x-ratelimit-remaining": "0", "x-ratelimit-reset": value]).quotaResetsAt == nil)
     }
 
-    @Test func `a Retry-After that is not understood is said to be one`() {
+    @Test func `a Retry-After that cannot be read is reported`() {
         #expect(hints(["retry-after": "soon"]).note?.contains("not understood") == true)
         #expect(hints(["retry-after": "soon"]).note?.contains("soon") == false, "a header's text may hold anything")
         #expect(hints(["retry-after": "5"]).note == nil)
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: ["900000000", "4102444800", "4102444800000", "9999-12-31T23:59:59Z", "400 days"])
-    func `an absurd wish is cut to the longest wait, and that is said`(value: String) {
+    func `an absurdly long wait is cut to the longest one, and that is reported`(value: String) {
         for headers in [["retry-after": value], ["x-ratelimit-remaining": "0", "x-ratelimit-reset": value]] {
             let hints = hints(headers)
             #expect(hints.notBefore == now + .days(1))
@@ -86,11 +86,11 @@ import Testing
     @Test(arguments: [
         "limit=100, remaining=1, reset=30", "\"default\";r=1;t=30", "\"default\";r=0", "\"default\"", "", ";;,,==", "r=0;t=-5",
     ])
-    func `a RateLimit that leaves calls or says nothing holds nothing up`(value: String) {
+    func `a RateLimit that has calls left or is invalid does not pause the remote`(value: String) {
         #expect(hints(["ratelimit": value]) == hints([:]))
     }
 
-    @Test func `doubled quota headers: the latest reset of a limit that is used up`() {
+    @Test func `of repeated quota headers the latest reset of a used up limit counts`() {
         let reset = "1732650010, 1732650060"
         #expect(hints(["x-ratelimit-remaining": "0, 0", "x-ratelimit-reset": reset]).quotaResetsAt == now + .seconds(60))
         #expect(hints(["x-ratelimit-remaining": "0, 5", "x-ratelimit-reset": reset]).quotaResetsAt == now + .seconds(10))
@@ -99,7 +99,7 @@ import Testing
         #expect(hints(["x-ratelimit-remaining": "0", "ratelimit-reset": "30"]).quotaResetsAt == now + .seconds(30))
     }
 
-    @Test func `dates are taken by the clock of the remote that wrote them`() {
+    @Test func `dates are read by the clock of the remote that wrote them`() {
         let ahead = "Tue, 26 Nov 2024 20:40:00 GMT"
         for value in ["Tue, 26 Nov 2024 20:40:30 GMT", "2024-11-26T20:40:30Z", "1732653630", "1732653630000"] {
             #expect(wait(["retry-after": value, "date": ahead]) == 30_000, "\(value)")

@@ -18,7 +18,7 @@ import Testing
         var random = SeededGenerator(seed: 4)
         let pauses = (0..<4000).map { _ in policy.pause(afterFailures: 4, using: &random).milliseconds }
         #expect(pauses.allSatisfy { (0...16_000).contains($0) })
-        // Full jitter: all four quarters are hit about equally.
+        // Full jitter: all four quarters occur about equally often.
         for quarter in 0..<4 {
             let hits = pauses.count { $0 / 4001 == quarter }
             #expect((800...1200).contains(hits), "quarter \(quarter) was hit \(hits) times")
@@ -31,14 +31,14 @@ import Testing
     private let date = Instant(milliseconds: 784_111_777_000)
 
     @Test(arguments: ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
-    func `the three forms of HTTP-date are one moment`(text: String) {
+    func `the three forms of HTTP-date are the same time`(text: String) {
         #expect(HTTPDate.parse(text) == date)
     }
 
     @Test(arguments: [
         "", "soon", "Sun, 06 Nov 1994 08:49 GMT", "Sun, 06 Abc 1994 08:49:37 GMT", "Sun, 66 Nov 1994 08:49:37 GMT", "06 Nov 1994",
     ])
-    func `what is not an HTTP-date is none`(text: String) {
+    func `text in any other form is not an HTTP-date`(text: String) {
         #expect(HTTPDate.parse(text) == nil)
     }
 
@@ -55,15 +55,15 @@ import Testing
     }
 
     @Test(arguments: ["-5", "soon", "0", "Sun, 06 Nov 1994 08:49:36 GMT"])
-    func `a past or senseless wish is none`(value: String) {
+    func `a Retry-After that is past or invalid gives no time`(value: String) {
         #expect(RetryHints(headers: ["retry-after": value], now: date, cap: .days(1)).notBefore == nil)
     }
 
-    @Test func `a wish beyond the cap is cut to it`() {
+    @Test func `a Retry-After beyond the cap is cut to it`() {
         #expect(RetryHints(headers: ["retry-after": "999999"], now: date, cap: .hours(1)).notBefore == date + .hours(1))
     }
 
-    @Test func `an exhausted quota holds until its reset`() {
+    @Test func `a used up quota holds until its reset`() {
         let now = Instant(milliseconds: 1_700_000_000_000)
         let used = ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000030"]
         let left = ["x-ratelimit-remaining": "5", "x-ratelimit-reset": "1700000030"]
@@ -82,7 +82,7 @@ import Testing
         ("0", "1700000030", 30_000), (" 0 ", " 1700000030 ", 30_000), ("-1", "1700000030", 30_000), ("0", "12", 12_000),
         ("0", "1900000000", 86_400_000), ("0", "9223372036854775807", 86_400_000),
     ])
-    func `a used up quota is one until its reset, a day at most`(remaining: String, reset: String, milliseconds: Int64) {
+    func `a used up quota holds until its reset, a day at most`(remaining: String, reset: String, milliseconds: Int64) {
         let reply = HTTPReply(status: 200, headers: ["x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset])
         let outcome = OutcomeClassifier().classify(reply, now: now)
         #expect(outcome.outcome == .delivered)
@@ -95,7 +95,7 @@ import Testing
         ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "1600000000"], ["x-ratelimit-remaining": "none", "x-ratelimit-reset": "12"],
         ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"], ["retry-after": "30"],
     ])
-    func `anything else is none`(headers: [String: String]) {
+    func `headers that do not describe a used up quota give none`(headers: [String: String]) {
         #expect(OutcomeClassifier().classify(HTTPReply(status: 200, headers: headers), now: now).quotaResetsAt == nil)
     }
 }
@@ -112,13 +112,13 @@ import Testing
         #expect(OutcomeClassifier().classify(HTTPReply(status: status), now: now).outcome == expected)
     }
 
-    @Test func `a 503 that says when to come back throttles`() {
+    @Test func `a 503 with Retry-After throttles`() {
         let outcome = OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": "7"]), now: now)
         #expect(outcome.outcome == .throttled)
         #expect(outcome.notBefore == now + .seconds(7))
     }
 
-    @Test func `the configuration can put a code into another class`() {
+    @Test func `the configuration can put a status code into another class`() {
         let classifier = OutcomeClassifier(overrides: [409: .delivered, 500: .dead])
         #expect(classifier.classify(HTTPReply(status: 409), now: now).outcome == .delivered)
         #expect(classifier.classify(HTTPReply(status: 500), now: now).outcome == .dead)
@@ -129,22 +129,22 @@ import Testing
         (520, .unknown), (599, .unknown), (400, .notApplied), (408, .notApplied), (409, .notApplied), (425, .notApplied),
         (429, .notApplied), (307, .notApplied),
     ])
-    func `a 5xx leaves the fate open, a refusal does not`(status: Int, fate: CallFate) {
+    func `a 5xx leaves it unknown whether the call was applied, and a refusal does not`(status: Int, fate: CallFate) {
         #expect(OutcomeClassifier().classify(HTTPReply(status: status), now: now).fate == fate)
     }
 
     @Test(arguments: ["7", "0", "30s", "Thu, 01 Jan 1970 00:00:00 GMT"])
-    func `a 503 that says when to come back was not applied, be it at once`(value: String) {
+    func `a 503 with Retry-After was not applied, even if the time is zero`(value: String) {
         #expect(OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": value]), now: now).fate == .notApplied)
         #expect(OutcomeClassifier().classify(HTTPReply(status: 500, headers: ["retry-after": value]), now: now).fate == .unknown)
     }
 
-    @Test func `a 503 whose Retry-After says nothing leaves the fate open`() {
+    @Test func `a 503 with an invalid Retry-After leaves it unknown whether the call was applied`() {
         #expect(OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": "soon"]), now: now).fate == .unknown)
     }
 
     @Test(arguments: [OutcomeClass.retry, .throttled, .park, .gone, .dead])
-    func `a code in another class keeps its fate`(outcome: OutcomeClass) {
+    func `a status code in another class still tells whether the call was applied`(outcome: OutcomeClass) {
         let classifier = OutcomeClassifier(overrides: [500: outcome, 501: outcome, 409: outcome])
         let classified = [500, 501, 409].map { classifier.classify(HTTPReply(status: $0), now: now) }
         #expect(classified.map(\.outcome) == [outcome, outcome, outcome])
@@ -157,7 +157,7 @@ import Testing
         (.timeout, .retry, .unknown), (.responseTooLarge, .retry, .unknown), (.invalidResponse, .retry, .unknown),
         (.cancelled, .interrupted, .unknown), (.other, .retry, .unknown),
     ])
-    func `every failure has its class and its fate`(kind: TransportFailure.Kind, outcome: OutcomeClass, fate: CallFate) {
+    func `every failure tells its class and if the call was applied`(kind: TransportFailure.Kind, outcome: OutcomeClass, fate: CallFate) {
         let classified = OutcomeClassifier().classify(TransportFailure(kind, detail: "x"))
         #expect(classified.outcome == outcome)
         #expect(classified.fate == fate)

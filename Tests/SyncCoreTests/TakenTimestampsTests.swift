@@ -1,7 +1,7 @@
 import SyncCore
 import Testing
 
-/// A remote that recognises repetitions by a timestamp compares moments, not texts.
+/// A remote that recognises repetitions by a timestamp compares times, not texts.
 @Suite struct TakenTimestampsTests {
     @Test(arguments: [
         ("2026-03-02T09:30:00Z", "2026-03-02T09:30:00.000Z"), ("2026-03-02T09:30:00.000Z", "2026-03-02T09:30:00Z"),
@@ -14,12 +14,12 @@ import Testing
     }
 
     @Test(arguments: ["2026-03-02T09:30:00Z", "2026-03-02T09:30:00.5Z", "2026-03-02T09:30:00.000Z"])
-    func `a free timestamp stays as it is, to the character`(_ timestamp: String) {
+    func `a free timestamp is kept to the character`(_ timestamp: String) {
         #expect(TakenTimestamps().free(timestamp) == timestamp)
         #expect(TakenTimestamps(["2026-03-02T09:29:59.999Z", "2026-03-02T09:30:00.501Z"]).free(timestamp) == timestamp)
     }
 
-    @Test func `the next free millisecond lies behind the whole run`() throws {
+    @Test func `a taken timestamp becomes the next free millisecond, after all that follow it directly`() throws {
         let start = try #require(Instant(iso8601: "2026-03-02T09:30:00.998Z")).milliseconds
         let taken = TakenTimestamps(range: start...(start + 3999))
         #expect(taken.free("2026-03-02T09:30:00.998Z") == "2026-03-02T09:30:04.998Z")

@@ -12,18 +12,18 @@ import Testing
     }
 
     @Test(arguments: ["", "30", "s", "-5s", "1.5s", "5 s", "5x", "٣s"])
-    func `everything else is none`(text: String) {
+    func `text in any other form is not a duration`(text: String) {
         #expect(Duration(notation: text) == nil)
     }
 
     @Test(arguments: [
         "999999999999999999999s", "99999999999999999d", "9223372036854775807ms1ms", "9223372036854775807d9223372036854775807d",
     ])
-    func `what is too long to be counted is the longest duration`(text: String) {
+    func `a duration that is too long to be counted becomes the longest one`(text: String) {
         #expect(Duration(notation: text) == .milliseconds(Int64.max))
     }
 
-    @Test func `no sum or difference of durations and moments overflows`() {
+    @Test func `no sum or difference of durations and timestamps overflows`() {
         let extremes = [Int64.min, .min + 1, -1, 0, 1, .max - 1, .max]
         for left in extremes {
             for right in extremes {
@@ -41,20 +41,20 @@ import Testing
     }
 
     @Test(arguments: ["250ms", "30s", "5m", "1h30m", "3d", "1d2h3m4s5ms"])
-    func `a duration is written as it is read`(text: String) {
+    func `a duration is written in the form in which it is read`(text: String) {
         #expect(Duration(notation: text)?.notation == text)
     }
 }
 
 @Suite struct InstantTests {
-    @Test func `a moment prints in UTC with three digits and comes back`() throws {
+    @Test func `a timestamp is written in UTC with three digits and is read back`() throws {
         let moment = Instant(milliseconds: 1_737_712_880_007)
         #expect(moment.iso8601 == "2025-01-24T10:01:20.007Z")
         #expect(Instant(iso8601: moment.iso8601) == moment)
         #expect(Instant(iso8601: "2025-01-24T10:01:20Z") == Instant(milliseconds: 1_737_712_880_000))
     }
 
-    @Test func `texts sort as the moments do`() {
+    @Test func `texts of timestamps sort like the timestamps`() {
         var random = SeededGenerator(seed: 11)
         let moments = (0..<2000).map { _ in Instant(milliseconds: .random(in: 0...4_000_000_000_000, using: &random)) }
         #expect(moments.sorted().map(\.iso8601) == moments.map(\.iso8601).sorted())
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: ["", "yesterday", "2025-01-24", "2025-13-24T10:01:20Z"])
-    func `what is not a timestamp is refused`(text: String) {
+    func `text that is not a timestamp is refused`(text: String) {
         #expect(Instant(iso8601: text) == nil)
     }
 }
@@ -71,7 +71,7 @@ import Testing
     @Test(arguments: [
         "null", "true", "17", "-9223372036854775808", "0.1", "1234567890.12345678", #""ü\u0000""#, "[1,[],{}]", #"{"a":null,"b":[true]}"#,
     ])
-    func `a value survives the way to text and back`(text: String) throws {
+    func `a value written as text and read back is the same`(text: String) throws {
         let value = try JSONValue(text: text)
         #expect(try JSONValue(text: value.text) == value)
     }
@@ -86,24 +86,24 @@ import Testing
         #expect(try JSONValue(text: "[true,1,1.0]") == .array([.bool(true), .integer(1), .integer(1)]))
     }
 
-    @Test func `null and absent are two things`() throws {
+    @Test func `null and absent are different`() throws {
         let object = try JSONValue(text: #"{"a":null}"#)
         #expect(object["a"] == .null)
         #expect(object["b"] == nil)
     }
 
     @Test(arguments: ["", "{", "[1", "nul", "\"", "{\"a\":}"])
-    func `what is not JSON is refused`(text: String) {
+    func `text that is not JSON is refused`(text: String) {
         #expect(throws: JSONTextError.self) { try JSONValue(text: text) }
     }
 
-    @Test func `slashes stay as they are and members are sorted`() throws {
+    @Test func `slashes are not escaped and members are sorted`() throws {
         #expect(try JSONValue(text: #"{"b":"a/b","a":1}"#).text == #"{"a":1,"b":"a/b"}"#)
     }
 }
 
 @Suite struct OwnerTests {
-    @Test func `nobody, the AI and a person are told apart by the assignee`() {
+    @Test func `the owner follows from the assignee: nobody, the AI or a person`() {
         #expect(Owner(assigneeID: nil, ai: ["agent_fin"]) == .none)
         #expect(Owner(assigneeID: "agent_fin", ai: ["agent_fin"]) == .ai)
         #expect(Owner(assigneeID: "jane", ai: ["agent_fin"]) == .human)

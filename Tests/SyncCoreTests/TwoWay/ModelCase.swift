@@ -2,7 +2,7 @@ import SyncCore
 
 /// One recorded step of the executable model of the rule, in the model's own notation (TwoWay/cases.jsonl).
 ///
-/// Times are whole seconds, -1 stands for "never", `<never>`, `<nothing>` and `<no>` for the values of that name.
+/// Times are whole seconds, -1 stands for "never", `<never>`, `<nothing>` and `<no>` for the values with these names.
 struct ModelCase {
     let text: String
     private let members: JSONValue

@@ -30,8 +30,8 @@ import Testing
         #expect(decision.send["tags"]?.texts == tags.sent)
     }
 
-    @Test func `what a lost call carried is not an addition over there`() {
-        // `b` was sent without a response, and taken away here since.
+    @Test func `a tag that a lost call carried is not an addition at the remote`() {
+        // `b` was sent without a response, and has been removed here since.
         let tags = Case(agreed: ["a"], local: ["a"], held: ["a", "b"], adopted: ["a"], sent: ["a"])
         let decision = decide(tags, doubt: [Self.value(["a", "b"])])
         #expect(decision.local.values.tags == tags.adopted)

@@ -1,6 +1,6 @@
 @testable import SyncCore
 
-/// The last act on an attribute. Whoever acted must find it in the local row at rest, or be told why not.
+/// The last change of an attribute by a person. At rest it must show in the local row, or a finding must explain why not.
 struct TwoWayAct: Sendable {
     enum Place: Sendable, Equatable {
         case here(String?)
@@ -8,18 +8,18 @@ struct TwoWayAct: Sendable {
     }
 
     var place: Place
-    /// What the object was after it, and the fields that speak of the attribute.
+    /// The object after the change, and the fields that concern the attribute.
     var object: Fields = [:]
     var fields: Set<String> = []
     /// A read has shown it.
     var isSeen = false
-    /// What was said of its loss, or why nothing can be said.
+    /// The finding that reported its loss, or why no finding is possible.
     var said: String?
 
     static func here(_ value: String?) -> TwoWayAct { TwoWayAct(place: .here(value)) }
 }
 
-/// The book of acts: what happens in the world is noted here, so that nothing is lost without a word.
+/// The record of changes: what happens in the world is noted here, so that no change is lost without a finding.
 extension TwoWayWorld {
     private static let losses: Set<TwoWayDecision.Finding.Kind> = [
         .conflictWon, .reopeningRefused, .endedBeforeTheMessage, .notUnderstood, .notAdopted, .takenOff, .held, .guard, .notCompared,
@@ -30,7 +30,7 @@ extension TwoWayWorld {
         let object = remote.object
         let cell = meaning(remote, object)
         var made = TwoWayAct(place: .remote(index), object: object)
-        // What repeats a call of unknown fate, or restores what was there before it, cannot be told from that call.
+        // A change that repeats a call in doubt, or restores the value before it, cannot be distinguished from that call.
         let repeats = changed.contains { name, value in
             !known[name].doubt.isEmpty && (known[name].doubt.contains(value) || known[name].theirs == .value(value))
         }
@@ -77,7 +77,7 @@ extension TwoWayWorld {
             if isFromHere, TwoWayWorld.losses.contains(finding.kind) { acts[finding.attribute]?.said = finding.kind.rawValue }
             switch finding.kind {
             case .conflictLost:
-                // An act here that loses, or one at another remote that came in before.
+                // A local change that loses, or one at another remote that arrived before.
                 for attribute in LocalAttribute.allCases where acts[attribute]?.place != .remote(index) {
                     acts[attribute]?.said = finding.kind.rawValue
                 }
@@ -94,7 +94,7 @@ extension TwoWayWorld {
         }
     }
 
-    /// A fresh read was believed.
+    /// A fresh read was accepted.
     mutating func noteSeen(_ index: Int, _ before: LinkRecord) {
         let object = remotes[index].object
         for (attribute, act) in acts where act.place == .remote(index) {
@@ -104,7 +104,7 @@ extension TwoWayWorld {
         }
     }
 
-    /// An act that a read showed, and that changed nothing here because the row looks like it already.
+    /// A change that a read showed, and that changed nothing here because the row looks like it already.
     mutating func noteIdle(_ index: Int, since before: TwoWayWorld) {
         for (attribute, act) in acts where act.place == .remote(index) && act.isSeen && act.said == nil {
             guard local.values[attribute].hasSameBytes(as: before.local.values[attribute]), shows(act, attribute) else { continue }
@@ -112,7 +112,7 @@ extension TwoWayWorld {
         }
     }
 
-    /// A call that may or may not have arrived says what the act says.
+    /// A call in doubt carries the same values as the change.
     mutating func noteMistakable(_ index: Int, _ sent: Fields) {
         for (attribute, act) in acts where act.place == .remote(index) && !act.isSeen {
             guard act.fields.contains(where: { sent[$0] != nil && sent[$0] == act.object[$0] }) else { continue }
@@ -120,14 +120,14 @@ extension TwoWayWorld {
         }
     }
 
-    /// A call that is applied before anybody could read what somebody set.
+    /// A call that is applied before a read could show a person's change.
     mutating func noteOverwritten(_ index: Int, _ sent: Fields) {
         for (attribute, act) in acts where act.place == .remote(index) && !act.isSeen && act.fields.contains(where: { sent[$0] != nil }) {
             acts[attribute]?.said = "overwritten unseen"
         }
     }
 
-    /// Whether the local row shows what an act said about an attribute.
+    /// Whether the local row shows what a change set an attribute to.
     func shows(_ act: TwoWayAct, _ attribute: LocalAttribute) -> Bool {
         let values = local.values
         switch act.place {

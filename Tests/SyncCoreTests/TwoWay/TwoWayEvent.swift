@@ -24,7 +24,7 @@ enum TwoWayEvent: Sendable, CustomStringConvertible {
 }
 
 extension TwoWayWorld {
-    /// - Returns: whether it could happen.
+    /// - Returns: whether it was possible.
     @discardableResult mutating func happen(_ event: TwoWayEvent) -> Bool {
         switch event {
         case .here(let attribute, let value): return act(attribute, value)

@@ -5,8 +5,8 @@ import Testing
 
 /// The invariants of two-way synchronisation over all short histories and over long random ones.
 ///
-/// At rest `held` is what is there, nothing is due, each field looks like the local row or has a reason, and the last act on each attribute
-/// shows here or its loss was said (``TwoWayWorld/wrong()``). A stale report changes nothing (``TwoWayWorld/problem``).
+/// At rest `held` is what is there, nothing is due, each field looks like the local row or has a reason, and the last change of each
+/// attribute shows here or its loss was reported (``TwoWayWorld/wrong()``). A stale report changes nothing (``TwoWayWorld/problem``).
 @Suite struct TwoWayHistoryTests {
     struct Scenario: Sendable, CustomTestStringConvertible {
         var name: String
@@ -35,7 +35,7 @@ import Testing
         } + [Scenario(name: "voicebot, nothing adopted", remote: .voicebot.with { $0.fields = [] }, row: TwoWayAlphabet.rows[1])]
 
     @Test(arguments: scenarios)
-    func `all histories of two events`(scenario: Scenario) {
+    func `all histories of two events keep the invariants`(scenario: Scenario) {
         let start = TwoWayWorld.atRest([scenario.remote], scenario.row, tick: scenario.tick)
         let events = TwoWayAlphabet.all(scenario.remote.kind)
         for first in events {
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: [TwoWayWorld.Remote.voicebot, .vg])
-    func `all histories of four events about one act on either side`(remote: TwoWayWorld.Remote) {
+    func `all histories of four events around one change on either side keep the invariants`(remote: TwoWayWorld.Remote) {
         let end: Fields = remote.kind.name == "vg" ? ["word": "ended_chat"] : ["word": "done", "user": 78]
         let events: [TwoWayEvent] = [
             .here(.status, "closed"), .here(.assignee, "bert"), .there(0, end), .read(0), .readLagging(0), .call(0, .acknowledged),
@@ -90,7 +90,7 @@ import Testing
         + four.indices.flatMap { index in TwoWayAlphabet.there(four[index].kind).map { .there(index, $0) } }
 
     @Test(arguments: TwoWayAlphabet.rows, [0, 1])
-    func `one change makes at most one call for each remote, and rest again`(row: LocalValues, form: Int) {
+    func `one change makes at most one call for each remote, and nothing is due afterwards`(row: LocalValues, form: Int) {
         let start = TwoWayWorld.atRest(Self.four, row, storedForm: TwoWayAlphabet.storedForms[form])
         for change in Self.changes {
             var world = start
@@ -107,7 +107,7 @@ import Testing
     }
 
     @Test(arguments: TwoWayAlphabet.rows)
-    func `what is not understood causes no call and no change`(row: LocalValues) {
+    func `a value that is not understood causes no call and no change`(row: LocalValues) {
         let start = TwoWayWorld.atRest(Self.four, row)
         let strange: [(Int, Fields)] = [
             (0, ["word": "snoozed"]), (0, ["word": "snoozed", "user": 78]), (0, ["word": "snoozed", "user": .null]),
@@ -131,7 +131,7 @@ import Testing
     }
 
     @Test(arguments: 1...3)
-    func `remotes that store titles in forms of their own do not answer each other`(form: Int) {
+    func `remotes that store titles in different forms do not overwrite each other's titles in turn`(form: Int) {
         let start = TwoWayWorld.atRest([.vg, .helpdesk], TwoWayAlphabet.rows[0], storedForm: TwoWayAlphabet.storedForms[form])
         let events: [TwoWayEvent] =
             [.here(.title, "a & bcd"), .here(.title, "xy & z"), .there(0, ["title": "g & t"]), .there(1, ["title": "h & t"])]
@@ -152,7 +152,7 @@ import Testing
     // MARK: Random
 
     @Test(arguments: UInt64(1)...6)
-    func `random histories`(seed: UInt64) {
+    func `random histories keep the invariants`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for number in 0..<12 {
             var world = drawn(&random)

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// A kind of remote as the rule sees it: what it shows, what can be written, what its status values mean, and who has a seat there.
+/// A kind of remote as the rule sees it: what it shows, what can be written, what its status values mean, and who has an account there.
 struct TwoWayKind: Sendable {
     var name: String
     /// Whether the remote says when it last changed.
@@ -8,7 +8,7 @@ struct TwoWayKind: Sendable {
     var fields: [TwoWayRules.Field]
     var lens: StatusLens
     var seats: [String: JSONValue] = [:]
-    /// A conversation without a title says nothing about the title.
+    /// A conversation without a title makes no statement about the title.
     var saysNoTitle = false
 
     static let ai = "agent_fin"

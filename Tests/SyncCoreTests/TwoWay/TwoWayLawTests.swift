@@ -2,15 +2,15 @@ import Testing
 
 @testable import SyncCore
 
-/// What no story tells.
+/// Rules of two-way synchronisation that ``TwoWayStoryTests`` does not show.
 @Suite struct TwoWayLawTests {
     private static let annasOpen = LocalValues(status: .open, assigneeID: "anna")
 
-    /// A remote that always wins and may always reopen: nothing but the rule keeps our own words from coming back as news.
+    /// A remote that always wins and may always reopen: only the rule prevents our own values from being adopted as the remote's changes.
     private static let strongVoicebot = TwoWayWorld.Remote.voicebot.with { ($0.conflict, $0.reopening) = (.remote, .always) }
 
     @Test(arguments: [false, true])
-    func `a lost call of ours is not a change over there, nor is an earlier one of two`(isFollowed: Bool) {
+    func `a lost call of ours is not a change at the remote, nor is an earlier one of two`(isFollowed: Bool) {
         var play = TwoWayPlay(Self.strongVoicebot, row: Self.annasOpen)
         play.world.act(.status, "closed")
         play.world.deliver(0, .lost)
@@ -23,7 +23,7 @@ import Testing
         #expect(play.world.remotes[0].object["word"] == "in-progress")
     }
 
-    @Test func `a remote of which nothing is known is told once, and not followed`() {
+    @Test func `at the first contact the local state is sent once, and the remote's is not adopted`() {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .open), isTold: false)
         play.world.act(at: 0, ["word": "done", "user": 78])
         play.world.read(0)
@@ -37,7 +37,7 @@ import Testing
         #expect(play.sent == [["word": "to-do"]])
     }
 
-    @Test func `the AI takes no chat from a person, even at first`() {
+    @Test func `the AI takes no chat from a person, even at the first contact`() {
         var play = TwoWayPlay(.vg, isTold: false)
         play.world.act(at: 0, ["word": "human-chatting", "user": "c_anna"])
         play.world.read(0)
@@ -47,7 +47,7 @@ import Testing
         #expect(play.assignee == TwoWayKind.ai)
     }
 
-    @Test func `the guard minds what a lost call may have left`() {
+    @Test func `the guard also considers the status that a lost call may have set`() {
         var play = TwoWayPlay(.vg, row: Self.annasOpen)
         play.world.act(.status, "closed")
         play.world.deliver(0, .lost)
@@ -58,7 +58,7 @@ import Testing
         #expect(play.world.due(0) == ["word": "ai-chatting"])
     }
 
-    @Test func `nobody takes off whom somebody over there set`() {
+    @Test func `an assignee who was set at the remote is not removed from here`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["user": 78])
         play.world.read(0)
@@ -68,7 +68,7 @@ import Testing
         #expect(play.world.remotes[0].object["user"] == 78)
     }
 
-    @Test func `whom somebody over there put back is not ours any more`() {
+    @Test func `an assignee whom the remote restored is no longer ours to remove`() {
         var play = TwoWayPlay(.voicebot)
         play.world.act(.assignee, "anna")
         play.world.deliver(0)
@@ -82,7 +82,7 @@ import Testing
         #expect(play.sent.last == ["word": "to-do"])
     }
 
-    @Test func `what the remote holds already is not sent`() {
+    @Test func `a value that the remote already holds is not sent`() {
         var play = TwoWayPlay(.voicebot.with { $0.fields = [] }, row: Self.annasOpen)
         play.world.act(at: 0, ["word": "done"])
         play.world.read(0)
@@ -99,7 +99,7 @@ import Testing
         #expect(play.status == .open)
     }
 
-    @Test func `a new mapping is sent without an act, once`() {
+    @Test func `a changed status map is sent once, without a local change`() {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .resolved, assigneeID: "anna"))
         var kind = TwoWayKind.voicebot
         for owner in Owner.allCases { kind.lens.outbound[LocalState(.resolved, owner)] = .word("to-do") }
@@ -112,7 +112,7 @@ import Testing
         #expect(play.status == .resolved)
     }
 
-    @Test func `a row for a user makes him known`() {
+    @Test func `a new row in users makes an unknown assignee known`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["user": 99])
         play.world.read(0)
@@ -122,7 +122,7 @@ import Testing
         #expect(play.assignee == "zoe")
     }
 
-    @Test func `a field that is not adopted is not a party`() {
+    @Test func `a field that is not adopted is sent, whatever the remote holds`() {
         var play = TwoWayPlay(.helpdesk.with { $0.fields = [.status] })
         play.world.act(at: 0, ["title": "T"])
         play.world.read(0)
@@ -131,7 +131,7 @@ import Testing
         #expect(play.sent == [["title": "A"]])
     }
 
-    @Test func `a read that lags confirms nothing recent`() {
+    @Test func `a lagging read does not confirm a recent change`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["user": 78])
         play.world.act(.assignee, nil)
@@ -141,7 +141,7 @@ import Testing
         #expect(play.assignee == nil)
     }
 
-    @Test func `the date of our own call dates nobody's change`() {
+    @Test func `the date of our own call is not the date of somebody else's change`() {
         var play = TwoWayPlay(.vg)
         play.world.act(at: 0, ["user": "c_bert"])
         play.world.act(.assignee, "anna")
@@ -150,7 +150,7 @@ import Testing
         #expect(play.assignee == "anna")
     }
 
-    @Test func `what shows at the date of our call is its stored form`() {
+    @Test func `a value that is read with the date of our call is the form in which the remote stores it`() {
         var play = TwoWayPlay(.vg)
         play.world.act(.title, "long title")
         play.world.deliver(0)
@@ -168,7 +168,7 @@ import Testing
         #expect(play.status == .open)
     }
 
-    @Test func `a response that shows another state proves nothing`() {
+    @Test func `a response that shows another state than the call sent does not change what was agreed`() {
         var play = TwoWayPlay(.voicebot)
         let response = LinkRecord.Acknowledgement(
             sent: ["word": "done"], shown: .init(values: ["word": "in-progress", "user": .null], began: play.world.now))
@@ -178,7 +178,7 @@ import Testing
         #expect(play.field("word").theirs == .value("done"))
     }
 
-    @Test func `the upgrade does not overwrite who came by himself, and takes back what was ours`() {
+    @Test func `after an upgrade an assignee set at the remote is kept, and one set by us is removed`() {
         let rules = TwoWayWorld.Remote.voicebot.rules
         var link = LinkRecord()
         link.isKnown = true

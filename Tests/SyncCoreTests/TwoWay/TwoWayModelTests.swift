@@ -3,8 +3,8 @@ import SyncCore
 import Testing
 
 /// The rule of two-way synchronisation against the executable model that it was designed with: the same state and the same event lead to
-/// the same state, findings and calls. One thing is decided otherwise: another spelling of the agreed status is a change to the model, and
-/// is not one here (``TwoWayStoryTests``).
+/// the same state, findings and calls. One thing is decided differently: another spelling of the agreed status is a change in the model,
+/// and is not one here (``TwoWayStoryTests``).
 @Suite struct TwoWayModelTests {
     private static let cases: [ModelCase] = {
         let path = ProcessInfo.processInfo.environment["TWO_WAY_CASES"] ?? Bundle.module.path(forResource: "cases", ofType: "jsonl") ?? ""
@@ -24,7 +24,7 @@ import Testing
         return step.rules.lens.inbound.meanSame(theirs, held)
     }
 
-    @Test func `what a report teaches`() throws {
+    @Test func `a report leads to the same link as in the model`() throws {
         for step in try cases(of: "report") where !isAboutSpelling(step) {
             var link = step.link
             let reception = link.take(step.report, step.rules, now: step.now)
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `what an acknowledgement teaches`() throws {
+    @Test func `an acknowledgement leads to the same link as in the model`() throws {
         for step in try cases(of: "acknowledged") where !isAboutSpelling(step) {
             var link = step.link
             let isDoubtful = link.acknowledged(step.acknowledgement, of: step.local.numbers, step.rules, now: step.now)
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `what a lost call and a refused member leave`() throws {
+    @Test func `a lost call and a refused member lead to the same link as in the model`() throws {
         for step in try cases(of: "lost") {
             var link = step.link
             link.lost(step.sent, of: step.local.numbers)
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `what is decided`() throws {
+    @Test func `a decision is the same as in the model`() throws {
         for step in try cases(of: "decide") {
             let decision = TwoWayDecision(step.link, step.local, step.rules, now: step.now, isConfirmed: step["cf"].boolValue ?? false)
             let findings = decision.findings.map { "\($0.kind.rawValue)/\(LocalAttribute.allCases.firstIndex(of: $0.attribute) ?? -1)" }

@@ -2,14 +2,14 @@ import Testing
 
 @testable import SyncCore
 
-/// A short history told by hand.
+/// A short history, written step by step.
 struct TwoWayPlay {
     var world: TwoWayWorld
     /// What became of the last report, and the findings of the decision that followed.
     private(set) var reception: LinkRecord.Reception?
     private(set) var findings: [TwoWayDecision.Finding.Kind] = []
 
-    /// - Parameter isTold: whether the remotes know the row already.
+    /// - Parameter isTold: whether the row has been sent to the remotes already.
     init(
         _ remotes: TwoWayWorld.Remote..., row: LocalValues = LocalValues(status: .open, assigneeID: TwoWayKind.ai), isTold: Bool = true,
         now: Instant = TwoWayWorld.second(10), storedForm: @escaping @Sendable (String) -> String = { $0 }
@@ -32,7 +32,7 @@ struct TwoWayPlay {
         (world.remotes[index].link, world.local, world.remotes[index].object) = (decision.link, decision.local, object)
     }
 
-    /// Reads that show the same older state until it is believed: a backup was restored.
+    /// Reads that show the same older state until it is accepted: a backup was restored.
     mutating func hearBackup(_ values: Fields, date: Instant, sourceLocation: SourceLocation = #_sourceLocation) {
         for expected in [LinkRecord.Reception.stale, .stale, .rolledBack] {
             hear(0, values, date: date)
@@ -60,7 +60,7 @@ extension TwoWayWorld.Remote {
         return remote
     }
 
-    /// The same kind with somebody more who has a seat.
+    /// The same kind with one more person who has an account there.
     func seating(_ assignee: String, _ user: JSONValue) -> TwoWayWorld.Remote {
         var kind = kind
         kind.seats[assignee] = user

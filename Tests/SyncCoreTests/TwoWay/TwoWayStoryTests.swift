@@ -2,12 +2,12 @@ import Testing
 
 @testable import SyncCore
 
-/// Situations that users of two-way bridges have met, with their right ends. Only those that the rule decides are here; what queues, keys,
-/// hooks and tables decide is told where these live.
+/// Situations that users of two-way bridges have met, with their right results. Only those that the rule decides are here; those that
+/// queues, keys, webhooks and tables decide have tests of their own.
 @Suite struct TwoWayStoryTests {
     private static let annasOpen = LocalValues(status: .open, assigneeID: "anna")
 
-    @Test func `a title that the remote cuts stays whole here, and is drift`() {
+    @Test func `a title that the remote truncates stays whole here, and the difference is drift`() {
         var play = TwoWayPlay(.vg, storedForm: { String($0.prefix(6)) })
         play.world.act(.title, "eighty characters")
         play.world.deliver(0)
@@ -18,7 +18,7 @@ import Testing
         #expect(play.field("title").note == .drift)
     }
 
-    @Test func `two remotes that escape a title do not answer each other`() {
+    @Test func `two remotes that escape a title do not overwrite each other's titles in turn`() {
         var play = TwoWayPlay(.helpdesk, .vg, storedForm: { $0.replacing("&", with: "&amp;") })
         play.world.act(.title, "A & B")
         for _ in 0..<5 {
@@ -29,7 +29,7 @@ import Testing
         #expect(play.sent.count == 2)
     }
 
-    @Test func `a colleague over there whom nobody knows here is not overwritten by another change`() {
+    @Test func `an assignee at the remote who is unknown here is not overwritten by another change`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["user": 99])
         play.world.read(0)
@@ -39,7 +39,7 @@ import Testing
         #expect(play.assignee == "anna")
     }
 
-    @Test func `who took over and finished between two reads has it`() {
+    @Test func `a conversation that a colleague took and finished between two reads is theirs`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["word": "done", "user": 78])
         play.world.read(0)
@@ -49,7 +49,7 @@ import Testing
         #expect(play.sent == [])
     }
 
-    @Test func `what is reopened without end is sent back three times, and then held`() {
+    @Test func `a conversation that is reopened repeatedly is sent back three times, and then held`() {
         var play = TwoWayPlay(.helpdesk, row: Self.annasOpen)
         play.world.act(.status, "closed")
         play.world.deliver(0)
@@ -63,7 +63,7 @@ import Testing
         #expect(play.status == .closed)
     }
 
-    @Test func `of two people who share a seat the present one keeps the conversation`() {
+    @Test func `of two people who share an account the present assignee keeps the conversation`() {
         var play = TwoWayPlay(.voicebot.seating("zoe", 77), row: LocalValues(status: .open, assigneeID: "zoe"))
         play.world.act(at: 0, ["word": "done"])
         play.world.read(0)
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: [AdoptionPolicy.Conflict.remote, .newest, .local], [false, true])
-    func `reopened here before a read showed the other spelling of our own end, it stays open`(
+    func `a conversation reopened here stays open when a read shows another spelling of the end that we sent`(
         conflict: AdoptionPolicy.Conflict, isLost: Bool
     ) {
         var play = TwoWayPlay(.vg.with { ($0.conflict, $0.reopening) = (conflict, .always) }, row: Self.annasOpen)
@@ -91,7 +91,7 @@ import Testing
         #expect(play.world.remotes[0].object["word"] == "human-chatting")
     }
 
-    @Test func `an agreed end that is spelled otherwise later is not a change`() {
+    @Test func `a later different spelling of an agreed end is not a change`() {
         var play = TwoWayPlay(.vg, row: Self.annasOpen)
         play.world.act(.status, "closed")
         play.world.deliver(0)
@@ -104,7 +104,7 @@ import Testing
         #expect(play.sent.count == 1)
     }
 
-    @Test func `reopened here while the response to another change spells our own end otherwise, it stays open`() {
+    @Test func `a conversation reopened here stays open when a response to another change spells the sent end differently`() {
         var play = TwoWayPlay(.vg.with { ($0.conflict, $0.reopening) = (.remote, .always) }, row: Self.annasOpen)
         play.world.act(.status, "closed")
         play.world.deliver(0)
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test(arguments: [(JSONValue?.none, "anna"), (.null, nil)] as [(JSONValue?, String?)])
-    func `a conversation that the customer reopens is with whom the remote names`(user: JSONValue?, assignee: String?) {
+    func `a conversation that the customer reopens goes to the assignee whom the remote names`(user: JSONValue?, assignee: String?) {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))
         play.world.customerWrites()
         var change: Fields = ["word": "to-do"]
@@ -143,7 +143,7 @@ import Testing
         #expect(play.world.due(0) == [:])
     }
 
-    @Test func `the former state without a date is read once more before it is believed`() {
+    @Test func `the previous state without a date is read once more before it is accepted`() {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .closed, assigneeID: "anna"))
         play.world.act(.status, "open")
         play.world.deliver(0)
@@ -155,7 +155,7 @@ import Testing
         #expect(play.sent.count == 1)
     }
 
-    @Test func `a user whom the remote refuses does not keep the status from it`() {
+    @Test func `a refused assignee does not keep the status from being sent`() {
         var play = TwoWayPlay(.voicebot)
         play.world.act(.assignee, "anna")
         play.world.act(.status, "closed")
@@ -165,7 +165,7 @@ import Testing
         #expect(play.field("user").note == .refused)
     }
 
-    @Test func `an assignee whom the remote refuses is sent again when he changes`() {
+    @Test func `a refused assignee is sent again when it changes`() {
         var play = TwoWayPlay(.helpdesk)
         play.world.act(.assignee, TwoWayKind.unknown)
         play.world.act(.status, "closed")
@@ -177,7 +177,7 @@ import Testing
         #expect(play.world.due(0) == ["assignee": "bert"])
     }
 
-    @Test func `a user beside a status value without a meaning is heard when it has one`() {
+    @Test func `an assignee beside a status value without a meaning is adopted when the status has one`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["word": "snoozed", "user": 78])
         play.world.read(0)
@@ -189,7 +189,7 @@ import Testing
         #expect(play.sent == [])
     }
 
-    @Test func `taken off over there and assigned anew here, the id is sent`() {
+    @Test func `an assignee removed at the remote and then assigned here again is sent`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["user": .null])
         play.world.read(0)
@@ -201,7 +201,7 @@ import Testing
         #expect(play.assignee == "anna")
     }
 
-    @Test func `an end that the remote dates before the customer's message loses against it`() throws {
+    @Test func `an end that the remote dates before the customer's message loses to it`() throws {
         var play = TwoWayPlay(.vg, row: Self.annasOpen, now: TwoWayWorld.second(100))
         play.world.now = play.world.now + .seconds(10)
         play.world.customerWrites()
@@ -213,7 +213,7 @@ import Testing
         #expect(play.sent == [["word": "human-chatting"]])
     }
 
-    @Test func `a title that is set later over there arrives`() {
+    @Test func `a title that is changed later at the remote is adopted`() {
         var play = TwoWayPlay(.vg)
         play.world.act(at: 0, ["title": "later"])
         play.world.read(0)
@@ -221,7 +221,7 @@ import Testing
     }
 
     @Test(arguments: [("human-chatting", ["word": "ended_chat"]), ("completed", [:])] as [(JSONValue, Fields)])
-    func `an older state that stays makes the local state due, unless it means the same`(word: JSONValue, due: Fields) {
+    func `an older state that stays at the remote makes the local state due, unless both mean the same`(word: JSONValue, due: Fields) {
         var play = TwoWayPlay(.vg, row: Self.annasOpen, now: TwoWayWorld.second(9000))
         play.world.act(.status, "closed")
         play.world.deliver(0)
@@ -231,7 +231,7 @@ import Testing
         #expect(play.world.due(0) == due)
     }
 
-    @Test func `a backup from before a value without a meaning takes that value back`() {
+    @Test func `a backup from before a value without a meaning reverts that value`() {
         var play = TwoWayPlay(.vg, row: Self.annasOpen, now: TwoWayWorld.second(9000))
         play.world.act(.status, "closed")
         play.world.deliver(0)
@@ -242,7 +242,7 @@ import Testing
         #expect(play.world.due(0) == [:])
     }
 
-    @Test func `a person who takes an ended chat up by name reopens it`() {
+    @Test func `a person who is named on an ended chat reopens it`() {
         var play = TwoWayPlay(.vg, row: LocalValues(status: .ended, assigneeID: TwoWayKind.ai))
         play.world.act(at: 0, ["word": "human-chatting", "user": "c_bert"])
         play.world.read(0)

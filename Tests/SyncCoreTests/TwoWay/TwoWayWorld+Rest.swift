@@ -1,7 +1,7 @@
 @testable import SyncCore
 
 extension TwoWayWorld {
-    /// A world at rest in which every remote was told about the row.
+    /// A world at rest in which the row was sent to every remote.
     static func atRest(
         _ remotes: [Remote], _ values: LocalValues, now: Instant = TwoWayWorld.second(10), tick: Int64 = 1,
         storedForm: @escaping @Sendable (String) -> String = { $0 }
@@ -13,7 +13,7 @@ extension TwoWayWorld {
         return world
     }
 
-    /// What a world is, but for the moments that every look at it moves.
+    /// The state of a world, without the timestamps that change with every read.
     private struct Standing: Equatable {
         var values: LocalValues
         var links: [LinkRecord]
@@ -30,8 +30,8 @@ extension TwoWayWorld {
         }
     }
 
-    /// Events stop: what is due is sent, and reads tell the truth.
-    /// - Returns: whether the world came to rest.
+    /// Events stop: what is due is sent, and reads are accurate.
+    /// - Returns: whether nothing was due in the end.
     mutating func settle(rounds: Int = 20) -> Bool {
         for _ in 0..<rounds {
             let before = Standing(self)
@@ -42,7 +42,7 @@ extension TwoWayWorld {
         return false
     }
 
-    /// What is wrong with this world once everything has come to rest; nil where all is well.
+    /// What is wrong with this world once nothing is due any more; nil where all is well.
     func wrongAtRest() -> String? {
         var world = self
         return world.settle() ? world.wrong() : "no rest"
@@ -72,7 +72,7 @@ extension TwoWayWorld {
         return nil
     }
 
-    /// Whether the status value over there says what the local row says. A user who is not ours to take off explains another owner.
+    /// Whether the status value at the remote matches the local row. An assignee who is not ours to remove explains another owner.
     private func statusFits(_ remote: Remote) -> Bool {
         guard let word = remote.object["word"]?.stringValue, remote.rules.lens.inbound[word] != nil else { return true }
         let claim = remote.rules.put(word, user: remote.object["user"], onto: local.values)

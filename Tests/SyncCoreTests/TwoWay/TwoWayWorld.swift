@@ -1,22 +1,22 @@
 @testable import SyncCore
 
-/// One conversation with its remotes, simulated: the local row, what is known of each link, and what the objects over there really are.
+/// One conversation with its remotes, simulated: the local row, what is known of each link, and the objects at the remotes.
 ///
-/// The decisions are the program's (``LinkRecord``, ``TwoWayDecision``); the world makes the reads and calls, with whatever fate. Each event
-/// takes a second. An event that cannot happen (an act that changes nothing, a call without anything due) leaves the world as it is
-/// and says so.
+/// The decisions are the program's (``LinkRecord``, ``TwoWayDecision``); the world makes the reads and calls, with any outcome. Each event
+/// takes a second. An event that is impossible (a change that changes nothing, a call without anything due) leaves the world as it is
+/// and returns false.
 struct TwoWayWorld: Sendable {
     struct Remote: Sendable {
         let kind: TwoWayKind
         var rules: TwoWayRules
         var link = LinkRecord()
-        /// What the object really is.
+        /// The object at the remote.
         var object: Fields
         var date: Instant?
         var changedAt = Instant(milliseconds: 0)
         /// The object before its last change: what a read that lags shows.
         var former: (object: Fields, date: Instant?)?
-        /// Read since its last change: where no date tells, a second old view would be news.
+        /// Read since its last change: without dates a second outdated view would look like a change.
         var isRead = false
 
         init(_ kind: TwoWayKind, _ policy: AdoptionPolicy = TwoWayKind.policy) {
@@ -51,19 +51,19 @@ struct TwoWayWorld: Sendable {
     /// Remotes round their dates down to multiples of this.
     var tick: Int64 = 1
     var calls: [(remote: Int, sent: Fields)] = []
-    /// The last act on each attribute, and what became of it.
+    /// The last change of each attribute, and what became of it.
     var acts: [LocalAttribute: TwoWayAct] = [:]
     var problem: String?
 
     static func second(_ number: Int64) -> Instant { Instant(milliseconds: number * 1000) }
 
-    /// Nothing was told yet.
+    /// The row has not been sent yet.
     init(_ remotes: [Remote], _ values: LocalValues) {
         self.remotes = remotes
         local = LocalRow(values, changedAt: .init(repeating: TwoWayWorld.second(0)), numbers: .init(repeating: 0))
     }
 
-    // MARK: Acts
+    // MARK: Changes by people
 
     /// Somebody here changes the row.
     @discardableResult mutating func act(_ attribute: LocalAttribute, _ value: String?) -> Bool {
@@ -81,7 +81,7 @@ struct TwoWayWorld: Sendable {
         local.customerWroteAt = now
     }
 
-    /// Somebody over there changes the object.
+    /// Somebody changes the object at the remote.
     @discardableResult mutating func act(at index: Int, _ values: Fields) -> Bool {
         let changed = values.filter { remotes[index].object[$0.key] != $0.value }
         guard !changed.isEmpty else { return false }
@@ -122,7 +122,7 @@ struct TwoWayWorld: Sendable {
         guard let (object, date) = remote.former, began - remote.changedAt < remote.rules.lag else { return false }
         let isBehind = date.map { date in remote.link.floor.map { date < $0 } ?? false } ?? false
         if !isBehind {
-            // What is old and cannot be told from news would be news.
+            // An outdated view that cannot be distinguished from a change would be adopted as one.
             let isAhead = date.map { date in remote.link.floor.map { date > $0 } ?? true } ?? false
             guard !remote.isRead, !remote.link.isSuspect, !(isAhead && remote.link.ownDate != .undated), isKnownView(remote, object)
             else { return false }
@@ -150,7 +150,7 @@ struct TwoWayWorld: Sendable {
         if !isFresh { check(reception, index, since: before) }
     }
 
-    /// A view that is old changes neither the row nor what is said to be included.
+    /// An outdated view changes neither the row nor what the record says is included.
     private mutating func check(_ reception: LinkRecord.Reception, _ index: Int, since before: TwoWayWorld) {
         let name = remotes[index].kind.name
         if local != before.local { problem = "a stale report of \(name) changed the local row" }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct DrainTests {
     private func drain(until span: Duration? = nil) -> Drain { Drain(until: span.map { MadeUp.noon + $0 }, MadeUp.time()) }
 
-    /// A lane that has asked for due rows once, and was told when the next one falls due.
+    /// A lane that has claimed once, and was told when the next row falls due.
     private func lane(nextDueAt: Duration? = nil, stored: RemoteGate.Stored = .init()) -> Lane {
         var lane = Lane(MadeUp.remote("vg"), stored: StoredRemote(gate: stored), MadeUp.time())
         var context = MadeUp.context()
@@ -26,7 +26,7 @@ import Testing
         #expect(!drain().isDone(lane, MadeUp.time()))
     }
 
-    @Test func `a lane is not done while anything is at hand, in flight or not stored`() {
+    @Test func `a lane is not done while a row is at hand or in flight, or an outcome is not stored`() {
         var lane = lane()
         lane.buffer = [MadeUp.claimedRow(1, "c1", at: "vg")]
         #expect(!drain().isDone(lane, MadeUp.time()))
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func `a short hold is waited out, and a remote that asks for patience again and again is on hold`() {
+    @Test func `a short hold is waited out once, and a remote that throttles repeatedly counts as on hold`() {
         var lane = lane()
         lane.claims.mayBeDue()
         var context = MadeUp.context()
@@ -79,7 +79,7 @@ import Testing
         #expect(!drain().isOver(MadeUp.time(.hours(1))))
     }
 
-    @Test func `an application that writes all the time keeps it from ending for ten seconds at most`() {
+    @Test func `an application that keeps writing delays the end of a drain by ten seconds at most`() {
         var drain = drain()
         #expect(drain.mayPlan(MadeUp.time(.hours(1))))
         drain.feedIsEmpty(MadeUp.time(.seconds(1)))
@@ -87,7 +87,7 @@ import Testing
         #expect(drain.mayPlan(MadeUp.time(.milliseconds(10_999))) && !drain.mayPlan(MadeUp.time(.seconds(11))))
     }
 
-    @Test func `a database that is locked is waited for, a damaged one is not`() {
+    @Test func `a drain waits for a locked database, but not for a damaged one`() {
         var drain = drain()
         drain.failed(.passing, since: MadeUp.noon, MadeUp.time(.seconds(14)))
         #expect(!drain.hasGivenUp && drain.error == nil)

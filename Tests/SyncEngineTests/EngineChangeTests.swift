@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// What one change costs, and that nothing follows what found nothing.
+/// What one change costs, and that an exchange without effect is not followed by another.
 @Suite struct EngineChangeTests {
     private func started(_ names: [String], poll: PollSettings? = nil) -> EngineScript {
         let script = EngineScript(names.map { MadeUp.remote($0, poll: $0 == "voicebot" ? poll : nil) })
@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: [["vg", "helpdesk"], ["vg", "voicebot", "helpdesk"], ["helpdesk"], ["vg"]])
-    func `a change costs three exchanges at most, and none follows until the interval is over`(remotes: [String]) {
+    func `a change costs three exchanges at most, and no other follows until the interval is over`(remotes: [String]) {
         let script = started(["fin", "helpdesk", "vg", "voicebot"])
         let before = script.exchanges.count
         script.change("c1", at: remotes)
@@ -36,8 +36,7 @@ import Testing
         #expect(script.exchanges.last?.at == call.at + .milliseconds(10))
     }
 
-    @Test func `the remote that is pushed last comes after the others of the same conversation, in the exchange that records them`() throws
-    {
+    @Test func `the remote that is pushed last is planned in the exchange that records its other calls`() throws {
         let script = started(["helpdesk", "vg", "voicebot"])
         script.ending = {
             $0.remote == "voicebot" ? .after(.milliseconds(300), .init(.delivered)) : .after(.milliseconds(10), .init(.delivered))
@@ -51,7 +50,7 @@ import Testing
         #expect(script.calls(to: "helpdesk").first?.at == recording.at + script.exchangeTime)
     }
 
-    @Test func `a remote that is pushed last waits for the others no longer than the stall`() throws {
+    @Test func `the remote that is pushed last waits for other remotes no longer than the stall`() throws {
         let script = started(["helpdesk", "vg"])
         script.ending = { $0.remote == "vg" ? .never : .after(.milliseconds(10), .init(.delivered)) }
         let changedAt = script.uptime
@@ -61,7 +60,7 @@ import Testing
         #expect(pushed.at - changedAt >= .seconds(10) && pushed.at - changedAt < .milliseconds(10_100))
     }
 
-    @Test func `outcomes wait for company while calls are in flight, and go into one exchange`() throws {
+    @Test func `outcomes wait for others while calls are in flight, and go into one exchange`() throws {
         let script = started(["vg", "voicebot"])
         script.ending = { call in
             let spans: [String: Int64] = ["c0": 10, "c1": 15, "c2": 20, "c3": 29]
@@ -79,7 +78,7 @@ import Testing
         #expect(storing.first?.at == sentAt + .milliseconds(30), "20 ms after the first of them")
     }
 
-    @Test func `a backlog is delivered whole, in few exchanges, and none follows`() {
+    @Test func `a backlog is delivered completely in few exchanges, and none follows`() {
         let script = started(["vg"])
         let before = script.exchanges.count
         for index in 0..<2000 { script.store.change("c\(index)", at: ["vg"], now: script.wall) }
@@ -93,7 +92,7 @@ import Testing
         #expect(script.engine.exchange.fruitless <= 1)
     }
 
-    @Test func `while first attempts are due, half of the rows that are claimed may be retries`() {
+    @Test func `while first attempts are due, at most half of the claimed rows are retries`() {
         let script = started(["vg"])
         for index in 0..<40 { script.store.addRow("r\(index)", at: "vg", attempts: 2, dueAt: script.wall - .hours(1)) }
         script.store.change("fresh", at: ["vg"], now: script.wall)

@@ -7,13 +7,13 @@ import Testing
 @Suite struct EngineClockStepTests {
     private func steps(_ script: EngineScript) -> [Duration] { script.exchanges.compactMap(\.exchange.clockStep) }
 
-    /// What was stored of the throttle, by the wall clock.
+    /// The stored end of the throttle, by the wall clock.
     private func throttles(_ script: EngineScript) -> [Instant] {
         script.exchanges.flatMap { made in made.exchange.lanes.compactMap { $0.gate?.throttledUntil } }
     }
 
     @Test(arguments: [Duration.hours(-20), .hours(20), .minutes(-1), .seconds(3)])
-    func `one exchange tells the store, and a retry is made when it was due`(step: Duration) throws {
+    func `a clock step is stored by one exchange, and a retry is made when it was due`(step: Duration) throws {
         let script = EngineScript([MadeUp.remote("vg")])
         script.store.addRow("c1", at: "vg", attempts: 2, dueAt: script.wall + .seconds(8))
         script.start()
@@ -27,7 +27,7 @@ import Testing
         #expect(script.store.states() == [.delivered: 1])
     }
 
-    @Test func `a step that was not stored is told again, together with the next one`() {
+    @Test func `a clock step that was not stored is stored together with the next one`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.failure = { _ in .passing }
@@ -61,7 +61,7 @@ import Testing
         #expect(script.store.states() == [.delivered: 16])
     }
 
-    @Test func `a retry whose outcome waits to be stored when the clock is set back is made when it was due`() throws {
+    @Test func `a retry whose outcome is not yet stored when the clock is set back is made when it was due`() throws {
         let script = EngineScript([MadeUp.remote("vg"), MadeUp.remote("voicebot")])
         script.start()
         var calls = 0
@@ -79,7 +79,7 @@ import Testing
         #expect(calls == 2)
     }
 
-    @Test func `a small step is told nobody`() {
+    @Test func `a small clock step causes no exchange`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         for _ in 0..<20 {
@@ -91,7 +91,7 @@ import Testing
         #expect(script.exchanges.last.map { script.wall - $0.exchange.now <= .seconds(1) } == true, "but the time that is stored follows")
     }
 
-    @Test func `a throttle lasts as long as it was asked for, and is stored by the clock that is shown`() throws {
+    @Test func `a throttle lasts as long as the remote asked for, and is stored by the wall clock`() throws {
         let script = EngineScript([MadeUp.remote("vg")])
         script.store.addRow("c1", at: "vg", dueAt: script.wall)
         script.ending = { [unowned script] _ in
@@ -109,7 +109,7 @@ import Testing
         #expect(second.at - script.calls[0].at >= .seconds(30) && second.at - script.calls[0].at < .milliseconds(30_200))
     }
 
-    @Test func `a poll goes on in its rhythm`() {
+    @Test func `polls keep their interval when the clock is set`() {
         let script = EngineScript([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         script.ending = { _ in .readAfter(.milliseconds(10), .object(["data": .array([])])) }
         script.start()

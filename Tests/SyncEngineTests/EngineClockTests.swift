@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: [Duration.hours(-30), .hours(30), .seconds(-3), .milliseconds(2001)])
-    func `a clock that is set moves the wall time and not what is waited for, and is said once`(step: Duration) {
+    func `a clock step moves the wall time but no wait in memory, and is reported once`(step: Duration) {
         var clock = clock()
         let before = clock.read(now(.seconds(1))).time
         let (time, found) = clock.read(now(.seconds(2), wallIsAhead: step))
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: [Duration.milliseconds(51), .milliseconds(-51), .seconds(2), .seconds(-2)])
-    func `a small step is followed, and nothing that is stored has to be moved`(step: Duration) {
+    func `a small clock step is followed without moving stored times`(step: Duration) {
         var clock = clock()
         let (time, found) = clock.read(now(.seconds(1), wallIsAhead: step))
         #expect(found == nil && time.offset == step && time.wall == MadeUp.noon + .seconds(1) + step)
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `moments are converted there and back`() {
+    @Test func `times are converted from one clock to the other and back`() {
         var clock = clock()
         let time = clock.read(now(.zero, wallIsAhead: .hours(-2))).time
         let moment = MadeUp.noon + .minutes(3)
@@ -55,9 +55,9 @@ import Testing
         #expect(time.steady(of: time.wall(of: moment)) == moment)
     }
 
-    /// What the machines were promised before for each of them: nobody waits longer or shorter because the clock is set.
+    /// No wait in memory becomes longer or shorter because the clock is set.
     @Test(arguments: [UInt64(21), 22, 23])
-    func `however the clock is set, the steady one goes on like the uptime, and the steps add up`(seed: UInt64) {
+    func `the steady clock follows the uptime however the wall clock is set, and the steps add up`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var clock = clock()
         var (uptime, offset, found) = (Duration.zero, Duration.zero, Duration.zero)

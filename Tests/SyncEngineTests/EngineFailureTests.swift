@@ -5,14 +5,14 @@ import Testing
 
 /// Exchanges that fail lose nothing.
 @Suite struct EngineFailureTests {
-    /// The database is locked until then.
+    /// The database is locked until this time.
     private func lock(_ script: EngineScript, for span: Duration, error: StoreError = .passing) {
         let until = script.uptime + span
         script.failure = { [unowned script] _ in script.uptime < until ? error : nil }
     }
 
     @Test(arguments: [StoreError.passing, .lasting])
-    func `outcomes that could not be stored are in the next exchange, with those that came meanwhile`(error: StoreError) throws {
+    func `outcomes that could not be stored go into the next exchange, together with newer ones`(error: StoreError) throws {
         let script = EngineScript(["vg", "voicebot"].map { MadeUp.remote($0) })
         script.start()
         script.ending = { $0.remote == "vg" ? .after(.milliseconds(10), .init(.delivered)) : .after(.milliseconds(40), .init(.delivered)) }
@@ -31,7 +31,7 @@ import Testing
         #expect(isSaid == 1 && isOver == 1)
     }
 
-    @Test func `a locked database is asked again after growing pauses, not at once`() {
+    @Test func `a locked database is tried again after growing pauses, not at once`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         lock(script, for: .seconds(30))
@@ -52,7 +52,7 @@ import Testing
         #expect(script.store.states() == [.delivered: 1])
     }
 
-    @Test func `who called here is told when the exchange has failed, and how much was new when it has not`() {
+    @Test func `the sender of a webhook call is told that the exchange failed, or how many events were new`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.send(.remoteEvents(1, "vg", [.changed(remoteID: "o1", agentID: nil), .somethingChanged]))
@@ -67,7 +67,7 @@ import Testing
         #expect(script.responses.count == 3, "each gets one response")
     }
 
-    @Test func `events that come while an exchange is in progress share the next one`() {
+    @Test func `events that arrive during an exchange share the next one`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.exchangeTime = .milliseconds(50)
@@ -81,7 +81,7 @@ import Testing
         #expect(carrying == [1, 19])
     }
 
-    @Test func `what was read and could not be stored is in the next exchange`() {
+    @Test func `a report that could not be stored goes into the next exchange`() {
         let script = EngineScript([MadeUp.remote("voicebot")])
         script.start()
         script.ending = { _ in .readAfter(.milliseconds(10), .object(["id": .string("7"), "status": .string("open")])) }
@@ -94,7 +94,7 @@ import Testing
         #expect(script.store.requests["voicebot"] == [] && script.calls.count == 1)
     }
 
-    @Test func `an error that does not pass ends the run with it`() {
+    @Test func `a lasting error ends the run and is stored with it`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         lock(script, for: .milliseconds(20), error: .lasting)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// What the watchdog is told, and upkeep beside whatever happens.
+/// What the watchdog is told, and upkeep beside a remote that hangs.
 @Suite struct EngineHealthTests {
     private func overdue(_ script: EngineScript) -> [String] { script.engine.health(now: script.present).overdue }
 
@@ -19,7 +19,7 @@ import Testing
         #expect(script.engine.health(now: script.present) == Health(overdue: [], inFlight: 0, isQuiet: true, delivered: 1))
     }
 
-    @Test func `a database that does not answer is named`() {
+    @Test func `a database that does not respond is reported as overdue`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.exchangeTime = .hours(1)
@@ -30,7 +30,7 @@ import Testing
         #expect(overdue(script) == ["the database has not answered for 35 s"])
     }
 
-    @Test func `a call that should have timed out is named, one that may still end is not`() {
+    @Test func `a call that should have timed out is reported as overdue, and one that may still end is not`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.ending = { _ in .never }
@@ -41,7 +41,7 @@ import Testing
         #expect(overdue(script) == ["a call to vg has not ended for 69 s"])
     }
 
-    @Test func `an alarm that never rings is named`() {
+    @Test func `an alarm that never rings is reported as overdue`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.skip(.minutes(2))
@@ -50,7 +50,7 @@ import Testing
         #expect(overdue(script).isEmpty)
     }
 
-    @Test func `an engine that turns without getting anywhere pauses between exchanges, and is named`() {
+    @Test func `an engine whose exchanges have no effect pauses between them and is reported as overdue`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         script.adjust = { _, result in
@@ -67,7 +67,7 @@ import Testing
         #expect(overdue(script).isEmpty)
     }
 
-    @Test func `an inbox of many pages is processed one after the other`() {
+    @Test func `an inbox of many pages is processed in consecutive exchanges`() {
         let script = EngineScript([MadeUp.remote("vg")])
         script.store.inbox = 1900
         script.start()
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `finished rows are pruned beside a remote that hangs, and beside none`(hangs: Bool) {
+    func `finished rows are pruned with and without a remote that hangs`(hangs: Bool) {
         var settings = MadeUp.settings()
         settings.retention.isEnabled = true
         let script = EngineScript([MadeUp.remote("vg")], settings)

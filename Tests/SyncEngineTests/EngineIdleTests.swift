@@ -3,9 +3,9 @@ import Testing
 
 @testable import SyncEngine
 
-/// An engine beside which nothing happens does nothing.
+/// Without events an engine does nothing.
 @Suite struct EngineIdleTests {
-    @Test func `an idle engine makes an exchange per interval, which only reads`() {
+    @Test func `an idle engine makes one exchange per interval, which only reads`() {
         let script = EngineScript(["fin", "helpdesk", "vg", "voicebot"].map { MadeUp.remote($0) })
         script.start()
         let before = script.exchanges.count
@@ -16,7 +16,7 @@ import Testing
         #expect(script.store.runs == 0)
     }
 
-    @Test func `commits of others that concern nothing here cost an exchange each, one debounce apart`() {
+    @Test func `commits by others that do not concern the service cost one exchange per debounce`() {
         let script = EngineScript(["vg", "helpdesk"].map { MadeUp.remote($0) })
         script.start()
         let before = script.exchanges.count
@@ -29,7 +29,7 @@ import Testing
         #expect(script.store.runs == 0)
     }
 
-    @Test func `rows that wait for a paused remote cause no exchange, and others are not delayed by it`() throws {
+    @Test func `rows that wait for a paused remote cause no exchange and do not delay others`() throws {
         let script = EngineScript(["helpdesk", "vg"].map { MadeUp.remote($0) })
         script.store.orders["vg"] = RemoteOrders()
         script.store.orders["vg"]?.isPaused = true
@@ -47,7 +47,7 @@ import Testing
         #expect(script.exchanges.count - before <= 24, "\(script.exchanges.count - before) exchanges for twelve changes")
     }
 
-    @Test func `rows that wait for their next attempt cause no exchange before it`() {
+    @Test func `rows that wait for their next attempt cause no exchange before it is due`() {
         let script = EngineScript([MadeUp.remote("vg")])
         for index in 0..<20 { script.store.addRow("w\(index)", at: "vg", attempts: 3, dueAt: script.wall + .seconds(20)) }
         script.start()
@@ -59,7 +59,7 @@ import Testing
         #expect(script.calls.first.map { $0.at - .seconds(20) <= .milliseconds(20) } == true)
     }
 
-    @Test func `a rate is used up call by call, with an exchange or two for each`() {
+    @Test func `a remote with a rate gets its calls one by one, with one or two exchanges each`() {
         let script = EngineScript([MadeUp.remote("vg", rate: RateLimit(calls: 30, period: .minutes(1)))])
         for index in 0..<100 { script.store.addRow("w\(index)", at: "vg", dueAt: script.wall) }
         script.start()
@@ -88,7 +88,7 @@ import Testing
         #expect(script.store.runs == 0)
     }
 
-    @Test func `objects that are read in rotation and say nothing new cost no further exchange`() {
+    @Test func `objects that are read in rotation without news cost no further exchange`() {
         let script = EngineScript([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         script.store.rotation["voicebot"] = (1...3).map { ReadRequest(remoteID: "\($0)") }
         let list = emptyList

@@ -3,9 +3,9 @@ import Testing
 
 @testable import SyncEngine
 
-/// One remote's trouble is its own.
+/// A remote that is slow or fails does not delay the others.
 @Suite struct EngineIsolationTests {
-    /// Sends a fresh change of each of so many conversations to voicebot, one after the other.
+    /// Sends a fresh change of each of the conversations to voicebot, one after the other.
     /// - Returns: how long each took, the slowest last.
     private func fresh(_ script: EngineScript, _ count: Int = 20) -> [Duration] {
         (0..<count).compactMap { index in
@@ -25,7 +25,7 @@ import Testing
         return script
     }
 
-    @Test func `beside a remote that hangs, a fresh change goes out as if it were alone`() {
+    @Test func `a fresh change goes out beside a remote that hangs as fast as without it`() {
         let script = script { _ in .never }
         let spans = fresh(script)
         #expect(spans.count == 20 && spans.last.map { $0 <= .milliseconds(56) } == true, "\(spans)")
@@ -33,13 +33,13 @@ import Testing
     }
 
     @Test(arguments: [Int64(400), 3000])
-    func `beside a slow remote, a fresh change goes out as if it were alone`(milliseconds: Int64) {
+    func `a fresh change goes out beside a slow remote as fast as without it`(milliseconds: Int64) {
         let script = script { _ in .after(.milliseconds(milliseconds), .init(.delivered)) }
         let spans = fresh(script)
         #expect(spans.count == 20 && spans.last.map { $0 <= .milliseconds(60) } == true, "\(spans)")
     }
 
-    @Test func `beside a remote with a rate, a fresh change goes out as if it were alone`() {
+    @Test func `a fresh change goes out beside a remote with a rate as fast as without it`() {
         let script = script(RateLimit(calls: 5, period: .seconds(1))) { _ in .after(.milliseconds(10), .init(.delivered)) }
         let spans = fresh(script)
         #expect(spans.count == 20 && spans.last.map { $0 <= .milliseconds(60) } == true, "\(spans)")
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [OutcomeClass.retry, .throttled, .park, .dead])
-    func `beside a remote that fails, a fresh change goes out as if it were alone`(outcome: OutcomeClass) {
+    func `a fresh change goes out beside a remote that fails as fast as without it`(outcome: OutcomeClass) {
         let script = script { _ in .after(.milliseconds(10), DeliveryOutcome(outcome, error: "HTTP 500")) }
         let spans = fresh(script)
         #expect(spans.count == 20 && spans.last.map { $0 <= .milliseconds(60) } == true, "\(spans)")
@@ -63,8 +63,8 @@ import Testing
         #expect(call.at - addedAt - .seconds(3) <= .milliseconds(10))
     }
 
-    /// Events come all the time; one of them may come between the moment at which a row falls due and the alarm for it.
-    @Test func `a retry is made when it is due, although another event comes just before its alarm`() throws {
+    /// With frequent events, one may arrive between the time when a row falls due and the alarm for it.
+    @Test func `a retry is made when it is due, even if another event arrives just before its alarm`() throws {
         let script = EngineScript([MadeUp.remote("vg"), MadeUp.remote("voicebot")])
         script.store.addRow("later", at: "voicebot", attempts: 1, dueAt: script.wall + .seconds(3))
         script.start()
@@ -76,7 +76,7 @@ import Testing
         #expect(call.at - .seconds(3) <= .milliseconds(10), "it is made \((call.at - .seconds(3)).notation) late")
     }
 
-    @Test func `a row that falls due while an exchange is in progress is claimed by the next one`() throws {
+    @Test func `a row that falls due during an exchange is claimed by the next one`() throws {
         let script = EngineScript([MadeUp.remote("voicebot")])
         script.start()
         script.exchangeTime = .milliseconds(100)
@@ -88,7 +88,7 @@ import Testing
         #expect(call.at - addedAt <= .milliseconds(200))
     }
 
-    @Test func `a remote that is paused is not called, and what is at hand is put back`() throws {
+    @Test func `a paused remote is not called, and its rows at hand are put back`() throws {
         let script = script { _ in .after(.milliseconds(200), .init(.delivered)) }
         script.run(for: .milliseconds(100))
         script.store.orders["vg"] = RemoteOrders()
@@ -109,7 +109,7 @@ import Testing
         #expect(first.at - resumedAt <= .milliseconds(60))
     }
 
-    @Test func `a call of a parked remote goes out at once when its credential is replaced`() throws {
+    @Test func `a parked remote is called at once when its credential is replaced`() throws {
         let script = script { _ in .after(.milliseconds(10), DeliveryOutcome(.park, error: "HTTP 401")) }
         script.run(for: .seconds(3))
         #expect(script.openCalls.isEmpty)

@@ -20,7 +20,7 @@ import Testing
         script.exchanges[start...].compactMap { made in made.exchange.plan.map { (made.at, $0) } }
     }
 
-    @Test func `a long feed is planned page by page in one run, with room for the application between pages`() {
+    @Test func `a long feed is planned page by page in one run, with pauses for the application between pages`() {
         let script = script()
         script.store.pageSize = 10
         script.exchangeTime = .milliseconds(15)
@@ -37,7 +37,7 @@ import Testing
         #expect(Set(pages.map(\.page.keySeed)).count == 10, "idempotency keys are never the same")
     }
 
-    @Test func `a feed that would reach far is surveyed page by page, and planned with what the brake says of it`() throws {
+    @Test func `a feed that may exceed the brake is surveyed page by page, and planned with the verdict of the brake`() throws {
         let script = script()
         var surveys = 0
         script.adjust = { exchange, result in
@@ -66,7 +66,7 @@ import Testing
         #expect(plans(script, from: before).count <= 4 && script.exchanges.count - before <= 8)
     }
 
-    @Test func `a page that takes nothing off the feed is said, and does not come again and again`() {
+    @Test func `a page that takes nothing off the feed is reported and not repeated`() {
         let script = script()
         script.adjust = { exchange, result in
             guard exchange.plan != nil else { return }
@@ -84,7 +84,7 @@ import Testing
         #expect(errors == ["planning took nothing off the change feed"])
     }
 
-    @Test func `what processes left behind is put back at the start, but no row of this process later`() throws {
+    @Test func `rows left behind by ended processes are put back at the start, and later those of this process are not`() throws {
         let script = EngineScript([MadeUp.remote("vg")])
         script.start()
         #expect(script.exchanges.first?.exchange.recoversExcept == [])

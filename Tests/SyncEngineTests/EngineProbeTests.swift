@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// How a remote that was given up for a while is found to be back.
+/// How a parked remote or one with an open breaker is found to work again.
 @Suite struct EngineProbeTests {
     private func script(_ name: String, rows: Int, _ ending: @escaping (EngineScript.MadeCall) -> EngineScript.Ending) -> EngineScript {
         let script = EngineScript([MadeUp.remote(name)])
@@ -13,7 +13,7 @@ import Testing
         return script
     }
 
-    /// When calls went out after the first volley.
+    /// The times of the calls after the first ones.
     private func probes(_ script: EngineScript) -> [Duration] {
         script.calls.map(\.at).filter { $0 > .milliseconds(500) }
     }
@@ -30,7 +30,7 @@ import Testing
         #expect(script.store.states() == [.pending: 40] && script.exchanges.count < 30)
     }
 
-    @Test func `an open breaker is probed when its pause is over, by one call, and a remote that is back gets everything`() throws {
+    @Test func `an open breaker is probed by one call when its pause is over, and a remote that works again gets all rows`() throws {
         var isBack = false
         let script = script("vg", rows: 40) { _ in
             .after(.milliseconds(10), isBack ? .init(.delivered) : DeliveryOutcome(.retry, error: "HTTP 500"))
@@ -48,7 +48,7 @@ import Testing
         #expect(script.store.states() == [.delivered: 40])
     }
 
-    @Test func `where everything is missing, the list included, nothing is given up, and everything is sent when the URL is right`() {
+    @Test func `where all objects and the list are missing, no row is given up, and all are sent once the URL is right`() {
         var isRight = false
         let absent = DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404", absence: .object)
         let script = script("voicebot", rows: 40) { call in
@@ -67,7 +67,7 @@ import Testing
         #expect(script.store.states() == [.delivered: 40])
     }
 
-    @Test func `of one object that is missing, the list shows that the URL is right, and its row alone ends`() {
+    @Test func `where one object is missing and the list is readable, only the row of that object becomes dead`() {
         let script = script("voicebot", rows: 12) { call in
             if call.isRead { return .readAfter(.milliseconds(10), .object(["data": .array([])])) }
             let isMissing = call.conversation == "c0"

@@ -5,7 +5,7 @@ import Testing
 
 /// What is read, and when.
 @Suite struct EngineReadingTests {
-    /// Every object is there, and says nothing new; the list is empty.
+    /// Every object exists and is unchanged; the list is empty.
     private func answer(_ script: EngineScript, after span: Duration = .milliseconds(10)) {
         script.ending = { call in
             guard case .read(let read) = call.purpose else { return .after(span, .init(.delivered)) }
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: [nil, PollSettings(interval: .minutes(30))])
-    func `an object that a webhook named is read at once, and its report stored`(poll: PollSettings?) throws {
+    func `an object that a webhook call named is read at once, and its report is stored`(poll: PollSettings?) throws {
         let script = EngineScript([MadeUp.remote("voicebot", poll: poll)])
         answer(script)
         script.start()
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: [nil, PollSettings(interval: .minutes(30))])
-    func `more objects than a cycle takes are read one cycle after the other`(poll: PollSettings?) {
+    func `more objects than a poll cycle reads are read in consecutive cycles`(poll: PollSettings?) {
         let script = EngineScript([MadeUp.remote("voicebot", poll: poll)])
         answer(script)
         script.start()
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: [nil, PollSettings(interval: .minutes(30))])
-    func `an object that is named while others are being read is read when these are`(poll: PollSettings?) {
+    func `an object that is named during a poll cycle is read after it`(poll: PollSettings?) {
         let script = EngineScript([MadeUp.remote("voicebot", poll: poll)])
         answer(script, after: .milliseconds(200))
         script.start()
@@ -60,7 +60,7 @@ import Testing
         #expect(script.store.requests["voicebot"]?.isEmpty == true)
     }
 
-    @Test func `a burst that names one object again and again reads it once a second`() {
+    @Test func `an object that is named repeatedly is read once a second`() {
         let script = EngineScript([MadeUp.remote("voicebot")])
         answer(script)
         script.start()
@@ -73,7 +73,7 @@ import Testing
         #expect(script.store.requests["voicebot"]?.isEmpty == true)
     }
 
-    @Test func `reads that fail do not stop deliveries, and rest`() {
+    @Test func `reads that fail do not stop deliveries, and pause`() {
         let script = EngineScript([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         script.start()
         for index in 0..<20 { script.store.change("c\(index)", at: ["voicebot"], now: script.wall) }
@@ -99,7 +99,7 @@ import Testing
         #expect((0.2...0.3).contains(share), "\(reads) of \(script.calls.count)")
     }
 
-    @Test func `a remote that is paused is not read, and is read at once when it is resumed`() throws {
+    @Test func `a paused remote is not read, and is read at once when it is resumed`() throws {
         let script = EngineScript([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         answer(script)
         script.store.orders["voicebot"] = RemoteOrders()

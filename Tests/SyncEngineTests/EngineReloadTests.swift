@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// A reload: another configuration works at once, and calls in flight go on.
+/// A reload: the new configuration applies at once, and calls in flight continue.
 @Suite struct EngineReloadTests {
     private func configure(_ script: EngineScript, _ remotes: [Remote], _ settings: Engine.Settings = MadeUp.settings()) {
         script.send(.configured(remotes, settings, .init(processID: 7, remotes: [:])))
@@ -17,7 +17,7 @@ import Testing
         return script
     }
 
-    @Test func `calls in flight go on, rows at hand are put back and claimed again`() {
+    @Test func `after a reload calls in flight continue, and rows at hand are put back and claimed again`() {
         let script = script()
         let calls = script.calls.count
         #expect(script.openCalls.count == 4)
@@ -28,7 +28,7 @@ import Testing
         #expect(script.store.states() == [.delivered: 40] && script.calls.count == 40 && script.strayRows.isEmpty)
     }
 
-    @Test func `what is planned and sent to others goes on beside calls in flight`() {
+    @Test func `a reload beside calls in flight does not stop planning and deliveries to other remotes`() {
         let script = script()
         let reloadedAt = script.uptime
         configure(script, [MadeUp.remote("vg"), MadeUp.remote("voicebot")])
@@ -37,7 +37,7 @@ import Testing
         #expect(script.calls(to: "voicebot").first.map { $0.at - reloadedAt <= .milliseconds(60) } == true)
     }
 
-    @Test func `a remote that is gone gets no further call, and is forgotten when its calls have ended`() {
+    @Test func `a removed remote gets no further call, and is forgotten when its calls have ended`() {
         let script = script()
         configure(script, [MadeUp.remote("voicebot")])
         let calls = script.calls.count
@@ -52,7 +52,7 @@ import Testing
         #expect(script.exchanges.count == before)
     }
 
-    @Test func `a remote that is switched off is one that is gone, and comes back with the next reload`() {
+    @Test func `a disabled remote is treated as a removed one, and returns with the next reload`() {
         let script = script()
         configure(script, [MadeUp.remote("vg", isEnabled: false), MadeUp.remote("voicebot")])
         script.run(for: .seconds(1))
@@ -70,7 +70,7 @@ import Testing
         #expect(script.calls.map(\.remote) == ["voicebot"])
     }
 
-    @Test func `another concurrency and another rate hold from the reload on`() {
+    @Test func `another concurrency and another rate apply from the reload on`() {
         let script = script()
         configure(script, [MadeUp.remote("vg", concurrency: 1), MadeUp.remote("voicebot")])
         script.run(for: .seconds(4))
@@ -83,7 +83,7 @@ import Testing
         #expect((1...3).contains(script.calls.count - calls))
     }
 
-    @Test func `another debounce and interval hold from the reload on`() throws {
+    @Test func `another debounce and interval apply from the reload on`() throws {
         let script = script(rows: 0)
         configure(script, [MadeUp.remote("vg"), MadeUp.remote("voicebot")], MadeUp.settings(interval: .seconds(5), debounce: .seconds(1)))
         script.run(for: .milliseconds(100))
@@ -96,7 +96,7 @@ import Testing
         #expect((9...10).contains(script.exchanges.count - before))
     }
 
-    @Test func `a reload while an exchange is in progress loses no outcome and no row`() {
+    @Test func `a reload during an exchange loses no outcome and no row`() {
         let script = script()
         script.ending = { _ in .after(.milliseconds(10), .init(.delivered)) }
         script.exchangeTime = .milliseconds(200)
@@ -114,7 +114,7 @@ import Testing
 
     private func polled(_ seconds: Int64 = 10) -> Remote { MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(seconds))) }
 
-    @Test func `a remote that is being read when the configuration is read anew is read again`() {
+    @Test func `a remote that is being read during a reload is read again`() {
         let script = EngineScript([polled()])
         let list = list
         script.ending = { _ in .readAfter(.seconds(1), list) }
@@ -127,7 +127,7 @@ import Testing
         #expect(script.exchanges.count - before.exchanges <= 40, "\(script.exchanges.count - before.exchanges) exchanges")
     }
 
-    @Test func `a read that is on its way when its remote goes and comes back ends without a trace`() {
+    @Test func `a read in flight is discarded when its remote is removed and added again`() {
         let script = EngineScript([polled(), MadeUp.remote("vg")])
         let list = list
         script.ending = { _ in .readAfter(.seconds(3), list) }

@@ -4,11 +4,11 @@ import Testing
 
 @testable import SyncEngine
 
-/// Random lives of the engine: remotes that fail in every way, a database that is locked, reloads, pauses, and a clock that is set.
+/// Random histories of the engine: remotes that fail in every way, a locked database, reloads, pauses, and a clock that is set.
 @Suite struct EngineRepeatTests {
     private static let names = ["fin", "helpdesk", "vg", "voicebot"]
 
-    /// What the seed makes of the world.
+    /// The settings that follow from the seed.
     private final class Life {
         let script: EngineScript
         var random: SeededGenerator
@@ -77,7 +77,7 @@ import Testing
             script.send(.configured(remotes, MadeUp.settings(), .init(processID: 7, remotes: [:])))
         }
 
-        /// Nobody interferes, every call is answered: everything has to come to its end.
+        /// All disturbances end, and every call gets a response: all rows have to be finished.
         func settle() {
             isCalm = true
             reload(EngineRepeatTests.names)
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: (UInt64(1)...8).map { $0 })
-    func `whatever happens, everything is delivered in the end, nobody waits for ever, and there is rest`(seed: UInt64) {
+    func `in random histories everything is delivered in the end, no wait lasts for ever, and the engine becomes idle`(seed: UInt64) {
         let life = Life(seed: seed)
         let script = life.script
         script.start()
@@ -101,7 +101,7 @@ import Testing
         #expect(script.openCalls.isEmpty && !script.store.isRunOpen, "seed \(seed)")
         let before = script.exchanges.count
         script.run(for: .minutes(5))
-        // Five intervals, and fifteen polls of a list and at most four exchanges each.
+        // Five intervals, and fifteen polls of a list with at most four exchanges each.
         #expect(
             script.exchanges.count - before <= 5 + 15 * 4, "seed \(seed): \(script.exchanges.count - before) exchanges in a calm minute")
         script.send(.stopRequested(within: .seconds(20)))

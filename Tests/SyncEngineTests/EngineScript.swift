@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// The engine over a ``ScriptedStore`` and scripted calls, in virtual time: carries out its actions, checks them, and notes them.
+/// The engine over a ``ScriptedStore`` and scripted calls, in virtual time: carries out its actions, checks them, and records them.
 final class EngineScript {
     struct Made {
         var exchange: Exchange
@@ -31,17 +31,17 @@ final class EngineScript {
 
     private enum Occurrence {
         case exchangeEnds(Exchange)
-        /// - wallStep: of the wall clock by which the moments in the outcome are.
+        /// - wallStep: the offset of the wall clock to which timestamps in the outcome refer.
         case callEnds(Engine.CallID, Engine.CallEnd, wallStep: Duration)
     }
 
     private(set) var engine: Engine
     var store: ScriptedStore
-    /// Makes another result of what the store says.
+    /// Changes the result of an exchange.
     var adjust: (Exchange, inout ExchangeResult) -> Void = { _, _ in }
-    /// How long a transaction takes.
+    /// The duration of a transaction.
     var exchangeTime = Duration.milliseconds(2)
-    /// Why the exchange fails; nil: it does not.
+    /// The error with which an exchange fails; nil: it succeeds.
     var failure: (Exchange) -> StoreError? = { _ in nil }
     var ending: (MadeCall) -> Ending = { call in
         call.isRead
@@ -52,7 +52,7 @@ final class EngineScript {
     var loses = false
 
     private(set) var uptime = Duration.zero
-    /// What was added to the wall clock.
+    /// The offset that was added to the wall clock.
     private(set) var wallStep = Duration.zero
     private(set) var exchanges: [Made] = []
     private(set) var calls: [MadeCall] = []
@@ -75,9 +75,9 @@ final class EngineScript {
 
     var wall: Instant { MadeUp.noon + uptime + wallStep }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// The service begins, and comes to rest.
+    /// Starts the service and runs it until it is idle.
     func start() {
         send(.turnRequested(.startup))
         run(for: .milliseconds(500))
@@ -96,10 +96,10 @@ final class EngineScript {
         send(.databaseChanged)
     }
 
-    /// Somebody sets the wall clock. The engine learns it with the next event.
+    /// Sets the wall clock. The engine learns about it with the next event.
     func setWallClock(by step: Duration) { wallStep = wallStep + step }
 
-    /// Lets time pass: alarms, ends of exchanges and of calls come in their order.
+    /// Advances the time: alarms, ends of exchanges and of calls happen in their order.
     func run(for span: Duration, until isOver: () -> Bool = { false }) {
         let end = uptime + span
         for _ in 0..<20_000 {
@@ -123,7 +123,7 @@ final class EngineScript {
         Issue.record("the engine does not come to rest: \(exchanges.count) exchanges, \(calls.count) calls")
     }
 
-    /// Time that passes before anything that is due meanwhile is heard of.
+    /// Advances the time without handling anything that falls due meanwhile.
     func skip(_ span: Duration) { uptime = uptime + span }
 
     private func occur(_ what: Occurrence) {
@@ -148,7 +148,7 @@ final class EngineScript {
         occurrences.append((uptime + span, lastOrder, what))
     }
 
-    // MARK: What the engine wants
+    // MARK: Actions
 
     private func perform(_ action: Engine.Action) {
         switch action {
@@ -204,7 +204,7 @@ final class EngineScript {
             after: .zero)
     }
 
-    // MARK: What is asked for
+    // MARK: Results
 
     var present: Now { Now(wall: wall, uptime: uptime) }
 
@@ -214,7 +214,7 @@ final class EngineScript {
 
     func lane(_ remote: String) -> Lane? { engine.index(of: remote).map { engine.remotes[$0].lane } }
 
-    /// Rows that are under a lease and that no lane knows: nobody would ever end them.
+    /// Rows under a lease that no lane knows: they would never end.
     var strayRows: [Int64] {
         let known = engine.ownRows
         return store.rows.filter { $0.value.row.state == .sending && !known.contains($0.key) }.map(\.key).sorted()
@@ -222,7 +222,7 @@ final class EngineScript {
 }
 
 extension Engine.CallEnd {
-    /// The same by a wall clock that was set meanwhile: responses are read when they come.
+    /// The outcome by a wall clock that was set meanwhile: responses are read when they arrive.
     fileprivate func moved(by step: Duration) -> Engine.CallEnd {
         switch self {
         case .delivered(let outcome, let hadPresentCredential):

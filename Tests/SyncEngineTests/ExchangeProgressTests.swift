@@ -13,7 +13,7 @@ import Testing
         return progress
     }
 
-    @Test func `one exchange at a time, and the next one at once`() {
+    @Test func `exchanges run one at a time, and the next one begins at once`() {
         var progress = begun()
         #expect(progress.isInProgress && !progress.mayBegin(MadeUp.time(.minutes(1))))
         #expect(progress.since == MadeUp.noon && progress.cause == .change)
@@ -25,7 +25,7 @@ import Testing
         (StoreError.passing, [Int64(50), 100, 200, 400, 800, 1600, 2000, 2000]),
         (StoreError.lasting, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]),
     ])
-    func `failures in a row are followed by longer and longer pauses, and are said once`(error: StoreError, pauses: [Int64]) {
+    func `failed exchanges in a row are followed by growing pauses, and are reported once`(error: StoreError, pauses: [Int64]) {
         var progress = ExchangeProgress()
         var now = Duration.zero
         for (index, pause) in pauses.enumerated() {
@@ -47,7 +47,7 @@ import Testing
         #expect(progress.retryAt == MadeUp.noon + now + .milliseconds(pauses[0]), "the pauses begin anew")
     }
 
-    @Test func `what it carries is known until it ends`() {
+    @Test func `the parts of the exchange in progress are known until it ends`() {
         var carrying = exchange
         carrying.clockStep = .hours(2)
         carrying.events = [ReceivedEvents(ticket: 4, remote: "fin", notices: [])]
@@ -58,7 +58,7 @@ import Testing
         #expect(progress.carriesClockStep == nil && progress.tickets.isEmpty)
     }
 
-    @Test func `fifty exchanges in a row that did nothing are followed by a pause each`() {
+    @Test func `after fifty exchanges in a row without effect each one is followed by a pause`() {
         var progress = ExchangeProgress()
         for count in 1...60 {
             progress.begins(exchange, cause: nil, MadeUp.time())
@@ -76,7 +76,7 @@ import Testing
         #expect(progress.fruitless == 0 && progress.mayBegin(afterPause))
     }
 
-    @Test func `exchanges that do nothing and do not follow one another are no storm`() {
+    @Test func `exchanges without effect that are far apart are not slowed down`() {
         var progress = ExchangeProgress()
         for count in Int64(0)..<200 {
             progress.begins(exchange, cause: nil, MadeUp.time(.milliseconds(count * 21)))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// One lane by itself: what it wants of the next exchange.
+/// One lane by itself: what it asks of the next exchange.
 @Suite struct LaneTests {
     private func lane(_ kind: String = "vg", concurrency: Int = 8) -> Lane {
         Lane(MadeUp.remote(kind, concurrency: concurrency), stored: StoredRemote(gate: .init(concurrency: concurrency)), MadeUp.time())
@@ -13,7 +13,7 @@ import Testing
         ids.map { MadeUp.claimedRow($0, "c\($0)", at: "vg", attempts: attempts) }
     }
 
-    /// The lane after a claim that brought these.
+    /// The lane after a claim of these rows.
     private func lane(claiming rows: [ClaimedRow], _ context: inout Context, concurrency: Int = 8) -> Lane {
         var lane = lane(concurrency: concurrency)
         _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
@@ -23,7 +23,7 @@ import Testing
         return lane
     }
 
-    @Test func `half of what is claimed may be retries, those at hand included`() throws {
+    @Test func `at most half of the claimed rows are retries, including those at hand`() throws {
         let context = MadeUp.context()
         var lane = lane()
         let first = try #require(lane.request(context, retriesDueBy: nil, mayFreeRows: false).claim)
@@ -35,7 +35,7 @@ import Testing
         #expect(second.rows == 16 && second.retries == 5 && second.retriesDueBy == MadeUp.noon - .hours(1))
     }
 
-    @Test func `rows go out as far as the gate admits, in the order in which they were claimed`() {
+    @Test func `rows are sent as far as the gate admits, in the order in which they were claimed`() {
         var context = MadeUp.context()
         var lane = lane(claiming: rows(1...16), &context)
         lane.admit(&context)
@@ -43,7 +43,7 @@ import Testing
         #expect(sent == Array(1...8) && lane.buffer.map(\.id) == Array(9...16) && lane.claimed == Set(1...16))
     }
 
-    @Test func `outcomes wait for company, not for long, and not where nothing is in flight`() {
+    @Test func `outcomes wait briefly for others while calls are in flight, and not otherwise`() {
         var context = MadeUp.context()
         var lane = lane(claiming: [], &context)
         func wants(_ span: Duration, isQuiet: Bool) -> Bool {
@@ -58,7 +58,7 @@ import Testing
         #expect(wants(.milliseconds(5), isQuiet: false), "many of them wait for nothing")
     }
 
-    @Test func `no call goes out while as many outcomes as a crash may repeat are not stored`() {
+    @Test func `no call goes out while the number of outcomes that are not stored is at its limit`() {
         var context = MadeUp.context()
         var lane = lane(claiming: rows(1...16), &context)
         for row in rows(101...100 + Int64(Lane.uncommittedLimit)) { lane.append(MadeUp.finishedCall(row), MadeUp.time()) }
@@ -90,7 +90,7 @@ import Testing
         #expect(lane.request(context, retriesDueBy: nil, mayFreeRows: false).onlyAsks, "what is stored is not stored again")
     }
 
-    @Test func `a row whose lease is too short for a call is put back, and counts as no attempt`() throws {
+    @Test func `a row whose lease is too short for a call is put back without using an attempt`() throws {
         var context = MadeUp.context()
         let short = MadeUp.claimedRow(1, "c1", at: "vg", leaseUntil: MadeUp.noon + .seconds(34))
         var lane = lane(claiming: [short], &context)
@@ -99,7 +99,7 @@ import Testing
         #expect(put.row.state == .pending && put.row.attempts == 0 && put.outcome == nil && lane.gate.inFlight == 0)
     }
 
-    @Test func `an outcome whose lease was lost is reported, and counts for nothing`() {
+    @Test func `an outcome whose lease was lost is reported and not counted`() {
         var context = MadeUp.context()
         var lane = lane(claiming: rows(1...2), &context)
         for row in rows(1...2) { lane.append(MadeUp.finishedCall(row), MadeUp.time()) }
@@ -114,7 +114,7 @@ import Testing
         #expect(fenced == [2] && attempted == [1])
     }
 
-    @Test func `a retired lane puts back what is at hand, and claims nothing`() {
+    @Test func `a retired lane puts back its rows at hand, and claims nothing`() {
         var context = MadeUp.context()
         var lane = lane(claiming: rows(1...16), &context)
         lane.admit(&context)
@@ -125,7 +125,7 @@ import Testing
         #expect(!lane.isIdle && lane.inFlight.count == 8)
     }
 
-    @Test func `what is said to be missing waits for the read that decides, which goes out before the rows at hand`() throws {
+    @Test func `a missing object waits for the read that decides, which goes out before the rows at hand`() throws {
         var context = MadeUp.context()
         var lane = Lane(MadeUp.remote("voicebot"), stored: nil, MadeUp.time())
         lane.buffer = ArraySlice(rows(1...6))

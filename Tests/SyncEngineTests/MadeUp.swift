@@ -28,7 +28,7 @@ enum MadeUp {
             retry: RetryPolicy(base: .milliseconds(100), cap: .milliseconds(100)), brake: .init(), retention: retention)
     }
 
-    /// A moment at which the wall clock shows what the steady one does.
+    /// A time at which the wall clock and the steady clock are equal.
     static func time(_ span: Duration = .zero) -> EventTime { EventTime(steady: noon + span, offset: .zero) }
 
     static func context(_ span: Duration = .zero, isStopping: Bool = false) -> Context {
@@ -58,7 +58,7 @@ enum MadeUp {
     }
 }
 
-/// Of a link about which nothing was ever agreed.
+/// For a link about which nothing was ever agreed.
 struct NothingKnown: KnownLink {
     var linkRecord: LinkRecord { LinkRecord() }
     var seenAt: Instant? { nil }
@@ -66,7 +66,7 @@ struct NothingKnown: KnownLink {
 }
 
 extension StoreError {
-    /// One that passes by itself, and one that does not.
+    /// An error that passes by itself, and one that lasts.
     static let passing = StoreError.locked
     static let lasting = StoreError.damaged(path: "/srv/app.db", detail: "page 7")
 }

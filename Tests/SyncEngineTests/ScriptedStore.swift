@@ -1,6 +1,6 @@
 import SyncCore
 
-/// A store of a few lists: it does what an exchange says by the rules that the engine relies on.
+/// A store made of a few lists: it carries out an exchange by the rules that the engine relies on.
 struct ScriptedStore {
     /// Something to plan: a conversation at a remote.
     struct Entry: Equatable {
@@ -19,13 +19,13 @@ struct ScriptedStore {
     var pushedLast: Set<String> = []
     var feed: [Entry] = []
     var rows: [Int64: Row] = [:]
-    /// Objects that were asked for, by remote.
+    /// Requested objects, by remote.
     var requests: [String: [ReadRequest]] = [:]
     /// What the rotation of a poll cycle reads, by remote.
     var rotation: [String: [ReadRequest]] = [:]
     var orders: [String: RemoteOrders] = [:]
     var inbox = 0
-    /// Entries that a page of planning takes.
+    /// The number of entries in a page of planning.
     var pageSize = 500
     private(set) var runs = 0
     private(set) var isRunOpen = false
@@ -93,7 +93,7 @@ struct ScriptedStore {
         return result
     }
 
-    /// - Returns: how many were new.
+    /// - Returns: the number of new events.
     private mutating func receive(_ received: ReceivedEvents) -> Int {
         for notice in received.notices {
             switch notice {
@@ -105,7 +105,7 @@ struct ScriptedStore {
         return received.notices.count
     }
 
-    /// Nothing that is read says anything new.
+    /// No object that is read has changed.
     private mutating func read(_ part: ReadRequestsPart) -> ReadResult {
         var result = ReadResult()
         for read in part.completed { requests[part.remote]?.removeAll { $0 == read.request } }
@@ -140,7 +140,7 @@ struct ScriptedStore {
         return result
     }
 
-    /// Something of the conversation is about to be sent to another remote.
+    /// Whether something of the conversation is about to be sent to another remote.
     private func isAwaited(_ entry: Entry, _ page: PlanPage) -> Bool {
         rows.values.contains { row in
             row.conversation == entry.conversation && row.remote != entry.remote

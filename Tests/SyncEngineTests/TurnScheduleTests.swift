@@ -44,7 +44,7 @@ import Testing
         #expect(schedule.dueCause(MadeUp.time(.milliseconds(50))) == .change, "the change may have come after the page")
     }
 
-    @Test func `what is requested is due at once, the first cause counts, and the page is the first of a turn`() {
+    @Test func `a requested turn is due at once, the first cause counts, and its page is the first of the turn`() {
         var schedule = schedule()
         planPage(&schedule, at: .zero)
         #expect(!schedule.isFirstPage)
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [(Int64(1), Int64(0)), (2, 0), (3, 3), (20, 20), (200, 25)])
-    func `between two pages the application gets as long as the first one took`(taken: Int64, pause: Int64) {
+    func `between two pages the application gets as much time as the first page took`(taken: Int64, pause: Int64) {
         var schedule = schedule()
         schedule.pageBegins(MadeUp.time())
         schedule.pageEnded(hasMore: true, waitingAt: nil, taken: .milliseconds(taken), MadeUp.time())
@@ -66,7 +66,7 @@ import Testing
         #expect(schedule.isPlanning && schedule.alarmAt == MadeUp.noon + .milliseconds(pause))
     }
 
-    @Test func `what waits for calls is planned when the store says`() {
+    @Test func `a conversation that waits for calls is planned when the store says so`() {
         var schedule = schedule()
         schedule.pageBegins(MadeUp.time())
         schedule.pageEnded(hasMore: false, waitingAt: MadeUp.noon + .seconds(7), taken: .zero, MadeUp.time())
@@ -87,7 +87,7 @@ import Testing
     }
 
     /// Pages are planned along with outcomes and events, too.
-    @Test func `a page that failed before it was due leaves what was waited for`() {
+    @Test func `a page that failed before it was due keeps what was waiting`() {
         var schedule = schedule()
         schedule.pageBegins(MadeUp.time())
         schedule.pageEnded(hasMore: false, waitingAt: MadeUp.noon + .seconds(7), taken: .zero, MadeUp.time())
@@ -96,7 +96,7 @@ import Testing
         #expect(schedule.dueCause(MadeUp.time(.seconds(7))) != nil)
     }
 
-    @Test func `a shorter interval holds from the reload on, a longer one from the next page on`() {
+    @Test func `a shorter interval applies from the reload on, a longer one from the next page on`() {
         var schedule = schedule()
         schedule.configure(MadeUp.settings(interval: .seconds(5)), MadeUp.time(.seconds(2)))
         #expect(schedule.alarmAt == MadeUp.noon + .seconds(7))
@@ -106,7 +106,7 @@ import Testing
         #expect(schedule.alarmAt == MadeUp.noon + .seconds(7) + .hours(1))
     }
 
-    @Test func `the interval begins another turn, and so does what ends one`() {
+    @Test func `another turn begins after the interval, and when the turn has ended`() {
         var schedule = schedule()
         planPage(&schedule, at: .zero)
         schedule.turnEnded()
@@ -117,7 +117,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64(11), 12, 13])
-    func `whatever happens, planning is at most an interval away, and due when the alarm rings`(seed: UInt64) {
+    func `planning is always at most an interval away, and due when the alarm rings`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var schedule = schedule()
         var now = Duration.zero

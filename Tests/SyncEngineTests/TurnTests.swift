@@ -32,7 +32,7 @@ import Testing
         return counts
     }
 
-    @Test func `a run begins with the exchange that first did something, and is reported once`() {
+    @Test func `a run begins with the first exchange that had an effect, and is reported once`() {
         var (turn, context) = (turn(), MadeUp.context())
         #expect(turn.take(result(), RunCounts(), &context) == false)
         #expect(turn.id == nil && context.actions.isEmpty)
@@ -43,7 +43,7 @@ import Testing
         guard case .runBegan(9, .change)? = context.reported.first else { return #expect(Bool(false), "\(context.reported)") }
     }
 
-    @Test func `what it came to is reported when it ends`() {
+    @Test func `the counts of a run are reported when it ends`() {
         var turn = turn()
         var context = MadeUp.context(.seconds(4))
         _ = turn.take(result(runID: 9, planned: 3), RunCounts(), &context)
@@ -56,7 +56,7 @@ import Testing
         #expect(startedAt == MadeUp.noon && endedAt == MadeUp.noon + .seconds(4))
     }
 
-    @Test func `it ends when nothing is in flight, after the interval, and when the service stops`() {
+    @Test func `a run ends when nothing is in flight, after the interval, and when the service stops`() {
         let turn = turn()
         #expect(part(turn).endsIfDone && !part(turn).ends)
         #expect(!part(turn, isQuiet: false).endsIfDone)
@@ -64,11 +64,11 @@ import Testing
         #expect(part(turn, isStopping: true).ends && !part(turn, isStopping: true, isQuiet: false).ends)
     }
 
-    @Test func `an error is stored once, without anything else to store`() {
+    @Test func `an error is stored once, even when there is nothing else to store`() {
         var (turn, context) = (turn(), MadeUp.context())
         #expect(!turn.mustBeStored)
         turn.error = "planning took nothing off the change feed"
-        // It was found in what an exchange brought that did not carry it.
+        // It was found in the result of an exchange that did not carry it.
         _ = turn.take(result(), RunCounts(), &context)
         #expect(turn.mustBeStored)
         let carrying = part(&turn)
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `outcomes are counted by what became of the row`() {
+    @Test func `outcomes are counted by the new state of the row`() {
         var counts = RunCounts()
         let row = MadeUp.claimedRow(1, "c1", at: "vg")
         counts.count(MadeUp.finishedCall(row))

@@ -21,7 +21,7 @@ import Testing
         return context.reported
     }
 
-    @Test func `a step is due a second after the start, and a minute after one that left nothing`() {
+    @Test func `a step is due a second after the start, and a minute after one that completed the work`() {
         var upkeep = upkeep()
         #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.milliseconds(999))))
         #expect(upkeep.isDue(isQuiet: false, MadeUp.time(.seconds(1))), "also while calls are in flight")
@@ -30,7 +30,7 @@ import Testing
         #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(60))) && upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(61))))
     }
 
-    @Test func `what a step has left goes on when nothing else is wanted, and a second later in any case`() {
+    @Test func `an incomplete step continues when the engine is quiet, and after a second in any case`() {
         var upkeep = upkeep()
         #expect(step(&upkeep, at: .seconds(1), hasMore: true, pruned: 500).count == 1)
         #expect(upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(1))))
@@ -38,7 +38,7 @@ import Testing
         #expect(upkeep.isDue(isQuiet: false, MadeUp.time(.seconds(2))))
     }
 
-    @Test func `one step at a time, and after a failure a minute of rest`() {
+    @Test func `only one step runs at a time, and after a failure the next one is due in a minute`() {
         var upkeep = upkeep()
         upkeep.stepBegins()
         #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.hours(1))))

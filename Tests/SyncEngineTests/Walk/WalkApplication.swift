@@ -3,7 +3,7 @@ import SyncCore
 import SyncSQLite
 import SyncStore
 
-/// The application beside the service: it writes its tables over a connection of its own. People at the command line use the same one.
+/// The application beside the service: it writes its tables over a connection of its own. Operators at the command line use the same one.
 final class WalkApplication {
     let directory: URL
     let store: Store
@@ -19,7 +19,7 @@ final class WalkApplication {
 
     deinit {
         store.close()
-        // What is left is in the temporary directory.
+        // A leftover file is in the temporary directory.
         try? FileManager.default.removeItem(at: directory)
     }
 
@@ -28,7 +28,7 @@ final class WalkApplication {
         try clock.opening { try Store(path: path, access: .serving) }
     }
 
-    /// The conversations with their links, and a table that keeps who changed what.
+    /// The conversations with their links, and a table that records who changed what.
     func populate(_ plan: WalkPlan) async throws {
         let conversations = plan.conversations
         _ = try await store.connection.perform { session in try session.run("PRAGMA synchronous = OFF") }
@@ -60,7 +60,7 @@ final class WalkApplication {
         try await store.write { session in try WalkApplication.link(id, to: remote, session) }
     }
 
-    /// Writes columns of a conversation; what changed is marked as the application's.
+    /// Writes columns of a conversation; the change is recorded as the application's.
     func change(_ id: String, _ assignments: SQL) async throws {
         try await store.write { session in
             let last = try session.value("SELECT max(id) FROM test_changes", as: Int64.self) ?? 0
@@ -75,7 +75,7 @@ final class WalkApplication {
         }
     }
 
-    // MARK: Looking
+    // MARK: Queries
 
     /// A line for each row, columns joined by `|`.
     func lines(_ sql: SQL, columns count: Int) async throws -> [String] {

@@ -11,11 +11,11 @@ struct WalkCall {
     let remote: Remote
     let purpose: Engine.CallPurpose
     let startedAt: Duration
-    /// The process that made it.
+    /// The number of the process that made it.
     let generation: Int
-    /// What the remote decided, once the call has arrived.
+    /// The response of the remote, once the call has arrived.
     var exchange: SandboxModel.Exchange?
-    /// What the client gets to know when the call is over.
+    /// The result that the client gets when the call ends.
     var result: Result<HTTPReply, TransportFailure>?
 
     /// The conversation that it changes; nil for a read.
@@ -51,7 +51,7 @@ struct WalkCall {
 
     // MARK: The response
 
-    /// What comes back over the connection, and when, counted from the arrival.
+    /// Sets what comes back over the connection. Returns after how long, counted from the arrival.
     mutating func arrived(_ exchange: SandboxModel.Exchange) -> Duration {
         self.exchange = exchange
         var waited = Duration.zero
@@ -73,7 +73,7 @@ struct WalkCall {
         return waited
     }
 
-    /// What the engine is told. Moments in it are by the wall clock.
+    /// The end of the call as the engine gets it. Its timestamps are those of the wall clock.
     func end(now: Instant) -> Engine.CallEnd {
         let result = result ?? .failure(TransportFailure(.cancelled, detail: "the client stopped waiting"))
         let reader = ReplyReader(adapter: remote.adapter, classifier: remote.classifier)

@@ -1,7 +1,7 @@
 import SyncCore
 import SyncEngine
 
-/// What holds after every event, whatever the seed.
+/// The conditions that hold after every event, whatever the seed.
 ///
 /// | at any time                                                                             |
 /// |-----------------------------------------------------------------------------------------|
@@ -9,16 +9,16 @@ import SyncEngine
 /// | a remote has no more calls in flight than its concurrency, deliveries and reads together |
 /// | a remote has one delivery of a conversation in flight at most                            |
 /// | a paused remote is not called                                                            |
-/// | exchanges follow from something: ``mostExchanges`` in a second, and three for each event  |
+/// | exchanges have a cause: ``mostExchanges`` in a second, and three for each event  |
 struct WalkChecks {
-    /// In a second without any event from outside.
+    /// Per second without any event from outside.
     private static let mostExchanges = 12
-    /// How long the service may take to see that a remote was paused.
+    /// How long the service may take to notice that a remote was paused.
     private static let pausePatience = Duration.seconds(12)
 
     private(set) var problems: [String] = []
     private let plan: WalkPlan
-    /// Remotes that the file says are paused, since when, and those of which the engine was told so.
+    /// Remotes that are paused in the file, since when, and those that the engine was told about.
     private var pausedSince: [String: Duration] = [:]
     private var knownPaused: Set<String> = []
     private var readPaused: Set<String> = []
@@ -26,7 +26,7 @@ struct WalkChecks {
     private var disturbances: [Duration] = []
     private(set) var exchangeCount = 0
     private(set) var callCount = 0
-    /// Exchanges that wrote, those aside that look after the file or after ended processes.
+    /// Exchanges that wrote, without those that check the file or clean up after ended processes.
     private(set) var commitCount = 0
 
     init(_ plan: WalkPlan) {
@@ -38,7 +38,7 @@ struct WalkChecks {
         problems.append("\(moment.milliseconds): \(problem)")
     }
 
-    // MARK: What happens
+    // MARK: Events
 
     mutating func started() { knownPaused = Set(pausedSince.keys) }
 
@@ -47,7 +47,7 @@ struct WalkChecks {
         readPaused = []
     }
 
-    /// Something that exchanges may follow from.
+    /// An event that may cause exchanges.
     mutating func disturbed(at moment: Duration) { disturbances.append(moment) }
 
     mutating func event(_ event: Engine.Event, at moment: Duration) {
@@ -75,7 +75,7 @@ struct WalkChecks {
         if isInProgress { fail("two exchanges in progress", at: moment) }
     }
 
-    /// The database has carried it out: what it says of the remotes is what the engine knows when it gets the result.
+    /// The database has committed it: the engine knows what it says about the remotes once it gets the result.
     mutating func exchanged(_ exchange: Exchange, _ result: ExchangeResult, at moment: Duration) {
         if result.hasWritten, exchange.retention == nil, exchange.recoversExcept == nil { commitCount += 1 }
         readPaused = Set(result.lanes.filter { pausedSince[$0.key] != nil }.map(\.key))
@@ -98,7 +98,7 @@ struct WalkChecks {
 
     // MARK: Calls
 
-    /// - Parameter all: with the call itself.
+    /// - Parameter all: the calls in flight, including this one.
     mutating func called(_ call: WalkCall, all: [Engine.CallID: WalkCall], at moment: Duration) {
         callCount += 1
         let name = call.remote.name

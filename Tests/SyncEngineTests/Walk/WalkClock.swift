@@ -8,18 +8,18 @@ import Synchronization
 /// SQLite's `'now'` in triggers and defaults follows the wall clock of the walk: connections that are opened by ``opening(_:)`` use a VFS of
 /// its own, the default one with another clock ("OS Interface Object", https://sqlite.org/c3ref/vfs.html).
 final class WalkClock {
-    /// When a walk begins, by all clocks.
+    /// The time at which a walk begins, by all clocks.
     static let start = Instant(milliseconds: 1_772_443_800_000)
 
-    /// Since the walk began; never goes back.
+    /// The time since the walk began; never goes back.
     private(set) var uptime = Duration.zero
-    /// By how much the wall clock of the machine was set.
+    /// The offset by which the wall clock of the machine was set.
     private(set) var offset = Duration.zero
     private let storage: UnsafeMutableRawPointer
     private let vfs: UnsafeMutablePointer<sqlite3_vfs>
 
     private static let count = Mutex(0)
-    /// Behind the VFS in its memory: the wall clock in milliseconds since 1970.
+    /// The wall clock in milliseconds since 1970, stored behind the VFS in its memory.
     private static let momentOffset = MemoryLayout<sqlite3_vfs>.stride
     /// 1970-01-01 as SQLite counts: in milliseconds since noon of 24 November 4714 BC.
     private static let epoch: Int64 = 210_866_760_000_000
@@ -46,9 +46,9 @@ final class WalkClock {
     }
 
     var now: Now { Now(wall: wall, uptime: uptime) }
-    /// Of the machine that the service runs on.
+    /// The wall clock of the machine that the service runs on.
     var wall: Instant { WalkClock.start + uptime + offset }
-    /// Of everybody else.
+    /// The correct time, which everybody else uses.
     var truth: Instant { WalkClock.start + uptime }
 
     func advance(to moment: Duration) {

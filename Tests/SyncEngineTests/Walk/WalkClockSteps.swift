@@ -1,18 +1,18 @@
 import SyncCore
 
-/// By how much the wall clock was set, and what of that the database was told.
+/// By how much the wall clock was set, and how much of that was stored.
 struct WalkClockSteps {
-    /// Less than that is no step for the engine.
+    /// The engine ignores smaller steps.
     private static let smallest = Duration.seconds(2)
-    /// Small steps may come with a large one.
+    /// Small steps may be part of a large one.
     private static let tolerance = Duration.seconds(4)
 
-    /// Since the engine had its last event.
+    /// Steps since the engine's last event.
     private var unseen = Duration.zero
-    /// Seen by the engine, and not in the database.
+    /// Steps that the engine has seen and that are not stored.
     private var owed = Duration.zero
-    /// By how much it was set back, in all, of which the database was never told because the process ended: what waits there waits for so
-    /// much longer.
+    /// By how much in all the clock was set back without being stored, because the process ended: stored waits last longer by as
+    /// much.
     private(set) var lost = Duration.zero
 
     mutating func wasSet(by step: Duration) { unseen += step }
@@ -22,7 +22,7 @@ struct WalkClockSteps {
         unseen = .zero
     }
 
-    /// - Parameter step: what an exchange that is made now says; nil: nothing.
+    /// - Parameter step: the step that an exchange carries now; nil: none.
     func problem(with step: Duration?) -> String? {
         guard abs(owed - (step ?? .zero)) > WalkClockSteps.tolerance else { return nil }
         return "the clock was set by \(owed.milliseconds) ms, and an exchange says \((step ?? .zero).milliseconds) ms"

@@ -3,32 +3,32 @@ import SyncCore
 import SyncEngine
 import SyncRemotes
 
-/// What the seed of a walk decides before it begins: remotes, rates, shares of faults, steps of the clock.
+/// What the seed of a walk decides before it begins: remotes, rates, frequency of faults, steps of the clock.
 struct WalkPlan {
     static let agent = "a"
     static let secret = "walk-secret"
 
-    /// As they are configured when everything goes well; reloads may change them for a while.
+    /// The planned configuration; reloads may change it for a while.
     let remotes: [Remote]
     let settings: Engine.Settings
     let conversations: [String]
     /// Whether people at the remotes change things as well, and reports are adopted.
     let isTwoWay: Bool
-    /// How long everything happens.
+    /// The length of the first phase, in which things happen.
     let length: Duration
-    /// Between two happenings on average.
+    /// The average time between two happenings.
     let spacing: Duration
-    /// How many of a hundred calls go wrong when the weather is not better or worse.
+    /// The percentage of calls that fail in fair weather.
     let faultShare: Int
-    /// How many of a hundred exchanges fail.
+    /// The percentage of exchanges that fail.
     let storeFaultShare: Int
-    /// Of ten thousand actions: after how many of them the process is killed.
+    /// The number of actions in ten thousand after which the process is killed.
     let killShare: Int
     let stepsClock: Bool
     let reloads: Bool
-    /// Whether a process can tell that its predecessor is gone; else the leases of that one have to run out.
+    /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
     let seesGoneProcesses: Bool
-    /// How many of a hundred webhook calls get lost on the way.
+    /// The percentage of webhook calls that get lost.
     let lostHooks: Int
     let options: RemoteOptions
 
@@ -94,7 +94,7 @@ struct WalkPlan {
             brake: .init(), retention: .init())
     }
 
-    /// The same remotes with other limits, and now and then one that is not called.
+    /// The same remotes with other limits, some of them disabled.
     func reloaded(_ random: inout SeededGenerator) -> [Remote] {
         remotes.map { remote in
             var changed = remote

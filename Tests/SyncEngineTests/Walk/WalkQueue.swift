@@ -1,4 +1,4 @@
-/// What is going to happen, in the order of its time; what happens at the same time, in the order in which it was entered.
+/// Future happenings, ordered by their time, and at the same time in the order in which they were entered.
 struct WalkQueue<Element> {
     private struct Entry {
         let at: Duration

@@ -1,11 +1,11 @@
 import SandboxModel
 import SeededRandom
 
-/// What goes wrong with calls.
+/// Faults of calls.
 extension WalkRemotes {
-    /// What goes wrong with a call; nil: nothing.
+    /// The fault of a call; nil: none.
     enum Mishap {
-        /// It does not arrive.
+        /// The call does not arrive.
         case refused
         case fault(FaultRule)
     }
@@ -42,7 +42,7 @@ extension WalkRemotes {
             return .fault(rule)
         case 9:
             var rule = status(mayDate ? 503 : 429)
-            // A date is read by the clock of the service, whatever that says.
+            // A date in a response is read by the service's clock, whatever that says.
             if mayDate { rule.retryAfterDateSeconds = Int.random(in: 1...5, using: &random) }
             return .fault(rule)
         default: return .fault(status([500, 502, 503, 504].randomElement(using: &random) ?? 500))

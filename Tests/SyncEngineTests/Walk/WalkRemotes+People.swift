@@ -4,8 +4,8 @@ import SyncCore
 
 /// What people at the remotes do, and Fin.
 extension WalkRemotes {
-    /// Somebody at a remote changes something.
-    /// - Returns: what the remote tells about it.
+    /// A person at a remote changes something.
+    /// - Returns: the webhook calls of the remote.
     mutating func act(at object: Object, now: Instant, _ random: inout SeededGenerator) throws(ControlRefusal) -> [SandboxModel.WebhookCall]
     {
         guard let before = state(object) else { return [] }
@@ -39,14 +39,14 @@ extension WalkRemotes {
         switch (object.remote, draw) {
         case ("voicebot", 0...2): return ("user_id", one([.null, 7, 9]))
         case ("voicebot", _):
-            // Who has a conversation does not call it nobody's: the rule keeps `to-do` as agreed there also when that user is taken off.
+            // An assigned conversation is not set to `to-do`: the rule keeps that value as agreed even when the assignee is removed there.
             let isTaken = (before["user_id"] ?? .null) != .null
             return ("status", one(isTaken ? ["in-progress", "done"] : ["to-do", "in-progress", "done"]))
         case ("vg", 0), ("helpdesk", 0):
             guard !isStoredFormUnknown(of: object, at: now) else { return nil }
             return ("title", .string("title \(Int.random(in: 0..<1000, using: &random))"))
         case ("vg", 1):
-            // Tags are merged there: nothing is ever taken away.
+            // Tags are merged there and never removed.
             guard !isStoredFormUnknown(of: object, at: now) else { return nil }
             let tag = SandboxJSON.string("t\(Int.random(in: 0..<6, using: &random))")
             let tags = before["tags"]?.array ?? []
@@ -60,7 +60,7 @@ extension WalkRemotes {
         }
     }
 
-    /// Whether a text that changes there cannot be told from the stored form of one that was sent: it was not shown since, or the change
+    /// Whether a changed text cannot be distinguished from the stored form of one that was sent: it was not shown since, or the change
     /// would have the date of the call.
     private func isStoredFormUnknown(of object: Object, at now: Instant) -> Bool {
         guard !unshown.contains(object), let changed = changedAt[object] else { return true }
@@ -68,7 +68,7 @@ extension WalkRemotes {
         return changed.milliseconds / tick == now.milliseconds / tick
     }
 
-    /// Fin changes its status or says something.
+    /// Fin changes its status or replies.
     mutating func finActs(_ conversation: String, _ word: String, now: Instant) throws(ControlRefusal) -> [SandboxModel.WebhookCall] {
         finEvents[conversation, default: 0] += 1
         note("fin \(word)", Object(remote: "fin", conversation: conversation), now)

@@ -1,7 +1,7 @@
 import SandboxModel
 import SyncCore
 
-/// The four remote systems, what goes wrong on the way to them, and what people there have done.
+/// The four remote systems, the faults of calls to them, and what people changed there.
 struct WalkRemotes {
     /// An object at a remote, by its local conversation.
     struct Object: Hashable {
@@ -16,23 +16,23 @@ struct WalkRemotes {
 
     var world: SimulatedWorld
     var weather: [String: Weather] = [:]
-    /// In percent of calls, while the weather is fair.
+    /// In percent of calls, in fair weather.
     var faultShare: Int
 
-    // MARK: What has happened, for bounds
+    // MARK: Counts for the bounds
 
-    /// Calls that were sent, and those of them that did not end with a response to the service that made them.
+    /// Calls that were sent, and those that did not end with a response to the service that made them.
     private(set) var writes: [Object: Int] = [:]
     private(set) var failedWrites: [Object: Int] = [:]
-    /// Fields that people changed.
+    /// The number of fields that people changed.
     var changes: [Object: Int] = [:]
-    /// How often people chose a status value, and how often they gave a conversation to somebody.
+    /// How often people chose a status value, and how often they assigned somebody.
     var chosen: [Object: [String: Int]] = [:]
     var taken: [Object: Int] = [:]
     var finEvents: [String: Int] = [:]
-    /// Written and not shown since: what a text becomes there is taken for the form in which it is stored, whoever changed it.
+    /// Written and not shown since: a changed text is then taken for the form in which the remote stores it, whoever changed it.
     var unshown: Set<Object> = []
-    /// When it was last changed, by whomever.
+    /// The time of the last change by anybody.
     var changedAt: [Object: Instant] = [:]
     private(set) var history: [Object: [String]] = [:]
 
@@ -44,7 +44,7 @@ struct WalkRemotes {
                 instance.options.echoesWrites = plan.options.echoesWrites
                 instance.options.envelope = plan.options.envelope
                 instance.options.staleChanges = plan.options.staleChanges
-                // A former state that nobody had seen cannot be told from a change where there is no date.
+                // Without dates, an older state that no read had shown cannot be distinguished from a change.
                 if remote.name != "voicebot" { instance.options.laggingReads = plan.options.laggingReads }
                 if plan.options.isUndated { instance.options.writeResponse = .undated }
                 if let webhook = remote.webhook {
@@ -74,7 +74,7 @@ struct WalkRemotes {
             let object = Object(remote: call.remote.name, conversation: conversation)
             unshown.insert(object)
             changedAt[object] = now
-            // Fin says its status with the response as well.
+            // Fin reports its status in the response as well.
             if call.remote.kind.receivesMessages { finEvents[conversation, default: 0] += 1 }
             note("call \(call.text)", object, now)
         }
@@ -86,7 +86,7 @@ struct WalkRemotes {
         writes[Object(remote: call.remote.name, conversation: conversation), default: 0] += 1
     }
 
-    /// - Parameter isHeard: the service that made the call got the response.
+    /// - Parameter isHeard: whether the service that made the call got the response.
     mutating func ended(_ call: WalkCall, isHeard: Bool, now: Instant) {
         let isAnswered = if case .success(let reply)? = call.result { (200...299).contains(reply.status) } else { false }
         if let exchange = call.exchange {
@@ -100,7 +100,7 @@ struct WalkRemotes {
         if !isHeard || !isAnswered { failedWrites[object, default: 0] += 1 } else { unshown.remove(object) }
     }
 
-    /// What a read has shown is known.
+    /// Notes what a read has shown.
     private mutating func shown(_ call: WalkCall) {
         guard case .read = call.purpose, case .success(let reply)? = call.result else { return }
         let shown = String(decoding: reply.body, as: UTF8.self)
@@ -116,7 +116,7 @@ struct WalkRemotes {
         history[object, default: []].append("\((now - WalkClock.start).milliseconds) \(text): \(state(object)?.text ?? "-")")
     }
 
-    /// The bodies of the messages that Fin took, in order.
+    /// The bodies of the messages that Fin accepted, in order.
     func messages(_ conversation: String) -> [(author: String, body: String, timestamp: String)] {
         (world.state(of: "fin", conversation: conversation)?["messages"]?.array ?? []).map {
             ($0["author"]?.string ?? "", $0["body"]?.string ?? "", $0["timestamp"]?.string ?? "")

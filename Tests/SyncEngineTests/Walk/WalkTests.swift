@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-/// The whole engine over the simulated remotes, in virtual time. Everything in a walk follows from its seed; to look at one:
+/// The whole engine over the simulated remotes, in virtual time. Everything in a walk follows from its seed; to examine one:
 ///
 /// ```
 /// CONVOSYNC_WALK_SEED=17 CONVOSYNC_WALK_TRACE=1 swift test --filter WalkTests
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: seeds)
-    func `whatever happens, it comes to rest, and everything is where it belongs`(seed: UInt64) async throws {
+    func `after a random walk nothing is left to do, and all remotes have the right state`(seed: UInt64) async throws {
         let world = try WalkWorld(seed: seed, isPrinted: WalkTests.environment["CONVOSYNC_WALK_TRACE"] != nil)
         let problems = try await world.walk()
         #expect(problems.isEmpty, "seed \(seed), \(world.plan.summary): \(problems.joined(separator: "\n"))")

@@ -2,7 +2,7 @@ import SyncCore
 import SyncEngine
 import SyncStore
 
-/// Events and actions as lines of the trace: everything in them that could differ, in an order of its own.
+/// Events and actions as lines of the trace, with everything that could differ, in a fixed order.
 enum WalkText {
     static func of(_ event: Engine.Event) -> String {
         switch event {

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// All that happened in a walk: a hash over every line, and the last lines for whoever looks into a failed one.
+/// Everything that happened in a walk: a hash over every line, and the last lines to examine a failed one.
 struct WalkTrace {
     private static let keptLines = 400
 

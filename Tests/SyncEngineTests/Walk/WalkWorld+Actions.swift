@@ -3,12 +3,12 @@ import SyncCore
 import SyncEngine
 import SyncStore
 
-/// What the engine wants done.
+/// Carries out the actions of the engine.
 extension WalkWorld {
     func perform(_ action: Engine.Action) async throws {
         switch action {
         case .exchange(var exchange):
-            // The time that passes in a transaction is real time: pages end by their number of entries only.
+            // Transactions take real time, which the walk does not measure: pages end by their number of entries only.
             exchange.plan?.timeLimit = .hours(1)
             note("exchange \(WalkText.of(exchange))")
             if let problem = clockSteps.problem(with: exchange.clockStep) { fail(problem) }
@@ -89,7 +89,7 @@ extension WalkWorld {
         }
     }
 
-    /// The remote has the call.
+    /// The call arrives at the remote.
     private func apply(_ id: Engine.CallID, _ fault: FaultRule?) {
         guard var call = calls[id] else { return }
         let exchange = remotes.receive(call, fault, now: clock.truth)
@@ -103,7 +103,7 @@ extension WalkWorld {
         }
     }
 
-    /// Whether a call that nobody waits for any more arrives after all.
+    /// Decides whether a call whose process has ended still arrives.
     func settleArrival(of id: Engine.CallID) {
         guard let call = calls[id], call.exchange == nil, call.result == nil, chance(50) else { return }
         apply(id, nil)

@@ -2,7 +2,7 @@ import SandboxModel
 import SyncCore
 import SyncStore
 
-/// What has to hold at rest.
+/// The conditions at rest.
 extension WalkWorld {
     func expectDelivered() async throws {
         let left = try await application.lines(
@@ -16,7 +16,7 @@ extension WalkWorld {
         for row in messages { fail("a message was given up: \(row)") }
     }
 
-    /// Every message of a user is at Fin once, in the order in which it was written, unless it is held or a person had to look.
+    /// Every message of a user is at Fin once, in the order in which it was written, unless it is held or was settled by an operator.
     func expectMessages() async throws {
         guard plan.remotes.contains(where: { $0.kind.receivesMessages }) else { return }
         for id in plan.conversations {
@@ -44,7 +44,7 @@ extension WalkWorld {
         }
     }
 
-    /// All agree up to class and owner, as far as each remote can say it.
+    /// All remotes agree up to class and owner, as far as each can express them.
     ///
     /// | local         | helpdesk   | voicebot                              | vg                                                 |
     /// |---------------|------------|---------------------------------------|----------------------------------------------------|
@@ -53,7 +53,7 @@ extension WalkWorld {
     /// | open (human)  | same value | in-progress; to-do with a user        | human-chatting                                     |
     /// | finished      | same value | done                                  | ended_chat, completed                              |
     ///
-    /// Titles and tags are compared where they are adopted, and where nobody changes anything over there.
+    /// Titles and tags are compared where they are adopted, and where nobody changes anything at the remotes.
     func expectAgreement() async throws {
         let rows = try await application.lines("SELECT id, status, assignee_id, title, tags FROM conversations", columns: 5)
         let linked = Set(try await application.lines("SELECT conversation_id, remote FROM links", columns: 2))
@@ -95,12 +95,12 @@ extension WalkWorld {
             }
         }
         guard !plan.isTwoWay else { return }
-        // Nobody but the application has a say.
+        // Only the application may change rows.
         let written = try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'")
         if written > 0 { fail("\(written) changes by the service, one-way") }
     }
 
-    /// No remote was written more often than something changed; nothing was adopted that nobody chose.
+    /// No remote was written to more often than something changed, and only chosen values were adopted.
     func expectBounds() async throws {
         let mine = try await application.counts(
             "SELECT conversation_id, count(*) FROM test_changes WHERE writer = 'application' GROUP BY 1")
@@ -113,7 +113,7 @@ extension WalkWorld {
                 let count = adoptions["\(id)@\(remote.name)"] ?? 0
                 adopted += count
                 let most = remote.kind.receivesMessages ? remotes.finEvents[id] ?? 0 : remotes.changes[object] ?? 0
-                // Reads that show a former state which nobody had seen before look like a change, and back again.
+                // Reads that show an older state that was never shown before look like a change, and like another one back.
                 let isShownInOrder = plan.options.laggingReads == 0
                 if isShownInOrder, count > most {
                     fail("\(id): \(count) adoptions from \(remote.name), where \(most) things changed\(told(object))")
@@ -128,7 +128,7 @@ extension WalkWorld {
         }
     }
 
-    /// What was adopted is what people over there chose, as often as they chose it at most: never what was sent there.
+    /// Adopted values are those that people chose there, at most as often as they chose them, and never those that were sent there.
     private func expectChosen(_ object: WalkRemotes.Object) async throws {
         guard object.remote != "fin" else { return }
         let adopted = try await application.counts(

@@ -4,7 +4,7 @@ import SyncEngine
 import SyncRemotes
 import SyncStore
 
-/// What happens outside of the service while everything happens.
+/// What happens outside of the service in the first phase.
 extension WalkWorld {
     func anything() async throws {
         guard !isCalm else { return }
@@ -53,14 +53,14 @@ extension WalkWorld {
         committed()
     }
 
-    /// A conversation that had no link gets one.
+    /// A conversation without a link gets one.
     private func relink(_ id: String) async throws {
         note("application links \(id)")
         try await application.link(id, to: chance(50) ? "voicebot" : "vg")
         committed()
     }
 
-    /// Somebody else than the service has committed: it is told a little later.
+    /// Somebody other than the service has committed: the service is told a little later.
     func committed() {
         mutateChecks { $0.disturbed(at: clock.uptime) }
         after(chance(95) ? span(0...30) : span(100...5000), .engine(.databaseChanged, generation: generation))
@@ -129,7 +129,7 @@ extension WalkWorld {
     func respond(_ ticket: UInt64, _ new: Int?) {
         note("respond \(ticket) \(new.map { "\($0)" } ?? "-")")
         guard let (hook, remote) = hooks.removeValue(forKey: ticket) else { return fail("ticket \(ticket) got two responses") }
-        // Who is told to come again does so, as a rule.
+        // A sender that is told to repeat a call usually does so.
         if new == nil, isCalm || chance(80) { after(span(1000...10_000), .webhook(hook, remote: remote)) }
     }
 
@@ -148,7 +148,7 @@ extension WalkWorld {
     func setClock() {
         guard !isCalm, plan.stepsClock else { return }
         after(span(20_000...300_000), .clockIsSet)
-        // Nobody can tell it who was not there.
+        // A clock step while no process runs cannot be noticed.
         guard engine != nil else { return }
         let step: Duration =
             switch number(0...4) {

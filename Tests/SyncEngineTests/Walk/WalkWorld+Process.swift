@@ -6,7 +6,7 @@ import SyncStore
 
 /// The life of processes: start, reload, stop, kill.
 extension WalkWorld {
-    /// Everything that is due is attempted within that time, whatever the weather.
+    /// The time within which all due rows are attempted, whatever the weather.
     private static let drainPatience = Duration.minutes(8)
 
     private func process(_ generation: Int) -> ProcessIdentity {
@@ -25,7 +25,7 @@ extension WalkWorld {
         note("process \(generation) starts")
         let store = try application.openStore(clock)
         self.store = store
-        // A process that is killed loses nothing of what the system has in its caches: the walk has no power cuts.
+        // A process that is killed loses nothing from the system's caches: the walk has no power cuts.
         _ = try await store.connection.perform { session in try session.run("PRAGMA synchronous = OFF") }
         parties = makeParties(configured)
         let (processID, stored, recovered) = try await store.start(process(generation), for: parties, now: clock.wall)
@@ -35,7 +35,7 @@ extension WalkWorld {
             configured, plan.settings, stored: .init(processID: processID, remotes: stored), seed: random.next(), now: clock.now)
         mutateChecks { $0.started() }
         try await handle(.turnRequested(.startup))
-        // What `convosync sync` does: it ends by itself.
+        // Like `convosync sync`, it ends by itself.
         if !isCalm, engine != nil, chance(10) {
             count("drains")
             after(WalkWorld.drainPatience, .drainIsOverdue(generation: generation))
@@ -43,7 +43,7 @@ extension WalkWorld {
         }
     }
 
-    /// Another configuration comes into force while calls are in flight.
+    /// Another configuration takes effect while calls are in flight.
     func reload(isPlanned: Bool) async throws {
         configured = isPlanned ? plan.remotes : plan.reloaded(&random)
         note("reload \(configured.map { "\($0.name) \($0.isEnabled) \($0.gate.concurrency) \($0.gate.rate?.description ?? "-")" })")
@@ -59,7 +59,7 @@ extension WalkWorld {
         try await handle(.configured(configured, plan.settings, .init(processID: processID, remotes: stored)))
     }
 
-    /// The process is gone between two actions, with all that it had in memory. Its calls have arrived or not; so has its exchange.
+    /// The process ends between two actions, with everything in its memory. Its calls may have arrived, and so may its exchange.
     func kill() async throws {
         guard engine != nil else { return }
         count("kills")

@@ -3,14 +3,14 @@ import SyncCore
 import SyncEngine
 import SyncStore
 
-/// The whole walk: first everything happens, then nothing does any more, and it has to come to rest.
+/// The whole walk: a first phase in which things happen, and a second one without disturbances, after which nothing may be left to do.
 extension WalkWorld {
-    /// Virtual time after which it has to be at rest.
+    /// The longest virtual time until nothing is left to do.
     private static let patience = Duration.minutes(90)
-    /// In all of the second phase.
+    /// The limit for the whole second phase.
     private static let mostEvents = 60_000
 
-    /// - Returns: what did not hold; empty where everything did.
+    /// - Returns: the conditions that did not hold; empty where all did.
     func walk() async throws -> [String] {
         try await application.populate(plan)
         after(.zero, .processStarts)
@@ -30,7 +30,7 @@ extension WalkWorld {
         return checks.problems
     }
 
-    /// Faults end, and nobody changes anything any more. What waits for a person gets one.
+    /// Faults and changes end. An operator takes care of what waits for one.
     private func calmDown() async throws {
         note("calm")
         isCalm = true
@@ -44,12 +44,12 @@ extension WalkWorld {
         let inDoubt = try await application.number(
             "SELECT count(*) FROM outbox WHERE payload = 'message' AND (state = 'uncertain' OR in_doubt_since IS NOT NULL AND finished_at IS NULL)"
         )
-        // Then it is decided whether they can be sent again.
+        // After the window it is decided whether they can be sent again.
         if inDoubt > 0 { try await run(until: clock.uptime + OutboxRow.messageWindow) }
         try await settleMessages()
     }
 
-    /// A person looks after messages whose fate is unknown, and lets those go that Fin does not take by itself.
+    /// An operator settles uncertain messages, and releases those that Fin does not take by itself.
     private func settleMessages() async throws {
         if chance(50) {
             var filter = OutboxFilter()
@@ -76,7 +76,7 @@ extension WalkWorld {
         committed()
     }
 
-    /// Nothing waits that could go out by itself.
+    /// The entries that could be processed without an operator.
     private func leftOver() async throws -> [String] {
         let outbox = try await application.lines(
             """
@@ -91,7 +91,7 @@ extension WalkWorld {
         return outbox + feed.map { "feed \($0)" } + requests.map { "read \($0)" } + inbox.map { "inbox \($0)" }
     }
 
-    /// Runs until nothing was written or adopted for so long that everything was read meanwhile.
+    /// Runs until nothing was written or adopted for long enough that every object was read meanwhile.
     private func comeToRest() async throws -> Bool {
         let round = Duration.seconds(30)
         let reads = plan.remotes.compactMap { remote in

@@ -5,13 +5,13 @@ import SyncEngine
 import SyncSQLite
 import SyncStore
 
-/// The owner of an engine in a world that a seed decides: virtual time, a real database, simulated remotes, an application that changes
-/// things, people at the remotes, and a machine whose clock is set and whose processes are killed.
+/// The owner of an engine in a world that is decided by a seed: virtual time, a real database, simulated remotes, an application and people
+/// at the remotes that change things, and a machine whose clock is set and whose processes are killed.
 ///
-/// It does what the owner in the service does (runs the actions, posts the events), and checks after every event what must hold at any time.
+/// It does what the owner in the service does (runs the actions, posts the events), and checks the invariants after every event.
 final class WalkWorld {
     enum Happening {
-        /// Only for the process that it was meant for.
+        /// Only for the process with this number.
         case engine(Engine.Event, generation: Int)
         case alarm(Int)
         case exchange(SyncCore.Exchange, Parties, generation: Int)
@@ -19,9 +19,9 @@ final class WalkWorld {
         case callEnds(Engine.CallID)
         case webhook(SandboxModel.WebhookCall, remote: String)
         case processStarts
-        /// For a process that was asked to end when everything that is due has been attempted.
+        /// For a process that was asked to end when all due rows have been attempted.
         case drainIsOverdue(generation: Int)
-        /// Something that the seed draws when it comes.
+        /// A happening that is drawn when its time comes.
         case anything
         case weatherChanges
         case weatherEnds(String)
@@ -40,28 +40,28 @@ final class WalkWorld {
     var remotes: WalkRemotes
     let application: WalkApplication
     private(set) var checks: WalkChecks
-    /// Nobody changes anything any more, and nothing goes wrong.
+    /// In the second phase: no changes by people and no faults.
     var isCalm = false
 
     // MARK: The process
 
     var engine: Engine?
     var store: Store?
-    /// Counts the processes.
+    /// The number of the process.
     var generation = 0
-    /// The configuration in force.
+    /// The configuration in use.
     var configured: [Remote]
     var parties: Parties
     var processID: Int64 = 0
     var alarm = 0
     var calls: [Engine.CallID: WalkCall] = [:]
-    /// The exchange that has not come back; the database may have carried it out already.
+    /// The exchange without a result so far; the database may have committed it already.
     var exchange: (exchange: SyncCore.Exchange, parties: Parties, isCarriedOut: Bool)?
     var nextTicket: UInt64 = 0
     var hooks: [UInt64: (call: SandboxModel.WebhookCall, remote: String)] = [:]
     var clockSteps = WalkClockSteps()
     var events = 0
-    /// Messages whose fate was unknown, so that a person had to look.
+    /// Uncertain messages, which an operator had to settle.
     var uncertainMessages: Set<String> = []
     var counts: [String: Int] = [:]
 
@@ -93,7 +93,7 @@ final class WalkWorld {
 
     func count(_ name: String) { counts[name, default: 0] += 1 }
 
-    /// Everything that happens until then.
+    /// Runs everything that happens until then.
     func run(until end: Duration) async throws {
         while let next = queue.nextAt, next <= end, let (moment, happening) = queue.take() {
             clock.advance(to: max(moment, clock.uptime))

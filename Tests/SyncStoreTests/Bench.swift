@@ -9,7 +9,7 @@ import Testing
 
 /// A database in a temporary folder, the store on it, and a second connection that writes as the application does.
 final class Bench: Sendable {
-    /// Every test starts here; nothing reads the clock.
+    /// The time at which every test starts; nothing reads the clock.
     static let start = Instant(milliseconds: 1_772_366_400_000)
 
     let folder: URL
@@ -32,7 +32,7 @@ final class Bench: Sendable {
     }
 
     deinit {
-        // Closing is left to the connections: one of them may still be at work.
+        // The connections close themselves: one of them may still be in use.
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -73,7 +73,7 @@ final class Bench: Sendable {
             [id, conversation, "text of \(id)", time])
     }
 
-    /// Who is on the feed: `conversation|remote|deferred`.
+    /// The entries of the feed: `conversation|remote|deferred`.
     func feed() throws -> [String] {
         try lines("SELECT conversation_id, remote, deferred FROM change_feed ORDER BY 1, 2")
     }
@@ -82,7 +82,7 @@ final class Bench: Sendable {
         try write("DELETE FROM change_feed; DELETE FROM message_feed")
     }
 
-    /// What calls of unknown fate carried: `field=[values]`.
+    /// The values that calls in doubt carried: `field=[values]`.
     func doubts() throws -> [String] {
         try lines(
             """
@@ -119,19 +119,19 @@ final class Bench: Sendable {
 
     func parties(_ remotes: [RemoteParticipation]? = nil) -> Parties { parties(context(remotes: remotes)) }
 
-    /// The key of the first row that is planned.
+    /// The idempotency key of the first planned row.
     static var firstKey: String {
         var keys = IdempotencyKeys(seed: 1)
         return keys.next()
     }
 
-    /// A page that nothing keeps small, under a brake that is switched off: what is pushed last waits for nothing but calls in flight.
+    /// A page without limits, under a disabled brake: the remote that is pushed last waits only for calls in flight.
     func page(_ brake: Brake = .off, isFirst: Bool = false) -> PlanPage {
         let seed = pages.withLock { number in
             number += 1
             return number
         }
-        // What a page holds depends on its size only, on a busy machine as well.
+        // The size of a page does not depend on time, so that a busy machine changes nothing.
         return PlanPage(
             limit: PlanWriter.pageSize, timeLimit: .seconds(600), brake: brake, delivering: [], stall: .zero, isFirst: isFirst,
             keySeed: seed)
@@ -158,12 +158,12 @@ final class Bench: Sendable {
         return try #require(result.plan).batch
     }
 
-    /// A part of an exchange was left out.
+    /// Thrown when a part of an exchange was left out.
     struct Problem: Error {
         var text: String
     }
 
-    /// Plans everything that is on the feeds.
+    /// Plans everything on the feeds.
     func plan(now: Instant = Bench.start, remotes: [RemoteParticipation]? = nil, brake: Brake = .off) async throws {
         let context = context(now: now, remotes: remotes)
         while true {
@@ -179,7 +179,7 @@ final class Bench: Sendable {
         InboundContext(remotes: remotes, now: now) { _ in Scripted() }
     }
 
-    /// One lane's exchange.
+    /// One exchange for a single lane.
     func exchange(
         _ remote: String, finished: [FinishedCall] = [], claim: Int = 0, retries: Int? = nil, gate: RemoteGate.Stored? = nil,
         absences: [AbsenceRecord] = [], now: Instant = Bench.start, process: Int64 = 1
@@ -200,7 +200,7 @@ final class Bench: Sendable {
         try await exchange(remote, claim: count, now: now, process: process).claimed
     }
 
-    /// Ends a call as the deliverer does.
+    /// Ends a call as a lane does.
     func finished(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome, now: Instant = Bench.start) -> FinishedCall {
         var row = claimed.row
         var random = SystemRandomNumberGenerator()
@@ -215,19 +215,19 @@ final class Bench: Sendable {
         try await exchange(claimed.remote, finished: [finished(claimed, outcome, now: now)], now: now)
     }
 
-    /// Plans and delivers everything that is due until nothing is left.
+    /// Plans and delivers until nothing is due.
     func converge(now: Instant = Bench.start) async throws {
         try await plan(now: now)
         for remote in remotes {
             while let claimed = try await claim(remote.name, 1, now: now).first {
-                // The response dates the call and shows nothing.
+                // The response dates the call and shows no fields.
                 try await finish(
                     claimed, DeliveryOutcome(.delivered, httpStatus: 200, observation: Observation(changedAt: now)), now: now)
             }
         }
     }
 
-    /// A conversation that every remote was told of, and that voicebot and vg were read to hold so: the first contact is over.
+    /// A conversation that was sent to every remote, and that reads of voicebot and vg confirmed: the first contact is over.
     static func converged() async throws -> Bench {
         let bench = try Bench()
         try bench.addConversations("c1")
@@ -256,13 +256,13 @@ extension Brake {
         return Brake(settings)
     }
 
-    /// One that has engaged.
+    /// A brake that has engaged.
     static var engaged: Brake {
         var brake = Brake(Settings())
         _ = brake.survey(.init(any: .init(touched: 9000, finished: 9000)), entries: 0, conversations: 9000)
         return brake
     }
 
-    /// As `outbox.last_error` keeps it.
+    /// The text that `outbox.last_error` keeps.
     static let engagedHold = "held by the brake: its run would finish 9000 and touch 9000 of 9000 conversations"
 }

@@ -17,12 +17,12 @@ import Testing
         try await bench.store.surveyFeed(bench.context(), rememberedRows: rememberedRows)
     }
 
-    /// Plans as a run does whose brake has engaged.
+    /// Plans a run whose brake has engaged.
     private func planHeld(_ bench: Bench) async throws {
         try await bench.plan(brake: .engaged)
     }
 
-    @Test func `a conversation counts once, however many remotes it is told to`() async throws {
+    @Test func `a conversation counts once, however many remotes it is sent to`() async throws {
         let bench = try await bench()
         try bench.write(
             "UPDATE conversations SET status = 'closed' WHERE id IN ('c1', 'c2'); UPDATE conversations SET title = 'x' WHERE id = 'c3'")
@@ -34,7 +34,7 @@ import Testing
         #expect(try bench.feed() == ["c1||0", "c2||0", "c3||0"], "a survey writes nothing")
     }
 
-    @Test func `planning counts the same as the survey said`() async throws {
+    @Test func `planning counts the same as the survey`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c1'")
         let said = try await survey(bench).reach
@@ -44,7 +44,7 @@ import Testing
         #expect(said.any == .init(touched: 5, finished: 5))
     }
 
-    @Test func `what is told for the first time does not count`() async throws {
+    @Test func `the first contact of a link does not count`() async throws {
         let bench = try Bench([.vg, .helpdesk])
         for index in 1...6 { try bench.addConversations("c\(index)") }
         try bench.write("UPDATE conversations SET status = 'closed'")
@@ -58,26 +58,26 @@ import Testing
         #expect(try await survey(bench).reach == .init(), "new conversations")
     }
 
-    @Test func `what was told before counts although the base was emptied`() async throws {
+    @Test func `conversations that were sent before count even if link_state was emptied`() async throws {
         let bench = try await bench()
         try bench.write("DELETE FROM link_state; UPDATE conversations SET title = 'x'")
         #expect(try await survey(bench).reach.any == .init(touched: 6, finished: 0))
     }
 
-    @Test func `a link that points elsewhere is a new one`() async throws {
+    @Test func `a link to another object counts as a new one`() async throws {
         let bench = try await bench()
         try bench.write("DELETE FROM change_feed; UPDATE links SET remote_id = remote_id || 'x'")
         #expect(try await survey(bench).reach == .init())
     }
 
-    @Test func `an outbox that was emptied is noticed`() async throws {
+    @Test func `an emptied outbox is detected`() async throws {
         let bench = try await bench()
         try bench.write("DELETE FROM link_state; DELETE FROM outbox; UPDATE conversations SET title = 'x'")
         #expect(try await survey(bench, rememberedRows: 10).reach.any == .init(touched: 6, finished: 0))
         #expect(try await survey(bench, rememberedRows: 1000).reach == .init(), "a few rows of a trial do not make a history")
     }
 
-    @Test func `a conversation that is finished already is not finished again`() async throws {
+    @Test func `a conversation that has finished already does not count as finished again`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await bench.converge()
@@ -107,7 +107,7 @@ import Testing
         #expect(survey.entries == 2200)
     }
 
-    @Test func `held rows are not claimed, say why, and hold up nobody else`() async throws {
+    @Test func `held rows are not claimed, state their reason, and do not delay others`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c1'")
         try await planHeld(bench)
@@ -123,7 +123,7 @@ import Testing
         #expect(status.heldByBrakeSince == Bench.start.iso8601)
     }
 
-    @Test func `what replaces a held row is held as well, and counts no more`() async throws {
+    @Test func `a row that replaces a held one is held as well, and is not counted again`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await planHeld(bench)
@@ -146,7 +146,7 @@ import Testing
         #expect(dry.steps.allSatisfy { $0.effect == .sendNow && $0.state == "held" })
         #expect(try await bench.store.steer(.release, filter, now: later) == dry)
         #expect(dry.affected.count == 18)
-        // The same conversations are looked at again, by a run that is held for another reason.
+        // The same conversations are planned again, by a run that is held for another reason.
         try bench.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
         try await planHeld(bench)
         let claimed = try await bench.claim("vg", now: later)
@@ -155,7 +155,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'held'") == ["0"])
     }
 
-    @Test func `held rows whose cause is corrected are discarded by themselves`() async throws {
+    @Test func `held rows whose cause is corrected are discarded`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await planHeld(bench)
@@ -165,7 +165,7 @@ import Testing
         #expect(try bench.lines("SELECT DISTINCT state FROM outbox WHERE state <> 'delivered'") == ["discarded"])
     }
 
-    @Test func `the holder is a filter of its own`() async throws {
+    @Test func `rows can be filtered by their holder`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await planHeld(bench)
@@ -177,7 +177,7 @@ import Testing
         #expect(try await bench.store.outbox(filter).map(\.heldBy) == ["fin", "fin", "fin"])
     }
 
-    @Test func `steering goes page by page through all rows`() async throws {
+    @Test func `managing rows goes page by page through all of them`() async throws {
         let bench = try Bench([.vg])
         try bench.write(
             """
@@ -194,7 +194,7 @@ import Testing
         #expect(try await bench.store.steer(.discard, filter, now: Bench.start).affected.count == 200)
     }
 
-    @Test func `a preview says what the brake would count, and shows what is held`() async throws {
+    @Test func `a preview shows what the brake would count, and what is held`() async throws {
         let bench = try await bench(3)
         try bench.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c1'")
         #expect(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// Which writes of the application a run will look at, and which cost nothing.
+/// Which writes of the application put conversations on the feed, and which do not.
 @Suite struct ChangeFeedTests {
     /// c1 with user u1 and assignee agent_jane, c2 with neither; both linked; the feeds are empty.
     private func bench() throws -> Bench {
@@ -22,7 +22,7 @@ import Testing
         "last_user_read_at = '2026-03-01T12:00:00Z'", "user_id = 'u2'", "created_at = '2026-03-01T12:00:00Z'",
         "updated_at = '2026-03-01T12:00:00Z'",
     ])
-    func `a changed column feeds its conversation for every remote`(_ assignment: String) throws {
+    func `a changed column puts the conversation on the feed for every remote`(_ assignment: String) throws {
         let bench = try bench()
         try bench.write("UPDATE conversations SET \(assignment) WHERE id = 'c1'")
         #expect(try bench.feed() == ["c1||0"])
@@ -37,7 +37,7 @@ import Testing
         "INSERT INTO assignees VALUES ('agent_nobody', 'voicebot', '9')",
         "INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'agent'), ('m2', 'c1', 'fin')",
     ])
-    func `a write that changes nothing for a conversation feeds nothing`(_ sql: String) throws {
+    func `a write that changes nothing puts nothing on the feed`(_ sql: String) throws {
         let bench = try bench()
         try bench.write(sql)
         #expect(try bench.feed().isEmpty)
@@ -45,13 +45,13 @@ import Testing
     }
 
     @Test(arguments: ["name = 'Janet'", "email = 'j@example.com'", "photo_url = 'x'", "user_type = NULL", "attributes = '{\"a\":1}'"])
-    func `a changed user feeds its conversations only`(_ assignment: String) throws {
+    func `a changed user puts only the conversations of that user on the feed`(_ assignment: String) throws {
         let bench = try bench()
         try bench.write("UPDATE users SET \(assignment) WHERE id = 'u1'")
         #expect(try bench.feed() == ["c1||0"])
     }
 
-    @Test func `a user that is written after its conversation feeds it`() throws {
+    @Test func `a user that is written after a conversation puts it on the feed`() throws {
         let bench = try Bench(foreignKeys: false)
         try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
         try bench.clearFeed()
@@ -63,19 +63,19 @@ import Testing
         "INSERT INTO assignees VALUES ('agent_jane', 'vg', '9')",
         "INSERT OR REPLACE INTO assignees VALUES ('agent_jane', 'vg', '9')",
     ])
-    func `an entry of the id map feeds the assignee's conversations for its remote`(_ sql: String) throws {
+    func `a new row in assignees puts the assignee's conversations on the feed for its remote`(_ sql: String) throws {
         let bench = try bench()
         try bench.write(sql)
         #expect(try bench.feed() == ["c1|vg|0"])
     }
 
-    @Test func `an entry of the id map that changes its remote feeds both remotes`() throws {
+    @Test func `a row in assignees that changes its remote puts conversations on the feed for both remotes`() throws {
         let bench = try bench()
         try bench.write("UPDATE assignees SET remote = 'vg'")
         #expect(try bench.feed() == ["c1|vg|0", "c1|voicebot|0"])
     }
 
-    @Test func `a renamed assignee feeds the conversations of the old key and of the new one`() throws {
+    @Test func `a renamed assignee puts the conversations of the old key and of the new one on the feed`() throws {
         let bench = try bench()
         try bench.write("INSERT INTO conversations (id, assignee_id) VALUES ('c9', 'agent_joan')")
         try bench.clearFeed()
@@ -83,7 +83,7 @@ import Testing
         #expect(try bench.feed() == ["c1|voicebot|0", "c9|voicebot|0"])
     }
 
-    @Test func `a renamed user feeds the conversations of the old id and of the new one`() throws {
+    @Test func `a renamed user puts the conversations of the old id and of the new one on the feed`() throws {
         let bench = try Bench(foreignKeys: false)
         try bench.write("INSERT INTO users (id) VALUES ('u1')")
         try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u2')")
@@ -98,20 +98,20 @@ import Testing
         "UPDATE links SET remote_id = remote_id WHERE conversation_id = 'c2' AND remote = 'vg'",
         "INSERT OR REPLACE INTO links VALUES ('c2', 'vg', 'r-c2', NULL)",
     ])
-    func `a link that is written feeds its conversation for its remote`(_ sql: String) throws {
+    func `a new or changed link puts its conversation on the feed for its remote`(_ sql: String) throws {
         let bench = try bench()
         try bench.write(sql)
         #expect(try bench.feed() == ["c2|vg|0"])
     }
 
-    @Test func `a new conversation is fed, however often it changes, once`() throws {
+    @Test func `a new conversation is on the feed once, however often it changes`() throws {
         let bench = try bench()
         try bench.write("INSERT INTO conversations (id) VALUES ('c3')")
         for status in ["closed", "open", "ended"] { try bench.write("UPDATE conversations SET status = ? WHERE id = 'c3'", [status]) }
         #expect(try bench.feed() == ["c3||0"])
     }
 
-    @Test func `an upsert feeds as an update does`() throws {
+    @Test func `an upsert puts conversations on the feed as an update does`() throws {
         let bench = try bench()
         let upsert = "INSERT INTO conversations (id, title) VALUES ('c2', 'x') ON CONFLICT (id) DO UPDATE SET title = excluded.title"
         try bench.write(upsert)
@@ -127,7 +127,7 @@ import Testing
         #expect(try bench.feed().isEmpty)
     }
 
-    @Test func `messages by users are fed in the order in which they were written`() throws {
+    @Test func `messages by users are on the feed in the order in which they were written`() throws {
         let bench = try bench()
         try bench.addMessage("m9", of: "c2", at: "2026-03-01T12:00:00Z")
         try bench.addMessage("m1", of: "c1", at: "2020-03-01T12:00:00Z")
@@ -135,13 +135,13 @@ import Testing
         #expect(try bench.feed().isEmpty)
     }
 
-    @Test func `a message that is written again is on the feed once`() throws {
+    @Test func `a message that is written twice is on the feed once`() throws {
         let bench = try bench()
         for _ in 0..<3 { try bench.write("INSERT OR REPLACE INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'user')") }
         #expect(try bench.lines("SELECT message_id FROM message_feed") == ["m1"])
     }
 
-    @Test func `a change wakes an entry that waits for a call in flight`() throws {
+    @Test func `a change makes an entry ready that waited for a call in flight`() throws {
         let bench = try bench()
         try bench.write(
             "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES ('c1', 'vg', '2026-03-01T12:00:00Z', 1)")
@@ -149,7 +149,7 @@ import Testing
         #expect(try bench.feed() == ["c1|vg|0"])
     }
 
-    @Test func `a row that makes a user known feeds the conversations in which the remote names him`() async throws {
+    @Test func `a row that makes a user known puts the conversations in which the remote names that user on the feed`() async throws {
         let bench = try await Bench.converged()
         try bench.write("UPDATE link_state SET unknown_user = '99' WHERE remote = 'voicebot'")
         try bench.write("INSERT INTO assignees VALUES ('zoe', 'vg', '99')")

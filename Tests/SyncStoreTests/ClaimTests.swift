@@ -4,7 +4,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// Claiming: one call in flight per conversation and remote, messages first in first out, nothing before its moment.
+/// Claiming: one call in flight per conversation and remote, messages first in, first out, and no row before it is due.
 @Suite struct ClaimTests {
     private func messages(_ ids: String..., conversation: String = "c1") throws -> Bench {
         let bench = try Bench([.fin])
@@ -15,7 +15,7 @@ import Testing
 
     private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
 
-    @Test func `a claimed row carries what its delivery needs`() async throws {
+    @Test func `a claimed row contains what its delivery needs`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -58,7 +58,7 @@ import Testing
     @Test(arguments: [
         (0, [5, 6, 1], true), (1, [5, 6, 1], true), (3, [1, 2, 3], false), (4, [1, 2, 3], false), (nil, [1, 2, 3], false),
     ])
-    func `first tries do not wait behind retries that have to`(retries: Int?, ids: [Int64], hasLeftRetries: Bool) async throws {
+    func `first attempts precede retries that exceed their share`(retries: Int?, ids: [Int64], hasLeftRetries: Bool) async throws {
         let bench = try await retriesFirst()
         let reply = try await claim(bench, 3, retries: retries)
         #expect(reply.claimed.map(\.id) == ids)
@@ -74,7 +74,7 @@ import Testing
         #expect(try await bench.claimOne("fin").lease != first.lease)
     }
 
-    @Test func `one call is in flight per conversation and remote, others go on`() async throws {
+    @Test func `one call is in flight per conversation and remote, and other conversations are claimed`() async throws {
         let bench = try messages("m1", "m2")
         try bench.addMessage("m3", of: "c2")
         try await bench.plan()
@@ -100,14 +100,14 @@ import Testing
     }
 
     @Test(arguments: ["dead", "uncertain", "discarded", "delivered", "superseded"])
-    func `a message that is over blocks nothing`(_ state: String) async throws {
+    func `a finished message does not block the next one`(_ state: String) async throws {
         let bench = try messages("m1", "m2")
         try await bench.plan()
         try bench.write("UPDATE outbox SET state = ? WHERE id = 1", [state])
         #expect(try await bench.claim("fin").map(\.id) == [2])
     }
 
-    @Test func `what fell due first is claimed first`() async throws {
+    @Test func `the row that fell due first is claimed first`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2", "c3", "c4")
         try await bench.plan()
@@ -120,18 +120,18 @@ import Testing
         #expect(try await bench.claim("vg", 2, now: Bench.start + .hours(1)).map(\.id) == [1])
     }
 
-    @Test func `a state that is about to be replaced is not claimed, unless it was written just now`() async throws {
+    @Test func `a state that is about to be replaced is not claimed, unless it was planned very recently`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2")
         try await bench.plan()
         try bench.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
-        // A conversation that changes all the time must not be starved.
+        // A conversation that changes constantly must not be starved.
         #expect(try await bench.claim("vg", now: Bench.start + .seconds(1)).map(\.conversationID) == ["c1", "c2"])
         try bench.write("UPDATE outbox SET state = 'pending', lease = NULL")
         #expect(try await bench.claim("vg", now: Bench.start + .minutes(1)).map(\.conversationID) == ["c2"])
     }
 
-    @Test func `a state written just now is not claimed over what was taken over from a remote since`() async throws {
+    @Test func `a recently planned state is not claimed after a later report was adopted`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -158,7 +158,7 @@ import Testing
         #expect(try bench.lines("SELECT remote FROM outbox WHERE state = 'pending'") == ["voicebot"])
     }
 
-    @Test func `a paused remote is claimed nothing until it is resumed, also after a restart`() async throws {
+    @Test func `no rows of a paused remote are claimed until it is resumed, even after a restart`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -175,7 +175,7 @@ import Testing
         #expect(try await restarted.pause("nobody", now: Bench.start) == nil)
     }
 
-    @Test func `the next due moment and what waits are found`() async throws {
+    @Test func `the store reports when the next row is due, and whether rows are pending`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2")
         #expect(try await bench.store.hasPending("vg") == false)

@@ -3,12 +3,12 @@ import Testing
 
 @testable import SyncStore
 
-/// A wall clock that was set: what waits for a time is moved, and what was known before is not waited for.
+/// A wall clock that was set: stored waits are moved, and timestamps from before do not make later ones outdated.
 @Suite struct ClockTests {
     private static let hour = Duration.hours(1)
 
     @Test(arguments: [Duration.hours(1), .hours(-3), .milliseconds(-2501), .milliseconds(999)])
-    func `times that are waited for move with the clock`(step: Duration) async throws {
+    func `stored times that are waited for move with the clock`(step: Duration) async throws {
         let bench = try Bench([.vg, .helpdesk])
         try bench.addConversations("c1", "c2", "c3")
         try await bench.plan()
@@ -32,7 +32,7 @@ import Testing
         #expect(try bench.lines("SELECT waits_since FROM change_feed") == [moved])
     }
 
-    /// After this much the clock is an hour back.
+    /// Reconciles a report that was read a second before the given time.
     private func report(_ bench: Bench, _ word: String, at: Instant) async throws -> [Reconciled] {
         let report = Report(
             remote: "vg", subject: .object(ReadRequest(remoteID: "r-c1", agentID: "agent9")), observation: Observation(word: word),
@@ -40,19 +40,19 @@ import Testing
         return try await bench.store.reconcile([report], bench.inbound(now: at))
     }
 
-    @Test func `a report is not older than what was heard before the clock was set back`() async throws {
+    @Test func `a report after the clock was set back is not older than reports from before`() async throws {
         let bench = try await Bench.converged()
         let back = Bench.start - Self.hour
         #expect(try await report(bench, "closed", at: back).map(\.verdict.kind) == [.adopted])
         #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
     }
 
-    @Test func `a clock that is corrected by a second does not make an overtaken report news`() async throws {
+    @Test func `a clock that is corrected by a second does not make an overtaken report new`() async throws {
         let bench = try await Bench.converged()
         #expect(try await report(bench, "closed", at: Bench.start - .milliseconds(500)).map(\.verdict.kind) == [.stale])
     }
 
-    @Test func `a local change from before the clock was set back is older than what is read from now on`() async throws {
+    @Test func `a local change from before the clock was set back is older than a later read`() async throws {
         let bench = try await Bench.converged()
         let back = Bench.start - Self.hour
         try bench.write("UPDATE local_changes SET title_changed_at = ?, status_changed_at = ?", [Bench.start.iso8601, Bench.start.iso8601])

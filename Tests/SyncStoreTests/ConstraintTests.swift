@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncStore
 
-/// What the application must not write, refused with a name that says what is wrong.
+/// Values that the application must not write are refused with an error that names the problem.
 @Suite struct ConstraintTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var sql: String
@@ -48,7 +48,7 @@ import Testing
         Case("INSERT INTO assignees VALUES ('', 'vg', 'x')", "assignee_id <> ''"),
         Case("INSERT INTO assignees VALUES ('a', 'vg', '')", "remote_user_id <> ''"),
     ])
-    func `a bad word is refused by name`(_ entry: Case) throws {
+    func `an invalid status value is refused with the name of the constraint`(_ entry: Case) throws {
         #expect(try refusal(entry.sql).contains(entry.says))
     }
 
@@ -67,7 +67,7 @@ import Testing
         Case("UPDATE messages SET attachments = '{}'", "attachments_are_a_json_array"),
         Case("UPDATE messages SET attachments = 'file.pdf'", "attachments_are_a_json_array"),
     ])
-    func `bad JSON is refused by name`(_ entry: Case) throws {
+    func `invalid JSON is refused with the name of the constraint`(_ entry: Case) throws {
         #expect(try refusal(entry.sql).contains(entry.says))
     }
 
@@ -79,7 +79,7 @@ import Testing
         Case("UPDATE messages SET created_at = '1772366400'", "created_at_is_iso_8601_utc"),
         Case("UPDATE conversations SET created_at = NULL", "conversations.created_at"),
     ])
-    func `a bad time is refused by name`(_ entry: Case) throws {
+    func `an invalid time is refused with the name of the constraint`(_ entry: Case) throws {
         #expect(try refusal(entry.sql).contains(entry.says))
     }
 
@@ -95,14 +95,14 @@ import Testing
         #expect(try refusal(sql) == "accepted")
     }
 
-    @Test func `a number where a text belongs is stored as a text, a blob is refused`() throws {
+    @Test func `a number in a text column is stored as a text, and a blob is refused`() throws {
         let bench = try bench()
         try bench.write("UPDATE links SET remote_id = 123 WHERE remote = 'voicebot'")
         #expect(try bench.lines("SELECT remote_id, typeof(remote_id) FROM links WHERE remote = 'voicebot'") == ["123|text"])
         #expect(try refusal("UPDATE conversations SET title = x'00'").contains("cannot store BLOB value in TEXT column"))
     }
 
-    @Test func `a link of a conversation that does not exist is refused where foreign keys are on`() throws {
+    @Test func `a link of a conversation that does not exist is refused where foreign keys are enforced`() throws {
         #expect(try refusal("INSERT INTO links VALUES ('nobody', 'vg', 'x', NULL)").contains("FOREIGN KEY"))
         #expect(try refusal("UPDATE conversations SET user_id = 'nobody'").contains("FOREIGN KEY"))
     }

@@ -3,13 +3,13 @@ import Testing
 
 @testable import SyncStore
 
-/// For how long a remote has differed: what `status`, the state event and the metrics count, and every alert rests on.
+/// For how long a remote has differed: what `status`, the state event and the metrics count, and what all alerts are based on.
 @Suite struct DisagreementTests {
     private func oldest(_ bench: Bench, _ remote: RemoteParticipation = .vg) async throws -> String? {
         try await bench.store.status(of: [remote]).remotes.first { $0.name == remote.name }?.oldestPendingAt
     }
 
-    /// As if the changes on the feed had been made then.
+    /// Sets the time of the changes on the feed.
     private func date(_ bench: Bench, _ moment: Instant) throws {
         try bench.write("UPDATE change_feed SET since = ?", [moment.iso8601])
     }
@@ -30,7 +30,7 @@ import Testing
                 "pending|\((Bench.start + .minutes(3)).iso8601)"
             ])
         #expect(try await oldest(bench) == Bench.start.iso8601)
-        // A row that a person has to deal with stands for the same disagreement.
+        // A row that an operator has to deal with belongs to the same disagreement.
         try bench.write("UPDATE outbox SET state = 'dead' WHERE state = 'pending'")
         #expect(try await oldest(bench) == nil)
         try bench.write("UPDATE conversations SET title = 'title 4'")
@@ -39,7 +39,7 @@ import Testing
         #expect(try await oldest(bench) == Bench.start.iso8601)
     }
 
-    @Test func `what was delivered ends the disagreement, and the next change begins another one`() async throws {
+    @Test func `a delivery ends the disagreement, and the next change begins another one`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try date(bench, Bench.start)
@@ -54,7 +54,7 @@ import Testing
         #expect(try await oldest(bench) == (Bench.start + .minutes(5)).iso8601)
     }
 
-    @Test func `a change that nobody has planned counts, at the remotes that it concerns`() async throws {
+    @Test func `a change that is not planned yet counts, at the remotes that it concerns`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try bench.addMessage("m1", of: "c1")
@@ -77,7 +77,7 @@ import Testing
         #expect(try bench.lines("SELECT differs_since FROM outbox WHERE remote = 'fin'") == [(Bench.start + .minutes(1)).iso8601])
     }
 
-    @Test func `a change during a call is as old as itself`() async throws {
+    @Test func `a change during a call counts from its own time`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try date(bench, Bench.start)
@@ -117,7 +117,7 @@ import Testing
             observation: Observation(word: word), readAt: moment)
     }
 
-    @Test func `what was discarded stays so while the remote says nothing new, and is over when it has come to agree`() async throws {
+    @Test func `a discarded change stays so until the remote reports something new, and counts until both sides agree`() async throws {
         let bench = try await Bench.converged()
         try bench.write("UPDATE conversations SET status = 'resolved'")
         try await bench.plan()
@@ -127,7 +127,7 @@ import Testing
         let steps = try await bench.store.steer(.discard, filter, now: Bench.start).steps
         #expect(steps.count == 1)
         let discarded = { try await bench.store.status(of: [.vg]).remotes.first { $0.name == "vg" }?.discarded }
-        // Polls go on reading the conversation.
+        // Polls continue to read the conversation.
         for minute in 1...3 {
             let now = Bench.start + .minutes(Int64(minute))
             _ = try await bench.store.reconcile([report("open", at: now)], bench.inbound(now: now))
@@ -135,13 +135,13 @@ import Testing
         }
         #expect(try bench.outbox("remote = 'vg' AND state = 'pending'") == [])
         #expect(try await discarded() == 1)
-        // Somebody has made the change by hand.
+        // Somebody has made the change at the remote by hand.
         let later = Bench.start + .hours(1)
         _ = try await bench.store.reconcile([report("resolved", at: later)], bench.inbound(now: later))
         #expect(try await discarded() == 0)
     }
 
-    @Test func `a message that is corrected before it was sent is as old as it was`() async throws {
+    @Test func `a message that is corrected before it is sent keeps its age`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO users (id, name) VALUES ('u1', 'Uma')")
         try bench.addConversations("c1")
@@ -156,7 +156,7 @@ import Testing
         #expect(try await oldest(bench, .fin) == Bench.start.iso8601)
     }
 
-    @Test func `a remote that is not read any more has no failing reads`() async throws {
+    @Test func `a remote that is no longer read has no failing reads`() async throws {
         let bench = try Bench([.vg])
         try await bench.store.enterRemotes(bench.remotes)
         try await bench.store.noteReadFailure("vg", error: "HTTP 500", now: Bench.start)
@@ -166,7 +166,7 @@ import Testing
         #expect(try await bench.store.status(of: [.vg]).remotes.first?.reads == ReadHealth())
     }
 
-    @Test func `an error that is over is no reason for anything`() {
+    @Test func `an error before the last success is not a present error`() {
         var remote = RemoteStatus(name: "vg")
         remote.lastError = "HTTP 503"
         remote.lastFailureAt = Bench.start.iso8601
@@ -175,7 +175,7 @@ import Testing
         #expect(remote.presentError == nil)
     }
 
-    @Test func `how reading goes is kept until it succeeds`() async throws {
+    @Test func `failed reads are counted until one succeeds`() async throws {
         let bench = try Bench([.vg])
         try await bench.store.enterRemotes(bench.remotes)
         for second in 0..<3 {

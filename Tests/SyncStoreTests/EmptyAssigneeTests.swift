@@ -6,7 +6,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// An assignee is somebody, or NULL.
+/// An assignee is either NULL or not blank.
 @Suite struct EmptyAssigneeTests {
     private static let blanks = [
         "", " ", "\t\r\n", "\u{B}\u{C}", "\u{85}\u{A0}", "\u{1680}\u{2000}\u{200A}", "\u{2028}\u{2029}\u{202F}\u{205F}", "\u{3000} ",
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: ["anna", " anna ", "0", "\u{200B}", "-"])
-    func `whoever has a character to his name is somebody`(name: String) throws {
+    func `an assignee with at least one visible character is accepted`(name: String) throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         #expect(!name.isBlank)
@@ -50,7 +50,7 @@ import Testing
         #expect(refusal(bench, "UPDATE conversations SET assignee_id = NULL", []) == nil)
     }
 
-    /// A database as the release before leaves it.
+    /// A database as left by an earlier release.
     private func former(_ folder: URL, _ sql: String) throws -> String {
         let path = folder.appending(path: "old.db").path
         var configuration = Configuration()
@@ -66,7 +66,7 @@ import Testing
         try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: sql) }
     }
 
-    @Test func `rows with an empty assignee become nobody's in the migration, which says how many, and nobody has acted`() async throws {
+    @Test func `the migration sets empty assignees to NULL and reports their number, without recording a local change`() async throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = try former(
@@ -90,7 +90,7 @@ import Testing
             try lines(path, "SELECT coalesce(assignee_id, '-') FROM local_changes ORDER BY conversation_id") == ["-", "-", "anna", "-"])
         #expect(try lines(path, "SELECT conversation_id FROM change_feed ORDER BY 1") == ["c1", "c2"], "remotes have to hear of it")
         #expect(try lines(path, "SELECT assignee_id FROM assignees") == ["anna"])
-        // Said once.
+        // Reported once.
         #expect(try Store(path: path, access: .migrating).migrationCounts == [])
     }
 
@@ -108,7 +108,7 @@ import Testing
         #expect(try lines(path, "SELECT hex(id) FROM conversations WHERE assignee_id IS NULL") == ["610062"])
     }
 
-    @Test func `a row that has one all the same is read as nobody's`() async throws {
+    @Test func `a row with an empty assignee is read as unassigned`() async throws {
         let bench = try Bench([.voicebot])
         try bench.addConversations("c1")
         try bench.write("DROP TRIGGER conversations_assignee_updated; UPDATE conversations SET assignee_id = ' '")

@@ -23,7 +23,7 @@ import Testing
 
     // MARK: Runs
 
-    @Test func `a run is entered with the first thing that it does, and its counts are sums`() async throws {
+    @Test func `a run is stored with its first effect, and its counts are sums`() async throws {
         let bench = try Bench([.vg])
         var part = RunPart(cause: .request, startedAt: Bench.start, endsIfDone: true)
         let nothing = try await run(bench, part, now: Bench.start)
@@ -53,7 +53,7 @@ import Testing
                 == ["\(Self.at(2).iso8601)|4|2|1|2|3|-"])
     }
 
-    @Test func `a run ends where it is told to, and one that waits for calls does not end by itself`() async throws {
+    @Test func `a run that waits for calls does not end by itself, and ends when the engine says so`() async throws {
         let bench = try Bench([.vg, .helpdesk])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -78,7 +78,7 @@ import Testing
         #expect(try bench.lines("SELECT finished_at, error FROM runs WHERE id = \(first.runID ?? 0)") == ["\(Self.at(9).iso8601)|locked"])
     }
 
-    @Test func `the end of a run is written where nothing else is`() async throws {
+    @Test func `the end of a run is written even if nothing else is`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         var part = RunPart(cause: .change, startedAt: Bench.start)
@@ -89,7 +89,7 @@ import Testing
         #expect(try bench.lines("SELECT finished_at FROM runs") == [Self.at(5).iso8601])
     }
 
-    @Test func `a run of which nothing can be planned after all is not entered`() async throws {
+    @Test func `a run that cannot plan anything is not stored`() async throws {
         let bench = try Bench([.vg])
         for number in 1...(PlanWriter.hopelessPage + 1) { try bench.addConversations("c\(number)") }
         try bench.write(
@@ -102,7 +102,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM runs") == ["0"])
     }
 
-    @Test func `the same exchange makes the same keys`() async throws {
+    @Test func `the same exchange leads to the same idempotency keys`() async throws {
         var keys: [[String]] = []
         for _ in 0..<2 {
             let bench = try Bench([.vg, .voicebot])
@@ -130,7 +130,7 @@ import Testing
         return bench
     }
 
-    @Test func `many entries are surveyed before the first of them is planned, and held where they reach too far`() async throws {
+    @Test func `many entries are surveyed before any of them is planned, and held if they exceed a rule of the brake`() async throws {
         let bench = try await changed(3)
         var brake = Brake(settings())
         let planning = bench.exchange { [brake] in $0.plan = bench.page(brake) }
@@ -165,7 +165,7 @@ import Testing
         #expect(planned.brake.needsLook)
     }
 
-    @Test func `nothing is planned before everything of a changed remote is on the feed`() async throws {
+    @Test func `nothing is planned before all conversations of a changed remote are on the feed`() async throws {
         let bench = try await changed(2)
         _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
         for pages in [2, 1, 0] {
@@ -179,7 +179,7 @@ import Testing
 
     // MARK: Retention and start
 
-    @Test func `a step of retention follows the commit, and says whether another is worth it`() async throws {
+    @Test func `a step of retention follows the commit, and says whether another is needed`() async throws {
         let bench = try Bench([.vg])
         try bench.write(
             """
@@ -204,7 +204,7 @@ import Testing
         #expect(try await bench.store.exchange(exchange, for: bench.parties()).prunedRows == 0, "no sweep is due")
     }
 
-    @Test func `the last page of a sweep is visited until what came back has gone`() async throws {
+    @Test func `the last page of a sweep is repeated until the rows that remained are gone`() async throws {
         let bench = try Bench([.vg])
         try bench.write(
             """
@@ -223,7 +223,7 @@ import Testing
         #expect(steps == 4)
     }
 
-    @Test func `a start enters the process and its remotes, and puts back what ended processes have left`() async throws {
+    @Test func `a start stores the process and its remotes, and puts back the rows of ended processes`() async throws {
         let bench = try Bench([.vg, .helpdesk])
         try bench.addConversations("c1")
         let process = ProcessIdentity(bootID: "b", pidNamespace: "n", pid: 1, startedTicks: 1)

@@ -18,7 +18,7 @@ import Testing
         return lane
     }
 
-    /// The write transactions that the work began.
+    /// The number of write transactions that the closure begins.
     private func transactions(_ bench: Bench, during work: () async throws -> Void) async throws -> Int {
         let begun = Collected()
         try await bench.store.trace { if $0.hasPrefix("BEGIN IMMEDIATE") { begun.add([$0]) } }
@@ -29,7 +29,7 @@ import Testing
 
     // MARK: Nothing to do
 
-    /// Everything an engine asks for while nothing happens.
+    /// Everything that an idle engine asks for.
     private func idle(_ bench: Bench, now: Instant = Bench.start) -> Exchange {
         var read = ReadRequestsPart(remote: "vg")
         read.requests = 10
@@ -76,7 +76,7 @@ import Testing
             "INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES ('c1', 'stranger', 'x')",
             "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, waits_since) VALUES ('c1', 'vg', 'x', 3, '2026-01-01T00:00:00.000Z')",
         ])
-    func `an exchange that finds something writes`(change: String) async throws {
+    func `an exchange with work to do writes`(change: String) async throws {
         let bench = try await Bench.converged()
         try await bench.store.enterRemotes(bench.remotes)
         try bench.write("UPDATE conversations SET title = 'x'")
@@ -125,7 +125,7 @@ import Testing
 
     // MARK: Parts that fail
 
-    @Test func `an outcome that cannot be recorded is left out, and everything else is done`() async throws {
+    @Test func `an outcome that cannot be recorded is left out, and the rest of the exchange is committed`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2")
         try await bench.plan()
@@ -151,7 +151,7 @@ import Testing
         #expect(result.lanes["voicebot"]?.claimed.count == 2)
     }
 
-    @Test func `events that cannot be stored have no count, and their sender hears of it`() async throws {
+    @Test func `events that cannot be stored have no count, so that their sender is told`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try bench.write(
@@ -183,7 +183,7 @@ import Testing
         #expect(try bench.lines("SELECT state FROM inbox ORDER BY id") == ["done", "waiting", "done"])
     }
 
-    @Test func `a report that cannot be taken in is left out, and the read is over all the same`() async throws {
+    @Test func `a report that cannot be processed is left out, and its read ends nevertheless`() async throws {
         let bench = try await Bench.converged()
         _ = try await bench.store.receive([.changed(remoteID: "r-c1", agentID: nil)], from: "vg", now: Bench.start)
         try bench.write(

@@ -5,9 +5,9 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// The feeds are rebuilt by 0010_operators_view: nothing that waited is lost, and nothing that watches them is missing.
+/// The feeds are rebuilt by 0010_operators_view: waiting entries are kept, and all triggers on them exist afterwards.
 @Suite struct FeedMigrationTests {
-    @Test func `what waits, and what watches the feeds, survives the migration`() async throws {
+    @Test func `waiting entries and the triggers on the feeds survive the migration`() async throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "convosync.db").path

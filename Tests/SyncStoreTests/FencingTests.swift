@@ -6,7 +6,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// A call whose lease ended while it was made: what it may have changed at the remote is not forgotten.
+/// A call whose lease ended while it was in flight: the values that it may have set at the remote are in doubt.
 @Suite struct FencingTests {
     private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
     private let later = Bench.start + .minutes(2)
@@ -36,7 +36,7 @@ import Testing
         try bench.lines("SELECT id, body FROM outbox WHERE state IN ('pending', 'sending') ORDER BY id")
     }
 
-    @Test func `what a fenced call carried is in doubt, and the next plan sends the fields again`() async throws {
+    @Test func `the values of a fenced call are in doubt, and the next plan sends the fields again`() async throws {
         let (bench, slow) = try await overtaken()
         let reply = try await bench.finish(slow, ok, now: later)
         #expect(reply.fenced == [slow.id])
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: [DeliveryOutcome(.retry, fate: .unknown, error: "timeout"), DeliveryOutcome(.dead, fate: .unknown, httpStatus: 500)])
-    func `a fenced call of unknown fate is in doubt as well`(_ outcome: DeliveryOutcome) async throws {
+    func `a fenced call that may have been applied leaves its values in doubt`(_ outcome: DeliveryOutcome) async throws {
         let (bench, slow) = try await overtaken()
         #expect(try await bench.finish(slow, outcome, now: later).hasFreedPlanning)
         #expect(try bench.doubts() == [#"status=["open"]"#, "title=[null]"])
@@ -70,7 +70,7 @@ import Testing
         #expect(try bench.feed() == [])
     }
 
-    @Test func `the acknowledgement of a call that was in flight meanwhile does not end the doubt`() async throws {
+    @Test func `the acknowledgement of an overlapping call does not end the doubt`() async throws {
         let (bench, slow) = try await lost()
         let newer = try await bench.claimOne("vg", now: later, process: 2)
         try await bench.finish(slow, ok, now: later)
@@ -89,7 +89,7 @@ import Testing
         #expect(try sent(bench) == [])
     }
 
-    @Test func `several calls that lost their lease add up`() async throws {
+    @Test func `the doubts of several fenced calls add up`() async throws {
         let (bench, slow) = try await lost()
         let second = try await bench.claimOne("vg", now: later, process: 2)
         let latest = later + .minutes(2)
@@ -107,7 +107,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE overlapped IS NOT NULL") == ["0"])
     }
 
-    @Test func `a call that was overlapped and is put back itself leaves both in doubt`() async throws {
+    @Test func `an overlapped call that is put back leaves the values of both calls in doubt`() async throws {
         let (bench, slow) = try await lost()
         _ = try await bench.claimOne("vg", now: later, process: 2)
         try await bench.finish(slow, ok, now: later)
@@ -116,7 +116,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE overlapped IS NOT NULL") == ["0"])
     }
 
-    @Test func `a link that leads elsewhere by now takes no doubt from a fenced call`() async throws {
+    @Test func `a fenced call leaves no doubt where the link leads to another object by now`() async throws {
         let (bench, slow) = try await overtaken()
         try bench.write("UPDATE links SET remote_id = 'other'")
         try await bench.plan(now: later)
@@ -131,7 +131,7 @@ import Testing
         try await bench.plan()
         let slow = try await bench.claimOne("fin")
         _ = try await bench.store.recover(now: later, isGone: { _ in false })
-        // What somebody replays begins without a doubt.
+        // A replayed message begins without a doubt.
         try bench.write("UPDATE outbox SET in_doubt_since = NULL")
         try await bench.finish(slow, ok)
         #expect(try bench.lines("SELECT state, in_doubt_since FROM outbox") == ["pending|\(Bench.start.iso8601)"])
@@ -156,7 +156,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'sending'") == ["3"])
     }
 
-    @Test func `a file with two calls in flight is repaired: the later claim waits, and what it carried is in doubt`() async throws {
+    @Test func `a file with two calls in flight is repaired, so that the later claim waits and its values are in doubt`() async throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "convosync.db").path

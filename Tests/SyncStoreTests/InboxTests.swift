@@ -6,7 +6,7 @@ import Testing
 
 @testable import SyncStore
 
-/// Events: written before the sender is answered, processed in the order in which they happened, once each.
+/// Events: stored before the sender gets its response, processed in the order in which they happened, once each.
 @Suite struct InboxTests {
     private let reconciling = ReconcilingTests()
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
@@ -23,7 +23,7 @@ import Testing
         try await bench.store.processInbox(reconciling.context(bench, now: Self.at(61))).reconciled
     }
 
-    @Test func `events of one batch are processed by their own time, whatever the order of arrival`() async throws {
+    @Test func `events of one batch are processed by their own timestamps, whatever the order of arrival`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         #expect(try await receive(bench, [status("ended", 3), status("resolved", 1), status("closed", 2)]) == 3)
@@ -32,7 +32,7 @@ import Testing
         #expect(try bench.lines("SELECT DISTINCT state, payload FROM inbox") == ["done|{}"])
     }
 
-    @Test func `a repetition is known by its key, also after it was processed`() async throws {
+    @Test func `a repeated event is recognised by its key, even after it was processed`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         #expect(try await receive(bench, [status("closed", 1), status("closed", 1)]) == 1)
@@ -43,7 +43,7 @@ import Testing
         #expect(try await bench.store.receive([status("closed", 1)], from: "fin2", now: Self.at(60)) == 1)
     }
 
-    @Test func `what Fin wrote becomes a message by fin, once`() async throws {
+    @Test func `a reply by Fin becomes one message with the author fin`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         let first = Notice.message(conversationID: "c1", id: "m1", body: "Hello", at: Self.at(1), key: "m1")
@@ -54,7 +54,7 @@ import Testing
             try bench.lines("SELECT id, conversation_id, author, body, created_at FROM messages") == [
                 "fin/c1/m1|c1|fin|Hello|\(Self.at(1).iso8601)"
             ])
-        // It is not sent back to where it comes from.
+        // It is not sent back to Fin.
         #expect(try bench.lines("SELECT * FROM message_feed") == [])
         #expect(try bench.lines("SELECT payload FROM inbox") == ["{}", "{}"])
     }
@@ -65,7 +65,7 @@ import Testing
         .message(conversationID: conversation, id: id, body: text, at: Self.at(seconds), key: "message:\(id):\(conversation) \(text)")
     }
 
-    @Test func `messages of two conversations may have one id`() async throws {
+    @Test func `messages of two conversations may have the same id`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2")
         _ = try await receive(bench, [message("1", "one"), message("1", "two", of: "c2"), message("1", "one")])
@@ -74,7 +74,7 @@ import Testing
         #expect(try bench.lines("SELECT conversation_id, body FROM messages ORDER BY 1") == ["c1|one", "c2|two"])
     }
 
-    @Test func `no two conversations share a row, whatever their ids look like`() async throws {
+    @Test func `conversations never share a message row, whatever their ids look like`() async throws {
         let bench = try Bench()
         let names = ["a", "a/b", "a%2Fb", "b", "a:b", "fin/a"]
         for name in names { try bench.write("INSERT INTO conversations (id) VALUES (?)", [name]) }
@@ -85,7 +85,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*), count(DISTINCT body) FROM messages") == ["24|24"])
     }
 
-    @Test func `the same id with another text in one conversation is told, once, and the first text stays`() async throws {
+    @Test func `a second text for the same message id is reported once, and the first text stays`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         _ = try await receive(bench, [message("1", "one", of: "c1", 1), message("1", "two", of: "c1", 2)])
@@ -96,10 +96,10 @@ import Testing
         #expect(try bench.lines("SELECT body FROM messages") == ["one"])
     }
 
-    @Test func `what an earlier version has written is not written again`() async throws {
+    @Test func `a message that an earlier version stored is not stored again`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2", "c3")
-        // The row is there, was moved, or was deleted; the event of c2 was taken for a repetition of c1's.
+        // The row exists, was moved, or was deleted; the event of c2 was mistaken for a repetition of c1's.
         try bench.write(
             """
             INSERT INTO messages (id, conversation_id, author, body) VALUES ('fin:1', 'c1', 'fin', 'one'), ('fin:2', 'c3', 'fin', 'moved');
@@ -122,7 +122,7 @@ import Testing
 
     // MARK: Events without a conversation
 
-    @Test func `events that wait go after a day, with what they say, and are counted`() async throws {
+    @Test func `waiting events are dropped after a day together with their content, and are counted`() async throws {
         let bench = try Bench()
         _ = try await receive(bench, [status("closed", 1), message("1", "a text")])
         func process(after span: Duration) async throws -> InboxResult {
@@ -133,14 +133,14 @@ import Testing
         #expect(
             try await process(after: .hours(24) + .milliseconds(1)).dropped == [DroppedEvents(remote: "fin", reason: .age, count: 2)])
         #expect(try bench.lines("SELECT * FROM inbox") == [])
-        // Should it come after all, and be told again, nothing keeps it out.
+        // If the conversation appears later and the event is repeated, it is stored.
         try bench.addConversations("c1")
         _ = try await receive(bench, [message("1", "a text")])
         _ = try await process(after: .hours(25))
         #expect(try bench.lines("SELECT body FROM messages") == ["a text"])
     }
 
-    @Test func `of more events than may wait the oldest go`() async throws {
+    @Test func `if more events wait than may, the oldest are dropped`() async throws {
         let bench = try Bench()
         var limits = WaitingLimits()
         limits.count = 700
@@ -157,7 +157,7 @@ import Testing
         #expect(try await bench.store.processInbox(reconciling.context(bench, now: Self.at(62)), waiting: limits).dropped == [])
     }
 
-    @Test func `events of conversations that are here do not count as waiting`() async throws {
+    @Test func `events of existing conversations do not count as waiting`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         var limits = WaitingLimits()
@@ -167,7 +167,7 @@ import Testing
         #expect(result.dropped == [] && result.reconciled.count == 1)
     }
 
-    @Test func `the INSERT of a conversation is not a change that competes with what happened before it`() async throws {
+    @Test func `the INSERT of a conversation is not a change that competes with earlier events`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2")
         try bench.write("UPDATE conversations SET status = 'resolved' WHERE id = 'c2'")
@@ -178,7 +178,7 @@ import Testing
         #expect(try bench.lines("SELECT status FROM conversations ORDER BY id") == ["closed", "resolved"])
     }
 
-    @Test func `events wait for a conversation that is inserted later, and then come in their order`() async throws {
+    @Test func `events wait for a conversation that is inserted later, and are then processed in order`() async throws {
         let bench = try Bench()
         #expect(try await receive(bench, [status("closed", 2), status("resolved", 1)]) == 2)
         #expect(try await process(bench).isEmpty)
@@ -189,7 +189,7 @@ import Testing
         #expect(try bench.lines("SELECT status FROM conversations WHERE id = 'c1'") == ["closed"])
     }
 
-    @Test func `an event for one that never comes does not stop the others`() async throws {
+    @Test func `an event of a conversation that never appears does not stop the others`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         let strangers = (0..<450).map { status("closed", Int64($0), of: "stranger \($0)") }
@@ -197,7 +197,7 @@ import Testing
         #expect(try await process(bench).map(\.conversationID) == ["c1"])
     }
 
-    @Test func `events of a deleted conversation go with it`() async throws {
+    @Test func `events of a deleted conversation are deleted with it`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         _ = try await receive(bench, [status("closed", 1)])
@@ -206,7 +206,7 @@ import Testing
         #expect(try await process(bench).isEmpty)
     }
 
-    @Test func `replies that waited for Fin are looked at again when Fin says something else`() async throws {
+    @Test func `replies held for Fin are released when Fin reports another status`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")

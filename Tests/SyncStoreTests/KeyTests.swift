@@ -5,16 +5,16 @@ import Testing
 
 @testable import SyncStore
 
-/// Keys with a NUL character or invalid UTF-8 are refused; rows that are older than that are left out and named, and nothing else is
-/// held up by them. Free text arrives whole.
+/// Keys with a NUL character or invalid UTF-8 are refused; older rows with such keys are put aside and reported, and delay nothing
+/// else. Other texts are sent completely.
 @Suite struct KeyTests {
-    /// A NUL character at every place; truncated, overlong, stray and surrogate sequences; above U+10FFFF.
+    /// A NUL character at every position; truncated, overlong, stray and surrogate sequences; above U+10FFFF.
     static let unusable = [
         "00", "6100", "0061", "610062", "C328", "FF", "61FF", "EDA080", "C181", "E08282", "E282", "80", "F4908080", "F8888080", "C3A9C3",
     ]
     static let usable = ["61", "C3A9", "E282AC", "F09F9880", "EFBFBD", "EFBFBE", "EFBFBF", "7F", "610A", "65CC81"]
 
-    /// Lets rows in that only an older schema accepts.
+    /// Accepts rows that only an older schema allows.
     private func dropBorders(_ bench: Bench) throws {
         for name in try bench.lines("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '*_keys_*'") {
             try bench.write("DROP TRIGGER \(name)")
@@ -37,7 +37,7 @@ import Testing
     ]
 
     @Test(arguments: columns)
-    func `a key that nobody can address is refused with the reason`(_ column: String, _ sql: String) throws {
+    func `a key that cannot be addressed is refused with the reason`(_ column: String, _ sql: String) throws {
         let bench = try Bench(foreignKeys: false)
         try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
         for hex in Self.unusable {
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a key is refused by an UPDATE as well, and another column of an old row may be written`() throws {
+    @Test func `a key is checked by UPDATE as well, and other columns of an old row can be written`() throws {
         let bench = try Bench(foreignKeys: false)
         try bench.addConversations("c1")
         try bench.addMessage("m1", of: "c1")
@@ -71,7 +71,7 @@ import Testing
         try bench.write("UPDATE conversations SET title = 'x'")
     }
 
-    @Test func `old rows with unusable keys are put aside and named, and everything else is delivered`() async throws {
+    @Test func `old rows with unusable keys are put aside and reported, and everything else is delivered`() async throws {
         let bench = try Bench(foreignKeys: false)
         try dropBorders(bench)
         try bench.write("INSERT INTO users (id) VALUES ('u1')")
@@ -83,7 +83,7 @@ import Testing
             try bench.write(
                 "INSERT INTO messages (id, conversation_id, author, body) VALUES ('of \(hex)', CAST(x'\(hex)' AS TEXT), 'user', 'x')")
         }
-        // A key that GRDB would read as that of the row with the NUL character.
+        // A key that GRDB would read instead of the one with the NUL character.
         try bench.addConversations("a", "good")
         try bench.write("UPDATE conversations SET user_id = 'u1'")
         try bench.addMessage("m1", of: "good")
@@ -112,14 +112,14 @@ import Testing
         #expect(status.putAside == Self.unusable.count * 3)
         #expect(status.unplanned == 0)
         #expect(status.unreadable.contains { $0.hex == "610062" && $0.problem == "conversations.id contains a NUL character" })
-        // Written again, it is looked at again, and put aside again.
+        // A row that is written again is planned again, and put aside again.
         try bench.write("UPDATE conversations SET title = 'x' WHERE id = CAST(x'C328' AS TEXT)")
         let again = try await bench.planPage()
         #expect(again.unreadable.map(\.hex) == ["C328"])
         #expect(again.unreadable.map(\.problem) == ["conversations.id is not valid UTF-8"])
     }
 
-    @Test func `what was put aside is planned when its key is repaired`() async throws {
+    @Test func `a row that was put aside is planned when its key is repaired`() async throws {
         let bench = try Bench([.fin, .helpdesk], foreignKeys: false)
         try dropBorders(bench)
         try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('d', 'u1')")
@@ -153,7 +153,7 @@ import Testing
             try bench.lines("SELECT last_error FROM outbox WHERE state = 'dead'").allSatisfy { $0.contains("links.remote_id of \"c1\"") })
     }
 
-    @Test func `the assignee with a NUL character is not another one's`() async throws {
+    @Test func `an assignee with a NUL character is not taken for another one`() async throws {
         let bench = try Bench([.voicebot], foreignKeys: false)
         try dropBorders(bench)
         try bench.write("INSERT INTO assignees VALUES ('a', 'voicebot', '7')")
@@ -163,7 +163,7 @@ import Testing
         #expect(try bench.lines("SELECT body FROM outbox") == ["{\"status\":\"open\",\"title\":null}"])
     }
 
-    @Test func `titles and texts arrive whole, with what is not UTF-8 replaced`() async throws {
+    @Test func `titles and message texts are sent completely, with invalid UTF-8 replaced`() async throws {
         let bench = try Bench([.vg, .fin])
         try bench.addConversations("c1")
         try bench.write(
@@ -177,7 +177,7 @@ import Testing
         #expect(try JSONValue(text: body)["message"]?["body"] == .string("\0a\u{FFFD}(\0"))
     }
 
-    @Test func `a title and a message with a NUL character are adopted whole`() async throws {
+    @Test func `a title and a message with a NUL character are adopted completely`() async throws {
         let bench = try await Bench.converged()
         let context = bench.inbound(now: Bench.start + .hours(1))
         let report = Report(
@@ -185,7 +185,7 @@ import Testing
             readAt: Bench.start + .hours(1))
         _ = try await bench.store.reconcile([report], context)
         #expect(try bench.lines("SELECT hex(title) FROM conversations") == ["610062"])
-        // A conversation that the remote calls c1 and something behind a NUL character is not c1.
+        // The id c1 followed by a NUL character and more is not c1.
         let other = Report(
             remote: "vg", subject: .conversation("c1\0x"), observation: Observation(word: "x"), readAt: Bench.start + .hours(2))
         #expect(try await bench.store.reconcile([other], context).isEmpty)

@@ -19,7 +19,7 @@ import Testing
         try bench.lines("SELECT json_extract(body, '$.message.timestamp') FROM outbox WHERE payload = 'message' ORDER BY id")
     }
 
-    @Test func `messages are planned in the order in which they were written, none is merged`() async throws {
+    @Test func `messages are planned in the order in which they were written, and none are merged`() async throws {
         let bench = try bench()
         for id in ["m3", "m1", "m2"] { try bench.addMessage(id, of: "c1") }
         try await bench.plan()
@@ -29,7 +29,7 @@ import Testing
         #expect(try bench.lines("SELECT * FROM message_feed").isEmpty)
     }
 
-    @Test func `messages of one millisecond have timestamps of their own, also in later runs`() async throws {
+    @Test func `messages of one millisecond get timestamps of their own, in later runs as well`() async throws {
         let bench = try bench()
         for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1", at: "2026-03-01T11:00:00.000Z") }
         try await bench.plan()
@@ -39,7 +39,7 @@ import Testing
             try timestamps(bench) == ["2026-03-01T11:00:00.000Z", "2026-03-01T11:00:00.001Z", "2026-03-01T11:00:00.002Z"])
     }
 
-    @Test func `a timestamp that was delivered a moment ago is taken, one of long ago is free`() async throws {
+    @Test func `a recently delivered timestamp is taken, and one delivered long ago is free`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1", at: "2026-03-01T11:00:00.000Z")
         try await bench.converge()
@@ -52,7 +52,7 @@ import Testing
         #expect(found == ["000Z", "001Z", "000Z"])
     }
 
-    @Test func `the same timestamp in another conversation is free`() async throws {
+    @Test func `a timestamp in another conversation is free`() async throws {
         let bench = try bench()
         try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")
         try bench.addMessage("m1", of: "c1")
@@ -94,7 +94,7 @@ import Testing
         #expect(try planned(bench) == ["m2|pending", "m1|pending", "m3|pending"])
     }
 
-    @Test func `two fin remotes get every message once, also when one was disabled for a while`() async throws {
+    @Test func `two fin remotes get every message once, even if one was disabled for a while`() async throws {
         let second = RemoteParticipation.fin.with { $0.name = "fin2" }
         let bench = try bench([.fin, second])
         try bench.addMessage("m1", of: "c1")
@@ -106,7 +106,7 @@ import Testing
                 == ["fin|m1", "fin|m2", "fin2|m1", "fin2|m2"])
     }
 
-    @Test func `messages that are addressed to nobody leave the feed`() async throws {
+    @Test func `messages without a receiver leave the feed`() async throws {
         let bench = try bench([.voicebot])
         try bench.addMessage("m1", of: "c1")
         try await bench.plan()
@@ -114,7 +114,7 @@ import Testing
         #expect(try planned(bench).isEmpty)
     }
 
-    @Test func `a message that cannot be sent is dead with its reason, once`() async throws {
+    @Test func `a message that cannot be sent becomes dead once, with its reason`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
         try bench.addMessage("m1", of: "c1")
@@ -124,7 +124,7 @@ import Testing
         #expect(try bench.lines("SELECT message_id, state, last_error FROM outbox") == ["m1|dead|not sendable: no user"])
     }
 
-    @Test func `a message is planned with the text that it has by then`() async throws {
+    @Test func `a message is planned with its present text`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1")
         try bench.write("UPDATE messages SET body = 'corrected'")

@@ -20,7 +20,7 @@ import Testing
         #expect(EmbeddedMigrations.all.map { "\($0.identifier).sql" } == (try files()))
     }
 
-    @Test func `the embedded texts are the files to the byte`() throws {
+    @Test func `the embedded texts equal the files to the byte`() throws {
         for (identifier, sql) in EmbeddedMigrations.all {
             let file = try Data(contentsOf: Self.migrationsFolder.appending(path: "\(identifier).sql"))
             #expect(Data(sql.utf8) == file, "\(identifier)")
@@ -58,20 +58,20 @@ import Testing
         #expect(Int(tables.first ?? "") ?? 0 >= 12)
     }
 
-    @Test func `triggers and checks use functions that every client has`() throws {
+    @Test func `triggers and checks use only functions that every client has`() throws {
         let bench = try Bench()
         for sql in try bench.lines("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'grdb_migrations'") {
             #expect(!sql.lowercased().contains("jsonb"), "not in SQLite 3.40")
             #expect(!sql.lowercased().contains("subsec"), "NULL in SQLite 3.40")
         }
-        // A connection that nobody prepared can write every application table.
+        // A connection without any preparation can write every application table.
         try bench.addConversations("c1")
         try bench.addMessage("m1", of: "c1")
         try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'; DELETE FROM conversations")
         #expect(try bench.lines("SELECT count(*) FROM links") == ["0"])
     }
 
-    @Test func `a conversation needs nothing but an id`() throws {
+    @Test func `a conversation only needs an id`() throws {
         let bench = try Bench()
         try bench.write("INSERT INTO conversations(id) VALUES('c1')")
         let row = try bench.lines("SELECT title, tags, attributes, status, assignee_id, last_user_read_at, user_id FROM conversations")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `users, links, messages and the id map have their defaults`() throws {
+    @Test func `users, links, messages and assignees have their defaults`() throws {
         let bench = try Bench()
         try bench.write("INSERT INTO users (id) VALUES ('u1')")
         #expect(try bench.lines("SELECT * FROM users") == ["u1|-|-|-|end_user|{}"])

@@ -4,7 +4,7 @@ import Testing
 @testable import SyncStore
 
 /// Applications merge conversations. A user's message that was not sent follows its row; one that may have been sent is never lost
-/// without a trace, and never sent twice.
+/// without a record, and never sent twice.
 @Suite struct MovedMessageTests {
     private static let merge = "UPDATE messages SET conversation_id = 'c2' WHERE conversation_id = 'c1'"
     private static let delete = "DELETE FROM conversations WHERE id = 'c1'"
@@ -32,7 +32,7 @@ import Testing
         #expect(try bench.lines("SELECT * FROM message_feed").isEmpty)
     }
 
-    @Test func `messages are merged in several transactions, with runs between them`() async throws {
+    @Test func `messages may be merged in several transactions, with runs between them`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1")
         try bench.addMessage("m2", of: "c1", at: "2026-03-01T11:00:01.000Z")
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `a message is moved to a conversation that is committed later`(_ planned: Bool) async throws {
+    func `a message may be moved to a conversation that is committed later`(_ planned: Bool) async throws {
         let bench = try bench(foreignKeys: false)
         try bench.addMessage("m1", of: "c1")
         if planned { try await bench.plan() }
@@ -70,7 +70,7 @@ import Testing
         #expect(try rows(bench).last == "m1|c9|delivered")
     }
 
-    @Test func `a message that waits for a conversation and is pointed to another one is sent`() async throws {
+    @Test func `a message that waits for its conversation is sent when it is moved to another one`() async throws {
         let bench = try bench(foreignKeys: false)
         try bench.addMessage("m1", of: "c9")
         try await bench.plan()
@@ -89,7 +89,7 @@ import Testing
         #expect(try rows(bench) == ["m1|c1|delivered"])
     }
 
-    @Test func `a message in doubt is for a person, also after its former conversation was deleted`() async throws {
+    @Test func `a message in doubt becomes uncertain, even after its former conversation was deleted`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1")
         try await bench.plan()
@@ -100,7 +100,7 @@ import Testing
         try bench.write("BEGIN; \(Self.merge); \(Self.delete); COMMIT")
         try await bench.converge(now: Bench.start + .minutes(1))
         #expect(try rows(bench) == ["m1|c1|uncertain"])
-        // Sent again by hand, it goes to where it belongs now.
+        // A retry by an operator sends it to its present conversation.
         var filter = OutboxFilter()
         filter.ids = [1]
         let result = try await bench.store.steer(.retry, filter, acceptDuplicate: true, now: Bench.start + .minutes(2))
@@ -110,7 +110,8 @@ import Testing
     }
 
     @Test(arguments: [(CallFate.unknown, ["m1|c1|uncertain"]), (.notApplied, ["m1|c1|discarded", "m1|c2|delivered"])])
-    func `a message that is moved while it is in flight`(_ fate: CallFate, _ expected: [String]) async throws {
+    func `a message moved in flight that fails is sent again only if it did not arrive`(_ fate: CallFate, _ expected: [String]) async throws
+    {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1")
         try await bench.plan()
@@ -123,7 +124,7 @@ import Testing
         #expect(try rows(bench) == expected)
     }
 
-    @Test func `a message that is moved while it is in flight and arrives is delivered`() async throws {
+    @Test func `a message that is moved while in flight and acknowledged is delivered`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1")
         try await bench.plan()
@@ -134,7 +135,7 @@ import Testing
         #expect(try rows(bench) == ["m1|c1|delivered"])
     }
 
-    @Test func `a claim of a crashed process whose message was moved is in doubt`() async throws {
+    @Test func `a message that was moved after its process crashed with a claim is uncertain`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1")
         try await bench.plan()
@@ -145,7 +146,7 @@ import Testing
         #expect(try rows(bench) == ["m1|c1|uncertain"])
     }
 
-    @Test func `a dead message is planned anew when it is moved, a discarded one is not`() async throws {
+    @Test func `a dead message is planned again when it is moved, and a discarded one is not`() async throws {
         let bench = try bench()
         try bench.write("UPDATE conversations SET user_id = NULL WHERE id = 'c1'")
         try bench.addMessage("m1", of: "c1")
@@ -160,7 +161,7 @@ import Testing
         #expect(try rows(bench) == ["m1|c1|discarded", "m2|c1|discarded", "m1|c2|delivered"])
     }
 
-    @Test func `moved messages take their place by their timestamps, with timestamps of their own`() async throws {
+    @Test func `moved messages are ordered by their timestamps, with timestamps of their own`() async throws {
         let bench = try bench()
         try bench.addMessage("m1", of: "c1", at: "2026-03-01T11:00:00.000Z")
         try await bench.plan()
@@ -179,7 +180,7 @@ import Testing
                 ])
     }
 
-    @Test func `a text that is corrected before it was sent is sent as it is now, in its place`() async throws {
+    @Test func `a text that is corrected before it is sent is sent corrected, in its place`() async throws {
         let bench = try bench()
         for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
         try await bench.plan()
@@ -191,7 +192,7 @@ import Testing
                 == ["m1|text of m1", "m2|corrected", "m3|text of m3"])
     }
 
-    @Test func `a message follows its author and its id`() async throws {
+    @Test func `a planned message follows changes of its author and id`() async throws {
         let bench = try bench()
         for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
         try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('m4', 'c1', 'agent', 'x')")

@@ -7,7 +7,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// Opening a database: what is in force, and what is refused with words that help.
+/// Opening a database: the settings of the connection, and what is refused with a helpful message.
 @Suite struct OpeningTests {
     private func failure(_ path: String, _ access: Store.Access) -> StoreError? {
         do throws(StoreError) {
@@ -19,19 +19,19 @@ import Testing
     }
 
     @Test(arguments: [Store.Access.migrating, .existing])
-    func `what is committed survives a power cut`(_ access: Store.Access) async throws {
+    func `commits are synchronous enough to survive a power cut`(_ access: Store.Access) async throws {
         let bench = try Bench()
         let store = try Store(path: bench.path, access: access)
         let durability = try await store.durability()
         #expect(durability.synchronous == 2, "FULL")
         #expect(durability.journalMode == "wal")
-        // A write must not change what is in force.
+        // A write must not change the settings.
         try await store.touch()
         #expect(try await store.durability().synchronous == 2)
     }
 
     @Test(arguments: [Store.Access.existing, .reading])
-    func `a file that is missing is named and not created`(_ access: Store.Access) throws {
+    func `a missing file is named and not created`(_ access: Store.Access) throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "none.db").path
@@ -40,7 +40,7 @@ import Testing
         #expect(failure(path, access)?.description.contains("convosync migrate") == true)
     }
 
-    @Test func `a directory that is missing is named`() throws {
+    @Test func `a missing directory is named`() throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "missing/convosync.db").path
@@ -72,7 +72,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM grdb_migrations") == ["\(EmbeddedMigrations.all.count + 1)"])
     }
 
-    @Test func `an older schema is refused where it is not to be changed, and brought up to date by migrate`() async throws {
+    @Test func `an older schema is refused, and migrated by migrate`() async throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "old.db").path
@@ -88,7 +88,7 @@ import Testing
         #expect(try await store.read { try $0.values("SELECT id FROM conversations", as: String.self) } == ["c1"])
     }
 
-    @Test func `an empty file is an old schema`() throws {
+    @Test func `an empty file is treated as an old schema`() throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "empty.db").path
@@ -96,7 +96,7 @@ import Testing
         #expect(failure(path, .existing) == .olderSchema(missing: EmbeddedMigrations.all.map(\.identifier)))
     }
 
-    @Test func `a connection that reads cannot write, and says so`() async throws {
+    @Test func `a connection for reading refuses to write`() async throws {
         let bench = try Bench()
         let reader = try Store(path: bench.path, access: .reading)
         await #expect(throws: StoreError.readOnly(path: bench.path)) {
@@ -106,7 +106,7 @@ import Testing
         #expect(try await reader.status(of: []).unplanned == 0)
     }
 
-    @Test func `only commits of others change the data version`() async throws {
+    @Test func `only commits by others change the data version`() async throws {
         let bench = try Bench()
         let before = try await bench.store.dataVersion()
         try await bench.store.touch()
@@ -129,12 +129,12 @@ import Testing
         (.sqlite(code: 1, detail: ""), false), (.missing(path: "p"), false), (.damaged(path: "p", detail: ""), false),
         (.newerSchema(applied: []), false), (.olderSchema(missing: []), false), (.cannotOpen(path: "p", detail: ""), false),
     ])
-    func `only what may pass by itself is tried again`(_ error: StoreError, _ isTransient: Bool) {
+    func `only errors that may pass by themselves are tried again`(_ error: StoreError, _ isTransient: Bool) {
         #expect(error.isTransient == isTransient)
         #expect(!error.description.isEmpty)
     }
 
-    @Test func `the library's version can be told`() {
+    @Test func `the version of the library is known`() {
         #expect(Store.libraryVersion.split(separator: ".").count == 3)
     }
 }

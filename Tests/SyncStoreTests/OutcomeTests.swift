@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// Recording outcomes: the base moves on acknowledgement only, and only under a valid lease.
+/// Recording outcomes: the agreed state moves on acknowledgement only, and only under a valid lease.
 @Suite struct OutcomeTests {
     private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
 
@@ -27,7 +27,7 @@ import Testing
             """)
     }
 
-    @Test func `an acknowledgement moves the agreed pair and keeps the remote's own form`() async throws {
+    @Test func `an acknowledgement moves the agreed state and keeps the remote's own form`() async throws {
         let bench = try await bench()
         var outcome = ok
         outcome.observation = Observation(word: "completed")
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: [OutcomeClass.retry, .throttled, .park, .dead, .interrupted])
-    func `anything but an acknowledgement leaves the base alone`(_ outcome: OutcomeClass) async throws {
+    func `any other outcome leaves the agreed state alone`(_ outcome: OutcomeClass) async throws {
         let bench = try await bench()
         try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(outcome, httpStatus: 500, error: "no"))
         #expect(try linkState(bench) == ["|{}|1|1"])
@@ -48,14 +48,14 @@ import Testing
     }
 
     @Test(arguments: [(OutcomeClass.retry, 1), (.dead, 1), (.throttled, 0), (.park, 0), (.interrupted, 0)])
-    func `only real tries count as attempts`(_ outcome: OutcomeClass, _ attempts: Int) async throws {
+    func `only real attempts are counted`(_ outcome: OutcomeClass, _ attempts: Int) async throws {
         let bench = try await bench()
         try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(outcome, error: "no"))
         #expect(try bench.lines("SELECT attempts FROM outbox") == ["\(attempts)"])
         #expect(try await bench.store.attempts(of: 1).map(\.outcome) == [outcome.rawValue])
     }
 
-    @Test func `tries are numbered from one, whether they counted or not`() async throws {
+    @Test func `attempts are numbered from one, whether they were counted or not`() async throws {
         let bench = try await bench()
         for (index, outcome) in [OutcomeClass.throttled, .retry, .interrupted, .delivered].enumerated() {
             let claimed = try await bench.claimOne("vg", now: Bench.start + .hours(1))
@@ -82,7 +82,7 @@ import Testing
         #expect(try await bench.store.attempts(of: 1).map(\.error) == ["user attribute plan: unknown; answered another value for title"])
     }
 
-    @Test func `a finish under a lost lease leaves the row and its history alone`() async throws {
+    @Test func `an outcome under a lost lease leaves the row and its history alone`() async throws {
         let bench = try await bench()
         let stale = try await bench.claimOne("vg", process: 1)
         _ = try await bench.store.recover(now: Bench.start + .minutes(2), isGone: { _ in false })
@@ -96,7 +96,7 @@ import Testing
         #expect(try await bench.finish(claimed, ok, now: Bench.start + .minutes(2)).fenced == [1], "twice is once too often")
     }
 
-    @Test func `a released claim is as if it had never been`() async throws {
+    @Test func `a released claim leaves no trace`() async throws {
         let bench = try await bench()
         let claimed = try await bench.claimOne("vg")
         var row = claimed.row
@@ -123,7 +123,7 @@ import Testing
         #expect(try bench.outbox("state = 'pending'") == ["2|c1|vg|pending"])
     }
 
-    @Test func `a link that is written again as it was revives the row that found its object gone`() async throws {
+    @Test func `writing a link again without a change revives the row that found its object gone`() async throws {
         let bench = try await bench()
         try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
         try bench.write("INSERT OR REPLACE INTO links VALUES ('c1', 'vg', 'r-c1', NULL)")
@@ -136,7 +136,7 @@ import Testing
         "DELETE FROM links", "UPDATE links SET remote_id = 'other'", "DELETE FROM conversations",
         "DELETE FROM links; INSERT INTO links VALUES ('c1', 'vg', 'other', NULL)",
     ])
-    func `a link that changed while its call was in flight does not get the acknowledged base`(_ sql: String) async throws {
+    func `a link that changed during its call does not get the acknowledged state`(_ sql: String) async throws {
         let bench = try await bench()
         let claimed = try await bench.claimOne("vg")
         try bench.write(sql)
@@ -176,7 +176,7 @@ import Testing
         try await bench.exchange("vg", absences: records, now: now)
     }
 
-    @Test func `what was given up because of a wrong URL is taken back, with its tombstone and what changed meanwhile`() async throws {
+    @Test func `rows that were given up because of a wrong URL are put back, together with the tombstone and later changes`() async throws {
         let bench = try Bench([.vg, .voicebot])
         try bench.addConversations("c1", "c2", "c3")
         try await bench.store.enterRemotes(bench.remotes)
@@ -204,7 +204,7 @@ import Testing
         #expect(claimed.first { $0.conversationID == "c2" }?.missingSince == Bench.start)
     }
 
-    @Test func `what is confirmed is not taken back`() async throws {
+    @Test func `a confirmed absence is not undone`() async throws {
         let bench = try await bench()
         try await miss(bench, try await bench.claimOne("vg"))
         #expect(try await conclude(bench, .confirm, .takeBack, now: Bench.start).takenBack == 0)
@@ -213,7 +213,7 @@ import Testing
         #expect(try await bench.store.storedRemotes()["vg"]?.suspects == [])
     }
 
-    @Test func `a 5xx that the configuration takes for gone leaves the fields in doubt, too`() async throws {
+    @Test func `a 5xx that is configured as gone leaves the fields in doubt`() async throws {
         let bench = try await bench()
         let outcome = DeliveryOutcome(.gone, fate: .unknown, httpStatus: 500, error: "HTTP 500")
         try await bench.finish(try await bench.claimOne("vg"), outcome)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// What a person does with a remote: pause, resume, resume now.
+/// What an operator does with a remote: pause, resume, resume now.
 @Suite struct PausingTests {
     private let later = Bench.start + .hours(1)
     private let far = Bench.start + .hours(20)
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `a pause says since when, and lifts nothing`() async throws {
+    @Test func `a pause stores its time and lifts nothing`() async throws {
         let bench = try await bench()
         let before = try bench.lines("SELECT * FROM outbox")
         #expect(try await bench.store.pause("vg", now: later) == PauseRecord(pausedAt: later, wasPaused: false))
@@ -42,7 +42,7 @@ import Testing
         #expect(try await bench.store.storedRemotes()["vg"]?.gate.throttledUntil == far)
     }
 
-    @Test func `resuming lifts a pause and a throttle, with the rows that wait for its end and for nothing else`() async throws {
+    @Test func `resuming lifts a pause and a throttle, including the rows that wait for its end and no others`() async throws {
         let bench = try await bench()
         _ = try await bench.store.pause("vg", now: Bench.start)
         let resumption = try #require(try await bench.store.resume("vg", now: later))
@@ -59,7 +59,7 @@ import Testing
         #expect(try await bench.store.resume("nobody", now: later) == nil)
     }
 
-    @Test func `resuming now also ends the breaker's pause and the waits of all rows, but those that Fin does not take`() async throws {
+    @Test func `resuming now also ends the breaker's pause and the waits of all rows except those held for Fin`() async throws {
         let bench = try await bench()
         let resumption = try #require(try await bench.store.resume("vg", attemptsNow: true, now: later))
         #expect(resumption.before.breakerOpenUntil == far)
@@ -68,12 +68,12 @@ import Testing
         #expect(resumption.madeDue == 2)
         #expect(resumption.waiting == 0)
         #expect(try due(bench) == ["1|later", "2|later", "3|far", "4|\(Bench.start.iso8601)"])
-        // A pause that is over already is not moved.
+        // A wait that is over already is not moved.
         _ = try await bench.store.resume("vg", attemptsNow: true, now: later + .hours(1))
         #expect(try await bench.store.storedRemotes()["vg"]?.gate.breakerOpenUntil == later)
     }
 
-    @Test func `an exchange tells the lane that the breaker's pause was ended, and then writes what the lane says`() async throws {
+    @Test func `an exchange tells the lane that the breaker's pause was ended, and then stores the lane's gate`() async throws {
         let bench = try await bench()
         _ = try await bench.store.resume("vg", attemptsNow: true, now: later)
         let mine = RemoteGate.Stored(breakerOpenUntil: far, breakerOpenings: 2)

@@ -4,9 +4,9 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// Who is planned when: calls in flight, doubts, the end of a run, remotes that come and go.
+/// What is planned when: calls in flight, doubts, the remote that is pushed last, remotes that are removed and added.
 @Suite struct PlanningOrderTests {
-    @Test func `planning waits for the call in flight and goes on when it has ended`() async throws {
+    @Test func `planning waits for the call in flight and continues when it has ended`() async throws {
         let bench = try Bench([.voicebot])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -24,7 +24,7 @@ import Testing
         #expect(try bench.feed().isEmpty)
     }
 
-    @Test func `a call in flight holds up its own remote only`() async throws {
+    @Test func `a call in flight delays planning for its own remote only`() async throws {
         let bench = try Bench([.voicebot, .vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -34,7 +34,7 @@ import Testing
         #expect(try bench.outbox("state = 'pending'") == ["3|c1|vg|pending"])
     }
 
-    @Test func `a field in doubt is sent again although it equals the base`() async throws {
+    @Test func `a field in doubt is sent again although it equals the agreed state`() async throws {
         let bench = try Bench([.voicebot])
         try bench.addConversations("c1")
         try await bench.converge()
@@ -54,7 +54,7 @@ import Testing
         #expect(try bench.feed() == [], "the decision after the acknowledgement finds nothing due")
     }
 
-    @Test func `the helpdesk is sent what is true when the other calls have ended`() async throws {
+    @Test func `the helpdesk is sent the state after the other calls have ended`() async throws {
         let bench = try Bench([.voicebot, .helpdesk])
         try bench.addConversations("c1")
         try await bench.planPage()
@@ -69,7 +69,7 @@ import Testing
             try bench.lines("SELECT body FROM outbox WHERE remote = 'helpdesk'") == ["{\"status\":\"open\",\"title\":\"latest\"}"])
     }
 
-    @Test func `a disabled remote is not planned, and its row of the feed goes`() async throws {
+    @Test func `a disabled remote is not planned, and its feed entry is deleted`() async throws {
         let bench = try Bench([.voicebot.disabled, .helpdesk.disabled])
         try bench.addConversations("c1")
         _ = try await bench.store.dropStrayFeed(bench.remotes)
@@ -78,7 +78,7 @@ import Testing
         #expect(try bench.feed().isEmpty)
     }
 
-    @Test func `entries of unknown remotes are dropped by name and the others stay`() async throws {
+    @Test func `entries of unknown remotes are deleted by name and the others stay`() async throws {
         let bench = try Bench([.voicebot])
         try bench.addConversations("c1")
         try bench.write("INSERT INTO links VALUES ('c1', 'vg', 'x', NULL)")
@@ -87,7 +87,7 @@ import Testing
         #expect(try await bench.store.dropStrayFeed(bench.remotes).isEmpty)
     }
 
-    @Test func `a new, a changed and a re-enabled remote are planned from scratch, an unchanged one is not`() async throws {
+    @Test func `all conversations are planned for a new, changed or re-enabled remote, and not for an unchanged one`() async throws {
         let bench = try Bench()
         let now = Bench.start
         #expect(try await bench.store.reconcileRemotes([.voicebot, .vg, .fin], now: now) == ["voicebot", "vg"])
@@ -97,7 +97,7 @@ import Testing
         #expect(try await bench.store.reconcileRemotes([.voicebot, .vg.with { $0.fingerprint = "g2" }], now: now) == ["voicebot"])
     }
 
-    @Test func `everything is fed again in pages, from where it was left`() async throws {
+    @Test func `conversations are put on the feed page by page, each page after the last one`() async throws {
         let bench = try Bench([.voicebot, .helpdesk])
         try bench.addConversations("c1", "c2", "c3", "c4", "c5")
         try bench.write("INSERT INTO conversations (id) VALUES ('unlinked')")
@@ -105,7 +105,7 @@ import Testing
         _ = try await bench.store.reconcileRemotes([.voicebot], now: Bench.start)
         var pages: [Int] = []
         repeat {
-            // Another process goes on where this one stopped: nothing is kept in memory.
+            // Another process continues where this one stopped: nothing is kept in memory.
             let store = try Store(path: bench.path, access: .existing)
             pages.append(try await store.feedReplan(bench.remotes, pageSize: 2, now: Bench.start))
             store.close()
@@ -116,7 +116,7 @@ import Testing
         #expect(try bench.outbox("state <> 'delivered'").isEmpty, "only what really differs is sent")
     }
 
-    @Test func `a remote without links is fed all conversations`() async throws {
+    @Test func `all conversations are put on the feed for a remote without links`() async throws {
         let bench = try Bench([.helpdesk])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2'); DELETE FROM change_feed")
         _ = try await bench.store.reconcileRemotes([.helpdesk], now: Bench.start)
@@ -125,7 +125,7 @@ import Testing
         #expect(try await bench.store.feedReplan([.helpdesk], now: Bench.start) == 0)
     }
 
-    @Test func `more conversations than a batch holds are planned one after the other`() async throws {
+    @Test func `more conversations than fit into a batch are planned in consecutive batches`() async throws {
         let bench = try Bench([.voicebot])
         try bench.write(
             """

@@ -13,7 +13,7 @@ import Testing
         return bench
     }
 
-    @Test func `a planned row says what, where to and since when`() async throws {
+    @Test func `a planned row contains its call, its target and its time`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -31,7 +31,7 @@ import Testing
             ])
     }
 
-    @Test func `the delta says what a field was before`() async throws {
+    @Test func `the delta contains the previous value of a field`() async throws {
         let bench = try bench()
         try await bench.converge()
         try bench.write("UPDATE conversations SET status = 'closed'")
@@ -40,7 +40,7 @@ import Testing
             try bench.lines("SELECT delta FROM outbox WHERE state = 'pending'") == ["{\"status\":{\"from\":\"open\",\"to\":\"closed\"}}"])
     }
 
-    @Test func `row and mark are written in one transaction`() async throws {
+    @Test func `the row and its feed entry are written in one transaction`() async throws {
         let bench = try bench()
         try bench.write("CREATE TRIGGER fail BEFORE DELETE ON change_feed BEGIN SELECT RAISE(ABORT, 'disk on fire'); END")
         await #expect(throws: Bench.Problem.self) { try await bench.plan() }
@@ -61,13 +61,13 @@ import Testing
         #expect(try bench.outbox() == ["1|c1|voicebot|delivered"])
     }
 
-    @Test func `planning alone does not move the base`() async throws {
+    @Test func `planning alone does not move the agreed state`() async throws {
         let bench = try bench()
         try await bench.plan()
         #expect(try bench.agreed() == [])
     }
 
-    @Test func `a newer delta replaces a pending row and carries everything that is due`() async throws {
+    @Test func `a newer delta replaces a pending row and contains everything that is due`() async throws {
         let bench = try bench()
         try await bench.plan()
         try bench.write("UPDATE conversations SET status = 'closed'")
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(arguments: ["held", "dead"])
-    func `a newer delta replaces a row that waits for a person, too`(_ state: String) async throws {
+    func `a newer delta also replaces a row that waits for an operator`(_ state: String) async throws {
         let bench = try bench()
         try await bench.plan()
         try bench.write("UPDATE outbox SET state = ?", [state])
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test(arguments: ["pending", "held", "dead"])
-    func `a row that would say the same is not written again`(_ state: String) async throws {
+    func `a row with the same content is not written again`(_ state: String) async throws {
         let bench = try bench()
         try await bench.plan()
         try bench.write("UPDATE outbox SET state = ?, last_error = 'HTTP 422'", [state])
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: ["pending", "held", "dead"])
-    func `a change that is taken back discards the row that waits`(_ state: String) async throws {
+    func `a change that is reverted discards the waiting row`(_ state: String) async throws {
         let bench = try bench()
         try await bench.converge()
         try bench.write("UPDATE conversations SET status = 'closed'")
@@ -136,7 +136,7 @@ import Testing
                 "is nested deeper than 256 levels"
             ),
         ] as [(String, String?)])
-    func `a row of which a column cannot be read is planned without it`(value: String, problem: String?) async throws {
+    func `a conversation with an unreadable column is planned without that column`(value: String, problem: String?) async throws {
         let bench = try bench()
         try bench.write("PRAGMA ignore_check_constraints = ON; UPDATE conversations SET attributes = \(value)")
         let seen = Mutex<[Conversation]>([])
@@ -153,7 +153,7 @@ import Testing
         #expect(conversation.attributes == (value == "'{}'" ? [:] : nil))
     }
 
-    @Test func `a batch reports what it did`() async throws {
+    @Test func `a batch reports its counts`() async throws {
         let bench = try bench()
         try bench.addConversations("c2")
         try bench.write("UPDATE links SET remote_id = 'refused' WHERE conversation_id = 'c2'")

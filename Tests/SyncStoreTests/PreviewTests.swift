@@ -68,7 +68,7 @@ import Testing
         #expect(count.withLock { $0 } == 3)
     }
 
-    @Test func `a preview of one conversation or one remote shows that and no more`() async throws {
+    @Test func `a preview of one conversation or one remote shows only that one`() async throws {
         let bench = try await bench()
         try bench.addConversations("c2")
         try bench.addMessage("m1", of: "c1")
@@ -88,7 +88,7 @@ import Testing
         #expect(try await bench.store.hasConversation("c3") == false)
     }
 
-    @Test func `a message that is held is shown with its holder`() async throws {
+    @Test func `a held message is shown with its holder`() async throws {
         let bench = try await bench()
         try bench.addMessage("m1", of: "c1")
         try await bench.plan()
@@ -116,7 +116,7 @@ import Testing
         #expect(shown.allSatisfy { $0.source == .new })
     }
 
-    @Test func `what stands in the outbox is shown with its row`() async throws {
+    @Test func `an existing outbox row is shown with its id`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await bench.plan()
@@ -128,7 +128,7 @@ import Testing
         #expect(items.map(\.base) == [["status": "open", "title": .null, "user_id": .null]])
     }
 
-    @Test func `a change that was taken back is not shown`() async throws {
+    @Test func `a reverted change is not shown`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await bench.plan()
@@ -136,7 +136,7 @@ import Testing
         #expect(try await preview(bench, remotes: [.vg]).isEmpty)
     }
 
-    @Test func `a remote that projects differently is worked out over all conversations`() async throws {
+    @Test func `a preview of a remote with a changed projection covers all conversations`() async throws {
         let bench = try await bench()
         try bench.addConversations("c2", "c3")
         try await bench.converge()
@@ -145,7 +145,7 @@ import Testing
         #expect(try await preview(bench, remotes: [changed.disabled]).isEmpty)
     }
 
-    @Test func `messages of one millisecond are shown with the timestamps that they will have`() async throws {
+    @Test func `messages of one millisecond are shown with the timestamps that they will get`() async throws {
         let bench = try await bench()
         for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1", at: "2026-03-01T11:00:00.000Z") }
         let shown = summary(try await preview(bench, remotes: [.fin]))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// What is pushed last waits, conversation by conversation, for the calls of the others.
+/// The remote that is pushed last waits, conversation by conversation, for the calls at the others.
 @Suite struct PushedLastTests {
     private static let stall = Duration.seconds(30)
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
@@ -43,7 +43,7 @@ import Testing
 
     private func claimed(_ result: ExchangeResult) -> [String] { result.lanes.values.flatMap(\.claimed).map(\.remote).sorted() }
 
-    @Test func `it waits for the calls of its conversation, and is planned and claimed with the outcome of the last one`() async throws {
+    @Test func `the helpdesk waits for the conversation's calls, and is planned and claimed with the last outcome`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         let first = try await exchange(bench)
@@ -79,7 +79,7 @@ import Testing
         #expect(try bench.feed() == [])
     }
 
-    @Test func `it waits for a first attempt that is due, and not for a remote that takes no calls`() async throws {
+    @Test func `the helpdesk waits for a first attempt that is due, but not for one at a remote that takes no calls`() async throws {
         for (delivering, feed) in [(Set(["voicebot", "vg"]), ["c1|helpdesk|3"]), (["voicebot"], ["c1|helpdesk|3"]), ([], [])] {
             let bench = try await bench()
             try bench.write("UPDATE conversations SET status = 'closed'")
@@ -93,7 +93,7 @@ import Testing
             "attempts = 1, due_at = '2030-01-01T00:00:00.000Z'", "attempts = 1", "due_at = '2030-01-01T00:00:00.000Z'", "behind = 1",
             "held_by = 'fin'", "state = 'held', held_by = 'brake'", "state = 'dead', finished_at = 'x'",
         ])
-    func `it does not wait for a row that has failed before, is not due, or is held`(change: String) async throws {
+    func `the helpdesk does not wait for a row that has failed before, is not due, or is held`(change: String) async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'x'")
         try await exchange(bench, claims: 0)
@@ -103,7 +103,7 @@ import Testing
         #expect(try bench.feed() == [])
     }
 
-    @Test func `after the longest wait it is planned although a call is in flight`() async throws {
+    @Test func `after the longest wait the helpdesk is planned although a call is in flight`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await exchange(bench)
@@ -114,7 +114,7 @@ import Testing
         #expect(after.plan?.nextPlanAt == nil)
     }
 
-    @Test func `another change of the conversation does not begin the wait anew, and its own age counts from the first`() async throws {
+    @Test func `another change of the conversation does not restart the wait, and its age counts from the first change`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await exchange(bench)
@@ -129,7 +129,7 @@ import Testing
         #expect(third.lanes["helpdesk"]?.claimed.first?.body == #"{"status":"closed","title":"x"}"#)
     }
 
-    @Test func `what has waited long enough is planned by the next page where this one is full`() async throws {
+    @Test func `entries whose wait has ended are planned by the next page when one is full`() async throws {
         let bench = try Bench([.voicebot, .helpdesk])
         try bench.addConversations("c1", "c2", "c3")
         try await bench.converge()
@@ -161,7 +161,7 @@ import Testing
         #expect(try await bench.claim("helpdesk").map(\.body) == [#"{"title":"x"}"#])
     }
 
-    @Test func `after a start nothing waits that waited before`() async throws {
+    @Test func `after a start no entry waits any longer`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await exchange(bench)
@@ -170,7 +170,7 @@ import Testing
         #expect(try bench.lines("SELECT deferred, waits_since FROM change_feed WHERE remote = 'helpdesk'") == ["0|-"])
     }
 
-    @Test func `what a crashed process left behind is waited for no more`() async throws {
+    @Test func `the call of a crashed process is no longer waited for`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'; UPDATE change_feed SET remote = 'vg' WHERE remote = ''")
         try await exchange(bench)
@@ -179,7 +179,7 @@ import Testing
         #expect(try bench.feed() == ["c1|helpdesk|0"])
     }
 
-    @Test func `a conversation that waits is work that is left`() async throws {
+    @Test func `a waiting conversation counts as unplanned`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await exchange(bench)

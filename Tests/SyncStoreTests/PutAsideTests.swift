@@ -3,9 +3,9 @@ import Testing
 
 @testable import SyncStore
 
-/// A feed entry that cannot be planned is put aside with its problem; it stops nothing and is not tried for ever.
+/// A feed entry that cannot be planned is put aside with its problem; it blocks nothing and is not planned repeatedly.
 @Suite struct PutAsideTests {
-    /// c1, c2 and c3 at vg; nothing can be planned for c2.
+    /// c1, c2 and c3 at vg; planning fails for c2.
     private func bench(_ remotes: [RemoteParticipation] = [.vg]) async throws -> Bench {
         let bench = try Bench(remotes)
         try bench.addConversations("c1", "c2", "c3")
@@ -17,7 +17,7 @@ import Testing
         return bench
     }
 
-    @Test func `one that cannot be planned is put aside, and the others of its page are planned`() async throws {
+    @Test func `an entry that cannot be planned is put aside, and the others of its page are planned`() async throws {
         let bench = try await bench()
         let batch = try await bench.planPage()
         #expect(batch.examined == 6, "conversations and their links")
@@ -31,7 +31,7 @@ import Testing
         #expect(try await bench.planPage().examined == 0, "it is not tried again by itself")
     }
 
-    @Test func `what a failed entry has written is undone`() async throws {
+    @Test func `the writes of a failed entry are rolled back`() async throws {
         let bench = try await bench([.vg, .voicebot])
         try bench.write(
             """
@@ -45,7 +45,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM link_state WHERE conversation_id = 'c2'") == ["0"])
     }
 
-    @Test func `it comes back when its row is written again`() async throws {
+    @Test func `an entry returns when its row is written again`() async throws {
         let bench = try await bench()
         try await bench.plan()
         try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c2'")
@@ -57,7 +57,7 @@ import Testing
         #expect(try await bench.store.status(of: bench.remotes).unplannable == 0)
     }
 
-    @Test func `what is put aside for one remote is settled when the conversation is planned for all`() async throws {
+    @Test func `an entry put aside for one remote is settled when the conversation is planned for all`() async throws {
         let bench = try await bench()
         try bench.write("DROP TRIGGER refused")
         try await bench.plan()
@@ -69,7 +69,7 @@ import Testing
         #expect(try bench.feed() == [])
     }
 
-    @Test func `it comes back with every start and reload`() async throws {
+    @Test func `an entry returns with every start and reload`() async throws {
         let bench = try await bench()
         try await bench.plan()
         try bench.write("DROP TRIGGER refused")
@@ -78,7 +78,7 @@ import Testing
         #expect(try bench.outbox("conversation_id = 'c2'") == ["3|c2|vg|pending"])
     }
 
-    @Test func `status counts it and names it, and it does not wait to be planned`() async throws {
+    @Test func `status counts and names an entry that was put aside, and does not count it as unplanned`() async throws {
         let bench = try await bench()
         try await bench.plan()
         let status = try await bench.store.status(of: bench.remotes)
@@ -99,7 +99,7 @@ import Testing
         try bench.write("DROP TRIGGER refused")
         try await bench.plan()
         try bench.write("UPDATE conversations SET title = 'x'")
-        // No program of ours writes an empty date; only a table that is not strict takes it.
+        // The program never writes an empty date; only a table that is not strict accepts it.
         try bench.write(
             """
             PRAGMA writable_schema = ON;
@@ -123,7 +123,7 @@ import Testing
         #expect(try bench.outbox() == [])
     }
 
-    @Test func `a message that cannot be planned is put aside, and comes back when it is written again`() async throws {
+    @Test func `a message that cannot be planned is put aside, and returns when it is written again`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
         for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1") }

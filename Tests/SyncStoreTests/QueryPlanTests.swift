@@ -5,9 +5,9 @@ import Testing
 
 @testable import SyncStore
 
-/// A run costs what changed, not what exists: the queries of the hot paths walk along their indexes.
+/// The cost of a run depends on what changed, not on what exists: the frequent queries use their indexes.
 ///
-/// The statements are not copied here: they are listened to while the store runs them, then explained.
+/// The statements are not copied here: they are recorded while the store runs them, and then explained.
 @Suite struct QueryPlanTests {
     private func statements(_ bench: Bench, during work: () async throws -> Void) async throws -> [String] {
         let heard = Mutex<[String]>([])
@@ -26,7 +26,7 @@ import Testing
         }
         return try await bench.application.read { db in
             try statements.map { sql in
-                // Without values: a plan is the same for all of them.
+                // Without values: the plan is the same for all of them.
                 let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
                 statement.setUncheckedArguments(StatementArguments())
                 return (sql, try Row.fetchAll(statement).map { $0["detail"] as String })
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `claiming walks along what is due and looks up what stands before it`() async throws {
+    @Test func `claiming reads due rows by index, and looks up rows before them`() async throws {
         let bench = try await bench()
         let plans = try await plans(bench, of: "outbox") { _ = try await bench.claim("vg", 5) }
         expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
@@ -70,7 +70,7 @@ import Testing
         #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") }, "sorting all that is due would cost more with every row")
     }
 
-    @Test func `first tries are found without going through the retries before them`() async throws {
+    @Test func `first attempts are found without reading the retries before them`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE outbox SET attempts = 1 WHERE state = 'pending' AND id % 200 = 0")
         let plans = try await plans(bench, of: "outbox") {
@@ -91,7 +91,7 @@ import Testing
         expectNoScan(plans, of: "outbox", "link_state", "change_feed")
     }
 
-    @Test func `the next due moment is looked up`() async throws {
+    @Test func `the next due time is looked up by index`() async throws {
         let bench = try await bench()
         let plans = try await plans(bench, of: "outbox") {
             _ = try await bench.store.nextDue("vg", after: Bench.start)
@@ -101,7 +101,7 @@ import Testing
         #expect(plans.allSatisfy { $0.plan.contains { $0.contains("outbox_due") } })
     }
 
-    @Test func `recovery reads claims only`() async throws {
+    @Test func `recovery reads only claimed rows`() async throws {
         let bench = try await bench()
         _ = try await bench.claim("vg", 3)
         let plans = try await plans(bench, of: "outbox") {
@@ -113,13 +113,13 @@ import Testing
         #expect(lines.contains { $0.contains("outbox_in_flight") })
     }
 
-    @Test func `repair reads pending rows only`() async throws {
+    @Test func `repair reads only pending rows`() async throws {
         let bench = try await bench()
         let plans = try await plans(bench, of: "outbox") { try await bench.store.repair(now: Bench.start, farthestDue: .days(3)) }
         expectNoScan(plans, of: "outbox", "o")
     }
 
-    @Test func `planning a change costs the change`() async throws {
+    @Test func `the cost of planning depends on the number of changes`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c7'")
         let plans = try await plans(bench, of: " ") { try await bench.plan() }
@@ -129,7 +129,7 @@ import Testing
         #expect(feed.allSatisfy { $0.plan.contains { $0.contains("change_feed_ready") } })
     }
 
-    @Test func `the look of the brake counts ready entries, its survey walks along the feed`() async throws {
+    @Test func `the brake counts ready entries, and its survey reads the feed by index`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c7', 'c8')")
         let plans = try await plans(bench, of: "change_feed") {
@@ -145,7 +145,7 @@ import Testing
         expectNoScan(lookups.filter { !$0.sql.hasPrefix("SELECT NOT EXISTS") }, of: "outbox", "s", "o")
     }
 
-    @Test func `pruning looks at one page by id`() async throws {
+    @Test func `pruning reads one page by id`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE outbox SET state = 'superseded', finished_at = created_at WHERE id % 3 = 0")
         var retention = Retention(.init())
@@ -171,7 +171,7 @@ import Testing
         #expect(!feed.plan.contains { $0.contains("TEMP B-TREE") }, "each page would sort all that waits")
     }
 
-    @Test func `a taken timestamp is looked up`() async throws {
+    @Test func `a taken timestamp is looked up by index`() async throws {
         let bench = try await bench()
         try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1' WHERE id = 'c1'")
         for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1") }
@@ -181,7 +181,7 @@ import Testing
         #expect(!lookup.plan.contains { $0.contains("TEMP B-TREE") })
     }
 
-    @Test func `a row that ends finds the next one by index, and so does a change that was planned`() throws {
+    @Test func `the row after a finished one, and after a planned change, is found by index`() throws {
         let bench = try Bench()
         let queries = [
             """
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func `the status of all remotes reads unfinished rows only`() async throws {
+    @Test func `the status of all remotes reads only unfinished rows`() async throws {
         let bench = try await bench()
         let plans = try await plans(bench, of: "outbox") {
             _ = try await bench.store.status(of: [.named("vg")])
@@ -205,7 +205,7 @@ import Testing
         for (sql, plan) in plans { #expect(plan.contains { $0.contains("outbox_unfinished") }, "\(plan) in \(sql)") }
     }
 
-    @Test func `a changed user finds its conversations by index`() throws {
+    @Test func `the conversations of a changed user are found by index`() throws {
         let bench = try Bench()
         let queries = [
             "SELECT id FROM conversations WHERE user_id = 'u1'": "conversations_by_user",

@@ -3,11 +3,11 @@ import Testing
 
 @testable import SyncStore
 
-/// What is named or changed all the time waits no longer than what is named or changed once, and keeps nobody waiting.
+/// What is requested or changed repeatedly waits no longer than what is requested or changed once, and does not delay others.
 @Suite struct QueuePlaceTests {
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
 
-    // MARK: On the way in
+    // MARK: Read requests
 
     private func converged() async throws -> Bench {
         let bench = try Bench([.vg])
@@ -24,13 +24,13 @@ import Testing
         try await bench.store.readRequests(of: "vg", limit: 10).map(\.remoteID)
     }
 
-    @Test func `a request keeps the moment of its first asking`() async throws {
+    @Test func `a repeated request keeps the time of the first one`() async throws {
         let bench = try await converged()
         for (number, second) in [(1, 1), (2, 2), (1, 3), (3, 4), (1, 5)] as [(Int, Int64)] { try await name(bench, number, at: second) }
         #expect(try await requests(bench) == ["r-c1", "r-c2", "r-c3"])
     }
 
-    @Test func `what is asked for again while it is read is read again, after the others`() async throws {
+    @Test func `an object that is requested again during its read is read again, after the others`() async throws {
         let bench = try await converged()
         let first = ReadRequest(remoteID: "r-c1", agentID: "agent9")
         try await name(bench, 1, at: 1)
@@ -40,14 +40,14 @@ import Testing
         try await name(bench, 3, at: 5)
         try await bench.store.endReadRequests([CompletedRead(first, beganAt: Self.at(3))], of: "vg")
         #expect(try await requests(bench) == ["r-c2", "r-c1", "r-c3"])
-        // Not even a storm of further requests takes the place away.
+        // Further requests do not change its place.
         for second in [6, 7, 8] as [Int64] { try await name(bench, 1, at: second) }
         #expect(try await requests(bench) == ["r-c2", "r-c1", "r-c3"])
         try await bench.store.endReadRequests([CompletedRead(first, beganAt: Self.at(9))], of: "vg")
         #expect(try await requests(bench) == ["r-c2", "r-c3"])
     }
 
-    @Test func `a read that began before it was asked for leaves the request as it is`() async throws {
+    @Test func `a read that began before the request does not end it`() async throws {
         let bench = try await converged()
         try await name(bench, 1, at: 5)
         try await bench.store.endReadRequests(
@@ -55,7 +55,7 @@ import Testing
         #expect(try bench.lines("SELECT requested_at FROM read_requests") == [Self.at(5).iso8601])
     }
 
-    @Test func `a hook that names no agent asks for each link with that id, and one that does for that one`() async throws {
+    @Test func `a webhook call without an agent requests each link with that id, and one with an agent only that link`() async throws {
         let bench = try Bench([.vg])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2'), ('c3')")
         try bench.write(
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 10])
-    func `the rotation comes by every agent of one id`(limit: Int) async throws {
+    func `the rotation includes every agent of one id`(limit: Int) async throws {
         let bench = try Bench([.vg])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2'), ('c3'), ('c4')")
         try bench.write(
@@ -88,13 +88,13 @@ import Testing
         #expect(Array(seen.prefix(8)) == ["x a", "x agent9", "x b", "y a", "x a", "x agent9", "x b", "y a"])
     }
 
-    // MARK: On the way out
+    // MARK: Outbox rows
 
     private func due(_ bench: Bench) throws -> [String] {
         try bench.lines("SELECT conversation_id, due_at FROM outbox WHERE state = 'pending' ORDER BY due_at, id")
     }
 
-    @Test func `what replaces a row that waits takes its place`() async throws {
+    @Test func `a row that replaces a waiting one takes its place`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2")
         try await bench.plan()
@@ -107,7 +107,7 @@ import Testing
         #expect(try due(bench) == ["c2|\(Self.at(0).iso8601)", "c1|\(Self.at(0).iso8601)", "c3|\(Self.at(5).iso8601)"])
     }
 
-    @Test func `a row in backoff makes the newer state neither wait nor jump the queue`() async throws {
+    @Test func `the newer state of a row in backoff neither waits for it nor jumps the queue`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -115,14 +115,14 @@ import Testing
         try bench.write("UPDATE conversations SET title = 'new'")
         try await bench.plan(now: Self.at(7))
         #expect(try due(bench) == ["c1|\(Self.at(7).iso8601)"])
-        // What was given up long ago has no place any more.
+        // A row that was given up earlier has no place any more.
         try bench.write("UPDATE outbox SET state = 'dead' WHERE state = 'pending'")
         try bench.write("UPDATE conversations SET title = 'newer'")
         try await bench.plan(now: Self.at(9))
         #expect(try due(bench) == ["c1|\(Self.at(9).iso8601)"])
     }
 
-    @Test func `a conversation that changes all the time is sent at its second turn, and an older state never follows a newer one`()
+    @Test func `a conversation that changes constantly is sent at its second turn, and an older state never follows a newer one`()
         async throws
     {
         let bench = try Bench([.vg])
@@ -142,13 +142,13 @@ import Testing
             }
             try await bench.plan(now: Self.at(second + 5))
         }
-        // Passed over once; at the next claim it goes although revision 2 waits. After that it begins anew, behind the others.
+        // Passed over once; at the next claim it is sent although revision 2 waits. After that it waits its turn again, behind the others.
         #expect(sent.prefix(3) == ["c2 null", "c1 \"1\"", "c3 null"])
         let titles = sent.filter { $0.hasPrefix("c1") }
         #expect(titles == titles.sorted() && titles.count >= 2, "\(sent)")
     }
 
-    @Test func `having had its turn does not let a row go over what was taken over from a remote since`() async throws {
+    @Test func `a row that was passed over is still not sent after a later report was adopted`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()
@@ -166,7 +166,7 @@ import Testing
         #expect(try await bench.claim("vg", now: Self.at(20)).count == 1)
     }
 
-    @Test func `a row that has failed is not sent again while a newer state waits, and what replaces it is`() async throws {
+    @Test func `a failed row is not sent again while a newer state waits, and its replacement is`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.plan()

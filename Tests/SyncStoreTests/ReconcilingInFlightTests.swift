@@ -4,14 +4,14 @@ import Testing
 
 @testable import SyncStore
 
-/// Reports that come while a call is in flight, objects that are gone, and what still has to be read.
+/// Reports that arrive while a call is in flight, objects that are gone, and pending reads.
 @Suite struct ReconcilingInFlightTests {
     private let reconciling = ReconcilingTests()
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
 
     private func converged() async throws -> Bench { try await Bench.converged() }
 
-    @Test func `while a call is in flight nothing is concluded; the object is read again, and planned when the call has ended`()
+    @Test func `a report during a call is not adopted, and the object is read again and planned when the call has ended`()
         async throws
     {
         let bench = try await converged()
@@ -23,14 +23,14 @@ import Testing
         let requests = try await bench.store.readRequests(of: "voicebot", limit: 10)
         #expect(requests == [ReadRequest(remoteID: "r-c1")])
         #expect(try bench.feed() == ["c1|voicebot|1"])
-        // Another remote's report is none of that call's business.
+        // A report of another remote is not affected by that call.
         #expect(try await reconciling.report(bench, "vg", "ended", readAt: Self.at(2)).count == 1)
         let reply = try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: Self.at(3))
         #expect(reply.hasFreedPlanning)
         #expect(try bench.feed().contains("c1|voicebot|0"))
     }
 
-    @Test func `a call of unknown fate leaves the question open, and the answer of the object settles it`() async throws {
+    @Test func `a call in doubt leaves its value in doubt until a report of the object settles it`() async throws {
         let bench = try await converged()
         try bench.write("UPDATE conversations SET status = 'resolved'")
         try await bench.plan(now: Self.at(1))
@@ -44,14 +44,14 @@ import Testing
         #expect(try bench.lines(doubts) == ["-"])
     }
 
-    @Test func `nothing that was said about an object that is gone counts any more`() async throws {
+    @Test func `a report of an object that is gone is ignored`() async throws {
         let bench = try await converged()
         try bench.write("UPDATE link_state SET gone_at = ? WHERE remote = 'vg'", [Self.at(1).iso8601])
         #expect(try await reconciling.report(bench, "vg", "ended", readAt: Self.at(3)).isEmpty)
         #expect(try await bench.store.nextInRotation(.vg, limit: 10) == [])
     }
 
-    @Test func `the rotation comes by every linked object, and begins anew`() async throws {
+    @Test func `the rotation goes through all linked objects, and starts over`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2", "c3", "c4", "c5")
         _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
@@ -71,7 +71,7 @@ import Testing
         _ = try await bench.store.receive([notice, notice], from: "voicebot", now: Self.at(3))
         try await bench.store.endReadRequests([CompletedRead(request, beganAt: Self.at(2))], of: "voicebot")
         #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [request])
-        // In the same millisecond nobody knows which came first.
+        // In the same millisecond the order is unknown.
         try await bench.store.endReadRequests([CompletedRead(request, beganAt: Self.at(3))], of: "voicebot")
         #expect(try await bench.store.readRequests(of: "voicebot", limit: 10) == [request])
         try await bench.store.endReadRequests([CompletedRead(request, beganAt: Self.at(4))], of: "voicebot")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncStore
 
-/// Taking in reports on a real database: what is compared with what, what is written, and that all of it is one transaction.
+/// Reconciling reports on a real database: what is compared, what is written, and that all of it is one transaction.
 @Suite struct ReconcilingTests {
     static let start = Bench.start
     static func at(_ seconds: Int64) -> Instant { start + .seconds(seconds) }
@@ -23,7 +23,7 @@ import Testing
 
     // MARK: Adopting
 
-    @Test func `what is taken over is in the row, in the history and dated, and goes to everyone but its source`() async throws {
+    @Test func `an adopted value is in the row and in the history, has the remote's date, and is sent to all other remotes`() async throws {
         let bench = try await converged()
         let results = try await report(bench, "voicebot", "closed", readAt: Self.at(5), changedAt: Self.at(3))
         #expect(results.map(\.verdict.kind) == [.adopted])
@@ -38,7 +38,7 @@ import Testing
         #expect(try bench.lines("SELECT remote FROM outbox WHERE state = 'pending' ORDER BY 1") == ["helpdesk", "vg"])
     }
 
-    @Test func `either all of it is written or nothing`() async throws {
+    @Test func `an adoption is written completely or not at all`() async throws {
         let bench = try await converged()
         let before = try bench.lines("SELECT * FROM link_state ORDER BY conversation_id, remote")
         try bench.write("CREATE TRIGGER full BEFORE INSERT ON adopted_changes BEGIN SELECT RAISE(ABORT, 'disk full'); END")
@@ -59,7 +59,7 @@ import Testing
         #expect(try bench.feed() == [])
     }
 
-    @Test func `an unmapped word is on record for the link, and writes nothing else`() async throws {
+    @Test func `an unmapped status value is recorded for the link, and nothing else is written`() async throws {
         let bench = try await converged()
         #expect(try await report(bench, "vg", "snoozed", readAt: Self.at(1)).map(\.isNew) == [true])
         #expect(try await report(bench, "vg", "snoozed", readAt: Self.at(2)).map(\.isNew) == [false])
@@ -69,17 +69,17 @@ import Testing
         #expect(try bench.lines("SELECT \(verdict) FROM link_state WHERE remote = 'vg'") == ["unmapped snoozed"])
     }
 
-    @Test func `what is refused is planned for that remote alone`() async throws {
+    @Test func `a refused report makes the conversation due at that remote alone`() async throws {
         let bench = try await converged()
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await bench.converge(now: Self.at(1))
-        // Without any evidence that somebody goes on.
+        // Without any evidence that somebody continues the conversation.
         #expect(try await report(bench, "vg", "open", readAt: Self.at(20), changedAt: Self.at(19)).map(\.verdict.mustPlan) == [true])
         #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
         #expect(try bench.feed() == ["c1|vg|0"])
     }
 
-    @Test func `a report of an object that two conversations link to is nobody's`() async throws {
+    @Test func `a report of an object that two conversations link to is ignored`() async throws {
         let bench = try await converged()
         try bench.write("INSERT INTO conversations (id) VALUES ('c2')")
         try bench.write("INSERT INTO links VALUES ('c2', 'vg', 'r-c1', NULL), ('c2', 'voicebot', 'r-c2', NULL)")
@@ -91,12 +91,12 @@ import Testing
 
     // MARK: Stale reports
 
-    @Test func `a report that was read before the last acknowledgement says nothing any more`() async throws {
+    @Test func `a report that was read before the last acknowledgement is ignored`() async throws {
         let bench = try await converged()
         try bench.write("UPDATE conversations SET status = 'resolved'")
         try await bench.converge(now: Self.at(10))
         #expect(try await report(bench, "voicebot", "closed", readAt: Self.at(9)).isEmpty)
-        // However the remote dates it: the read began before the call.
+        // Whatever its date is: the read began before the call.
         _ = try await report(bench, "vg", "resolved", readAt: Self.at(11), changedAt: Self.at(4))
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await bench.converge(now: Self.at(20))
@@ -105,27 +105,27 @@ import Testing
         #expect(try await report(bench, "voicebot", "ended", readAt: Self.at(20)).count == 1)
     }
 
-    @Test func `of two reads the later one counts, in whichever order they come in`() async throws {
+    @Test func `of two reads the later one counts, whatever the order in which they arrive`() async throws {
         let bench = try await converged()
         #expect(try await report(bench, "voicebot", "closed", readAt: Self.at(8)).count == 1)
         #expect(try await report(bench, "voicebot", "open", readAt: Self.at(7)).isEmpty)
         #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
     }
 
-    @Test func `what the remote dates is ordered by that, also against later reads of a lagging copy`() async throws {
+    @Test func `reports with dates are ordered by them, even against later reads of a lagging copy`() async throws {
         let bench = try await converged()
         #expect(try await report(bench, "vg", "closed", readAt: Self.at(8), changedAt: Self.at(7)).count == 1)
         #expect(try await report(bench, "vg", "open", readAt: Self.at(9), changedAt: Self.at(2)).isEmpty)
-        // Read earlier: overtaken, however it is dated.
+        // Read earlier: overtaken, whatever its date is.
         #expect(try await report(bench, "vg", "ended", readAt: Self.at(8), changedAt: Self.at(8)).isEmpty)
         #expect(try await report(bench, "vg", "ended", readAt: Self.at(10), changedAt: Self.at(10)).count == 1)
         #expect(try bench.lines("SELECT status FROM conversations") == ["ended"])
-        // Within the same second of the remote's clock the reads decide.
+        // Within the same second of the remote's clock the times of the reads decide.
         #expect(try await report(bench, "vg", "open", readAt: Self.at(9), changedAt: Self.at(10)).isEmpty)
         #expect(try await report(bench, "vg", "resolved", readAt: Self.at(11), changedAt: Self.at(10)).count == 1)
     }
 
-    @Test func `a date far ahead does not make everything after it old`() async throws {
+    @Test func `a date far in the future does not make later reports outdated`() async throws {
         let bench = try await converged()
         #expect(try await report(bench, "vg", "closed", readAt: Self.at(1), changedAt: Self.at(900_000)).count == 1)
         #expect(try await report(bench, "vg", "ended", readAt: Self.at(2), changedAt: Self.at(2)).count == 1)

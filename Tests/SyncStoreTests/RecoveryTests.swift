@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// After a crash: nothing stays claimed, nothing is forgotten about what may have arrived.
+/// After a crash: no row stays claimed, and whatever may have arrived is in doubt.
 @Suite struct RecoveryTests {
     private static let gone = ProcessIdentity(bootID: "boot", pidNamespace: "ns", pid: 41, startedTicks: 7)
     private static let alive = ProcessIdentity(bootID: "boot", pidNamespace: "ns", pid: 42, startedTicks: 8)
@@ -23,7 +23,7 @@ import Testing
         #expect(try await bench.store.register(Self.alive, now: Bench.start) > first)
     }
 
-    @Test func `a claim of a living process is left alone until its lease has run out`() async throws {
+    @Test func `a claim of a living process is left alone until its lease has ended`() async throws {
         let bench = try await states()
         let process = try await bench.store.register(Self.alive, now: Bench.start)
         _ = try await bench.claimOne("vg", process: process)
@@ -33,7 +33,7 @@ import Testing
         #expect(try bench.lines("SELECT state, lease, lease_until FROM outbox") == ["pending|-|-"])
     }
 
-    @Test func `a claim of a process that is gone is put back at once`() async throws {
+    @Test func `a claim of an ended process is put back at once`() async throws {
         let bench = try await states()
         let process = try await bench.store.register(Self.gone, now: Bench.start)
         _ = try await bench.claimOne("vg", process: process)
@@ -42,7 +42,7 @@ import Testing
         #expect(try await bench.claimOne("vg").idempotencyKey == Bench.firstKey)
     }
 
-    @Test func `a process does not take back the calls that it is at work on, however late its clock says it is`() async throws {
+    @Test func `a process does not put back its own calls in flight, whatever its clock says`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2")
         try await bench.plan()
@@ -55,7 +55,7 @@ import Testing
         #expect(try bench.outbox("id = 1") == ["1|c1|vg|delivered"])
     }
 
-    @Test func `a claim of a process that nobody knows waits for its lease`() async throws {
+    @Test func `a claim of an unknown process waits for its lease`() async throws {
         let bench = try await states()
         _ = try await bench.claimOne("vg", process: 999)
         #expect(try await bench.store.recover(now: Bench.start, isGone: { _ in true }) == 0)
@@ -74,7 +74,7 @@ import Testing
         #expect(attempts.map(\.finishedAt) == [now.iso8601])
     }
 
-    @Test func `doubts add up and are gone with the acknowledgement`() async throws {
+    @Test func `doubts add up and end with the acknowledgement`() async throws {
         let bench = try await states()
         try bench.write("UPDATE link_state SET fields = '{\"user_id\":{\"doubt\":[\"7\"]}}'")
         _ = try await bench.claimOne("vg")
@@ -86,7 +86,7 @@ import Testing
         #expect(try bench.doubts() == [#"user_id=["7"]"#])
     }
 
-    @Test func `an interrupted message is in doubt from its claim on, and from its first one`() async throws {
+    @Test func `an interrupted message is in doubt since its first claim`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
         try bench.addMessage("m1", of: "c1")
@@ -101,7 +101,7 @@ import Testing
         #expect(!claimed.row.mayBeSent(now: Bench.start + .minutes(5), timeout: .seconds(10)))
     }
 
-    @Test func `planning that waited for the interrupted call goes on`() async throws {
+    @Test func `planning that waited for the interrupted call continues`() async throws {
         let bench = try await states()
         _ = try await bench.claimOne("vg")
         try bench.write("UPDATE conversations SET status = 'closed'")
@@ -111,7 +111,7 @@ import Testing
         #expect(try bench.feed() == ["c1|vg|0"])
     }
 
-    @Test func `moments that a stepped clock put out of reach come back`() async throws {
+    @Test func `times that are far ahead because the clock was set are brought back`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2")
         try await bench.plan()
@@ -122,7 +122,7 @@ import Testing
             try bench.lines("SELECT due_at FROM outbox ORDER BY id") == [Bench.start.iso8601, (Bench.start + .days(3)).iso8601])
     }
 
-    @Test func `an entry that waits for a call which is not in flight is freed, others are not`() async throws {
+    @Test func `an entry that waits for a call which is not in flight is freed, and others are not`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1", "c2")
         try await bench.plan()

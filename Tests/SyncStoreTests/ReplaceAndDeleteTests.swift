@@ -7,7 +7,7 @@ import Testing
 /// Applications replace rows and delete them: nothing that belongs to a conversation may get lost or be left behind.
 @Suite struct ReplaceAndDeleteTests {
     @Test(arguments: [true, false])
-    func `INSERT OR REPLACE keeps links, messages and what was acknowledged`(_ foreignKeys: Bool) async throws {
+    func `INSERT OR REPLACE keeps links, messages and the agreed state`(_ foreignKeys: Bool) async throws {
         let bench = try Bench(foreignKeys: foreignKeys)
         try bench.addConversations("c1")
         try bench.addMessage("m1", of: "c1")
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `a deleted conversation takes along what belongs to it`(_ foreignKeys: Bool) async throws {
+    func `a deleted conversation is deleted with everything that belongs to it`(_ foreignKeys: Bool) async throws {
         let bench = try Bench(foreignKeys: foreignKeys)
         try bench.addConversations("c1", "c2")
         try await bench.plan()
@@ -49,7 +49,7 @@ import Testing
         #expect(try bench.lines("SELECT DISTINCT state FROM outbox WHERE conversation_id = 'c2'") == ["pending"])
     }
 
-    @Test func `a deleted conversation leaves rows that are over as they are`() async throws {
+    @Test func `a deleted conversation leaves finished rows as they are`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.converge()
@@ -57,7 +57,7 @@ import Testing
         #expect(try bench.lines("SELECT DISTINCT state FROM outbox") == ["delivered"])
     }
 
-    @Test func `a deleted link takes its unsent rows along and no others`() async throws {
+    @Test func `a deleted link discards its unsent rows and no others`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.plan()
@@ -68,7 +68,7 @@ import Testing
         #expect(try bench.lines("SELECT remote FROM link_state ORDER BY 1") == ["helpdesk", "voicebot"])
     }
 
-    @Test func `a link that is deleted and written again is projected whole`() async throws {
+    @Test func `a link that is deleted and written again is sent completely`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.converge()
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: ["remote_id = 'other'", "agent_id = 'agent8'"])
-    func `a link that points elsewhere starts from nothing`(_ assignment: String) async throws {
+    func `a link to another object starts without an agreed state`(_ assignment: String) async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.converge()
@@ -87,7 +87,7 @@ import Testing
         #expect(try bench.lines("SELECT remote, body FROM outbox WHERE state = 'pending'") == ["vg|{\"status\":\"open\",\"title\":null}"])
     }
 
-    @Test func `a link that is written again as it was is quiet`() async throws {
+    @Test func `writing a link again without a change sends nothing`() async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.converge()
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test(arguments: ["DELETE FROM conversations", "DELETE FROM links"])
-    func `a row in flight at the deletion is not sent again after a failure`(_ sql: String) async throws {
+    func `a row in flight during the deletion is not sent again after a failure`(_ sql: String) async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.plan()
@@ -137,7 +137,7 @@ import Testing
     }
 
     @Test(arguments: ["DELETE FROM conversations", "DELETE FROM links"])
-    func `a row that was claimed before the deletion and put back without a try is not sent`(_ sql: String) async throws {
+    func `a row that was claimed before the deletion and put back without an attempt is not sent`(_ sql: String) async throws {
         let bench = try Bench()
         try bench.addConversations("c1")
         try await bench.plan()

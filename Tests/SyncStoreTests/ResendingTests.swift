@@ -3,13 +3,13 @@ import Testing
 
 @testable import SyncStore
 
-/// `resend`: what a remote acknowledged is forgotten, what is wanted now is sent, and nothing older is adopted meanwhile.
+/// `resend`: what a remote acknowledged is forgotten, the present state is sent, and nothing older is adopted meanwhile.
 @Suite struct ResendingTests {
     private let later = Bench.start + .minutes(5)
     private let vg = PreviewScope(remote: "vg")
     private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
 
-    /// vg holds what is here, and was read to do so.
+    /// vg holds the local state, and was read to confirm it.
     private func bench() async throws -> Bench {
         let bench = try await Bench.converged()
         try bench.write("UPDATE conversations SET status = 'closed', title = 'present'")
@@ -51,7 +51,7 @@ import Testing
         #expect(try bench.lines("SELECT record LIKE '%forgotten%' FROM link_state WHERE remote = 'vg'") == ["0"])
     }
 
-    @Test func `a restored remote that reports its former state is not followed, and is sent the present one`() async throws {
+    @Test func `an older state that a restored remote reports is not adopted, and the present one is sent`() async throws {
         let bench = try await bench()
         try await resend(bench, vg)
         #expect(try await report(bench, "open", began: later + .seconds(1)).allSatisfy { $0.verdict.changes.isEmpty })
@@ -61,13 +61,13 @@ import Testing
         try await bench.converge(now: later + .seconds(4))
         #expect(try local(bench) == ["closed|present"])
         #expect(try bench.lines("SELECT count(*) FROM adopted_changes") == ["0"])
-        // From now on it is followed again.
+        // From now on its reports are adopted again.
         _ = try await report(bench, "closed", title: "present", began: later + .minutes(1))
         let changed = try await report(bench, "resolved", title: "present", began: later + .minutes(3), dated: later + .minutes(2))
         #expect(changed.contains { $0.verdict.changes.status == .resolved })
     }
 
-    @Test func `what the remote holds already is not sent`() async throws {
+    @Test func `a value that the remote already holds is not sent`() async throws {
         let bench = try await bench()
         try await resend(bench, vg)
         _ = try await report(bench, "closed", title: "present", began: later + .seconds(1))
@@ -75,7 +75,7 @@ import Testing
         #expect(try waiting(bench) == [])
     }
 
-    @Test func `a read that began before says nothing about the restored remote`() async throws {
+    @Test func `a read that began before the resend is ignored`() async throws {
         let bench = try await bench()
         try await resend(bench, vg)
         _ = try await report(bench, "closed", title: "present", began: later - .seconds(1))
@@ -101,21 +101,21 @@ import Testing
         #expect(try local(bench) == ["closed|newer"])
     }
 
-    @Test func `a row that was planned before and goes out first does not end the first contact either`() async throws {
+    @Test func `a row that was planned before the resend and is sent first does not end the first contact`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'newer'")
         try await bench.plan(now: later)
         try await bench.store.resend(vg, at: bench.remotes, now: later)
         try bench.write("UPDATE remotes SET replan_cursor = NULL")
         try await bench.finish(try await bench.claimOne("vg", now: later + .seconds(1)), ok, now: later + .seconds(1))
-        // A difference soon after a call is read twice before it is believed.
+        // A difference soon after a call is read twice before it is accepted.
         for seconds in [2, 3] { _ = try await report(bench, "resolved", title: "newer", began: later + .seconds(seconds)) }
         #expect(try local(bench) == ["closed|newer"])
         try await bench.plan(now: later + .seconds(4))
         #expect(try waiting(bench).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed"}"#])
     }
 
-    @Test func `an object that was gone gets another chance, and the row that found it gone is dropped`() async throws {
+    @Test func `a gone object is tried again, and the row that found it gone is superseded`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'newer'")
         try await bench.plan(now: later)
@@ -130,7 +130,7 @@ import Testing
         #expect(try waiting(bench).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed","title":"newer"}"#])
     }
 
-    @Test func `a dead row that says the same stays, and a waiting one is superseded`() async throws {
+    @Test func `a dead row with the same content stays, and a waiting one is superseded`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'newer'")
         try await bench.plan(now: later)
@@ -160,7 +160,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE payload = 'message'") == ["1"])
     }
 
-    @Test func `a preview says what would be sent, and writes nothing`() async throws {
+    @Test func `a preview shows what would be sent, and writes nothing`() async throws {
         let bench = try await bench()
         try bench.addConversations("c2", "c3")
         try await bench.converge(now: Bench.start + .minutes(2))
@@ -178,7 +178,7 @@ import Testing
         #expect(one.allSatisfy { $0.conversations == 1 })
     }
 
-    @Test func `nothing is claimed before all of a remote is on the feed, and the brake surveys the whole`() async throws {
+    @Test func `nothing is claimed before all conversations are on the feed, and the brake surveys all of them`() async throws {
         let bench = try await bench()
         try bench.addConversations("c2", "c3")
         try await bench.converge(now: Bench.start + .minutes(2))

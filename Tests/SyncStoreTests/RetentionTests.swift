@@ -26,7 +26,7 @@ import Testing
         return bench
     }
 
-    @Test func `old finished rows go with their attempts, the newest acknowledged one stays`() async throws {
+    @Test func `old finished rows are pruned with their attempts, and the newest acknowledged one stays`() async throws {
         let bench = try await bench()
         #expect(try await bench.store.prune(cut()) == PrunedPage(last: nil, removed: 2))
         #expect(try bench.outbox() == ["3|c1|vg|delivered"])
@@ -44,21 +44,21 @@ import Testing
     }
 
     @Test(arguments: ["pending", "sending", "held", "dead", "uncertain"])
-    func `what is not finished or needs a person stays at any age`(state: String) async throws {
+    func `rows that are not finished or need an operator stay at any age`(state: String) async throws {
         let bench = try await bench()
         try bench.write("UPDATE outbox SET state = ? WHERE id = 1", [state])
         #expect(try await bench.store.prune(cut(upTo: 100)).removed == 1)
         #expect(try bench.outbox() == ["1|c1|vg|\(state)", "3|c1|vg|delivered"])
     }
 
-    @Test func `dead and uncertain rows go where a key says so`() async throws {
+    @Test func `dead and uncertain rows are pruned where a key says so`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE outbox SET state = 'dead' WHERE id = 1; UPDATE outbox SET state = 'uncertain' WHERE id = 2")
         #expect(try await bench.store.prune(cut(upTo: 100, attention: .days(99))).removed == 2)
         #expect(try bench.outbox() == ["3|c1|vg|delivered"])
     }
 
-    @Test func `superseded and discarded rows go, and nothing points to what is gone`() async throws {
+    @Test func `superseded and discarded rows are pruned without leaving references to them`() async throws {
         let bench = try await bench()
         try bench.write(
             """
@@ -71,13 +71,13 @@ import Testing
         #expect(try bench.lines("PRAGMA foreign_key_check(outbox)").isEmpty)
     }
 
-    @Test func `the last row of a conversation that was deleted goes by its age`() async throws {
+    @Test func `the last row of a deleted conversation is pruned by its age`() async throws {
         let bench = try await bench()
         try bench.write("DELETE FROM conversations")
         #expect(try await bench.store.prune(cut()).removed == 3)
     }
 
-    @Test func `a message stays as long as its timestamp is taken`() async throws {
+    @Test func `a message is kept as long as its timestamp counts as taken`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
         for id in ["m1", "m2", "m3"] { try bench.addMessage(id, of: "c1") }
@@ -95,7 +95,7 @@ import Testing
         #expect(try bench.outbox() == ["3|c1|fin|delivered"])
     }
 
-    @Test func `what was pruned is not sent again, and the base stays`() async throws {
+    @Test func `a pruned state is not sent again, and the agreed state stays`() async throws {
         let bench = try await bench()
         _ = try await bench.store.prune(cut())
         try bench.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
@@ -107,7 +107,7 @@ import Testing
         #expect(claimed.map { $0.delta?.fields } == [["title": "d"]])
     }
 
-    @Test func `a sweep takes pages of 500 and ends where rows are young`() async throws {
+    @Test func `a sweep reads pages of 500 and ends at young rows`() async throws {
         let bench = try await bench()
         try bench.write(
             """
@@ -125,7 +125,7 @@ import Testing
         #expect(second == PrunedPage(last: nil, removed: 202))
     }
 
-    @Test func `a new file gives its free pages back in steps, one that was there before says that it cannot`() async throws {
+    @Test func `a new file returns its free pages in steps, and an older file reports that it cannot`() async throws {
         let bench = try Bench([.vg])
         #expect(try await bench.store.size().shrinks)
         try bench.write(
@@ -150,7 +150,7 @@ import Testing
         #expect(try await !old.size().shrinks)
     }
 
-    @Test func `events that were worked off and the record of what was taken over go by age, what waits stays`() async throws {
+    @Test func `processed events and adopted changes are pruned by age, and waiting events stay`() async throws {
         let bench = try Bench([.fin])
         for (id, state, age) in [("old", "done", 40), ("young", "done", 20), ("waiting", "waiting", 40), ("pending", "pending", 40)] {
             let at = (now - .days(Int64(age))).iso8601

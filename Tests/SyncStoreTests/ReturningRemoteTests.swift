@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// A remote that is taken out of service, in whatever way, is told afterwards what it missed, and nothing older than that.
+/// A remote that was out of service for any reason is sent what changed meanwhile, and no older state.
 @Suite struct ReturningRemoteTests {
     enum Absence: CaseIterable, Sendable { case disabled, removed }
 
@@ -12,7 +12,7 @@ import Testing
             ? bench.remotes.filter { $0.name != name } : bench.remotes.map { $0.name == name ? $0.disabled : $0 }
     }
 
-    /// What an engine does when it starts, and a run of it.
+    /// The start of an engine, and a run of it.
     private func run(_ bench: Bench, _ remotes: [RemoteParticipation], at now: Instant) async throws {
         _ = try await bench.store.reconcileRemotes(remotes, now: now)
         _ = try await bench.store.dropStrayFeed(remotes)
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: Absence.allCases, ["vg", "helpdesk"])
-    func `what changed meanwhile is sent, and no retry of old state`(_ absence: Absence, _ name: String) async throws {
+    func `a returning remote is sent what changed, and no retry of an older state`(_ absence: Absence, _ name: String) async throws {
         let bench = try Bench()
         try bench.addConversations("c1", "c2", "c3", "c4")
         try await run(bench, bench.remotes, at: Bench.start)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: Absence.allCases)
-    func `messages to Fin wait for it, in their order`(_ absence: Absence) async throws {
+    func `messages wait for a returning Fin, in their order`(_ absence: Absence) async throws {
         let bench = try Bench([.vg, .fin])
         try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
         try bench.addMessage("m1", of: "c1")
@@ -70,7 +70,7 @@ import Testing
         #expect(try bench.lines("SELECT message_id, state FROM outbox ORDER BY id") == ["m1|delivered", "m2|delivered", "m3|delivered"])
     }
 
-    @Test func `another kind of remote under the same name starts from nothing`() async throws {
+    @Test func `another kind of remote under the same name starts without an agreed state`() async throws {
         let bench = try Bench([.vg, .helpdesk])
         try bench.addConversations("c1", "c2")
         try await run(bench, bench.remotes, at: Bench.start)
@@ -84,7 +84,7 @@ import Testing
         #expect(try bench.lines("SELECT DISTINCT body FROM outbox WHERE remote = 'vg' AND state = 'pending'").count == 1)
     }
 
-    @Test func `messages for a name that becomes another kind are not sent to that`() async throws {
+    @Test func `messages for a name that becomes another kind are not sent to it`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
         try bench.addMessage("m1", of: "c1")
@@ -98,15 +98,15 @@ import Testing
 
     // MARK: Two configurations at once
 
-    @Test func `what another process planned under another configuration is planned anew after a reload, and only then`() async throws {
+    @Test func `what another process planned under another configuration is planned again after a reload, and not before`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await run(bench, [.vg], at: Bench.start)
         try await bench.converge()
-        // `sync` with an edited file, beside a daemon.
+        // `sync` with an edited file, while a daemon runs.
         let edited = RemoteParticipation.vg.with { $0.fingerprint = "g2" }
         try await run(bench, [edited], at: Bench.start)
-        // The daemon goes on with the old one.
+        // The daemon continues with the old one.
         try bench.write("UPDATE conversations SET title = 'x'")
         let batch = try await bench.planPage()
         #expect(batch.foreignRemotes == ["vg"])
@@ -114,7 +114,7 @@ import Testing
         let next = try await bench.planPage()
         #expect(next.foreignRemotes == [], "said once")
         #expect(try await bench.store.feedReplan([.vg], now: Bench.start) == 0, "the daemon does not plan everything again by itself")
-        // `plan` with the edited file looks at everything, and so does the engine that starts with it.
+        // `plan` with the edited file covers everything, and so does the engine that starts with it.
         try bench.write("DELETE FROM outbox; DELETE FROM link_state")
         let seen = Collected()
         try await bench.store.preview(bench.context(remotes: [edited])) { seen.add($0.map(\.conversationID)) }

@@ -19,7 +19,7 @@ import Testing
         try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains(".before-") }.sorted()
     }
 
-    /// A database as an earlier version left it: all migrations but the last.
+    /// A database of an earlier version: all migrations but the last.
     private func makeOlderDatabase() throws {
         try SchemaMigrations.migrate(fileAt: path, upTo: SchemaMigrations.identifiers.dropLast().last)
         let queue = try DatabaseQueue(path: path)
@@ -28,14 +28,14 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o660], ofItemAtPath: path)
     }
 
-    @Test func `a new database is not copied, nor one that is up to date`() throws {
+    @Test func `a new or current database is not copied`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         #expect(try Store(path: path, access: .migrating).backupPath == nil)
         #expect(try Store(path: path, access: .migrating).backupPath == nil)
         #expect(try copies() == [])
     }
 
-    @Test func `an older database is copied as it was, with its mode, and then migrated`() throws {
+    @Test func `an older database is copied unchanged, with its mode, and then migrated`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         let store = try Store(path: path, access: .migrating)
@@ -49,7 +49,7 @@ import Testing
         #expect(try copy.values("PRAGMA integrity_check") == ["ok"])
     }
 
-    @Test func `the newest three copies stay`() throws {
+    @Test func `the newest three copies are kept`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         let old = (1...4).map { "convosync.db.before-000\(5 - $0)_x-2026010\($0)T000000Z" }
@@ -58,7 +58,7 @@ import Testing
         #expect(Set(try copies()) == Set(old.suffix(2) + [(backup as NSString).lastPathComponent]))
     }
 
-    @Test func `without room for the copy nothing is changed`() throws {
+    @Test func `without space for the copy nothing is changed`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         // A folder in the place of the copy.

@@ -6,7 +6,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// A schema is changed as a whole or not at all, and files of other programs stay as they are.
+/// A schema is changed as a whole or not at all, and files of other programs are not changed.
 @Suite struct SchemaBorderTests {
     private let folder: URL
     private var path: String { folder.appending(path: "app.db").path }
@@ -72,19 +72,19 @@ import Testing
         #expect(try files() == ["app.db"])
     }
 
-    @Test func `the refusal names the file, the tables and the way out`() {
+    @Test func `the refusal names the file, the tables and a solution`() {
         let text = StoreError.foreignSchema(path: "/srv/app.db", names: ["a", "b", "c", "d", "e", "f", "g"]).description
         for part in ["/srv/app.db", "a, b, c, d, e and 2 more", "nothing was changed", "database.path"] { #expect(text.contains(part)) }
     }
 
-    @Test func `a name that only a later migration takes is found as well`() throws {
+    @Test func `a name that only a later migration uses is found as well`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile("CREATE TABLE shared_objects (id)", upTo: "0007_fate")
         #expect(failure(.migrating) == .foreignSchema(path: path, names: ["shared_objects"]))
         #expect(try lines("SELECT max(identifier) FROM grdb_migrations") == ["0007_fate"])
     }
 
-    @Test func `tables of the application with other names are no obstacle`() async throws {
+    @Test func `other tables of the application are no obstacle`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile("CREATE TABLE orders (id); INSERT INTO orders VALUES (7)")
         let store = try Store(path: path, access: .migrating)
@@ -96,7 +96,7 @@ import Testing
     }
 
     /// No table, no bookkeeping, no copy, no other journal mode.
-    @Test func `where one of several migrations fails, nothing of any of them stays`() throws {
+    @Test func `if one of several migrations fails, none of them has an effect`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         // 0009 replaces this trigger.
         try makeFile("DROP TRIGGER conversations_status_updated", upTo: "0007_fate")
@@ -114,7 +114,7 @@ import Testing
         #expect(try files() == ["app.db"])
     }
 
-    @Test func `a failed migration takes no earlier copy away`() throws {
+    @Test func `a failed migration does not delete an earlier copy`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile("DROP TRIGGER conversations_status_updated", upTo: "0007_fate")
         let old = (1...3).map { "app.db.before-000\($0)_x-2026010\($0)T000000Z" }
@@ -123,7 +123,7 @@ import Testing
         #expect(try files() == ["app.db"] + old)
     }
 
-    @Test func `what was done is said: created, migrated, up to date`() throws {
+    @Test func `migrating reports whether the database was created, migrated or current`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let created = try Store(path: path, access: .migrating).schemaChange
         #expect(created == SchemaChange(isCreated: true, applied: SchemaMigrations.identifiers))
@@ -137,7 +137,7 @@ import Testing
         #expect(migrated.applied.last == SchemaMigrations.identifiers.last)
     }
 
-    @Test func `of two processes that create one file at once, both have it`() async throws {
+    @Test func `two processes that create one file at the same time both get it`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = path
         let changes = try await withThrowingTaskGroup(of: SchemaChange.self) { group in

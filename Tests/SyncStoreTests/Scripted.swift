@@ -22,7 +22,7 @@ extension RemoteParticipation {
         return copy
     }
 
-    /// As a configuration would describe it.
+    /// The same as from a configuration.
     static func named(_ name: String) -> RemoteParticipation {
         [.voicebot, .helpdesk, .fin].first { $0.name == name } ?? vg.with { $0.name = name }
     }
@@ -30,7 +30,7 @@ extension RemoteParticipation {
     var disabled: RemoteParticipation { with { $0.isEnabled = false } }
 }
 
-/// A remote simple enough to see through: it takes status and title, and the remote's id of the assignee, and its words are the local ones.
+/// A simple remote: it takes status and title, and the remote's id of the assignee, and its status values are the local ones.
 struct Scripted: LinkDecisions {
     /// A link with this id is refused.
     static let refusedID = "refused"
@@ -135,7 +135,7 @@ struct Scripted: LinkDecisions {
                 finishes: finishes))
     }
 
-    /// Needs a user, and moves a taken timestamp on as fin's adapter does.
+    /// Needs a user, and moves a taken timestamp on as Fin's adapter does.
     static func decideMessage(_ snapshot: MessageSnapshot) -> PlanDecision {
         let placeholder = OutboundCall(operation: "reply", method: "POST", path: "/reply", body: [:])
         let message: Message

@@ -5,7 +5,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// Two links to one object of one remote: nothing is sent for either, and no report of it is believed, until one is gone.
+/// Two links to one object of one remote: nothing is sent for either, and its reports are ignored, until one link is gone.
 @Suite struct SharedObjectTests {
     private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
 
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func `neither is planned, also not by a preview, and the others are`() async throws {
+    @Test func `links that share an object are not planned, not even by a preview, and others are`() async throws {
         let bench = try shared()
         #expect(try await objects(bench) == ["voicebot 17 -: c1,c2"])
         try await bench.plan()
@@ -54,7 +54,7 @@ import Testing
         "UPDATE OR REPLACE links SET conversation_id = 'c2' WHERE conversation_id = 'c3'",
         "UPDATE links SET remote = 'elsewhere' WHERE conversation_id = 'c2'",
     ])
-    func `when one link is gone, the other is planned by itself`(sql: String) async throws {
+    func `when one link is gone, the other is planned without a further change`(sql: String) async throws {
         let bench = try shared()
         try await bench.plan()
         try bench.clearFeed()
@@ -65,7 +65,7 @@ import Testing
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE conversation_id = 'c1' AND state = 'pending'") == [isMoved ? "0" : "1"])
     }
 
-    @Test func `a row that waits is not sent, and goes out when its link is the only one again`() async throws {
+    @Test func `a waiting row of a shared object is not sent until its link is the only one again`() async throws {
         let bench = try Bench([.voicebot])
         try bench.addConversations("c1", "c2")
         try await bench.plan()
@@ -74,7 +74,7 @@ import Testing
         #expect(try await bench.claim("voicebot").isEmpty)
         #expect(try await bench.store.hasPending("voicebot") == false, "nothing to wait for")
         #expect(try await bench.store.nextDue("voicebot", after: Bench.start - .hours(1)) == nil)
-        // The hourly repair does not let it go.
+        // The hourly repair does not release it.
         try await bench.store.repair(now: Self.at(10), farthestDue: .days(1))
         #expect(try await bench.claim("voicebot", now: Self.at(10)).isEmpty)
         try bench.write("DELETE FROM links WHERE conversation_id = 'c2'")
@@ -84,7 +84,7 @@ import Testing
         #expect(claimed.map(\.id) == [1], "it says the same as before")
     }
 
-    @Test func `a report of it changes nothing, and the object is read when one link is left`() async throws {
+    @Test func `a report of a shared object changes nothing, and the object is read when one link is left`() async throws {
         let bench = try Bench([.voicebot])
         try bench.addConversations("c1", "c2")
         try await bench.converge()
@@ -101,7 +101,7 @@ import Testing
         #expect(try await bench.store.reconcile([report], adopting).map(\.conversationID) == ["c1"])
     }
 
-    @Test func `one object is one id under one agent, and the default agent is one`() async throws {
+    @Test func `the same id under different agents is two objects, and NULL means the default agent`() async throws {
         let bench = try Bench([.vg])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2'), ('c3'), ('c4')")
         try bench.write(
@@ -116,13 +116,13 @@ import Testing
         #expect(try await bench.claim("vg").map(\.conversationID) == ["c2", "c4"], "c1's row waits")
         try await bench.plan()
         #expect(try bench.outbox("conversation_id = 'c3' AND state = 'pending'").isEmpty)
-        // Another default agent, and they are two objects.
+        // With another default agent they are two objects.
         let changed = RemoteParticipation.vg.with { $0.defaultAgent = "other" }
         #expect(
             try await bench.store.sharedObjects(at: [changed]).map(\.conversations) == [["c1", "c2"]])
     }
 
-    @Test func `ids are told apart by their bytes`() async throws {
+    @Test func `ids are distinguished by their bytes`() async throws {
         let bench = try Bench([.vg])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2')")
         try bench.write("INSERT INTO links VALUES ('c1', 'vg', ?, NULL), ('c2', 'vg', ?, NULL)", ["caf\u{E9}", "cafe\u{301}"])
@@ -131,7 +131,7 @@ import Testing
         #expect(try bench.outbox().count == 2)
     }
 
-    @Test func `links from before are found by the migration, and two agents of their own are none`() throws {
+    @Test func `the migration finds shared objects in existing links, and ids of different agents are not shared`() throws {
         let folder = try Bench.temporaryFolder()
         let path = folder.appending(path: "old.db").path
         try SchemaMigrations.migrate(fileAt: path, upTo: "0007_fate")
@@ -148,7 +148,7 @@ import Testing
         #expect(try old.read { try String.fetchAll($0, sql: "SELECT remote || remote_id FROM shared_objects") } == ["vga", "voicebot17"])
     }
 
-    @Test func `looking for them costs what may be shared`() async throws {
+    @Test func `finding shared objects reads only candidates`() async throws {
         let bench = try shared()
         let plan = try bench.lines(
             """

@@ -5,7 +5,7 @@ import Testing
 
 /// What `status` and `outbox list` read.
 @Suite struct StatusTests {
-    /// Rows 1 … 8 for vg, one per state, with ages and errors that differ.
+    /// Rows 1 … 8 for vg, one per state, with different ages and errors.
     private func bench() async throws -> Bench {
         let bench = try Bench([.vg])
         let states = OutboxState.allCases
@@ -38,7 +38,7 @@ import Testing
         #expect(status.remotes.last == RemoteStatus(name: "voicebot"))
     }
 
-    @Test func `rows of a remote that is not configured any more are shown, too`() async throws {
+    @Test func `rows of a remote that is no longer configured are shown as well`() async throws {
         let bench = try await bench()
         #expect(try await bench.store.status(of: []).remotes.map(\.name) == ["vg"])
     }
@@ -56,7 +56,7 @@ import Testing
         #expect(vg.gate == RemoteGate.Stored(parkedAt: Bench.start, parkReason: "HTTP 401"))
     }
 
-    @Test func `the gate is stored as it is, and read back as it was stored`() async throws {
+    @Test func `a stored gate is read back unchanged`() async throws {
         let bench = try await bench()
         try await bench.store.enterRemotes(bench.remotes)
         let gate = RemoteGate.Stored(
@@ -67,7 +67,7 @@ import Testing
         #expect(try await bench.store.status(of: [.named("vg")]).remotes.first?.gate == gate)
     }
 
-    @Test func `every resume tells its moment, also of a remote that is not paused`() async throws {
+    @Test func `every resume stores its time, even for a remote that is not paused`() async throws {
         let bench = try await bench()
         try await bench.store.enterRemotes(bench.remotes)
         func ask() async throws -> RemoteOrders { try await bench.exchange("vg").orders }
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `what waits to be planned is counted`() async throws {
+    @Test func `unplanned conversations are counted`() async throws {
         let bench = try await bench()
         #expect(try await bench.store.status(of: [.named("vg")]).unplanned == 0)
         try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c1', 'c2')")
@@ -106,7 +106,7 @@ import Testing
         #expect(last.counts == counts)
     }
 
-    @Test func `what is left is counted for the named remotes only`() async throws {
+    @Test func `remaining rows are counted for the named remotes only`() async throws {
         let bench = try await bench()
         let remainder = try await bench.store.remainder(of: ["vg"])
         #expect([remainder.waiting, remainder.held, remainder.dead] == [2, 1, 2])
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test(arguments: ["'; DROP TABLE outbox; --", "100%", "_", "\""])
-    func `a filter's text is a text`(_ text: String) async throws {
+    func `special characters in a filter have no meaning`(_ text: String) async throws {
         let bench = try await bench()
         #expect(try await ids(bench) { $0.error = text }.isEmpty)
         #expect(try await ids(bench) { $0.conversation = text }.isEmpty)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncStore
 
-/// What a person does with rows: retry, discard, release.
+/// What an operator does with rows: retry, discard, release.
 @Suite struct SteeringTests {
     private let later = Bench.start + .hours(1)
 
@@ -33,7 +33,7 @@ import Testing
         return filter
     }
 
-    @Test func `a dead row is tried again with a fresh count`() async throws {
+    @Test func `a retried dead row gets all of its attempts again`() async throws {
         let bench = try await bench("dead")
         let result = try await bench.store.steer(.retry, filter(1), now: later)
         #expect(result.affected == [1])
@@ -50,7 +50,8 @@ import Testing
         (.discard, ["pending", "held", "dead", "uncertain"], ["sending", "delivered", "superseded", "discarded"]),
         (.release, ["held"], ["pending", "dead"]),
     ])
-    func `an action skips what it does not apply to and says why`(_ action: OutboxAction, _ apply: [String], _ skip: [String]) async throws
+    func `an action skips rows that it does not apply to and says why`(_ action: OutboxAction, _ apply: [String], _ skip: [String])
+        async throws
     {
         for state in apply {
             let bench = try await bench(state)
@@ -72,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func `discarding and releasing write the row and nothing else`() async throws {
+    @Test func `discarding and releasing write only the row`() async throws {
         let bench = try await bench("held", "held", "dead")
         #expect(try await bench.store.steer(.release, filter(1), now: later).affected == [1])
         #expect(try await bench.store.steer(.discard, filter(3), now: later).affected == [3])
@@ -82,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [OutboxAction.retry, .discard, .release])
-    func `a dry run says the same and writes nothing`(_ action: OutboxAction) async throws {
+    func `a dry run returns the same result and writes nothing`(_ action: OutboxAction) async throws {
         let bench = try await bench("dead", "held", "pending", "delivered")
         try bench.write("UPDATE outbox SET last_error = 'not sendable: x' WHERE id = 1")
         let tables = ["outbox", "change_feed", "link_state", "message_feed", "planned_messages"]
@@ -94,7 +95,7 @@ import Testing
         #expect(try tables.map { try bench.lines("SELECT * FROM \($0)") } != before)
     }
 
-    @Test func `a filter without ids means the rows that the action applies to`() async throws {
+    @Test func `a filter without ids selects the rows to which the action applies`() async throws {
         let bench = try await bench("dead", "delivered", "dead", "sending")
         var filter = OutboxFilter()
         filter.remote = "vg"
@@ -103,7 +104,7 @@ import Testing
         #expect(result.skipped.isEmpty)
     }
 
-    @Test func `a refused row is planned again from what the tables say now`() async throws {
+    @Test func `a refused row is planned again from the present tables`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try bench.write("UPDATE links SET remote_id = 'refused'; DELETE FROM outbox")
@@ -127,7 +128,7 @@ import Testing
     }
 
     @Test(arguments: ["delivered", "sending", "dead"])
-    func `a state that a newer row has overtaken is planned anew instead of sent`(_ newer: String) async throws {
+    func `a state that a newer row has replaced is planned again instead of sent`(_ newer: String) async throws {
         let bench = try await bench("discarded")
         try bench.write("UPDATE conversations SET status = 'closed'")
         try await bench.plan()
@@ -137,7 +138,7 @@ import Testing
         #expect(try bench.feed() == ["c1|vg|0"])
     }
 
-    @Test func `a row that was discarded as not needed is not sent as it was`() async throws {
+    @Test func `a retry of a row that was discarded as not needed does not send its old content`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.converge()
@@ -162,7 +163,7 @@ import Testing
         #expect(claimed.isEmpty)
     }
 
-    @Test func `a retry of a gone object takes the tombstone away and sends the newest state`() async throws {
+    @Test func `a retry of a gone object removes the tombstone and sends the newest state`() async throws {
         let bench = try await bench("pending")
         try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
         try bench.write("UPDATE conversations SET status = 'ended'")
@@ -176,7 +177,7 @@ import Testing
         #expect(try await bench.claim("vg", now: later).map(\.body) == ["{\"status\":\"ended\",\"title\":null}"])
     }
 
-    @Test func `an uncertain message is sent again only when a duplicate is accepted`() async throws {
+    @Test func `an uncertain message is sent again only if a duplicate is accepted`() async throws {
         let bench = try await message()
         try bench.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [Bench.start.iso8601])
         let refused = try await bench.store.steer(.retry, filter(1), now: later)
@@ -196,7 +197,7 @@ import Testing
         #expect(try await bench.claim("fin", now: later).count == 1)
     }
 
-    @Test func `a refused message that was discarded is planned again, never sent without a body`() async throws {
+    @Test func `a refused message that was discarded is planned again, and never sent without a body`() async throws {
         let bench = try Bench([.fin])
         try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
         try bench.addMessage("m1", of: "c1")
@@ -217,7 +218,7 @@ import Testing
         #expect(try await bench.claim("fin", now: later).isEmpty)
     }
 
-    @Test func `ids that do not exist, or that the other filters leave out, are told apart from rows in another state`() async throws {
+    @Test func `ids that do not exist or do not match the other filters are distinguished from rows in another state`() async throws {
         let bench = try await bench("dead", "delivered", "dead", "held")
         try bench.write("UPDATE outbox SET held_by = 'brake' WHERE id = 4")
         var wanted = filter(1, 2, 3, 4, 77, 78)
@@ -236,7 +237,7 @@ import Testing
             ])
     }
 
-    @Test func `rows that the limit leaves out are not missing`() async throws {
+    @Test func `rows beyond the limit are not reported as missing`() async throws {
         let bench = try await bench("dead", "dead", "dead")
         var wanted = filter(1, 2, 3)
         wanted.limit = 2
@@ -245,7 +246,7 @@ import Testing
         #expect(result.skipped == [.init(id: 3, obstacle: .leftOut)])
     }
 
-    @Test func `uncertain rows are skipped by name or state, and counted where neither was named`() async throws {
+    @Test func `uncertain rows are skipped individually if selected by id or state, and only counted otherwise`() async throws {
         let bench = try await message()
         try bench.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [Bench.start.iso8601])
         var byRemote = OutboxFilter()
@@ -259,7 +260,7 @@ import Testing
         #expect(try await bench.store.steer(.discard, byRemote, now: later).affected == [1])
     }
 
-    @Test func `age is kept from the first counted attempt on, and begins anew with a replay`() async throws {
+    @Test func `the age of a row counts from its first counted attempt, and again from a replay`() async throws {
         let bench = try Bench([.vg])
         try bench.addConversations("c1")
         try await bench.store.enterRemotes(bench.remotes)

@@ -12,14 +12,14 @@ extension SchemaMigrations {
 }
 
 extension Store {
-    /// Hears the text of every statement before it runs; nil: no more.
+    /// Passes the text of every statement to the closure before it runs; nil: no longer.
     func trace(_ hear: (@Sendable (String) -> Void)?) async throws {
         let connection = try #require(connection as? SQLiteConnection)
         try await connection.withSession { session in session.trace = hear }
     }
 }
 
-/// Parts of exchanges on their own.
+/// Single parts of exchanges.
 extension Store {
     func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant) async throws(StoreError) -> [String] {
         try await write { session in try Store.reconcileRemotes(remotes, now: now, session) }
@@ -67,7 +67,7 @@ extension Store {
         try await read { session in try Store.isSomethingDue(remote, by: Instant(milliseconds: .max), session) }
     }
 
-    /// A commit of no meaning.
+    /// A commit without any effect.
     func touch() async throws(StoreError) {
         try await write { session in
             _ = try session.run("INSERT INTO runs (cause, process_id, started_at) VALUES ('test', 1, \(Bench.start))")
@@ -115,7 +115,7 @@ extension Store {
         try await write { session in try Store.endReadRequests(reads, of: remote, session) }
     }
 
-    /// Moves the rotation on.
+    /// Advances the rotation.
     func nextInRotation(_ remote: RemoteParticipation, limit: Int) async throws(StoreError) -> [ReadRequest] {
         try await write { session in
             let (objects, cursor) = try Store.nextInRotation(remote, limit: limit, session)

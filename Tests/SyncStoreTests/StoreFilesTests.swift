@@ -7,7 +7,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// What happens to the files of an open database, and what is made of it.
+/// What happens when the files of an open database are deleted, replaced or overwritten.
 @Suite struct StoreFilesTests {
     private func failure(_ store: Store) async -> StoreError? {
         do {
@@ -34,7 +34,7 @@ import Testing
         return path
     }
 
-    /// As `cp` does it: into the file that is there.
+    /// Like `cp`: into the existing file.
     private func copy(_ source: String, into target: String) throws {
         let handle = try #require(FileHandle(forWritingAtPath: target))
         try handle.truncate(atOffset: 0)
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: [["-wal"], ["-shm"], ["-wal", "-shm"], [""], ["", "-wal", "-shm"]])
-    func `files that are deleted end the store, before anything more is acknowledged`(endings: [String]) async throws {
+    func `deleted files end the store before anything more is acknowledged`(endings: [String]) async throws {
         try await inFolder { _, path, store in
             for ending in endings { try FileManager.default.removeItem(atPath: path + ending) }
             let told = Mutex<[Store.Loss]>([])
@@ -61,13 +61,13 @@ import Testing
             #expect(isLost(error), "\(String(describing: error))")
             #expect(error?.description.contains(path) == true)
             #expect(told.withLock { $0.count } == 1)
-            // For good, whatever is there later.
+            // Permanently, whatever files are there later.
             await #expect(throws: StoreError.self) { try await store.dataVersion() }
             await #expect(throws: StoreError.self) { try await store.feedIsEmpty() }
         }
     }
 
-    @Test func `the commits of a log that was deleted are brought to the database while nobody has begun another one`() async throws {
+    @Test func `the commits of a deleted log are saved to the database unless somebody has begun another log`() async throws {
         try await inFolder { _, path, store in
             try FileManager.default.removeItem(atPath: "\(path)-wal")
             try FileManager.default.removeItem(atPath: "\(path)-shm")
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `a log that others have begun anew is left alone`() async throws {
+    @Test func `a log that others have begun is left alone`() async throws {
         try await inFolder { _, path, store in
             try await store.write { _ = try $0.run("CREATE TABLE more (id)") }
             try FileManager.default.removeItem(atPath: "\(path)-wal")
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `another file in its place ends the store, and its content is what the next one finds`(inPlace: Bool) async throws {
+    func `another file in its place ends the store, and the next store finds that file's content`(inPlace: Bool) async throws {
         try await inFolder { folder, path, store in
             let other = try await other(folder, users: 3)
             if inPlace {
@@ -103,14 +103,14 @@ import Testing
             let error = await failure(store)
             #expect(isLost(error), "\(String(describing: error))")
             #expect(store.loss?.logAside != nil, "the log of the former content would be put into the new one")
-            // In this process SQLite knows the file's locks of the lost connection; a new process would not. The content decides.
+            // In this process SQLite still knows the file's locks of the lost connection; a new process would not. The content decides.
             let raw = try Data(contentsOf: URL(fileURLWithPath: path))
             #expect(raw.range(of: Data("other2".utf8)) != nil)
             #expect(!FileManager.default.fileExists(atPath: "\(path)-wal"))
         }
     }
 
-    @Test func `a file that was only touched, or written again as it is, is not a loss, and keeps its log`() async throws {
+    @Test func `a file that was only touched, or rewritten with the same content, is not lost and keeps its log`() async throws {
         try await inFolder { folder, path, store in
             try await store.write { _ = try $0.run("UPDATE users SET name = 'Uma'") }
             try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: path)
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func `a copy of the database's own past is noticed, too`() async throws {
+    @Test func `an older copy of the same database is detected as well`() async throws {
         try await inFolder { folder, path, store in
             let past = folder.appending(path: "past.db").path
             try await store.checkpoint()
@@ -137,7 +137,7 @@ import Testing
         }
     }
 
-    @Test func `a link that leads to another file is another file`() async throws {
+    @Test func `a symbolic link that is changed to another file counts as another file`() async throws {
         let folder = try Bench.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let other = try await other(folder, users: 1)
@@ -152,13 +152,13 @@ import Testing
         #expect(isLost(await failure(store)))
     }
 
-    /// Each of these rewrites the file or its log, as it may.
+    /// Each of these may rewrite the file or its log.
     @Test(arguments: [
         "VACUUM", "PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(FULL)", "PRAGMA wal_checkpoint(RESTART)",
         "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode", "PRAGMA optimize", "REINDEX", "ANALYZE", "PRAGMA incremental_vacuum",
         "PRAGMA user_version = 7",
     ])
-    func `what an application does through SQLite is not a loss`(sql: String) async throws {
+    func `writes through SQLite by an application do not end the store`(sql: String) async throws {
         try await inFolder { _, path, store in
             for round in 0..<4 {
                 let application = try DatabaseQueue(path: path)
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func `a restore through the backup interface is not a loss`() async throws {
+    @Test func `a restore through the backup interface does not end the store`() async throws {
         try await inFolder { folder, path, store in
             let source = try DatabaseQueue(path: try await other(folder, users: 2000))
             let application = try DatabaseQueue(path: path)
@@ -190,7 +190,7 @@ import Testing
         }
     }
 
-    @Test func `a connection that only reads is not concerned with the log`() async throws {
+    @Test func `a connection for reading leaves the log alone`() async throws {
         try await inFolder { _, path, store in
             store.close()
             let reader = try Store(path: path, access: .reading)
@@ -203,7 +203,7 @@ import Testing
     }
 }
 
-/// The rule by which a foreign write is told from a checkpoint.
+/// The rule that distinguishes a foreign write from a checkpoint.
 @Suite struct OverwriteWatchTests {
     private typealias Watch = OverwriteWatch
 
@@ -220,7 +220,7 @@ import Testing
         }
     }
 
-    @Test func `a checkpoint, or a log that began anew, explains a change`() {
+    @Test func `a checkpoint or a new log explains a change`() {
         for changed in [look(2, 6), look(2, salts: 2), look(2, size: 8192, salts: 2, 0)] {
             let watch = Held(Watch())
             #expect(watch.machine.looked(look(1)) == false)
@@ -229,7 +229,7 @@ import Testing
         }
     }
 
-    @Test func `nothing is concluded over a checkpoint that is on its way`() {
+    @Test func `a change during a checkpoint is not taken for an overwrite`() {
         let watch = Held(Watch())
         #expect(watch.machine.looked(look(1)) == false)
         #expect(watch.machine.looked(nil) == false)
@@ -237,7 +237,7 @@ import Testing
         #expect(watch.machine.looked(look(3)) == true)
     }
 
-    @Test func `a wal-index of another format tells nothing`() {
+    @Test func `a wal-index of another format leads to no conclusion`() {
         #expect(Watch.LogState([UInt8](repeating: 0, count: 136)) == nil)
         #expect(Watch.LogState([]) == nil)
         var bytes = [UInt8](repeating: 0, count: 136)
@@ -250,7 +250,7 @@ import Testing
     }
 }
 
-/// A machine whose events may stand inside of expectations, which see a copy of everything else.
+/// A machine whose events may be part of expectations, which see a copy of everything else.
 private final class Held<Machine> {
     var machine: Machine
     init(_ machine: Machine) { self.machine = machine }

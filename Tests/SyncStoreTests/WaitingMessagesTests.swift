@@ -5,7 +5,7 @@ import Testing
 
 @testable import SyncStore
 
-/// Many rows that wait cost a claim and a planning transaction nothing: the application waits for both with its own commits.
+/// Many waiting rows do not make claims and planning transactions longer: the application's own commits wait for both.
 @Suite struct WaitingMessagesTests {
     /// Messages of one conversation with one timestamp, planned.
     private func bench(messages count: Int) async throws -> Bench {
@@ -20,7 +20,7 @@ import Testing
         return bench
     }
 
-    @Test func `thousands of messages of one millisecond have timestamps of their own, in short transactions`() async throws {
+    @Test func `thousands of messages of one millisecond get timestamps of their own, in short transactions`() async throws {
         let bench = try await bench(messages: 4000)
         let clock = ContinuousClock()
         var longest = Duration.zero
@@ -39,11 +39,11 @@ import Testing
             try bench.lines(
                 "SELECT count(*), count(DISTINCT json_extract(body, '$.message.timestamp')), count(DISTINCT dedupe_key) FROM outbox")
                 == ["4000|4000|4000"])
-        // Bounded by the time limit; generous, because tests run side by side.
+        // Bounded by the time limit; generous, because tests run in parallel.
         #expect(longest < .seconds(1), "\(longest) in \(batches) batches")
     }
 
-    @Test func `a message that is replayed while a later one is in flight does not block both when that one comes back`() async throws {
+    @Test func `a message that is replayed while a later one is in flight does not block both when that one is put back`() async throws {
         let bench = try await bench(messages: 2)
         try await bench.plan()
         let first = try await bench.claimOne("fin")
@@ -57,7 +57,7 @@ import Testing
         #expect(try await bench.claim("fin", now: Bench.start + .hours(1)).map(\.id) == [first.id])
     }
 
-    @Test func `only the first message of a conversation is looked at by a claim, and each gets its turn`() async throws {
+    @Test func `a claim reads only the first message of a conversation, and each message gets its turn`() async throws {
         let bench = try await bench(messages: 30)
         try await bench.plan()
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind = 0") == ["1"])
@@ -75,7 +75,7 @@ import Testing
         "DELETE FROM messages WHERE id = 'm1'", "UPDATE messages SET author = 'agent' WHERE id = 'm1'",
         "UPDATE messages SET conversation_id = 'c2' WHERE id = 'm1'",
     ])
-    func `whatever takes the first row out of the line, the next one gets its turn`(_ sql: String) async throws {
+    func `whatever removes the first row, the next one gets its turn`(_ sql: String) async throws {
         let bench = try await bench(messages: 3)
         try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")
         try await bench.plan()
@@ -83,7 +83,7 @@ import Testing
         #expect(try await bench.claim("fin").map(\.id) == [2])
     }
 
-    @Test func `a row that is replayed goes before the later ones, and they get their turn after it`() async throws {
+    @Test func `a replayed row is sent before the later ones, and they get their turn after it`() async throws {
         let bench = try await bench(messages: 3)
         try await bench.plan()
         try await bench.finish(try await bench.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "no"))
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `a mark that was kept by mistake is repaired`() async throws {
+    @Test func `a wrong mark is repaired`() async throws {
         let bench = try await bench(messages: 3)
         try await bench.plan()
         try bench.write("UPDATE outbox SET behind = 1")
@@ -107,7 +107,7 @@ import Testing
         #expect(try bench.lines("SELECT id FROM outbox WHERE behind = 1 ORDER BY id") == ["2", "3"])
     }
 
-    @Test func `state that waits to be planned is passed over once, and is free when it was planned`() async throws {
+    @Test func `a row of a conversation that waits to be planned is passed over once, and is free when it was planned`() async throws {
         let bench = try Bench([.vg])
         try bench.write(
             """
@@ -130,13 +130,13 @@ import Testing
         #expect((2...4).contains(passes))
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind = 2") == ["2499"])
         #expect(try await bench.store.nextDue("vg", after: Bench.start - .hours(1)) == nil)
-        // Planning finds nothing new, so the same rows go out.
+        // Planning finds no difference, so the same rows are sent.
         try await bench.plan(now: later)
         #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind <> 0") == ["0"])
         #expect(try await bench.claim("vg", 3000, now: later).count == 2499)
     }
 
-    @Test func `holding and freeing many messages is done in parts, and none stays behind`() async throws {
+    @Test func `many messages are held and released in parts, and none remains`() async throws {
         let bench = try await bench(messages: 2500)
         try await bench.plan()
         let first = try await bench.claimOne("fin")
@@ -162,7 +162,7 @@ import Testing
     }
 }
 
-/// What closures have collected.
+/// The values that closures have collected.
 final class Collected: Sendable {
     private let ids = Mutex<[String]>([])
     func add(_ more: [String]) { ids.withLock { $0 += more } }

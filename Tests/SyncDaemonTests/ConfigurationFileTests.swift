@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `a few lines are enough, the rest has defaults`() throws {
+    @Test func `a few lines are enough, and all other keys have defaults`() throws {
         let configuration = try ConfigurationFile.parse(Self.minimal, directory: "/etc/convosync")
         #expect(configuration.databasePath == "/etc/convosync/convosync.db")
         #expect(configuration.remotes.map(\.name) == ["fin", "helpdesk", "vg", "voicebot"])
@@ -50,7 +50,7 @@ import Testing
             .appendingPathComponent("config/convosync.toml")
     }
 
-    @Test func `the example file says the defaults`() throws {
+    @Test func `the example file contains the defaults`() throws {
         let example = try String(contentsOf: exampleURL, encoding: .utf8)
         let shown = try ConfigurationFile.parse(example, directory: "/etc/convosync")
         let plain = try ConfigurationFile.parse(
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `everything that is wrong is reported in one go, with path and line`() {
+    @Test func `all mistakes are reported at once, with path and line`() {
         let found = problems(
             """
             [database]
@@ -135,7 +135,7 @@ import Testing
         ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
         ("enabled = \"yes\"", "true or false"),
     ])
-    func `a wrong value is named with what is allowed`(line: String, expected: String) {
+    func `an invalid value is reported with the values that are allowed`(line: String, expected: String) {
         let found = problems(
             """
             database = { path = "x.db" }
@@ -148,12 +148,12 @@ import Testing
         #expect(found.first?.description.contains(expected) == true, "\(found)")
     }
 
-    /// A file of a former version: the line of the table, once, whatever stands in it.
+    /// A file of an earlier version: the line of the table, once, whatever it contains.
     @Test(arguments: [
         ("[remotes.vg.retry_budget]\npercent = 20\nmin_per_second = 10", 5), ("retry_budget = { percent = 20 }", 5),
         ("retry_budget.percent = 20", 5), ("retry_budget = 7", 5),
     ])
-    func `a table that a former version had is refused with its line and what to do`(text: String, line: Int) {
+    func `a table that only earlier versions had is reported with its line and a solution`(text: String, line: Int) {
         let found = problems(
             "database = { path = \"x\" }\n[remotes.vg]\nurl = \"https://vg.example.com\"\ntoken_env = \"A\"\n\(text)\n")
         #expect(found.map(\.path) == ["remotes.vg.retry_budget"])
@@ -164,14 +164,14 @@ import Testing
         ("leadScore = \"attributes.lead_score\"", nil), ("leadscore = \"title\"", "did you mean \"leadScore\""),
         ("state = \"status\"", "status map"), ("title = \"name\"", "not a local value"), ("title = \"none\"", nil),
     ])
-    func `vg fields are checked against the document`(line: String, expected: String?) {
+    func `vg fields are checked against the vendor's document`(line: String, expected: String?) {
         let found = problems(
             "database = { path = \"x\" }\n[remotes.vg]\nurl = \"https://vg.example.com\"\ntoken_env = \"A\"\n[remotes.vg.fields]\n\(line)")
         #expect(found.isEmpty == (expected == nil), "\(found)")
         if let expected { #expect(found.first?.description.contains(expected) == true, "\(found)") }
     }
 
-    @Test func `status words and guards can be overridden`() throws {
+    @Test func `status values and guards can be overridden`() throws {
         let configuration = try ConfigurationFile.parse(
             Self.minimal + """
 
@@ -197,14 +197,14 @@ import Testing
         ("", [5, 15, 15, 30]), ("total = \"3s\"", [3, 3, 3, 3]), ("read = \"7s\"", [5, 7, 7, 30]),
         ("first_byte = \"25s\"", [5, 25, 15, 30]), ("first_byte = \"2s\", read = \"4s\", total = \"10s\"", [5, 2, 4, 10]),
     ])
-    func `time-outs that are not given fit those that are`(keys: String, expected: [Int64]) throws {
+    func `time-outs that are not configured fit those that are`(keys: String, expected: [Int64]) throws {
         let text = "database = { path = \"x\" }\n[remotes.fin]\nurl = \"https://a.example.com\"\ntoken_env = \"A\"\ntimeouts = { \(keys) }"
         let limits = try #require(try ConfigurationFile.parse(text, directory: "/").remotes.first).limits
         let spans = [limits.connectTimeout, limits.firstByteTimeout, limits.readTimeout, limits.totalTimeout]
         #expect(spans.map { $0.milliseconds / 1000 } == expected)
     }
 
-    @Test func `a lease is longer than two calls can take`() throws {
+    @Test func `a lease is longer than two calls`() throws {
         for remote in try ConfigurationFile.parse(Self.minimal, directory: "/").remotes {
             #expect(remote.leaseDuration > remote.limits.totalTimeout * 2)
         }
@@ -219,7 +219,7 @@ import Testing
     }
 
     @Test(arguments: ["", " \n", "two words", "line\nbreak", "ümlaut"])
-    func `what cannot be a token is refused without repeating it`(value: String) throws {
+    func `an invalid token is refused without repeating it`(value: String) throws {
         let refusal = try #require(throws: CredentialError.self) {
             try CredentialSource.environment(variable: "T").read(environment: ["T": value])
         }
@@ -227,7 +227,7 @@ import Testing
         #expect(value.isEmpty || value == " \n" || !refusal.reason.contains(value))
     }
 
-    @Test func `what is missing is named`() throws {
+    @Test func `a missing credential is named`() throws {
         let file = try #require(throws: CredentialError.self) {
             try CredentialSource.file(path: "/nonexistent/token").read(environment: [:])
         }

@@ -2,9 +2,9 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Which connection has to make room.
+/// Which connection is closed to make room.
 @Suite struct ConnectionRosterTests {
-    @Test func `the oldest connection without a verified call makes room`() {
+    @Test func `the oldest connection without a verified call is closed to make room`() {
         var roster = ConnectionRoster<Int>(room: 3)
         for number in 1...3 { #expect(roster.opened(number) == nil) }
         roster.verified(1)
@@ -15,7 +15,7 @@ import Testing
         roster.closed(3)
     }
 
-    @Test func `a connection that has just been opened is not closed for its own sake`() {
+    @Test func `a new connection is not closed to make room for itself`() {
         var roster = ConnectionRoster<Int>(room: 2)
         for number in 1...2 {
             #expect(roster.opened(number) == nil)
@@ -28,7 +28,7 @@ import Testing
         #expect(roster.opened(5) == 4)
     }
 
-    @Test func `what is closed takes no room, and a verified call on it changes nothing`() {
+    @Test func `a closed connection takes no room, and a verified call on it changes nothing`() {
         var roster = ConnectionRoster<Int>(room: 1)
         #expect(roster.opened(1) == nil)
         roster.closed(1)

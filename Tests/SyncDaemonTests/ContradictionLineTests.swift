@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func `in an inbound table, whatever other tables of the remote there are`() {
+    @Test func `a contradiction is reported at its line in an inbound table, whatever other tables the remote has`() {
         let found = problems(
             """
             [remotes.vg.status.inbound]
@@ -56,7 +56,7 @@ import Testing
         ("[remotes.voicebot.status]\nclosed = { ai = \"in-progress\", none = \"done\", human = \"done\" }", 12),
         ("[remotes.voicebot.status.closed]\nhuman = \"in-progress\"", 12),
     ])
-    func `in an outbound table`(tables: String, line: Int) {
+    func `a contradiction is reported at its line in an outbound table`(tables: String, line: Int) {
         let found = problems(tables)
         #expect(found.map(\.path).allSatisfy { $0 == "remotes.voicebot.status" })
         #expect(found.map(\.line).contains(line), "\(found)")

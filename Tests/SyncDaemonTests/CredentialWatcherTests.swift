@@ -5,14 +5,14 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Token files that are replaced in the ways that people and programs do it.
+/// Token files that are replaced in all the ways that people and programs use.
 @Suite struct CredentialWatcherTests {
-    /// A directory with a token file, a watcher, and what it tells.
+    /// A directory with a token file, a watcher, and what it reports.
     private struct Bench {
         let directory: String
         let credentials: Credentials
         let watcher: CredentialWatcher
-        /// "told vg" for a replaced file, and the names of log events, as they come.
+        /// "told vg" for a replaced file, and the names of log events, in the order of their arrival.
         var news: AsyncStream<String>.Iterator
 
         init(link: String? = nil, prepare: (String) throws -> Void = { _ in }) async throws {
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [true, false])
-    func `a new token is in force as soon as its file is written, by rename or in place`(atomically: Bool) async throws {
+    func `a new token is used as soon as its file is written, by rename or in place`(atomically: Bool) async throws {
         var bench = try await Bench()
         for token in ["second", "third"] {
             let writtenAt = ContinuousClock.now
@@ -56,14 +56,14 @@ import Testing
         bench.close()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `the same token written again is told, too: somebody wants it to be tried`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a token that is written again unchanged is reported, so that it is tried again`() async throws {
         var bench = try await Bench()
         try bench.write("first", atomically: true)
         #expect(await bench.news.next() == "told vg")
         bench.close()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a file without a token is reported once, and the former token stays in force`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a file without a token is reported once, and the former token stays in use`() async throws {
         var bench = try await Bench()
         try bench.write("two words", atomically: true)
         #expect(await bench.news.next() == "credential.rejected")
@@ -77,7 +77,9 @@ import Testing
         bench.close()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a link that is pointed elsewhere is followed, as mounted secrets have it`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a symbolic link that is pointed to another file is followed, as with mounted secrets`()
+        async throws
+    {
         // token → ..data/token, ..data → one, as Kubernetes lays secrets out.
         var bench = try await Bench(link: "token") { directory in
             let manager = FileManager.default
@@ -115,7 +117,7 @@ import Testing
         bench.close()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a token that was replaced before the first look is found by it`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `the first run finds a token that was replaced before it`() async throws {
         var bench = try await Bench()
         let credentials = Credentials(["vg": Credential(token: "stale")])
         let path = "\(bench.directory)/token"

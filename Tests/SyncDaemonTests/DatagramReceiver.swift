@@ -1,6 +1,6 @@
 import Foundation
 
-/// The other end: a unix datagram socket, as systemd and the journal listen on.
+/// A unix datagram socket like the ones of systemd and the journal.
 final class DatagramReceiver {
     struct Failure: Error {}
 
@@ -38,7 +38,7 @@ final class DatagramReceiver {
         return Array(buffer[..<count])
     }
 
-    /// Nothing has come that was not received yet.
+    /// Whether every datagram was received.
     var isEmpty: Bool {
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) < 0

@@ -8,7 +8,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// In whatever order Fin's events arrive, the result is that of their own order (docs/remotes/fin.md, "Order of events").
+/// Whatever the order in which Fin's events arrive, the result is that of their timestamps (docs/remotes/fin.md, "Order of events").
 @Suite struct FinOrderTests {
     private static let start = SystemClock.now() - .minutes(10)
 
@@ -20,9 +20,9 @@ import Testing
     /// Delivers events one at a time, in this order, and processes each at once.
     /// - Parameters:
     ///   - local: the conversation before, as values of status and assignee.
-    ///   - acts: SQL of the application, after so many events.
-    ///   - isFresh: the conversation is inserted after the events happened, and nobody has changed it since.
-    /// - Returns: status, assignee, and what Fin is known to have said last.
+    ///   - acts: SQL of the application, run after the given number of events.
+    ///   - isFresh: the conversation is inserted after the events happened, and is not changed afterwards.
+    /// - Returns: status, assignee, and Fin's last known status value.
     private func end(
         of order: [Event], skew: Duration = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:], isFresh: Bool = false
     ) async throws -> String {
@@ -95,7 +95,7 @@ import Testing
         (["resolved", "escalated", "complete"], "resolved agent_fin complete"),
         (["escalated", "complete", "resolved"], "resolved agent_fin resolved"),
     ])
-    func `every order of arrival has the same end`(words: [String], expected: String) async throws {
+    func `every order of arrival leads to the same result`(words: [String], expected: String) async throws {
         let events = words.enumerated().map { Event(word: $1, second: Int64($0) + 1) }
         for order in permutations(events) {
             #expect(try await end(of: order) == expected, "\(order.map(\.word))")
@@ -107,14 +107,14 @@ import Testing
         (["replying", "complete"], "open - complete"), (["resolved", "escalated", "complete"], "resolved agent_fin complete"),
         (["thinking", "escalated"], "open - escalated"), (["awaiting_user_reply", "resolved"], "resolved agent_fin resolved"),
     ])
-    func `the same for events of one millisecond`(words: [String], expected: String) async throws {
+    func `events with the same timestamp lead to the same result in every order`(words: [String], expected: String) async throws {
         for order in permutations(words.map { Event(word: $0, second: 1) }) {
             #expect(try await end(of: order) == expected, "\(order.map(\.word))")
         }
     }
 
     @Test(arguments: ["'open', 'agent_fin'", "'open', 'jane'", "'closed', 'agent_fin'", "'ended', NULL"])
-    func `whatever Fin said, and whoever had the conversation, the order of arrival changes nothing`(local: String) async throws {
+    func `the order of arrival does not matter for any events and any local state`(local: String) async throws {
         let words = ["replying", "resolved", "escalated", "complete"]
         var sets: [[Event]] = []
         for first in words {
@@ -134,9 +134,9 @@ import Testing
         }
     }
 
-    // MARK: What people do meanwhile
+    // MARK: Local changes
 
-    @Test func `complete takes the conversation from no person, and finishes and reopens nothing`() async throws {
+    @Test func `a complete event removes no person, and neither finishes nor reopens a conversation`() async throws {
         for (local, expected) in [
             ("'open', 'jane'", "open jane complete"), ("'closed', 'agent_fin'", "closed agent_fin complete"),
             ("'open', NULL", "open - complete"), ("'ended', 'jane'", "ended jane complete"),
@@ -145,19 +145,19 @@ import Testing
         }
     }
 
-    @Test func `the AI gets a conversation back that it resolved, unless somebody was assigned since`() async throws {
+    @Test func `a conversation that the AI resolved is assigned to it again, unless somebody was assigned since`() async throws {
         let events = [Event(word: "complete", second: 2), Event(word: "resolved", second: 1)]
         #expect(try await end(of: events) == "resolved agent_fin complete")
         let jane = "UPDATE conversations SET assignee_id = 'jane'"
         #expect(try await end(of: events, acts: [1: jane]) == "resolved jane complete")
         let nobody = "UPDATE conversations SET assignee_id = 'jane'; UPDATE conversations SET assignee_id = NULL"
         #expect(try await end(of: events, acts: [1: nobody]) == "resolved - complete")
-        // Whoever closed it here has spoken later.
+        // A local close is the later change.
         let closed = "UPDATE conversations SET status = 'closed'"
         #expect(try await end(of: events, acts: [1: closed]) == "closed - complete")
     }
 
-    @Test func `what happened before the conversation was inserted counts; what was changed here since wins`() async throws {
+    @Test func `events from before the INSERT of a conversation count, and later local changes win against them`() async throws {
         for (word, expected) in [
             ("escalated", "open - escalated"), ("complete", "open - complete"), ("resolved", "resolved agent_fin resolved"),
         ] {
@@ -166,14 +166,14 @@ import Testing
             let acts = [0: "UPDATE conversations SET status = 'closed', assignee_id = 'jane'"]
             #expect(try await end(of: events, acts: acts, isFresh: true).hasPrefix("closed jane"), "\(word)")
         }
-        // An INSERT OR REPLACE of a conversation that is there is a change of what it changes.
+        // An INSERT OR REPLACE of an existing conversation is a change of the columns that differ.
         let replaced = [0: "INSERT OR REPLACE INTO conversations (id, status, assignee_id) VALUES ('c0', 'open', 'agent_two')"]
         #expect(try await end(of: [Event(word: "complete", second: 1)], acts: replaced, isFresh: true) == "open agent_two complete")
     }
 
     @Test(arguments: [Duration.minutes(5), Duration.milliseconds(-300_000)])
-    func `the same with a clock at Fin that is five minutes off`(skew: Duration) async throws {
-        // Behind: what is dated before the local change loses against it. Ahead: what is taken over is dated now at most.
+    func `the order of arrival does not matter if Fin's clock is wrong by five minutes`(skew: Duration) async throws {
+        // Behind: an event dated before the local change loses to it. Ahead: an adopted change is dated now at most.
         let events = [Event(word: "escalated", second: 1), Event(word: "complete", second: 2)]
         let inOrder = try await end(of: events, skew: skew)
         #expect(try await end(of: events.reversed(), skew: skew) == inOrder)

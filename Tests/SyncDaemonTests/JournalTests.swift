@@ -57,14 +57,14 @@ import Testing
         #expect(fields["MESSAGE"].map { $0.utf8.count <= JournalEntry.longestValue } == true)
     }
 
-    @Test func `names are such that the journal keeps them`() {
+    @Test func `field names are valid for the journal`() {
         #expect(
             ["outbox", "put_back", "duration_ms", "_x", "9lives", "a-b"].map(JournalEntry.name) == [
                 "OUTBOX_ID", "PUT_BACK", "DURATION_MS", "X", "LIVES", "A_B",
             ])
     }
 
-    @Test func `a journal that is missing is reported once, and lines go to standard output`() throws {
+    @Test func `a missing journal is reported once, and lines go to standard output`() throws {
         let lines = Mutex<[String]>([])
         var settings = Configuration.Log()
         settings.format = .journal
@@ -80,7 +80,7 @@ import Testing
             ])
     }
 
-    @Test func `a journal that is there gets everything, and standard output nothing`() throws {
+    @Test func `with a journal all entries go to it, and none to standard output`() throws {
         let journal = try DatagramReceiver()
         let lines = Mutex<[String]>([])
         var settings = Configuration.Log()

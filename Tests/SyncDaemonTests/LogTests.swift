@@ -9,7 +9,7 @@ import Testing
         .with("remote", "vg").with("outbox", 12).with("error", "HTTP 500: \"oops\" = bad\n").with("missing", nil as String?)
         .with("parked", true)
 
-    @Test func `logfmt quotes what is not plain`() {
+    @Test func `logfmt quotes values with special characters`() {
         let line = LogLine.render(event, at: Instant(milliseconds: 0), as: .logfmt)
         #expect(
             line
@@ -33,7 +33,7 @@ import Testing
         #expect(line.contains("v=\""))
     }
 
-    @Test func `levels and the wish for failures only are kept`() {
+    @Test func `the level and deliveries = failures are respected`() {
         let lines = Mutex<[String]>([])
         var settings = Configuration.Log()
         settings.deliveries = .failures

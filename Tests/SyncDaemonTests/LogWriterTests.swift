@@ -6,17 +6,17 @@ import Testing
 
 @testable import SyncDaemon
 
-/// A log that nobody reads: whoever writes goes on, lines are bounded, what is dropped is counted.
+/// A log without a reader: writers continue, lines are bounded, dropped lines are counted.
 @Suite struct LogWriterTests {
     private let start = Instant(milliseconds: 1_700_000_000_000)
 
     private func line(_ text: String) -> LogBacklog.Line { .init(text: Array(text.utf8)) }
 
-    @Test func `lines come out in their order, and those beyond the bound are counted`() {
+    @Test func `lines are written in order, and those beyond the limit are counted`() {
         var backlog = LogBacklog(lineLimit: 8, byteLimit: 1000)
         for number in 0..<10 { backlog.append(line("\(number)"), isImportant: false, now: start + .seconds(Int64(number))) }
         #expect(backlog.count == 6)
-        // The rest is kept for what somebody must not miss.
+        // The rest is kept for important lines.
         for number in 0..<4 { backlog.append(line("error \(number)"), isImportant: true, now: start) }
         #expect(backlog.count == 8)
         let first = backlog.next()
@@ -27,7 +27,7 @@ import Testing
         #expect(backlog.isEmpty)
     }
 
-    @Test func `bytes are bounded, those of journal entries as well, and come free again`() {
+    @Test func `bytes are limited, including those of journal entries, and are freed again`() {
         var backlog = LogBacklog(lineLimit: 1_000_000, byteLimit: 400)
         let wide = LogBacklog.Line(text: [UInt8](repeating: 1, count: 50), journalEntry: [UInt8](repeating: 2, count: 50))
         for _ in 0..<5 { backlog.append(wide, isImportant: false, now: start) }
@@ -43,7 +43,7 @@ import Testing
         var (backlog, written, dropped) = (LogBacklog(lineLimit: 40, byteLimit: 10_000), 0, 0)
         for number in 0..<5000 {
             backlog.append(line("x"), isImportant: number % 7 == 0, now: start)
-            // A reader that takes much at times, and nothing for long.
+            // A reader that sometimes reads much, and sometimes nothing for long.
             guard number % 90 == 0 else { continue }
             for _ in 0..<number % 60 {
                 switch backlog.next() {
@@ -57,7 +57,7 @@ import Testing
         #expect(written > 500 && dropped > 500)
     }
 
-    /// A pipe that holds little, and both its ends.
+    /// A pipe with a small buffer: both ends.
     private func smallPipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `a full pipe holds up nobody, and nothing is lost when it is read again`(isNonBlocking: Bool) async throws {
+    func `a full pipe does not delay the writer, and nothing is lost when it is read again`(isNonBlocking: Bool) async throws {
         let ends = try smallPipe()
         defer { for end in [ends.read, ends.write] { close(end) } }
         if isNonBlocking { _ = fcntl(ends.write, F_SETFL, O_NONBLOCK) }
@@ -92,7 +92,7 @@ import Testing
         await log.flush(within: .seconds(10), stall: .seconds(10))
     }
 
-    @Test func `what was dropped is said as soon as the pipe is read again`() async throws {
+    @Test func `dropped lines are reported as soon as the pipe is read again`() async throws {
         let ends = try smallPipe()
         defer { for end in [ends.read, ends.write] { close(end) } }
         let log = EventLog(.init(), hasPriorityPrefix: false, descriptor: ends.write)
@@ -108,12 +108,12 @@ import Testing
         #expect(dropped > 0)
         #expect(fields.contains { $0.hasPrefix("since=20") })
         #expect(lines.filter { $0.contains("event=x") }.count + dropped == count)
-        // At the front, not behind thousands of older lines.
+        // Among the first lines, not behind thousands of older ones.
         #expect((lines.firstIndex { $0.contains("event=log.dropped") } ?? .max) < 200)
         await log.flush(within: .seconds(10), stall: .seconds(10))
     }
 
-    @Test func `a flush waits for a slow reader, and not for one that takes nothing`() async throws {
+    @Test func `a flush waits for a slow reader, and not for one that reads nothing`() async throws {
         let ends = try smallPipe()
         let log = EventLog(.init(), hasPriorityPrefix: false, descriptor: ends.write)
         for number in 0..<1000 { log.write(LogEvent("x").with("number", number)) }
@@ -121,12 +121,12 @@ import Testing
         await log.flush(within: .seconds(60), stall: .milliseconds(300))
         let duration = ContinuousClock.now - startedAt
         #expect(duration >= .milliseconds(300) && duration < .seconds(10))
-        // Whoever has something to say afterwards is not held up either.
+        // Later lines do not wait either.
         log.write(LogEvent("x"))
         close(ends.read)
     }
 
-    @Test func `a reader that went away is not a reason to wait`() async throws {
+    @Test func `a flush does not wait for a reader that has closed the pipe`() async throws {
         signal(SIGPIPE, SIG_IGN)
         let ends = try smallPipe()
         close(ends.read)
@@ -138,7 +138,7 @@ import Testing
         close(ends.write)
     }
 
-    @Test func `a journal that does not read holds up nobody, and gets everything later`() async throws {
+    @Test func `a journal that does not read delays nothing, and gets all entries later`() async throws {
         let journal = try DatagramReceiver()
         var settings = Configuration.Log()
         settings.format = .journal
@@ -155,7 +155,7 @@ import Testing
         await log.flush(within: .seconds(10), stall: .seconds(10))
     }
 
-    @Test func `a service manager that does not read holds up nobody, and hears what it must hear`() throws {
+    @Test func `a service manager that does not read delays nothing, and still gets the important states`() throws {
         let manager = try DatagramReceiver()
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": manager.path])
         let startedAt = ContinuousClock.now

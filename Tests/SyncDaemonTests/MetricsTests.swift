@@ -6,7 +6,7 @@ import Testing
 @testable import SyncDaemon
 @testable import SyncStore
 
-/// The metrics file: what it says, and how it comes into place.
+/// The metrics file: its content, and how it is replaced.
 @Suite struct MetricsTests {
     private let now = Instant(milliseconds: 1_772_366_400_000)
 
@@ -25,7 +25,7 @@ import Testing
         ).text
     }
 
-    @Test func `the first figure is the age of the oldest undelivered row of each remote`() {
+    @Test func `the first metric is the age of the oldest undelivered row of each remote`() {
         let text = page()
         #expect(text.contains("# TYPE convosync_oldest_undelivered_age_seconds gauge\n"))
         #expect(text.contains("convosync_oldest_undelivered_age_seconds{remote=\"fin\"} 0\n"))
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// The grammar of the text format 0.0.4.
-    @Test func `every line is valid, every family is described once and stands together`() throws {
+    @Test func `every line is valid, and every family is described once and its lines are adjacent`() throws {
         var described: Set<String> = []
         var family = ""
         var kind = ""
@@ -70,7 +70,7 @@ import Testing
         #expect(described.count > 15)
     }
 
-    @Test func `a file is replaced as a whole and can be read by everybody`() async throws {
+    @Test func `the file is replaced as a whole and is readable for everybody`() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -85,7 +85,7 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["convosync.prom"], "nothing is left beside it")
     }
 
-    @Test func `what stands at the temporary name is never written to`() async throws {
+    @Test func `an existing file at the temporary name is never written to`() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -93,7 +93,7 @@ import Testing
         let temporary = "\(path).\(getpid()).tmp"
         let victim = folder.appendingPathComponent("victim").path
         let file = MetricsFile(path: path, log: EventLog(.init(), output: { _ in }))
-        // A link to a file, a link to nothing, another name of a file, what a crash left behind.
+        // A link to a file, a link to nothing, another name of a file, the leftover of a crash.
         for plant in [
             { try FileManager.default.createSymbolicLink(atPath: temporary, withDestinationPath: victim) },
             { try FileManager.default.createSymbolicLink(atPath: temporary, withDestinationPath: victim + ".missing") },
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func `a directory that cannot be written is reported once, and when it works again`() async throws {
+    @Test func `a directory that cannot be written to is reported once, and again when it works`() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let lines = Mutex<[String]>([])
@@ -124,7 +124,7 @@ import Testing
         #expect(lines.withLock { $0.last?.contains("event=metrics.available") == true && $0.last?.contains("failures=3") == true })
     }
 
-    @Test func `counters never fall, whatever the clock does`() {
+    @Test func `counters never decrease, whatever the clock does`() {
         let tally = DeliveryTally()
         tally.countRun(hasFailed: false, from: now, to: now - .hours(1))
         #expect(tally.counts.lastRunSeconds == 0)

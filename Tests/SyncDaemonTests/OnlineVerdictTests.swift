@@ -5,7 +5,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Every reason for which no response comes has something to do about it.
+/// Every reason for a missing response has a hint.
 @Suite struct OnlineVerdictTests {
     private func finding(_ failure: TransportFailure) -> Inspection.Finding {
         let remote = Remote(
@@ -22,7 +22,7 @@ import Testing
         (.wantsCertificate, "client certificates are not supported"), (.refused, "openssl s_client -connect desk.example.com"),
         (.other, "openssl s_client -connect desk.example.com"),
     ])
-    func `a failure of TLS`(problem: TransportFailure.SecurityProblem, hint: String) {
+    func `a TLS failure is a problem with a hint`(problem: TransportFailure.SecurityProblem, hint: String) {
         let finding = finding(TransportFailure(.tls, detail: "the certificate", security: problem))
         #expect(finding.severity == .problem)
         #expect(finding.text == "remotes.desk, asked with POST /get_conversation, cannot be reached: tls: the certificate")
@@ -36,7 +36,7 @@ import Testing
         (.connectionClosed, "correct scheme and port"), (.invalidResponse, "does not speak HTTP"),
         (.responseTooLarge, "raise remotes.desk.max_response_size"),
     ])
-    func `another failure to get a response`(kind: TransportFailure.Kind, hint: String) {
+    func `any other failure without a response is a problem with a hint`(kind: TransportFailure.Kind, hint: String) {
         let finding = finding(TransportFailure(kind, detail: "x"))
         #expect(finding.severity == .problem)
         #expect(finding.area == .remote)

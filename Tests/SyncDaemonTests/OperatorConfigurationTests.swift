@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// A configuration file with mistakes is enough for those who only need the database.
+/// Commands that only need the database work with a configuration file that has mistakes.
 @Suite struct OperatorConfigurationTests {
     private func read(_ text: String) throws -> OperatorConfiguration {
         try OperatorConfiguration(ConfigurationFile.readLeniently(text, directory: "/etc/convosync"))
@@ -12,7 +12,7 @@ import Testing
 
     private static let minimal = ConfigurationFileTests.minimal
 
-    @Test func `a valid file has no problems, and its remotes in service are the enabled ones`() throws {
+    @Test func `a valid file has no problems, and its enabled remotes are in service`() throws {
         let configuration = try read("\(Self.minimal)\nenabled = false\n")
         #expect(configuration.isValid)
         #expect(configuration.databasePath == "/etc/convosync/convosync.db")
@@ -24,7 +24,7 @@ import Testing
         #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])
     }
 
-    @Test func `mistakes in keys leave the database's path, and name the remotes that cannot be read`() throws {
+    @Test func `with mistakes in keys the database's path is still read, and unreadable remotes are named`() throws {
         let configuration = try read(
             """
             [database]
@@ -65,7 +65,7 @@ import Testing
         "oops", "key = ", "[schedule\ninterval = 5", "a = [1,\n2", "[remotes.vg]\nurl = \"https://other.example.com\"",
         "x = \"\"\"\nabc",
     ])
-    func `what is not TOML is left out, and the rest is read`(nonsense: String) throws {
+    func `lines that are not TOML are left out, and the rest is read`(nonsense: String) throws {
         let end = try read("\(Self.minimal)\n\(nonsense)\n")
         #expect(end.databasePath == "/etc/convosync/convosync.db")
         #expect(end.names == ["fin", "helpdesk", "vg", "voicebot"])
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test(arguments: ["oops", "[log\nformat = 1"])
-    func `nonsense above the database's table does not hide it`(nonsense: String) throws {
+    func `invalid lines before the table of the database do not hide it`(nonsense: String) throws {
         let configuration = try read("\(nonsense)\n\(Self.minimal)")
         #expect(configuration.databasePath == "/etc/convosync/convosync.db")
         #expect(configuration.names == ["fin", "helpdesk", "vg", "voicebot"])
@@ -86,14 +86,14 @@ import Testing
         #expect(throws: ConfigurationError.self) { try read("[database]\n[other\npath = \"other.db\"\n") }
     }
 
-    @Test func `a remote whose table lost a line is not sound: a decision might rest on it`() throws {
+    @Test func `a remote whose table lost a line is not used for decisions`() throws {
         let configuration = try read("\(Self.minimal)\n[remotes.vg.status]\nopen = \n")
         #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])
         #expect(configuration.undecidable(known: [:]).map(\.name) == ["vg"])
     }
 
     @Test(arguments: ["", "[database]\n", "[database]\npath = 5\n", "[database\npath = \"x.db\"\n", "nonsense"])
-    func `without the path of the database nothing can be done, and all problems are named`(text: String) {
+    func `without the path of the database all problems are reported as an error`(text: String) {
         #expect(throws: ConfigurationError.self) { try read(text) }
     }
 }

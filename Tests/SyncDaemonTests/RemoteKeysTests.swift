@@ -5,14 +5,14 @@ import Testing
 
 @testable import SyncDaemon
 
-/// config/convosync.toml, from which the manual page is made, says of every key of a remote what its description says.
+/// config/convosync.toml, from which the manual page is made, repeats the description of every key of a remote.
 @Suite struct RemoteKeysTests {
     private static let reference: String = {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         return (try? String(contentsOf: root.appendingPathComponent("config/convosync.toml"), encoding: .utf8)) ?? ""
     }()
 
-    /// On one line, without the signs of comments.
+    /// On one line, without comment signs.
     private static func plain(_ text: String) -> String {
         text.replacing("#", with: " ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
@@ -34,7 +34,7 @@ import Testing
         let meaning = Self.plain(key.meaning)
         let table = key.name.split(separator: ".").first ?? ""
         let isBeside = text.contains("\(meaning) \(entry)") || text.contains("\(meaning) \(table) = { \(entry)")
-        // Behind the value, where that is an example of the reference's own.
+        // After the value, where the reference shows an example of its own.
         let isBehind = text.ranges(of: entry).contains { found in
             let rest = text[found.upperBound...]
             let end =
@@ -48,7 +48,7 @@ import Testing
     @Test func `every key that the reader asks for is described`() throws {
         let described = Set(Self.described.map(\.name))
         let tables = Set(described.compactMap { $0.contains(".") ? $0.split(separator: ".").first.map(String.init) : nil })
-        // What must not be there, and what a kind's vocabulary and operations describe.
+        // Keys that must not exist, and those that a kind's vocabulary and operations describe.
         let others: Set<String> = ["token", "webhook.secret", "status", "paths"]
         for kind in Kinds.all {
             let prefix = "remotes.\(kind.name)."
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `no name is described twice`() {
+    @Test func `no key is described twice`() {
         let names = Self.described.map(\.name)
         #expect(Set(names).count == names.count)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Hints name the user as which the service runs, whoever looks.
+/// Hints name the user that runs the service, whoever runs the command.
 @Suite struct ServiceIdentityTests {
     private func identity(isRoot: Bool, hasService: Bool) -> ServiceIdentity {
         ServiceIdentity(
@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: [(true, true), (true, false), (false, true), (false, false)])
-    func `root is never the one who has to read a token`(isRoot: Bool, hasService: Bool) {
+    func `hints never name root as the user that reads a token`(isRoot: Bool, hasService: Bool) {
         let identity = identity(isRoot: isRoot, hasService: hasService)
         let hints = [
             Inspection.remedy(for: .file(path: "/nowhere/vg.token"), reader: identity),
@@ -24,7 +24,7 @@ import Testing
         #expect(!hints.contains { $0.contains("root") }, "\(hints)")
     }
 
-    @Test func `commands for root give files to the user of the package, or leave the name open`() {
+    @Test func `commands for root give files to the packaged user, or leave the name open`() {
         let packaged = identity(isRoot: true, hasService: true)
         #expect(
             Inspection.remedy(for: .file(path: "/nowhere/vg.token"), reader: packaged).hasPrefix("install -m 0640 -g convosync /dev/stdin"))
@@ -39,7 +39,7 @@ import Testing
         #expect(Inspection.absence(of: "/nowhere/at/all.db", writer: bare).hint?.contains("-o USER -g GROUP") == true)
     }
 
-    @Test func `somebody else looks for himself`() {
+    @Test func `for another user, hints name that user`() {
         let anna = identity(isRoot: false, hasService: false)
         #expect(anna == ServiceIdentity(isRoot: false, user: "anna", group: "staff", hasServiceUser: false, hasServiceGroup: false))
         #expect(Inspection.remedy(for: .file(path: "/etc/passwd"), reader: anna).contains("readable for user anna: chgrp staff"))

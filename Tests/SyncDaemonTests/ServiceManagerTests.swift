@@ -5,10 +5,10 @@ import Testing
 @testable import SyncDaemon
 @testable import SyncStore
 
-/// What systemd is told, byte by byte.
+/// The datagrams to systemd, byte by byte.
 @Suite struct ServiceManagerTests {
     @Test(arguments: [nil, "@convosync-test-\(UUID().uuidString)"])
-    func `states come as single datagrams, by path and by abstract name`(name: String?) throws {
+    func `states are sent as single datagrams, by path and by abstract name`(name: String?) throws {
         let manager = try DatagramReceiver(name)
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": manager.path])
         #expect(notifier.isListenedTo)
@@ -23,7 +23,7 @@ import Testing
         #expect(try manager.receiveText() == "STOPPING=1\nEXTEND_TIMEOUT_USEC=40000000")
     }
 
-    @Test func `a reload says when it began, by the clock that systemd compares with`() throws {
+    @Test func `a reload contains its time by the clock that systemd compares with`() throws {
         let manager = try DatagramReceiver()
         ServiceNotifier(environment: ["NOTIFY_SOCKET": manager.path]).reloading()
         let lines = try manager.receiveText().split(separator: "\n")
@@ -40,20 +40,20 @@ import Testing
         (["WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"], nil),
         (["WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "\(getpid())"], .minutes(1)),
     ])
-    func `the watchdog is answered where it is meant for this process`(environment: [String: String], expected: Duration?) {
+    func `the watchdog is notified only if it is meant for this process`(environment: [String: String], expected: Duration?) {
         let socket = ["NOTIFY_SOCKET": "/nowhere/socket"]
         #expect(ServiceNotifier(environment: environment.merging(socket) { a, _ in a }).watchdog == expected)
         #expect(ServiceNotifier(environment: environment).watchdog == nil)
     }
 
     @Test(arguments: ["", "relative", "/", "@", "/" + String(repeating: "x", count: 200)])
-    func `what is not an address is left alone`(path: String) {
+    func `an invalid address is ignored`(path: String) {
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": path])
         #expect(!notifier.isListenedTo)
         notifier.ready()
     }
 
-    @Test func `the status line says what waits and who needs somebody`() {
+    @Test func `the status line contains waiting rows and what needs an operator`() {
         let now = Instant(milliseconds: 1_772_366_400_000)
         var remotes = ["fin", "helpdesk", "vg"].map(RemoteStatus.init(name:))
         #expect(StatusLine.text(.init(remotes: remotes, lastRun: nil, unplanned: 0), now: now) == "nothing waits")

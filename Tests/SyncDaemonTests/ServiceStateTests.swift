@@ -5,7 +5,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Whether the service runs, from what it wrote down and what the system says of its process.
+/// Whether the service runs, from its stored sign of life and what the system says about its process.
 @Suite struct ServiceStateTests {
     private let start = Instant(milliseconds: 1_772_366_400_000)
 
@@ -18,14 +18,14 @@ import Testing
         return ServiceState(service, now: start + silence, isGone: { _ in isGone }, isVisible: { _ in isVisible })
     }
 
-    @Test func `a process that is there runs, one that is gone does not`() {
+    @Test func `an existing process runs, and one that has ended does not`() {
         #expect(state(false)?.isRunning == true)
         #expect(state(true)?.isRunning == false)
         #expect(state(false, isStopped: true)?.isRunning == false, "the number may belong to another process by now")
         #expect(ServiceState(nil, now: start) == nil)
     }
 
-    @Test func `a process that has ended and that nobody has waited for is gone`() throws {
+    @Test func `a process that has ended and was not waited for does not run`() throws {
         var pid: pid_t = 0
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
         defer { for argument in arguments { free(argument) } }
@@ -47,13 +47,13 @@ import Testing
         #expect(ProcessIdentity.isGone(process))
     }
 
-    @Test func `a process that is there and gives no sign of life is silent`() {
+    @Test func `an existing process without a sign of life is silent`() {
         #expect(state(false, after: .minutes(3))?.isSilent == false)
         #expect(state(false, after: .minutes(3) + .seconds(1))?.isSilent == true)
         #expect(state(true, after: .hours(1))?.isSilent == false)
     }
 
-    @Test func `of a process in another container its sign of life is believed for three minutes`() {
+    @Test func `the sign of life of a process in another container is valid for three minutes`() {
         #expect(state(false, isVisible: false, after: .minutes(2))?.isRunning == true)
         #expect(state(false, isVisible: false, after: .minutes(4))?.isRunning == false)
         #expect(state(false, isVisible: false, after: .minutes(2), isStopped: true)?.isRunning == false)

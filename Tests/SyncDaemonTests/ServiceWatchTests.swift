@@ -16,7 +16,7 @@ import Testing
 
     private func log(_ lines: LogLines) -> EventLog { EventLog(.init(), hasPriorityPrefix: false, output: { lines.add($0) }) }
 
-    @Test func `an engine that makes progress is reported alive, with a line about what waits`() throws {
+    @Test func `an engine that makes progress is reported as alive, with the status line`() throws {
         let manager = try DatagramReceiver(nil)
         let lines = LogLines()
         let watch = ServiceWatch(
@@ -28,7 +28,7 @@ import Testing
         watch.end()
     }
 
-    @Test func `an engine that does not respond is stuck, said once, until it responds`() async throws {
+    @Test func `an engine that does not respond is stuck, which is logged once until it responds`() async throws {
         let manager = try DatagramReceiver(nil)
         let lines = LogLines()
         let waiting = Mutex<(@Sendable (Health) -> Void)?>(nil)

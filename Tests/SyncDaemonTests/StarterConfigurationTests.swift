@@ -19,14 +19,14 @@ import Testing
         #expect(configuration.remotes.first?.credential == .file(path: "/etc/convosync/\(kind.name).token"))
     }
 
-    @Test func `names of one's own, and all together`() throws {
+    @Test func `remotes may have names of their own, and all kinds fit into one file`() throws {
         let text = try starter("helpdesk", "fin", "voicebot", "vg", "sales-eu=vg").text
         let configuration = try ConfigurationFile.parse(text, directory: "/etc/convosync")
         #expect(configuration.remotes.map(\.name) == ["fin", "helpdesk", "sales-eu", "vg", "voicebot"])
         #expect(configuration.databasePath == "/var/lib/convosync/convosync.db")
     }
 
-    @Test func `what is left to fill in is marked, and check finds it`() throws {
+    @Test func `values that have to be filled in are marked, and check finds them`() throws {
         for remote in try ConfigurationFile.parse(starter("helpdesk", "voicebot", "vg").text, directory: "/").remotes {
             #expect(Inspection.isExample(remote))
         }
@@ -34,7 +34,7 @@ import Testing
         #expect(try starter("vg").text.components(separatedBy: "FILL IN").count == 3)
     }
 
-    /// As a person switches on what is switched off.
+    /// As a person enables what is commented out.
     private func switchedOn(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             line.hasPrefix("#") && !line.hasPrefix("# ") && line != "#" ? String(line.dropFirst()) : String(line)
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: Kinds.all)
-    func `the way back of every kind can be switched on as it stands`(kind: Kind) throws {
+    func `reports from every kind can be enabled without changing the lines`(kind: Kind) throws {
         let text = try starter(kind.name).text
         let before = try ConfigurationFile.parse(text, directory: "/etc/convosync")
         #expect(before.listen == nil)
@@ -57,7 +57,7 @@ import Testing
         #expect((remote.profile.own.text("webhook.id_path") != nil) == (kind == .voicebot))
     }
 
-    @Test func `the way back of several remotes, too, and every table has a sentence before it`() throws {
+    @Test func `reports from several remotes can be enabled, and every table has a sentence before it`() throws {
         let text = try starter("helpdesk", "fin", "voicebot", "vg", "sales-eu=vg").text
         let configuration = try ConfigurationFile.parse(switchedOn(text), directory: "/etc/convosync")
         #expect(configuration.remotes.filter { $0.webhook != nil }.count == 5)
@@ -73,11 +73,11 @@ import Testing
         ("/etc/./x.toml", "/etc/x.toml"), ("/x.toml", "/x.toml"), ("/usr/bin/../x.toml", "/usr/x.toml"),
         ("/none/../x.toml", "/none/../x.toml"), ("/usr/../x.toml", "/x.toml"),
     ])
-    func `paths are absolute and without detours`(typed: String, written: String) {
+    func `paths are absolute and normalized`(typed: String, written: String) {
         #expect(StarterConfiguration.absolutePath(typed, in: "/srv/app") == written)
     }
 
-    @Test func `the placeholders that are named are those that are marked`() throws {
+    @Test func `the placeholders that init lists are those that are marked in the file`() throws {
         for kind in Kinds.all {
             let starter = try starter(kind.name)
             #expect(starter.placeholders.count == starter.text.components(separatedBy: "FILL IN").count - 1, "\(kind)")
@@ -86,11 +86,11 @@ import Testing
     }
 
     @Test(arguments: ["vgg", "sales=", "=vg", "Sales=vg", "a.b=vg", "a b=vg", ""])
-    func `what is not a remote is refused`(text: String) {
+    func `an invalid remote is refused`(text: String) {
         #expect(throws: StarterConfigurationError.self) { try StarterConfiguration.Remote(text) }
     }
 
-    @Test func `nothing is overwritten, and others cannot read it`() throws {
+    @Test func `an existing file is not overwritten, and a new one is not readable for others`() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("new/convosync.toml").path

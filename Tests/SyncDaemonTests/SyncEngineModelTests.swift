@@ -7,12 +7,12 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Random changes, random faults, several remotes: afterwards every remote holds what it should, and it stays quiet.
+/// Random changes, random faults, several remotes: afterwards every remote holds the right state, and no more calls are made.
 @Suite struct EngineModelTests {
     private static let conversations = 25
 
     @Test(arguments: [UInt64(101), 102, 103, 104])
-    func `whatever fails on the way, every remote ends at the wanted state`(seed: UInt64) async throws {
+    func `whatever fails meanwhile, every remote ends with the wanted state`(seed: UInt64) async throws {
         let bench = try await Bench(seed: seed, faultShare: 40)
         var random = SeededGenerator(seed: seed &* 31)
         var version = 0
@@ -42,7 +42,7 @@ import Testing
         #expect(violations.isEmpty, "seed \(seed): \(violations)")
         try bench.expectEverythingArrived(messages: written, seed: seed)
 
-        // Quiet when nothing changed.
+        // No call is made when nothing changed.
         let summary = try await bench.engine.run()
         #expect(summary.counts == RunCounts(), "seed \(seed)")
         #expect(bench.remotes.world.withLock { $0.calls } == calls, "seed \(seed)")
@@ -66,10 +66,10 @@ import Testing
         await bench.close()
     }
 
-    @Test func `a failed row leaves the delta due, and a change back needs the remote's word`() async throws {
+    @Test func `a field of a lost call is sent again even when its local value returns to the agreed one`() async throws {
         let bench = try await Bench(seed: 3, faultShare: 0)
         try await bench.settle()
-        // The remote applies "closed", but the answer is lost; then the application changes its mind.
+        // The remote applies "closed", but the response is lost; then the application reverts the change.
         try await bench.application.write { try $0.execute(sql: "UPDATE conversations SET status = 'closed' WHERE id = 'c1'") }
         bench.remotes.world.withLock { $0.faultShare = 100 }
         try await bench.engine.run()

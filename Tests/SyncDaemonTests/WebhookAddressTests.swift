@@ -4,9 +4,9 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Where a listener can be, and where it cannot.
+/// Addresses where a listener can be, and where it cannot.
 @Suite struct WebhookAddressTests {
-    @Test func `an address that is taken is named`() async throws {
+    @Test func `an address in use is named`() async throws {
         let hooks = try await Hooks.start()
         var settings = Hooks.settings
         settings.address = hooks.listener.address
@@ -18,7 +18,7 @@ import Testing
         await successor.stop()
     }
 
-    @Test func `a unix socket is made, kept from others, and taken away`() async throws {
+    @Test func `a unix socket is created, protected from other users, and removed`() async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("cs-\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -47,7 +47,7 @@ import Testing
         #expect(missing?.description.contains("RuntimeDirectory") == true, "\(String(describing: missing))")
     }
 
-    /// What a program that was killed leaves.
+    /// The leftover of a program that was killed.
     private static func leaveSocketBehind(at path: String) throws {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()

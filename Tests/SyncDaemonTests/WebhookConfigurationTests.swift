@@ -40,7 +40,7 @@ import Testing
         #expect(configuration.remotes[1].webhook == nil)
     }
 
-    @Test func `everything can be said`() throws {
+    @Test func `every key can be set`() throws {
         let configuration = try parse(
             """
             [listen]
@@ -80,7 +80,7 @@ import Testing
         "", "8480", ":8480", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:8480", "unix:", "unix:/run/", "a b:80",
         "unix:/" + String(repeating: "x", count: 107),
     ])
-    func `what is not an address is refused`(text: String) {
+    func `an invalid address is refused`(text: String) {
         guard case .failure = ListenAddress.parse(text, directory: "/") else { return #expect(Bool(false), "\(text)") }
     }
 
@@ -122,13 +122,13 @@ import Testing
             "line 15: remotes.voicebot.webhook.path: \"/x\" is the path of remotes.fin, too"
         ),
     ])
-    func `what is wrong is said with its place`(listen: String, webhook: String, expected: String) {
+    func `a mistake is reported with its path and line`(listen: String, webhook: String, expected: String) {
         let found = problems(listen + Self.remotes + webhook)
         #expect(found.count == 1 && found.first?.hasPrefix(expected) == true, "\(found)")
         #expect(!found.joined().contains("abcabc"), "a secret is never repeated")
     }
 
-    @Test func `check warns of an open address and reads the secrets`() async throws {
+    @Test func `check warns about an open address and reads the secrets`() async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }

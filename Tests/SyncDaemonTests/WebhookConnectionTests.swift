@@ -6,16 +6,16 @@ import Testing
 
 @testable import SyncDaemon
 
-/// Connections: how long, how many, and how they end.
+/// Connections: their duration, their number, and how they end.
 @Suite struct WebhookConnectionTests {
-    /// The usual limits but for those that a test waits for.
+    /// The usual limits except for those that a test waits for.
     private static func limits(_ change: (inout WebhookListener.Limits) -> Void) -> WebhookListener.Limits {
         var limits = WebhookListener.Limits()
         change(&limits)
         return limits
     }
 
-    @Test func `a body that does not come is waited for a short time only`() async throws {
+    @Test func `a body that does not arrive is waited for briefly only`() async throws {
         let hooks = try await Hooks.start(limits: Self.limits { $0.request = .milliseconds(300) })
         let address = hooks.listener.address
         let response = try await onThread {
@@ -30,7 +30,7 @@ import Testing
         #expect(hooks.lines.contains { $0.contains("remote=vg reason=incomplete") }, "\(hooks.lines)")
     }
 
-    @Test func `bytes that trickle in buy no time`() async throws {
+    @Test func `bytes that arrive slowly do not extend the deadline`() async throws {
         let hooks = try await Hooks.start(
             limits: Self.limits {
                 $0.request = .milliseconds(300)
@@ -53,7 +53,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `one connection serves many calls, also those that do not wait for the answer`() async throws {
+    @Test func `one connection serves many calls, including those that do not wait for the response`() async throws {
         let hooks = try await Hooks.start(limits: Self.limits { $0.idle = .milliseconds(500) })
         let address = hooks.listener.address
         let statuses = try await onThread {
@@ -74,7 +74,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `a caller that is refused with its body unread can still read why`() async throws {
+    @Test func `a caller that is refused before its body was read can still read the reason`() async throws {
         let hooks = try await Hooks.start()
         let body = String(repeating: "x", count: 200_000)
         for _ in 0..<5 {
@@ -84,7 +84,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `a caller that asks first is told to go on, or why not`() async throws {
+    @Test func `a caller that sends Expect is told to continue, or why not`() async throws {
         let hooks = try await Hooks.start()
         let address = hooks.listener.address
         let body = Hooks.status("c1")
@@ -103,7 +103,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `connections that bring no verified call make room for those that do`() async throws {
+    @Test func `connections without a verified call make room for those with one`() async throws {
         let hooks = try await Hooks.start(
             limits: Self.limits {
                 $0.connections = 4
@@ -126,7 +126,7 @@ import Testing
             }
         }
         for number in 1...5 { #expect(try await hooks.call(Hooks.fin(Hooks.status("c\(number)"))).status == 200) }
-        // The one that has brought a verified call is still there.
+        // The one with a verified call is still open.
         let again = try await onThread {
             proven.connection.write(Hooks.fin(Hooks.status("c9")))
             return try proven.connection.readResponse()?.status
@@ -136,7 +136,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `where every connection has brought a verified call, further ones wait for their turn`() async throws {
+    @Test func `if every connection has had a verified call, further ones wait`() async throws {
         let hooks = try await Hooks.start(
             limits: Self.limits {
                 $0.connections = 2
@@ -157,7 +157,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `many callers at once are all served`() async throws {
+    @Test func `many concurrent callers are all served`() async throws {
         let hooks = try await Hooks.start()
         let statuses = try await withThrowingTaskGroup(of: [Int?].self) { group in
             let address = hooks.listener.address
@@ -197,7 +197,7 @@ import Testing
         #expect(throws: RawConnection.Failure.self) { try RawConnection(hooks.listener.address) }
     }
 
-    @Test func `a stop does not wait for a caller that does not go on`() async throws {
+    @Test func `a stop does not wait for a caller that sends nothing more`() async throws {
         let hooks = try await Hooks.start(limits: Self.limits { $0.stop = .milliseconds(100) })
         let address = hooks.listener.address
         let connections = try await onThread {
@@ -217,7 +217,7 @@ import Testing
     }
 }
 
-/// Lets a connection leave its thread; nobody uses it there any more.
+/// Passes a connection on to another thread; the former one no longer uses it.
 struct ObjectBox: @unchecked Sendable {
     let connection: RawConnection
 }

@@ -6,9 +6,9 @@ import Testing
 
 @testable import SyncDaemon
 
-/// What callers get for an answer.
+/// The responses that callers get.
 @Suite struct WebhookListenerTests {
-    @Test func `who looks whether somebody is there gets an answer`() async throws {
+    @Test func `a HEAD request gets a response, and other methods and paths are refused`() async throws {
         let hooks = try await Hooks.start()
         #expect(try await hooks.call(Hooks.request("HEAD", "/hooks/fin")).status == 200)
         let get = try await hooks.call(Hooks.request("GET", "/hooks/fin"))
@@ -22,7 +22,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `a signed event is written down before the response`() async throws {
+    @Test func `a signed event is stored before the response`() async throws {
         let hooks = try await Hooks.start()
         let response = try await hooks.call(Hooks.fin(Hooks.status("c1")))
         #expect(response.status == 200)
@@ -49,7 +49,7 @@ import Testing
         #expect(hooks.lines.contains { $0.hasSuffix("event=webhook.received remote=fin notices=0 new=0 ignored=csat_requested") })
     }
 
-    @Test func `without the right signature nothing is taken, and nothing is said`() async throws {
+    @Test func `without the right signature nothing is stored, and the response has no body`() async throws {
         let hooks = try await Hooks.start()
         let body = Hooks.reply("c1")
         var refused = [Hooks.request("POST", "/hooks/fin", body: body), Hooks.fin(body, secret: "other")]
@@ -65,7 +65,7 @@ import Testing
         #expect(hooks.notices.isEmpty && hooks.news == 0)
         await hooks.stop()
         #expect(hooks.lines.contains { $0.hasSuffix("event=webhook.rejected remote=fin reason=unsigned count=1") }, "\(hooks.lines)")
-        // The first at once, the others when their minute is over, or at the end.
+        // The first at once, the others after a minute, or at the end.
         #expect(hooks.lines.count { $0.contains("remote=fin reason=wrong_signature count=1") } == 2, "\(hooks.lines)")
     }
 
@@ -73,7 +73,7 @@ import Testing
         "no JSON \(Hooks.text)", "{}", #"{"event_name":5}"#, #"{"event_name":"fin_replied","message":{"body":"b"}}"#,
         String(repeating: "[", count: 50_000), String(repeating: #"{"a":"#, count: 10_000), "\u{FEFF}{}", "",
     ])
-    func `a signed body that is not an event is answered 400`(body: String) async throws {
+    func `a signed body that is not an event gets a 400`(body: String) async throws {
         let hooks = try await Hooks.start()
         let response = try await hooks.call(Hooks.fin(body))
         #expect(response.status == 400)
@@ -83,7 +83,7 @@ import Testing
         #expect(hooks.lines.contains { $0.contains("remote=fin reason=unreadable error=") }, "\(hooks.lines)")
     }
 
-    @Test func `a reply without a text is answered 200, its status is written down, and the log says so`() async throws {
+    @Test func `a reply without a text gets a 200, its status is stored, and the log reports it`() async throws {
         let hooks = try await Hooks.start()
         let bodies = [
             #"{"event_name":"fin_replied","conversation_id":"c1","message":{"body":["\#(Hooks.text)"]},"status":"escalated","#
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func `calls without the right proof do not count for the rate`() async throws {
+    @Test func `calls without a valid signature do not count for the rate`() async throws {
         let now = Instant(milliseconds: 1_800_000_000_000)
         var settings = Hooks.settings
         settings.rate = RateLimit(calls: 2, period: .seconds(1))
@@ -124,7 +124,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `a call without a proof that could be right is answered before its body is there`() async throws {
+    @Test func `a call without a signature that could be valid gets its response before its body arrives`() async throws {
         let hooks = try await Hooks.start()
         for path in ["fin", "voicebot", "helpdesk"] {
             let head = "POST /hooks/\(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
@@ -146,7 +146,7 @@ import Testing
             let chunk = "4000\r\n" + String(repeating: "a", count: 0x4000) + "\r\n"
             for _ in 0..<5 where !connection.write(chunk) { break }
             let response = try connection.readResponse()
-            // What else it sends is dropped, until the server has had enough of it.
+            // The rest of its data is dropped, up to a limit.
             while connection.write(chunk) { usleep(10_000) }
             return response
         }
@@ -158,7 +158,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `what comes too often is told when to come back`() async throws {
+    @Test func `a call beyond the rate gets a 429 with Retry-After`() async throws {
         let start = Instant(milliseconds: 1_800_000_000_000)
         let clock = Mutex(start)
         var settings = Hooks.settings
@@ -175,7 +175,7 @@ import Testing
         await hooks.stop()
     }
 
-    @Test func `what cannot be written down is not acknowledged`() async throws {
+    @Test func `an event that cannot be stored gets a 503`() async throws {
         let isWritable = Mutex(false)
         let hooks = try await Hooks.start(receive: { notices, _ in
             guard isWritable.withLock({ $0 }) else { throw Unreadable("the disk is full") }
@@ -193,14 +193,14 @@ import Testing
         #expect(hooks.lines.contains { $0.contains("reason=database error=") })
     }
 
-    @Test func `what came before is acknowledged, and the log says that it is not new`() async throws {
+    @Test func `a repeated event is acknowledged, and the log counts it as not new`() async throws {
         let hooks = try await Hooks.start(receive: { _, _ in 0 })
         #expect(try await hooks.call(Hooks.fin(Hooks.status("c1"))).status == 200)
         await hooks.stop()
         #expect(hooks.lines.contains { $0.hasSuffix("event=webhook.received remote=fin notices=1 new=0") }, "\(hooks.lines)")
     }
 
-    @Test func `what is not HTTP is refused`() async throws {
+    @Test func `a request that is not HTTP is refused`() async throws {
         let hooks = try await Hooks.start()
         for text in ["\u{16}\u{03}\u{01} hello\r\n\r\n", "POST\r\n\r\n", "POST /hooks/fin HTTP/1.1\r\nContent-Length: x\r\n\r\n"] {
             let address = hooks.listener.address

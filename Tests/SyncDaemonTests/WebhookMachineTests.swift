@@ -7,7 +7,7 @@ import Testing
 @Suite struct RequestDeadlineTests {
     private static let limits = RequestDeadline.Limits(request: .seconds(20), linger: .seconds(2))
 
-    @Test func `a call that is read and answered leaves no alarm`() {
+    @Test func `a call that was read and got its response leaves no alarm`() {
         var deadline = RequestDeadline(Self.limits)
         #expect(deadline.headRead() == .setAlarm(.seconds(20)))
         #expect(deadline.endRead() == .none)
@@ -15,7 +15,7 @@ import Testing
         #expect(deadline.headRead() == .setAlarm(.seconds(20)))
     }
 
-    @Test func `an answer that closes closes when all is read`() {
+    @Test func `a response that closes the connection does so when all is read`() {
         var deadline = RequestDeadline(Self.limits)
         _ = deadline.headRead()
         #expect(deadline.answered(closing: true) == .setAlarm(.seconds(2)), "the rest is still coming")
@@ -26,7 +26,7 @@ import Testing
         #expect(deadline.answered(closing: true) == .close)
     }
 
-    @Test func `what does not arrive is told so, what is not answered is cut off`() {
+    @Test func `a call that does not arrive gets a time-out response, and one without a response is cut off`() {
         var deadline = RequestDeadline(Self.limits)
         _ = deadline.headRead()
         #expect(deadline.alarmRang() == .answerTimeoutAndClose)
@@ -40,7 +40,7 @@ import Testing
         #expect(deadline.alarmRang() == .close, "the rest of a refused call")
     }
 
-    @Test func `calls that come together have a time each`() {
+    @Test func `pipelined calls have a deadline each`() {
         var deadline = RequestDeadline(Self.limits)
         _ = deadline.headRead()
         _ = deadline.endRead()
@@ -56,7 +56,7 @@ import Testing
     private static let start = Instant(milliseconds: 1_800_000_000_000)
     private static let key = RejectionTally.Key(remote: "fin", reason: .unsigned)
 
-    @Test func `the first is a line at once, those after it are one line a minute later`() {
+    @Test func `the first refusal is logged at once, and later ones as one line a minute later`() {
         var tally = RejectionTally()
         #expect(tally.note(Self.key, detail: nil, now: Self.start) == .init(key: Self.key, count: 1, detail: nil))
         #expect(!tally.hasUnwritten)
@@ -66,7 +66,7 @@ import Testing
         #expect(tally.note(Self.key, detail: nil, now: Self.start + .seconds(61)) == nil)
     }
 
-    @Test func `remotes and reasons are counted for themselves`() {
+    @Test func `remotes and reasons are counted separately`() {
         var tally = RejectionTally()
         for reason in [RejectionReason.unsigned, .rate] {
             for remote in ["fin", "vg"] {
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `nothing that was counted is lost, whenever it is collected`() {
+    @Test func `no counted refusal is lost, whenever they are collected`() {
         var tally = RejectionTally()
         var told = 0
         for step in 0..<1000 {

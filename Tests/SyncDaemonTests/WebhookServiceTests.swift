@@ -69,7 +69,7 @@ import Testing
         var news: Int { record.state.withLock { $0.news } }
         var lines: [String] { record.state.withLock { $0.lines } }
 
-        /// Links of which something was acknowledged.
+        /// Links that were acknowledged.
         func know(_ links: [(remote: String, id: String, agent: String?)]) throws {
             try DatabaseQueue(path: store.path).write { db in
                 for link in links {
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `events of all four remotes reach the database, once each`() async throws {
+    @Test func `events of all four remotes are stored once each`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())
         guard case .tcp(_, let port) = await site.service.address else { return #expect(Bool(false)) }
@@ -101,7 +101,7 @@ import Testing
         try sandbox.world.seed([["conversation": "17"]], on: "voicebot")
         try sandbox.world.seed([["agent": "a1", "conversation": "v1"], ["agent": "a1", "conversation": "v2"]], on: "vg")
         try sandbox.world.seed([["conversation": "c1"]], on: "helpdesk")
-        // Only what is known here has to be read; vg tells of every conversation that it has.
+        // Only linked objects have to be read; vg reports every conversation that it has.
         try site.know([("helpdesk", "c1", nil), ("vg", "v1", "a1")])
         try sandbox.act(["agent": "a1", "conversation": "v2", "state": "human-chatting"], on: "vg")
         try sandbox.act(["conversation": "c1", "status": "escalated"], on: "fin")
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `what is sent twice is in the database once, and news once`() async throws {
+    @Test func `a repeated event is stored once, and is new once`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())
         let address = try #require(await site.service.address)
@@ -145,7 +145,7 @@ import Testing
         #expect(site.news == 3)
     }
 
-    @Test func `a database that cannot take it is answered 503`() async throws {
+    @Test func `an event gets a 503 while the database cannot store it`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())
         let address = try #require(await site.service.address)
@@ -156,14 +156,14 @@ import Testing
         await site.stop()
     }
 
-    @Test func `another secret and other remotes are put in force without closing the address`() async throws {
+    @Test func `another secret and other remotes take effect without closing the address`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())
         let address = try #require(await site.service.address)
         try site.write("canary-rotated", to: "hook")
         try await site.adopt(try site.configuration(webhooks: ["fin"]))
         #expect(await site.service.address == address)
-        // The former secret counts for five more minutes, and a further reload changes nothing about that.
+        // The former secret counts for five more minutes, and a further reload does not extend them.
         for _ in 0..<2 {
             #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
             #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"), secret: "canary-rotated")).status == 200)
@@ -179,7 +179,7 @@ import Testing
         await site.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a secret whose file is replaced is in force by itself, and the former one for five minutes`()
+    @Test(.timeLimit(.minutes(1))) func `a secret whose file is replaced takes effect by itself, and the former one counts for 5 minutes`()
         async throws
     {
         let site = try Site()
@@ -194,14 +194,14 @@ import Testing
         site.skip(.minutes(5))
         #expect(try await Hooks.call(address, former).status == 401)
         #expect(try await Hooks.call(address, fresh).status == 200)
-        // What is not a secret leaves the one in force.
+        // An invalid secret leaves the present one in use.
         try site.write("two words", to: "hook")
         try await Self.wait { site.lines.contains { $0.contains("event=webhook.secret_rejected remote=fin") } }
         #expect(try await Hooks.call(address, fresh).status == 200)
         await site.stop()
     }
 
-    @Test func `what cannot be put in force leaves everything as it is`() async throws {
+    @Test func `a configuration that cannot take effect leaves everything as it is`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())
         let address = try #require(await site.service.address)
@@ -219,7 +219,7 @@ import Testing
             site.lines.contains { $0.contains("event=listen.failed address=\(taken.listen?.address.description ?? "")") }, "\(site.lines)")
     }
 
-    @Test func `an address that is moved answers at the new place only`() async throws {
+    @Test func `after a change of the address only the new one accepts connections`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())
         let former = try #require(await site.service.address)

@@ -7,7 +7,7 @@ import Testing
 @testable import SyncDaemon
 
 @Suite(.timeLimit(.minutes(1))) struct AlarmTests {
-    /// An alarm on a loop of its own, and how often it rang.
+    /// An alarm on a loop of its own, and the number of times it rang.
     private final class Bench: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let uptime = Mutex(Duration.seconds(100))
@@ -33,7 +33,7 @@ import Testing
         func end() { ring.finish() }
     }
 
-    @Test func `it rings when its time has come, once`() async throws {
+    @Test func `an alarm rings at its time, once`() async throws {
         let bench = Bench()
         try await bench.set(.seconds(100))
         var rings = bench.rings.makeAsyncIterator()
@@ -42,7 +42,7 @@ import Testing
         #expect(await rings.next() == nil)
     }
 
-    @Test func `an alarm that is set again replaces the one before, and without a time it does not ring`() async throws {
+    @Test func `an alarm that is set again replaces the previous one, and without a time it does not ring`() async throws {
         let bench = Bench()
         try await bench.set(.seconds(100) + .milliseconds(1))
         try await bench.set(nil)
@@ -59,9 +59,9 @@ import Testing
         #expect(await rings.next() == nil)
     }
 
-    @Test func `a timer that fires while the clock says that it is early does not ring`() async throws {
+    @Test func `a timer that fires before the alarm's time does not ring it`() async throws {
         let bench = Bench()
-        // The clock stands still, so the timer fires before its time, again and again.
+        // The clock stands still, so the timer fires before its time, repeatedly.
         try await bench.set(.seconds(100) + .milliseconds(5))
         try await bench.loop.scheduleTask(in: .milliseconds(50)) {}.futureResult.get()
         bench.end()

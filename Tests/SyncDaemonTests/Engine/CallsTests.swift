@@ -9,7 +9,7 @@ import Testing
 @testable import SyncDaemon
 @testable import SyncEngine
 
-/// Calls and their transports, over reloads.
+/// Calls and their transports across reloads.
 @Suite(.timeLimit(.minutes(1))) struct CallsTests {
     /// Ends its calls when the test says so, or when they are cancelled.
     private final class Transport: HTTPTransport {
@@ -74,7 +74,7 @@ import Testing
         }.get()
     }
 
-    @Test func `a transport stays over a reload as long as its limits do, whatever else changes`() async throws {
+    @Test func `a transport is kept across a reload unless its limits change`() async throws {
         try await onLoop { calls, _, transports in
             calls.configure([Self.remote("https://old.example.com")])
             calls.configure([Self.remote("https://new.example.com")])
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `a call that was begun before a reload ends under what it was begun with`() async throws {
+    @Test func `a call that began before a reload ends with the settings with which it began`() async throws {
         try await onLoop { calls, credentials, transports in
             calls.configure([Self.remote("https://old.example.com")])
             var ends: [Engine.CallEnd] = []
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `a call that is cancelled ends once, as one that was interrupted`() async throws {
+    @Test func `a cancelled call ends once, as interrupted`() async throws {
         try await onLoop { calls, _, _ in
             calls.configure([Self.remote("https://vg.example.com")])
             var outcomes: [OutcomeClass] = []
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `the transport of a remote that is gone is shut down after its last call`() async throws {
+    @Test func `the transport of a removed remote is shut down after its last call`() async throws {
         let transport = Mutex<Transport?>(nil)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         try await loop.submit {

@@ -7,7 +7,7 @@ import Testing
 @testable import SyncDaemon
 
 @Suite(.timeLimit(.minutes(1))) struct DatabaseWatchTests {
-    @Test func `a commit of somebody else is noticed at once, one of our own is not`() async throws {
+    @Test func `a commit by somebody else is detected at once, and one of our own is not`() async throws {
         let bench = try await ScriptedBench()
         let (commits, committed) = AsyncStream.makeStream(of: Void.self)
         let watch = DatabaseWatch(bench.store) { committed.yield() }

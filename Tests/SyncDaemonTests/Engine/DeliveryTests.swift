@@ -8,8 +8,8 @@ import Testing
 
 /// Deliveries to one remote, through the whole engine.
 @Suite(.timeLimit(.minutes(3))) struct DeliveryTests {
-    @Test func `what must not be sent never comes to the gate: it takes no token of the rate and no probe of the breaker`() async throws {
-        // One call an hour, and a breaker whose pause is over: whoever comes to the gate first uses up both.
+    @Test func `a row that must not be sent takes no token of the rate and no probe of the breaker`() async throws {
+        // One call an hour, and a breaker whose pause is over: the first row that asks the gate uses up both.
         let bench = try await ScriptedBench("fin", "rate = \"1/h\"")
         for (id, conversation) in [("m1", "c1"), ("m2", "c2")] {
             try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES (?, ?, 'user', 'x')", [id, conversation])
@@ -18,7 +18,7 @@ import Testing
         try await planning.run()
         await planning.stop()
         let before = bench.calls.all.count
-        // Sent six minutes ago, and nobody knows whether it arrived: repeating it would be a second message.
+        // Sent six minutes ago and in doubt: repeating it would be a second message.
         let now = SystemClock.now()
         try bench.write(
             "UPDATE outbox SET due_at = ?1, in_doubt_since = ?2 WHERE message_id = 'm1'",
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: ["60/h", "1/h", "1/min"])
-    func `no row is claimed before the rate admits its call, and what waits is looked for when it does`(rate: String) async throws {
+    func `no row is claimed before the rate admits its call, and waiting rows are claimed when it does`(rate: String) async throws {
         let bench = try await ScriptedBench("vg", "rate = \"\(rate)\"", conversations: 20)
         let engine = try await bench.engine()
         let summary = try await engine.run()
@@ -46,7 +46,7 @@ import Testing
         let wait = Duration.milliseconds(limit.period.milliseconds / Int64(limit.calls))
         let left = next - SystemClock.now()
         #expect(left <= wait && left + .seconds(30) > wait)
-        // Turns that come meanwhile, for whatever reason, leave the rows as they are.
+        // Turns that happen meanwhile, for whatever reason, leave the rows as they are.
         let touched = try bench.texts("SELECT max(updated_at) FROM outbox WHERE state = 'pending'")
         for _ in 0..<3 { try await engine.run() }
         #expect(bench.calls.all.count == 1)
@@ -55,7 +55,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `where nothing waits, a rate that is used up holds up no drain`() async throws {
+    @Test func `a rate that is used up does not delay a drain if nothing waits`() async throws {
         let bench = try await ScriptedBench("vg", "rate = \"6/min\"", conversations: 1)
         let engine = try await bench.engine()
         let startedAt = ContinuousClock.now
@@ -68,7 +68,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `a rate of some calls a second is kept and used up`() async throws {
+    @Test func `a rate of some calls a second is kept and used completely`() async throws {
         let bench = try await ScriptedBench("vg", "rate = \"20/s\"", conversations: 60)
         let engine = try await bench.engine()
         let startedAt = ContinuousClock.now
@@ -81,7 +81,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `a drain ends when its calls have ended, and says when a failed row is due again`() async throws {
+    @Test func `a drain ends when its calls have ended, and reports when a failed row is due again`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 1)
         let (begun, begin) = AsyncStream.makeStream(of: Void.self)
         let (released, release) = AsyncStream.makeStream(of: Void.self)
@@ -102,7 +102,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `many rows that failed before do not hold up a first attempt`() async throws {
+    @Test func `many rows that failed before do not delay a first attempt`() async throws {
         let bench = try await ScriptedBench("vg", "concurrency = 4\nbreaker = { min_sample = 100000 }", conversations: 60)
         let engine = try await bench.engine { _ in HTTPReply(status: 500) }
         try await engine.run()
@@ -119,7 +119,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `a token that is replaced while a call is out: the refusal of the former one parks nothing`() async throws {
+    @Test func `a refusal of the former token does not park the remote if the token was replaced during the call`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 1)
         let token = bench.directory.appendingPathComponent("token")
         let engine = try await bench.engine { call in
@@ -130,7 +130,7 @@ import Testing
             } catch {
                 Issue.record(error)
             }
-            // The watcher has seen it when its event is in the log.
+            // The watcher has handled it when its event is in the log.
             await bench.log.wait(for: "credential.changed")
             return HTTPReply(status: 401)
         }
@@ -143,7 +143,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `an engine takes over the gates as the former one left them`() async throws {
+    @Test func `an engine continues with the gates that the previous one stored`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 1)
         let former = try await bench.engine { _ in HTTPReply(status: 401) }
         try await former.run()
@@ -158,7 +158,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `what was learnt about a remote outlives the engine, and is forgotten when it is no longer so`() async throws {
+    @Test func `a lowered concurrency is kept for the next engine, and forgotten once it is restored`() async throws {
         let bench = try await ScriptedBench("vg", "concurrency = 2\nbreaker = { min_sample = 100000 }", conversations: 2)
         let failing = try await bench.engine { _ in HTTPReply(status: 503) }
         try await failing.run()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// What the owner adds to the engine: ends that are bounded, webhook calls, another configuration.
+/// The parts that the owner adds to the engine: deadlines, webhook calls, reloads.
 @Suite(.timeLimit(.minutes(2))) struct EngineOwnerTests {
     /// A remote that does not respond until it is released; a call that is cancelled ends.
     private final class Hanging: Sendable {
@@ -30,7 +30,7 @@ import Testing
         func letGo() { release.yield() }
     }
 
-    @Test func `a stop cuts calls off when its time is over, and they stay due`() async throws {
+    @Test func `a stop cancels calls at its deadline, and their rows stay due`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 1)
         let remote = Hanging()
         let engine = try await bench.engine { call throws(TransportFailure) in try await remote.respond(to: call) }
@@ -57,7 +57,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `another configuration is in force at once, and a call in flight ends as it was begun`() async throws {
+    @Test func `another configuration takes effect at once, and a call in flight ends as it began`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 2)
         let remote = Hanging()
         let isFirst = Mutex(true)
@@ -87,7 +87,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `a configuration that the store cannot take changes nothing`() async throws {
+    @Test func `a configuration that the store cannot accept changes nothing`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 1)
         let engine = try await bench.engine()
         try bench.write("CREATE TRIGGER refuse BEFORE INSERT ON processes BEGIN SELECT RAISE(ABORT, 'no'); END")
@@ -99,7 +99,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `webhook calls that come together are stored once each`() async throws {
+    @Test func `concurrent webhook calls are stored once each`() async throws {
         let bench = try await ScriptedBench("fin", conversations: 1)
         let engine = try await bench.engine()
         let new = try await withThrowingTaskGroup(of: Int.self) { tasks in
@@ -131,7 +131,7 @@ import Testing
         bench.close()
     }
 
-    @Test func `finished rows are pruned while nothing else is to be done, and the log says it once`() async throws {
+    @Test func `finished rows are pruned while nothing else is to be done, and the log reports it once`() async throws {
         let bench = try await ScriptedBench("vg", conversations: 1)
         let old = (SystemClock.now() - .days(365)).iso8601
         try bench.write(

@@ -9,7 +9,7 @@ import Testing
 
 @testable import SyncDaemon
 
-/// A real database and real engines in front of a remote that responds as the test says.
+/// A real database and real engines in front of a remote whose responses the test decides.
 struct ScriptedBench {
     typealias Answer = @Sendable (HTTPCall) async throws(TransportFailure) -> HTTPReply
 
@@ -71,12 +71,12 @@ struct ScriptedBench {
         return try ConfigurationFile.parse(text, directory: directory.path)
     }
 
-    /// Another configuration of the same remote, whose table holds these keys.
+    /// Another configuration of the same remote, with these keys in its table.
     func configured(_ keys: String) throws -> SyncDaemon.Configuration {
         try ScriptedBench.configuration("[remotes.\(remote)]\n\(keys)", directory)
     }
 
-    /// What the store keeps of the remote's gate.
+    /// The stored gate of the remote.
     func storedGate() async throws -> RemoteGate.Stored? {
         try await store.status(of: configuration.remotes.map(\.participation)).remotes.first?.gate
     }

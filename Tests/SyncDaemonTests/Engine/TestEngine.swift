@@ -6,12 +6,12 @@ import Testing
 
 @testable import SyncDaemon
 
-/// An engine on a real store, in front of one transport for all remotes. A test drives it drain by drain; what falls due meanwhile is not
-/// waited for.
+/// An engine on a real store, in front of one transport for all remotes. A test drives it drain by drain; rows that fall due meanwhile are
+/// not waited for.
 struct TestEngine {
     let owner: EngineOwner
 
-    /// - Parameter now: both clocks.
+    /// - Parameter now: the time of both clocks.
     init(
         _ configuration: SyncDaemon.Configuration, store: Store, log: EventLog, seed: UInt64 = 1,
         now: @escaping @Sendable () -> Now = SystemClock.time, transport: any HTTPTransport
@@ -24,7 +24,7 @@ struct TestEngine {
         owner.begin()
     }
 
-    /// Returns when all that is due was attempted once and recorded.
+    /// Returns when all due rows were attempted once and their outcomes are stored.
     @discardableResult
     func run() async throws -> Engine.DrainSummary {
         try #require(await owner.drain(), "the engine was stopped")

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What was logged; a test can wait for an event.
+/// The logged lines; a test can wait for an event.
 final class LogLines: Sendable {
     private struct State {
         var lines: [String] = []
@@ -28,7 +28,7 @@ final class LogLines: Sendable {
     /// The names of the events.
     var events: [String] { all.compactMap(LogLines.name) }
 
-    /// Returns when an event of that name has been logged.
+    /// Returns when an event with that name has been logged.
     func wait(for event: String) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in

@@ -2,9 +2,9 @@ import SyncCore
 import SyncStore
 
 extension Store {
-    /// Stores what a remote called for, as an exchange of the engine does.
+    /// Stores the events of a webhook call, as an exchange of the engine does.
     /// - Parameter processes: whether stored events are processed as well.
-    /// - Returns: how much of it was new.
+    /// - Returns: the number of new events.
     func take(
         _ notices: [Notice], from remote: String, now: Instant, for parties: Parties, processes: Bool = false
     ) async throws(StoreError) -> Int {

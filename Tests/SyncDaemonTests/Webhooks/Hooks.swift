@@ -7,9 +7,9 @@ import Testing
 
 @testable import SyncDaemon
 
-/// A real listener on a free port, with a route for every kind, and everything that it writes down or logs.
+/// A real listener on a free port, with a route for every kind, and everything that it stores or logs.
 final class Hooks: Sendable {
-    /// Must never be seen in a log; neither may the bodies' texts.
+    /// Must never appear in a log; neither may the texts of bodies.
     static let secret = "canary-secret-4711"
     static let text = "canary-text-0815"
 
@@ -19,7 +19,7 @@ final class Hooks: Sendable {
     final class Record: Sendable {
         struct State {
             var groups: [[Notice]] = []
-            /// Calls that brought something new.
+            /// The number of events that were new.
             var news = 0
             var lines: [String] = []
         }
@@ -50,7 +50,7 @@ final class Hooks: Sendable {
         self.record = record
     }
 
-    /// - Parameter receive: what stands for the database; by default everything is new.
+    /// - Parameter receive: takes the place of the database; by default everything is new.
     static func start(
         _ settings: ListenSettings = settings, limits: WebhookListener.Limits = .init(),
         now: @escaping @Sendable () -> Instant = SystemClock.now,
@@ -80,7 +80,7 @@ final class Hooks: Sendable {
     var news: Int { record.state.withLock { $0.news } }
     var lines: [String] { record.state.withLock { $0.lines } }
 
-    /// Stops, and looks for the canaries.
+    /// Stops the listener, and checks the log for the canaries.
     func stop() async {
         await listener.stop()
         #expect(!lines.contains { $0.contains("canary") }, "\(lines)")

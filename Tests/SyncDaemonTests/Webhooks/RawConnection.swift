@@ -3,7 +3,7 @@ import SyncCore
 
 @testable import SyncDaemon
 
-/// A client that writes bytes as it likes: slowly, half, too much. Blocking, so it works on a thread of its own (``onThread(_:)``).
+/// A client that writes bytes as a test wants: slowly, partly, too many. Blocking, so it runs on a thread of its own (``onThread(_:)``).
 /// Nothing takes longer than ten seconds.
 final class RawConnection {
     struct Response: Equatable {
@@ -49,7 +49,7 @@ final class RawConnection {
         guard result == 0 else { throw Failure(message: "connect: \(errno)") }
     }
 
-    /// False when the other side takes nothing any more.
+    /// False when the other side no longer reads.
     @discardableResult
     func write(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
@@ -62,7 +62,7 @@ final class RawConnection {
         return true
     }
 
-    /// The next response; its body is as long as it says. Nil at the end of the connection.
+    /// The next response, with a body of its announced length. Nil at the end of the connection.
     func readResponse() throws -> Response? {
         let end = Array("\r\n\r\n".utf8)
         while true {

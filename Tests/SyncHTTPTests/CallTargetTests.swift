@@ -15,7 +15,7 @@ import Testing
         ("http://user:password@example.com/", "example.com", 80, "/", "example.com"),
         ("https://example.com:/a b/\u{E9}?\u{1}", "example.com", 443, "/a%20b/%C3%A9?%01", "example.com"),
     ])
-    func `a URL is taken apart`(url: String, host: String, port: Int, path: String, field: String) throws {
+    func `a URL is split into its parts`(url: String, host: String, port: Int, path: String, field: String) throws {
         let target = try CallTarget(url)
         #expect(target.origin == Origin(isSecure: url.lowercased().hasPrefix("https"), host: host, port: port))
         #expect(target.path == path)
@@ -25,7 +25,7 @@ import Testing
     @Test(arguments: [
         "", "example.com", "ftp://example.com/", "http://", "http://:80/", "http://[::1/", "http://a:0/", "http://a:99999/", "http://a b/",
     ])
-    func `what is not a URL of a server is refused before anything is sent`(url: String) {
+    func `a text that is not the URL of a server is refused before anything is sent`(url: String) {
         do throws(TransportFailure) {
             _ = try CallTarget(url)
             Issue.record("taken")
@@ -34,14 +34,14 @@ import Testing
         }
     }
 
-    @Test func `an address has no server name, a name loses its last dot`() {
+    @Test func `an address has no server name, and the last dot of a name is removed`() {
         func name(_ host: String) -> String? { Origin(isSecure: true, host: host, port: 443).serverName }
         #expect(name("127.0.0.1") == nil)
         #expect(name("fe80::1%eth0") == nil)
         #expect(name("example.com.") == "example.com")
     }
 
-    @Test func `a header cannot bring another one with it`() {
+    @Test func `a header value cannot add another header`() {
         for (header, value) in [("X", "1\r\nY: 2"), ("X", "\n"), ("X: 1\r\nY", "2"), ("", "1"), ("X", "\u{0}")] {
             let call = HTTPCall(method: "GET", url: "http://example.com/", headers: [(header, value)], body: "")
             #expect(throws: TransportFailure.self) { try RequestMessage(call) }

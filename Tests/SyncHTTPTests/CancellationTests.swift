@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct CancellationTests {
     private typealias Transport = NetworkTransportTests
 
-    @Test func `a call in flight at a shutdown is cancelled: may be applied`() async throws {
+    @Test func `a call in flight during a shutdown is cancelled and may have been applied`() async throws {
         let server = try LoopbackServer { $0.waitForClose() }
         let transport = NetworkTransport(Transport.limits())
         let failure = Task { () async -> TransportFailure? in
@@ -37,7 +37,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a call that waits for a connection is cancelled, by its task and by a shutdown`() async throws {
+    @Test func `a call that waits for a connection is cancelled by its task and by a shutdown`() async throws {
         try await LoopbackServer.withFullQueue { url in
             for isShutdown in [false, true] {
                 let transport = NetworkTransport(Transport.limits(connect: 30_000))

@@ -3,12 +3,12 @@ import SyncCore
 
 @testable import SyncHTTP
 
-/// How calls that were started on an event loop have ended. Bound to the loop.
+/// The results of calls that were started on an event loop. Bound to the loop.
 final class Completions {
     private let loop: any EventLoop
     private let stream: AsyncStream<Int>
     private let continuation: AsyncStream<Int>.Continuation
-    /// Of each call, by the number that the test gave it, in the order in which they came.
+    /// The results of each call, by the number that the test gave it, in the order in which they arrived.
     private(set) var results: [Int: [Result<HTTPReply, TransportFailure>]] = [:]
     private(set) var isAlwaysOnLoop = true
 
@@ -27,7 +27,7 @@ final class Completions {
     var ends: AsyncStream<Int> { stream }
 }
 
-/// A transport and what becomes of its calls, for tests that start them from its loop.
+/// A transport and the results of its calls, for tests that start calls from its loop.
 struct LoopCaller: Sendable {
     let transport: NetworkTransport
     private let completions: NIOLoopBoundBox<Completions>
@@ -65,7 +65,7 @@ struct LoopCaller: Sendable {
         }
     }
 
-    /// Shuts the transport down, and says how each call has ended.
+    /// Shuts the transport down, and returns how each call has ended.
     func finish() async throws -> (results: [Int: [Result<HTTPReply, TransportFailure>]], isAlwaysOnLoop: Bool) {
         await transport.shutdown()
         let completions = completions

@@ -4,13 +4,13 @@ import Testing
 @testable import SyncHTTP
 
 /// Where the network drops every attempt to connect, each call waits for its own connect timeout: not less because others have waited
-/// already, and not more because they are in its way.
+/// before, and not more because others are ahead of it.
 @Suite(.serialized) struct ConnectTimeoutTests {
     private typealias Transport = NetworkTransportTests
 
     private static let connectTimeout = Duration.milliseconds(800)
-    /// How much later than due a call may end on a machine that is busy with other things. Less than the connect timeout: waiting for two
-    /// attempts in a row would show.
+    /// How much later than due a call may end on a busy machine. Less than the connect timeout, so that waiting for two attempts in a row
+    /// fails the test.
     private static let delay = Duration.milliseconds(750)
 
     private func transport(connections: Int) -> NetworkTransport {
@@ -19,14 +19,14 @@ import Testing
         return NetworkTransport(limits)
     }
 
-    /// Makes calls, each with a pause before it, and says how they ended and how long each took.
+    /// Makes calls, each with a pause before it, and returns how they ended and how long each took.
     private func calls(
         after pauses: [Duration], to url: String, over transport: NetworkTransport
     ) async -> [(failure: TransportFailure?, took: Duration)] {
         await withTaskGroup(of: (Int, TransportFailure?, Duration).self) { group in
             for (index, pause) in pauses.enumerated() {
                 group.addTask {
-                    // The times at which the calls begin are what is tested. A cancelled pause only ends the test sooner.
+                    // The test depends on the times at which the calls begin. A cancelled pause only ends the test sooner.
                     try? await Task.sleep(for: pause)
                     let startedAt = ContinuousClock.now
                     let result = await Transport.send(Transport.call(url), over: transport)
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3, 20])
-    func `calls that start together end together, however few connections there may be`(connections: Int) async throws {
+    func `calls that start together end together, however few connections are allowed`(connections: Int) async throws {
         try await LoopbackServer.withFullQueue { url in
             let transport = transport(connections: connections)
             expectOwnTimeout(await calls(after: Array(repeating: .zero, count: 20), to: url, over: transport))
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3, 20])
-    func `a call that starts shortly before another one's attempt ends still has its whole connect timeout`(connections: Int) async throws {
+    func `a call that starts shortly before another's attempt ends still has its whole connect timeout`(connections: Int) async throws {
         try await LoopbackServer.withFullQueue { url in
             let transport = transport(connections: connections)
             expectOwnTimeout(await calls(after: (0..<10).map { .milliseconds(150 * $0) }, to: url, over: transport))
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `the total timeout ends a call, even if it is shorter than what is left of the connect timeout`() async throws {
+    @Test func `the total timeout ends a call, even if it is shorter than the rest of the connect timeout`() async throws {
         try await LoopbackServer.withFullQueue { url in
             let startedAt = ContinuousClock.now
             let limits = Transport.limits(connect: 30_000, total: 300)
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `no connection in time is a matter of the connect timeout, however long the first byte may take`() async throws {
+    @Test func `a connection that is not made in time is a connect timeout, however long the first byte may take`() async throws {
         try await LoopbackServer.withFullQueue { url in
             let startedAt = ContinuousClock.now
             let limits = Transport.limits(connect: 300, firstByte: 30_000, read: 30_000)
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `a TLS handshake that gets no response runs into the connect timeout: not applied`() async throws {
+    @Test func `a TLS handshake without a response ends with the connect timeout and was not applied`() async throws {
         let server = try LoopbackServer(readsRequest: false) { $0.waitForClose() }
         let url = "https://127.0.0.1:\(server.port)/"
         await Transport.expect(.connectTimeout, mayHaveBeenApplied: false, from: url, limits: Transport.limits(connect: 400))

@@ -76,7 +76,7 @@ import Testing
         #expect(body?.bodyFailure?.detail.contains("total timeout") == true)
     }
 
-    @Test func `only a used connection that is closed before any byte asks for a repetition`() {
+    @Test func `only a reused connection that is closed before any byte leads to a repetition`() {
         let reset = TransportFailure(.connectionClosed, detail: "the connection was reset")
         for isReused in [false, true] {
             for failure in [nil, reset] {
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func `once the header is there, nothing takes the status away`() {
+    @Test func `once the header is complete, the status is kept whatever follows`() {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
         let ends: [(TransportFailure.Kind, (inout ConnectionMachine) -> ConnectionMachine.Action)] = [
             (.connectionClosed, { $0.connectionEnded(nil) }), (.timeout, { $0.timePassed(now: self.at(1000)) }),

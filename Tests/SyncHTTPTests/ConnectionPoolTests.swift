@@ -17,7 +17,7 @@ import Testing
         ConnectionPool(number: 0, ConnectionPool.Limits(HTTPLimits(connections: connections)))
     }
 
-    @Test func `a call gets a new connection, the next one the same again`() {
+    @Test func `a call gets a new connection, and the next call the same one`() {
         var pool = pool()
         #expect(pool.callArrived(1, now: at(0)) == [.connect(connection(1))])
         #expect(pool.connected(connection(1), age: .minutes(3), now: at(1)) == [.run(1, on: connection(1), isReused: false)])
@@ -25,7 +25,7 @@ import Testing
         #expect(pool.callArrived(2, now: at(3)) == [.run(2, on: connection(1), isReused: true)])
     }
 
-    @Test func `a connection is renewed at its age, under steady traffic and when it is idle`() {
+    @Test func `a connection is renewed at its maximum age, both under steady traffic and when it is idle`() {
         var pool = pool()
         _ = pool.callArrived(1, now: at(0))
         _ = pool.connected(connection(1), age: .minutes(3), now: at(0))
@@ -42,7 +42,7 @@ import Testing
             #expect(pool.callArrived(call, now: at(now)) == [.run(call, on: connection(1), isReused: true)])
         }
         #expect(now == 180)
-        // Idle: whichever comes first, its age or the time without a call.
+        // Idle: at the maximum age or after the idle time, whichever is earlier.
         _ = pool.connected(connection(2), age: .seconds(30), now: at(180))
         #expect(pool.callFinished(on: connection(2), keepsConnection: true, now: at(200)) == [])
         #expect(pool.deadline == at(210))
@@ -60,7 +60,7 @@ import Testing
         #expect(pool.deadline == nil)
     }
 
-    @Test func `calls beyond the limit wait, in their order, for whatever becomes free first`() {
+    @Test func `calls beyond the limit wait, in order, for whatever becomes free first`() {
         var pool = pool(connections: 1)
         _ = pool.callArrived(1, now: at(0))
         #expect(pool.callArrived(2, now: at(0)) == [])
@@ -74,7 +74,7 @@ import Testing
         #expect(pool.connectFailed(connection(2), failure, now: at(2)) == [])
     }
 
-    @Test func `a repetition gets a connection that was never used, and an idle one gives way to it`() {
+    @Test func `a repetition gets a new connection, for which an idle one is closed`() {
         var pool = pool(connections: 1)
         _ = pool.callArrived(1, now: at(0))
         _ = pool.connected(connection(1), age: .minutes(3), now: at(0))
@@ -83,7 +83,7 @@ import Testing
         #expect(pool.connected(connection(2), age: .minutes(3), now: at(2)) == [.run(2, on: connection(2), isReused: false)])
     }
 
-    @Test func `nothing is left after a shutdown, and what arrives later is closed`() {
+    @Test func `nothing is left after a shutdown, and connections that open later are closed`() {
         var pool = pool(connections: 3)
         _ = pool.callArrived(1, now: at(0))
         _ = pool.callArrived(2, now: at(0))
@@ -94,7 +94,7 @@ import Testing
         #expect(pool.shutDown() == [])
     }
 
-    /// A world of connections that open, fail, carry calls, are closed and grow old at random.
+    /// Connections that open, fail, carry calls, are closed and grow old at random.
     private struct World {
         var pool: ConnectionPool
         let limit: Int
@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test(arguments: 0..<100 as Range<UInt64>)
-    func `whatever happens, each call ends once, on one connection, within the limit`(seed: UInt64) {
+    func `in random histories each call ends once, on one connection, within the limit`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let limit = Int.random(in: 1...4, using: &random)
         var world = World(pool: pool(connections: limit), limit: limit)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncHTTP
 
-/// Which connections are used again, and what happens when the other side has closed one meanwhile.
+/// Which connections are reused, and what happens when the other side has closed one meanwhile.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ConnectionReuseTests {
     private typealias Transport = NetworkTransportTests
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -18,7 +18,7 @@ import Testing
         return NetworkTransport(limits, pool: pool)
     }
 
-    /// Makes calls, some at once, and counts the statuses and failures.
+    /// Makes calls, some at the same time, and counts the statuses and failures.
     private func calls(_ count: Int, to url: String, over transport: NetworkTransport, atOnce: Int = 8) async -> [String: Int] {
         await withTaskGroup(of: [String: Int].self) { group in
             for worker in 0..<atOnce {
@@ -37,14 +37,14 @@ import Testing
         }
     }
 
-    @Test func `every call gets its response from a server that closes after each one without saying so`() async throws {
+    @Test func `every call gets its response from a server that closes after each one without announcing it`() async throws {
         let server = try LoopbackServer { $0.write(Self.ok) }
         let transport = transport()
         #expect(await calls(400, to: server.url, over: transport) == ["200": 400])
         await transport.shutdown()
     }
 
-    @Test func `every call gets its response from a server that resets after each one without saying so`() async throws {
+    @Test func `every call gets its response from a server that resets after each one without announcing it`() async throws {
         let server = try LoopbackServer { connection in
             connection.write(Self.ok)
             // The response has to arrive before the reset.
@@ -56,7 +56,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a call on a used connection that is closed before a byte of the response is repeated once, on a fresh one`() async throws {
+    @Test func `a call on a reused connection that is closed before a byte of the response is repeated once, on a new one`() async throws {
         let first = Once()
         let server = try LoopbackServer { connection in
             connection.write(Self.ok)
@@ -70,7 +70,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a call is not repeated when a byte of a response has come, or when the fresh connection fails, too`() async throws {
+    @Test func `a call is not repeated after a byte of a response, or if the new connection fails as well`() async throws {
         for (response, connections) in [("H", 1), ("HTTP/1.1 100 Continue\r\n\r\n", 1), ("", 2)] {
             let first = Once()
             let server = try LoopbackServer { connection in
@@ -105,7 +105,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a timeout on a used connection is not repeated`() async throws {
+    @Test func `a timeout on a reused connection is not repeated`() async throws {
         let server = try LoopbackServer { connection in
             connection.write(Self.ok)
             connection.waitForClose()
@@ -120,7 +120,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `connections are kept, and there are never more than allowed`() async throws {
+    @Test func `connections are kept, and never more than the limit are open`() async throws {
         let server = try LoopbackServer.answering()
         let transport = transport(connections: 3)
         #expect(await calls(200, to: server.url, over: transport, atOnce: 20) == ["200": 200])
@@ -160,7 +160,7 @@ import Testing
         "Content-Length: 2\r\n\r\n{}HTTP/1.1 500 Not asked for\r\nContent-Length: 0\r\n\r\n",
         "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     ])
-    func `a connection that is to be closed, or on which more comes than was asked for, is not used again`(rest: String) async throws {
+    func `a connection is not reused if it is to be closed, or if bytes arrive beyond the response`(rest: String) async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\n" + rest)
             connection.waitForClose()
@@ -171,7 +171,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a response without a call closes an idle connection and is not taken for that of the next call`() async throws {
+    @Test func `bytes without a call close an idle connection and are not taken for the next response`() async throws {
         let closed = Signal()
         let server = try LoopbackServer { connection in
             connection.write(Self.ok)
@@ -188,7 +188,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `an HTTP/1.0 server and a body that ends with its connection are understood`() async throws {
+    @Test func `an HTTP/1.0 server and a body that ends with its connection are supported`() async throws {
         for version in ["1.0", "1.1"] {
             let server = try LoopbackServer { $0.write("HTTP/\(version) 200 OK\r\n\r\n{\"until\":\"close\"}") }
             let reply = try await Transport.send(server.url).get()

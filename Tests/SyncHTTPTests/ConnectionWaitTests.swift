@@ -23,7 +23,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
 
     private let late = TransportFailure.noConnectionInTime
 
-    @Test func `a call without room for an attempt fails when it has waited for the connect timeout`() {
+    @Test func `a call without an attempt of its own fails when it has waited for the connect timeout`() {
         var pool = Self.pool(connections: 1)
         #expect(pool.callArrived(1, now: at(0)) == [.connect(connection(1))])
         #expect(pool.callArrived(2, now: at(10)) == [])
@@ -31,12 +31,12 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
         #expect(pool.deadline == at(5010))
         #expect(pool.timePassed(now: at(5009)) == [])
         #expect(pool.timePassed(now: at(5010)) == [.fail(2, late)])
-        // The attempt goes on, for the next call.
+        // The attempt continues for the next call.
         #expect(pool.callArrived(3, now: at(6000)) == [])
         #expect(pool.connected(connection(2), age: .minutes(3), now: at(7000)) == [.run(3, on: connection(2), isReused: false)])
     }
 
-    @Test func `a call that has waited less goes on waiting when another one's attempt fails`() {
+    @Test func `a call that has waited less continues to wait when another call's attempt fails`() {
         var pool = Self.pool(connections: 2)
         _ = pool.callArrived(1, now: at(0))
         _ = pool.callArrived(2, now: at(4950))
@@ -45,7 +45,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
         #expect(pool.connectFailed(connection(2), late, now: at(9950)) == [.fail(2, late)])
     }
 
-    @Test func `a refused attempt ends its own call only`() {
+    @Test func `a refused attempt fails only its own call`() {
         let refused = TransportFailure(.connectionRefused, detail: "x")
         var pool = Self.pool(connections: 1)
         _ = pool.callArrived(1, now: at(0))
@@ -53,7 +53,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
         #expect(pool.connectFailed(connection(1), refused, now: at(1)) == [.fail(1, refused), .connect(connection(2))])
     }
 
-    @Test func `while a connection is open, a call waits for it, however long its calls take`() {
+    @Test func `while a connection is open, a call waits for it, however long the calls on it take`() {
         var pool = Self.pool(connections: 1)
         _ = pool.callArrived(1, now: at(0))
         _ = pool.connected(connection(1), age: .minutes(3), now: at(100))
@@ -69,12 +69,12 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
         #expect(pool.timePassed(now: at(25_000)) == [.fail(2, late)])
     }
 
-    /// Where nothing can connect, or connections are rare, calls arrive and are cancelled at random.
+    /// Calls arrive and are cancelled at random where nothing can connect, or connections are rare.
     private struct World {
         let seed: UInt64
         var pool: ConnectionPool
         var random: SeededGenerator
-        /// Of ten attempts, how many succeed.
+        /// The number of attempts in ten that succeed.
         let successes: Int
         var now: Int64 = 0
         /// When each attempt ends, and whether it succeeds.
@@ -114,7 +114,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
             if open.isEmpty { noneOpenSince = now }
         }
 
-        /// Moves the clock to what happens next, and lets it happen; nothing else happens before `limit`.
+        /// Moves the clock to the next event and handles it, up to `limit`.
         mutating func advance(to limit: Int64) {
             while true {
                 let attempt = attempts.min { ($0.value.end, $0.key.number) < ($1.value.end, $1.key.number) }
@@ -123,7 +123,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
                 let next = min(attempt?.value.end ?? .max, call?.1 ?? .max, deadline ?? .max)
                 guard next <= limit else { return now = limit }
                 now = next
-                // At one time anything may come first.
+                // At the same time the order is random.
                 if deadline == next, Bool.random(using: &random) {
                     perform(pool.timePassed(now: at(now)))
                 } else if let attempt, attempt.value.end == next {
@@ -149,7 +149,7 @@ private func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000
     func `no call fails before its own connect timeout, and none waits longer while no connection is open`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let pool = Self.pool(connections: Int.random(in: 1...6, using: &random))
-        // In half of the worlds nothing can connect.
+        // In half of the seeds nothing can connect.
         let successes = seed.isMultiple(of: 2) ? 0 : Int.random(in: 1...9, using: &random)
         var world = World(seed: seed, pool: pool, random: random, successes: successes)
         var calls: UInt64 = 0

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SyncHTTP
 
-/// Bodies that came compressed, made with zlib 1.3.
+/// Compressed bodies, made with zlib 1.3.
 @Suite struct ContentCodingTests {
     private static let text = #"{"id":"c1","title":"Grüße","tags":["new","vip"],"status":"open"}"#
     static let stored =
@@ -17,7 +17,7 @@ import Testing
         + "YXqxkFa2Ul1oO5JVlFijF6igVlySWlAKFlfILUvOUagFSEpQ/QgAAAA=="
     static let zlib = "eNqrVspMUbJSSjZU0lEqySzJSQVy3IsO7zk8PxUkkpherGQVrZSXWg7klWUWKMXqKBWXJJaUAoWV8gtS85RqAc55Fc0="
     static let raw = "q1bKTFGyUko2VNJRKsksyUkFctyLDu85PD8VJJKYXqxkFa2Ul1oO5JVlFijF6igVlySWlAKFlfILUvOUagE="
-    /// 2,000 bytes of words, with codes of its own; its checksum is in its last eight bytes.
+    /// 2,000 bytes of words, with dynamic Huffman codes; its checksum is in its last eight bytes.
     static let dynamic =
         "H4sIAAAAAAACA12VS64dMQhEt5IlNP5h7yfzSJm87Se6nGq57gi1saGAovrnz9/fffz6+W9izLIHuz5m1Vd/6rAtLvEouNzwr/Kf/JjZP6ZxGV"
         + "u+c4jAy/mV/lQkvLm5XSEWn7s+J58zKl893XGlq6jLUEavd+3GHFlXhedRqnlFi86l5aCjeZtGQZhV6973V2T3GGpppchx4Y5HAUmwytvKPUC1"
@@ -43,7 +43,7 @@ import Testing
         #expect(reply.bodyFailure == nil)
     }
 
-    @Test func `codes of its own, members that follow one another, and padding are read`() {
+    @Test func `dynamic codes, several members, and padding are read`() {
         let dynamic = Self.bytes(Self.dynamic)
         #expect(decoded(dynamic, "gzip").body.count == 2000)
         #expect(decoded(dynamic, "gzip").bodyFailure == nil)
@@ -53,7 +53,7 @@ import Testing
         #expect(reply.body.count == 2000 + 2 * Self.text.utf8.count)
     }
 
-    @Test func `what is not compressed is left as it is`() {
+    @Test func `a body that is not compressed is left as it is`() {
         for coding in ["identity", "", "utf-8", "br", "none"] {
             #expect(decoded(Array("{}".utf8), coding).body == Array("{}".utf8))
             #expect(decoded(Array("{}".utf8), coding).bodyFailure == nil)
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `decoding stops at the limit`() {
-        // A million zeros: 1,003 bytes, as long matches at the distance of one.
+        // A million zeros: 1,003 bytes, as long matches at distance one.
         var body = Self.bytes("H4sIAAAAAAACA+3BAQEAAACCIP+vbkhA") + [1] + [UInt8](repeating: 0, count: 950)
         #expect(decoded(body, "gzip", limit: 1000).bodyFailure?.kind == .responseTooLarge)
         #expect(decoded(body, "gzip", limit: 1000).body == [UInt8](repeating: 0, count: 1000))
@@ -71,7 +71,7 @@ import Testing
         #expect(decoded(body, "gzip", limit: Self.text.utf8.count - 1).bodyFailure?.kind == .responseTooLarge)
     }
 
-    @Test func `two codings, and a body that breaks off anywhere, leave the status and the reason`() {
+    @Test func `a body with two codings, and one that breaks off anywhere, keep the status and a reason`() {
         #expect(decoded(Self.bytes(Self.fixed), "gzip, gzip").bodyFailure?.kind == .invalidResponse)
         for body in [Self.stored, Self.fixed, Self.flags, Self.dynamic].map(Self.bytes) {
             for count in 1..<body.count {

@@ -3,15 +3,15 @@ import Testing
 
 @testable import SyncHTTP
 
-/// A response that is complete counts, whatever became of the request.
+/// A complete response counts, whatever happened to the request.
 @Suite(.serialized) struct EarlyRefusalTests {
     private typealias Transport = NetworkTransportTests
 
     enum Ending: CaseIterable {
-        /// With the request unread: the kernel sends a reset.
+        /// Without reading the request: the kernel sends a reset.
         case close
         case reset
-        /// Says that nothing more comes, and reads nothing more either.
+        /// Closes its sending side, and reads nothing more.
         case halfClose
         /// Neither closes nor reads.
         case stay
@@ -22,7 +22,7 @@ import Testing
         for isChunked in [false, true] {
             let server = try LoopbackServer(readsRequest: false) { connection in
                 connection.readSome()
-                // In one piece: what the kernel still holds back is lost with a reset.
+                // In one piece: bytes that the kernel still holds back are lost with a reset.
                 connection.write(
                     "HTTP/1.1 \(status) No\r\nConnection: close\r\nRetry-After: 7\r\n"
                         + (isChunked ? "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" : "Content-Length: 2\r\n\r\n{}"))
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func `a connection whose request was not written to its end is not used again`() async throws {
+    @Test func `a connection whose request was not written completely is not reused`() async throws {
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.readSome()
             connection.write("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\n{}")
@@ -57,7 +57,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a body that breaks off in an early refusal leaves the status`() async throws {
+    @Test func `a body that breaks off in an early refusal keeps the status`() async throws {
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.readSome()
             connection.write("HTTP/1.1 401 No\r\nContent-Length: 100\r\n\r\n{\"half\":")
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(arguments: ["", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 40"])
-    func `a reset before a response is complete up to its header is a broken connection`(before: String) async throws {
+    func `a reset before the header of a response is complete is a broken connection`(before: String) async throws {
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.readSome()
             connection.write(before)
@@ -82,7 +82,7 @@ import Testing
         #expect(server.connectionCount == 1)
     }
 
-    @Test func `a large call goes through whole where it is read`() async throws {
+    @Test func `a large call is sent completely to a server that reads it`() async throws {
         let server = try LoopbackServer.answering()
         let reply = try await Transport.send(server.url, body: Transport.largeBody).get()
         #expect(reply.status == 200)

@@ -16,7 +16,7 @@ import Testing
         return LoopCaller(NetworkTransport(limits, on: loop))
     }
 
-    @Test func `a completion is called once, on the loop that was handed in, after start has returned`() async throws {
+    @Test func `a completion is called once, on the given loop, after start has returned`() async throws {
         let server = try LoopbackServer.answering()
         let loop = NetworkTransport.loops.next()
         let caller = caller(on: loop)
@@ -37,7 +37,7 @@ import Testing
         #expect(throws: TransportFailure.self) { try results[2]?.first?.get() }
     }
 
-    @Test func `a completion may start the next call, which finds the connection free`() async throws {
+    @Test func `a completion may start the next call, which reuses the connection`() async throws {
         let server = try LoopbackServer.answering()
         let caller = caller()
         @Sendable func start(_ number: Int) {
@@ -86,7 +86,7 @@ import Testing
         #expect(server.requests.count == 1)
     }
 
-    @Test func `a name that is not found in time holds up no other transport of the loop`() async throws {
+    @Test func `a slow name lookup delays no other transport of the loop`() async throws {
         let isReleased = DispatchSemaphore(value: 0)
         let lookups = Counter()
         let server = try LoopbackServer.answering()
@@ -105,7 +105,7 @@ import Testing
         }
         await caller.waitForEnds(20)
         await hanging.waitForEnds(5)
-        // Nothing has piled up behind the lookup that is still under way.
+        // Nothing is queued behind the lookup that is still in progress.
         isReleased.signal()
         try await hanging.onLoop { _ = hanging.start(5, Transport.call("http://remote.example.com/")) }
         await hanging.waitForEnds()

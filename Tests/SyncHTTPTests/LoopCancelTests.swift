@@ -6,7 +6,7 @@ import Testing
 
 @testable import SyncHTTP
 
-/// A call that was started from the event loop is cancelled there: it ends once, whatever it was doing.
+/// A call that was started from the event loop is cancelled there: it ends once, whatever state it was in.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct LoopCancelTests {
     private typealias Transport = NetworkTransportTests
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -17,7 +17,7 @@ import Testing
         return LoopCaller(NetworkTransport(limits))
     }
 
-    /// Starts a call, cancels it twice when it has come so far, and expects that it ends at once and once.
+    /// Starts a call, cancels it twice when it has reached the given state, and expects that it ends at once and only once.
     /// - Returns: how it ended.
     @discardableResult
     private func cancelled(
@@ -40,7 +40,7 @@ import Testing
         return failure
     }
 
-    @Test func `in the turn in which it was started`() async throws {
+    @Test func `a call is cancelled in the turn in which it was started`() async throws {
         let server = try LoopbackServer.answering()
         let caller = caller()
         try await caller.onLoop { caller.transport.cancel(caller.start(0, Transport.call(server.url))) }
@@ -49,7 +49,7 @@ import Testing
         #expect(result == [.failure(.cancelled)])
     }
 
-    @Test func `while its host name is looked up`() async throws {
+    @Test func `a call is cancelled while its host name is looked up`() async throws {
         let isAsked = Signal()
         let isReleased = DispatchSemaphore(value: 0)
         let limits = Transport.limits(connect: 8000)
@@ -63,7 +63,7 @@ import Testing
         isReleased.signal()
     }
 
-    @Test func `while a connection is made, and without room for one`() async throws {
+    @Test func `a call is cancelled while a connection is made, and while it waits for one`() async throws {
         try await LoopbackServer.withFullQueue { url in
             #expect(try await cancelled(Transport.call(url), over: caller()) == .cancelled)
             let caller = caller(connections: 1)
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `during the TLS handshake`() async throws {
+    @Test func `a call is cancelled during the TLS handshake`() async throws {
         let hasBegun = Signal()
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.readSome()
@@ -83,7 +83,7 @@ import Testing
         #expect(try await cancelled(call, over: caller(), when: hasBegun) == .cancelled)
     }
 
-    @Test func `while it is written`() async throws {
+    @Test func `a call is cancelled while it is written`() async throws {
         let hasBegun = Signal()
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.readSome()
@@ -96,7 +96,7 @@ import Testing
         #expect(failure.mayHaveBeenApplied)
     }
 
-    @Test func `while it waits for its response, on a first connection and on a second one`() async throws {
+    @Test func `a call is cancelled while it waits for its response, on a new connection and on a reused one`() async throws {
         for isRepeated in [false, true] {
             let first = Once()
             let hasRequest = Signal()
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func `when it has ended, without effect on its response and its connection`() async throws {
+    @Test func `cancelling a call that has ended has no effect on its response and its connection`() async throws {
         let server = try LoopbackServer.answering()
         let caller = caller()
         let handle = try await caller.onLoop { caller.start(0, Transport.call(server.url)) }
@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test(arguments: 0..<8 as Range<UInt64>)
-    func `at any time: each of many calls ends once`(seed: UInt64) async throws {
+    func `each of many calls that are cancelled at any time ends once`(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         let server = try LoopbackServer.answering()
         let caller = caller(connections: Int.random(in: 1...4, using: &random))

@@ -1,14 +1,14 @@
 import Foundation
 import Synchronization
 
-/// A TCP server on a free loopback port that runs a script for every connection: for what no HTTP server would do.
+/// A TCP server on a free loopback port that runs a script for every connection, for behaviour that no HTTP server has.
 final class LoopbackServer: Sendable {
-    /// What the script of a connection can do. Blocking: every connection has a thread.
+    /// The operations of a connection's script. Blocking: every connection has a thread.
     struct Connection: Sendable {
         fileprivate let descriptor: Int32
         fileprivate let listener: Int32
 
-        /// Reads until the end of a request's head and its body, which every call here has in one piece.
+        /// Reads until the end of a request's head and its body, which every call here sends in one piece.
         @discardableResult
         func readRequest() -> String {
             var received: [UInt8] = []
@@ -24,7 +24,7 @@ final class LoopbackServer: Sendable {
             }
         }
 
-        /// Reads what comes at once, not more than that; false if the client is gone.
+        /// Reads the bytes that have arrived, and no more; false if the client is gone.
         @discardableResult
         func readSome(_ size: Int = 1000) -> Bool {
             var buffer = [UInt8](repeating: 0, count: size)
@@ -39,12 +39,12 @@ final class LoopbackServer: Sendable {
             _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         }
 
-        /// Says that nothing more comes, and goes on listening.
+        /// Closes the sending side, and continues to listen.
         func endOutput() {
             shutdown(descriptor, Int32(SHUT_WR))
         }
 
-        /// New connections are refused from now on.
+        /// Refuses new connections from now on.
         func stopListening() {
             shutdown(listener, Int32(SHUT_RDWR))
         }
@@ -61,7 +61,7 @@ final class LoopbackServer: Sendable {
             while poll(&entry, 1, 10_000) < 0, errno == EINTR {}
         }
 
-        /// Writes a byte now and then until the client goes away: no silence is long, and the response never ends.
+        /// Writes a byte from time to time until the client goes away: no silence is long, and the response never ends.
         func trickle() {
             while true {
                 usleep(50_000)
@@ -69,26 +69,26 @@ final class LoopbackServer: Sendable {
             }
         }
 
-        /// Lets the close that follows be a reset.
+        /// Makes the close that follows a reset.
         func resetOnClose() {
             var option = linger(l_onoff: 1, l_linger: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         }
     }
 
-    /// `POLLRDHUP`, which the overlay does not know.
+    /// `POLLRDHUP`, which the overlay does not define.
     private static let closedByPeer: Int16 = 0x2000
 
     let port: Int
     private let listener: Int32
     private let received = Mutex<[String]>([])
     private let accepted = Mutex(0)
-    /// The first request has come.
+    /// Whether the first request has arrived.
     let hasRequest = Signal()
 
-    /// The requests that came, as they came.
+    /// The requests, in the order in which they arrived.
     var requests: [String] { received.withLock { $0 } }
-    /// How many connections were taken.
+    /// The number of accepted connections.
     var connectionCount: Int { accepted.withLock { $0 } }
 
     /// Responds to every call on a connection until the client closes it.
@@ -128,7 +128,7 @@ final class LoopbackServer: Sendable {
 
     var url: String { "http://127.0.0.1:\(port)/path" }
 
-    /// A port on loopback on which no program listens: it was free just now.
+    /// A port on loopback on which no program listens: it was free a little earlier.
     static func closedPort() throws -> Int {
         let (descriptor, port) = try listen()
         close(descriptor)

@@ -4,11 +4,11 @@ import Testing
 
 @testable import SyncHTTP
 
-/// ``NetworkTransport`` against a real socket: responses as they are, and one failure for a call without one.
+/// ``NetworkTransport`` with a real socket: complete responses, and one failure for a call without one.
 @Suite(.serialized) struct NetworkTransportTests {
     static let token = "transport-token"
 
-    /// A body that no socket takes at once.
+    /// A body that no socket accepts at once.
     static let largeBody = "{\"a\":\"" + String(repeating: "x", count: 6 << 20) + "\"}"
 
     static func call(_ url: String, method: String = "PATCH", body: String = "{\"a\":1}") -> HTTPCall {
@@ -42,7 +42,7 @@ import Testing
         let sending = Task { () async -> Result<HTTPReply, TransportFailure> in
             do throws(TransportFailure) { return .success(try await transport.send(call)) } catch { return .failure(error) }
         }
-        // A bound that is not kept fails the test, it does not hang it.
+        // A bound that is not kept fails the test instead of hanging it.
         let alarm = Task {
             try await Task.sleep(for: .seconds(8))
             sending.cancel()
@@ -52,7 +52,7 @@ import Testing
         return result
     }
 
-    /// Expects a reply with its status, and the reason why its body is not whole.
+    /// Expects a reply with its status, and the reason why its body is incomplete.
     static func expectReply(
         _ status: Int = 200, without kind: TransportFailure.Kind, saying text: String = "", body: String? = nil, from url: String,
         limits: HTTPLimits = limits(), sourceLocation: SourceLocation = #_sourceLocation
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    /// Expects a failure of a kind, with what it means for the call.
+    /// Expects a failure of a kind, and whether the call may have been applied.
     static func expect(
         _ kind: TransportFailure.Kind, mayHaveBeenApplied: Bool, saying text: String = "", from url: String, limits: HTTPLimits = limits(),
         sourceLocation: SourceLocation = #_sourceLocation
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func `a response arrives with status, lower-case headers and body, and the call as it was made`() async throws {
+    @Test func `a response has its status, lower-case headers and body, and the call is sent unchanged`() async throws {
         let server = try LoopbackServer {
             $0.write("HTTP/1.1 418 Teapot\r\nX-One: 1\r\nX-Two: a\r\nx-two: b\r\nContent-Length: 5\r\n\r\nshort")
         }
@@ -117,7 +117,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test func `a response of exactly the largest size is taken`() async throws {
+    @Test func `a response of exactly the largest size is accepted`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "x", count: 1000))
         }
@@ -138,7 +138,7 @@ import Testing
         await sandbox.stop()
     }
 
-    @Test func `a redirect is a response: it is not followed, and the token is not sent elsewhere`() async throws {
+    @Test func `a redirect is a response that is not followed, so that the token is not sent elsewhere`() async throws {
         let elsewhere = try LoopbackServer { $0.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") }
         for status in [301, 302, 303, 307, 308] {
             let server = try LoopbackServer { [url = elsewhere.url] connection in
@@ -151,7 +151,7 @@ import Testing
         #expect(elsewhere.requests.isEmpty)
     }
 
-    @Test func `a call without a body has no length, and HEAD has no body to wait for`() async throws {
+    @Test func `a call without a body has no length, and the response to HEAD has no body`() async throws {
         for (method, length) in [("GET", ""), ("HEAD", ""), ("POST", "content-length: 0\r\n")] {
             let server = try LoopbackServer(readsRequest: false) { connection in
                 connection.readSome(4096)
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func `a call is sent once, whatever goes wrong`() async throws {
+    @Test func `a call is sent once, whatever fails`() async throws {
         let server = try LoopbackServer { _ in }
         await Self.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
         #expect(server.requests.count == 1)

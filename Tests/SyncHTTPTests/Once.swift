@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Something that happens a first time, seen from several threads.
+/// A flag for the first of several threads.
 final class Once: Sendable {
     private let happened = Mutex(false)
 
-    /// True for the first one who asks.
+    /// True for the first caller.
     func isFirst() -> Bool {
         happened.withLock { happened in
             defer { happened = true }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SyncHTTP
 
-/// What a response is, whatever pieces it arrives in.
+/// How a response is parsed, whatever the pieces in which it arrives.
 @Suite struct ResponseParserTests {
     struct Outcome: Equatable {
         var status: Int?
@@ -39,7 +39,7 @@ import Testing
     ]
 
     @Test(arguments: responses)
-    func `a response is the same in whatever pieces it comes`(response: String) {
+    func `a response is the same in whatever pieces it arrives`(response: String) {
         let bytes = Array(response.utf8)
         let whole = parse([bytes], ends: true)
         #expect(whole.progress == .complete)
@@ -49,7 +49,7 @@ import Testing
         #expect(parse(bytes.map { [$0] }, ends: true) == whole)
     }
 
-    @Test func `the reading ends where the response ends, and says whether the connection may be kept`() {
+    @Test func `parsing stops where the response ends, and says whether the connection may be kept`() {
         #expect(parse(Self.responses[0]) == Outcome(status: 200, body: "hello", progress: .complete, keepsConnection: true))
         #expect(parse(Self.responses[1]) == Outcome(status: 204, body: "", progress: .complete, keepsConnection: true))
         #expect(parse(Self.responses[2]) == Outcome(status: 201, body: "abc0123456789", progress: .complete, keepsConnection: true))
@@ -65,7 +65,7 @@ import Testing
         #expect(parse("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n").keepsConnection == false)
     }
 
-    @Test func `responses without a body have none, whatever their header says`() {
+    @Test func `responses that have no body are parsed without one, whatever their header says`() {
         for status in [204, 304] {
             #expect(parse("HTTP/1.1 \(status) X\r\nContent-Length: 5\r\n\r\n").progress == .complete)
         }
@@ -73,7 +73,7 @@ import Testing
         #expect(head == Outcome(status: 200, body: "", progress: .complete, keepsConnection: true))
     }
 
-    @Test func `values of a repeated header are joined, and bytes that are not UTF-8 do no harm`() {
+    @Test func `values of a repeated header are joined, and bytes that are not UTF-8 are accepted`() {
         var parser = ResponseParser(isHead: false, bodyLimit: 10)
         let text = "HTTP/1.1 429 X\r\nRetry-After:  2 \r\nretry-after:4\r\nX-Name : v\r\nX-Odd: \u{0}"
         let bytes = Array(text.utf8.dropLast()) + [0xFF, 0x41] + Array("\r\nContent-Length: 0\r\n\r\n".utf8)
@@ -89,14 +89,14 @@ import Testing
         "http/1.1 200 OK\r\n", "<html>", "HTTP/1.1 200 OK\r\n folded at once\r\n", "HTTP/1.1 200 OK\r\n: no name\r\n",
         "HTTP/1.1 200 OK\r\nX: \u{1}\r\n", "HTTP/1.1 200 OK\r\nX\u{FC}: 1\r\n", "HTTP/1.1 101 Switching\r\n\r\n",
     ])
-    func `what is not a header of HTTP/1 leaves no status`(text: String) {
+    func `an invalid HTTP/1 header leaves no status`(text: String) {
         let outcome = parse(text)
         #expect(outcome.status == nil)
         guard case .failed(let failure) = outcome.progress else { return _ = Issue.record("\(outcome)") }
         #expect(failure.kind == .invalidResponse)
     }
 
-    @Test func `a body is taken up to its limit, however it is delimited`() {
+    @Test func `a body is accepted up to its limit, however it is delimited`() {
         let body = String(repeating: "x", count: 11)
         let heads = [
             "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n\(body)", "HTTP/1.1 200 OK\r\n\r\n\(body)",
@@ -114,9 +114,9 @@ import Testing
         #expect(parse("HTTP/1.1 200 OK\r\nContent-Length: \(Int.max)\r\n\r\n", limit: 10).progress != .incomplete)
     }
 
-    /// Bytes changed at random: an end in any case, with no more than the limits allow, and the same in one piece as in many.
+    /// Bytes changed at random: parsing always ends, with no more than the limits allow, and with the same result in one piece as in many.
     @Test(arguments: 0..<300 as Range<UInt64>)
-    func `a damaged response ends within the limits, alike in one piece and in many`(seed: UInt64) {
+    func `a damaged response ends within the limits, with the same result in one piece and in many`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var bytes = Array(Self.responses[Int.random(in: 0..<Self.responses.count, using: &random)].utf8)
         for _ in 0..<Int.random(in: 1...4, using: &random) {

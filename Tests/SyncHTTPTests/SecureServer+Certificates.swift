@@ -1,4 +1,4 @@
-/// More certificates of the key of ``SecureServer``. No system trusts them, and the key is public.
+/// More certificates for the key of ``SecureServer``. No system trusts them, and the key is public.
 extension SecureServer {
     /// For `localhost` and `127.0.0.1`, signed by itself, valid in 2020.
     static let expired = """

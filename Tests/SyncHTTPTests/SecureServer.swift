@@ -9,7 +9,7 @@ final class SecureServer: Sendable {
 
     /// - Parameters:
     ///   - needsClientCertificate: which no client here has. With TLS 1.3 the server misses it when the client has finished its handshake.
-    ///   - certificate: the one that it shows, of ``key``.
+    ///   - certificate: the certificate that it shows, for ``key``.
     static func start(
         _ response: String, closes: Bool = false, needsClientCertificate: Bool = false, showing certificate: String = certificate
     ) async throws -> SecureServer {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncHTTP
 
-/// `https`: whom the transport believes.
+/// `https`: which servers the transport trusts.
 @Suite(.serialized) struct SecureTransportTests {
     private typealias Transport = NetworkTransportTests
 
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: ["127.0.0.1", "localhost"])
-    func `a certificate of a trusted root for this name or address is taken`(host: String) async throws {
+    func `a certificate of a trusted root for this name or address is accepted`(host: String) async throws {
         try await withServer(at: host) { result in
             guard case .success(let reply) = result else { return _ = Issue.record("\(result)") }
             #expect(reply.status == 200)
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `a certificate that no trusted root has signed is refused: not applied`() async throws {
+    @Test func `a call to a certificate that no trusted root has signed is refused and not applied`() async throws {
         try await withServer(trusting: false) { result in
             guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
             #expect(failure.kind == .tls, "\(failure.detail)")
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: ["127.0.0.2", "ip6-localhost"])
-    func `a certificate for another name or address is refused: not applied`(host: String) async throws {
+    func `a call to a certificate for another name or address is refused and not applied`(host: String) async throws {
         try await withServer(at: host) { result in
             guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
             #expect([.tls, .connectionRefused, .nameResolution].contains(failure.kind), "\(failure.detail)")
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func `a server that wants a certificate of ours refuses the call before it reads it: not applied`() async throws {
+    @Test func `a server that requires a client certificate refuses the call before it reads it, so it is not applied`() async throws {
         try await withServer(needsClientCertificate: true) { result in
             guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
             #expect(failure.kind == .tls, "\(failure.kind): \(failure.detail)")
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `a refusal before a large body was read is the response, over TLS, too`() async throws {
+    @Test func `a refusal before a large body was read is the response over TLS as well`() async throws {
         let refusal = "HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
         for _ in 0..<10 {
             try await withServer(refusal, sending: Transport.largeBody, closes: true) { result in
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `a connection that is closed during the handshake: not applied`() async throws {
+    @Test func `a connection that is closed during the handshake is a failure that was not applied`() async throws {
         for resets in [false, true] {
             let server = try LoopbackServer(readsRequest: false) { connection in
                 connection.readSome()

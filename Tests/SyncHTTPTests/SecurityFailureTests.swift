@@ -4,11 +4,11 @@ import Testing
 
 @testable import SyncHTTP
 
-/// What a failure of TLS says: the host and the cause, and nothing about the library.
+/// The text of a TLS failure: the host and the cause, without details of the library.
 @Suite(.serialized) struct SecurityFailureTests {
     private typealias Transport = NetworkTransportTests
 
-    /// How a call ends at a server that shows the certificate.
+    /// The failure of a call to a server that shows the certificate.
     private func failure(
         showing certificate: String = SecureServer.certificate, trusting trusted: String? = nil, at host: String = "127.0.0.1",
         needsClientCertificate: Bool = false
@@ -29,20 +29,20 @@ import Testing
         return failure
     }
 
-    /// No file of the build, no name or number of BoringSSL's.
+    /// Neither a source file nor a name or number of BoringSSL.
     private func expectPlain(_ failure: TransportFailure) {
         for trace in ["/", ".cc", "error:", "rror: ", "OPENSSL", "SSLV3", "TLSV1", "NIOSSL", "_"] {
             #expect(!failure.detail.contains(trace), "\(trace): \(failure.detail)")
         }
     }
 
-    @Test func `a certificate that is signed by itself`() async throws {
+    @Test func `a self-signed certificate is reported as such`() async throws {
         let failure = try #require(try await failure())
         #expect(failure.detail == "the certificate of 127.0.0.1 is not trusted: self-signed")
         #expect(failure.security == .selfSigned)
     }
 
-    @Test func `the certificate of an unknown authority`() async throws {
+    @Test func `the certificate of an unknown authority is reported with the authority`() async throws {
         let failure = try #require(try await failure(showing: SecureServer.issued))
         #expect(
             failure.detail == "the certificate of 127.0.0.1 is not trusted: issued by an unknown authority (Example Authority), "
@@ -50,24 +50,24 @@ import Testing
         #expect(failure.security == .unknownAuthority)
     }
 
-    @Test func `the same certificate is trusted with its authority`() async throws {
+    @Test func `the same certificate is trusted if its authority is`() async throws {
         #expect(try await failure(showing: SecureServer.issued, trusting: SecureServer.authority) == nil)
     }
 
-    @Test func `a certificate that has expired`() async throws {
+    @Test func `an expired certificate is reported with its date`() async throws {
         let failure = try #require(try await failure(showing: SecureServer.expired, trusting: SecureServer.expired))
         #expect(failure.detail == "the certificate of 127.0.0.1 is not trusted: expired on 2021-01-01")
         #expect(failure.security == .expired)
     }
 
-    @Test func `a certificate that is not valid yet`() async throws {
+    @Test func `a certificate that is not valid yet is reported with its date`() async throws {
         let failure = try #require(try await failure(showing: SecureServer.ofTheFuture, trusting: SecureServer.ofTheFuture))
         #expect(failure.detail.hasPrefix("the certificate of 127.0.0.1 is not trusted: not valid before 2100-01-01; here it is 20"))
         #expect(failure.security == .notYetValid)
     }
 
     @Test(arguments: ["127.0.0.1", "localhost"])
-    func `a certificate for other host names`(host: String) async throws {
+    func `a certificate for other host names is reported with these names`(host: String) async throws {
         let failure = try #require(
             try await failure(showing: SecureServer.forOtherNames, trusting: SecureServer.forOtherNames, at: host))
         #expect(
@@ -77,14 +77,14 @@ import Testing
         #expect(!failure.mayHaveBeenApplied)
     }
 
-    @Test func `a server that wants a certificate of ours`() async throws {
+    @Test func `a server that requires a client certificate is reported as such`() async throws {
         let failure = try #require(
             try await failure(trusting: SecureServer.certificate, needsClientCertificate: true))
         #expect(failure.detail.hasPrefix("127.0.0.1 refuses the TLS handshake: it wants a client certificate"), "\(failure.detail)")
         #expect(failure.security == .wantsCertificate)
     }
 
-    @Test func `a server that speaks HTTP instead of TLS`() async throws {
+    @Test func `a server that speaks HTTP instead of TLS is reported as such`() async throws {
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.readSome()
             connection.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -97,7 +97,7 @@ import Testing
         #expect(failure.kind == .tls)
     }
 
-    /// As BoringSSL writes an error of its TLS library.
+    /// The text of an error of BoringSSL's TLS library.
     private static func line(_ reason: Int, _ name: String) -> String {
         "Error: \(16 << 24 | reason) error:1000\(String(reason, radix: 16)):SSL routines:OPENSSL_internal:\(name) at /build/a:b/x.cc:393"
     }
@@ -109,15 +109,15 @@ import Testing
             (line(1070, "TLSV1_ALERT_PROTOCOL_VERSION"), .alert(.protocolVersion)),
             (line(247, "WRONG_VERSION_NUMBER"), .notSpoken), (line(240, "UNSUPPORTED_PROTOCOL"), .noCommonVersion),
             (line(175, "NO_CIPHERS_AVAILABLE"), .noAgreement), (line(137, "DECRYPTION_FAILED"), .other),
-            // A reason of another library has other numbers.
+            // Reasons of another library have other numbers.
             ("Error: 184549501 error:0b00007d:X.509 routines:OPENSSL_internal:INVALID_PARAMETERS at /x.cc:1", .other),
             ("Error:  EOF during handshake", nil), ("OPENSSL_internal:reason(4711) at /x.cc:1", nil), ("", nil),
         ] as [(String, SecurityReason.Kind?)])
-    func `the number of a reason says what it is`(line: String, kind: SecurityReason.Kind?) {
+    func `the number of a reason determines its kind`(line: String, kind: SecurityReason.Kind?) {
         #expect(SecurityReason(line: line)?.kind == kind)
     }
 
-    @Test func `the name of a reason is taken out of its line, and nothing else`() {
+    @Test func `only the name of a reason is taken from its line`() {
         #expect(SecurityReason(line: Self.line(125, "CERTIFICATE_VERIFY_FAILED"))?.name == "CERTIFICATE_VERIFY_FAILED")
     }
 
@@ -144,7 +144,7 @@ import Testing
                 "the TLS handshake with desk.example.com failed: decryption failed or bad record mac"
             ),
         ] as [(Int, String, TransportFailure.SecurityProblem, String)])
-    func `a reason is a problem, and a sentence about the host`(
+    func `a reason becomes a problem and a sentence about the host`(
         number: Int, name: String, problem: TransportFailure.SecurityProblem, sentence: String
     ) throws {
         let reason = try #require(SecurityReason(line: Self.line(number, name)))
@@ -152,14 +152,14 @@ import Testing
         #expect(reason.sentence(about: "desk.example.com") == sentence)
     }
 
-    @Test func `an error without a reason is said to have none`() {
+    @Test func `an error without a reason is reported without one`() {
         let reason = SecurityReason(BoringSSLError.syscallError)
         #expect(reason.problem == .other)
         #expect(
             reason.sentence(about: "desk.example.com") == "the TLS handshake with desk.example.com failed: no reason is known")
     }
 
-    @Test func `bytes that are not a certificate, and certificates that break off, have no issuer`() throws {
+    @Test func `bytes that are not a certificate, and incomplete certificates, have no issuer`() throws {
         let whole = try NIOSSLCertificate(bytes: Array(SecureServer.issued.utf8), format: .pem).toDERBytes()
         #expect(CertificateParties(whole)?.issuerName == "Example Authority")
         #expect(CertificateParties(whole)?.subject != CertificateParties(whole)?.issuer)

@@ -1,4 +1,4 @@
-/// Something that happens once, on any thread, and is waited for.
+/// An event that happens once, on any thread, and is waited for.
 final class Signal: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation

@@ -5,22 +5,22 @@ import Testing
 
 @testable import SyncHTTP
 
-/// A call without a response has a failure of a kind, which says whether the remote may have applied the call all the same.
+/// A call without a response has a failure of a kind, which tells whether the remote may have applied the call nevertheless.
 @Suite(.serialized) struct TransportFailureTests {
     private typealias Transport = NetworkTransportTests
 
-    @Test func `connection refused: not applied`() async throws {
+    @Test func `a refused connection was not applied`() async throws {
         let port = try LoopbackServer.closedPort()
         await Transport.expect(.connectionRefused, mayHaveBeenApplied: false, from: "http://127.0.0.1:\(port)/")
     }
 
-    @Test func `a name that does not resolve: not applied`() async throws {
+    @Test func `a call to a name that does not resolve was not applied`() async throws {
         await Transport.expect(.nameResolution, mayHaveBeenApplied: false, from: "http://does-not-exist.invalid/")
     }
 
-    /// Each of the two silences with the other one far longer: neither may stand in for the other.
+    /// Each of the two limits with the other one far longer: neither may take the place of the other.
     @Test(arguments: [(300, 5000), (300, 300), (600, 300)])
-    func `no byte of the response within the first-byte timeout: may be applied`(firstByte: Int64, read: Int64) async throws {
+    func `a call whose response exceeds the first-byte timeout may have been applied`(firstByte: Int64, read: Int64) async throws {
         let server = try LoopbackServer { $0.waitForClose() }
         let startedAt = ContinuousClock.now
         let limits = Transport.limits(connect: 500, firstByte: firstByte, read: read)
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: [(5000, 300), (300, 300), (300, 900)])
-    func `a body that stops half-way runs into the read timeout and leaves its status`(firstByte: Int64, read: Int64) async throws {
+    func `a body that stops half-way ends with the read timeout and keeps its status`(firstByte: Int64, read: Int64) async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":")
             connection.waitForClose()
@@ -43,7 +43,7 @@ import Testing
         #expect(took >= .milliseconds(read) && took < .seconds(4))
     }
 
-    @Test func `a body that pauses for less than the read timeout is waited for, however long it takes within the total`() async throws {
+    @Test func `a body that pauses for less than the read timeout is read, however long it takes within the total timeout`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
             for _ in 0..<8 {
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `a response whose head never ends runs into the total timeout: may be applied`() async throws {
+    @Test func `a response whose head never ends runs into the total timeout and may have been applied`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nX-Slow:")
             connection.trickle()
@@ -67,7 +67,7 @@ import Testing
         #expect(ContinuousClock.now - startedAt < .seconds(15))
     }
 
-    @Test func `a head that stops half-way runs into the read timeout: may be applied`() async throws {
+    @Test func `a head that stops half-way runs into the read timeout and may have been applied`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nX-Slow:")
             connection.waitForClose()
@@ -76,7 +76,7 @@ import Testing
         await Transport.expect(.timeout, mayHaveBeenApplied: true, saying: "read timeout", from: server.url, limits: limits)
     }
 
-    @Test func `a large call that is not read runs into the write timeout: may be applied`() async throws {
+    @Test func `a large call that is not read runs into the write timeout and may have been applied`() async throws {
         let server = try LoopbackServer(readsRequest: false) { _ in usleep(2_500_000) }
         let result = await Transport.send(server.url, limits: Transport.limits(read: 300), body: Transport.largeBody)
         guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
@@ -84,7 +84,7 @@ import Testing
         #expect(failure.detail.contains("write timeout"))
     }
 
-    @Test func `a body that comes byte by byte runs into the total timeout and leaves its status`() async throws {
+    @Test func `a body that arrives byte by byte runs into the total timeout and keeps its status`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 429 Slow\r\nContent-Length: 10000\r\n\r\n")
             connection.trickle()
@@ -95,17 +95,17 @@ import Testing
         #expect(ContinuousClock.now - startedAt < .seconds(15))
     }
 
-    @Test func `closed before the response: may be applied`() async throws {
+    @Test func `a call whose connection is closed before the response may have been applied`() async throws {
         let server = try LoopbackServer { _ in }
         await Transport.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
     }
 
-    @Test func `reset before the response: may be applied`() async throws {
+    @Test func `a call whose connection is reset before the response may have been applied`() async throws {
         let server = try LoopbackServer { $0.resetOnClose() }
         await Transport.expect(.connectionClosed, mayHaveBeenApplied: true, from: server.url)
     }
 
-    @Test func `closed at any byte: the status counts as soon as the header is complete`() async throws {
+    @Test func `after a close at any byte the status counts as soon as the header is complete`() async throws {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
         let response = Array((head + "whole").utf8)
         for count in 0..<response.count {
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func `reset in the middle of the body: the status is left`() async throws {
+    @Test func `a reset in the middle of the body keeps the status`() async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
             connection.resetOnClose()
@@ -127,7 +127,7 @@ import Testing
         await Transport.expectReply(without: .connectionClosed, body: "hello", from: server.url)
     }
 
-    @Test func `a response that is larger than allowed leaves its status, and is not read to its end`() async throws {
+    @Test func `a response that is larger than allowed keeps its status, and is not read to its end`() async throws {
         let announced = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + String(repeating: "x", count: 5000))
         }
@@ -148,7 +148,7 @@ import Testing
         "this is not HTTP at all\r\n\r\n", "HTTP/9.9 banana\r\n\r\n", "HTTP/2 200\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}",
     ])
-    func `a response that is not HTTP: may be applied`(response: String) async throws {
+    func `a call with a response that is not HTTP may have been applied`(response: String) async throws {
         let server = try LoopbackServer { connection in
             connection.write(response)
             connection.waitForClose()
@@ -164,7 +164,7 @@ import Testing
         "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFF\r\n{}", "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
         "Content-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\n{}",
     ])
-    func `a body whose end or coding cannot be understood leaves its status`(rest: String) async throws {
+    func `a body with an invalid end or coding keeps its status`(rest: String) async throws {
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 202 Taken\r\nX-Id: 1\r\n" + rest)
             connection.waitForClose()
@@ -173,7 +173,7 @@ import Testing
     }
 
     @Test(arguments: ["HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nX: 1\r\n", "HTTP/1.1 200 "])
-    func `a header that does not end is given up at its limit`(piece: String) async throws {
+    func `a header that does not end fails at its limit`(piece: String) async throws {
         let server = try LoopbackServer { connection in
             let isLines = piece.utf8.last == 10
             if !isLines || piece.contains("200") { connection.write(piece) }
@@ -184,14 +184,14 @@ import Testing
         await Transport.expect(.invalidResponse, mayHaveBeenApplied: true, saying: "larger than allowed", from: server.url)
     }
 
-    @Test func `a server that does not speak TLS: not applied`() async throws {
+    @Test func `a call to a server that does not speak TLS was not applied`() async throws {
         let server = try LoopbackServer(readsRequest: false) { connection in
             connection.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         }
         await Transport.expect(.tls, mayHaveBeenApplied: false, from: "https://127.0.0.1:\(server.port)/")
     }
 
-    @Test func `only failures before the call was sent say that it was not applied`() {
+    @Test func `only failures before the call was sent mean that it was not applied`() {
         let before: [TransportFailure.Kind] = [.connectionRefused, .connectTimeout, .nameResolution, .tls]
         let after: [TransportFailure.Kind] = [.connectionClosed, .timeout, .responseTooLarge, .invalidResponse, .cancelled, .other]
         for kind in before { #expect(!TransportFailure(kind, detail: "").mayHaveBeenApplied, "\(kind)") }

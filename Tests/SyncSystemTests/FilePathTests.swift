@@ -14,7 +14,7 @@ import Testing
         #expect(Array(FilePath.name(of: path).utf8) == Array(name.utf8))
     }
 
-    @Test func `only a path that begins with the home directory is changed by it`() {
+    @Test func `only the home directory at the beginning of a path is replaced`() {
         #expect(FilePath.expandingHome("~/a.toml").hasSuffix("/a.toml"))
         #expect(FilePath.expandingHome("~/a.toml").hasPrefix("/"))
         for path in ["/a", "a", "~", "~anna/a", ""] { #expect(FilePath.expandingHome(path) == path) }

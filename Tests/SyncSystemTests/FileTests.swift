@@ -4,7 +4,7 @@ import Testing
 
 @testable import SyncSystem
 
-/// New files, and what the system says of files.
+/// New files, and the status of files.
 @Suite struct FileTests {
     private static func withFolder(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "convosync-\(UUID())").path
@@ -13,7 +13,7 @@ import Testing
         try body(folder)
     }
 
-    @Test func `a new file holds what was written, with the permissions that were asked for`() throws {
+    @Test func `a new file has the given content and permissions`() throws {
         try Self.withFolder { folder in
             let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
             do {
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `a new file replaces nothing, and is not made where a link leads`() throws {
+    @Test func `a new file replaces nothing, and is not created where a symbolic link leads`() throws {
         try Self.withFolder { folder in
             _ = try NewFile("\(folder)/a", permissions: 0o600)
             symlink("\(folder)/elsewhere", "\(folder)/link")
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `a file is the same under another name, and another one under its own`() throws {
+    @Test func `a file is the same under another name, and a new file under its name is not`() throws {
         try Self.withFolder { folder in
             try NewFile("\(folder)/a", permissions: 0o600).write([1])
             let first = try FileStatus(of: "\(folder)/a")
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `what is not there is an error that says so`() throws {
+    @Test func `a missing file is an error that says so`() throws {
         let error = #expect(throws: SystemError.self) { try FileStatus(of: "/nonexistent/a") }
         #expect(error == SystemError(code: ENOENT))
         #expect(error?.description == "No such file or directory")

@@ -13,7 +13,7 @@ import Testing
         #expect(try Self.bytes(#require(UnixSocketAddress(abstractName: "a"))) == [0] + Array("a".utf8))
     }
 
-    @Test func `a path fits with its zero byte, or is not an address`() {
+    @Test func `a path must fit with its zero byte`() {
         #expect(UnixSocketAddress.longestPath == 107)
         #expect(UnixSocketAddress(path: String(repeating: "a", count: 107)) != nil)
         #expect(UnixSocketAddress(abstractName: String(repeating: "a", count: 107)) != nil)
@@ -23,7 +23,7 @@ import Testing
         #expect(UnixSocketAddress(abstractName: "") == nil)
     }
 
-    @Test func `what is bound to an address is found by it`() throws {
+    @Test func `a socket that is bound to an address is found by it`() throws {
         let address = try #require(UnixSocketAddress(abstractName: "convosync-test-\(getpid())-\(UInt64.random(in: 0...(.max)))"))
         let (receiver, sender) = (socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0), socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0))
         defer {

@@ -3,7 +3,7 @@ import SyncDaemon
 import SyncRemotes
 import Testing
 
-/// A further kind of remote takes a folder and a place in the list of kinds; nothing else of the program knows about it.
+/// A further kind of remote needs a folder and a place in the list of kinds; no other part of the program knows about it.
 @Suite struct FifthKindTests {
     private static let kinds = Kinds.all + [.tracker]
     private static let text = """
@@ -47,7 +47,7 @@ import Testing
 
     // MARK: Configuration
 
-    @Test func `it is configured by its keys and operations`() throws {
+    @Test func `a tracker is configured by its keys and operations`() throws {
         let remote = try remote()
         #expect(remote.kind == .tracker)
         #expect(remote.poll == PollSettings(interval: .minutes(1)))
@@ -56,7 +56,7 @@ import Testing
         #expect(remote.adapter.fingerprint.hasPrefix("kind=tracker;") && remote.adapter.fingerprint.contains("@/v2/projects/"))
     }
 
-    @Test func `mistakes in its table are reported like those of every kind`() {
+    @Test func `mistakes in a tracker's table are reported like those of every kind`() {
         let text = Self.text.replacing("\"support\"", with: "\"a/b\"").replacing("update_ticket", with: "update_tickt")
             .replacing("\"title\"", with: "\"tags\"")
         #expect(
@@ -71,7 +71,7 @@ import Testing
                 == ["line 12: remotes.tracker.webhook: has no meaning for a remote of kind tracker: it does not call"])
     }
 
-    @Test func `its key is a mistake at a remote of another kind`() {
+    @Test func `a key of the tracker is a mistake at a remote of another kind`() {
         let text = """
             [database]
             path = "/srv/app.db"
@@ -85,13 +85,13 @@ import Testing
                 == ["line 6: remotes.vg.project: has no meaning for a remote of kind vg; only tracker has it"])
     }
 
-    @Test func `a program without it in its list does not know it`() {
+    @Test func `the tracker is unknown to a program without it in its list of kinds`() {
         #expect(
             problems(Self.text, kinds: Kinds.all).contains(
                 "line 3: remotes.tracker.kind: is missing, one of helpdesk, fin, voicebot, vg"))
     }
 
-    @Test func `what init writes for it is valid, and names what has to be filled in`() throws {
+    @Test func `the lines that init writes for a tracker are valid, and name what has to be filled in`() throws {
         let starter = try StarterConfiguration(
             remotes: [.init("tickets=tracker", kinds: Self.kinds)], directory: "/etc/convosync", databasePath: "/srv/app.db")
         #expect(starter.placeholders == ["remotes.tickets.url", "remotes.tickets.project"])
@@ -100,15 +100,15 @@ import Testing
         #expect(problems(starter.text, kinds: Self.kinds) == [])
     }
 
-    @Test func `its map keeps the laws, alone and beside the others`() throws {
+    @Test func `the tracker's status map keeps the laws, alone and together with the others`() throws {
         let others = Kinds.all.map { $0.adapter(Profile(name: $0.name, kind: $0)) }
         #expect(StatusLaws.violations(of: [try remote().adapter]) == [])
         #expect(StatusLaws.violations(of: others + [try remote().adapter]) == [])
     }
 
-    // MARK: Both ways
+    // MARK: Both directions
 
-    @Test func `a conversation is planned as its call, and a response to it is read and acknowledged`() throws {
+    @Test func `a conversation is planned as the tracker's call, and its response is read and acknowledged`() throws {
         let remote = try remote()
         guard case .send(let planned) = remote.adapter.plan(snapshot()).decision, let delta = planned.delta else {
             return _ = Issue.record("nothing is sent")
@@ -125,7 +125,7 @@ import Testing
         let known = remote.adapter.acknowledge(
             delta.fields, outcome.observation, began: snapshot().now, numbers: .init(repeating: LocalRow.firstNumber), snapshot())
         #expect(remote.adapter.plan(snapshot(known.record)).decision == .upToDate(omissions: []))
-        // What has no date may show a former state: it counts when it was read once more.
+        // A state without a date may be outdated: it counts when it was read once more.
         let closed = Observation(word: "closed", title: "Pricing")
         let first = remote.adapter.reconcile(closed, began: snapshot().now + .seconds(1), snapshot(known.record))
         #expect(first.verdict.mustRead)
@@ -133,7 +133,7 @@ import Testing
         #expect(second.changes.status == .closed)
     }
 
-    @Test func `a ticket is read by its own call, and a 404 ends its link`() throws {
+    @Test func `a ticket is read by its own call, and a 404 means that it is gone`() throws {
         let remote = try remote()
         let call = try remote.adapter.readCall(conversationID: "c1", link: Link(remoteID: "T-8"))
         #expect(

@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// What holds for all four systems alike.
+/// Rules that are the same for all four systems.
 struct AccessTests {
     private static let calls: [(method: String, path: String, body: SandboxJSON)] = [
         ("POST", "/helpdesk/update_conversation", ["conversation_id": "c1"]),
@@ -69,7 +69,7 @@ struct AccessTests {
         }
     }
 
-    @Test func `another method is a 405 that says which one is allowed`() async throws {
+    @Test func `another method is a 405 that names the allowed one`() async throws {
         try await withSandbox { client in
             for call in Self.calls {
                 let reply = try await client.call("PUT", call.path, call.body)
@@ -83,7 +83,7 @@ struct AccessTests {
         "/helpdesk", "/helpdesk/", "/helpdesk/update_conversation/", "/intercom/reply", "/voicebot/conversation/1", "/vg/agents/a1",
         "/vg/agents/a1/convos/c1/messages", "/vg//agents/a1/convos/c1", "/vgx/agents/a1/convos/c1", "/nothing", "/",
     ])
-    func `a path that no document has is a 404`(path: String) async throws {
+    func `a path that is in no document is a 404`(path: String) async throws {
         try await withSandbox { client async throws in
             #expect(try await client.call("POST", path, ["conversation_id": "c1"]).status == 404)
         }

@@ -5,7 +5,7 @@ import Testing
 /// Faults on the TCP connection itself.
 struct ConnectionFaultTests {
     @Test(arguments: [(FaultRule.Kind.dropBefore, false), (.dropAfter, true)])
-    func `a dropped connection ends without an answer`(kind: FaultRule.Kind, isApplied: Bool) async throws {
+    func `a dropped connection ends without a response`(kind: FaultRule.Kind, isApplied: Bool) async throws {
         for resets in [false, true] {
             try await withSandbox { client in
                 var rule = FaultRule(kind, times: 1)
@@ -22,7 +22,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test func `a dropped connection is closed with not a byte sent`() async throws {
+    @Test func `a connection that is dropped first is closed without a byte`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.dropBefore)], on: "voicebot")
             let bytes = try await RawConnection.exchange(
@@ -34,7 +34,7 @@ struct ConnectionFaultTests {
     }
 
     @Test(arguments: [(FaultRule.Kind.hangBefore, false), (.hangAfter, true)])
-    func `a hanging call ends when its time is over`(kind: FaultRule.Kind, isApplied: Bool) async throws {
+    func `a hanging call ends after its time`(kind: FaultRule.Kind, isApplied: Bool) async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(kind, times: 1, latencyMilliseconds: 50)], on: "vg")
             await #expect(throws: (any Error).self) { try await client.patchVG("c1", ["state": "ended_chat"]) }
@@ -43,7 +43,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test func `a hanging call is over when its client goes away`() async throws {
+    @Test func `a hanging call ends when its client goes away`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.hangAfter, times: 1)], on: "vg")
             let call = Task { try await client.patchVG("c1", ["state": "ended_chat"]) }
@@ -67,7 +67,7 @@ struct ConnectionFaultTests {
         await #expect(throws: (any Error).self) { try await hanging.value }
     }
 
-    @Test func `a truncated answer announces more than it sends`() async throws {
+    @Test func `a truncated response announces more than it sends`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.truncated, times: 1)], on: "vg")
             await #expect(throws: (any Error).self) { try await client.patchVG("c1", ["state": "ended_chat"]) }
@@ -76,7 +76,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test func `a fault after the system still lets the system refuse`() async throws {
+    @Test func `a fault after the system has handled a call keeps the system's refusal`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.dropAfter, times: 1)], on: "vg")
             await #expect(throws: (any Error).self) { try await client.patchVG("c1", ["state": "nonsense"]) }
@@ -86,12 +86,12 @@ struct ConnectionFaultTests {
 }
 
 extension SandboxClient {
-    /// Whether the vg system took over what the tests below ask for.
+    /// Whether the vg system has applied the call of the tests below.
     var hasEndedChat: Bool {
         sandbox.world.state(of: "vg", conversation: "c1")?["state"] == "ended_chat"
     }
 
-    /// Waits until nothing is in flight any more: a fault ends after the client has seen it.
+    /// Waits until nothing is in flight any more: a fault ends after the client has seen its effect.
     func lastFinishedRecord() async throws -> RequestRecord {
         #expect(await sandbox.world.wait { $0.requests().last?.finishedAt != nil })
         return try #require(sandbox.world.requests().last)

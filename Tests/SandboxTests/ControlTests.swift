@@ -2,7 +2,7 @@ import Sandbox
 import Testing
 
 struct ControlTests {
-    @Test func `faults are set, added to, shown and cleared`() async throws {
+    @Test func `faults are set, added, shown and cleared`() async throws {
         try await withSandbox { client in
             let path = "/_control/intercom/faults"
             _ = try await client.call("PUT", path, [["kind": "status", "status": 503, "times": 1]])
@@ -47,7 +47,7 @@ struct ControlTests {
             ("GET", "/_control/vg/act", [:], 405),
         ] as [(String, String, SandboxJSON, Int)]
     )
-    func `a control call that makes no sense is refused with a reason`(
+    func `an invalid control call is refused with a reason`(
         method: String,
         path: String,
         body: SandboxJSON,
@@ -60,7 +60,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `seeded conversations are there with their state`() async throws {
+    @Test func `seeded conversations exist with their state`() async throws {
         try await withSandbox { client in
             _ = try await client.call("POST", "/_control/voicebot/seed", [["conversation": "17", "status": "in-progress", "user_id": 7]])
             _ = try await client.call("POST", "/_control/vg/seed", ["conversation": "c1", "agent": "a1", "state": "human-chatting"])
@@ -74,7 +74,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `people act inside the systems`() async throws {
+    @Test func `people change conversations inside the systems`() async throws {
         try await withSandbox { client in
             let world = client.sandbox.world
             _ = try await client.patchVoicebot("17", ["status": "to-do"])
@@ -95,7 +95,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `beyond the rate limit a request is answered 429 with Retry-After`() async throws {
+    @Test func `a request beyond the rate limit gets a 429 with Retry-After`() async throws {
         try await withSandbox { client in
             _ = try await client.call("PUT", "/_control/fin/options", ["rate_limit": ["per_second": 0.001, "retry_after": 4]])
             #expect(try await client.reply(.message("c1")).status == 200)
@@ -108,7 +108,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `beyond the concurrency limit a request is answered 429`() async throws {
+    @Test func `a request beyond the concurrency limit gets a 429`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setOptions(on: "vg") { $0.concurrencyLimit = 1 }
             try client.sandbox.world.setFaults([FaultRule(.hangAfter, times: 1)], on: "vg")
@@ -130,7 +130,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `options of the stored form are set, shown and obeyed`() async throws {
+    @Test func `options of the stored form are set, shown and applied`() async throws {
         try await withSandbox { client in
             let path = "/_control/helpdesk/options"
             let options: SandboxJSON = [
@@ -147,7 +147,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `a backup is made and brought back`() async throws {
+    @Test func `a backup is made and restored`() async throws {
         try await withSandbox { client in
             _ = try await client.patchVG("c1", ["state": "ai-chatting"])
             #expect(try await client.call("POST", "/_control/vg/restore").status == 400)
@@ -158,7 +158,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `a port that is taken is an error at the start`() async throws {
+    @Test func `a port in use is an error at the start`() async throws {
         try await withSandbox { client in
             var configuration = SandboxConfiguration()
             configuration.port = client.sandbox.port

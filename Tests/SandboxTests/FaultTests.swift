@@ -1,9 +1,9 @@
 import Sandbox
 import Testing
 
-/// Faults that leave the connection in order, seen from the client, and whether the system took the request over.
+/// Faults that leave the connection intact, as the client sees them, and whether the system has applied the request.
 struct FaultTests {
-    @Test func `latency answers late and applies`() async throws {
+    @Test func `latency delays the response, and the request is applied`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.latency, times: 1, latencyMilliseconds: 80)], on: "vg")
             let start = ContinuousClock.now
@@ -16,7 +16,7 @@ struct FaultTests {
     }
 
     @Test(arguments: [401, 403, 404, 422, 429, 500, 502, 503, 504])
-    func `a status is answered in the system's own shape and nothing is applied`(status: Int) async throws {
+    func `a status is sent in the system's own form and nothing is applied`(status: Int) async throws {
         try await withSandbox { client in
             var rule = FaultRule(.status, times: 1)
             rule.status = status
@@ -54,7 +54,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `garbage is a 200 without JSON, applied`() async throws {
+    @Test func `garbage is a 200 without JSON, and the request is applied`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.garbage, times: 1)], on: "vg")
             let reply = try await client.patchVG("c1", ["state": "ended_chat"])
@@ -64,7 +64,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `a wrong type is JSON that the document does not describe, applied`() async throws {
+    @Test func `a wrong type is JSON that the document does not describe, and the request is applied`() async throws {
         try await withSandbox { client in
             for instance in ["helpdesk", "fin", "voicebot", "vg"] {
                 try client.sandbox.world.setFaults([FaultRule(.wrongType, times: 1)], on: instance)
@@ -77,7 +77,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `an error inside a 200 has each system's form`() async throws {
+    @Test func `an error inside a 200 has each system's own form`() async throws {
         try await withSandbox { client in
             for instance in ["helpdesk", "fin", "vg"] {
                 try client.sandbox.world.setFaults([FaultRule(.errorInside, times: 1)], on: instance)
@@ -97,7 +97,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `a slow body arrives whole`() async throws {
+    @Test func `a slow body arrives completely`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.slowBody, times: 1, latencyMilliseconds: 100)], on: "vg")
             let start = ContinuousClock.now
@@ -106,7 +106,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `a huge body has the size that was asked for`() async throws {
+    @Test func `a huge body has the requested size`() async throws {
         try await withSandbox { client in
             var rule = FaultRule(.hugeBody, times: 1)
             rule.bytes = 1_000_000
@@ -119,7 +119,7 @@ struct FaultTests {
     }
 
     @Test(arguments: [true, false])
-    func `drift answers another word than was asked for`(isStored: Bool) async throws {
+    func `drift responds with another status value than the one in the request`(isStored: Bool) async throws {
         try await withSandbox { client in
             var rule = FaultRule(.drift, times: 1)
             rule.value = "human-chatting"

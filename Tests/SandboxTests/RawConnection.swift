@@ -3,7 +3,7 @@ import NIOPosix
 
 /// A TCP connection without an HTTP client on it.
 enum RawConnection {
-    /// Sends a text and returns everything that comes back until the other side closes.
+    /// Sends a text and returns everything that arrives until the other side closes.
     static func exchange(port: Int, _ text: String) async throws -> String {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in

@@ -3,7 +3,7 @@ import Sandbox
 import Testing
 
 struct ReportTests {
-    @Test func `a request is recorded as it came`() async throws {
+    @Test func `a request is recorded as it arrived`() async throws {
         try await withSandbox { client in
             _ = try await client.call(
                 "PATCH",
@@ -61,7 +61,7 @@ struct ReportTests {
         }
     }
 
-    @Test func `calls in flight at once are counted, those of one conversation apart`() async throws {
+    @Test func `calls in flight at once are counted, and separately those of one conversation`() async throws {
         try await withSandbox { client in
             try client.sandbox.world.setFaults([FaultRule(.latency, times: 3, latencyMilliseconds: 100_000)], on: "vg")
             let calls = ["c1", "c2", "c1"].map { id in Task { try await client.patchVG(id, [:]) } }
@@ -104,7 +104,7 @@ struct ReportTests {
         }
     }
 
-    @Test func `beyond the limit requests are counted only`() async throws {
+    @Test func `beyond the limit requests are only counted`() async throws {
         var configuration = SandboxConfiguration()
         configuration.recordLimit = 2
         try await withSandbox(configuration) { client in

@@ -3,14 +3,14 @@ import NIOCore
 import Sandbox
 import Testing
 
-/// A client of one sandbox: no redirects, no retries, one call at a time unless the test says otherwise.
+/// A client of one sandbox: no redirects, no retries, one call at a time unless the test needs more.
 struct SandboxClient: Sendable {
     struct Reply: Sendable {
         let status: Int
         let headers: [String: String]
         let text: String
 
-        /// The body as JSON; `null` when it is none.
+        /// The body as JSON; `null` when it is not JSON.
         var json: SandboxJSON { (try? SandboxJSON(text: text)) ?? .null }
     }
 
@@ -83,7 +83,7 @@ func withSandbox<Result: Sendable>(
 }
 
 extension SandboxJSON {
-    /// The document's own example of a message to Fin, for one conversation and one moment.
+    /// The document's own example of a message to Fin, for one conversation and one timestamp.
     static func message(_ conversation: String, timestamp: String = "2025-01-24T10:01:20.000Z") -> SandboxJSON {
         [
             "conversation_id": .string(conversation),

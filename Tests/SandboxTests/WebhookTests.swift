@@ -1,14 +1,14 @@
 import Sandbox
 import Testing
 
-/// Events go to a second sandbox, whose record shows what arrived.
+/// Events go to a second sandbox, whose record shows them.
 struct WebhookTests {
     private static func received(_ receiver: SandboxServer, count: Int) async -> [SandboxJSON] {
         _ = await receiver.world.wait { $0.requests(instance: "helpdesk").count >= count }
         return receiver.world.requests(instance: "helpdesk").compactMap(\.bodyJSON)
     }
 
-    @Test func `what somebody does in a system reaches its webhook in order`() async throws {
+    @Test func `changes by people in a system reach its webhook in order`() async throws {
         let receiver = try await SandboxServer.start()
         try await withSandbox { client in
             let target: SandboxJSON = ["url": .string(receiver.url(of: "helpdesk") + "/hook"), "secret": "s3cret"]
@@ -38,7 +38,7 @@ struct WebhookTests {
         await receiver.stop()
     }
 
-    @Test func `a write is echoed when the system is told to`() async throws {
+    @Test func `a write is sent to the webhook where the system is configured to do so`() async throws {
         let receiver = try await SandboxServer.start()
         try await withSandbox { client in
             let target = WebhookTarget(url: receiver.url(of: "helpdesk") + "/hook", secret: "s")

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Which 404s and 405s are the API's own.
+/// Which 404 and 405 responses come from the API itself.
 @Suite struct AbsenceFormTests {
     private let now = Instant(milliseconds: 1_767_225_600_000)
 
@@ -26,7 +26,7 @@ import Testing
         (Kind.vg, #"{"success":false,"message":"Conversation not found"}"#), (.vg, #"{"message":"not found","code":"NOT_FOUND"}"#),
         (.voicebot, #"{"message":"No query results for model [Conversation] 7"}"#), (.voicebot, "{}"),
     ])
-    func `a 404 in JSON says that the object of a link is gone`(kind: Kind, body: String) {
+    func `a 404 in JSON means that the object of a link is gone`(kind: Kind, body: String) {
         for outcome in [read(kind, reply(404, body)), readState(kind, reply(404, body))] {
             #expect(outcome.outcome == .gone)
             #expect(outcome.absence == .object)
@@ -39,14 +39,14 @@ import Testing
         (.helpdesk, #"{"type":"about:blank","title":"Not Found","status":404}"#),
         (.fin, #"{"type":"error.list","request_id":"r","errors":[{"code":"not_found","message":"no such conversation"}]}"#),
     ])
-    func `where there are no links it is the row that ends`(kind: Kind, body: String) {
+    func `at a kind without links, a 404 in JSON makes only the row dead`(kind: Kind, body: String) {
         let outcome = read(kind, reply(404, body))
         #expect(outcome.outcome == .dead)
         #expect(outcome.absence == .object)
     }
 
     @Test(arguments: Kinds.all)
-    func `what does not speak the API says nothing about any object`(kind: Kind) {
+    func `a 404 that is not from the API is retried and does not mean that an object is gone`(kind: Kind) {
         let bodies = ["", "<html>404</html>", "404 page not found", "[]", "\"Not Found\"", "null", "7", "{\"message\":"]
         for body in bodies {
             for outcome in [read(kind, reply(404, body)), readState(kind, reply(404, body))] {
@@ -62,22 +62,22 @@ import Testing
     }
 
     @Test(arguments: Kinds.all, ["<html>405</html>", #"{"message":"Method Not Allowed"}"#, ""])
-    func `a 405 is about the route, in whatever form`(kind: Kind, body: String) {
+    func `a 405 concerns the route, whatever its form`(kind: Kind, body: String) {
         #expect(read(kind, reply(405, body)).outcome == .retry)
         #expect(read(kind, reply(405, body)).absence == .route)
     }
 
-    @Test func `a 404 of a gateway before Fin is not Intercom's`() {
+    @Test func `a 404 of a gateway in front of Fin is not taken for Intercom's`() {
         #expect(read(.fin, reply(404, #"{"message":"no Route matched with those values"}"#)).absence == .route)
     }
 
-    @Test func `inside of a 200 of the helpdesk a 404 is its own`() {
+    @Test func `a 404 inside a 200 of the helpdesk is not an absence`() {
         let outcome = read(.helpdesk, reply(200, #"{"error":{"status":404}}"#))
         #expect(outcome.outcome == .dead)
         #expect(outcome.absence == nil)
     }
 
-    @Test func `a code that the configuration puts into a class stays in it`() {
+    @Test func `a status code that is configured for a class stays in that class`() {
         for outcome in [OutcomeClass.retry, .throttled, .park, .dead] {
             let classified = read(.vg, reply(404, "<html>"), overrides: [404: outcome, 405: outcome])
             #expect(classified.outcome == outcome)

@@ -3,7 +3,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Fin recognises a repetition by `message.timestamp`: two messages must never have the same one, and one message always the same.
+/// Fin recognises a repetition by `message.timestamp`: no two messages may have the same one, and one message always has the same.
 @Suite struct FinTimestampTests {
     private let adapter = Kind.fin.adapter(Profile(name: "fin", kind: .fin))
 
@@ -15,7 +15,7 @@ import Testing
         return try #require(planned.call.body["message"]?["timestamp"]?.stringValue)
     }
 
-    /// Floating-point seconds lose a millisecond here and there; this walks over many.
+    /// Floating-point seconds lose a millisecond for some values; this tries many of them.
     @Test(arguments: [UInt64(7), 8, 9])
     func `a taken timestamp is moved by exactly one millisecond`(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
@@ -33,7 +33,7 @@ import Testing
         #expect(taken.max() == "2026-03-01T12:00:01.049Z")
     }
 
-    @Test func `an unreadable timestamp is refused: Fin could not tell repetitions apart`() throws {
+    @Test func `an unreadable timestamp is refused, because Fin could not recognise repetitions`() throws {
         #expect(throws: Unsendable.self) { try timestamp(of: "2026-99-01T12:00:00.950Z", taken: []) }
     }
 }

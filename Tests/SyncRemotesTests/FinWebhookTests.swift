@@ -21,7 +21,7 @@ import Testing
         """#
     private static let moment = Instant(milliseconds: 1_737_712_800_123)
 
-    @Test func `a status is a notice with a key of conversation, word and time`() throws {
+    @Test func `a status event is a notice with a key of conversation, status value and time`() throws {
         #expect(
             try read(Self.status)
                 == .notices([
@@ -29,7 +29,7 @@ import Testing
                 ]))
     }
 
-    @Test func `a reply is a message and the status after it`() throws {
+    @Test func `a reply event is a message notice, followed by its status`() throws {
         #expect(
             try read(Self.replied)
                 == .notices([
@@ -49,14 +49,14 @@ import Testing
         return key
     }
 
-    @Test func `the key of a message is that of its conversation, its id and its text`() {
+    @Test func `the key of a message consists of its conversation, its id and its text`() {
         let keys = [
             Self.replied, Self.replied.replacing(#""conversation_id":"c1""#, with: #""conversation_id":"c2""#),
             Self.replied.replacing(#""id":"m1""#, with: #""id":"m2""#), Self.replied.replacing("Hi", with: "Ho"),
         ].map(Self.key)
         #expect(Set(keys).count == 4 && !keys.contains("none"))
         #expect(keys.allSatisfy { !$0.contains("Hi") }, "nothing of the text is in a key")
-        // When it came, or when it was written, makes no other message of it.
+        // The time of arrival and the time of writing do not make it another message.
         #expect(Self.key(of: Self.replied.replacing("1737712800123", with: "1737712999999")) == keys[0])
         #expect(Self.key(of: Self.replied.replacing(".120Z", with: ".121Z")) == keys[0])
     }
@@ -66,7 +66,7 @@ import Testing
         #""message":{"body":["text"]}"#, #""message":{"body":{"a":"text"}}"#, #""message":{"author":"fin","body":true}"#,
         #""message":{"body":"b","timestamp_ms":{}}"#, #""message":{"body":"b","id":{}}"#, #""no_message":1"#,
     ])
-    func `a reply without a usable text delivers its status all the same`(member: String) throws {
+    func `a reply without a usable text still delivers its status`(member: String) throws {
         let head = #"{"event_name":"fin_replied","conversation_id":"c1",\#(member)"#
         let reading = try read(head + #","status":"escalated","created_at_ms":1737712800123}"#)
         guard case .partial(let notices, "c1", let problem) = reading else { return #expect(Bool(false), "\(reading)") }
@@ -76,7 +76,7 @@ import Testing
         #expect(none.isEmpty)
     }
 
-    @Test func `a message without id has the same key each time, and another one for another body, time or conversation`() throws {
+    @Test func `a message without an id has the same key each time, and another one for another body, time or conversation`() throws {
         func key(_ change: (String, String)? = nil) throws -> String {
             var body = Self.replied.replacing(#""id":"m1","#, with: "")
             if let change { body = body.replacing(change.0, with: change.1) }
@@ -92,14 +92,14 @@ import Testing
         #expect(try key(("1737712800123", "1737712999999")) == keys[0], "the event's own time may differ with the way it comes")
     }
 
-    @Test func `what a user or an agent wrote is not a message of Fin`() throws {
+    @Test func `a message by a user or an agent is not taken for one by Fin`() throws {
         let reading = try read(Self.replied.replacing(#""author":"fin""#, with: #""author":"agent""#))
         guard case .notices(let notices) = reading else { return #expect(Bool(false)) }
         #expect(notices.count == 1)
         if case .message = notices[0] { #expect(Bool(false)) }
     }
 
-    @Test func `other events are acknowledged and mean nothing`() throws {
+    @Test func `other events are acknowledged and ignored`() throws {
         #expect(try read(#"{"event_name":"csat_requested","conversation_id":5}"#) == .ignored(event: "csat_requested"))
     }
 
@@ -118,14 +118,14 @@ import Testing
         (#"{"event_name":"fin_replied","conversation_id":"c","message":null,"status":7}"#, "created_at_ms"),
         (#"{"event_name":"fin_replied","conversation_id":"c","message":null,"status":"escalated"}"#, "created_at_ms"),
     ])
-    func `what is not such an event is refused with the member that is wrong`(body: String, named: String) throws {
+    func `an invalid event is refused with the name of the wrong member`(body: String, named: String) throws {
         let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
         guard case .unreadable(let refusal) = rejection else { return #expect(Bool(false), "\(rejection)") }
         #expect(refusal.reason.contains(named), "\(refusal.reason)")
         #expect(!refusal.reason.contains("yesterday"), "nothing of the body is repeated")
     }
 
-    @Test func `however a body is damaged, it is read or refused`() {
+    @Test func `a damaged body is read or refused, and never crashes the reader`() {
         var random = SeededGenerator(seed: 311)
         for round in 0..<4000 {
             var bytes = Array((Bool.random(using: &random) ? Self.status : Self.replied).utf8)
@@ -151,7 +151,7 @@ import Testing
         return try Signed.reader(.fin).read(bytes, proof: code.map { String(format: "%02x", $0) }.joined())
     }
 
-    @Test func `nesting without end is refused, not followed`() throws {
+    @Test func `endless nesting is refused`() throws {
         let body = String(repeating: "[", count: 200_000)
         let rejection = try #require(throws: WebhookRejection.self) { try read(body) }
         #expect(rejection == .unreadable(Unreadable("the body is not JSON")))

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Another fingerprint plans every conversation again: it must change when the projection does, and only then.
+/// Another fingerprint plans every conversation again: it must change with the projection, and with nothing else.
 @Suite struct FingerprintTests {
     private static func profile(_ change: (inout Profile) -> Void = { _ in }) -> Profile {
         var profile = Profile(name: "vg", kind: .vg, agentID: "agent9", aiAssignees: ["agent_fin", "agent_two"])
@@ -34,7 +34,7 @@ import Testing
         Change("another path") { $0.paths["update_convo"] = "/v3/agents/{agentId}/convos/{convoId}" },
         Change("another kind") { $0.kind = .voicebot },
     ])
-    func `a change of what is projected changes the fingerprint`(_ change: Change) {
+    func `a change of the projection changes the fingerprint`(_ change: Change) {
         #expect(Self.profile(change.apply).adapter.fingerprint != Self.profile().adapter.fingerprint)
     }
 
@@ -43,11 +43,11 @@ import Testing
         Change("another API version") { $0.own["api_version"] = .text("2.15") },
         Change("other user attributes") { $0.own["user_attributes"] = .texts(["plan"]) },
     ])
-    func `a change of anything else keeps the fingerprint`(_ change: Change) {
+    func `any other change keeps the fingerprint`(_ change: Change) {
         #expect(Self.profile(change.apply).adapter.fingerprint == Self.profile().adapter.fingerprint)
     }
 
-    @Test func `the fingerprint does not depend on the order in which sets and tables are walked`() {
+    @Test func `the fingerprint does not depend on the order of sets and tables`() {
         let fields = ["leadScore", "lang", "note", "summary", "userPhone", "userAddress", "userCompany", "userWebsite"]
         let agents = (0..<40).map { "agent_\($0)" }
         func build(_ fields: [String], _ agents: [String]) -> String {
@@ -64,7 +64,7 @@ import Testing
         #expect(build(fields, agents) == build(fields.reversed(), agents.reversed()))
     }
 
-    @Test func `a list with a comma is not the list of its parts`() {
+    @Test func `a value with a comma is not the same as a list of two values`() {
         #expect(
             Self.profile { $0.aiAssignees = ["a", "b"] }.adapter.fingerprint
                 != Self.profile { $0.aiAssignees = ["a, b"] }.adapter.fingerprint)

@@ -6,7 +6,7 @@ import Testing
 /// The golden files: `Golden/KIND/requests/NAME.json`, `Golden/KIND/responses/NAME.json` and `Golden/KIND/reading/NAME.json`, one
 /// case each.
 ///
-/// A member that is not known is an error: a misspelt one would make its case check less than it says.
+/// An unknown member is an error: a misspelt one would make its case check less than intended.
 enum Golden {
     enum Part: String {
         case requests, responses, reading
@@ -20,7 +20,7 @@ enum Golden {
         Bundle.module.bundleURL.appending(path: "Golden/\(kind.name)/\(part.rawValue)")
     }
 
-    /// The names of the cases; empty where the folder is missing, which a test of its own would notice.
+    /// The names of the cases; empty where the folder is missing, which has a test of its own.
     static func names(_ kind: Kind, _ part: Part) -> [String] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder(kind, part).path)) ?? []
         return entries.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
@@ -44,7 +44,7 @@ enum Golden {
         (value?.arrayValue ?? []).compactMap(\.stringValue)
     }
 
-    /// `known_issue` in a file marks a case that the sources do not keep yet; it fails as soon as they do.
+    /// `known_issue` in a file marks a case that fails at present; the test fails as soon as the case passes.
     static func withPossibleIssue(_ object: JSONObject, _ body: () throws -> Void) throws {
         if let issue = object["known_issue"]?.stringValue {
             withKnownIssue(Comment(rawValue: issue)) { try body() }

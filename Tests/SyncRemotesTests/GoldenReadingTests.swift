@@ -4,19 +4,19 @@ import Testing
 
 /// How the remotes are read, file by file: `Golden/KIND/reading`.
 ///
-/// A file holds one of `body` (an answer that is one conversation), `page` (an answer that is a list), `list` and `read` (calls).
+/// A file contains one of `body` (a response with one conversation), `page` (a response with a list), `list` and `read` (calls).
 @Suite struct GoldenReadingTests {
     @Test(arguments: Golden.names(.helpdesk, .reading))
-    func `the helpdesk is read as the file says`(_ name: String) throws { try check(.helpdesk, name) }
+    func `responses of the helpdesk are read as their files state`(_ name: String) throws { try check(.helpdesk, name) }
 
     @Test(arguments: Golden.names(.fin, .reading))
-    func `fin is read as the file says`(_ name: String) throws { try check(.fin, name) }
+    func `responses of fin are read as their files state`(_ name: String) throws { try check(.fin, name) }
 
     @Test(arguments: Golden.names(.voicebot, .reading))
-    func `voicebot is read as the file says`(_ name: String) throws { try check(.voicebot, name) }
+    func `responses of voicebot are read as their files state`(_ name: String) throws { try check(.voicebot, name) }
 
     @Test(arguments: Golden.names(.vg, .reading))
-    func `vg is read as the file says`(_ name: String) throws { try check(.vg, name) }
+    func `responses of vg are read as their files state`(_ name: String) throws { try check(.vg, name) }
 
     @Test(arguments: zip(Kinds.all, [25, 4, 50, 60]))
     func `every kind has its reading files`(_ kind: Kind, _ atLeast: Int) {
@@ -106,14 +106,14 @@ import Testing
 }
 
 extension Observation {
-    /// Without what only some files speak of: how often and when last anything was written.
+    /// Without the members that only some files have: the number of interactions, and the time of the last message.
     var withoutCounts: Observation {
         var observation = self
         (observation.lastMessageAt, observation.interactions) = (nil, nil)
         return observation
     }
 
-    /// Reads an observation: `assignee` missing is unknown, null is nobody; times are ISO 8601.
+    /// Reads an observation: a missing `assignee` is unknown, null is nobody; times are ISO 8601.
     init(golden value: JSONValue) throws {
         let object = value.objectValue ?? [:]
         try Golden.check(

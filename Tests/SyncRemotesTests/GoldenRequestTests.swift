@@ -5,16 +5,16 @@ import Testing
 /// What is sent, file by file: `Golden/KIND/requests`.
 @Suite struct GoldenRequestTests {
     @Test(arguments: Golden.names(.helpdesk, .requests))
-    func `the helpdesk is sent what the file says`(_ name: String) throws { try checkState(.helpdesk, name) }
+    func `requests to the helpdesk are as their files state`(_ name: String) throws { try checkState(.helpdesk, name) }
 
     @Test(arguments: Golden.names(.voicebot, .requests))
-    func `voicebot is sent what the file says`(_ name: String) throws { try checkState(.voicebot, name) }
+    func `requests to voicebot are as their files state`(_ name: String) throws { try checkState(.voicebot, name) }
 
     @Test(arguments: Golden.names(.vg, .requests))
-    func `vg is sent what the file says`(_ name: String) throws { try checkState(.vg, name) }
+    func `requests to vg are as their files state`(_ name: String) throws { try checkState(.vg, name) }
 
     @Test(arguments: Golden.names(.fin, .requests))
-    func `fin is sent what the file says`(_ name: String) throws {
+    func `requests to fin are as their files state`(_ name: String) throws {
         let file = try Golden.object(
             .fin, .requests, name,
             members: ["name", "profile", "message", "user", "taken", "headers", "expect", "omissions", "known_issue"])
@@ -37,7 +37,7 @@ import Testing
         #expect(Golden.names(kind, .requests).count >= atLeast)
     }
 
-    @Test func `fin takes no conversation state`() {
+    @Test func `no conversation state is sent to fin`() {
         let adapter = Kind.fin.adapter(Profile(name: "fin", kind: .fin))
         let conversation = Conversation(id: "conv_456", title: "Pricing", status: .resolved, user: User(id: "user_1"))
         let snapshot = LinkSnapshot(conversation, remote: "fin", link: Link(remoteID: "conv_456"))
@@ -59,7 +59,7 @@ import Testing
             remoteID: file["link"]?["remote_id"]?.stringValue ?? (kind.needsLink ? "123" : conversation.id),
             agentID: file["link"]?["agent_id"]?.stringValue)
         let (base, seen) = (file["base"]?.objectValue ?? [:], file["seen"]?.objectValue ?? [:])
-        // Where the file does not say what was attempted, it was what is known already.
+        // Where the file does not list attempted values, they are the known ones.
         let inDoubt = Fields(
             members: Golden.strings(file["in_doubt"]).map { name in
                 (name, name == "user.id" ? .string("user_other") : seen[name] ?? base[name] ?? .string("?"))

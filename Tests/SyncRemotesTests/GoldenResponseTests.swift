@@ -3,19 +3,19 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// What answers mean, file by file: `Golden/KIND/responses`.
+/// What responses mean, file by file: `Golden/KIND/responses`.
 @Suite struct GoldenResponseTests {
     @Test(arguments: Golden.names(.helpdesk, .responses))
-    func `an answer of the helpdesk means what the file says`(_ name: String) throws { try check(.helpdesk, name) }
+    func `responses of the helpdesk have the outcome that their files state`(_ name: String) throws { try check(.helpdesk, name) }
 
     @Test(arguments: Golden.names(.fin, .responses))
-    func `an answer of fin means what the file says`(_ name: String) throws { try check(.fin, name) }
+    func `responses of fin have the outcome that their files state`(_ name: String) throws { try check(.fin, name) }
 
     @Test(arguments: Golden.names(.voicebot, .responses))
-    func `an answer of voicebot means what the file says`(_ name: String) throws { try check(.voicebot, name) }
+    func `responses of voicebot have the outcome that their files state`(_ name: String) throws { try check(.voicebot, name) }
 
     @Test(arguments: Golden.names(.vg, .responses))
-    func `an answer of vg means what the file says`(_ name: String) throws { try check(.vg, name) }
+    func `responses of vg have the outcome that their files state`(_ name: String) throws { try check(.vg, name) }
 
     @Test(arguments: zip(Kinds.all, [15, 8, 12, 12]))
     func `every kind has its response files`(_ kind: Kind, _ atLeast: Int) {

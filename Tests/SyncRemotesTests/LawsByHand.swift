@@ -1,15 +1,15 @@
 import SyncCore
 
-/// The laws of docs/remotes/README.md, "Laws of the maps", once more, straight from its text and
+/// The laws of docs/remotes/README.md, "Laws of the maps", implemented a second time, directly from its text and
 /// over plain dictionaries: nothing here calls the program's rules.
 struct LawsByHand {
     typealias Reading = (status: LocalStatus, owner: InboundMap.OwnerImage)
 
     struct Remote {
         var name: String
-        /// State → word; nil: no statement.
+        /// State → status value; nil: no statement.
         var sent: [LocalState: String] = [:]
-        /// Word → meaning; a word without one is unmapped or says nothing.
+        /// Status value → meaning; a value without one is unmapped or makes no statement.
         var meaning: [String: Reading] = [:]
         var neverOver: [String: Set<String>] = [:]
         var known: Set<String> = []
@@ -32,7 +32,7 @@ struct LawsByHand {
             return first == second
         }
 
-        /// What a word with or without an assignee makes of a local state; the state itself where it stays.
+        /// The local state after a status value with or without an assignee; the same state where it stays.
         func put(_ word: String, _ hasAssignee: Bool, onto local: LocalState) -> LocalState {
             guard let (status, owner) = meaning[word] else { return local }
             let image = LocalState(status, LawsByHand.apply(owner, local.owner, hasAssignee))
@@ -65,15 +65,15 @@ struct LawsByHand {
         var broken: Set<String> = []
         for state in LocalState.all {
             guard let word = remote.sent[state] else { continue }
-            // Totality: what is sent can be read back.
+            // Totality: every sent value can be read back.
             guard remote.known.contains(word) else {
                 broken.insert("totality")
                 continue
             }
-            // What was sent is read back as what it was, however the remote spells it.
+            // A sent value is read back as the same state, in every spelling of the remote.
             for shown in remote.spellings.first(where: { $0.contains(word) }) ?? [word]
             where remote.put(shown, false, onto: state) != state { broken.insert("get-put") }
-            // What is sent says the same class when it is read.
+            // A sent value has the same class when it is read.
             if let (status, _) = remote.meaning[word], (status != .open) != isFinished(state) { broken.insert("put-get") }
         }
         for word in remote.meaning.keys {
@@ -92,8 +92,8 @@ struct LawsByHand {
 
     // MARK: Rest
 
-    /// Plays one change and looks whether each remote is written at most once, and all come to rest.
-    /// - Returns: what went wrong, or nil.
+    /// Plays one change and checks that each remote is written at most once, and that nothing is due in the end.
+    /// - Returns: the violation, or nil.
     static func play(_ remotes: [Remote], from start: LocalState, change: (remote: Int, word: String)?, to target: LocalState?) -> String? {
         var local = start
         var shown = remotes.map { $0.sent[start] ?? "" }
@@ -128,7 +128,7 @@ struct LawsByHand {
         return "no rest"
     }
 
-    /// Whether a word that the remote holds says what the local state is, as far as it says anything.
+    /// Whether a status value of the remote matches the local state, as far as it makes a statement.
     private static func fits(_ remote: Remote, _ word: String, _ local: LocalState) -> Bool {
         guard let (status, owner) = remote.meaning[word] else { return false }
         if isFinished(local) { return status != .open }

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// A response that is odd where nobody needs it does not turn a delivered call into a dead one.
+/// An unusual response in a place that is not needed does not make a delivered call a dead one.
 @Suite struct LenientReplyTests {
     private static let inside: [(Kind, String)] = [
         (.helpdesk, #"{"data":{"id":"c1","status":"open","title":TEXT}}"#),
@@ -24,12 +24,12 @@ import Testing
         [
             #""\ud83d""#, #""\ude00 later""#, "1e200", "-1e-400", "123456789012345678901234567890123456789012345", "1e999999999999",
         ])
-    func `lone surrogates and numbers of any size`(kind: (Kind, String), text: String) {
+    func `lone surrogates and numbers of any size do not prevent an acknowledgement`(kind: (Kind, String), text: String) {
         #expect(outcome(kind.0, Array(kind.1.replacing("TEXT", with: text).utf8)).outcome == .delivered)
     }
 
     @Test(arguments: inside)
-    func `a byte order mark, and bytes that are not UTF-8`(kind: (Kind, String)) {
+    func `a byte order mark and bytes that are not UTF-8 do not prevent an acknowledgement`(kind: (Kind, String)) {
         let (before, after) = (kind.1.prefix { $0 != "T" }, kind.1.drop { $0 != "T" }.dropFirst(4))
         #expect(outcome(kind.0, [0xEF, 0xBB, 0xBF] + Array(kind.1.replacing("TEXT", with: "1").utf8)).outcome == .delivered)
         let invalid = Array(before.utf8) + [0x22, 0x61, 0xFF, 0xC3, 0x28, 0x22] + Array(after.utf8)

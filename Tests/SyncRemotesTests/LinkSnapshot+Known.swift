@@ -2,13 +2,13 @@ import SyncCore
 import SyncRemotes
 
 extension LinkSnapshot {
-    /// When decisions of these tests are made; the local row changed long before.
+    /// The time of decisions in these tests; the local row changed long before.
     static let moment = Instant(milliseconds: 1_772_366_400_000)
 
-    /// A conversation at a remote of which is known what it acknowledged, and what it reported.
+    /// A conversation at a remote with known acknowledged and reported values.
     ///
     /// - Parameters:
-    ///   - inDoubt: what calls of unknown fate carried.
+    ///   - inDoubt: the values of calls in doubt.
     ///   - seat: the id that the assignee has at the remote.
     init(
         _ conversation: Conversation, remote: String = "remote", link: Link = Link(remoteID: "123", agentID: "agent9"), base: Fields = [:],
@@ -27,7 +27,7 @@ extension LinkSnapshot {
 }
 
 extension TwoWayRules.Seats {
-    /// One person and the id that he has at the remote, as the adapter spells it.
+    /// One person and their id at the remote, as the adapter writes it.
     init(_ assigneeID: String?, _ id: JSONValue?) {
         var seats: Fields = [:]
         if let assigneeID, let id { seats[assigneeID] = id }

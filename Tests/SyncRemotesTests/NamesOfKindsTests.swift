@@ -6,12 +6,12 @@ import Testing
 /// What is true of a kind of remote is in its folder of SyncRemotes: elsewhere no code names a kind or a vendor, or compares kinds.
 /// (Comments may, and so may the simulated systems.)
 @Suite struct NamesOfKindsTests {
-    /// The rooms that know no kind.
+    /// The modules in which no kind may be named.
     private static let rooms = ["SyncCore", "SyncStore", "SyncHTTP", "SyncDaemon", "convosync"]
 
     private static let names: Set<String> = Set(Kinds.all.names).union(["intercom", "voiceglow", "convocore", "studio"])
 
-    /// Lines that name one all the same.
+    /// Lines that name one nevertheless.
     private static let allowed = [
         // Values of the schema, which applications see.
         "case receiver = \"fin\"", "AND held_by = 'fin'", "AND author = 'fin')",
@@ -55,7 +55,7 @@ import Testing
     }
 
     fileprivate static func withoutComment(_ line: String) -> String {
-        // `https://` in a text is not the beginning of one.
+        // `https://` in a text does not begin a comment.
         guard let found = line.range(of: "//"), found.lowerBound == line.startIndex || line[line.index(before: found.lowerBound)] != ":"
         else { return line }
         return String(line[..<found.lowerBound])
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test(arguments: ["finished", "isFinal", "define", "confining", "FINISHED"])
-    func `other words are not taken for names`(code: String) {
+    func `similar words are not taken for names`(code: String) {
         #expect(Self.words(in: code).isDisjoint(with: Self.names))
     }
 }

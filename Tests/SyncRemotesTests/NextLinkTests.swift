@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Next links that want to lead elsewhere, or nowhere.
+/// Next links that lead to another host, or nowhere.
 @Suite struct NextLinkTests {
     private let voicebot = Kind.voicebot.adapter(Profile(name: "voicebot", kind: .voicebot))
 
@@ -12,7 +12,7 @@ import Testing
         return .object(body)
     }
 
-    /// The path that would be asked for next; nil at the end of the list.
+    /// The path of the next call; nil at the end of the list.
     private func nextPath(_ link: String, currentPage: JSONValue? = nil, after token: PageToken? = nil) throws -> String? {
         let page = try voicebot.page(in: body(next: link, currentPage: currentPage), after: token)
         return page.next.flatMap { voicebot.listCall(agent: nil, after: $0) }?.path
@@ -24,7 +24,7 @@ import Testing
         "javascript:alert(1)?page=2", "?page=2", "/conversations?page=2", "../../admin?page=2", "conversations?page=2#fragment",
         "https://evil.example.com?page=2#@elsewhere.example.com/?page=9",
     ])
-    func `whatever a next link says besides its query, the call goes to our own path`(_ link: String) throws {
+    func `only the query of a next link is used, and the call goes to the configured path`(_ link: String) throws {
         #expect(try nextPath(link) == "/conversations?page=2")
     }
 
@@ -41,36 +41,36 @@ import Testing
     }
 
     @Test(arguments: ["?page=2&q=a%20b+c", "?page=1000000", "?q=-._~&page=3", "?cursor=eyJpZCI6MX0%3D", "?page=2&cursor=abc"])
-    func `a plain query is taken as it is`(_ link: String) throws {
+    func `a plain query is used unchanged`(_ link: String) throws {
         #expect(try nextPath(link) == "/conversations" + link)
     }
 
-    @Test func `an enormous link ends the list`() throws {
+    @Test func `a very long link ends the list`() throws {
         let long = String(repeating: "x", count: 600)
         #expect(try nextPath("?page=2&q=\(long)") == nil)
         #expect(try nextPath("https://voicebot.example.com/\(String(repeating: "x", count: 5000))?page=2") == nil)
     }
 
     @Test(arguments: [(2, nil), (3, nil), (9, nil), (1, "/conversations?page=2")] as [(Int64, String?)])
-    func `the next page has to lie behind this one`(_ current: Int64, _ path: String?) throws {
+    func `a next page that is not after the current one ends the list`(_ current: Int64, _ path: String?) throws {
         #expect(try nextPath("?page=2", currentPage: .integer(current)) == path)
     }
 
     @Test(arguments: [.null, "1", "9", [:], -4] as [JSONValue])
-    func `a current page that is none does not end the list`(_ current: JSONValue) throws {
+    func `an invalid current page does not end the list`(_ current: JSONValue) throws {
         #expect(try nextPath("?page=2", currentPage: current) == "/conversations?page=2")
     }
 
     @Test(arguments: [("page=2", nil), ("page=9", nil), ("page=2&q=1", nil), ("cursor=x", "/conversations?page=2")] as [(String, String?)])
-    func `the next page has to lie behind the one that was asked for`(_ token: String, _ path: String?) throws {
+    func `a next page that is not after the requested one ends the list`(_ token: String, _ path: String?) throws {
         #expect(try nextPath("?page=2", after: PageToken(token)) == path)
     }
 
-    @Test func `a list that always links to a next page comes to an end`() throws {
+    @Test func `a list that always links to a next page ends`() throws {
         var token: PageToken?
         var calls = 0
         repeat {
-            // The remote tells lies about where it is.
+            // The remote reports a wrong current page.
             let page = try voicebot.page(in: body(next: "?page=\(2 + calls % 7)", currentPage: 1), after: token)
             token = page.next
             calls += 1
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(arguments: ["page=2#x", "page=2 ", "page=2\r\nHost: evil.example.com", "", "https://evil.example.com/?page=2"])
-    func `a token that no page gave makes no call`(_ token: String) {
+    func `a token that is not from a page leads to no call`(_ token: String) {
         #expect(voicebot.listCall(agent: nil, after: PageToken(token)) == nil)
     }
 }

@@ -1,7 +1,7 @@
 import SyncCore
 
 extension Profile {
-    /// - Parameter agentID: of links that name none, where the kind has agents.
+    /// - Parameter agentID: for links without an agent, where the kind has agents.
     init(
         name: String, kind: Kind, statusMap: StatusMap? = nil, own: OwnValues = [:], agentID: String, aiAssignees: Set<String> = []
     ) {

@@ -3,7 +3,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Over random conversations: what was acknowledged is not sent again.
+/// Over random conversations: acknowledged values are not sent again.
 ///
 /// A failing case prints its kind and seed; pin it with the test at the end.
 @Suite struct QuietTests {
@@ -15,7 +15,7 @@ import Testing
         for step in 0..<50 {
             let comment: Comment = "kind \(kind.name), seed \(seed), step \(step)"
             let conversation = world.conversation()
-            // A guard may hold a word back while another one is in doubt: then the second call says it.
+            // A guard may hold a status value back while another one is in doubt: then the second call sends it.
             for _ in 0..<2 {
                 guard let sent = world.plan(conversation) else { break }
                 #expect(!sent.isEmpty, comment)
@@ -29,9 +29,9 @@ import Testing
         }
     }
 
-    /// What a receiver that replaces fields (vg: merges tags) holds in the end is what the local rows say.
+    /// A receiver that replaces fields (vg: merges tags) holds the values of the local rows in the end.
     @Test(arguments: stateKinds, Array(UInt64(201)...220))
-    func `a receiver that applies every call holds what is known of it, and what is wanted`(_ kind: Kind, _ seed: UInt64) {
+    func `a receiver that applies every call holds the recorded and the wanted values`(_ kind: Kind, _ seed: UInt64) {
         var world = RandomWorld(kind: kind, seed: seed)
         var receiver: Fields = [:]
         for _ in 0..<50 {
@@ -52,7 +52,7 @@ import Testing
     }
 }
 
-/// One link with what is known about it, and a stream of random conversations for it.
+/// One link with its record, and a stream of random conversations for it.
 private struct RandomWorld {
     let adapter: any Adapter
     private(set) var record = LinkRecord()
@@ -106,10 +106,10 @@ private struct RandomWorld {
         return adapter.project(conversation, seats: .init(conversation.assigneeID, id)).fields
     }
 
-    /// Where somebody over there is not ours to take off, or a guard holds a word back.
+    /// Whether somebody was assigned at the remote who is not ours to remove, or a guard holds a status value back.
     func mayDiffer(_ field: String) -> Bool { record[field].note == .notOurs || record[field].note == .guard }
 
-    /// What is due; nil where nothing is.
+    /// The fields that are due; nil where none are.
     mutating func plan(_ conversation: Conversation) -> Fields? {
         let plan = adapter.plan(snapshot(conversation))
         record = plan.outcome.record
@@ -122,7 +122,7 @@ private struct RandomWorld {
             adapter.acknowledge(sent, nil, began: LinkSnapshot.moment, numbers: .init(repeating: number), snapshot(conversation)).record
     }
 
-    /// Between two runs: a call of unknown fate, a report of the remote.
+    /// Between two runs: a call in doubt, or a report of the remote.
     mutating func disturb(_ conversation: Conversation) {
         let wanted = wanted(conversation)
         if random.chance(20) {
@@ -137,7 +137,7 @@ private struct RandomWorld {
         if random.chance(20) { record.fields["state"]?.held = .value(.string(random.pick("open", "snoozed"))) }
     }
 
-    /// A remote as the documents describe it: fields are replaced, vg merges tags, another user of the helpdesk starts from nothing.
+    /// A remote as the documents describe it: fields are replaced, vg merges tags, another user of the helpdesk starts without values.
     func receive(_ sent: Fields, into held: Fields) -> Fields {
         var held = held
         if let id = sent["user.id"], held["user.id"] != id { held = held.filter { !$0.key.hasPrefix("user.") } }

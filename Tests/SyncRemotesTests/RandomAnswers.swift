@@ -3,7 +3,7 @@ import SyncCore
 import SyncRemotes
 
 extension SeededGenerator {
-    /// A conversation in the documented shape, and what it says.
+    /// A conversation in the documented form, and the observation that it stands for.
     mutating func conversation(_ kind: Kind) -> (object: JSONObject, observation: Observation) {
         var object: JSONObject = [kind == .vg ? "ID" : "id": .integer(Int64.random(in: 0...9_999, using: &self))]
         var observation = Observation()
@@ -61,7 +61,7 @@ extension SeededGenerator {
         return .somebody((digits ? "" : "client_") + String(Int.random(in: 0...99, using: &self)))
     }
 
-    /// Anything, with the members that matter more often than others.
+    /// Any JSON value, with the relevant members more often than others.
     mutating func answer(depth: Int) -> JSONValue {
         let names = [
             "data", "id", "ID", "status", "state", "user", "chatAssignedTo", "tags", "title", "lastModified", "updated_at", "links",
@@ -80,7 +80,7 @@ extension SeededGenerator {
     }
 }
 
-/// Numbers, texts and times at the edges of what can be read.
+/// Numbers, texts and times at the limits of what can be read.
 private let oddValues: [JSONValue] = {
     let decimals = ["1e120", "-0.0000001", "1737712880.25", "1e-120"].compactMap { try? JSONValue(text: $0) }
     let texts = [

@@ -3,13 +3,13 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Promises about reading, over random answers. A failing case prints its kind and seed.
+/// Properties of reading, over random responses. A failing case prints its kind and seed.
 @Suite struct ReadingModelTests {
     private static func profile(_ kind: Kind) -> Profile { Profile(name: "remote", kind: kind, agentID: "agent9") }
     private static let readable: [Kind] = [.helpdesk, .voicebot, .vg]
 
     @Test(arguments: readable, Array(UInt64(1)...60))
-    func `what a remote says in the documented shape is read without loss`(_ kind: Kind, _ seed: UInt64) throws {
+    func `a response in the documented form is read without loss`(_ kind: Kind, _ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let adapter = kind.adapter(Self.profile(kind))
         for step in 0..<50 {
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: [Kind.voicebot, .vg], Array(UInt64(101)...120))
-    func `a list read page by page holds every conversation once`(_ kind: Kind, _ seed: UInt64) throws {
+    func `a list that is read page by page contains every conversation once`(_ kind: Kind, _ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let adapter = kind.adapter(Self.profile(kind))
         let sizes = (0..<Int.random(in: 1...8, using: &random)).map { _ in Int.random(in: 1...20, using: &random) }
@@ -56,9 +56,9 @@ import Testing
         #expect(Set(rows.map(\.remoteID)).count == rows.count, "seed \(seed)")
     }
 
-    /// Nothing that a remote answers stops the program, and what is read keeps its bounds.
+    /// No response stops the program, and what is read stays within its limits.
     @Test(arguments: Kinds.all, Array(UInt64(201)...240))
-    func `any answer is read or refused`(_ kind: Kind, _ seed: UInt64) throws {
+    func `any response is read or refused`(_ kind: Kind, _ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let adapter = kind.adapter(Self.profile(kind))
         for _ in 0..<100 {
@@ -103,7 +103,7 @@ import Testing
         #expect(fields["chatAssignedTo"] == .string(id))
     }
 
-    @Test func `reading who answers does not make it part of what is sent`() {
+    @Test func `reading the assignee does not make it part of what is sent`() {
         let adapter = Kind.vg.adapter(Self.profile(.vg))
         let conversation = Conversation(id: "c1", assigneeID: "agent_jane")
         #expect(adapter.project(conversation, seats: .init("agent_jane", "client_9")).fields["chatAssignedTo"] == nil)

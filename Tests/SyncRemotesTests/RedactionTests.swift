@@ -3,7 +3,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// No secret and no personal value in any error text, whatever a remote repeats.
+/// No error text contains a secret or a personal value, whatever a remote repeats.
 @Suite struct RedactionTests {
     private static let message = "Hello \"Bob\"!\nMy card ends in 4711 / 12, see C:\\temp — Grüße"
     private static let body: JSONValue = [
@@ -34,53 +34,53 @@ import Testing
         "secret-token-1", "user_123456", "Jürgen Müller", "Juergen.Mueller@Example.com", "Enterprise Gold",
         "https://example.com/private/contract.pdf",
     ])
-    func `what a server repeats from the call is taken out`(_ personal: String) {
+    func `values of the call that a server repeats are redacted`(_ personal: String) {
         let outcome = read("{\"message\":\"cannot take \(personal) here\",\"echo\":[\"\(personal)\"]}")
         #expect(!texts(outcome).contains(personal))
         #expect(outcome.error == "HTTP 422: cannot take [redacted] here")
         #expect(outcome.responseExcerpt?.contains("cannot take [redacted] here") == true)
     }
 
-    @Test func `the text of a message is taken out of the error`() {
+    @Test func `the text of a message is redacted in the error`() {
         let answer = JSONValue.object(["message": .string("not allowed: \(Self.message)")])
         #expect(read(answer.text).error == "HTTP 422: not allowed: [redacted]")
     }
 
-    @Test func `a message that the server repeats as JSON text is taken out of the excerpt`() {
+    @Test func `a message that the server repeats as JSON text is redacted in the excerpt`() {
         let answer = JSONValue.object(["echo": .object(["body": .string(Self.message)])])
         let excerpt = read(answer.text).responseExcerpt ?? ""
         #expect(!excerpt.contains("4711"))
     }
 
-    @Test func `a name that the server repeats with escapes is taken out of the excerpt`() {
+    @Test func `a name that the server repeats with escapes is redacted in the excerpt`() {
         let excerpt = read("{\"echo\":\"J\\u00fcrgen M\\u00fcller\"}").responseExcerpt ?? ""
         #expect(!excerpt.contains("rgen M"))
     }
 
-    @Test func `a link that the server repeats with escaped slashes is taken out of the excerpt`() {
+    @Test func `a link that the server repeats with escaped slashes is redacted in the excerpt`() {
         let excerpt = read("{\"echo\":\"https:\\/\\/example.com\\/private\\/contract.pdf\"}").responseExcerpt ?? ""
         #expect(!excerpt.contains("contract.pdf"))
     }
 
-    @Test func `a long message that the server repeats is taken out of the excerpt`() {
+    @Test func `a long message that the server repeats is redacted in the excerpt`() {
         let long = String(repeating: "my diagnosis is private. ", count: 200)
         let body: JSONValue = ["message": ["body": .string(long)]]
         let excerpt = read("{\"echo\":\"\(long)\"}", body: body).responseExcerpt ?? ""
         #expect(!excerpt.contains("diagnosis"))
     }
 
-    @Test func `an address that the server repeats in lower case is taken out`() {
+    @Test func `an address that the server repeats in lower case is redacted`() {
         let outcome = read("{\"message\":\"juergen.mueller@example.com is taken\"}")
         #expect(!texts(outcome).contains("juergen.mueller"))
     }
 
     @Test(arguments: ["王芳", "Li"])
-    func `a name of two characters is taken out`(_ name: String) {
+    func `a name of two characters is redacted`(_ name: String) {
         let outcome = read("{\"message\":\"\(name): unknown\"}", body: ["user": ["name": .string(name)]])
         #expect(!texts(outcome).contains(name))
     }
 
-    @Test func `a value that lies within another one leaves nothing of it behind`() {
+    @Test func `a value that contains another one is redacted completely`() {
         let body: JSONValue = ["user": ["name": "Jane", "email": "Jane.Doe@example.com"]]
         #expect(read("{\"message\":\"Jane.Doe@example.com\"}", body: body).error == "HTTP 422: [redacted]")
     }
@@ -90,15 +90,15 @@ import Testing
         #expect(outcome.error == "HTTP 422: conversation conv_456 at 2025-01-24T10:01:20.000Z not open")
     }
 
-    @Test func `an answer to a call of unknown content is quoted without the credential`() {
+    @Test func `a response to a call with unknown content is quoted without the credential`() {
         #expect(!texts(read("{\"message\":\"Bearer secret-token-1\"}", body: .null)).contains("secret-token-1"))
     }
 
-    @Test func `an empty credential takes nothing out`() {
+    @Test func `an empty credential redacts nothing`() {
         #expect(Redaction(credential: "", body: .null).apply(to: "HTTP 500") == "HTTP 500")
     }
 
-    @Test func `texts are bounded and on one line`() {
+    @Test func `error texts are bounded and on one line`() {
         let long = String(repeating: "word\n", count: 2000)
         let outcome = read(JSONValue.object(["message": .string(long), "errors": .array([["message": .string(long)]])]).text)
         #expect(outcome.error?.count == 400)
@@ -114,13 +114,13 @@ import Testing
         #expect(outcome.partialErrors.map(\.count) == [400])
     }
 
-    @Test func `an acknowledged call leaves no text of the answer behind`() {
+    @Test func `an acknowledged call stores no text of the response`() {
         let outcome = read("{\"conversation_id\":\"conv_456\",\"status\":\"thinking\",\"user_id\":\"user_123456\"}", status: 200)
         #expect(outcome.error == nil)
         #expect(outcome.responseExcerpt == nil)
     }
 
-    // MARK: A secret as a whole, and nothing else
+    // MARK: Only whole secrets
 
     private func apply(_ text: String, token: String = "secret-token-1", body: JSONValue = .null) -> String {
         Redaction(credential: token, body: body).apply(to: text)
@@ -133,7 +133,7 @@ import Testing
         ("sesam", "Bearer sesam", "Bearer [redacted]"),
         ("longer-token", "xlonger-tokenx", "x[redacted]x"),
     ])
-    func `a short credential does not damage the words that it occurs in`(token: String, text: String, shown: String) {
+    func `a short credential is redacted only where it stands alone`(token: String, text: String, shown: String) {
         #expect(apply(text, token: token) == shown)
     }
 
@@ -156,7 +156,7 @@ import Testing
         ("title too long: \"late invoice for ord", "title too long: \"[redacted]"),
         ("you wrote: <b>where is my appointment?</b> THE CUSTOMER SERVICE", "you wrote: <b>[redacted]?</b> [redacted]"),
     ])
-    func `several words in a row are a quotation, cut off and in other letters as well`(text: String, shown: String) {
+    func `several words in a row are redacted, even if truncated or in other letter case`(text: String, shown: String) {
         let body: JSONValue = [
             "title": "Late invoice: order 12", "subject": "Late invoice for order",
             "message": ["body": "Where is my appointment? The customer service has the number."],
@@ -168,11 +168,11 @@ import Testing
         "c2VjcmV0LXRva2VuLTE=", "c2VjcmV0LXRva2VuLTE", "dXNlcjpzZWNyZXQtdG9rZW4tMQ==", "YTpzZWNyZXQtdG9rZW4tMTpi",
         "YWI6c2VjcmV0LXRva2VuLTE6Yg",
     ])
-    func `the credential in base64 goes with what is encoded with it`(encoded: String) {
+    func `the credential in base64 is redacted with the values that are encoded with it`(encoded: String) {
         #expect(apply("Authorization: Basic \(encoded), refused") == "Authorization: Basic [redacted], refused")
     }
 
-    @Test func `both alphabets of base64, and names`() {
+    @Test func `both alphabets of base64 are redacted, and encoded names are`() {
         #expect(apply("x >>>???>>> y", token: ">>>???>>>") == "x [redacted] y")
         for text in ["Pj4+Pz8/Pj4+", "Pj4-Pz8_Pj4-"] { #expect(apply("see \(text)!", token: ">>>???>>>") == "see [redacted]!") }
         let encoded = Data("Jürgen Müller".utf8).base64EncodedString()
@@ -180,16 +180,16 @@ import Testing
     }
 
     @Test(arguments: ["a%2Fb%2Bc%3Dd%3F1", "a%2fb%2bc%3dd%3f1"])
-    func `the credential in a URL`(encoded: String) {
+    func `a credential that is escaped in a URL is redacted`(encoded: String) {
         #expect(apply("GET /x?token=\(encoded)&page=2", token: "a/b+c=d?1") == "GET /x?token=[redacted]&page=2")
     }
 
     @Test(arguments: ["J%C3%BCrgen%20M%C3%BCller", "J%C3%BCrgen+M%C3%BCller", "J%c3%bcrgen%20M%c3%bcller"])
-    func `a name in a URL`(encoded: String) {
+    func `a name that is escaped in a URL is redacted`(encoded: String) {
         #expect(apply("GET /people?name=\(encoded)", body: Self.body) == "GET /people?name=[redacted]")
     }
 
-    @Test func `a part of a name is a name, and a part of a title is a word`() {
+    @Test func `a part of a name is redacted, and a part of a title is not`() {
         #expect(apply("Müller is unknown", body: Self.body) == "[redacted] is unknown")
         #expect(apply("Gold is unknown", body: Self.body) == "Gold is unknown")
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncRemotes
 
-/// A status value is reported whatever it looks like, and nothing is quoted that may be about a person.
+/// A status value is reported whatever its type, and nothing is quoted that may be about a person.
 @Suite struct ReportedWordTests {
     @Test(arguments: [
         ("\"open\"", "open"), ("\"On Hold\"", "On Hold"), ("\"à traiter\"", "à traiter"), ("\"a/b: c\"", "a/b: c"), ("7", "7"),
@@ -13,7 +13,7 @@ import Testing
         ("\"She says that her invoice is wrong, again\"", "(a text of 41 characters)"),
         ("12345678901234567890123456789012345678901", "(a long number)"),
     ])
-    func `of any kind`(text: String, word: String) throws {
+    func `a status value of any JSON type is reported`(text: String, word: String) throws {
         #expect(try JSONValue(text: text).reportedWord == word)
     }
 
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: ["\"On Hold\"", "7", "true", "{}", "\"\""])
-    func `at every remote, and in an event`(status: String) throws {
+    func `a status value is reported alike by every remote and in an event`(status: String) throws {
         let vg = Kind.vg.adapter(Profile(name: "vg", kind: .vg, agentID: "a"))
         let voicebot = Kind.voicebot.adapter(Profile(name: "voicebot", kind: .voicebot))
         let helpdesk = Kind.helpdesk.adapter(Profile(name: "helpdesk", kind: .helpdesk))

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// The search plays every change by the rule of two-way synchronisation. Its counter-examples are what a person reads who made the map.
+/// The search plays every change by the rule of two-way synchronisation. Its counter-examples are shown to the operator who wrote the map.
 @Suite struct RestSearchTests {
     private func remote(_ kind: Kind, _ change: (inout Profile) -> Void = { _ in }) -> any Adapter {
         var profile = Profile(name: kind.name, kind: kind)
@@ -10,14 +10,14 @@ import Testing
         return profile.adapter
     }
 
-    @Test func `the default maps come to rest, in every combination`() {
+    @Test func `the default maps reach rest, in every combination`() {
         for choice in 1..<16 {
             let kinds = Kinds.all.enumerated().filter { choice & 1 << $0.offset != 0 }.map(\.element)
             #expect(RestSearch(remotes: kinds.map { remote($0) }).violations() == [])
         }
     }
 
-    @Test func `the other spelling of an end that means something open is written again and again`() {
+    @Test func `a spelling of an end that means something open is found, because the end is written repeatedly`() {
         let vg = remote(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
         let found = RestSearch(remotes: [vg]).violations()
         #expect(found.map(\.law) == [.rest])
@@ -25,7 +25,7 @@ import Testing
         #expect(found.first?.text.contains("vg `ended_chat`, shown as `completed`") == true)
     }
 
-    @Test func `a counter-example goes through all remotes, and names the one whose value was adopted`() {
+    @Test func `a counter-example lists all remotes, and names the one whose value was adopted`() {
         let vg = remote(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
         let found = RestSearch(remotes: [remote(.voicebot), vg]).violations()
         let again = "vg `ended_chat`, shown as `completed` → vg `ended_chat`, shown as `completed`: vg is written more than once"
@@ -33,7 +33,7 @@ import Testing
         #expect(found.first { $0.remote == "voicebot" }?.text.hasPrefix("voicebot `done` → closed → vg `ended_chat`") == true)
     }
 
-    @Test func `a remote whose changes are not adopted is told, and need not agree`() {
+    @Test func `a remote whose changes are not adopted does not have to agree`() {
         let vg = remote(.vg) { vg in
             vg.inboundMap.cells["completed"] = .state(.open, .none)
             vg.adoption.fields = []
@@ -41,7 +41,7 @@ import Testing
         #expect(RestSearch(remotes: [vg, remote(.voicebot)]).violations() == [])
     }
 
-    @Test func `a remote that is told who answers is told so when a person takes the conversation up`() {
+    @Test func `a remote that is sent the assignee gets it when a person takes the conversation`() {
         #expect(remote(.voicebot).isToldUser)
         #expect(!remote(.vg).isToldUser)
         let vg = remote(.vg) { $0.map("chatAssignedTo", to: "assignee_id") }

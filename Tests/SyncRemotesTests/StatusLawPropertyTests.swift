@@ -3,11 +3,11 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// Random status maps: whenever ``StatusLaws`` finds nothing, nothing is found by hand either.
+/// Random status maps: whenever ``StatusLaws`` finds nothing, the second implementation finds nothing either.
 @Suite struct StatusLawPropertyTests {
     private static let strange = ["paused", "open", "Done", "x"]
 
-    /// The defaults of a kind with some cells changed, some taken out and some added.
+    /// The defaults of a kind with some cells changed, some removed and some added.
     private func drawn(_ kind: Kind, name: String, share: Int, _ random: inout SeededGenerator) -> Profile {
         var profile = Profile(name: name, kind: kind)
         let words = kind.vocabulary.writable + Self.strange
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64(901), 902, 903, 904])
-    func `one remote: where no law is reported broken, none is`(seed: UInt64) {
+    func `one remote whose map passes breaks no law in the second implementation`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var lawful = 0
         var found: [StatusLaws.Violation.Law: Int] = [:]
@@ -41,7 +41,7 @@ import Testing
                 #expect(LawsByHand.broken(hand) == [], "seed \(seed), case \(index): \(profile.lens)")
                 #expect(LawsByHand.unrest([hand]) == nil, "seed \(seed), case \(index): \(profile.lens)")
             }
-            // And the other way round: what is broken by hand is reported.
+            // And vice versa: a law that is broken in the second implementation is reported.
             if !LawsByHand.broken(hand).isEmpty { #expect(!violations.isEmpty, "seed \(seed), case \(index)") }
         }
         print(
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64(911), 912])
-    func `several remotes: where no law is reported broken, one change writes each at most once`(seed: UInt64) {
+    func `among several remotes whose maps pass, one change writes each at most once`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var lawful = 0
         let cases = 25
@@ -60,7 +60,7 @@ import Testing
                 .map { drawn($0, name: $0.name, share: 2, &random) }
             guard StatusLaws.violations(of: profiles.map(\.adapter)).isEmpty else { continue }
             lawful += 1
-            // fin is never told anything, and starts with nothing known: it has no word to begin from.
+            // Nothing is ever sent to fin, and nothing is known at first: it has no status value to begin from.
             let hand = profiles.filter { !$0.lens.isReadOnly }.map(LawsByHand.Remote.init)
             #expect(LawsByHand.unrest(hand) == nil, "seed \(seed), case \(index): \(profiles.map(\.lens))")
         }
@@ -68,7 +68,7 @@ import Testing
         #expect(lawful > 3)
     }
 
-    // MARK: Broken by hand
+    // MARK: Broken maps
 
     private func violations(_ kind: Kind, _ change: (inout Profile) -> Void) -> [StatusLaws.Violation] {
         var profile = Profile(name: kind.name, kind: kind)
@@ -76,41 +76,41 @@ import Testing
         return StatusLaws.violations(of: [profile.adapter])
     }
 
-    @Test func `a finished conversation that is sent as unfinished`() {
+    @Test func `a finished conversation that is sent as unfinished is reported`() {
         let found = violations(.voicebot) { $0.statusMap[LocalState(.closed, .ai)] = .word("to-do") }
         #expect(found.map(\.law) == [.putGet])
         #expect(found.first?.text == "closed → voicebot `to-do` → open (none): the remote would say the opposite")
     }
 
-    @Test func `a finished word that is read as unfinished`() {
+    @Test func `a finished status value that is read as unfinished is reported`() {
         let found = violations(.voicebot) { $0.inboundMap.cells["done"] = .state(.open, .none) }
         #expect(found.map(\.law) == [.putGet])
         #expect(found.first?.text.contains("`done` → open") == true)
     }
 
-    @Test func `a word that is sent and cannot be read back`() {
+    @Test func `a status value that is sent and cannot be read back is reported`() {
         let found = violations(.voicebot) { $0.inboundMap.cells["in-progress"] = nil }
         #expect(found.map(\.law) == [.totality])
         #expect(found.first?.text.contains("nothing says what `in-progress` means") == true)
     }
 
-    @Test func `the other spelling of finished that is read as unfinished`() {
+    @Test func `another spelling of finished that is read as unfinished is reported`() {
         let found = violations(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
         #expect(found.map(\.law) == [.getPut])
         #expect(found.first?.text.contains("`ended_chat`, shown as `completed` → open (none)") == true)
     }
 
-    @Test func `a person's word that comes back as the AI's`() {
+    @Test func `a status value for a person that is read back as the AI's is reported`() {
         let found = violations(.vg) { $0.statusMap[LocalState(.open, .human)] = .word("ai-chatting") }
         #expect(found.map(\.law) == [.putGet])
         #expect(found.first?.text.contains("turned into something else") == true)
     }
 
-    @Test func `the search for rest finds a map that turns round, without the other laws`() {
+    @Test func `the search for rest alone finds a map that never reaches rest`() {
         var vg = Profile(name: "vg", kind: .vg)
         vg.inboundMap.cells["completed"] = .state(.open, .none)
         #expect(RestSearch(remotes: [vg.adapter]).violations().map(\.remote) == ["vg"])
-        // By hand the same.
+        // The second implementation agrees.
         #expect(LawsByHand.unrest([.init(vg)]) != nil)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncRemotes
 
-/// A response about another object than the one asked for is not a report.
+/// A response about another object than the requested one is not a report.
 @Suite struct StrayReportTests {
     private func adapter(_ kind: Kind) -> any Adapter {
         kind.adapter(Profile(name: "r", kind: kind, agentID: "a"))
@@ -13,7 +13,7 @@ import Testing
         var kind: Kind
         var asked: String
         var body: String
-        /// Nil: it is about the object.
+        /// Nil: it is about the requested object.
         var answered: String?
         var testDescription: String { "\(kind.name) \(asked) \(body)" }
 
@@ -51,15 +51,15 @@ import Testing
     ]
 
     @Test(arguments: cases)
-    func `ids are compared as text, and a body without one is about what was asked for`(entry: Case) throws {
+    func `ids are compared as text, and a body without an id is about the requested object`(entry: Case) throws {
         let stray = adapter(entry.kind).strayReport(in: try JSONValue(text: entry.body), asked: entry.asked)
         #expect(stray?.answered == entry.answered)
         #expect(stray?.asked == entry.answered.map { _ in entry.asked })
     }
 
-    /// The call counts as delivered, and nothing of the response is taken.
+    /// The call counts as delivered, and no value of the response is used.
     @Test(arguments: cases)
-    func `a response to a write that is about another object proves nothing`(entry: Case) throws {
+    func `no value is used from a response to a write that is about another object`(entry: Case) throws {
         let outcome = ReplyReader(adapter: adapter(entry.kind), classifier: OutcomeClassifier()).read(
             HTTPReply(status: 200, body: Array(entry.body.utf8)),
             delta: entry.kind == .fin ? nil : Delta(fields: ["status": "open", "state": "x"]),
@@ -71,7 +71,7 @@ import Testing
         if entry.answered != nil { #expect(outcome.drift.isEmpty) }
     }
 
-    @Test func `a failure inside of a 200 is one, whomever it is about`() throws {
+    @Test func `a failure inside a 200 counts, whatever object it is about`() throws {
         for (kind, body) in [
             (Kind.vg, #"{"success": false, "message": "no", "data": {"ID": "other"}}"#),
             (.helpdesk, #"{"error": {"status": 400}, "data": {"id": "other"}}"#),
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `an id of any length is named on one line`() throws {
+    @Test func `an id of any length is shown on one line`() throws {
         let body = JSONValue.object(["id": .string("a\n" + String(repeating: "x", count: 5000)), "status": "done"])
         let stray = try #require(adapter(.voicebot).strayReport(in: body, asked: "17"))
         #expect(stray.answered.count == 100)
@@ -92,7 +92,7 @@ import Testing
     }
 }
 
-/// `chatAssignedTo = "assignee_id"` goes through the id map.
+/// `chatAssignedTo = "assignee_id"` uses the table assignees.
 @Suite struct MappedAssigneeTests {
     private func project(_ assignee: String?, _ remoteID: String?, fields: [String: String] = ["chatAssignedTo": "assignee_id"])
         -> Projection
@@ -102,12 +102,12 @@ import Testing
             Conversation(id: "c1", assigneeID: assignee), seats: .init(assignee, remoteID.map(JSONValue.string)))
     }
 
-    @Test func `a person is named by his id over there`() {
+    @Test func `a person is sent as their id at the remote`() {
         #expect(project("anna", "client_7").fields["chatAssignedTo"] == "client_7")
         #expect(project("anna", "client_7").omissions.isEmpty)
     }
 
-    @Test func `without a row in the map nothing is sent, and the reason says where to put one`() {
+    @Test func `without a row in assignees nothing is sent, and the reason says where to add one`() {
         let projection = project("anna", nil)
         #expect(projection.fields["chatAssignedTo"] == nil)
         #expect(
@@ -117,13 +117,13 @@ import Testing
     }
 
     @Test(arguments: [(nil, nil), ("agent_fin", nil), ("agent_fin", "client_bot")] as [(String?, String?)])
-    func `for the AI and for nobody nothing is said`(assignee: String?, remoteID: String?) {
+    func `nothing is sent for the AI and for an empty assignment`(assignee: String?, remoteID: String?) {
         let projection = project(assignee, remoteID)
         #expect(projection.fields["chatAssignedTo"] == nil)
         #expect(projection.omissions.isEmpty)
     }
 
-    @Test func `other fields and other sources are as they are`() {
+    @Test func `other fields and other sources are not mapped`() {
         let projection = project("anna", "client_7", fields: ["notes": "assignee_id", "chatAssignedTo": "id"])
         #expect(projection.fields["notes"] == "anna")
         #expect(projection.fields["chatAssignedTo"] == "c1")

@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// A column that cannot be read costs the fields that depend on it, at the remotes that take them.
+/// A column that cannot be read leaves out the fields that depend on it, at the remotes that have them.
 @Suite struct UnreadableColumnTests {
     private let everything: [Conversation.Column: String] = [.status: "S", .tags: "T", .attributes: "A"]
 
@@ -27,13 +27,13 @@ import Testing
         projection.omissions.map { "\($0.field): \($0.reason)" }.sorted()
     }
 
-    @Test func `the helpdesk gets everything else, and nothing as null`() {
+    @Test func `the helpdesk gets all other fields, and none as null`() {
         let projection = projection(.helpdesk, conversation(everything, user: "U"))
         #expect(omitted(projection) == ["attributes: A", "status: S", "tags: T", "user.attributes: U"])
         #expect(Set(projection.fields.keys) == ["title", "assignee_id", "last_user_read_at", "user.id", "user.name", "user.user_type"])
     }
 
-    @Test func `voicebot depends on the status only`() {
+    @Test func `voicebot depends only on the status`() {
         let seats = TwoWayRules.Seats("jane", 7)
         #expect(projection(.voicebot, conversation([.tags: "T", .attributes: "A"], user: "U"), seats: seats).omissions == [])
         let projection = projection(.voicebot, conversation(everything), seats: seats)
@@ -41,7 +41,7 @@ import Testing
         #expect(projection.fields == ["user_id": 7])
     }
 
-    @Test func `vg loses the fields that are mapped to the column, and no others`() {
+    @Test func `vg lacks the fields that are mapped to the column, and no others`() {
         let fields = ["leadScore": "attributes.score", "note": "user.attributes.note", "summary": "status"]
         let projection = projection(.vg, conversation(everything, user: "U"), fields: fields)
         #expect(omitted(projection) == ["leadScore: A", "note: U", "state: S", "summary: S", "tags: T"])
@@ -60,7 +60,7 @@ import Testing
         #expect(planned.omissions == [Omission(field: "user.attributes", reason: "U")])
     }
 
-    @Test func `what was left out is due as soon as it can be read`() {
+    @Test func `a field that was left out is due as soon as its column can be read`() {
         let adapter = Kind.helpdesk.adapter(Profile(name: "r", kind: .helpdesk))
         let base: Fields = ["attributes": ["k": 0], "tags": ["old"]]
         func due(_ conversation: Conversation) -> Fields {
@@ -74,7 +74,7 @@ import Testing
         #expect(due(conversation([:]))["tags"] == ["new"])
     }
 
-    @Test func `values that the helpdesk's document does not allow are left out there`() {
+    @Test func `values that the helpdesk's document does not allow are left out`() {
         var conversation = conversation([:])
         conversation.lastUserReadAt = "yesterday"
         conversation.user?.userType = "agent"

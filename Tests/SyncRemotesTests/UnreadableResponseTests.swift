@@ -2,7 +2,7 @@ import SyncCore
 import SyncRemotes
 import Testing
 
-/// A response whose body did not arrive whole or cannot be decoded: its status is known all the same.
+/// A response with an incomplete body, or one that cannot be decoded: its status is known nevertheless.
 @Suite struct UnreadableResponseTests {
     private static let failures = [
         TransportFailure(.responseTooLarge, detail: "larger than max_response_size"), TransportFailure(.timeout, detail: "never ended"),
@@ -23,9 +23,9 @@ import Testing
     }
 
     @Test(arguments: Kinds.all, failures)
-    func `a 2xx that cannot be read is one, and is not sent again`(kind: Kind, failure: TransportFailure) {
+    func `a 2xx that cannot be read makes the row dead, so that it is not sent again`(kind: Kind, failure: TransportFailure) {
         for status in [200, 201, 202, 204] {
-            // What arrived of it is not a reason to take it for the whole.
+            // The part that arrived must not be taken for the whole.
             let reply = HTTPReply(status: status, body: Array(#"{"success":true}"#.utf8), bodyFailure: failure)
             let outcome = read(kind, reply)
             #expect(outcome.outcome == .dead)
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `a call whose response we ourselves stopped reading is interrupted`() {
+    @Test func `a call whose response was not read because of a stop is interrupted`() {
         let reply = HTTPReply(status: 200, bodyFailure: TransportFailure(.cancelled, detail: "stopped"))
         let outcome = read(.fin, reply)
         #expect(outcome.outcome == .interrupted)
@@ -47,7 +47,7 @@ import Testing
         (401, OutcomeClass.park, CallFate.notApplied), (413, .dead, .notApplied), (422, .dead, .notApplied), (429, .throttled, .notApplied),
         (500, .retry, .unknown), (501, .retry, .notApplied),
     ])
-    func `any other status decides as if the body were empty`(status: Int, outcome: OutcomeClass, fate: CallFate) {
+    func `any other status counts as if the body were empty`(status: Int, outcome: OutcomeClass, fate: CallFate) {
         let body = Array(#"{"message":"half of it"}"#.utf8)
         let cut = read(
             .voicebot, HTTPReply(status: status, body: body, bodyFailure: TransportFailure(.connectionClosed, detail: "broke off")))
@@ -58,13 +58,13 @@ import Testing
     }
 
     @Test(arguments: [200, 201, 202])
-    func `an empty 2xx is read where the kind documents one, which is 204`(status: Int) {
+    func `an empty 2xx is an acknowledgement only where the kind documents one, which is 204`(status: Int) {
         #expect(read(.voicebot, HTTPReply(status: status)).outcome == .dead)
         #expect(read(.voicebot, HTTPReply(status: 204)).outcome == .delivered)
     }
 
     @Test(arguments: failures)
-    func `a read that cannot be read changed nothing and may be repeated`(failure: TransportFailure) {
+    func `a read whose response cannot be read is retried`(failure: TransportFailure) {
         let (outcome, body) = reader(.voicebot).readState(HTTPReply(status: 200, body: Array("{}".utf8), bodyFailure: failure), now: now)
         #expect(body == nil)
         #expect(outcome.outcome == .retry)
@@ -78,11 +78,11 @@ import Testing
         (#"{"error":{"status":429}}"#, .notApplied),
         (#"{"error":{"title":"Oops"}}"#, .unknown), (#"{"error":{"status":200}}"#, .unknown), (#"{"error":"oops"}"#, .unknown),
     ])
-    func `an error inside a 200 of the helpdesk has the fate of its status`(body: String, fate: CallFate) {
+    func `for an error inside a 200 of the helpdesk, its status tells whether the call was applied`(body: String, fate: CallFate) {
         #expect(read(.helpdesk, HTTPReply(status: 200, body: Array(body.utf8))).fate == fate)
     }
 
-    @Test func `nobody knows how far a vg got that answered success=false`() {
+    @Test func `success=false of vg leaves it unknown whether the call was applied`() {
         let outcome = read(.vg, HTTPReply(status: 200, body: Array(#"{"success":false}"#.utf8)))
         #expect(outcome.outcome == .retry)
         #expect(outcome.fate == .unknown)

@@ -9,13 +9,13 @@ import Testing
     private static let old = "old-secret"
     private static let new = "new-secret"
 
-    /// Of these secrets, the ones that count.
+    /// Those of the given secrets that count.
     private func counting(_ secrets: inout WebhookSecrets, at span: Duration, of texts: [String] = [old, new]) -> [String] {
         let counting = secrets.counting(now: Self.noon + span)
         return texts.filter { text in counting.contains { $0.matches(text) } }
     }
 
-    @Test func `the former secret counts for five minutes, then only the new one`() {
+    @Test func `the former secret counts for five minutes, and then only the new one`() {
         var secrets = WebhookSecrets(WebhookSecret(Self.old))
         #expect(counting(&secrets, at: .zero) == [Self.old])
         secrets.replace(with: WebhookSecret(Self.new), now: Self.noon)
@@ -26,14 +26,14 @@ import Testing
         #expect(counting(&secrets, at: .zero) == [Self.new], "what is over does not come back when the clock is set back")
     }
 
-    @Test func `a clock that is set back makes the five minutes no longer`() {
+    @Test func `a clock that is set back does not extend the five minutes`() {
         var secrets = WebhookSecrets(WebhookSecret(Self.old))
         secrets.replace(with: WebhookSecret(Self.new), now: Self.noon)
         #expect(counting(&secrets, at: .hours(-3)) == [Self.old, Self.new])
         #expect(counting(&secrets, at: .hours(-3) + .minutes(5)) == [Self.new])
     }
 
-    @Test func `the same secret again changes nothing, and a former one can come back`() {
+    @Test func `the same secret again changes nothing, and a former one can return`() {
         var secrets = WebhookSecrets(WebhookSecret(Self.old))
         secrets.replace(with: WebhookSecret(Self.new), now: Self.noon)
         secrets.replace(with: WebhookSecret(Self.new), now: Self.noon + .minutes(4))
@@ -43,7 +43,7 @@ import Testing
         #expect(counting(&secrets, at: .minutes(11)) == [Self.old])
     }
 
-    @Test func `of many replacements only the latest ones count`() {
+    @Test func `of many replacements only the latest secrets count`() {
         var secrets = WebhookSecrets(WebhookSecret("s0"))
         let texts = (0...6).map { "s\($0)" }
         for text in texts.dropFirst() { secrets.replace(with: WebhookSecret(text), now: Self.noon) }
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `a proof that cannot be right is refused before the body is there`() {
+    @Test func `a proof that cannot be right is refused before the body arrives`() {
         for kind in [Kind.fin, .voicebot, .helpdesk] {
             #expect(Signed.reader(kind).rejection(of: nil) == .unsigned)
             #expect(Signed.reader(kind).rejection(of: "") == .unsigned)

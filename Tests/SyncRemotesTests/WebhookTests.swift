@@ -5,7 +5,7 @@ import Testing
 
 @testable import SyncRemotes
 
-/// Bodies, signed as their senders sign them.
+/// Bodies, signed like those of the real senders.
 enum Signed {
     static let secret = "s3cret-of-the-hook"
 
@@ -19,7 +19,7 @@ enum Signed {
         Array(HMAC<SHA256>.authenticationCode(for: Array(body.utf8), using: SymmetricKey(data: key)))
     }
 
-    /// A call as that kind of remote makes it.
+    /// A webhook call of a kind of remote.
     static func read(_ kind: Kind, by reader: WebhookReader) throws(WebhookRejection) -> WebhookReading {
         let body =
             switch kind.name {
@@ -43,7 +43,7 @@ enum Signed {
 @Suite struct SignatureTests {
     private static let body = #"{"event_name":"other"}"#
 
-    @Test func `the signature is compared with the raw body`() throws {
+    @Test func `the signature is compared with that of the raw body`() throws {
         let reader = Signed.reader(.fin)
         #expect(reader.proofHeader == "X-Fin-Agent-API-Webhook-Signature")
         let right = "sha256=" + Signed.hexadecimal(Self.body)
@@ -53,7 +53,7 @@ enum Signed {
         #expect(throws: WebhookRejection.wrongSignature) { try reader.read(Array(spaced.utf8), proof: right) }
     }
 
-    @Test func `a secret in hexadecimal may mean its bytes`() throws {
+    @Test func `a secret in hexadecimal may stand for its bytes`() throws {
         let hexadecimal = "00ff10AB"
         let reader = Signed.reader(.fin, secret: hexadecimal)
         for key in [Array(hexadecimal.utf8), [0x00, 0xFF, 0x10, 0xAB]] {
@@ -61,20 +61,20 @@ enum Signed {
         }
     }
 
-    @Test(arguments: [nil, ""]) func `a call without signature is not taken`(proof: String?) {
+    @Test(arguments: [nil, ""]) func `a call without a signature is refused`(proof: String?) {
         for kind in [Kind.fin, .voicebot, .helpdesk] {
             #expect(throws: WebhookRejection.unsigned) { try Signed.reader(kind).read(Array(Self.body.utf8), proof: proof) }
         }
     }
 
     @Test(arguments: ["sha256=", "sha256=00", "x", "sha1=" + Signed.hexadecimal("x"), Signed.hexadecimal("x"), Signed.secret, "ü"])
-    func `a wrong signature is not taken`(proof: String) {
+    func `a call with a wrong signature is refused`(proof: String) {
         for kind in [Kind.fin, .voicebot] {
             #expect(throws: WebhookRejection.wrongSignature) { try Signed.reader(kind).read(Array(Self.body.utf8), proof: proof) }
         }
     }
 
-    @Test func `one wrong bit anywhere makes a signature wrong`() {
+    @Test func `a signature with one wrong bit is refused`() {
         let right = Array(Signed.hexadecimal(Self.body).utf8)
         for index in right.indices {
             var wrong = right
@@ -103,20 +103,20 @@ enum Signed {
         ("chat_delegated", #""conversation":{"ID":"c1","agentId":"a1"},"assignedToUserId":"x","#, "c1", "a1"),
         ("message_received", #""conversationId":17,"#, "17", nil),
     ])
-    func `vg says which object changed`(type: String, payload: String, id: String, agent: String?) throws {
+    func `a vg event names the changed object`(type: String, payload: String, id: String, agent: String?) throws {
         #expect(try vg(type, payload) == .notices([.changed(remoteID: id, agentID: agent)]))
     }
 
-    @Test func `vg without an id means the list`() throws {
+    @Test func `a vg event without an id requests the list`() throws {
         #expect(try vg("message_received", #""ID":"message-7","#) == .notices([.somethingChanged]))
         #expect(try vg("conversation_updated", "") == .notices([.somethingChanged]))
     }
 
-    @Test func `vg events about other things mean nothing`() throws {
+    @Test func `vg events about other things are ignored`() throws {
         for type in ["lead_captured", "webhook_test", "agent_created"] { #expect(try vg(type, "") == .ignored(event: type)) }
     }
 
-    @Test func `the workspace secret is compared, and dropped before anything else`() throws {
+    @Test func `the workspace secret is compared, and removed from the body first`() throws {
         #expect(throws: WebhookRejection.wrongSignature) { try vg("conversation_updated", #""ID":"c1","#, secret: "wrong") }
         #expect(throws: WebhookRejection.unsigned) { try Signed.reader(.vg).read(Array(#"{"type":"x","payload":{}}"#.utf8), proof: nil) }
         #expect(throws: WebhookRejection.unsigned) {
@@ -136,7 +136,7 @@ enum Signed {
         ("", nil, nil), ("no JSON", "data.id", nil), (#"{"data":{"id":17}}"#, "data.id", "17"), (#"{"data":{"id":17}}"#, nil, nil),
         (#"{"data":{"id":"17"}}"#, "data.id", "17"), (#"{"data":[17]}"#, "data.id", nil), (#"{"data":{"id":{}}}"#, "data.id", nil),
     ])
-    func `a call of voicebot means: look now, or look there`(body: String, path: String?, id: String?) throws {
+    func `a voicebot call requests the object at the configured path, or the list`(body: String, path: String?, id: String?) throws {
         let expected = id.map { Notice.changed(remoteID: $0, agentID: nil) } ?? .somethingChanged
         let reader = Signed.reader(.voicebot, header: "X-Hub", idPath: path)
         #expect(reader.proofHeader == "X-Hub")
@@ -146,7 +146,7 @@ enum Signed {
         }
     }
 
-    @Test func `a helpdesk names its conversation`() throws {
+    @Test func `a helpdesk call requests its conversation`() throws {
         let reader = Signed.reader(.helpdesk)
         #expect(reader.proofHeader == "X-Webhook-Key")
         func read(_ body: String) throws -> WebhookReading { try reader.read(Array(body.utf8), proof: Signed.secret) }

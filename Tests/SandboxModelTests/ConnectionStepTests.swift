@@ -1,7 +1,7 @@
 import SandboxModel
 import Testing
 
-/// What faults make of the connection of a call, and whether the system applied the call.
+/// The effect of faults on the connection of a call, and whether the system applied the call.
 struct ConnectionStepTests {
     private static func steps(_ fault: FaultRule) -> (steps: [ConnectionStep], isApplied: Bool) {
         let client = ModelClient()
@@ -44,7 +44,7 @@ struct ConnectionStepTests {
         #expect(isApplied)
     }
 
-    @Test func `the pieces of a slow body are the body`() throws {
+    @Test func `the pieces of a slow body make up the whole body`() throws {
         let (steps, _) = Self.steps(FaultRule(.slowBody, latencyMilliseconds: 100))
         var received: [UInt8] = []
         var waited = 0
@@ -66,7 +66,7 @@ struct ConnectionStepTests {
         #expect(steps.first?.begun?.headers["Content-Length"] == "1073741824")
     }
 
-    @Test func `a header of a rule takes the place of the usual one`() throws {
+    @Test func `a header of a rule replaces the usual one`() throws {
         var fault = FaultRule(.status)
         fault.status = 503
         fault.headers = ["content-type": "text/plain", "Retry-After": "5"]
@@ -89,7 +89,7 @@ struct ConnectionStepTests {
         #expect(body.isEmpty == isEmpty)
     }
 
-    @Test func `a fault of the caller hits the call instead of a rule of the instance`() throws {
+    @Test func `a fault for a single call replaces the rules of the instance`() throws {
         let client = ModelClient()
         try client.world.setFaults([FaultRule(.status, times: 1)], on: "vg")
         let first = client.exchange("GET", "/vg/agents/a1/convos", fault: FaultRule(.dropBefore))

@@ -1,7 +1,7 @@
 import SandboxModel
 import Testing
 
-/// Which requests a rule hits, and how rules are described in control calls.
+/// Which requests a rule applies to, and how rules are described in control calls.
 struct FaultRuleTests {
     @Test func `the first matching rule with times left wins`() throws {
         let client = ModelClient()
@@ -45,7 +45,7 @@ struct FaultRuleTests {
             ["kind": "status", "headers": ["A": "b\r\nC: d"]], ["kind": "latency", "delay": 5], [],
         ] as [SandboxJSON]
     )
-    func `a rule that makes no sense is refused`(description: SandboxJSON) {
+    func `an invalid rule is refused`(description: SandboxJSON) {
         #expect(throws: ControlRefusal.self) { try FaultRule(description) }
     }
 }

@@ -2,7 +2,7 @@ import SandboxModel
 import Testing
 
 struct FinTests {
-    @Test func `a message is stored and answered with the status of the conversation`() throws {
+    @Test func `a message is stored, and the response contains the status of the conversation`() throws {
         let client = ModelClient()
         let reply = try client.reply(.message("c1"))
         #expect(reply.status == 200)
@@ -15,7 +15,7 @@ struct FinTests {
         #expect(state?["messages"]?[0]?["body"] == "How can I see my account details?")
     }
 
-    @Test func `the status that a reply is answered with can be chosen per conversation`() throws {
+    @Test func `the status in the response to a reply can be chosen per conversation`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "fin") { options in
             options.finStatus = "thinking"
@@ -25,7 +25,7 @@ struct FinTests {
         #expect(try client.reply(.message("c2")).json["status"] == "complete")
     }
 
-    @Test func `the same timestamp in the same conversation is stored once and answered the same way`() throws {
+    @Test func `the same timestamp in the same conversation is stored once and gets the same response`() throws {
         let client = ModelClient()
         let first = try client.reply(.message("c1"))
         let second = try client.reply(.message("c1"))
@@ -84,7 +84,7 @@ struct FinTests {
             (["conversation_id"], nil, "conversation_id must be a string, not null"),
         ] as [([String], SandboxJSON, String)]
     )
-    func `a body that breaks the document is an error list that names the field`(
+    func `a body that violates the document gets an error list that names the field`(
         path: [String],
         value: SandboxJSON,
         message: String
@@ -104,7 +104,7 @@ struct FinTests {
         #expect(reply.json["errors"]?[0]?["message"] == .string(message))
     }
 
-    @Test func `conversation metadata belongs to another call`() throws {
+    @Test func `conversation metadata is refused in a reply`() throws {
         let client = ModelClient()
         var body = SandboxJSON.message("c1").object ?? [:]
         body["conversation_metadata"] = [:]
@@ -112,7 +112,7 @@ struct FinTests {
     }
 
     @Test(arguments: [10, 11])
-    func `ten attributes are the most`(count: Int) throws {
+    func `more than ten attributes are refused`(count: Int) throws {
         let client = ModelClient()
         var body = SandboxJSON.message("c1").object ?? [:]
         let attributes = Dictionary(uniqueKeysWithValues: (0..<count).map { ("a\($0)", SandboxJSON.integer($0)) })
@@ -134,14 +134,14 @@ struct FinTests {
             (["url": "https://example.com/a.pdf"], 400),
         ] as [(SandboxJSON, Int)]
     )
-    func `an attachment has what its type needs`(attachment: SandboxJSON, status: Int) throws {
+    func `an attachment needs the members of its type`(attachment: SandboxJSON, status: Int) throws {
         let client = ModelClient()
         var body = SandboxJSON.message("c1").object ?? [:]
         body["attachments"] = [attachment]
         #expect(try client.reply(.object(body)).status == status)
     }
 
-    @Test func `ten attachments are the most`() throws {
+    @Test func `more than ten attachments are refused`() throws {
         let client = ModelClient()
         var body = SandboxJSON.message("c1").object ?? [:]
         body["attachments"] = .array(Array(repeating: ["type": "url", "url": "https://example.com/a.pdf"], count: 11))

@@ -16,7 +16,7 @@ struct HelpdeskTests {
         ],
     ]
 
-    @Test func `the document's example creates a conversation and is answered completely`() throws {
+    @Test func `the document's example creates a conversation and gets a complete response`() throws {
         let client = ModelClient()
         let reply = try client.update(Self.example)
         #expect(reply.status == 200)
@@ -35,7 +35,7 @@ struct HelpdeskTests {
         #expect(try client.onlyRecord().outcome == .applied)
     }
 
-    @Test func `absent fields stay, tags are replaced, attributes are merged, null hands over`() throws {
+    @Test func `absent fields stay, tags are replaced, attributes are merged, and null removes the assignee`() throws {
         let client = ModelClient()
         _ = try client.update(Self.example)
         let reply = try client.update([
@@ -71,7 +71,7 @@ struct HelpdeskTests {
             (["conversation_id": "c", "user": ["phone": "1"]], "user.phone is not a documented field"),
         ] as [(SandboxJSON, String)]
     )
-    func `a body that breaks the document is refused with a problem that says why`(body: SandboxJSON, detail: String) throws {
+    func `a body that violates the document gets a problem that says why`(body: SandboxJSON, detail: String) throws {
         let client = ModelClient()
         let reply = try client.update(body)
         #expect(reply.status == 400)
@@ -82,7 +82,7 @@ struct HelpdeskTests {
         #expect(try client.onlyRecord().outcome == .rejected)
     }
 
-    @Test func `a conversation can be read back, an unknown one is a 404 problem`() throws {
+    @Test func `a conversation can be read back, and an unknown one is a 404 problem`() throws {
         let client = ModelClient()
         let written = try client.update(Self.example)
         let read = try client.call("POST", "/helpdesk/get_conversation", ["conversation_id": "conv_456"])

@@ -10,7 +10,7 @@ struct JSONTests {
         #"-9223372036854775808"#,
         #"[[[[[]]]]]"#,
     ])
-    func `what is read and written again is the same value`(text: String) throws {
+    func `a value that is read and written again is the same`(text: String) throws {
         let value = try SandboxJSON(text: text)
         #expect(try SandboxJSON(text: value.text) == value)
     }
@@ -19,7 +19,7 @@ struct JSONTests {
         #expect(try SandboxJSON(text: #""\ud83d\ude00""#) == "😀")
     }
 
-    @Test func `integers and other numbers are told apart`() throws {
+    @Test func `integers and other numbers are distinguished`() throws {
         #expect(try SandboxJSON(text: "1") == .integer(1))
         #expect(try SandboxJSON(text: "1.0") == .number(1))
         #expect(try SandboxJSON(text: "1e2") == .number(100))
@@ -34,7 +34,7 @@ struct JSONTests {
         #expect(throws: JSONReadError.self) { try SandboxJSON(text: text) }
     }
 
-    @Test func `too many levels are refused instead of using up the stack`() {
+    @Test func `too many levels are refused instead of exhausting the stack`() {
         let deep = String(repeating: "[", count: 100_000)
         #expect(throws: JSONReadError.self) { try SandboxJSON(text: deep) }
     }
@@ -61,7 +61,7 @@ struct InstantTests {
     @Test(arguments: [
         "2025-10-27T15:45:00Z", "2025-10-27T15:45:00.1Z", "2024-02-29T00:00:00.000+02:00", "2025-10-27T15:45:00.123456789-11:30",
     ])
-    func `a date-time with a time zone is one`(text: String) {
+    func `a date-time with a time zone is accepted`(text: String) {
         #expect(SandboxInstant.isISO8601(text))
     }
 
@@ -70,7 +70,7 @@ struct InstantTests {
         "2025-10-27T24:00:00Z", "2025-10-27T15:45:00.Z", "2025-10-27T15:45:00.000", "2025-10-27T15:45:00+0200", "2025-10-27T15:45:00Zx",
         "1761579900", "2025-10-27T15:45:00.1",
     ])
-    func `anything else is none`(text: String) {
+    func `any other text is not a date-time`(text: String) {
         #expect(!SandboxInstant.isISO8601(text))
     }
 }

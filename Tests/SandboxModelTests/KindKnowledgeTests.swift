@@ -2,7 +2,7 @@ import Foundation
 import SandboxModel
 import Testing
 
-/// What is true of one kind is in the folder of that kind.
+/// Everything about one kind is in the folder of that kind.
 struct KindKnowledgeTests {
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")
@@ -26,7 +26,7 @@ struct KindKnowledgeTests {
         return lines
     }
 
-    /// Whether a line has the name of a kind, of a vendor or of a product, alone or at the beginning of another name.
+    /// Whether a line contains the name of a kind, a vendor or a product, alone or at the beginning of another name.
     private static func namesAKind(_ code: String) -> Bool {
         let lowercased = code.lowercased()
         if ["helpdesk", "intercom", "voicebot", "laravel", "voiceglow", "convocore"].contains(where: lowercased.contains) { return true }
@@ -35,13 +35,13 @@ struct KindKnowledgeTests {
         }
     }
 
-    @Test func `no other file names a kind, but for the list of kinds`() throws {
+    @Test func `no other file except for the list of kinds names a kind`() throws {
         let named = try Self.lines(in: ["Sandbox", "SandboxModel", "convosync-sandbox"]).filter { Self.namesAKind($0.code) }
         #expect(named.map(\.file) == ["SandboxModel/Remotes/SimulatedKind.swift"])
         #expect(named.first?.code == "package static let all: [SimulatedKind] = [.helpdesk, .fin, .voicebot, .vg]")
     }
 
-    @Test func `the model imports nothing but what computes`() throws {
+    @Test func `the model imports only what it needs to compute`() throws {
         let lines = try Self.lines(in: ["SandboxModel"])
         #expect(lines.map(\.code).filter { $0.hasPrefix("import ") } == ["import Crypto"])
         for code in ["Date()", "UUID()", "SystemRandomNumberGenerator", ".random(", "ContinuousClock", "Task {"] {

@@ -1,14 +1,14 @@
 import SandboxModel
 import Testing
 
-/// A client of a world of its own, one call after the other. Its clock stands still but for 10 ms before every call.
+/// A client of a world of its own, one call after the other. Its clock stands still except for 10 ms before every call.
 final class ModelClient {
     struct Reply {
         let status: Int
         let headers: [HTTPHeader]
         let text: String
 
-        /// The body as JSON; `null` when it is none.
+        /// The body as JSON; `null` when it is not JSON.
         var json: SandboxJSON { (try? SandboxJSON(text: text)) ?? .null }
     }
 
@@ -20,7 +20,7 @@ final class ModelClient {
         world = SimulatedWorld(seed: seed)
     }
 
-    /// Makes a call that gets a whole response; the token, the type of a body and Fin's version are there unless the test says otherwise.
+    /// Makes a call that gets a complete response; the token, the type of a body and Fin's version are set unless the test says otherwise.
     func call(
         _ method: String,
         _ path: String,
@@ -85,13 +85,13 @@ final class ModelClient {
 }
 
 extension ConnectionStep {
-    /// The whole response that this step is.
+    /// The complete response of this step.
     var response: (head: ResponseHead, body: [UInt8])? {
         guard case .respond(let head, let body) = self else { return nil }
         return (head, body)
     }
 
-    /// The head of the response that this step begins.
+    /// The head of the response that begins with this step.
     var begun: ResponseHead? {
         guard case .begin(let head) = self else { return nil }
         return head

@@ -1,7 +1,7 @@
 import SandboxModel
 import Testing
 
-/// What a system shows that is not, or not any more, what was asked for last: rules, reads that lag, backups, dates.
+/// What a system shows that is not, or no longer, what was last requested: rules, reads that lag, backups, dates.
 struct PastStateTests {
     private static func end(_ client: ModelClient) throws -> [SandboxJSON?] {
         [
@@ -25,7 +25,7 @@ struct PastStateTests {
         _ = try client.patchVG("c1", ["state": "ai-chatting"])
     }
 
-    @Test func `a rule reopens what a call ends, after the response, and tells the webhook`() throws {
+    @Test func `a rule reopens a conversation that a call has ended, after the response, and calls the webhook`() throws {
         let client = ModelClient()
         for (remote, status) in [("helpdesk", "open"), ("voicebot", "to-do"), ("vg", "human-chatting")] {
             try client.world.setOptions(on: remote) { $0.reopensWith = status }
@@ -41,13 +41,13 @@ struct PastStateTests {
         let ended = try client.update(["conversation_id": "c1", "status": "ended"]).json["data"]?["updated_at"]?.string
         let now = client.world.state(of: "helpdesk", conversation: "c1")?["updated_at"]?.string
         #expect(try #require(ended) < (try #require(now)))
-        // What ends nothing is left alone.
+        // A call that does not end a conversation is left alone.
         try Self.open(client)
         #expect(try Self.reads(client) == ["open", "in-progress", "ai-chatting"])
         #expect(client.webhookCalls.count == 4)
     }
 
-    @Test func `reads can show the former state for a while, the list with them`() throws {
+    @Test func `reads and lists can show the previous state for a while`() throws {
         let client = ModelClient()
         try Self.open(client)
         for remote in ["helpdesk", "voicebot", "vg"] { try client.world.setOptions(on: remote) { $0.laggingReads = 2 } }
@@ -69,7 +69,7 @@ struct PastStateTests {
         #expect(try Self.reads(client) == ["closed", "done", "ended_chat"])
     }
 
-    @Test func `an act can have a date of its own, earlier or later than all others`() throws {
+    @Test func `a change by a person can have a date of its own, earlier or later than all others`() throws {
         let client = ModelClient()
         try Self.open(client)
         for date in [1_700_000_000_250, 4_102_444_800_000, 1_600_000_000_000] {
@@ -83,7 +83,7 @@ struct PastStateTests {
         #expect(throws: ControlRefusal.self) { try client.act(["conversation": "c1", "at_ms": -1], on: "helpdesk") }
     }
 
-    @Test func `a backup brings back states and dates`() throws {
+    @Test func `a backup restores states and dates`() throws {
         let client = ModelClient()
         try Self.open(client)
         let date: SandboxJSON = 1_700_000_000_000

@@ -1,7 +1,7 @@
 import SandboxModel
 import SeededRandom
 
-/// A world that a seed sends calls, faults, options, acts and reports, and everything that came out of it.
+/// A world that gets calls, faults, options, changes and reports from a seed, and everything that resulted.
 struct RandomWalk {
     private var random: SeededGenerator
     private var world: SimulatedWorld
@@ -73,7 +73,7 @@ struct RandomWalk {
         }
     }
 
-    /// Members that one or the other document has; at times many that none has.
+    /// Members that one or the other document has; sometimes many that none has.
     private mutating func fields() -> [String: SandboxJSON] {
         var fields: [String: SandboxJSON] = [:]
         if number(0...2) == 0 { fields["status"] = one(of: ["open", "closed", "done", "to-do", "in-progress"]) }

@@ -17,14 +17,14 @@ struct RepeatabilityTests {
     }
 
     /// Dictionaries have another order in every process, so only a result of another process shows whether that order reaches an outcome.
-    /// Where the sandbox responds in another way than before on purpose, the digest changes with it.
-    @Test func `the results are those of every other process`() {
+    /// Where the sandbox responds differently on purpose, the digest changes with it.
+    @Test func `the results are the same in every process`() {
         let transcript = RandomWalk(seed: 1, steps: 2_000).transcript.joined(separator: "\n")
         let digest = SHA256.hash(data: Array(transcript.utf8)).prefix(8).map { String($0, radix: 16) }.joined(separator: ":")
         #expect(digest == "63:c9:75:6a:e2:29:5a:8d")
     }
 
-    @Test func `a walk meets what it is there for`() {
+    @Test func `a random walk contains every fault and every outcome`() {
         let transcript = RandomWalk(seed: 1, steps: 2_000).transcript
         let found = FaultRule.Kind.allCases.filter { kind in transcript.contains { $0.contains("\"fault\":\"\(kind.rawValue)\"") } }
         #expect(found == FaultRule.Kind.allCases)

@@ -12,18 +12,18 @@ struct SimulatedKindTests {
     }
 
     @Test(arguments: ["", "vgx", "vg-", "vg-ü", "zendesk", "VG", "vg-" + String(repeating: "x", count: 40)])
-    func `another one stands for none`(segment: String) {
+    func `any other path segment stands for none`(segment: String) {
         #expect(SimulatedKind.resolve(segment) == nil)
     }
 
-    @Test func `a client's url has the first prefix of the kind`() {
+    @Test func `the URL of a client has the first prefix of the kind`() {
         #expect(SimulatedKind.pathSegment(of: "fin-eu") == "intercom-eu")
         #expect(SimulatedKind.pathSegment(of: "vg") == "vg")
         #expect(SimulatedKind.pathSegment(of: "nothing") == "nothing")
         #expect(SimulatedKind.listing == "helpdesk, intercom (fin), voicebot and vg")
     }
 
-    /// Each kind is made to send one event.
+    /// Each kind sends one event.
     private static func event(of instance: String, secret: String) throws -> WebhookCall {
         let client = ModelClient()
         try client.world.withInstance(instance) { $0.webhook = WebhookTarget(url: "http://hooks.example.com/\(instance)", secret: secret) }

@@ -30,7 +30,7 @@ struct SimulatedWorldTests {
         #expect(try client.call("GET", "/vg-1/agents/a1/convos").status == 200)
     }
 
-    @Test func `the token bucket fills with the time of the calls`() throws {
+    @Test func `the token bucket is filled by the time of the calls`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "vg") { $0.rateLimit = RateLimit(perSecond: 50, retryAfterSeconds: 1) }
         // 50 calls are in the bucket, and 10 ms between two calls are half of one.
@@ -52,7 +52,7 @@ struct SimulatedWorldTests {
         #expect(world.summary()["instances"]?["vg"]?["unanswered"] == 1)
     }
 
-    @Test func `options keep what was set, show what is in force and hide the token`() throws {
+    @Test func `options keep what was set, show the effective values and hide the token`() throws {
         var world = SimulatedWorld()
         func merge(_ options: SandboxJSON) throws -> SandboxJSON {
             try world.withInstance("voicebot") { instance throws(ControlRefusal) in try instance.mergeOptions(options) }

@@ -1,7 +1,7 @@
 import SandboxModel
 import Testing
 
-/// What a system makes of a call that it takes over, and how it answers.
+/// The form in which a system stores the values of a call, and its response.
 struct StoredFormTests {
     @Test(
         arguments: [
@@ -12,7 +12,7 @@ struct StoredFormTests {
             (TitleForm(), "as & is", "as & is"),
         ]
     )
-    func `a title is stored, answered and read in the form of the system`(form: TitleForm, sent: String, stored: String) throws {
+    func `a title is stored, returned and read in the form of the system`(form: TitleForm, sent: String, stored: String) throws {
         let client = ModelClient()
         for remote in ["vg", "helpdesk"] { try client.world.setOptions(on: remote) { $0.titleForm = form } }
         let fields: SandboxJSON = ["conversation_id": "c1", "title": .string(sent)]
@@ -23,14 +23,14 @@ struct StoredFormTests {
         #expect(try client.call("GET", "/vg/agents/a1/convos/c1").json["data"]?["title"] == .string(stored))
     }
 
-    @Test func `what is stored already is escaped again when it is sent back`() throws {
+    @Test func `an escaped title is escaped again when it is sent back`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "vg") { $0.titleForm.escapesAmpersands = true }
         let first = try client.patchVG("c1", ["title": "A & B"]).json["data"]?["title"]
         #expect(try client.patchVG("c1", ["title": try #require(first)]).json["data"]?["title"] == "A &amp;amp; B")
     }
 
-    @Test func `what a person writes in the system stays as it is`() throws {
+    @Test func `a title that a person writes in the system stays unchanged`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "helpdesk") { $0.titleForm.length = 1 }
         _ = try client.update(["conversation_id": "c1"])
@@ -38,7 +38,7 @@ struct StoredFormTests {
         #expect(client.world.state(of: "helpdesk", conversation: "c1")?["title"] == "long")
     }
 
-    @Test func `a value that is refused refuses the call and is named; the call without it is taken`() throws {
+    @Test func `a refused value refuses the whole call and is named, and a call without it is applied`() throws {
         let client = ModelClient()
         let laravel = RefusedMember("user_id", value: 77, message: "The selected user id is invalid.")
         try client.world.setOptions(on: "voicebot") { $0.refusedMembers = [laravel] }
@@ -66,7 +66,7 @@ struct StoredFormTests {
         #expect(client.world.requests(instance: "vg").map(\.outcome) == [.rejected, .applied])
     }
 
-    @Test func `a call can be answered without a body, or without the date of the change`() throws {
+    @Test func `the response to a call can lack a body, or the date of the change`() throws {
         let client = ModelClient()
         for remote in ["voicebot", "vg", "helpdesk"] { try client.world.setOptions(on: remote) { $0.writeResponse = .empty } }
         for reply in [

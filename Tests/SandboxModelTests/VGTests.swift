@@ -2,7 +2,7 @@ import SandboxModel
 import Testing
 
 struct VGTests {
-    @Test func `the document's example is taken over and answered in the envelope`() throws {
+    @Test func `the document's example is applied, and the response has the envelope`() throws {
         let client = ModelClient()
         let reply = try client.patchVG(
             "c1",
@@ -14,7 +14,7 @@ struct VGTests {
         #expect(reply.json["data"]?["title"] == "Product Inquiry - Resolved")
     }
 
-    @Test func `the example's word can be refused as the enum has it`() throws {
+    @Test func `the example's status value, which the enum lacks, can be refused`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "vg") { $0.acceptCompleted = false }
         #expect(try client.patchVG("c1", ["state": "completed"]).status == 400)
@@ -56,7 +56,7 @@ struct VGTests {
             (["state": "ended_chat"], "conversation is required; state is not a documented field"),
         ] as [(SandboxJSON, String)]
     )
-    func `a body that breaks the document is refused with what was wrong`(body: SandboxJSON, message: String) throws {
+    func `a body that violates the document is refused with the reason`(body: SandboxJSON, message: String) throws {
         let client = ModelClient()
         let reply = try client.call("PATCH", "/vg/agents/a1/convos/c1", body)
         #expect(reply.status == 400)
@@ -64,7 +64,7 @@ struct VGTests {
         #expect(client.world.state(of: "vg").isEmpty)
     }
 
-    @Test func `every kind of documented field is taken`() throws {
+    @Test func `every type of documented field is accepted`() throws {
         let client = ModelClient()
         let reply = try client.patchVG(
             "c1",
@@ -112,12 +112,12 @@ struct VGTests {
     }
 
     @Test(arguments: ["?page=2", "?limit=21", "?limit=0", "?cursor=x"])
-    func `a query that the vendor refuses is refused`(query: String) throws {
+    func `an invalid query is refused`(query: String) throws {
         let client = ModelClient()
         #expect(try client.call("GET", "/vg/agents/a1/convos\(query)").status == 400)
     }
 
-    @Test func `what is created or changed is in the next list`() throws {
+    @Test func `a created or changed conversation is in the next list`() throws {
         let client = ModelClient()
         try client.world.seed([["agent": "a1", "conversation": "c1", "ts": 1]], on: "vg")
         #expect(try client.call("GET", "/vg/agents/a1/convos").json["data"]?.array?.count == 1)
@@ -131,7 +131,7 @@ struct VGTests {
         #expect(try client.call("GET", "/vg/agents/a9/convos").json["data"] == [])
     }
 
-    @Test func `the list can be behind the live conversation`() throws {
+    @Test func `the list can lag behind the live conversation`() throws {
         let client = ModelClient()
         _ = try client.patchVG("c1", ["state": "human-chatting"])
         _ = try client.patchVG("c1", ["state": "ended_chat"])

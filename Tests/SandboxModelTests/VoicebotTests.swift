@@ -2,7 +2,7 @@ import SandboxModel
 import Testing
 
 struct VoicebotTests {
-    @Test func `status and user are taken over, and the conversation is answered bare`() throws {
+    @Test func `status and user are applied, and the response is the bare conversation`() throws {
         let client = ModelClient()
         let reply = try client.patchVoicebot("17", ["status": "in-progress", "user_id": 7])
         #expect(reply.status == 200)
@@ -15,7 +15,7 @@ struct VoicebotTests {
         #expect(second.json["status"] == "in-progress")
     }
 
-    @Test func `the answer can come in an envelope`() throws {
+    @Test func `the response can have an envelope`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "voicebot") { $0.envelope = true }
         #expect(try client.patchVoicebot("17", ["status": "done"]).json["data"]?["status"] == "done")
@@ -30,7 +30,7 @@ struct VoicebotTests {
             (["title": "x"], "title", "title is not a documented field"),
         ] as [(SandboxJSON, String, String)]
     )
-    func `anything but the two documented fields is a 422 that names the field`(
+    func `any field except the two documented ones is a 422 that names it`(
         body: SandboxJSON,
         field: String,
         message: String
@@ -49,7 +49,7 @@ struct VoicebotTests {
         #expect(try client.patchVoicebot(id, ["status": "done"]).status == 404)
     }
 
-    @Test func `unknown ids are created unless told otherwise, deleted ones are not found`() throws {
+    @Test func `unknown ids are created by default, and deleted ones are not found`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "voicebot") { options in
             options.autoCreate = false

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// The way back: what people do at one remote is taken over here and goes on to the others, once.
+/// Changes by people at one remote are adopted here and sent to the other remotes, once.
 @Suite(.serialized) struct AdoptionTests {
-    /// Conversations that all remotes know, and that nothing is due for.
+    /// Conversations that were sent to all remotes, with nothing due.
     private func withPeople(
         _ count: Int = 1, assignee: String? = "agent_fin", _ configure: (inout ScenarioConfiguration) -> Void = { _ in },
         _ body: (Scenario) async throws -> Void
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// A further sync reads, but writes nothing, anywhere.
+    /// Another sync reads, but writes nothing at any remote.
     private func expectRest(_ scenario: Scenario, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let state = try await scenario.texts("SELECT id || status || coalesce(assignee_id, '-') || updated_at FROM conversations")
         let changes = try await scenario.number("SELECT count(*) FROM adopted_changes")
@@ -36,7 +36,7 @@ import Testing
         #expect(try await scenario.number("SELECT count(*) FROM adopted_changes") == changes, sourceLocation: sourceLocation)
     }
 
-    @Test func `what was marked done at voicebot is closed here and finished everywhere within one sync`() async throws {
+    @Test func `a conversation set to done at voicebot is closed here and finished at all remotes within one sync`() async throws {
         try await withPeople(3) { scenario in
             let actedAt = Date.now
             try scenario.act(at: "voicebot", on: 2, ["status": "done"])
@@ -45,7 +45,7 @@ import Testing
             #expect(try await scenario.local("c2") == "closed/agent_fin")
             #expect(try await scenario.adopted("c2") == ["voicebot done: status open→closed"])
             let reported = try #require(try await scenario.text("SELECT reported_at FROM adopted_changes"))
-            // Voicebot dates nothing: it is the moment of the look.
+            // Voicebot has no dates: the time of the read counts.
             #expect(reported >= actedAt.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
             #expect(scenario.written("vg") == [["state": "ended_chat"]])
             #expect(scenario.written("helpdesk") == [["conversation_id": "c2", "status": "closed"]])
@@ -59,14 +59,14 @@ import Testing
         }
     }
 
-    @Test func `ended stays ended although voicebot says done`() async throws {
+    @Test func `an ended conversation stays ended although voicebot says done`() async throws {
         try await withPeople { scenario in
             try await scenario.write("UPDATE conversations SET status = 'ended'")
             try await scenario.sync()
             #expect(scenario.written("voicebot") == [["status": "done"]])
             try await expectRest(scenario)
             #expect(try await scenario.local("c1") == "ended/agent_fin")
-            // A person who says it again over there says nothing new.
+            // Setting it to done at voicebot again is not a change.
             try scenario.act(at: "voicebot", on: 1, ["status": "done"])
             try await expectRest(scenario)
             #expect(try await scenario.local("c1") == "ended/agent_fin")
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `done at voicebot and ended here at the same time agree`() async throws {
+    @Test func `done at voicebot and ended here at the same time are not a conflict`() async throws {
         try await withPeople { scenario in
             try scenario.act(at: "voicebot", on: 1, ["status": "done"])
             try await scenario.write("UPDATE conversations SET status = 'ended'")
@@ -82,25 +82,25 @@ import Testing
             #expect(try await scenario.local("c1") == "ended/agent_fin")
             #expect(try await scenario.adopted("c1") == [])
             #expect(scenario.written("vg") == [["state": "ended_chat"]])
-            // Voicebot holds it already.
+            // Voicebot has this value already.
             #expect(scenario.writeCount("voicebot") == 0)
             #expect(try await scenario.verdict("c1", at: "voicebot")?["decision"] == "kept")
             try await expectRest(scenario)
         }
     }
 
-    @Test func `a chat taken over at vg gets its person here and at voicebot, and goes back to the AI`() async throws {
+    @Test func `a chat picked up at vg gets its person here and at voicebot, and is returned to the AI`() async throws {
         try await withPeople { scenario in
             try scenario.act(at: "vg", on: 1, ["state": "human-chatting", "chatAssignedTo": "client_jane"])
             try await scenario.sync()
             #expect(try await scenario.local("c1") == "open/jane")
             #expect(try await scenario.adopted("c1") == ["vg human-chatting: assignee_id agent_fin→jane"])
-            // `in-progress` is what voicebot says of a conversation of the AI, too.
+            // `in-progress` is also voicebot's status value for a conversation of the AI.
             #expect(scenario.written("voicebot") == [["user_id": 7]])
             #expect(scenario.written("helpdesk") == [["conversation_id": "c1", "assignee_id": "jane"]])
             #expect(scenario.writeCount("vg") == 0)
             try await expectRest(scenario)
-            // Nothing in vg's documents takes `chatAssignedTo` away.
+            // Nothing in vg's documents removes `chatAssignedTo`.
             try scenario.act(at: "vg", on: 1, ["state": "ai-chatting"])
             scenario.world.clearRequests()
             try await scenario.sync()
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func `a person at vg whom nobody knows is agent_unknown`() async throws {
+    @Test func `an unknown person at vg becomes agent_unknown`() async throws {
         try await withPeople(assignee: nil) { scenario in
             try scenario.act(at: "vg", on: 1, ["state": "human-chatting", "chatAssignedTo": "client_nobody"])
             try await scenario.sync()
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func `a conversation picked up at voicebot has a person here, and voicebot keeps its user`() async throws {
+    @Test func `a conversation picked up at voicebot gets a person here, and voicebot keeps its user`() async throws {
         try await withPeople(2) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": 7])
             try scenario.act(at: "voicebot", on: 2, ["user_id": 99])
@@ -135,7 +135,7 @@ import Testing
             #expect(scenario.writeCount("voicebot") == 0)
             #expect(scenario.written("vg") == [["state": "human-chatting"], ["state": "human-chatting"]])
             try await expectRest(scenario)
-            // Whatever happens here afterwards: a person who came by himself is not sent away.
+            // Whatever happens here afterwards: a person who was assigned there is not removed.
             for (status, assignee) in [("open", "agent_fin"), ("open", nil), ("closed", nil), ("open", "agent_fin")] {
                 try await scenario.write("UPDATE conversations SET status = ?, assignee_id = ?", [status, assignee])
                 try await scenario.sync()
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `a status set at the helpdesk goes to the others, word for word here`() async throws {
+    @Test func `a status set at the helpdesk is adopted unchanged and sent to the others`() async throws {
         try await withPeople { scenario in
             try scenario.act(at: "helpdesk", on: 1, ["status": "resolved"])
             try await scenario.sync()
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func `what an answer to a call of ours says is taken over without polling`() async throws {
+    @Test func `values in the response to a call are adopted without polling`() async throws {
         try await withPeople(
             1,
             {
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func `the daemon takes over what polls find, from all three at once`() async throws {
+    @Test func `the daemon adopts what polls of all three remotes find at the same time`() async throws {
         try await withPeople(3) { scenario in
             let daemon = try await scenario.startDaemon()
             try scenario.act(at: "voicebot", on: 1, ["status": "done"])
@@ -199,7 +199,7 @@ import Testing
             try await scenario.reads("vg", more: 3)
             #expect(scenario.writeCount() == before)
             #expect(daemon.events("status.adopted").count == 3)
-            // One word, one call per remote: voicebot, vg and helpdesk hear of the two changes that the others made.
+            // One field, one call per remote: voicebot, vg and helpdesk get the two changes that were made at the others.
             #expect(before == 6)
         }
     }

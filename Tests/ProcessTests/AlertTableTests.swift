@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// The table "What to alert on" in docs/operations.md, held against the log's schema.
+/// The table "What to alert on" in docs/operations.md, compared with the log's schema.
 @Suite struct AlertTableTests {
-    /// Warnings that nobody has to be woken or written to for, each with the reason.
+    /// Warnings without a line in the table, each with the reason.
     private static let excepted = [
         "delivery.attempted":
             "one failed call is retried; what remains is delivery.dead, remote.parked, breaker.opened or oldest_pending_s",
@@ -62,7 +62,7 @@ import Testing
         #expect(Set(Self.excepted.keys).subtracting(try Self.serious()).sorted() == [], "an exception that is none any more")
     }
 
-    @Test func `log-events.md says of every event that can be a warning or an error what to do`() throws {
+    @Test func `log-events.md says what to do about every event that can be a warning or an error`() throws {
         let rows = try Self.text("docs/log-events.md").split(separator: "\n").filter { $0.hasPrefix("| `") }
         for event in try Self.serious() {
             let own = rows.filter { $0.hasPrefix("| `\(event)` |") }

@@ -1,9 +1,9 @@
 import Sandbox
 import Testing
 
-/// What cannot be sent becomes a dead row with a reason that says what to do; everything else is delivered.
+/// A row that cannot be sent becomes dead with a reason that says what to do; everything else is delivered.
 @Suite(.serialized) struct BadRowTests {
-    /// Conversations 1 to 3, of which the second is made unsendable; `sync`, correct, `outbox retry`, `sync`.
+    /// Conversations 1 to 3, of which the second is made unsendable; `sync`, a correction, `outbox retry`, `sync`.
     private func check(
         _ remote: String, break breakIt: (Scenario) async throws -> Void, reason words: [String], correct: (Scenario) async throws -> Void,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `a voicebot id that is not an integer`() async throws {
+    @Test func `a voicebot id that is not an integer makes the row dead, with a reason`() async throws {
         try await check(
             "voicebot",
             break: { try await $0.write("UPDATE links SET remote_id = 'two' WHERE conversation_id = 'c2' AND remote = 'voicebot'") },
@@ -43,14 +43,14 @@ import Testing
             correct: { try await $0.write("UPDATE links SET remote_id = '2' WHERE conversation_id = 'c2' AND remote = 'voicebot'") })
     }
 
-    @Test func `a vg link without an agent`() async throws {
+    @Test func `a vg link without an agent makes the row dead, with a reason`() async throws {
         try await check(
             "vg", break: { try await $0.write("UPDATE links SET agent_id = NULL WHERE conversation_id = 'c2' AND remote = 'vg'") },
             reason: ["c2", "links.agent_id", "remotes.vg.agent_id"],
             correct: { try await $0.write("UPDATE links SET agent_id = 'a1' WHERE conversation_id = 'c2' AND remote = 'vg'") })
     }
 
-    @Test func `a message with eleven attachments`() async throws {
+    @Test func `a message with eleven attachments is dead, with a reason`() async throws {
         let eleven = "[" + Array(repeating: "{\"type\":\"url\",\"url\":\"https://example.com/a\"}", count: 11).joined(separator: ",") + "]"
         let ten = "[" + Array(repeating: "{\"type\":\"url\",\"url\":\"https://example.com/a\"}", count: 10).joined(separator: ",") + "]"
         try await check(
@@ -59,14 +59,14 @@ import Testing
             correct: { try await $0.write("UPDATE messages SET attachments = ? WHERE id = 'm2'", [ten]) })
     }
 
-    @Test func `a message of a conversation without a user`() async throws {
+    @Test func `a message of a conversation without a user is dead, with a reason`() async throws {
         try await check(
             "fin", break: { try await $0.write("UPDATE conversations SET user_id = NULL WHERE id = 'c2'") },
             reason: ["c2", "user"],
             correct: { try await $0.write("UPDATE conversations SET user_id = 'u2' WHERE id = 'c2'") })
     }
 
-    @Test func `a corrected link is planned again by itself`() async throws {
+    @Test func `a corrected link is planned again without a retry`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE links SET remote_id = 'one' WHERE remote = 'voicebot'")

@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// The brake: a run that reaches too far is written as held, is looked at, and is let go or thrown away.
+/// The brake: rows of a run that exceeds a rule are written as held, and an operator releases or discards them.
 @Suite(.serialized) struct BrakeTests {
     private static func configure(_ configuration: inout ScenarioConfiguration) {
         configuration["brake", "touch_percent"] = "60"
@@ -10,7 +10,7 @@ import Testing
         configuration["brake", "finish_min"] = "2"
     }
 
-    @Test func `closing everything is held before the first call, and goes out after a release`() async throws {
+    @Test func `closing everything is held before the first call, and is sent after a release`() async throws {
         try await withScenario(Self.configure) { scenario in
             try await scenario.addConversations(1...8)
             let first = try await scenario.sync()
@@ -35,7 +35,7 @@ import Testing
             #expect(try await scenario.run("plan", "--json").json["held"] == 24)
             #expect(try await scenario.run("status").output.contains("the brake holds 24 rows"))
 
-            // The others are not held up, and what replaces a held row stays held.
+            // Other conversations are not delayed, and the replacement of a held row stays held.
             try await scenario.addConversations(9...9)
             try await scenario.request("helpdesk", containing: "revision 0 of c9")
             try await scenario.setTitle("newer", of: "c1")
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a wrong mapping is held, and correcting it discards what was held`() async throws {
+    @Test func `the effect of a wrong mapping is held, and correcting the mapping discards the held rows`() async throws {
         try await withScenario(Self.configure) { scenario in
             try await scenario.addConversations(1...6)
             try await scenario.sync()
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `an emptied base is not told to everybody again`() async throws {
+    @Test func `after link_state was emptied, not everything is sent again`() async throws {
         try await withScenario(Self.configure) { scenario in
             try await scenario.addConversations(1...6)
             try await scenario.sync()
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `a busy run goes out, and so does everything with the brake off`() async throws {
+    @Test func `a busy run is sent, and so is everything with the brake off`() async throws {
         try await withScenario(Self.configure) { scenario in
             try await scenario.addConversations(1...10)
             try await scenario.sync()

@@ -2,14 +2,14 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A broken configuration file keeps nobody from looking at the database and managing its rows.
+/// With a broken configuration file, the database can still be inspected and its rows managed.
 @Suite(.serialized) struct BrokenConfigurationTests {
-    /// Each text breaks the file in another way.
+    /// Texts that break the file in different ways.
     private static let mistakes = [
         "\n[schedulee]\ninterval = \"1s\"\n", "\n[remotes.vg.status]\nopen = \"doing\"\n", "\nnonsense\n", "\n[remotes.vg\nx = 1\n",
     ]
 
-    /// One conversation, a dead row of vg, then the mistake.
+    /// One conversation, a dead row of vg, and then the mistake.
     private func withBroken(_ mistake: String, _ body: (Scenario) async throws -> Void) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: mistakes)
-    func `status, explain, outbox, pause and resume do their work, and say on standard error what is broken`(mistake: String) async throws {
+    func `status, explain, outbox, pause and resume work, and report the mistakes on standard error`(mistake: String) async throws {
         try await withBroken(mistake) { scenario in
             let status = try await scenario.run("status", "--json")
             expect(status, 0, scenario)
@@ -54,10 +54,10 @@ import Testing
             expect(try await scenario.run("resume", "vg"), 0, scenario)
             expect(try await scenario.run("outbox", "discard", "\(id)"), 0, scenario)
             #expect(try await scenario.text("SELECT state FROM outbox WHERE id = ?", [id]) == "discarded")
-            // Exit codes mean what they always do.
+            // Exit codes mean the same as always.
             expect(try await scenario.run("outbox", "show", "4711"), 64, scenario)
             expect(try await scenario.run("pause", "nosuch"), 64, scenario)
-            // Who plans or sends needs all of the file.
+            // Commands that plan or send need the whole file.
             for command in ["plan", "sync", "run", "map"] {
                 let result = try await scenario.run(command)
                 #expect(result.exitCode == 78, "\(command)")
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `explain works out nothing for a remote whose table has mistakes, and shows what was sent`() async throws {
+    @Test func `explain predicts nothing for a remote whose table has mistakes, and shows what was sent`() async throws {
         try await withBroken(Self.mistakes[1]) { scenario in
             let text = try await scenario.run("explain", "c1", "--all").output
             let parts = text.components(separatedBy: "\n\n")
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `only the first problems are named`() async throws {
+    @Test func `only the first problems are listed`() async throws {
         try await withBroken("\n[a]\n[b]\n[c]\n[d]\n[e]\n") { scenario in
             let result = try await scenario.run("status")
             #expect(result.errorOutput.split(separator: "\n").count == 5)
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `a file that does not name the database, or is not there, ends them with 78`() async throws {
+    @Test func `commands end with 78 if the file does not name the database, or does not exist`() async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["database", "path"] = nil }
             for arguments in [["status"], ["explain", "c1"], ["outbox", "list"], ["pause", "vg"], ["resume", "vg"]] {

@@ -1,9 +1,9 @@
 import Sandbox
 import Testing
 
-/// `check --online`: what a response, or none, says about url, paths and token, and what to do about it.
+/// `check --online`: what a response, or its absence, shows about url, paths and token, and what to do about it.
 @Suite(.serialized) struct CheckOnlineTests {
-    /// What is found out about one remote.
+    /// The findings about one remote.
     private struct Found {
         var exitCode: Int32
         var severity: String
@@ -32,7 +32,7 @@ import Testing
         (503, "problem", "does not work at the moment: HTTP 503", "nothing is wrong here", 75),
         (400, "warning", "does not take the call: HTTP 400", "look at remotes.vg.url", 0),
     ])
-    func `the hint fits the status`(status: Int, severity: String, text: String, hint: String, code: Int32) async throws {
+    func `the hint fits the status code`(status: Int, severity: String, text: String, hint: String, code: Int32) async throws {
         try await withScenario { scenario in
             var rule = FaultRule(.status)
             rule.status = status
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that says to wait has not accepted the token`() async throws {
+    @Test func `a remote that throttles has not accepted the token`() async throws {
         let server = try RawServer { _ in .json(429, ["Retry-After: 100"], "{}") }
         try await withScenario({ $0["remotes.vg", "url"] = "\"\(server.url)\"" }) { scenario in
             let found = try await check("vg", scenario)
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: ["<html>welcome</html>", "{\"hello\":\"world\"}", "[]"])
-    func `a 2xx of something else than the API is a problem of the path`(body: String) async throws {
+    func `a 2xx that is not from the API is a problem of the path`(body: String) async throws {
         let server = try RawServer { _ in .json(200, [], body) }
         try await withScenario({ $0["remotes.vg", "url"] = "\"\(server.url)\"" }) { scenario in
             let found = try await check("vg", scenario)
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `a name that does not resolve, a port on which nobody listens, and a server that says nothing`() async throws {
+    @Test func `an unknown name, a port without a server, and a silent server are reported`() async throws {
         let closed = try TransportServer.closedURL()
         let silent = try RawServer { _ in .init("", then: .silence) }
         let closing = try RawServer { _ in .init("") }
@@ -91,13 +91,13 @@ import Testing
         }
     }
 
-    @Test func `a helpdesk that knows nothing of what was delivered to it has another path`() async throws {
+    @Test func `a helpdesk that knows none of the delivered conversations has another path`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...5)
             try await scenario.sync()
             var rule = FaultRule(.status, times: 2)
             rule.status = 404
-            // One that was deleted over there says nothing about the path.
+            // A conversation that was deleted there shows nothing about the path.
             try scenario.world.setFaults([rule], on: "helpdesk")
             #expect(try await check("helpdesk", scenario).severity == "ok")
             rule.times = nil

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Where the configuration comes from, what is said about mistakes in it, and exit codes of wrong usage.
+/// Where the configuration is read from, how mistakes in it are reported, and exit codes of wrong usage.
 @Suite(.serialized) struct CommandLineTests {
-    @Test func `the configuration is named before the command, after it, or by the environment`() async throws {
+    @Test func `the configuration is named before or after the command, or by the environment`() async throws {
         try await withScenario { scenario in
             let path = scenario.configurationPath
             #expect(try await scenario.start(["--config", path, "status"]).end().exitCode == 0)
@@ -13,7 +13,7 @@ import Testing
             #expect(try await scenario.start(["outbox", "list", "--config", path]).end().exitCode == 0)
             #expect(try await scenario.start(["--config", path, "outbox", "list"]).end().exitCode == 0)
             #expect(try await scenario.start(["status"], environment: ["CONVOSYNC_CONFIG": path]).end().exitCode == 0)
-            // The option is stronger than the environment.
+            // The option takes precedence over the environment.
             let other = try await scenario.start(["status", "--config", path], environment: ["CONVOSYNC_CONFIG": "/nowhere.toml"]).end()
             #expect(other.exitCode == 0)
             let missing = try await scenario.start(["status"], environment: ["CONVOSYNC_CONFIG": "/nowhere.toml"]).end()
@@ -60,12 +60,12 @@ import Testing
         }
     }
 
-    @Test func `a missing token file ends commands that send with 78 and names the file`() async throws {
+    @Test func `without a token file, commands that send end with 78 and name the file`() async throws {
         try await withScenario { scenario in
             try FileManager.default.removeItem(atPath: "\(scenario.directory)/token")
             for command in ["sync", "run", "check"] {
                 let result = try await scenario.run(command)
-                // The file is named as the program resolves it, which may be with another number of slashes.
+                // The file is named in the form in which the program resolves it, which may differ in the number of slashes.
                 let isNamed = (result.errorOutput + result.output).contains("\((scenario.directory as NSString).lastPathComponent)/token")
                 #expect(result.exitCode == 78, "\(command): \(result.errorOutput)")
                 #expect(isNamed, "\(command)")
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `check finds nothing wrong in a sound installation and sends nothing`() async throws {
+    @Test func `check finds no problem in a valid installation and sends nothing`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             let result = try await scenario.run("check", "--json")
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func `output in a pipe has no colours`() async throws {
+    @Test func `output to a pipe has no colours`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.sync()
@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test(arguments: [["status", "--watch"], ["status", "--watch", "--json"]])
-    func `a live view needs a terminal, and a pipe is told so`(arguments: [String]) async throws {
+    func `a live view is refused without a terminal`(arguments: [String]) async throws {
         try await withScenario { scenario in
             let result = try await scenario.start(arguments + ["--config", scenario.configurationPath]).end()
             #expect(result.exitCode == 64)

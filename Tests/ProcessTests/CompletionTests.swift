@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// What the shells offer, by the program's own interface to them and by a real bash.
+/// Shell completion, by the program's own interface and by a real bash.
 @Suite(.serialized) struct CompletionTests {
-    /// Asks as the generated scripts do.
+    /// Asks in the same way as the generated scripts.
     private func offers(
         _ scenario: Scenario, _ command: [String], _ argument: String, line: [String], environment: [String: String] = [:]
     ) async throws -> [String] {
@@ -17,7 +17,7 @@ import Testing
         return result.output.split(separator: "\n").map(String.init)
     }
 
-    @Test func `remotes, conversations and rows come from the database that the typed line names`() async throws {
+    @Test func `remotes, conversations and rows come from the database that the typed options name`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.write("INSERT INTO conversations (id) VALUES ('desk_1'), ('desk_2'), ('des_3'), ('desl')")
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func `the environment names the file, and what is typed counts more`() async throws {
+    @Test func `the environment names the file, and a typed option takes precedence`() async throws {
         try await withScenario { scenario in
             let environment = ["CONVOSYNC_CONFIG": scenario.configurationPath]
             let typed = ["convosync", "pause", "vo"]
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a file with mistakes is good enough, one that is not TOML offers nothing, and nobody is told`() async throws {
+    @Test func `completion works with mistakes in the file, offers nothing if it is not TOML, and prints no error`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.write("nonsense = 1\n[database]\npath = \"convosync.db\"\n[remotes.vg]\nkind = \"vgg\"\n", to: "broken.toml")
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func `no database is created`() async throws {
+    @Test func `completion creates no database`() async throws {
         try await withScenario { scenario in
             try scenario.write("[database]\npath = \"new.db\"\n", to: "new.toml")
             let line = ["convosync", "explain", "--config", "\(scenario.directory)/new.toml", ""]
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `at most a hundred ids are offered, and none that would break the line`() async throws {
+    @Test func `at most a hundred ids are offered, and none with characters that would break the line`() async throws {
         try await withScenario { scenario in
             try await scenario.write(
                 """
@@ -99,7 +99,7 @@ import Testing
             try await scenario.addConversations(1...2)
             let script = try await scenario.start(["--generate-completion-script", "bash"]).end()
             try scenario.write(script.output, to: "completion.bash")
-            // What readline does when TAB is pressed behind the last word.
+            // Calls the completion function as readline does when TAB is pressed after the last word.
             func complete(_ line: String) async throws -> Set<String> {
                 let words = line.split(separator: " ", omittingEmptySubsequences: false).map { "'\($0)'" }
                 let run = """

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Extreme values of the configuration, and mistakes of different kinds at once.
+/// Extreme values in the configuration, and mistakes of different kinds at once.
 @Suite(.serialized) struct ConfigurationLimitTests {
     private static let tables = [
         ("schedule", ["interval", "debounce", "stall", "shutdown_timeout"]), ("retry", ["base", "cap", "max_age"]),
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `sizes and rates beyond their limits are refused, too`() async throws {
+    @Test func `sizes and rates beyond their limits are refused as well`() async throws {
         try await withScenario { scenario in
             try scenario.configure { configuration in
                 configuration["remotes.vg", "max_response_size"] = "\"8388607GiB\""
@@ -53,13 +53,13 @@ import Testing
         }
     }
 
-    @Test func `with every duration at its limit the service works, and stops`() async throws {
+    @Test func `with every duration at its limit the service works and stops`() async throws {
         try await withScenario { scenario in
             try scenario.configure { configuration in
                 for (table, keys) in Self.tables {
                     for key in keys { configuration[table, key] = "\"36500d\"" }
                 }
-                // A change has to be seen, and a message to be sent.
+                // A change has to be detected, and a message to be sent.
                 configuration["schedule", "debounce"] = "\"20ms\""
             }
             #expect(try await scenario.run("check").exitCode == 0)
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `mistakes of every kind are named at once`() async throws {
+    @Test func `mistakes of every kind are reported at once`() async throws {
         try await withScenario { scenario in
             try scenario.configure { configuration in
                 configuration["schedule", "intervall"] = "\"1s\""
@@ -120,7 +120,7 @@ import Testing
             #expect(!check.output.contains("links name remotes that are not configured"))
             let findings = try #require(try await scenario.run("check", "--json").json["findings"]?.array)
             #expect(Set(findings.compactMap { $0["area"]?.string }) == ["configuration", "credentials", "database"])
-            // Commands that need no token do not ask for one.
+            // Commands that need no token do not report it.
             #expect(!(try await scenario.run("status").errorOutput.contains("missing.token")))
         }
     }

@@ -2,17 +2,17 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Both sides changed since they last agreed.
+/// Both sides changed after they last agreed.
 @Suite(.serialized) struct ConflictTests {
     enum Later: String, Sendable { case here, there }
 
-    /// Somebody closes `c1` here while vg takes no writes, and somebody there takes the chat over. Then vg can be written to again.
+    /// `c1` is closed here while vg accepts no writes, and a person at vg picks the chat up. Then vg accepts writes again.
     private func bothChanged(
         conflict: String?, later: Later, _ body: (Scenario, ConvosyncProcess.Result) async throws -> Void
     ) async throws {
         try await withScenario({
             $0.poll()
-            // What is read counts before anything is written, however slow the machine is.
+            // Reads are reconciled before anything is written, however slow the machine is.
             $0["schedule", "stall"] = "\"20s\""
             if let conflict { $0["remotes.vg", "conflict"] = "\"\(conflict)\"" }
         }) { scenario in
@@ -70,15 +70,15 @@ import Testing
         #expect(try await scenario.adopted("c1") == ["vg human-chatting: assignee_id agent_fin→agent_unknown, status closed→open"])
     }
 
-    @Test(arguments: [Later.here, .there]) func `conflict = local keeps what was said here`(later: Later) async throws {
+    @Test(arguments: [Later.here, .there]) func `conflict = local keeps the local change`(later: Later) async throws {
         try await bothChanged(conflict: "local", later: later) { try await expectLocalWins($0, $1) }
     }
 
-    @Test func `conflict = newest keeps what was said here when that came later`() async throws {
+    @Test func `conflict = newest keeps the local change when it is the later one`() async throws {
         try await bothChanged(conflict: nil, later: .here) { try await expectLocalWins($0, $1) }
     }
 
-    /// A newer act of a person is not evidence for a reopening: the policy decides between changes, not about finished conversations.
+    /// A later change by a person is not evidence for a reopening: the policy decides between changes, not about finished conversations.
     @Test func `a remote that wins does not reopen without evidence`() async throws {
         for conflict in ["remote", "newest"] {
             try await withScenario({
@@ -102,7 +102,7 @@ import Testing
     private func bothTook(conflict: String?, later: Later, winner: String) async throws {
         try await withScenario({
             $0.poll()
-            // What is read counts before anything is written, however slow the machine is.
+            // Reads are reconciled before anything is written, however slow the machine is.
             $0["schedule", "stall"] = "\"20s\""
             if let conflict { $0["remotes.vg", "conflict"] = "\"\(conflict)\"" }
         }) { scenario in
@@ -135,12 +135,12 @@ import Testing
         try await bothTook(conflict: "newest", later: .there, winner: "remote")
     }
 
-    @Test func `conflict = remote and conflict = local do not look at the time`() async throws {
+    @Test func `conflict = remote and conflict = local ignore the times of the changes`() async throws {
         try await bothTook(conflict: "remote", later: .here, winner: "remote")
         try await bothTook(conflict: "local", later: .there, winner: "local")
     }
 
-    @Test func `with reopen = always a remote that wins reopens`() async throws {
+    @Test func `with reopen = always a remote that wins reopens the conversation`() async throws {
         try await withScenario({
             $0.poll()
             $0["remotes.vg", "reopen"] = "\"always\""

@@ -3,18 +3,18 @@ import Sandbox
 import Synchronization
 import Testing
 
-/// What servers do with connections and bodies, seen from the outbox.
+/// Connections and bodies of unusual servers, and the resulting outbox rows.
 @Suite(.serialized) struct ConnectionTests {
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json"
     private static let body = Array(#"{"conversation":{"_id":"v1"}}"#.utf8)
 
-    /// A scenario in which vg alone is configured, at a server of the test's.
+    /// A scenario in which only vg is configured, at a server of the test's.
     private func withServer(_ server: TransportServer, _ body: (Scenario) async throws -> Void) async throws {
         try await withScenario(
             {
                 for remote in ["helpdesk", "fin", "voicebot"] { $0.remove("remotes.\(remote)") }
                 $0["remotes.vg", "url"] = "\"\(server.url)\""
-                // Everything is new, on purpose.
+                // All conversations are new, on purpose.
                 $0["brake", "enabled"] = "false"
             }, body)
     }
@@ -24,7 +24,7 @@ import Testing
             "SELECT DISTINCT state || ' ' || attempts || ' ' || coalesce(last_http_status, '-') FROM outbox WHERE remote = 'vg'")
     }
 
-    @Test func `a server that closes after each response without saying so: all delivered, no attempt used for it`() async throws {
+    @Test func `at a server that closes silently after each response, all rows are delivered with one attempt`() async throws {
         let server = try TransportServer { connection in
             if connection.readRequest() != nil { connection.write(Self.ok, Self.body) }
         }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(arguments: ["gzip", "GZIP", "x-gzip"])
-    func `no compression is asked for, and a compressed response is read all the same`(coding: String) async throws {
+    func `no compression is requested, and a compressed response is read nevertheless`(coding: String) async throws {
         let requests = Mutex<[String]>([])
         let compressed = try #require(Data(base64Encoded: "H4sIAAAAAAACA6tWSs7PK0stKk4syczPU7KqVorPTFGyUiozVKqtBQBFmxY6HQAAAA=="))
         let server = try TransportServer { connection in

@@ -4,17 +4,17 @@ import Sandbox
 import SeededRandom
 import Testing
 
-/// SIGKILL at any moment: nothing is lost, repetitions are recognisable, order holds.
+/// SIGKILL at any time: nothing is lost, repetitions are recognisable, the order is kept.
 @Suite(.serialized) struct CrashTests {
     private static let conversations = 200
     private static let kills = 8
 
-    @Test func `kills under load lose nothing, repeat with the same key only, and keep the order`() async throws {
+    @Test func `kills under load lose nothing, repeat calls only with the same key, and keep the order`() async throws {
         let seed = ProcessInfo.processInfo.environment["CONVOSYNC_TEST_SEED"].flatMap(UInt64.init) ?? .random(in: 1...UInt64(UInt32.max))
         print("crash test: CONVOSYNC_TEST_SEED=\(seed)")
         var random = SeededGenerator(seed: seed)
         let configure: (inout ScenarioConfiguration) -> Void = {
-            // A call that runs into its timeout on a busy machine is repeated by the same process, which is right and not looked at here.
+            // A call that times out on a busy machine is repeated by the same process, which is right and not tested here.
             for remote in ScenarioConfiguration.remotes {
                 $0["remotes.\(remote)", "timeouts"] = "{ connect = \"30s\", read = \"60s\", total = \"60s\" }"
             }
@@ -27,7 +27,7 @@ import Testing
                 let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
                 try await Self.change(scenario, round: round, using: &random)
                 let reached = scenario.requestCount() + Int.random(in: 1...300, using: &random)
-                // When there is less to do than that, the kill meets an idle daemon: that is a moment, too.
+                // With less to do, the kill meets an idle daemon, which is a valid case as well.
                 _ = await scenario.world.wait(for: .seconds(3)) { $0.summary()["recorded"]?.integer ?? 0 >= reached }
                 await daemon.killAndWait()
             }
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Conversations at all remotes; every answer takes a while, so that every kill finds calls in flight.
+    /// Conversations at all remotes; every response takes a while, so that every kill finds calls in flight.
     private static func prepare(_ scenario: Scenario) async throws {
         for instance in ScenarioConfiguration.remotes {
             try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 25)], on: instance)
@@ -60,7 +60,7 @@ import Testing
         try await scenario.addConversations(1...conversations)
     }
 
-    /// Changes a quarter of the conversations, some of them twice, and lets some users write. Every change carries the round's number.
+    /// Changes a quarter of the conversations, some of them twice, and adds messages of some users. Every change has the round's number.
     private static func change(_ scenario: Scenario, round: Int, using random: inout SeededGenerator) async throws {
         let statuses = ["open", "open", "resolved", "closed", "ended"]
         for half in 0...1 {
@@ -69,7 +69,7 @@ import Testing
             let picked = numbers.map { ($0, statuses.randomElement(using: &random) ?? "open", Bool.random(using: &random)) }
             try await scenario.application.write { db in
                 for (number, status, hasMessage) in picked {
-                    // The AI's conversations stay the AI's: it never takes one back from a person.
+                    // The AI's conversations stay the AI's: it never takes one from a person.
                     let assignee = number % 3 == 0 ? "agent_fin" : number % 3 == 1 ? nil : "teammate \(revision)"
                     try db.execute(
                         sql: "UPDATE conversations SET title = ?, status = ?, assignee_id = ? WHERE id = ?",
@@ -83,10 +83,10 @@ import Testing
         }
     }
 
-    /// A key comes again only after a kill, with the same body to the character, and a Fin message is stored once.
+    /// A key is repeated only after a kill, with exactly the same body, and a Fin message is stored once.
     private static func checkRepetitions(_ requests: [RequestRecord], startedAt: [Int]) {
         let byKey = Dictionary(grouping: requests, by: \.idempotencyKey)
-        // Otherwise the kills met nothing, and the test proves nothing.
+        // Otherwise no kill met a call, and the test could not fail.
         #expect(byKey.values.contains { $0.count > 1 })
         for (key, same) in byKey {
             #expect(key != nil)
@@ -96,7 +96,7 @@ import Testing
                 #expect(isByAnother, "\(first.instance) \(first.conversation ?? "") was repeated by the same process: \(first), \(second)")
             }
         }
-        // What says the same about a conversation at the same revision is the same row, hence the same key.
+        // The same content of a conversation at the same revision is the same row, hence the same key.
         let revised = requests.filter { $0.bodyText.contains("revision ") || $0.kind == "fin" }
         for (body, same) in Dictionary(grouping: revised, by: { "\($0.instance) \($0.path) \($0.bodyText)" }) {
             #expect(Set(same.map(\.idempotencyKey)).count == 1, "other keys for \(body)")
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// Revisions, as they stand in titles, messages and voicebot's user ids, never go back.
+    /// Revisions in titles, messages and voicebot's user ids never decrease.
     private static func checkOrder(_ requests: [RequestRecord]) {
         for (place, of) in Dictionary(grouping: requests, by: { "\($0.instance) \($0.conversation ?? "")" }) {
             let revisions = of.compactMap(revision)
@@ -120,7 +120,7 @@ import Testing
         return text?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? body?["user_id"]?.integer
     }
 
-    /// Two calls about one conversation are in flight at one remote only when a kill cut the earlier one off.
+    /// Two calls about one conversation are in flight at one remote only if a kill interrupted the earlier one.
     private static func checkOverlaps(_ requests: [RequestRecord]) {
         for request in requests where request.othersInFlightSameConversation > 0 {
             let overlapped = requests.filter {
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `a daemon killed while a call hangs repeats it with the same key after the restart, at once`() async throws {
+    @Test func `after a kill during a hanging call, the restarted daemon repeats the call with the same key at once`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1")
@@ -150,14 +150,14 @@ import Testing
                 #expect(Set(requests.map(\.idempotencyKey)).count == 1)
                 #expect(Set(requests.map(\.bodyText)).count == 1)
             }
-            // The lease would last for minutes: the holder is known to be gone.
+            // The lease would last for minutes, but its holder is known to have ended.
             #expect(ContinuousClock.now - restartedAt < .seconds(60))
             try await second.event("outbox.recovered")
             #expect(try await scenario.remainingDifferences() == [])
         }
     }
 
-    @Test func `a change made after the kill goes out instead of the state that was in flight`() async throws {
+    @Test func `a change made after the kill is sent instead of the state that was in flight`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -166,7 +166,7 @@ import Testing
             let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
             try await scenario.request("vg", containing: "in flight")
             await daemon.killAndWait()
-            // Back to the acknowledged value: only the doubt about the one in flight makes it due.
+            // Back to the acknowledged value: only the doubt about the call in flight makes it due.
             try await scenario.setTitle("revision 0 of c1", of: "c1")
             try await scenario.sync("--drain", "10")
             #expect(try await scenario.differences() == [])

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// `convosync run`: changes are noticed, faults of one remote stay with it.
+/// `convosync run`: changes are detected, and faults of one remote do not affect others.
 @Suite(.serialized) struct DaemonTests {
-    @Test func `a change is on its way within a second of its commit`() async throws {
+    @Test func `a change is sent within a second of its commit`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()
@@ -15,7 +15,7 @@ import Testing
                 try await scenario.setTitle("revision \(number)", of: "c1")
                 delays.append(try await scenario.request("vg", containing: "revision \(number)").arrivedAt.milliseconds - committedAt)
             }
-            // The machine may be busy with other tests: slow changes are not a verdict on the program.
+            // The machine may be busy with other tests, so slow changes do not fail the test.
             #expect((delays.min() ?? 0) < 1000, "milliseconds: \(delays)")
             #expect(!daemon.hasEnded)
         }
@@ -29,7 +29,7 @@ import Testing
             #expect(try await scenario.remainingDifferences() == [])
             #expect(try await scenario.settle())
             scenario.world.clearRequests()
-            // A write that changes nothing is not a change.
+            // A write that changes no value is not a change.
             try await scenario.write("UPDATE conversations SET title = title, status = status")
             let seen = daemon.events.count
             for _ in 0..<2 {
@@ -56,14 +56,14 @@ import Testing
         }
     }
 
-    @Test func `a database that the application keeps locked only delays`() async throws {
+    @Test func `a database that the application keeps locked only causes delays`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 500)], on: "vg")
             let daemon = try await scenario.startDaemon()
             try await scenario.request("helpdesk", containing: "revision 0 of c2")
             try await scenario.setTitle("before the lock", of: "c1")
-            // A call is under way: its outcome cannot be written while the lock is held.
+            // A call is in flight: its outcome cannot be written while the lock is held.
             try await scenario.request("vg", containing: "before the lock")
             try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
             try await Task.sleep(for: .seconds(7))
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that is down and comes back ends with the wanted state, and delays nobody`() async throws {
+    @Test func `a remote that is down and returns ends with the wanted state, and does not delay others`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...20)
             try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that hangs delays nobody`() async throws {
+    @Test func `a remote that hangs does not delay others`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...5)
             try scenario.world.setFaults([FaultRule(.hangBefore)], on: "vg")
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func `a 429 holds that remote for as long as it asks, and no other`() async throws {
+    @Test func `a 429 with Retry-After pauses that remote for that time, and no other`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func `a refused token parks the remote without using attempts, and a corrected file resumes it`() async throws {
+    @Test func `a refused token parks the remote without using attempts, and a corrected token file resumes it`() async throws {
         try await withScenario { scenario in
             try scenario.write("wrong-token", to: "vg.token")
             // With an interval of a minute, and a probe after ten seconds: neither can be what finds the new file.
@@ -162,7 +162,7 @@ import Testing
             #expect(ContinuousClock.now - correctedAt < .seconds(9))
             #expect(try await scenario.remainingDifferences() == [])
             #expect(daemon.events.filter { $0["event"] == "remote.parked" }.count == 1)
-            // Calls in flight when the first answer came, and probes; not one per conversation and run.
+            // Calls in flight when the first response arrived, and probes; not one per conversation and run.
             #expect(refused <= 12)
         }
     }

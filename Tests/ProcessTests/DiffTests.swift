@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// `convosync diff`: who is out of step, and why nothing is sent.
+/// `convosync diff`: which conversations differ, and why nothing is sent.
 @Suite struct DiffTests {
     private func differences(_ scenario: Scenario, _ arguments: String...) async throws -> [SandboxJSON] {
         let result = try await scenario.start(["diff", "--json"] + arguments + ["--config", scenario.configurationPath]).end()
@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    @Test func `when all is delivered nothing differs, and a change differs until it is`() async throws {
+    @Test func `nothing differs when everything is delivered, and a change differs until it is`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `what was refused, held, discarded or is tried again is told apart`() async throws {
+    @Test func `refused, held, discarded and retried rows are distinguished`() async throws {
         try await withScenario { scenario in
             try scenario.configure {
                 $0["retry", "base"] = "\"1h\""
@@ -59,7 +59,7 @@ import Testing
             #expect(try await scenario.run("outbox", "discard", row).exitCode == 0)
             #expect(try await reasons(scenario) == ["vg c1 refused", "vg c2 held", "vg c3 discarded", "vg c4 retrying"])
             #expect(try await scenario.run("explain", "--history", "0", "c1").output.contains("is dead: HTTP 422: no"))
-            // `status` counts what nothing will put right by itself, `explain` says how to.
+            // `status` counts what needs an operator, `explain` says how to correct it.
             let status = try await scenario.run("status")
             #expect(status.output.contains("1 conversation differs and nothing is due"), "\(status.output)")
             #expect(try await scenario.run("status", "--json").json["discarded"] == 1)
@@ -75,11 +75,11 @@ import Testing
         }
     }
 
-    @Test func `a remote that nobody has set anything at does not differ, and an assignee without a counterpart does`() async throws {
+    @Test func `a remote to which nothing was sent does not differ, and an assignee without a counterpart does`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE conversations SET assignee_id = NULL")
-            // Nothing has been sent yet, and what is nothing here and there is no difference all the same.
+            // Nothing has been sent yet, and a value that is empty on both sides is not a difference.
             let before = try await differences(scenario)
             #expect(before.contains { $0["field"] == "status" })
             #expect(before.allSatisfy { $0["local"] != $0["theirs"] }, "\(before)")
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func `a gone object, a shared one and a message that was not taken are differences`() async throws {
+    @Test func `a gone object, a shared one and a message that was not delivered are differences`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()

@@ -3,9 +3,9 @@ import GRDB
 import Sandbox
 import Testing
 
-/// A database in which an assignee is an empty text, as former releases allowed.
+/// A database in which an assignee is an empty text, as earlier releases allowed.
 @Suite(.serialized) struct EmptyAssigneeTests {
-    /// As if `0008_keys_and_queues` had not been applied, with what stood in the table then.
+    /// As if `0008_keys_and_queues` had not been applied, with the table's content from before.
     private static let former = """
         DROP TRIGGER conversations_assignee_inserted; DROP TRIGGER conversations_assignee_updated;
         DROP TRIGGER assignees_assignee_inserted; DROP TRIGGER assignees_assignee_updated;
@@ -21,7 +21,7 @@ import Testing
         INSERT INTO conversations (id, assignee_id) VALUES ('c1', ''), ('c2', '  '), ('c3', 'anna');
         """
 
-    @Test func `migrate says how many rows it corrected, once`() async throws {
+    @Test func `migrate reports the number of corrected rows, once`() async throws {
         try await withScenario { scenario in
             try await scenario.write(Self.former)
             let result = try await scenario.run("migrate")
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: ["run", "sync"])
-    func `the log says it as well`(command: String) async throws {
+    func `the log reports the number of corrected rows`(command: String) async throws {
         try await withScenario { scenario in
             try await scenario.write(Self.former)
             let event: SandboxJSON
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `the table refuses an empty assignee, and the conversation stays whose it was`() async throws {
+    @Test func `the table refuses an empty assignee, and the conversation keeps its assignee`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1, assignee: "anna")
             for blank in ["", " ", "\u{A0}\t"] {
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func `vg is told the person's id over there, and nothing while the map has none`() async throws {
+    @Test func `vg is sent the person's id there, and nothing while the table assignees has none`() async throws {
         try await withScenario({ $0["remotes.vg.fields", "chatAssignedTo"] = "\"assignee_id\"" }) { scenario in
             try await scenario.addConversations(1...1, assignee: "anna")
             let result = try await scenario.run("sync")

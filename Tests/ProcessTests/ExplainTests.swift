@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// `explain` shows what differs or was decided, and says when.
+/// `explain` shows differences and decisions, with their times.
 @Suite(.serialized) struct ExplainTests {
     private static func block(_ remote: String, _ text: String) -> String {
         text.components(separatedBy: "\n\n").first { $0.hasPrefix("\(remote)  ") } ?? ""
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func `an acknowledgement is not a sight, and a verdict says when it was`() async throws {
+    @Test func `an acknowledgement is not shown as a read, and a verdict is shown with its time`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()

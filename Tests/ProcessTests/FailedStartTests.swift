@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A start that comes to nothing is an event of the log, in its format.
+/// A failed start is an event of the log, in its format.
 @Suite(.serialized) struct FailedStartTests {
     private func schema() throws -> SchemaCheck {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: ["run", "sync"])
-    func `a configuration that is wrong, a token that is missing, a database that cannot be opened`(command: String) async throws {
+    func `a wrong configuration, a missing token and an unusable database are logged with the exit code`(command: String) async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["remotes.vg", "concurency"] = "1" }
             try await expectFailure(of: command, exitCode: 78, saying: "remotes.vg.concurency", hint: "convosync check", scenario)
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `an address at which somebody else listens`() async throws {
+    @Test func `an address in use is logged with the exit code`() async throws {
         let other = try RawServer { _ in .json(200, [], "{}") }
         let address = other.url.dropFirst("http://".count)
         try await withScenario({
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `a file that cannot be read at all leaves the default format`() async throws {
+    @Test func `a configuration file that cannot be read leaves the default log format`() async throws {
         try await withScenario { scenario in
             try scenario.write("[log\nformat = \"json\"", to: "convosync.toml")
             for (path, text) in [(scenario.configurationPath, "not valid TOML"), ("\(scenario.directory)/nothing.toml", "does not exist")] {
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `in the journal there is one line, and on another standard error a text as well`() async throws {
+    @Test func `the journal gets one line, and any other standard error gets a text as well`() async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["remotes.vg", "concurency"] = "1" }
             let script = """

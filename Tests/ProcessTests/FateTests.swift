@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Calls of which nobody knows whether they were applied, and those of which it is known.
+/// Calls that may have been applied, and calls that certainly were not.
 @Suite(.serialized) struct FateTests {
     private func fault(_ status: Int, times: Int? = nil, retryAfter: Int? = nil) -> FaultRule {
         var rule = FaultRule(.status, times: times)
@@ -11,14 +11,14 @@ import Testing
         return rule
     }
 
-    /// What failed does not fall due again within the same run.
+    /// A failed row does not fall due again within the same run.
     private static let retriesLater: @Sendable (inout ScenarioConfiguration) -> Void = {
         $0["retry", "base"] = "\"1h\""
         $0["retry", "cap"] = "\"1h\""
     }
 
     @Test(arguments: ["helpdesk", "voicebot", "vg"], [500, 502, 503, 504])
-    func `after a 5xx what was sent is said again, also when it is as it was before`(remote: String, status: Int) async throws {
+    func `after a 5xx a value is sent again, even if it has returned to the agreed one`(remote: String, status: Int) async throws {
         try await withScenario(Self.retriesLater) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: [(501, nil), (503, 0), (503, 3600), (408, nil), (425, nil), (429, 3600)] as [(Int, Int?)])
-    func `after a refusal nothing is said again that is as it was before`(status: Int, retryAfter: Int?) async throws {
+    func `after a refusal a value that has returned to the agreed one is not sent again`(status: Int, retryAfter: Int?) async throws {
         try await withScenario(Self.retriesLater) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [500, 503])
-    func `a message is repeated within Fin's five minutes, to the character, and then waits for a person`(status: Int) async throws {
+    func `a message is repeated exactly within Fin's five minutes, and is uncertain afterwards`(status: Int) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `a message that Fin does not implement is dead in the end, never uncertain`() async throws {
+    @Test func `a message to which Fin responds with 501 becomes dead, never uncertain`() async throws {
         try await withScenario({ $0["retry", "max_attempts"] = "2" }) { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setFaults([fault(501)], on: "fin")
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func `a message that surely did not arrive is sent after hours of an outage`() async throws {
+    @Test func `a message that certainly did not arrive is sent after hours of an outage`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1")
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test(arguments: ["pause", "park", "throttle"])
-    func `days in which nothing could be attempted are not the age of a row`(hold: String) async throws {
+    func `the age of a row does not include days when nothing could be attempted`(hold: String) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             switch hold {
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `resume lifts a throttle, with the daemon down and with it running`() async throws {
+    @Test func `resume lifts a throttle, whether the daemon is running or not`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try scenario.world.setFaults([fault(429, times: 1, retryAfter: 36_000)], on: "vg")
@@ -158,7 +158,7 @@ import Testing
         (["Retry-After: 2", "Retry-After: 40"], 40), (["Retry-After: 40", "retry-after: 2"], 40), (["Retry-After: 2 minutes"], 120),
         (["X-RateLimit-Remaining: 0", "X-RateLimit-Reset: MILLISECONDS"], 90), (["RateLimit: \"day\";r=0;t=70"], 70),
     ])
-    func `a wait is as long as the latest of what is said`(headers: [String], seconds: Int) async throws {
+    func `of several waits in a response the latest counts`(headers: [String], seconds: Int) async throws {
         let now = Date().timeIntervalSince1970
         let lines = headers.map { $0.replacingOccurrences(of: "MILLISECONDS", with: "\(Int64((now + 90) * 1000))") }
         let server = try RawServer { _ in .json(429, lines, "{}") }
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    @Test func `an absurd wait is a day, and the log says so`() async throws {
+    @Test func `a Retry-After beyond a day is cut to a day, and the log says so`() async throws {
         let server = try RawServer { _ in .json(429, ["Retry-After: 999999999"], "{}") }
         try await withScenario({ $0["remotes.vg", "url"] = "\"\(server.url)\"" }) { scenario in
             try await scenario.addConversations(1...1)
@@ -193,7 +193,7 @@ import Testing
     ]
 
     @Test(arguments: unreadable.map(\.name))
-    func `a 200 that cannot be read is one: sent once, and recorded with its status`(name: String) async throws {
+    func `a 200 that cannot be read is sent once, and recorded with its status`(name: String) async throws {
         let response = try #require(Self.unreadable.first { $0.name == name }).response
         let (vg, fin) = (try RawServer { _ in response }, try RawServer { _ in response })
         try await withScenario({ configuration in
@@ -212,7 +212,7 @@ import Testing
                 )
                     == ["fin uncertain 1 200", "vg dead 1 200"])
             #expect(vg.requests.count == 1 && fin.requests.count == 1)
-            // The field is in doubt: it is said again with the next change.
+            // The field is in doubt: it is sent again with the next change.
             #expect(try await scenario.number("SELECT count(*) FROM link_state WHERE remote = 'vg' AND fields LIKE '%\"doubt\":%'") == 1)
         }
     }

@@ -1,9 +1,9 @@
 import Sandbox
 import Testing
 
-/// What Fin says by itself: its statuses in any order, and what it wrote.
+/// Fin's webhook events: statuses in any order, and replies.
 @Suite(.serialized) struct FinEventTests {
-    /// Waits until a conversation is as expected, and stays so when everything has been processed.
+    /// Waits until a conversation has the expected state, and checks that it keeps it when everything has been processed.
     private func ends(
         _ scenario: Scenario, _ conversation: String, as expected: String, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func `complete and escalated of one moment: a person must pick it up, whichever comes first`() async throws {
+    @Test func `after complete and escalated with the same timestamp a person must take over, whichever arrives first`() async throws {
         try await withHooks { scenario, _, hooks in
             try await scenario.addConversations(1...2)
             let at = HookCaller.now
@@ -37,7 +37,9 @@ import Testing
         }
     }
 
-    @Test func `resolved stays resolved and with the AI, whenever complete comes; complete alone closes nothing`() async throws {
+    @Test func `a resolved conversation stays so and with the AI, whenever complete arrives, and complete alone closes nothing`()
+        async throws
+    {
         try await withHooks { scenario, _, hooks in
             try await scenario.addConversations(1...5)
             try await scenario.write("UPDATE conversations SET assignee_id = 'jane' WHERE id = 'c5'")
@@ -56,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `after complete Fin takes no replies, also when an older status came after it`() async throws {
+    @Test func `after complete Fin takes no replies, even if an older status arrived later`() async throws {
         try await withHooks { scenario, daemon, hooks in
             try await scenario.addConversations(1...1)
             let at = HookCaller.now
@@ -68,9 +70,9 @@ import Testing
         }
     }
 
-    // MARK: What Fin wrote
+    // MARK: Replies
 
-    @Test func `two conversations may have a message with one id; a collision inside of one is logged`() async throws {
+    @Test func `two conversations may have messages with the same id, and a collision within one is logged`() async throws {
         try await withHooks { scenario, daemon, hooks in
             try await scenario.addConversations(1...2)
             let at = HookCaller.now
@@ -88,7 +90,7 @@ import Testing
     }
 
     @Test(arguments: ["null", "{}", #"{"body":null}"#, #"{"body":7}"#, #"{"body":["secret text"]}"#, #""secret text""#])
-    func `a reply without a usable text is answered 200, delivers its status and is logged`(message: String) async throws {
+    func `a reply without a usable text gets a 200, delivers its status and is logged`(message: String) async throws {
         try await withHooks { scenario, daemon, hooks in
             try await scenario.addConversations(1...1)
             #expect(try await hooks.replied(message, in: "c1", status: "escalated", at: HookCaller.now) == 200)
@@ -99,9 +101,9 @@ import Testing
         }
     }
 
-    // MARK: Conversations that are not here
+    // MARK: Unknown conversations
 
-    @Test func `an event for a conversation that is inserted a moment later counts`() async throws {
+    @Test func `an event for a conversation that is inserted shortly afterwards counts`() async throws {
         try await withHooks { scenario, _, hooks in
             let at = HookCaller.now
             for (number, word) in [(1, "escalated"), (2, "resolved"), (3, "complete")] {
@@ -112,11 +114,11 @@ import Testing
             try await ends(scenario, "c1", as: "open/-")
             try await ends(scenario, "c2", as: "resolved/agent_fin")
             try await ends(scenario, "c3", as: "open/-")
-            // One that was on its way while the row was written.
+            // An event that was sent while the row was written.
             try await scenario.addConversations(4...4)
             try await say([("escalated", at)], of: "c4", scenario, hooks)
             try await ends(scenario, "c4", as: "open/-")
-            // What somebody does here afterwards is newer than the event.
+            // A later local change is newer than the event.
             try await scenario.addConversations(5...5)
             try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id = 'c5'")
             try await say([("resolved", at)], of: "c5", scenario, hooks)
@@ -124,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func `what waited for a day for its conversation is dropped, texts included, and the log says so`() async throws {
+    @Test func `an event that waited for its conversation for a day is dropped with its texts, and the log says so`() async throws {
         try await withHooks { scenario, daemon, hooks in
             #expect(
                 try await hooks.replied(#"{"id":"1","body":"a text of strangers"}"#, in: "x1", status: "resolved", at: HookCaller.now)
@@ -139,7 +141,7 @@ import Testing
 
     // MARK: The configuration
 
-    @Test func `silent_after is refused with its path and what to do, and map shows what complete means`() async throws {
+    @Test func `silent_after is refused with its path and a solution, and map shows the meaning of complete`() async throws {
         try await withScenario { scenario in
             try scenario.configure {
                 $0["remotes.fin.status.inbound", "complete"] = #"{ status = "closed", silent_after = ["resolved"] }"#

@@ -1,13 +1,13 @@
 import Sandbox
 import Testing
 
-/// What Fin last said about a conversation decides whether it gets the next message.
+/// Fin's last status of a conversation decides whether the next message is sent to it.
 @Suite(.serialized) struct FinHoldTests {
     private func bodies(_ scenario: Scenario, of conversation: String = "c1") -> [String?] {
         scenario.world.requests(instance: "fin", conversation: conversation).map { $0.bodyJSON?["message"]?["body"]?.string }
     }
 
-    @Test func `while Fin is thinking the next messages wait, no longer than reply_hold, and keep their order`() async throws {
+    @Test func `while Fin is thinking the next messages wait, at most for reply_hold, and keep their order`() async throws {
         try await withScenario({ $0["remotes.fin", "reply_hold"] = "\"1500ms\"" }) { scenario in
             try await scenario.addConversations(1...2)
             try scenario.world.setOptions(on: "fin") {
@@ -24,7 +24,7 @@ import Testing
             let held = try await daemon.event("delivery.held") { $0["conversation"] == "c1" }
             #expect(held["reason"]?.string?.contains("thinking") == true)
             #expect(held["until"]?.string != nil)
-            // Nobody else waits for that.
+            // Other conversations do not wait.
             try await scenario.addMessage("n1", to: "c2", body: "another conversation")
             try await scenario.request("fin", containing: "another conversation")
             let requests = try await scenario.requests("fin", reach: 4).filter { $0.conversation == "c1" }
@@ -40,13 +40,13 @@ import Testing
         }
     }
 
-    @Test func `after an answer that says escalated further messages are held with the reason, until released`() async throws {
+    @Test func `after a response with the status escalated further messages are held with the reason, until released`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setOptions(on: "fin") { $0.finStatus = "escalated" }
             try await scenario.addMessage("m1", to: "c1", body: "one")
             try await scenario.sync()
-            // Fin hands over to people: everybody hears of it in the same run.
+            // Fin hands over to people: all remotes are told in the same run.
             #expect(try await scenario.local("c1") == "open/-")
             #expect(try await scenario.adopted("c1") == ["fin escalated: assignee_id agent_fin→-"])
             #expect(scenario.world.state(of: "vg", conversation: "v1")?["state"] == "requested_chat")
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `releasing every held message at once sends them in order`() async throws {
+    @Test func `releasing all held messages at once sends them in order`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setOptions(on: "fin") { $0.finStatus = "resolved" }
@@ -84,19 +84,19 @@ import Testing
             let daemon = try await scenario.startDaemon()
             #expect(bodies(scenario) == ["one"])
             #expect(try await scenario.run("outbox", "release", "--state", "held", "--remote", "fin").exitCode == 0)
-            // One release is for all that waited: the second message is not a surprise any more.
+            // One release applies to all waiting messages: the second one is not held again.
             _ = try await eventually(.seconds(30)) { bodies(scenario).count == 5 }
             #expect(bodies(scenario) == ["one", "2", "3", "4", "5"])
             #expect(!daemon.hasEnded)
         }
     }
 
-    @Test func `an answer of Fin takes no conversation from a person`() async throws {
+    @Test func `a response of Fin does not remove a person from a conversation`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1, assignee: "jane")
             try await scenario.addMessage("m1", to: "c1")
             try await scenario.sync()
-            // `awaiting_user_reply` is where Fin begins: no reason to take the conversation from jane.
+            // `awaiting_user_reply` is Fin's initial status: no reason to take the conversation from jane.
             #expect(try await scenario.local("c1") == "open/jane")
             #expect(try await scenario.adopted("c1") == [])
         }

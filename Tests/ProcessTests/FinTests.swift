@@ -1,9 +1,9 @@
 import Sandbox
 import Testing
 
-/// Messages to Fin: events that arrive once, in order, with timestamps by which Fin recognises repetitions.
+/// Messages to Fin: they arrive once, in order, with timestamps by which Fin recognises repetitions.
 @Suite(.serialized) struct FinTests {
-    @Test func `a dropped connection repeats the timestamp to the character, and the message is stored once`() async throws {
+    @Test func `after a dropped connection the same timestamp is sent again, and the message is stored once`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func `only what a user wrote is sent, and writing it again does not send it again`() async throws {
+    @Test func `only messages by users are sent, and writing one again does not send it again`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('a', 'c1', 'agent', 'from us')")
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `an error inside a 200 is a partial success: recorded, not repeated`() async throws {
+    @Test func `an error inside a 200 is a partial success, which is recorded and not repeated`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE users SET attributes = '{\"plan\": \"pro\"}' WHERE id = 'u1'")

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// From nothing to a service that delivers, by what the program itself says.
+/// From nothing to a working service, with only the program's own output as instructions.
 @Suite(.serialized) struct FirstContactTests {
-    @Test func `init, then check names what is missing one after the other`() async throws {
+    @Test func `after init, check names the missing parts one after the other`() async throws {
         try await withScenario { scenario in
             let path = "\(scenario.directory)/new/convosync.toml"
             func check() async throws -> ConvosyncProcess.Result { try await scenario.start(["check", "--config", path]).end() }
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `init writes to standard output on request, and refuses what is not a remote`() async throws {
+    @Test func `init writes to standard output on request, and refuses an invalid remote`() async throws {
         try await withScenario { scenario in
             let shown = try await scenario.start(["init", "--remote", "helpdesk", "--path", "-"]).end()
             #expect(shown.exitCode == 0)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `init --json names the file and what remains, and no path has a detour`() async throws {
+    @Test func `init --json names the file and the remaining steps, with normalized paths`() async throws {
         try await withScenario { scenario in
             let path = "\(scenario.directory)/./new//convosync.toml"
             let result = try await scenario.start(
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `check --online asks harmlessly, and says so where it cannot`() async throws {
+    @Test func `check --online sends only harmless calls, and says where it cannot`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let before = try await scenario.run("check", "--online")

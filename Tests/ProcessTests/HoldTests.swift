@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Remotes that are held, and what lets them go while the daemon runs: within about a second, and not with the next interval.
+/// Remotes that are held, and what ends the hold while the daemon runs: within about a second, not with the next interval.
 @Suite(.serialized) struct HoldTests {
     private func refusal(_ status: Int) -> FaultRule {
         var rule = FaultRule(.status)
@@ -10,7 +10,7 @@ import Testing
         return rule
     }
 
-    @Test func `a token that is rotated is in use at once, also by a remote that is not parked`() async throws {
+    @Test func `a replaced token is used at once, even by a remote that is not parked`() async throws {
         try await withScenario { scenario in
             try scenario.write("sandbox-token", to: "vg.token")
             try scenario.configure { $0["remotes.vg", "token_file"] = "\"vg.token\"" }
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `a file without a token changes nothing but the log`() async throws {
+    @Test func `a file without a token changes nothing except for a log line`() async throws {
         try await withScenario { scenario in
             try scenario.write("sandbox-token", to: "vg.token")
             try scenario.configure { $0["remotes.vg", "token_file"] = "\"vg.token\"" }
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `resume has a parked remote tried at once, although it was not paused`() async throws {
+    @Test func `resume probes a parked remote at once, although it was not paused`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try scenario.world.setFaults([refusal(401)], on: "vg")
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `a reload has a parked remote tried at once`() async throws {
+    @Test func `a reload probes a parked remote at once`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try scenario.world.setFaults([refusal(403)], on: "vg")
@@ -73,13 +73,13 @@ import Testing
         }
     }
 
-    @Test func `an accepted message that used up the quota holds the remote until the reset, said once`() async throws {
+    @Test func `an accepted message that used up the quota pauses the remote until the reset, and is reported once`() async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["remotes.fin", "concurrency"] = "1" }
             try await scenario.addConversations(1...3)
             let daemon = try await scenario.startDaemon()
             #expect(try await scenario.remainingDifferences() == [])
-            // Fin's reset comes in whole seconds.
+            // Fin's reset is in whole seconds.
             var rule = FaultRule(.status, times: 1)
             rule.status = 200
             rule.body = ["conversation_id": "c1", "status": "thinking"]
@@ -98,9 +98,9 @@ import Testing
         }
     }
 
-    @Test func `pause and resume take effect within a second, also while a run waits for a remote that hangs`() async throws {
+    @Test func `pause and resume take effect within a second, even while a run waits for a remote that hangs`() async throws {
         try await withScenario { scenario in
-            // A run would wait twelve seconds for a remote that is slow, and half a minute for what hangs.
+            // A run would wait twelve seconds for a slow remote, and half a minute for a hanging one.
             try scenario.configure { configuration in
                 configuration["schedule", "stall"] = "\"10s\""
                 configuration["remotes.vg", "timeouts"] = "{ connect = \"2s\", read = \"30s\", total = \"30s\" }"

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Many calls, forged calls, and secrets that are replaced while the service runs.
+/// Many webhook calls, forged calls, and secrets that are replaced while the service runs.
 @Suite(.serialized) struct HookLoadTests {
-    @Test func `a burst of hooks costs a few list reads and runs, and the last change is seen`() async throws {
+    @Test func `a burst of webhook calls costs a few list reads and runs, and the last change is adopted`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -27,7 +27,7 @@ import Testing
             try scenario.act(at: "voicebot", on: 2, ["status": "done"])
             #expect(try await hooks.voicebot(#"{"call":"last"}"#) == 200)
             #expect(try await eventually { try await scenario.local("c2") == "closed/agent_fin" })
-            // One at once, one every three seconds, one after the burst; and the object that the list named.
+            // One at once, one every three seconds, one after the burst; and the object that the list contains.
             #expect(calls >= 40)
             #expect(scenario.readCount("voicebot") - reads <= 6, "\(calls) calls")
             let causes = daemon.events("run.started").dropFirst(runs).compactMap { $0["cause"]?.string }
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `forged calls keep out none of the signed ones`() async throws {
+    @Test func `forged calls do not keep out any signed ones`() async throws {
         try await withHooks(["fin", "vg"], { $0["listen", "rate"] = "\"50/s\"" }) { scenario, daemon, hooks in
             try await scenario.addConversations(1...1)
             let isOver = Watched(false)
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func `a replaced secret is in force by itself, and the former one counts on for a while`() async throws {
+    @Test func `a replaced secret takes effect by itself, and the former one counts for a while`() async throws {
         try await withHooks { scenario, daemon, hooks in
             try await scenario.addConversations(1...1)
             let at = HookCaller.now
@@ -82,7 +82,7 @@ import Testing
             #expect(try await hooks.fin(body, secret: "another") == 401)
             #expect(try await eventually { try await scenario.local("c1") == "open/-" })
             #expect(!daemon.output.contains("new-secret"))
-            // A reload for another reason does not cut it short.
+            // A reload for another reason does not end it early.
             daemon.send(SIGHUP)
             try await daemon.event("config.reloaded")
             #expect(try await hooks.fin(body) == 200)

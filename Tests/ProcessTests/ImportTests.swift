@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The arrows of Package.swift, held against the `import` lines of the sources.
+/// The dependencies in Package.swift, compared with the `import` lines of the sources.
 @Suite struct ImportTests {
     private static let names = [
         "SyncCore", "SyncSystem", "SyncRemotes", "SyncEngine", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncDaemon", "convosync", "Sandbox",
@@ -9,7 +9,7 @@ import Testing
         "SyncHTTPTests", "SyncSystemTests", "SyncDaemonTests", "ProcessTests", "SandboxTests",
     ]
 
-    @Test func `every target is found in Package.swift, with sources that import something`() throws {
+    @Test func `every target is found in Package.swift, with sources that have imports`() throws {
         let manifest = try PackageManifest.present.get()
         for name in ImportTests.names {
             let target = try #require(manifest[name], "\(name)")
@@ -33,13 +33,13 @@ import Testing
         }
     }
 
-    @Test func `the engine imports nothing that has a clock, threads or chance`() throws {
+    @Test func `the engine imports nothing with a clock, threads or random numbers`() throws {
         let engine = try #require(try PackageManifest.present.get()["SyncEngine"])
         #expect(Set(engine.imports.keys) == ["SyncCore"])
     }
 
     /// All of Foundation brings ICU and its data, some 40 MB.
-    @Test func `the program imports the essentials of Foundation and not all of it`() throws {
+    @Test func `the program imports FoundationEssentials and not all of Foundation`() throws {
         let manifest = try PackageManifest.present.get()
         let targets = manifest.reached(from: "convosync")
         #expect(targets.map(\.name).contains("SyncStore"))
@@ -48,12 +48,12 @@ import Testing
         }
     }
 
-    /// A library that imports all of Foundation shows its members to the files of whoever imports the library: there, `text.contains("a")`
-    /// is Foundation's and takes its archive, with ICU, into the released program. `firstRange(of:)` is the standard library's.
-    @Test func `the program uses nothing of Foundation but its essentials`() throws {
+    /// A library that imports all of Foundation makes its members visible to files that import the library: there, `text.contains("a")`
+    /// is Foundation's and links its archive, with ICU, into the released program. `firstRange(of:)` is the standard library's.
+    @Test func `the program links nothing of Foundation except FoundationEssentials`() throws {
         let program = try Data(contentsOf: URL(filePath: ConvosyncProcess.path))
         #expect(program.range(of: Data("20FoundationEssentials".utf8)) != nil)
-        // In names of symbols, the module with the length of its name; in ICU, the name of its data.
+        // In symbol names, the module with the length of its name; in ICU, the name of its data.
         for trace in ["10Foundation", "icudt"] {
             guard let found = program.range(of: Data(trace.utf8)) else { continue }
             let name = String(decoding: program[max(found.lowerBound - 40, 0)..<min(found.upperBound + 60, program.count)], as: UTF8.self)

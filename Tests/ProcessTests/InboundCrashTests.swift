@@ -3,12 +3,12 @@ import Sandbox
 import SeededRandom
 import Testing
 
-/// SIGKILL while remotes are read and reports are taken over.
+/// SIGKILL while remotes are read and reports are adopted.
 @Suite(.serialized) struct InboundCrashTests {
     private static let conversations = 60
     private static let kills = 6
 
-    @Test func `kills while people work at all remotes lose nothing and take nothing over twice`() async throws {
+    @Test func `kills while people change all remotes lose nothing and adopt nothing twice`() async throws {
         let seed = ProcessInfo.processInfo.environment["CONVOSYNC_TEST_SEED"].flatMap(UInt64.init) ?? .random(in: 1...UInt64(UInt32.max))
         print("inbound crash test: CONVOSYNC_TEST_SEED=\(seed)")
         var random = SeededGenerator(seed: seed)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    /// Finishes a conversation at some remote; returns what should be taken over.
+    /// Finishes a conversation at some remote; returns what should be adopted.
     private static func act(_ scenario: Scenario, _ number: Int, using random: inout SeededGenerator) throws -> String {
         switch ScenarioConfiguration.readable.randomElement(using: &random) {
         case "voicebot":
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// Two remotes hear of a change that the third one made, each of them with one idempotency key.
+    /// Two remotes get a change that was made at the third one, each with one idempotency key.
     private static func checkWrites(_ scenario: Scenario) {
         let writes = scenario.world.requests().filter(\.isWrite)
         for (place, same) in Dictionary(grouping: writes, by: { "\($0.instance) \($0.path) \($0.conversation ?? "")" }) {

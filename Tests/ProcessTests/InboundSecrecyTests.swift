@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// What polled objects and failed reads hold about people shows up nowhere but in the remote's own answer.
+/// Personal data in polled objects and failed reads appears nowhere except in the remote's own response.
 @Suite(.serialized) struct InboundSecrecyTests {
     private static let marks = ["Marktitle", "Markname", "markmail", "Markmessage", "marktoken", "Marktag"]
     private static let token = "marktoken-0123456789abcdef"
@@ -20,7 +20,7 @@ import Testing
         return places.flatMap { place, text in Self.marks.filter { text.contains($0) }.map { "\(place) shows \($0)" } }.sorted()
     }
 
-    /// Objects that say more about a person than anybody here knows.
+    /// Objects with more personal data than the local tables have.
     private func fill(_ scenario: Scenario) throws {
         try scenario.act(
             at: "vg", on: 1,
@@ -35,7 +35,7 @@ import Testing
         try scenario.act(at: "voicebot", on: 3, ["status": "done"])
     }
 
-    @Test func `polled objects with names, addresses and texts`() async throws {
+    @Test func `personal data in polled objects is not stored or logged`() async throws {
         var settings = SandboxConfiguration()
         settings.token = Self.token
         try await withScenario({ $0.poll() }, sandbox: settings) { scenario in
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: [400, 401, 403, 429, 500])
-    func `reads that fail with an answer that shows a person`(status: Int) async throws {
+    func `personal data in the response to a failed read is not stored or logged`(status: Int) async throws {
         var settings = SandboxConfiguration()
         settings.token = Self.token
         try await withScenario({ $0.poll() }, sandbox: settings) { scenario in
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `reads that fail inside of a 200`() async throws {
+    @Test func `personal data in an error inside a 200 is not stored or logged`() async throws {
         try await withScenario({ $0.poll() }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -98,8 +98,8 @@ import Testing
         }
     }
 
-    /// A word is shown in the log. One that is not a word, but a sentence about somebody, is not.
-    @Test func `a status that is not a word but a sentence`() async throws {
+    /// A status value is shown in the log. A sentence about somebody in its place is not.
+    @Test func `a status that is a sentence is not shown`() async throws {
         try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()

@@ -3,7 +3,7 @@ import Testing
 
 /// The documents that `--json` prints: one object each, with stable field names.
 @Suite(.serialized) struct JSONOutputTests {
-    @Test func `status --json has every documented field, with the daemon down`() async throws {
+    @Test func `status --json has every documented field while the daemon is not running`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let before = try await scenario.run("status", "--json").json
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `plan shows what a run would send, sends nothing and writes nothing`() async throws {
+    @Test func `plan shows what a run would send, and sends and writes nothing`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.addMessage("m1", to: "c2")
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func `map shows the documented words and which of them lose information`() async throws {
+    @Test func `map shows the documented status values and which of them lose information`() async throws {
         try await withScenario { scenario in
             let map = try #require(try await scenario.run("map", "--json").json["remotes"])
             func word(_ remote: String, _ status: String, _ owner: String) -> String? {

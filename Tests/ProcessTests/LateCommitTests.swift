@@ -3,10 +3,9 @@ import GRDB
 import Sandbox
 import Testing
 
-/// Commits that can be seen later than they were written, and databases behind links.
+/// Commits that become visible later than they are written, and databases behind symbolic links.
 @Suite(.serialized) struct LateCommitTests {
-    @Test func `a commit is sent soon after it is visible, long before the next interval, however long the disk took for it`() async throws
-    {
+    @Test func `a commit is sent soon after it is visible, long before the next interval, however slow the disk is`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             _ = try await scenario.startDaemon()
@@ -25,14 +24,14 @@ import Testing
         }
     }
 
-    @Test func `a transaction that is written long before its end is sent at once when it is committed`() async throws {
+    @Test func `a transaction that writes long before its end is sent at once when it is committed`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...40)
             _ = try await scenario.startDaemon()
             #expect(try await scenario.remainingDifferences() == [])
             #expect(try await scenario.settle())
             try await scenario.application.writeWithoutTransaction { db in
-                // A cache of a few pages: what does not fit goes to the log before the commit.
+                // A cache of a few pages: the rest is written to the log before the commit.
                 try db.execute(sql: "PRAGMA cache_size = 5")
                 try db.inTransaction(.immediate) {
                     try db.execute(sql: "UPDATE conversations SET title = 'spilt ' || id || hex(randomblob(2000))")
@@ -47,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `changes of a database behind links are noticed at once`(isChain: Bool) async throws {
+    func `changes of a database behind symbolic links are detected at once`(isChain: Bool) async throws {
         try await withScenario { scenario in
             let files = FileManager.default
             for folder in ["links", "more"] {
@@ -68,7 +67,7 @@ import Testing
             var delays: [Int] = []
             for number in 1...5 {
                 #expect(try await scenario.settle())
-                // Right behind the daemon's own last look, so that the next one that no event causes is most of a second away.
+                // Shortly after the daemon's own last check, so that its next regular check is most of a second away.
                 let committedAt = Int(Date().timeIntervalSince1970 * 1000)
                 try await scenario.setTitle("revision \(number)", of: "c1")
                 delays.append(try await scenario.request("vg", containing: "revision \(number)").arrivedAt.milliseconds - committedAt)
@@ -77,8 +76,8 @@ import Testing
         }
     }
 
-    /// Generous: a daemon that spins uses all of it, also on a busy machine.
-    @Test func `an idle daemon does not spin`() async throws {
+    /// Generous: a daemon in a busy loop uses all of it, even on a busy machine.
+    @Test func `an idle daemon uses almost no CPU`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()

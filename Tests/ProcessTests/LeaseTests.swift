@@ -3,7 +3,7 @@ import GRDB
 import Sandbox
 import Testing
 
-/// A process that is paused in the middle of a call: its lease ends, and somebody else sends a newer state.
+/// A process that is paused during a call: its lease ends, and another process sends a newer state.
 @Suite(.serialized) struct LeaseTests {
     @Test func `a call that arrives late does not leave its older state at the remote`() async throws {
         let configure: (inout ScenarioConfiguration) -> Void = {
@@ -13,12 +13,12 @@ import Testing
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()
             #expect(try await scenario.settle())
-            // Long enough for the signal to come before the response.
+            // Long enough that the signal comes before the response.
             try scenario.world.setFaults([FaultRule(.latency, times: 1, latencyMilliseconds: 3000)], on: "vg")
             try await scenario.setTitle("older", of: "c1")
             try await scenario.request("vg", containing: "older")
             daemon.send(SIGSTOP)
-            // The time of the lease passes.
+            // The lease ends meanwhile.
             try await scenario.write("UPDATE outbox SET lease_until = '2000-01-01T00:00:00.000Z' WHERE state = 'sending'")
             try await scenario.setTitle("newer", of: "c1")
             try await scenario.sync()
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `a daemon does not take back its own calls when their leases have ended`() async throws {
+    @Test func `a daemon does not put back its own calls when their leases have ended`() async throws {
         let configure: (inout ScenarioConfiguration) -> Void = {
             for remote in ["fin", "voicebot"] { $0.remove("remotes.\(remote)") }
         }
@@ -49,7 +49,7 @@ import Testing
             try await scenario.setTitle("slow", of: "c1")
             try await scenario.request("vg", containing: "slow")
             try await scenario.write("UPDATE outbox SET lease_until = '2000-01-01T00:00:00.000Z' WHERE state = 'sending'")
-            // The next run looks for claims to take back.
+            // The next run looks for claims to put back.
             try await scenario.addConversations(2...2)
             #expect(try await scenario.settle())
             #expect(daemon.events("outbox.recovered").isEmpty)

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// docs/log-events.schema.json, held against the documents, the sources, and what the program really writes.
+/// docs/log-events.schema.json, compared with the documents, the sources, and the program's output.
 @Suite(.serialized) struct LogSchemaTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -41,7 +41,7 @@ import Testing
         #expect(used.subtracting(try Self.names()) == [])
     }
 
-    @Test func `a line that is wrong is noticed`() throws {
+    @Test func `an invalid line is detected`() throws {
         let check = try Self.schema()
         let good: SandboxJSON = ["ts": "2026-01-01T00:00:00.000Z", "level": "error", "event": "breaker.opened", "remote": "vg"]
         #expect(check.problems(good) == [])
@@ -54,13 +54,13 @@ import Testing
         }
     }
 
-    @Test func `everything that a faulty run writes is as the schema says`() async throws {
+    @Test func `all lines of a run with faults match the schema`() async throws {
         let check = try Self.schema()
         try await withScenario { scenario in
             try scenario.configure { ($0["schedule", "interval"], $0["remotes.vg", "probe_interval"]) = ("\"1s\"", "\"1s\"") }
             try await scenario.addConversations(1...8)
             for number in 1...4 { try await scenario.addMessage("m\(number)", to: "c\(number)") }
-            // A remote of every temper: refusing, failing, throttling, answering nonsense, drifting.
+            // Remotes with different faults: refusing, failing, throttling, invalid responses, drifting.
             try scenario.world.setFaults([rule(.status, status: 500, times: 12), rule(.drift, value: "done")], on: "voicebot")
             try scenario.world.setFaults([rule(.status, status: 401, times: 3), rule(.status, status: 400, times: 2)], on: "vg")
             try scenario.world.setFaults([rule(.status, status: 429, times: 2), rule(.garbage, times: 1)], on: "helpdesk")

@@ -3,7 +3,7 @@ import GRDB
 import Sandbox
 import Testing
 
-/// The files of the database change under the daemon.
+/// The files of the database are changed under the daemon.
 @Suite(.serialized) struct LostFilesTests {
     enum Accident: String, CaseIterable {
         case logDeleted, indexDeleted, everythingDeleted, moved, copied, folderMoved
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: Accident.allCases)
-    func `the daemon says so, sends nothing more and ends with 69; the next one uses what is there`(accident: Accident) async throws {
+    func `the daemon reports lost files and ends with 69, and the next one uses the present files`(accident: Accident) async throws {
         try await withScenario { scenario in
             try await prepare(scenario)
             let daemon = try await scenario.startDaemon()
@@ -89,7 +89,7 @@ import Testing
             case .moved, .copied: try await scenario.request("helpdesk", containing: "only in the other")
             case .everythingDeleted: break
             default:
-                // What was acknowledged before is known, and what is written now is sent.
+                // What was acknowledged before is known, and a new change is sent.
                 try await use("\(scenario.directory)/data/app.db") { try $0.execute(sql: "UPDATE conversations SET title = 'second'") }
                 try await scenario.request("helpdesk", containing: "second")
                 #expect(scenario.written("helpdesk") == [["conversation_id": "c1", "title": "second"]])
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(arguments: [Accident.logDeleted, .moved, .copied])
-    func `a hook is not answered 200 when what it says would be lost`(accident: Accident) async throws {
+    func `a webhook call does not get a 200 if its event would be lost`(accident: Accident) async throws {
         try await withScenario { scenario in
             try await prepare(scenario)
             let daemon = try await scenario.startDaemon()
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func `sync ends with 69 as well`() async throws {
+    @Test func `sync ends with 69 after its files were lost`() async throws {
         try await withScenario { scenario in
             try await prepare(scenario)
             try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 1500)], on: "helpdesk")
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func `what applications do through SQLite, and commands beside it, is not a loss`() async throws {
+    @Test func `writes by applications through SQLite and commands at the same time are not a loss`() async throws {
         try await withScenario { scenario in
             try await prepare(scenario)
             let path = "\(scenario.directory)/data/app.db"

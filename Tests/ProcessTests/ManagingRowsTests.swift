@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// What commands on outbox rows say about what they cannot do, and when they want to be told twice.
+/// What commands on outbox rows report about rows that they skip, and when they require confirmation.
 @Suite(.serialized) struct ManagingRowsTests {
     private func refusal(_ status: Int) -> FaultRule {
         var rule = FaultRule(.status)
@@ -9,7 +9,7 @@ import Testing
         return rule
     }
 
-    /// Every row of vg is dead.
+    /// All rows of vg are dead.
     private func withDeadRows(_ count: Int, _ body: (Scenario) async throws -> Void) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...count)
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `what can be done is done, and every other row is named with the command that helps`() async throws {
+    @Test func `an action changes the rows that it applies to, and names a helpful command for every other row`() async throws {
         try await withDeadRows(1) { scenario in
             let dead = try await scenario.number("SELECT id FROM outbox WHERE state = 'dead'")
             let delivered = try await scenario.number("SELECT min(id) FROM outbox WHERE state = 'delivered'")
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func `rows that do not exist are named by list and show as well`() async throws {
+    @Test func `list and show also name rows that do not exist`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that is not configured is refused by every command, with the names there are`() async throws {
+    @Test func `a remote that is not configured is refused by every command, with the known names`() async throws {
         try await withScenario { scenario in
             for arguments in [
                 ["outbox", "list", "--remote", "vgg"], ["outbox", "retry", "--remote", "vgg"], ["outbox", "discard", "--remote", "vgg"],
@@ -76,7 +76,7 @@ import Testing
                     result.errorOutput.contains(
                         "Usage: convosync \(arguments.prefix(while: { $0 != "vgg" && !$0.hasPrefix("-") }).joined(separator: " ")) "))
             }
-            // A remote that was taken out of the configuration is known by its rows.
+            // A remote that was removed from the configuration is known by its rows.
             try await scenario.addConversations(1...1)
             try await scenario.sync()
             try scenario.configure { $0.remove("remotes.vg") }
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `a filter that matches nothing is done, and says so`() async throws {
+    @Test func `a filter that matches nothing succeeds, and says so`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `a state in which an action does nothing is refused with the command that does`() async throws {
+    @Test func `a state to which an action does not apply is refused with the command for it`() async throws {
         try await withScenario { scenario in
             let release = try await scenario.run("outbox", "release", "--state", "dead")
             #expect(release.exitCode == 64)
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `without a terminal, more than five rows want --yes, and --dry-run does not`() async throws {
+    @Test func `without a terminal, more than five rows require --yes, and --dry-run does not`() async throws {
         try await withDeadRows(6) { scenario in
             for arguments in [["outbox", "discard", "--state", "dead"], ["outbox", "retry", "--remote", "vg", "--json"]] {
                 let refused = try await scenario.start(arguments + ["--config", scenario.configurationPath]).end()
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func `show prints the body of the call, and the text of a message only when it is asked for`() async throws {
+    @Test func `show prints the body of the call, and the text of a message only on request`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1", body: "my secret parcel")
@@ -141,7 +141,7 @@ import Testing
             #expect(shown.contains("      body: \"(16 characters; --body shows them)\""))
             #expect(!shown.contains("secret parcel"))
             #expect(shown.contains("    conversation\n      state: \"ai-chatting\""), "\(shown)")
-            // Into a pipe, times are ISO 8601.
+            // In a pipe, times are ISO 8601.
             let written = try await scenario.text("SELECT created_at FROM outbox WHERE id = ?", [message]) ?? "-"
             #expect(shown.contains("written       \(written)"))
             #expect(!(try await scenario.run("outbox", "show", "\(message)", "--json").output.contains("my secret parcel")))
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    @Test func `plan recommends to release what the brake holds, and nothing that others hold`() async throws {
+    @Test func `plan recommends a release of rows held by the brake, and of no others`() async throws {
         try await withScenario({ configuration in
             configuration["brake", "touch_percent"] = "10"
             configuration["brake", "touch_min"] = "1"
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test func `plan of a conversation that does not exist, or of a remote that is disabled, is refused`() async throws {
+    @Test func `plan refuses a conversation that does not exist and a disabled remote`() async throws {
         try await withScenario({ $0["remotes.vg", "enabled"] = "false" }) { scenario in
             let conversation = try await scenario.run("plan", "nosuch")
             #expect(conversation.exitCode == 64)

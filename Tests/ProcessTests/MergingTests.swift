@@ -12,7 +12,7 @@ import Testing
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.sync()
-            // Surely not taken: with an unknown fate, a message that is moved would be for a person.
+            // Certainly not applied: a moved message in doubt would become uncertain.
             var rule = FaultRule(.status)
             rule.status = 503
             rule.retryAfterSeconds = 3
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `a gone link that is retried is told the newest state`() async throws {
+    @Test func `a retry for a gone link sends the newest state`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             var rule = FaultRule(.status, times: 1)

@@ -3,9 +3,9 @@ import GRDB
 import Sandbox
 import Testing
 
-/// `convosync migrate`, and what `check`, `sync` and `run` say of a file that is not theirs.
+/// `convosync migrate`, and what `check`, `sync` and `run` report about a file of another program.
 @Suite(.serialized) struct MigrateTests {
-    /// A configuration beside another database file.
+    /// A configuration with another database file.
     private func configure(_ scenario: Scenario, _ name: String) throws -> String {
         let text = try String(contentsOfFile: scenario.configurationPath, encoding: .utf8)
         try scenario.write(text.replacingOccurrences(of: "convosync.db", with: name), to: "other.toml")
@@ -18,7 +18,7 @@ import Testing
         try queue.close()
     }
 
-    @Test func `it says created, then up to date, and migrated with the names of what it applied`() async throws {
+    @Test func `migrate reports created, then up to date, and migrated with the names of the applied migrations`() async throws {
         try await withScenario { scenario in
             let config = try configure(scenario, "second.db")
             let created = try await scenario.start(["migrate", "--config", config]).end()
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `--json says the same in fields`() async throws {
+    @Test func `migrate --json reports the same in fields`() async throws {
         try await withScenario { scenario in
             let config = try configure(scenario, "second.db")
             for isFirst in [true, false] {

@@ -1,12 +1,12 @@
 import Sandbox
 import Testing
 
-/// Texts that are equal to Swift's strings and differ in bytes: to the database and to the remotes they are two things.
+/// Texts that are equal as Swift strings and differ in bytes: for the database and the remotes they are different.
 @Suite(.serialized) struct NormalizationTests {
     private let composed = "Caf\u{E9}"
     private let decomposed = "Cafe\u{301}"
 
-    @Test func `a change of the normalization is sent, once`() async throws {
+    @Test func `a change of the normalization is sent once`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write(
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test func `a waiting row gives way to a newer spelling`() async throws {
+    @Test func `a waiting row is replaced by one with another normalization`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func `two conversations whose ids differ in normalization only are two conversations`() async throws {
+    @Test func `two conversations whose ids differ only in normalization are different conversations`() async throws {
         try await withScenario { scenario in
             for (id, number) in [(composed, 1), (decomposed, 2)] {
                 try await scenario.write("INSERT INTO conversations (id, title) VALUES (?, ?)", [id, "number \(number)"])
@@ -61,7 +61,7 @@ import Testing
                 scenario.written("vg").compactMap { $0["title"]?.string }.sorted() == [
                     "number 1", "number 1 again", "number 2", "number 2 again",
                 ])
-            // A link that moves from the one object to the other is told everything.
+            // A link that moves from one object to the other is sent completely.
             scenario.world.clearRequests()
             try await scenario.write("UPDATE links SET remote_id = ? WHERE remote = 'vg' AND remote_id = 'v1'", [composed])
             try await scenario.sync()

@@ -2,13 +2,13 @@ import Foundation
 import Sandbox
 import Testing
 
-/// What an operator sees and what is kept: metrics, repeats, retention.
+/// What an operator sees, and what is kept: metrics, repeats, retention.
 @Suite(.serialized) struct OperationTests {
     private func metrics(_ scenario: Scenario) -> String {
         (try? String(contentsOfFile: "\(scenario.directory)/convosync.prom", encoding: .utf8)) ?? ""
     }
 
-    @Test func `the metrics file follows the daemon, and a second process does not disturb it`() async throws {
+    @Test func `the metrics file is updated by the daemon, and a second process does not disturb it`() async throws {
         try await withScenario({ $0["metrics", "textfile"] = "\"convosync.prom\"" }) { scenario in
             try await scenario.addConversations(1...3)
             let daemon = try await scenario.startDaemon()
@@ -24,7 +24,7 @@ import Testing
             #expect(metrics(scenario).contains("convosync_calls_total{remote=\"vg\",outcome=\"delivered\"} 3\n"))
             let files = try FileManager.default.contentsOfDirectory(atPath: scenario.directory)
             #expect(!files.contains { $0.hasSuffix(".tmp") })
-            // Another file from the next run on; what was counted goes on.
+            // Another file from the next run on; the counters continue.
             try scenario.configure { $0["metrics", "textfile"] = "\"other.prom\"" }
             daemon.send(SIGHUP)
             try await daemon.event("config.reloaded")
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `a metrics file that cannot be written is one warning and stops nothing`() async throws {
+    @Test func `a metrics file that cannot be written is one warning and has no other effect`() async throws {
         try await withScenario({ $0["metrics", "textfile"] = "\"missing/convosync.prom\"" }) { scenario in
             try await scenario.addConversations(1...2)
             #expect(try await scenario.run("check").output.contains("metrics.textfile"))
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that fails every call fills no log: a few lines, one count, and every try in the database`() async throws {
+    @Test func `a remote that fails every call causes a few log lines and one count, and every attempt is in the database`() async throws {
         let configure: (inout ScenarioConfiguration) -> Void = {
             $0["log", "level"] = "\"info\""
             $0["log", "repeats"] = "3"
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func `rows that became dead are all in the log, however many they are`() async throws {
+    @Test func `all rows that became dead are in the log, however many they are`() async throws {
         try await withScenario({ $0["log", "level"] = "\"info\"" }) { scenario in
             try await scenario.addConversations(1...20)
             var rule = FaultRule(.status)
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `retention prunes what is old and keeps the newest acknowledged row of every link`() async throws {
+    @Test func `retention prunes old rows and keeps the newest acknowledged row of every link`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...4)
             try await scenario.addMessage("m1", to: "c1")
@@ -112,7 +112,7 @@ import Testing
             #expect(kept == ["delivered fin 1", "delivered helpdesk 4", "delivered vg 4", "delivered voicebot 4", "pending vg 1"])
             #expect(
                 try await scenario.number("SELECT count(*) FROM outbox_attempts WHERE outbox_id NOT IN (SELECT id FROM outbox)") == 0)
-            // What was pruned is not sent anew.
+            // A pruned state is not sent again.
             try scenario.world.setFaults([], on: "vg")
             try await scenario.sync("--drain", "20")
             scenario.world.clearRequests()

@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// Each outcome class once, on the program itself: what the log says, what the outbox says, how it ends.
+/// Each outcome class once, with the real program: its log events, its outbox rows, its exit code.
 @Suite(.serialized) struct OutcomeClassTests {
     private struct Seen {
         var exitCode: Int32
@@ -34,7 +34,7 @@ import Testing
         return rule
     }
 
-    @Test func `delivered: the base moves, and the row is over`() async throws {
+    @Test func `delivered: the agreed state moves, and the row is finished`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let seen = try await sync(scenario)
@@ -45,8 +45,8 @@ import Testing
         }
     }
 
-    @Test func `retry: counted, waits, and goes out again with the same key`() async throws {
-        // A pause is random from nothing on: a short one may be over within the run.
+    @Test func `retry: the attempt is counted, and the row waits and is sent again with the same key`() async throws {
+        // A pause is random from zero on: a short one may end within the run.
         try await withScenario({
             $0["retry", "base"] = "\"1h\""
             $0["retry", "cap"] = "\"1h\""
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: [429, 503])
-    func `throttled: the remote waits, no attempt is used`(status: Int) async throws {
+    func `throttled: the remote waits, and no attempt is used`(status: Int) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try scenario.world.setFaults([fault(status, retryAfter: 3600)], on: "vg")
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test(arguments: [401, 403])
-    func `park: one line, no attempt, everybody else goes on`(status: Int) async throws {
+    func `park: one log line, no attempt is used, and all other remotes continue`(status: Int) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try scenario.world.setFaults([fault(status)], on: "vg")
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func `gone: the link is tombstoned, the log says how to bring it back, and writing it again does`() async throws {
+    @Test func `gone: the link gets a tombstone, the log says how to undo it, and writing the link again does`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setFaults([fault(404, times: 1)], on: "vg")
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test(arguments: [400, 422])
-    func `dead: the row needs a person and nobody waits for it`(status: Int) async throws {
+    func `dead: the row needs an operator and delays no other row`(status: Int) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             var rule = fault(status)
@@ -127,7 +127,7 @@ import Testing
             try scenario.world.setFaults([rule], on: "vg")
             let seen = try await sync(scenario)
             #expect(seen.exitCode == 65)
-            // Nobody says which member is refused: the status alone is, and so is everything else. Then no member is to blame.
+            // The response names no member: the status is refused alone, and so is everything else. Then no member is the cause.
             #expect(seen.outcomes("vg").sorted() == ["dead", "dead", "dead", "delivered"])
             #expect(try await scenario.texts("SELECT conversation_id FROM outbox WHERE state = 'dead'") == ["c1"])
             #expect(seen.events("delivery.dead").first?["conversation"] == "c1")
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func `uncertain: a message whose answer is lost for good waits for a person`() async throws {
+    @Test func `uncertain: a message without any usable response waits for an operator`() async throws {
         try await withScenario({ $0["retry", "max_attempts"] = "2" }) { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.addMessage("m1", to: "c1")
@@ -161,12 +161,12 @@ import Testing
             #expect(refused.errorOutput.contains("--accept-duplicate"))
             #expect(try refused.json["affected"] == [])
             #expect(try refused.json["skipped"]?.array?.count == 2)
-            // Who does not name them is told that they are left alone.
+            // A retry that does not select them reports that they are left alone.
             let others = try await scenario.run("outbox", "retry", "--remote", "fin", "--json")
             #expect(others.exitCode == 0)
             #expect(try others.json["left_uncertain"] == 2)
             #expect(try others.json["affected"] == [])
-            // Discarding it first is no way around.
+            // Discarding it first does not avoid the check.
             _ = try await scenario.run("outbox", "discard", "--state", "uncertain", "--remote", "fin", "--conversation", "c1")
             let id = try await scenario.number("SELECT id FROM outbox WHERE state = 'discarded' AND remote = 'fin'")
             let skipped = try await scenario.run("outbox", "retry", "\(id)", "--json").json["skipped"]?.array?.first

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Reads keep to the remote's limits and holds, and nobody waits for them.
+/// Reads respect the remote's limits and holds, and deliveries do not wait for them.
 @Suite(.serialized) struct PollingTests {
-    @Test func `reads and writes together keep to the rate, and the rotation gets round`() async throws {
+    @Test func `reads and writes together keep to the rate, and the rotation reaches every object`() async throws {
         try await withScenario({
             $0.poll(["voicebot"])
             $0["remotes.voicebot", "rate"] = "\"10/s\""
@@ -17,14 +17,14 @@ import Testing
             try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id IN ('c1', 'c2', 'c3')")
             _ = try await scenario.requests("voicebot", reach: 60)
             let times = scenario.world.requests(instance: "voicebot").map(\.arrivedAt.milliseconds)
-            // A second's worth may have been saved up; a tick of the clock is nobody's fault.
+            // Tokens for a second may have been saved up; one call of tolerance for the clock.
             for (position, time) in times.enumerated() where position >= 20 { #expect(time - times[position - 20] >= 700) }
             let read = Set(scenario.world.requests(instance: "voicebot").filter { !$0.isWrite }.compactMap(\.conversation))
             #expect(read.count == 30)
         }
     }
 
-    @Test func `without the table poll nobody is asked`() async throws {
+    @Test func `without the table poll no remote is read`() async throws {
         try await withScenario({ $0.poll(["vg"]) }) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `an object that cannot be read is left out, and the others are heard`() async throws {
+    @Test func `an object that cannot be read is left out, and reports of the others are adopted`() async throws {
         try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a read that is refused is reported once and stops no delivery`() async throws {
+    @Test func `a refused read is reported once and stops no delivery`() async throws {
         try await withScenario({ $0.pollEverySecond(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `a parked remote is not read, parks with one line, and is read again when it takes calls`() async throws {
+    @Test func `a parked remote is not read, parks with one log line, and is read again when it accepts calls`() async throws {
         try await withScenario({
             $0.pollEverySecond(["voicebot", "vg"])
             $0["remotes.voicebot", "probe_interval"] = "\"20s\""
@@ -84,7 +84,7 @@ import Testing
             try await daemon.event("remote.parked") { $0["remote"] == "voicebot" }
             #expect(try await eventually { scenario.writeCount("vg") == 6 && scenario.writeCount("helpdesk") == 6 })
             let calls = scenario.world.requests(instance: "voicebot").count
-            // Four polls, each of the list and three objects. What is under way may end, and the first probe comes after 10 s.
+            // Four polls, each of the list and three objects. Calls in flight may end, and the first probe is sent after 10 s.
             try await scenario.reads("vg", more: 16)
             #expect(scenario.world.requests(instance: "voicebot").count <= calls + 2)
             #expect(daemon.events("remote.parked").count == 1)
@@ -95,8 +95,8 @@ import Testing
         }
     }
 
-    /// Nothing but reading would find out.
-    @Test func `a parked remote that nothing is due for is read again when it answers`() async throws {
+    /// Nothing except reads would find out.
+    @Test func `a parked remote for which nothing is due is read again when it responds`() async throws {
         try await withScenario({
             $0.poll(["voicebot"])
             $0["remotes.voicebot", "probe_interval"] = "\"1s\""
@@ -111,13 +111,13 @@ import Testing
             #expect(try await scenario.settle())
             try scenario.world.setOptions(on: "voicebot") { $0.token = nil }
             try scenario.act(at: "voicebot", on: 1, ["status": "done"])
-            // What was done here was done after voicebot was last known to hold what it was told: it wins.
+            // The local change is later than the last time when voicebot was known to hold what it was sent: it wins.
             let event = try await daemon.event("conflict.resolved")
             #expect(event["winner"] == "local")
         }
     }
 
-    @Test func `reads that fail open no breaker: deliveries go out meanwhile, and what people do is seen afterwards`() async throws {
+    @Test func `failed reads do not open the breaker, so that deliveries continue and later changes by people are adopted`() async throws {
         try await withScenario({
             $0.poll(["voicebot"])
             $0["remotes.voicebot.breaker", "min_sample"] = "2"
@@ -139,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func `a list that hangs holds up no delivery, not even to the same remote`() async throws {
+    @Test func `a list that hangs delays no delivery, not even to the same remote`() async throws {
         try await withScenario({ $0.poll() }) { scenario in
             try await scenario.addConversations(1...5)
             try await scenario.sync()
@@ -156,7 +156,7 @@ import Testing
                     scenario.written("vg").count == 5 && scenario.written("helpdesk").count == 5 && scenario.written("voicebot").count == 5
                 })
             #expect(ContinuousClock.now - changedAt < .seconds(12))
-            // It is reported once, and what others say is still heard.
+            // It is reported once, and reports of other remotes are still adopted.
             try scenario.act(at: "helpdesk", on: 1, ["status": "ended"])
             try await daemon.event("status.adopted", within: .seconds(10))
             try await daemon.event("poll.failed", within: .seconds(25)) { $0["remote"] == "voicebot" }
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func `a sync with a list that hangs ends, and delivers before`() async throws {
+    @Test func `a sync with a list that hangs ends, and delivers before it does`() async throws {
         try await withScenario({
             $0.poll(["voicebot"])
             $0["remotes.voicebot", "timeouts"] = "{ connect = \"1s\", read = \"2s\", total = \"3s\" }"
@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test(arguments: ["voicebot", "vg", "helpdesk"])
-    func `answers that are nonsense change nothing and are tried again`(remote: String) async throws {
+    func `invalid responses change nothing and are requested again`(remote: String) async throws {
         try await withScenario({ $0.poll([remote]) }) { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.sync()

@@ -3,9 +3,9 @@ import GRDB
 import Sandbox
 import Testing
 
-/// A conversation that cannot be planned stops nothing; status and explain say why.
+/// A conversation that cannot be planned blocks nothing; status and explain say why.
 @Suite(.serialized) struct PutAsideTests {
-    @Test func `it is put aside once, named, and sent when it is corrected`() async throws {
+    @Test func `a conversation that cannot be planned is put aside once, named, and sent when it is corrected`() async throws {
         try await withScenario { scenario in
             try await scenario.write(
                 """

@@ -2,14 +2,14 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A conversation that is named or changed all the time is served like the others.
+/// A conversation that is named or changed constantly is served like the others.
 @Suite(.serialized) struct QueuePlaceTests {
     private static func onlyVG(_ configuration: inout ScenarioConfiguration) {
         for remote in ["helpdesk", "fin", "voicebot"] { configuration.remove("remotes.\(remote)") }
     }
 
-    /// 320 linked objects, 25 calls a second; `v7` is named every 80 ms, and of the others more than can be read.
-    @Test func `what hooks name all the time is read like the rest`() async throws {
+    /// 320 linked objects, 25 calls a second; `v7` is named every 80 ms, together with more of the others than can be read.
+    @Test func `an object that webhook calls name constantly is read as soon as the others`() async throws {
         try await withScenario({ Self.onlyVG(&$0) }) { scenario in
             let hook = try VGHook(scenario)
             try await scenario.addConversations(1...320)
@@ -35,15 +35,15 @@ import Testing
             }
             #expect(isRead())
             #expect(ContinuousClock.now - begunAt < .seconds(45), "\(ContinuousClock.now - begunAt)")
-            // And it keeps nobody waiting.
+            // And it does not delay the others.
             let read = Set(scenario.world.requests(instance: "vg").compactMap(\.conversation))
             #expect(read.count > 200, "\(read.count)")
             #expect(scenario.world.requests(instance: "vg", conversation: "v7").count <= 2)
         }
     }
 
-    /// 10 calls a second: 200 rows, of which `c199` is the 111th and changes all the time, and after them 200 that are younger.
-    @Test func `what changes all the time is sent like the rest, and never an older state after a newer one`() async throws {
+    /// 10 calls a second: 200 rows, of which `c199` is the 111th and changes constantly, and then 200 that are younger.
+    @Test func `a conversation that changes constantly is sent as soon as others, and never an older state after a newer`() async throws {
         try await withScenario({ Self.onlyVG(&$0) }) { scenario in
             try await scenario.addConversations(1...400)
             try await scenario.sync("--drain", "20")

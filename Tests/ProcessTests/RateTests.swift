@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A rate below one call in two seconds: rows wait, nobody spins.
+/// A rate below one call in two seconds: rows wait, without a busy loop.
 @Suite(.serialized) struct RateTests {
     private func states(_ scenario: Scenario) async throws -> [String] {
         try await scenario.texts("SELECT state || ' ' || count(*) FROM outbox WHERE remote = 'vg' GROUP BY state ORDER BY state")
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: [("1500/h", 2400), ("1/h", 3_600_000), ("25/min", 2400)])
-    func `what the rate does not admit is pending, and costs next to nothing`(rate: String, gap: Int) async throws {
+    func `rows that the rate does not admit yet are pending, and cost almost no CPU`(rate: String, gap: Int) async throws {
         try await withRate(rate) { scenario in
             let startedAt = ContinuousClock.now
             let daemon = try await scenario.startDaemon()
@@ -29,7 +29,7 @@ import Testing
             #expect(try await eventually { try await states(scenario) == ["delivered 1", "pending 19"] })
             let (before, sent) = (try daemon.writeCalls(), scenario.requestCount("vg"))
             try await Task.sleep(for: .seconds(3))
-            // One that has just gone out is being recorded.
+            // The outcome of the last call is just being recorded.
             let (calls, made) = (try daemon.writeCalls() - before, scenario.requestCount("vg") - sent + 1)
             #expect(calls < 40 + 70 * made, "\(calls) writing system calls for \(made) deliveries")
             let elapsed = ContinuousClock.now - startedAt
@@ -37,7 +37,7 @@ import Testing
             #expect(scenario.requestCount("vg") <= admitted)
             #expect(gap > 10_000 || scenario.requestCount("vg") >= 2)
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'sending'") <= 1)
-            // The application is not held up.
+            // The application is not delayed.
             let writtenAt = ContinuousClock.now
             for number in 1...10 { try await scenario.setTitle("revision \(number)", of: "c7") }
             #expect(ContinuousClock.now - writtenAt < .seconds(15))
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [("1500/h", 2), ("40/min", 3), ("1/h", 1)])
-    func `sync with a time to drain ends in time, and says that work waits`(rate: String, most: Int) async throws {
+    func `sync with a time to drain ends in time, and reports waiting rows`(rate: String, most: Int) async throws {
         try await withRate(rate) { scenario in
             let startedAt = ContinuousClock.now
             let result = try await scenario.sync("--drain", "3", expecting: 75)
@@ -76,7 +76,7 @@ import Testing
             }
             let daemon = try await scenario.startDaemon()
             #expect(try await eventually { scenario.readCount("vg") >= 2 && scenario.writeCount("vg") >= 2 })
-            // Deliveries first or reads first: neither waits for all of the other. One call in 2 s, so 9 are 18 s.
+            // Whether deliveries or reads come first, neither waits for all of the other. One call in 2 s, so 9 take 18 s.
             let (reads, writes) = (scenario.readCount("vg"), scenario.writeCount("vg"))
             #expect(reads + writes <= 9, "\(reads) reads, \(writes) deliveries")
             #expect(!daemon.hasEnded)

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Reads have a health of their own: said once, counted, and over when they succeed.
+/// Reads have a health of their own: reported once, counted, and reset when they succeed.
 @Suite struct ReadHealthTests {
     private func failing() -> FaultRule {
         var rule = FaultRule(.status)
@@ -11,7 +11,7 @@ import Testing
         return rule
     }
 
-    @Test func `a remote that cannot be read is one warning, and its recovery says how often it failed`() async throws {
+    @Test func `a remote that cannot be read is one warning, and its recovery is logged with the number of failures`() async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["remotes.vg.poll", "interval"] = "\"1s\"" }
             try await scenario.addConversations(1...5)
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `a stop in the middle of a read warns of nothing`() async throws {
+    @Test func `a stop during a read causes no warning`() async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["remotes.vg.poll", "interval"] = "\"1s\"" }
             try await scenario.addConversations(1...5)

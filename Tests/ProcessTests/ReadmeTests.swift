@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// README.md, held against the program: its configuration is valid, its SQL runs, and its commands print what it shows.
+/// README.md, compared with the program: its configuration is valid, its SQL runs, and its commands print what it shows.
 @Suite(.serialized) struct ReadmeTests {
     @Test func `the configuration of the README is valid`() async throws {
         let readme = try Readme()
@@ -29,7 +29,7 @@ import Testing
         let help = try await withHelp([])
         for command in readme.commands {
             let words = command.split(separator: " ").map(String.init)
-            // `outbox list`, `show` stands for `outbox show`.
+            // `outbox list`, `show` means `outbox show`.
             let isOfOutbox = ["show", "discard", "release"].contains(words[0])
             let name = (isOfOutbox ? ["outbox"] : []) + (words[0] == "outbox" ? Array(words.prefix(2)) : [words[0]])
             let page = try await withHelp(name)
@@ -48,7 +48,7 @@ import Testing
         #expect(Set(subcommands ?? []).subtracting(shown) == [])
     }
 
-    @Test func `the README's story happens as it is told`() async throws {
+    @Test func `the story of the README happens as described`() async throws {
         let readme = try Readme()
         let sql = try #require(readme.fences("sql").first)
         let configure: (inout ScenarioConfiguration) -> Void = {
@@ -85,7 +85,7 @@ import Testing
             try scenario.world.setFaults([rule], on: remote)
         }
         try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id = 'conv_456'")
-        // One attempt, and the rest of the story is what it left.
+        // One attempt, and the rest of the story follows from it.
         try scenario.configure { $0["retry", "base"] = "\"1h\"" }
         try scenario.configure { $0["retry", "cap"] = "\"1h\"" }
         _ = try scenario.start(["run", "--config", scenario.configurationPath])

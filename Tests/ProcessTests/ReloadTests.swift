@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// SIGHUP while there is work: what is in flight, and what waits for a credential.
+/// SIGHUP during work: calls in flight, and a remote that waits for a credential.
 @Suite(.serialized) struct ReloadTests {
-    @Test func `calls in flight live through a reload, and are made once`() async throws {
+    @Test func `calls in flight survive a reload, and are made once`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 900)], on: "vg")
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `a reload that is asked for while the service starts is carried out when it is ready`() async throws {
+    @Test func `a reload that is requested during the start is carried out when the service is ready`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             // The start waits for the write lock.
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    /// Whether the process has said what happens with SIGHUP (proc(5): the lowest bit of the masks).
+    /// Whether the process has a disposition for SIGHUP (proc(5): the lowest bit of the masks).
     private static func waitsForHangUp(_ pid: pid_t) -> Bool {
         let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
         return status.split(separator: "\n").contains { line in
@@ -46,10 +46,10 @@ import Testing
         }
     }
 
-    @Test func `a credential that changed unparks its remote with the reload, at once`() async throws {
+    @Test func `a reload with a changed credential probes its parked remote at once`() async throws {
         try await withScenario { scenario in
             try scenario.write("wrong-token", to: "vg.token")
-            // Neither a run nor a probe comes by itself in the time of this test.
+            // Neither a run nor a probe happens by itself during this test.
             try scenario.configure { configuration in
                 configuration["remotes.vg", "token_file"] = "\"vg.token\""
                 configuration["remotes.vg", "probe_interval"] = "\"1h\""
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `a file that is wrong in many ways changes nothing and says all of it`() async throws {
+    @Test func `a file with several mistakes changes nothing, and all mistakes are reported`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()

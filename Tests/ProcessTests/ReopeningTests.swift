@@ -3,14 +3,14 @@ import Testing
 
 /// Finished conversations are reopened with evidence only.
 @Suite(.serialized) struct ReopeningTests {
-    /// Conversation `c1` is closed everywhere; some write; somebody at voicebot sets it to in-progress, and one `sync` runs.
+    /// Conversation `c1` is closed everywhere; somebody may write; a person at voicebot sets it to in-progress, and one `sync` runs.
     private func reopenedAtVoicebot(
         user: SandboxJSON? = nil, reopen: String? = nil, since writers: [String] = [],
         _ body: (Scenario, ConvosyncProcess.Result) async throws -> Void
     ) async throws {
         try await withScenario({
             $0.poll()
-            // Messages are evidence here; to Fin they are of no interest.
+            // Messages are evidence here; sending them to Fin is not tested.
             $0.remove("remotes.fin")
             if let reopen { $0["remotes.voicebot", "reopen"] = "\"\(reopen)\"" }
         }) { scenario in
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `without a newer message it stays finished and is closed again there, once`() async throws {
+    @Test func `without a newer message a conversation stays finished and is closed again there, once`() async throws {
         try await reopenedAtVoicebot { scenario, result in
             let state = try await scenario.local("c1")
             #expect(state == "closed/agent_fin")
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a person who takes it is not evidence either, and stays in charge over there`() async throws {
+    @Test func `a person who takes the conversation is not evidence either, and remains assigned there`() async throws {
         try await reopenedAtVoicebot(user: 99) { scenario, _ in
             let state = try await scenario.local("c1")
             #expect(state == "closed/agent_unknown", "who has it is one thing, whether it goes on another")
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `a message that the user wrote since reopens it everywhere`() async throws {
+    @Test func `a message that the user wrote since reopens the conversation everywhere`() async throws {
         try await reopenedAtVoicebot(since: ["user"]) { scenario, result in
             let state = try await scenario.local("c1")
             #expect(state == "open/agent_fin")
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `what Fin or an agent wrote since is not evidence`() async throws {
+    @Test func `a later message by Fin or an agent is not evidence`() async throws {
         try await reopenedAtVoicebot(since: ["fin", "agent"]) { scenario, _ in
             let state = try await scenario.local("c1")
             #expect(state == "closed/agent_fin")
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func `reopen = never believes no evidence`() async throws {
+    @Test func `reopen = never accepts no evidence`() async throws {
         try await reopenedAtVoicebot(reopen: "never", since: ["user"]) { scenario, _ in
             let state = try await scenario.local("c1")
             #expect(state == "closed/agent_fin")
@@ -106,11 +106,11 @@ import Testing
         }
     }
 
-    @Test func `a chat that ended here is not reopened by what vg's list still says`() async throws {
+    @Test func `a chat that ended here is not reopened by vg's outdated list`() async throws {
         try await withScenario({ $0.poll() }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
-            // The list shows how things were before the last changes.
+            // The list shows the state before the last changes.
             try scenario.world.setOptions(on: "vg") { $0.staleChanges = 3 }
             try await scenario.write("UPDATE conversations SET status = 'resolved'")
             try await scenario.sync()
@@ -120,11 +120,11 @@ import Testing
             #expect(try await scenario.number("SELECT count(*) FROM adopted_changes") == 0)
             #expect(try await scenario.number("SELECT count(*) FROM conversations WHERE status = 'resolved'") == 3)
             #expect(try await scenario.differences() == [])
-            // The mirror has caught up.
+            // The list is current again.
             try scenario.world.setOptions(on: "vg") { $0.staleChanges = 0 }
             try await scenario.sync()
             #expect(scenario.writeCount() == before)
-            // A person's change is found all the same while the list lags: conversations are read in rotation.
+            // A person's change is found even while the list lags: conversations are read in rotation.
             try scenario.world.setOptions(on: "vg") { $0.staleChanges = 1 }
             try scenario.act(at: "vg", on: 2, ["state": "ai-chatting"])
             try await scenario.sync()

@@ -5,7 +5,7 @@ import Testing
 
 /// `convosync resend`, for a remote that was restored from a backup.
 @Suite(.serialized) struct ResendTests {
-    /// These remotes hold the state of a while ago again, and what can be read is read.
+    /// These remotes have an older state again, and whatever can be read is read.
     private func restored(_ scenario: Scenario, _ remotes: [String], _ numbers: ClosedRange<Int> = 1...3) async throws {
         try await scenario.write("INSERT INTO assignees VALUES ('agent_sam', 'voicebot', '77')")
         try await scenario.addConversations(numbers, assignee: "agent_sam")
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: ["helpdesk", "vg", "voicebot"])
-    func `a restored remote is told the present state, and nothing here is changed`(_ remote: String) async throws {
+    func `a restored remote is sent the present state, and nothing changes here`(_ remote: String) async throws {
         try await withScenario({ $0.poll(["vg", "voicebot"]) }) { scenario in
             try await restored(scenario, [remote])
             let before = try await rows(scenario)
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `a daemon sends again what a conversation's remotes have lost`() async throws {
+    @Test func `a daemon sends a conversation again whose remotes have lost it`() async throws {
         try await withScenario({ $0.poll(["vg", "voicebot"]) }) { scenario in
             try await restored(scenario, ["helpdesk", "vg", "voicebot"], 1...1)
             let before = try await rows(scenario)
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `a dry run says what would be sent and changes nothing`() async throws {
+    @Test func `a dry run reports what would be sent and changes nothing`() async throws {
         try await withScenario { scenario in
             try await restored(scenario, ["vg"])
             let result = try await scenario.run("resend", "vg", "--dry-run")
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `more than a handful needs a word of consent, and what makes no sense is refused`() async throws {
+    @Test func `more than a few conversations require confirmation, and invalid arguments are refused`() async throws {
         try await withScenario { scenario in
             try await restored(scenario, ["vg"], 1...6)
             let refused = try await scenario.run("resend", "vg")

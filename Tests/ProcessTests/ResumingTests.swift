@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// `pause` and `resume` say what they did, and `resume --now` has what waits tried at once.
+/// `pause` and `resume` report what they did, and `resume --now` makes everything that waits due at once.
 @Suite(.serialized) struct ResumingTests {
     private func refusal(_ status: Int) -> FaultRule {
         var rule = FaultRule(.status)
@@ -9,7 +9,7 @@ import Testing
         return rule
     }
 
-    @Test func `pause and resume say what they changed, also to programs`() async throws {
+    @Test func `pause and resume report what they changed, with --json as well`() async throws {
         try await withScenario { scenario in
             let paused = try await scenario.run("pause", "vg", "--json").json
             let pausedAt = try #require(paused["paused_at"]?.string)
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func `what still holds the remote is named: parked, disabled`() async throws {
+    @Test func `resume reports what still holds the remote: parked or disabled`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setFaults([refusal(401)], on: "vg")
@@ -41,15 +41,15 @@ import Testing
         }
     }
 
-    @Test func `resume --now has a running daemon call a remote whose breaker is open and whose rows wait`() async throws {
+    @Test func `resume --now makes a running daemon call a remote whose breaker is open and whose rows wait`() async throws {
         try await withScenario({ configuration in
-            // Nothing would be tried by itself for the time of this test.
+            // Nothing would be attempted by itself during this test.
             configuration["retry", "base"] = "\"10m\""
             configuration["retry", "cap"] = "\"10m\""
             configuration["remotes.vg.breaker", "pause"] = "\"10m\""
             configuration["remotes.vg.breaker", "max_pause"] = "\"10m\""
             configuration["remotes.vg.breaker", "min_sample"] = "2"
-            // Failures of calls that are out together lower the concurrency first.
+            // Failures of calls that are in flight together lower the concurrency first.
             configuration["remotes.vg", "concurrency"] = "1"
         }) { scenario in
             try await scenario.addConversations(1...4)

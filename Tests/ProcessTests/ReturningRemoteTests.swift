@@ -2,14 +2,14 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A configuration that changes: remotes that go and come back, and two processes with two configurations.
+/// A configuration that changes: remotes that are removed and added again, and two processes with two configurations.
 @Suite(.serialized) struct ReturningRemoteTests {
     @Test(arguments: ["removed", "disabled"])
-    func `a remote that comes back is told what it missed and nothing older`(_ absence: String) async throws {
+    func `a returning remote is sent what changed meanwhile and no older state`(_ absence: String) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
-            // A row of old state waits for a retry.
+            // A row with an older state waits for a retry.
             try scenario.world.setFaults([FaultRule(.status)], on: "vg")
             try await scenario.setTitle("old", of: "c1")
             try await scenario.sync(expecting: 75)
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `messages for a Fin that was taken out of the configuration wait for it`() async throws {
+    @Test func `messages wait while Fin is not in the configuration`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1", body: "first")
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a sync with an edited file beside a daemon, then a reload: everything is planned with the new mapping`() async throws {
+    @Test func `after a sync with an edited file beside a daemon, a reload plans everything with the new mapping`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             let daemon = try await scenario.startDaemon()

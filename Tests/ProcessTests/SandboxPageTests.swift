@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// docs/sandbox.md: its commands do what it says when they are typed in their order, and its tables name what there is.
+/// docs/sandbox.md: its commands work when they are typed in their order, and its tables are complete.
 @Suite(.serialized) struct SandboxPageTests {
     private let page: String
 
@@ -13,12 +13,12 @@ import Testing
         page = try String(contentsOf: root.appending(path: "docs/sandbox.md"), encoding: .utf8)
     }
 
-    /// What stands in the blocks of shell commands.
+    /// The text of the blocks of shell commands.
     private var commands: String {
         page.components(separatedBy: "```sh\n").dropFirst().compactMap { $0.components(separatedBy: "```").first }.joined()
     }
 
-    /// A port that nobody has at the moment.
+    /// A port that is free at present.
     private func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
@@ -35,7 +35,7 @@ import Testing
         return UInt16(bigEndian: address.sin_port)
     }
 
-    @Test(.enabled(if: hasTools)) func `its commands do what it says, one after the other`() async throws {
+    @Test(.enabled(if: hasTools)) func `the commands do what the page says, one after the other`() async throws {
         try await withScenario { scenario in
             let script = try commands.replacingOccurrences(of: "8090", with: "\(freePort())")
                 .replacingOccurrences(of: "8480", with: "\(freePort())")
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `its options are those of the program`() async throws {
+    @Test func `the options on the page are those of the program`() async throws {
         let program = (ConvosyncProcess.path as NSString).deletingLastPathComponent + "/convosync-sandbox"
         let help = try await ConvosyncProcess(program, ["--help"], environment: [:]).end().output
         func options(_ text: String) -> Set<String> {
@@ -75,7 +75,7 @@ import Testing
         #expect(options(table).union(["--help"]) == options(help))
     }
 
-    @Test func `its faults are those that there are`() {
+    @Test func `the faults on the page are those of the program`() {
         let table = page.components(separatedBy: "| `kind` |").last?.components(separatedBy: "\n\n").first ?? ""
         for kind in FaultRule.Kind.allCases { #expect(table.contains("`\(kind.rawValue)`"), "\(kind)") }
     }

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// No token, e-mail, name, title or message text in the log, in status output or in error columns, whatever a remote answers.
+/// No token, e-mail, name, title or message text in the log, in status output or in error columns, whatever a remote responds.
 @Suite(.serialized) struct SecrecyTests {
-    /// What one conversation says about its user. The marks are what is searched for: a part of a secret is a secret.
+    /// The personal data of one conversation. The test searches for the marks: a part of a secret is a secret.
     private struct Secrets {
         var title = "Marktitle wants her money back"
         var name = "Marta Markname"
@@ -14,7 +14,7 @@ import Testing
         static let marks = ["Marktitle", "Markname", "markmail", "Markmessage", "marktoken"]
     }
 
-    /// Syncs against remotes that refuse with what `echo` makes of what each of them is sent, and returns everything that was said
+    /// Syncs with remotes that refuse with a response that `echo` makes from the request, and returns everything that was printed
     /// about it.
     private func trace(
         _ secrets: Secrets, status: Int, format: String = "json", echo: (Secrets) -> SandboxJSON
@@ -24,7 +24,7 @@ import Testing
         var trace: [String: String] = [:]
         let configure: (inout ScenarioConfiguration) -> Void = {
             $0["log", "format"] = "\"\(format)\""
-            // `sync` waits for every response, also on a busy machine.
+            // `sync` waits for every response, even on a busy machine.
             $0["schedule", "stall"] = "\"30s\""
         }
         try await withScenario(configure, sandbox: settings) { scenario in
@@ -57,7 +57,7 @@ import Testing
         return trace
     }
 
-    /// Status output, and every column that holds what a remote said.
+    /// Status output, and every column with a text from a remote.
     private func collect(from scenario: Scenario, into trace: inout [String: String]) async throws {
         trace["status"] = try await scenario.run("status").output + scenario.run("status", "--json").output
         trace["outbox list"] = try await scenario.run("outbox", "list").output
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: ["json", "logfmt"])
-    func `a remote that echoes what it was sent in a 400`(format: String) async throws {
+    func `a request that a remote repeats in a 400 is not shown`(format: String) async throws {
         let trace = try await trace(Secrets(), status: 400, format: format, echo: Self.echoInMessage)
         #expect(leaks(trace) == [])
         // The trace is not empty for another reason.
@@ -98,25 +98,25 @@ import Testing
     }
 
     @Test(arguments: [401, 404, 429, 500])
-    func `a remote that echoes what it was sent with another status`(status: Int) async throws {
+    func `a request that a remote repeats with another status is not shown`(status: Int) async throws {
         #expect(leaks(try await trace(Secrets(), status: status, echo: Self.echoInMessage)) == [])
     }
 
-    @Test func `a remote that echoes in a body that is not JSON`() async throws {
+    @Test func `a request that a remote repeats in a body that is not JSON is not shown`() async throws {
         let trace = try await trace(Secrets(), status: 400) { secrets in
             .string("<html>\(secrets.title) | \(secrets.name) | \(secrets.email) | \(secrets.message) | \(Secrets.token)</html>")
         }
         #expect(leaks(trace) == [])
     }
 
-    @Test func `a remote that echoes in a 200 that is not an acknowledgement`() async throws {
+    @Test func `a request that a remote repeats in a 200 that is not an acknowledgement is not shown`() async throws {
         let trace = try await trace(Secrets(), status: 200) { secrets in
             .string("[\"\(secrets.title)\", \"\(secrets.name)\", \"\(secrets.email)\", \"\(secrets.message)\", \"\(Secrets.token)\"]")
         }
         #expect(leaks(trace) == [])
     }
 
-    @Test func `texts that JSON escapes are recognised in the echo as well`() async throws {
+    @Test func `repeated texts that JSON escapes are recognised as well`() async throws {
         let secrets = Secrets(
             title: "She said \"Marktitle\" to me", name: "Marta\tMarkname", email: "markmail@example.com",
             message: "first line\nMarkmessage in the second")
@@ -124,13 +124,13 @@ import Testing
         #expect(leaks(trace) == [])
     }
 
-    @Test func `a long text that an excerpt cuts off is recognised as well`() async throws {
+    @Test func `a long text that an excerpt truncates is recognised as well`() async throws {
         let secrets = Secrets(message: "Markmessage " + String(repeating: "and so on ", count: 400))
         let trace = try await trace(secrets, status: 400) { ["message": .string("cannot take"), "your_text": .string($0.message)] }
         #expect(leaks(trace) == [])
     }
 
-    @Test func `a remote that shows the whole conversation when it refuses one field`() async throws {
+    @Test func `a whole conversation in the refusal of one field is not shown`() async throws {
         try await withScenario { scenario in
             let secrets = Secrets()
             try await scenario.addConversations(1...1)
@@ -152,10 +152,10 @@ import Testing
         }
     }
 
-    /// Everywhere that somebody could put something: names, titles, messages, attributes, tags, tokens of all remotes, webhook secrets,
+    /// All places where personal data can be: names, titles, messages, attributes, tags, tokens of all remotes, webhook secrets,
     /// a token in the wrong place of a configuration, queries of webhook calls.
     @Test(arguments: ["json", "logfmt"])
-    func `canaries that lie everywhere never sing in the log of a service's whole life`(format: String) async throws {
+    func `the log of a service's whole life contains no canary from any of these places`(format: String) async throws {
         let marks = ["canary", "Kanarienvogel"]
         var settings = SandboxConfiguration()
         settings.token = "canary-token-0123456789"
@@ -205,7 +205,7 @@ import Testing
         }
     }
 
-    /// The port that `listen.started` names, in either format.
+    /// The port in `listen.started`, in either format.
     private static func hookPort(_ log: String) -> UInt16? {
         let line = log.split(separator: "\n").first { $0.contains("listen.started") }
         return line?.components(separatedBy: "127.0.0.1:").last.flatMap { UInt16($0.prefix { $0.isNumber }) }

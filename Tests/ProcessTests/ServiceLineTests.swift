@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// What `status` says of the service itself, and what keeps a second one away.
+/// What `status` reports about the service itself, and what prevents a second one.
 @Suite struct ServiceLineTests {
     private func service(_ scenario: Scenario) async throws -> SandboxJSON {
         let result = try await scenario.run("status", "--json")
@@ -15,7 +15,7 @@ import Testing
         return try await daemon.end().exitCode
     }
 
-    @Test func `it says who runs, since when, and after a crash that nobody does`() async throws {
+    @Test func `status reports who runs the service and since when, and after a crash that it is not running`() async throws {
         try await withScenario { scenario in
             #expect(try await service(scenario)["running"]?.boolean == false)
             #expect(try await service(scenario)["last_seen"] == .null)
@@ -31,7 +31,7 @@ import Testing
             #expect(dead["running"]?.boolean == false)
             #expect(dead["pid"] == .null)
             #expect(dead["last_seen"]?.string != nil)
-            // A change that nobody will send is not ok.
+            // A change that no process will send is not ok.
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE change_feed SET since = '2026-01-01T00:00:00.000Z'")
             let status = try SandboxJSON(text: try await scenario.run("status", "--json").output)
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func `an orderly end is told, and the time of the next start`() async throws {
+    @Test func `a normal end and the time of the next start are reported`() async throws {
         try await withScenario { scenario in
             let daemon = try await scenario.startDaemon()
             #expect(try await stopped(daemon) == 0)
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `a second service says who runs already, and changes nothing`() async throws {
+    @Test func `a second service reports the running one, and changes nothing`() async throws {
         try await withScenario { scenario in
             let daemon = try await scenario.startDaemon()
             let second = try await scenario.run("run")
@@ -62,12 +62,12 @@ import Testing
             #expect(try await scenario.run("sync").exitCode == 0, "one run beside it is safe")
             #expect(try await service(scenario)["pid"]?.integer == Int(daemon.pid))
             await daemon.killAndWait()
-            // Whatever ended the first one, the next start is not kept waiting.
+            // Whatever ended the first one, the next start does not have to wait.
             _ = try await scenario.startDaemon()
         }
     }
 
-    @Test func `the table fits 80 columns and has the state right after the name`() async throws {
+    @Test func `the table fits 80 columns and has the state directly after the name`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             #expect(try await scenario.run("sync").exitCode == 0)

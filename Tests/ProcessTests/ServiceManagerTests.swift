@@ -12,7 +12,7 @@ import Testing
         return daemon
     }
 
-    @Test func `ready, alive, reloading, ready, stopping, in that order`() async throws {
+    @Test func `the service reports ready, alive, reloading, ready and stopping in that order`() async throws {
         try await withScenario { scenario in
             let manager = try ServiceManager()
             let daemon = try await start(scenario, manager, watchdog: 20_000_000)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `a refused reload ends with ready, too`() async throws {
+    @Test func `a refused reload ends with ready as well`() async throws {
         try await withScenario { scenario in
             let manager = try ServiceManager()
             let daemon = try await start(scenario, manager, watchdog: 20_000_000)
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `remotes that refuse and hang are not a hang of the service`() async throws {
+    @Test func `remotes that refuse and hang do not count as a hang of the service`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             var refused = FaultRule(.status)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `a database that stays locked is not a hang of the service`() async throws {
+    @Test func `a database that stays locked does not count as a hang of the service`() async throws {
         try await withScenario { scenario in
             // With the waits for the lock, less than the eight seconds that a part may be silent.
             try scenario.configure { $0["schedule", "stall"] = "\"400ms\"" }
@@ -82,13 +82,13 @@ import Testing
         }
     }
 
-    @Test func `a stopped process answers nobody`() async throws {
+    @Test func `a stopped process sends no sign of life`() async throws {
         try await withScenario { scenario in
             let manager = try ServiceManager()
             let daemon = try await start(scenario, manager, watchdog: 400_000)
             try await manager.message("WATCHDOG=1")
             daemon.send(SIGSTOP)
-            // What was on its way arrives, then nothing.
+            // Datagrams that were sent before arrive, then nothing.
             let arrived = try await eventually(.seconds(20)) {
                 let before = manager.messages.count
                 try await Task.sleep(for: .milliseconds(1200))

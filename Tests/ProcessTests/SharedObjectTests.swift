@@ -1,11 +1,11 @@
 import Sandbox
 import Testing
 
-/// Two links to one object, objects that hooks name without their agent, and responses about another object.
+/// Two links to one object, objects that webhook calls name without their agent, and responses about another object.
 @Suite(.serialized) struct SharedObjectTests {
     private static let shared: @Sendable (SandboxJSON) -> Bool = { $0["event"] == "link.shared" }
 
-    @Test func `neither of two links to one object is synchronised until one is gone, and everything says so`() async throws {
+    @Test func `two links to one object are not synchronised until one is gone, and every command says so`() async throws {
         try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -29,7 +29,7 @@ import Testing
             let json = try await scenario.run("status", "--json").json["shared_objects"]
             #expect(json == [["remote": "voicebot", "object": "1", "agent": .null, "conversations": ["c1", "c2"]]])
             #expect(try await scenario.run("explain", "c1").output.contains("c2 links to the same object"))
-            // One link is gone: the other goes on by itself.
+            // One link is gone: the other continues by itself.
             try await scenario.write("DELETE FROM links WHERE conversation_id = 'c1' AND remote = 'voicebot'")
             try await scenario.sync()
             #expect(scenario.written("voicebot", about: "1").map { $0["status"] } == ["done"])
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `a pair is named once, and again when it comes back`() async throws {
+    @Test func `a shared object is reported once, and again when it returns`() async throws {
         try await withScenario({ $0.remove("remotes.voicebot") }) { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.write("UPDATE links SET remote_id = 'v1' WHERE remote = 'vg' AND conversation_id = 'c2'")
@@ -52,15 +52,15 @@ import Testing
             try await scenario.write("UPDATE links SET remote_id = 'v2' WHERE remote = 'vg' AND conversation_id = 'c2'")
             #expect(try await eventually { scenario.writeCount("vg") >= 2 })
             #expect(try await scenario.settle())
-            // The agent that the configuration names is the one of a link without.
+            // The configured agent is the one of a link without an agent.
             try await scenario.write("UPDATE links SET remote_id = 'v1', agent_id = 'a1' WHERE remote = 'vg' AND conversation_id = 'c2'")
             try await daemon.event("link.shared", from: daemon.events.lastIndex(where: Self.shared).map { $0 + 1 } ?? 0)
             #expect(daemon.events("link.shared").map { $0["agent"] } == ["a1", "a1"])
         }
     }
 
-    /// The hook of vg names `convo-9` and no agent; the link has `agent-2`, the configured one is `a1`.
-    @Test func `a hook without an agent is about the link's own agent`() async throws {
+    /// vg's webhook call names `convo-9` and no agent; the link has `agent-2`, the configured one is `a1`.
+    @Test func `a webhook call without an agent concerns the link's own agent`() async throws {
         try await withScenario { scenario in
             let hook = try VGHook(scenario)
             try await scenario.addConversations(1...2)
@@ -90,7 +90,7 @@ import Testing
         ("vg", #"{"success": true, "data": {"id": "convo-8", "state": "ended_chat"}}"#, "v1", "convo-8"),
         ("helpdesk", #"{"data": {"id": "c7", "status": "ended"}}"#, "c1", "c7"),
     ])
-    func `a read that answers about another object is not believed, and both are named`(
+    func `a read with a response about another object is ignored, and both ids are reported`(
         remote: String, body: String, asked: String, answered: String
     ) async throws {
         try await withScenario({ $0.poll([remote]) }) { scenario in
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func `a response to a write about another object is logged, not believed, and the write is delivered`() async throws {
+    @Test func `a response about another object is logged and ignored, and the write counts as delivered`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()

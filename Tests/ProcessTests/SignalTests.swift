@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `SIGHUP with a bad file keeps the configuration in force and says what is wrong`() async throws {
+    @Test func `SIGHUP with a wrong file keeps the present configuration and reports the mistakes`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that a reload adds gets everything, one that it disables gets nothing more`() async throws {
+    @Test func `a remote that a reload adds gets everything, and one that it disables gets nothing more`() async throws {
         try await withScenario { scenario in
             try scenario.configure { $0["remotes.helpdesk", "enabled"] = "false" }
             try await scenario.addConversations(1...3)

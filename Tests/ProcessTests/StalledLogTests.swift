@@ -2,11 +2,11 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Nobody reads the log.
+/// A log that is not read.
 @Suite(.serialized) struct StalledLogTests {
     private static let conversations = 250
 
-    /// Starts the daemon with outputs that nobody reads until `body` does.
+    /// Starts the daemon with outputs that are not read until `body` reads them.
     private func withUnread(_ scenario: Scenario, _ body: (ChildProcess) async throws -> Void) async throws {
         let child = try ChildProcess.start(
             ConvosyncProcess.path, ["run", "--config", scenario.configurationPath],
@@ -26,7 +26,7 @@ import Testing
         return waitid(P_PID, id_t(child.pid), &information, WEXITED | WNOWAIT | WNOHANG) == 0 && information.si_signo != 0
     }
 
-    @Test func `deliveries and their records go on, and a stop takes no longer than it may`() async throws {
+    @Test func `deliveries and their records continue, and a stop takes no longer than allowed`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...Self.conversations)
             try await withUnread(scenario) { child in
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `when it is read again every line is there, or is counted`() async throws {
+    @Test func `when the log is read again every line is there or counted`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...Self.conversations)
             try await withUnread(scenario) { child in

@@ -1,9 +1,9 @@
 import Sandbox
 import Testing
 
-/// People interfere: pause and resume, outbox retry and discard.
+/// What operators do: pause and resume, outbox retry and discard.
 @Suite(.serialized) struct SteeringTests {
-    @Test func `pause stops deliveries of a running daemon to one remote, resume lets them go on`() async throws {
+    @Test func `pause stops deliveries of a running daemon to one remote, and resume continues them`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             let daemon = try await scenario.startDaemon()
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `a pause survives a restart and holds a sync as well`() async throws {
+    @Test func `a pause survives a restart and stops a sync as well`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             #expect(try await scenario.run("pause", "vg").exitCode == 0)
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func `outbox retry replays dead rows with a fresh count, in a running daemon at once`() async throws {
+    @Test func `outbox retry sends dead rows again with all attempts, in a running daemon at once`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             var rule = FaultRule(.status)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `what an action does not apply to is skipped with the reason`() async throws {
+    @Test func `rows that an action does not apply to are skipped with the reason`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `a newer change absorbs an older one that waits, and names its successor`() async throws {
+    @Test func `a newer change replaces an older one that waits, and the old row names the new one`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
@@ -108,7 +108,7 @@ import Testing
                 SELECT o.state || ' ' || n.state FROM outbox o JOIN outbox n ON n.id = o.superseded_by WHERE o.remote = 'vg' ORDER BY o.id
                 """)
             #expect(successors == ["superseded superseded", "superseded delivered"])
-            // The last row says which local changes it carried, step by step.
+            // The last row lists the local changes that it carried, step by step.
             let id = try await scenario.number("SELECT max(id) FROM outbox WHERE remote = 'vg'")
             let shown = try await scenario.run("outbox", "show", "\(id)", "--json").json["rows"]?.array?.first
             let changes = shown?["changes"]?.array ?? []

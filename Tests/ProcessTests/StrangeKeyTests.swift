@@ -3,11 +3,11 @@ import GRDB
 import Sandbox
 import Testing
 
-/// Keys that cannot be used, in a database that is older than the rules against them: they are left out and named, and hold up nothing.
+/// Unusable keys in a database that is older than the checks against them: they are left out and reported, and delay nothing.
 @Suite(.serialized) struct StrangeKeyTests {
     private static let keys = ["610062", "C328", "FF", "EDA080", "C181", "E282", "633100"]
 
-    /// Conversation 1 is as it should be, `c1` and something behind a NUL character is another one.
+    /// Conversation 1 is valid, `c1` followed by a NUL character and more is another one.
     private func write(_ scenario: Scenario) async throws {
         for name in try await scenario.texts("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '*_keys_*'") {
             try await scenario.write("DROP TRIGGER \(name)")
@@ -24,7 +24,7 @@ import Testing
         for number in 1...3 { try await scenario.addMessage("m\(number)", to: "c\(number)") }
     }
 
-    @Test func `everything else is delivered, the run ends, and status names the keys`() async throws {
+    @Test func `everything except unusable keys is delivered, the run ends, and status names the keys`() async throws {
         try await withScenario { scenario in
             try await write(scenario)
             let outcome = try await scenario.sync()
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `a daemon goes on with what changes, and tells about each key once`() async throws {
+    @Test func `a daemon continues with what changes, and reports each unusable key once`() async throws {
         try await withScenario { scenario in
             try await write(scenario)
             let daemon = try await scenario.startDaemon()
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `a new database refuses such keys, and takes texts with a NUL character whole`() async throws {
+    @Test func `a new database refuses such keys, and stores texts with a NUL character completely`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             await #expect(throws: (any Error).self) {

@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Remotes that say what nobody understands, or that something is not there any more.
+/// Remotes with unknown status values, or that report an object as missing.
 @Suite(.serialized) struct StrangeReportTests {
-    @Test func `a word that nobody has mapped writes nothing and is reported once, with the place to map it`() async throws {
+    @Test func `an unmapped status value writes nothing and is reported once, with the place to map it`() async throws {
         try await withScenario({ $0.pollEverySecond() }) { scenario in
             try await scenario.addConversations(1...2)
             let daemon = try await scenario.startDaemon()
@@ -21,7 +21,7 @@ import Testing
             #expect(scenario.writeCount() == before)
             #expect(try await scenario.number("SELECT count(*) FROM adopted_changes") == 0)
             #expect(try await scenario.local("c1") == "open/agent_fin")
-            // Mapped, it means something from the next reload on.
+            // Mapped, it has a meaning from the next reload on.
             try scenario.configure { $0["remotes.vg.status.inbound", "open"] = "{ status = \"open\", owner = \"none\" }" }
             daemon.send(SIGHUP)
             try await daemon.event("config.reloaded")
@@ -57,8 +57,8 @@ import Testing
         }
     }
 
-    /// Reading and writing are two things: who cannot read an object may still be able to write it.
-    @Test func `an object that a read does not find is said once, and written all the same`() async throws {
+    /// Reads and writes are independent: an object that cannot be read may still accept writes.
+    @Test func `an object that a read does not find is reported once, and is still written to`() async throws {
         try await withScenario({ $0.pollEverySecond(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.sync()
@@ -71,7 +71,7 @@ import Testing
             #expect(event["object"] == "1")
             #expect(event["error"]?.string?.contains("404") == true)
             #expect(event["hint"]?.string?.contains("links") == true)
-            // The rest of the look goes on, and so do the next ones.
+            // The rest of the poll cycle continues, and so do the next ones.
             try scenario.act(at: "voicebot", on: 3, ["status": "done"])
             try await daemon.event("status.adopted") { $0["conversation"] == "c3" }
             try await scenario.reads("voicebot", more: 8)

@@ -3,7 +3,7 @@ import Testing
 
 /// `convosync sync`: what is sent, in which order, and how it ends.
 @Suite(.serialized) struct SyncTests {
-    @Test func `the first sync sends whole projections to all four, a second one sends nothing`() async throws {
+    @Test func `the first sync sends whole projections to all four remotes, and a second one sends nothing`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.addMessage("m1", to: "c1")
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `one changed field sends that field and one call per remote`() async throws {
+    @Test func `one changed field causes one call per remote, with that field`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.sync()
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `the helpdesk is told of a conversation when the other remotes have responded for it`() async throws {
+    @Test func `a conversation is sent to the helpdesk after the other remotes have responded for it`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...5)
             for number in 1...5 { try await scenario.addMessage("m\(number)", to: "c\(number)") }
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `a sync whose work is done exits with 0, one whose remote is down with 75 and the rows stay due`() async throws {
+    @Test func `a complete sync exits with 0, and one with a remote that is down with 75 and leaves the rows due`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `a drain goes on through retries until everything is acknowledged`() async throws {
+    @Test func `a drain continues through retries until everything is acknowledged`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...4)
             try scenario.world.setFaults([FaultRule(.status, times: 6)], on: "vg")
@@ -101,7 +101,7 @@ import Testing
             try scenario.world.setFaults([FaultRule(.dropBefore, times: 1), FaultRule(.latency, latencyMilliseconds: 200)], on: "vg")
             try await scenario.setTitle("first", of: "c1")
             try await scenario.sync(expecting: 75)
-            // The row that waits is in flight again by the time the newer change is planned: planning waits for its end.
+            // The waiting row is in flight again when the newer change is planned: planning waits for its end.
             try await scenario.write("UPDATE outbox SET due_at = created_at WHERE state = 'pending'")
             try await scenario.setTitle("second", of: "c1")
             let result = try await scenario.run("sync")
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func `a row that becomes dead ends the sync with 65 and does not hold up the others`() async throws {
+    @Test func `a row that becomes dead ends the sync with 65 and does not delay the others`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             var rule = FaultRule(.status)
@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    @Test func `a remote that answers 404 for a link tombstones that link only`() async throws {
+    @Test func `a 404 for a link puts a tombstone on that link only`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try scenario.world.setOptions(on: "voicebot") { $0.deleted = ["1"] }
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    @Test func `a deleted conversation takes its unsent rows with it and nothing is deleted at a remote`() async throws {
+    @Test func `a deleted conversation discards its unsent rows, and nothing is deleted at a remote`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
             try scenario.world.setFaults([FaultRule(.dropBefore)], on: "vg")

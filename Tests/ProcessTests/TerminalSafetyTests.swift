@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Ids, titles and error texts are written by others: on a terminal and in a log they are text and nothing else.
+/// Ids, titles and error texts are written by others: on a terminal and in a log they must be text and nothing else.
 @Suite(.serialized) struct TerminalSafetyTests {
-    /// A colour, the bell, a window title, C1, DEL, lines of their own, a reversed line.
+    /// A colour, the bell, a window title, C1, DEL, line breaks, a reversed line.
     private static let evil =
         "\u{1B}[31mred\u{7}\u{1B}]0;owned\u{7}\u{9B}2J\u{85}\u{7F}\nid: 99  delivered\r\n\u{2028}x\u{2029}\u{202E}esrever\u{202C}\u{2066}\u{2069}\u{8}"
 
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: ["logfmt", "json"])
-    func `nothing that others wrote steers the terminal or makes a line`(format: String) async throws {
+    func `no text by others controls the terminal or adds a line`(format: String) async throws {
         try await withScenario({
             $0["log", "format"] = "\"\(format)\""
             $0["remotes.vg.fields", "leadScore"] = "\"title\""
@@ -57,20 +57,20 @@ import Testing
             }
             // A table has a line for its header and one for each row.
             let rows = try await scenario.number("SELECT count(*) FROM outbox")
-            // Two refused calls were taken apart, to find out which member it is.
+            // Two refused calls were sent separately, to find out which member it is.
             #expect(rows == 7)
             #expect(try await scenario.run("outbox", "list").output.split(separator: "\n").count == rows + 1)
             for line in sync.output.split(separator: "\n") where line.contains("delivery.") {
                 #expect(line.hasPrefix(format == "json" ? "{\"ts\":" : "ts="))
             }
-            // What is stored of a remote's text is one line as well.
+            // A stored text of a remote is one line as well.
             for column in ["outbox.last_error", "outbox_attempts.error", "outbox_attempts.response_excerpt", "remotes.last_error"] {
                 let parts = column.split(separator: ".")
                 for text in try await scenario.texts("SELECT \(parts[1]) FROM \(parts[0]) WHERE \(parts[1]) LIKE 'HTTP%'") {
                     #expect(steering(text) == [] && !text.contains("\n"), "\(column): \(text.debugDescription)")
                 }
             }
-            // Programs get the data as it is.
+            // With --json the data is unchanged.
             let list = try await scenario.run("outbox", "list", "--json")
             #expect(steering(list.output) == [])
             #expect(try list.json["rows"]?.array?.compactMap { $0["conversation_id"]?.string }.allSatisfy { $0 == id } == true)

@@ -2,9 +2,9 @@ import GRDB
 import Sandbox
 import Testing
 
-/// A local field that cannot be sent costs that field, not the conversation, and never another remote.
+/// A local field that cannot be sent is left out, without affecting the rest of the conversation or another remote.
 @Suite(.serialized) struct UnsendableFieldTests {
-    /// Valid JSON to SQLite, deeper than is read.
+    /// Valid JSON for SQLite, nested more deeply than is read.
     private static let deep = "{\"a\":" + String(repeating: "[", count: 300) + String(repeating: "]", count: 300) + "}"
 
     /// Writes although the table's CHECKs forbid it.
@@ -20,7 +20,7 @@ import Testing
         result.events("projection.omitted").map { "\($0["remote"]?.string ?? "") \($0["field"]?.string ?? "")" }.sorted()
     }
 
-    @Test func `attributes that are nested too deeply keep nothing else back, and are sent once they can be read`() async throws {
+    @Test func `attributes that are nested too deeply delay nothing else, and are sent once they can be read`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)
             try await scenario.addMessage("m2", to: "c2")
@@ -36,7 +36,7 @@ import Testing
             let explained = try await scenario.run("explain", "c2").output
             #expect(explained.contains("omitted"))
             #expect(try await scenario.run("explain", "c2", "--json").json["remotes"]?["fin"]?["fields"]?["user.attributes"] != nil)
-            // Unreadable is not empty: what becomes readable is sent, and only that.
+            // Unreadable is not empty: the value that becomes readable is sent, and only that one.
             scenario.world.clearRequests()
             try await scenario.write("UPDATE conversations SET attributes = '{\"plan\":\"pro\"}' WHERE id = 'c2'")
             try await scenario.sync()
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `what the CHECKs would refuse costs the fields that depend on it`() async throws {
+    @Test func `values that the CHECKs would refuse leave out only the fields that depend on them`() async throws {
         try await withScenario({ $0["remotes.vg.fields", "leadScore"] = "\"attributes.score\"" }) { scenario in
             try await scenario.addConversations(1...2)
             try await scenario.sync()
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func `a user with eleven attributes keeps no message back`() async throws {
+    @Test func `a user with eleven attributes does not prevent a message`() async throws {
         let eleven = "{" + (1...11).map { "\"a\($0)\":\($0)" }.joined(separator: ",") + "}"
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)
@@ -104,13 +104,13 @@ import Testing
         }
     }
 
-    @Test func `attributes that JavaScript and mathematicians write reach every remote`() async throws {
+    @Test func `lone surrogates and extreme numbers in attributes reach every remote`() async throws {
         let digits = "123456789012345678901234567890123456789012345"
         let attributes = #"{"cut":"\ud83d","big":1e200,"small":1e-400,"long":\#(digits),"one":1.0,"zero":-0,"exponent":1E+2}"#
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1")
-            // SQLite takes no byte order mark.
+            // SQLite accepts no byte order mark.
             try await force(scenario, "UPDATE conversations SET attributes = ? WHERE id = 'c1'", ["\u{FEFF}" + attributes])
             try await scenario.write("UPDATE users SET attributes = ?", [attributes])
             try await scenario.sync()
@@ -132,7 +132,7 @@ import Testing
         #"{"success":true,"data":{"title":"\ud83d"}}"#, #"{"success":true,"data":{"ts":1e200,"averageLatency":1e-400}}"#,
         "\u{FEFF}{\"success\":true,\"data\":{}}",
     ])
-    func `a response with such values counts as the success that it is`(body: String) async throws {
+    func `a successful response with such values counts as a success`(body: String) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.addMessage("m1", to: "c1")

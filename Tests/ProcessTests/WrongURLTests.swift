@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// Responses that say that something does not exist: an object that is gone, a gateway's page, a URL with a mistake in it.
+/// Responses that report something as missing: an object that is gone, a gateway's page, a URL with a mistake.
 @Suite(.serialized) struct WrongURLTests {
     private func notFound(_ body: SandboxJSON?, status: Int = 404, times: Int? = nil, contentType: String? = nil) -> FaultRule {
         var rule = FaultRule(.status, times: times)
@@ -13,7 +13,7 @@ import Testing
 
     private static let page: SandboxJSON = "<html><body><h1>404 Not Found</h1></body></html>"
 
-    /// Nothing was given up: every row waits, and no link is gone.
+    /// No row was given up: every row waits, and no link is gone.
     private func expectNothingLost(_ scenario: Scenario, _ remotes: [String]) async throws {
         for remote in remotes {
             #expect(
@@ -39,7 +39,7 @@ import Testing
             try await expectNothingLost(scenario, ScenarioConfiguration.remotes)
             let before = scenario.requestCount()
             #expect(before <= 4 * 12, "\(before) calls, where a few show it")
-            // A restart does not forget it, and what is sent then are single probes.
+            // A restart does not forget it, and only single probes are sent then.
             try await scenario.sync(expecting: 75)
             try await expectNothingLost(scenario, ScenarioConfiguration.remotes)
             #expect(try await scenario.number("SELECT max(attempts) FROM outbox") <= 2)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: [(404, "text/html"), (404, "text/plain"), (405, "text/html"), (405, "application/json")])
-    func `a gateway that knows no routes for a while costs nothing`(status: Int, contentType: String) async throws {
+    func `a gateway that has no routes for a while loses nothing`(status: Int, contentType: String) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...20)
             let body: SandboxJSON = contentType == "application/json" ? ["message": "Method Not Allowed"] : Self.page
@@ -77,8 +77,8 @@ import Testing
         }
     }
 
-    @Test func `a single page is an ordinary retry`() async throws {
-        // A pause is random from nothing on: a short one may be over within the run.
+    @Test func `a single page that is not from the API is retried normally`() async throws {
+        // A pause is random from zero on: a short one may end within the run.
         try await withScenario({
             $0["retry", "base"] = "\"1h\""
             $0["retry", "cap"] = "\"1h\""
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(arguments: [#"{"message":"no Route matched with those values"}"#, #"{"message":"Not Found"}"#])
-    func `a gateway that answers everything with 404 in JSON leaves no link gone`(body: String) async throws {
+    func `a gateway that responds to everything with a 404 in JSON leaves no link gone`(body: String) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...40)
             try await scenario.sync()
@@ -108,7 +108,7 @@ import Testing
             for remote in ["helpdesk", "voicebot", "vg"] {
                 try await daemon.event("remote.parked") { $0["remote"]?.string == remote }
             }
-            // What changes meanwhile is not forgotten either.
+            // Changes meanwhile are not forgotten either.
             try await scenario.write("UPDATE conversations SET status = 'ended' WHERE id IN ('c1', 'c2', 'c3')")
             for remote in ScenarioConfiguration.remotes { try scenario.world.setFaults([], on: remote) }
             #expect(try await eventually { try await scenario.differences() == [] })
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `objects that were all deleted over there are gone: the list shows that the URL is right`() async throws {
+    @Test func `objects that were all deleted at the remote are gone, because the list shows that the URL is right`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...12)
             try await scenario.sync()
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test func `a helpdesk that knows none of several conversations is parked, across restarts, and other conversations go on`()
+    @Test func `a helpdesk that knows none of several conversations is parked across restarts, and other conversations continue`()
         async throws
     {
         try await withScenario { scenario in
@@ -153,7 +153,7 @@ import Testing
             }
             #expect(try await scenario.texts("SELECT DISTINCT state || attempts FROM outbox WHERE remote = 'helpdesk'") == ["pending0"])
             #expect(try await scenario.text("SELECT park_reason FROM remotes WHERE name = 'helpdesk'")?.hasPrefix("URL wrong?") == true)
-            // Another conversation shows that the URL is right: then the three are what they were said to be.
+            // Another conversation shows that the URL is right: then the three are dead.
             try await scenario.addConversations(4...4)
             try await scenario.write("UPDATE outbox SET due_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day') WHERE remote = 'helpdesk'")
             try await scenario.sync(expecting: 75)
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test(arguments: ["/wrong", "/agents/a1"])
-    func `check --online tells a URL at which nothing is known`(path: String) async throws {
+    func `check --online reports a URL at which nothing is known`(path: String) async throws {
         try await withScenario { scenario in
             let url = scenario.sandbox.url(of: "vg")
             #expect(try await scenario.run("check", "--online").output.contains("accepts the token"))
@@ -178,7 +178,7 @@ import Testing
         }
     }
 
-    @Test func `reads that are all answered with 404 leave the links alone`() async throws {
+    @Test func `reads that all get a 404 leave the links alone`() async throws {
         try await withScenario({ $0.poll(["voicebot"]) }) { scenario in
             try await scenario.addConversations(1...6)
             try await scenario.sync()

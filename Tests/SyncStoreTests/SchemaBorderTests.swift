@@ -123,7 +123,7 @@ import Testing
         #expect(try files() == ["app.db"] + old)
     }
 
-    @Test func `migrating reports whether the database was created, migrated or current`() throws {
+    @Test func `migrating reports whether the database was created, migrated or up to date`() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let created = try Store(path: path, access: .migrating).schemaChange
         #expect(created == SchemaChange(isCreated: true, applied: SchemaMigrations.identifiers))

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A child of this process with its two output pipes, started with an empty signal mask and default signal actions.
 ///
-/// `Foundation.Process` would hand down the mask of whichever Dispatch thread starts it, and those block every signal.
+/// `Foundation.Process` would pass on the signal mask of the Dispatch thread that starts it, and those block every signal.
 struct ChildProcess: Sendable {
     let pid: pid_t
     let output: Int32
@@ -29,7 +29,7 @@ struct ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errorOutput.write, STDERR_FILENO)
-        // The sandbox's sockets and other children's pipes must not live on in this child.
+        // The sandbox's sockets and other children's pipes must not stay open in this child.
         for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
             if let descriptor = Int32(name), descriptor > STDERR_FILENO { posix_spawn_file_actions_addclose(&actions, descriptor) }
         }
@@ -67,7 +67,7 @@ struct ChildProcess: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// Reads both pipes until the child closes them. Blocks: for a thread of its own.
+    /// Reads both pipes until the child closes them. Blocks: needs a thread of its own.
     func readOutput(_ take: (_ isError: Bool, _ bytes: ArraySlice<UInt8>) -> Void) {
         var open = [pollfd(fd: output, events: Int16(POLLIN), revents: 0), pollfd(fd: errorOutput, events: Int16(POLLIN), revents: 0)]
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -85,13 +85,13 @@ struct ChildProcess: Sendable {
         }
     }
 
-    /// Returns when the child has ended, and leaves it to be collected. Blocks.
+    /// Returns when the child has ended, without collecting it. Blocks.
     func waitForEnd() {
         var information = siginfo_t()
         while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
     }
 
-    /// The exit code, or 128 and the signal's number, as a shell says it.
+    /// The exit code, or 128 and the signal's number, as in a shell.
     func collect() -> Int32 {
         var status: Int32 = 0
         waitpid(pid, &status, 0)
@@ -99,7 +99,7 @@ struct ChildProcess: Sendable {
     }
 }
 
-/// The harness itself, not the program, could not do its work.
+/// The harness itself failed, not the program.
 struct HarnessError: Error, CustomStringConvertible {
     let description: String
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the system counts of a process (proc(5)).
+/// The system's counters of a process (proc(5)).
 extension ConvosyncProcess {
     /// System calls that write, of all kinds.
     func writeCalls() throws -> Int {
@@ -13,7 +13,7 @@ extension ConvosyncProcess {
     /// In seconds, of all its threads.
     func processorTime() throws -> Double {
         let text = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
-        // Behind the name, which may hold anything: utime and stime are fields 14 and 15.
+        // After the name, which may contain anything: utime and stime are fields 14 and 15.
         let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else {
             throw HarnessError("no time in \(text)")

@@ -1,12 +1,12 @@
 import Foundation
 import Sandbox
 
-/// One run of the real program: its output as it comes, its log events, its end.
+/// One run of the real program: its output, its log events, its end.
 final class ConvosyncProcess: Sendable {
-    /// Longer than anything takes that works.
+    /// Longer than any operation takes.
     static let patience = Duration.seconds(90)
 
-    /// The program lies beside the executable of the tests.
+    /// The program is in the folder of the tests' executable.
     static let path: String = {
         let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         return (executable as NSString).deletingLastPathComponent + "/convosync"
@@ -46,7 +46,7 @@ final class ConvosyncProcess: Sendable {
     private let child: ChildProcess
     private let progress = Watched(Progress())
 
-    /// - Parameter program: another one than convosync.
+    /// - Parameter program: a program other than convosync.
     init(_ program: String = path, _ arguments: [String], environment: [String: String]) throws {
         child = try ChildProcess.start(program, arguments, environment: environment)
         let (child, progress) = (child, progress)
@@ -83,7 +83,7 @@ final class ConvosyncProcess: Sendable {
         _ = await progress.wait(for: Self.patience, until: \.exitCode)
     }
 
-    /// The first log event of that name from position `start` on that satisfies the condition.
+    /// The first log event with that name from position `start` on that satisfies the condition.
     @discardableResult
     func event(
         _ name: String, from start: Int = 0, within timeout: Duration = patience,
@@ -91,7 +91,7 @@ final class ConvosyncProcess: Sendable {
     ) async throws -> SandboxJSON {
         let found = await progress.wait(for: timeout) { progress -> SandboxJSON?? in
             let event = progress.events.dropFirst(start).first { $0["event"]?.string == name && condition($0) }
-            // An ended program says nothing more.
+            // An ended program writes nothing more.
             return event.map(Optional.some) ?? (progress.exitCode == nil ? nil : .some(nil))
         }
         guard let event = found ?? nil else { throw HarnessError("no event \(name) came; the log ends with:\n\(tail)") }

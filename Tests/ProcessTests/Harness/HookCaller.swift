@@ -3,13 +3,13 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Calls the webhooks of a running service as the remotes do, signed with whatever secret.
+/// Calls the webhooks of a running service as the remotes do, signed with any secret.
 struct HookCaller: Sendable {
     static let secret = "hook-secret-0123456789"
 
     let port: UInt16
 
-    /// - Parameter daemon: one that listens on a port that the system picked.
+    /// - Parameter daemon: a daemon that listens on a port chosen by the system.
     init(_ daemon: ConvosyncProcess) async throws {
         let started = try await daemon.event("listen.started")
         port = try #require(started["address"]?.string?.split(separator: ":").last.flatMap { UInt16($0) })
@@ -58,7 +58,7 @@ struct HookCaller: Sendable {
 }
 
 extension ScenarioConfiguration {
-    /// Listens on a port that the system picks; the secret is in `hook.secret`.
+    /// Listens on a port chosen by the system; the secret is in `hook.secret`.
     mutating func listen(_ remotes: [String]) {
         self["listen", "address"] = "\"127.0.0.1:0\""
         for remote in remotes { self["remotes.\(remote).webhook", "secret_file"] = "\"hook.secret\"" }

@@ -6,17 +6,17 @@ struct PackageManifest {
         let name: String
         /// `testTarget`, `executableTarget`, `systemLibrary`, `target`.
         let kind: String
-        /// From the root of the repository.
+        /// Relative to the root of the repository.
         let folder: String
         /// Modules of other targets and of products.
         let dependencies: Set<String>
-        /// By module, one of the files that imports it.
+        /// For each module, one of the files that imports it.
         let imports: [String: String]
     }
 
     let targets: [Target]
 
-    /// What comes with the toolchain, and is not declared.
+    /// Modules of the toolchain, which are not declared.
     static let toolchain: Set<String> = [
         "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Darwin", "Musl", "Synchronization", "Testing",
     ]
@@ -37,7 +37,7 @@ struct PackageManifest {
 
     subscript(name: String) -> Target? { targets.first { $0.name == name } }
 
-    /// A target and those of ours that it reaches over the arrows.
+    /// A target and all of our targets that it depends on.
     func reached(from name: String) -> [Target] {
         var (reached, rest): ([Target], [String]) = ([], [name])
         while let next = rest.popLast() {
@@ -58,7 +58,7 @@ struct PackageManifest {
             name: name, kind: kind, folder: folder, dependencies: Set(products + own), imports: try imports(in: folder))
     }
 
-    /// What stands between the first bracket behind `mark` and the one that closes it. No string of the manifest holds a bracket.
+    /// The text between the first bracket after `mark` and the matching one. No string of the manifest contains a bracket.
     private static func parentheses(after mark: String, of text: String) throws -> String {
         guard let start = mark.isEmpty ? text.startIndex : text.range(of: mark)?.upperBound else { throw ManifestError(mark: mark) }
         var (depth, begin): (Int, String.Index?) = (0, nil)

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// A TCP server on loopback that answers each request with bytes of the test's choice: for responses that no HTTP server would send.
+/// A TCP server on loopback that responds to each request with bytes chosen by the test: for responses that no HTTP server would send.
 final class RawServer: Sendable {
-    /// What is written, and what becomes of the connection then.
+    /// What is written, and what happens to the connection afterwards.
     struct Response: Sendable {
         enum Ending: Sendable {
             case close
-            /// Nothing more is said until the client goes away.
+            /// Nothing more is sent until the client goes away.
             case silence
         }
 
@@ -20,7 +20,7 @@ final class RawServer: Sendable {
             self.ending = ending
         }
 
-        /// A whole response with the right length.
+        /// A complete response with the right length.
         static func json(_ status: Int = 200, _ headers: [String] = [], _ body: String) -> Response {
             let head = [
                 "HTTP/1.1 \(status) X", "Content-Type: application/json", "Content-Length: \(body.utf8.count)", "Connection: close",
@@ -32,7 +32,7 @@ final class RawServer: Sendable {
     private let server: TransportServer
     private let received = Requests()
 
-    /// The requests that came whole, heads and bodies.
+    /// The complete requests, heads and bodies.
     var requests: [String] { received.all }
     var url: String { server.url }
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// README.md and what it shows in fences.
+/// README.md and the blocks in it.
 struct Readme {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -11,12 +11,12 @@ struct Readme {
         text = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
     }
 
-    /// The contents of the fences of a language, in order.
+    /// The contents of the blocks of a language, in order.
     func fences(_ language: String) -> [String] {
         text.components(separatedBy: "\n```\(language)\n").dropFirst().map { $0.components(separatedBy: "\n```").first ?? "" }
     }
 
-    /// The output that is shown below `$ convosync …`, up to the next command or the end of its fence.
+    /// The output that is shown below `$ convosync …`, up to the next command or the end of its block.
     func output(of command: String) -> [Substring] {
         let lines = fences("console").flatMap { ($0 + "\n$ ").split(separator: "\n", omittingEmptySubsequences: false) }
         return Array(lines.drop { $0 != "$ \(command)" }.dropFirst().prefix { !$0.hasPrefix("$ ") })
@@ -32,7 +32,7 @@ struct Readme {
     }
 }
 
-/// A line of output without what differs from run to run: times, ages, process ids, numbers of rows, and how far columns are apart.
+/// A line of output without the parts that differ between runs: times, ages, process ids, numbers of rows, and the spaces between columns.
 struct ComparableLine: Equatable, CustomStringConvertible {
     let description: String
 
@@ -45,7 +45,7 @@ struct ComparableLine: Equatable, CustomStringConvertible {
         return word.contains(where: \.isLetter) || !word.contains(where: \.isNumber) ? withoutTime(word) : "N"
     }
 
-    /// `2026-11-27T08:40:53.123Z` and `4m12s` become `T`, also with a bracket or comma beside them.
+    /// `2026-11-27T08:40:53.123Z` and `4m12s` become `T`, also with a bracket or comma next to them.
     private static func withoutTime(_ word: Substring) -> String {
         let core = word.drop { !$0.isLetter && !$0.isNumber }
         let isTime = core.first?.isNumber == true && core.allSatisfy { $0.isNumber || "-:.TZmshd),;".contains($0) }

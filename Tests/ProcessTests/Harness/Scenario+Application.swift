@@ -1,7 +1,7 @@
 import GRDB
 import Sandbox
 
-/// What the application does with its tables, and what it can read of the daemon's.
+/// What the application writes to its tables, and what it can read of the daemon's.
 extension Scenario {
     @discardableResult
     func write(_ sql: String, _ arguments: StatementArguments = []) async throws -> Int {
@@ -23,7 +23,7 @@ extension Scenario {
         try await application.read { try Int.fetchOne($0, sql: sql, arguments: arguments) ?? 0 }
     }
 
-    /// Conversations `c1`, `c2`, … of users `u1`, …, linked to voicebot's `1` and vg's `v1`; the AI answers.
+    /// Conversations `c1`, `c2`, … of users `u1`, …, linked to voicebot's `1` and vg's `v1`; assigned to the AI.
     func addConversations(_ numbers: ClosedRange<Int>, assignee: String? = "agent_fin") async throws {
         try await application.write { db in
             for number in numbers {
@@ -52,12 +52,12 @@ extension Scenario {
         try await write("UPDATE conversations SET title = ? WHERE id = ?", [title, conversation])
     }
 
-    // MARK: What the remotes saw
+    // MARK: Requests at the remotes
 
-    /// How many requests came, to one remote or to all.
+    /// The number of requests to one remote or to all.
     func requestCount(_ remote: String? = nil) -> Int { world.requests(instance: remote).count }
 
-    /// Waits until a remote has got so many requests, finished ones.
+    /// Waits until a remote has that many finished requests.
     func requests(_ remote: String, reach count: Int, within timeout: Duration = ConvosyncProcess.patience) async throws -> [RequestRecord]
     {
         let isReached = await world.wait(for: timeout) { world in
@@ -81,7 +81,7 @@ extension Scenario {
         return found
     }
 
-    /// Waits until no outbox row waits or is under way.
+    /// Waits until no outbox row waits or is in flight.
     func settle(within timeout: Duration = ConvosyncProcess.patience) async throws -> Bool {
         try await eventually(timeout) {
             try await number(

@@ -2,19 +2,19 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Conversations that some remotes hold as they are here, linked and acknowledged, with nothing due; people with seats over there: `anna` is
-/// voicebot's 77 and vg's `c_anna`, `bert` is 78 and `c_bert`. Fin takes no part: messages are evidence, not deliveries.
+/// Conversations that some remotes hold in their local state, linked and acknowledged, with nothing due; people with accounts there: `anna`
+/// is voicebot's 77 and vg's `c_anna`, `bert` is 78 and `c_bert`. Fin is not configured: messages are evidence, not deliveries.
 ///
 /// - Parameters:
-///   - titles: whether helpdesk and vg are followed in titles, too.
-///   - sql: what the application wrote before the first call.
+///   - titles: whether titles of helpdesk and vg are adopted, too.
+///   - sql: what the application writes before the first call.
 func withHistory(
     _ count: Int = 1, at remotes: [String] = ScenarioConfiguration.readable, assignee: String? = "anna", titles: Bool = false,
     sql: String? = nil, configure: (inout ScenarioConfiguration) -> Void = { _ in }, _ body: (Scenario) async throws -> Void
 ) async throws {
     try await withScenario({ configuration in
         configuration.poll(remotes)
-        // What is read counts before anything is written, however slow the machine is.
+        // Reads are reconciled before anything is written, however slow the machine is.
         configuration["schedule", "stall"] = "\"20s\""
         for remote in ScenarioConfiguration.remotes where !remotes.contains(remote) { configuration.remove("remotes.\(remote)") }
         for remote in remotes where titles && remote != "voicebot" { configuration["remotes.\(remote)", "adopt"] = #"["status", "title"]"# }
@@ -28,7 +28,7 @@ func withHistory(
             try await scenario.write("DELETE FROM links WHERE remote = ?", [remote])
         }
         if let sql { try await scenario.write(sql) }
-        // Told, and read once: what comes after the first contact with a remote that dates nothing is looked at twice.
+        // Sent, and read once: a change after the first contact with a remote without dates is read twice.
         for _ in 1...2 { try await scenario.sync("--drain", "5") }
         #expect(try await scenario.differences(at: remotes) == [])
         scenario.world.clearRequests()
@@ -37,12 +37,12 @@ func withHistory(
 }
 
 extension Scenario {
-    /// What some remotes hold that the local tables say otherwise.
+    /// The values at some remotes that differ from the local tables.
     func differences(at remotes: [String]) async throws -> [String] {
         try await differences().filter { line in remotes.contains { line.contains(" \($0) ") } }
     }
 
-    /// Runs `sync` so many times; all log events of all runs.
+    /// Runs `sync` that many times; all log events of all runs.
     @discardableResult
     func syncs(_ count: Int = 1, expecting codes: Set<Int32> = [0], sourceLocation: SourceLocation = #_sourceLocation) async throws
         -> [SandboxJSON]
@@ -60,12 +60,12 @@ extension Scenario {
         try await text("SELECT title FROM conversations WHERE id = ?", [conversation])
     }
 
-    /// One member of what a remote holds about conversation `c`NUMBER.
+    /// One member of the remote's state of conversation `c`NUMBER.
     func held(_ member: String, at remote: String, on number: Int = 1) -> SandboxJSON? {
         world.state(of: remote, conversation: (remote == "vg" ? "v" : remote == "helpdesk" ? "c" : "") + "\(number)")?[member]
     }
 
-    /// The calls that changed something or were to, for the messages of failing tests: `vg v1 {"state":"ended_chat"} 200`.
+    /// The calls that were to change something, for the messages of failing tests: `vg v1 {"state":"ended_chat"} 200`.
     var calls: String {
         let lines = world.requests().filter(\.isWrite).map { record in
             let fields = record.bodyJSON?["conversation"]?.text ?? record.bodyText
@@ -79,13 +79,13 @@ extension Scenario {
         try await texts("SELECT state FROM outbox WHERE remote = ? ORDER BY id", [remote])
     }
 
-    /// vg dates its changes in whole seconds: what happens after this is later there than what happened before.
+    /// vg dates its changes in whole seconds: a change after this is later there than a change before.
     func nextSecond() async throws {
         let second = Int(Date.now.timeIntervalSince1970)
         _ = try await eventually { Int(Date.now.timeIntervalSince1970) > second }
     }
 
-    /// The customer writes; nothing happens to the conversation itself.
+    /// The customer writes; the conversation itself does not change.
     func customerWrites(in conversation: String = "c1", at date: Date = .now) async throws {
         let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
         try await addMessage("m-\(UUID().uuidString)", to: conversation, body: "Is anybody there?", createdAt: date.formatted(format))
@@ -93,7 +93,7 @@ extension Scenario {
 
     // MARK: Webhooks
 
-    /// Starts the daemon with hooks of some remotes, which call it from now on.
+    /// Starts the daemon with webhooks of some remotes, which call it from now on.
     func startListening(to remotes: [String]) async throws -> ConvosyncProcess {
         try write("hook-secret-0123456789", to: "hook.secret")
         try configure { configuration in
@@ -111,7 +111,7 @@ extension Scenario {
 }
 
 extension [SandboxJSON] {
-    /// Log events of a name.
+    /// The log events with a name.
     func named(_ name: String, remote: String? = nil) -> [SandboxJSON] {
         filter { $0["event"]?.string == name && (remote == nil || $0["remote"]?.string == remote) }
     }

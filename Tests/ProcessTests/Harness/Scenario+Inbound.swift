@@ -2,9 +2,9 @@ import Foundation
 import GRDB
 import Sandbox
 
-/// What people do at the remotes, and what came of it here.
+/// What people do at the remotes, and the local result.
 extension Scenario {
-    /// Somebody inside a remote changes an object there: `c1` is voicebot's `1`, vg's `v1` and the helpdesk's `c1`.
+    /// A person at a remote changes an object there: `c1` is voicebot's `1`, vg's `v1` and the helpdesk's `c1`.
     func act(at remote: String, on number: Int, _ changes: [String: SandboxJSON]) throws {
         var description = changes
         switch remote {
@@ -19,12 +19,12 @@ extension Scenario {
 
     // MARK: The local side
 
-    /// `status/assignee` of a conversation, `-` for nobody.
+    /// `status/assignee` of a conversation, `-` for an empty assignment.
     func local(_ conversation: String) async throws -> String? {
         try await text("SELECT status || '/' || coalesce(assignee_id, '-') FROM conversations WHERE id = ?", [conversation])
     }
 
-    /// What was taken over, oldest first: `remote word: column from→to, …`.
+    /// The adopted changes, oldest first: `remote word: column from→to, …`.
     func adopted(_ conversation: String) async throws -> [String] {
         try await application.read { db in
             try Row.fetchAll(
@@ -40,7 +40,7 @@ extension Scenario {
         }
     }
 
-    /// What was decided about the last report of a remote.
+    /// The verdict on the last report of a remote.
     func verdict(_ conversation: String, at remote: String) async throws -> SandboxJSON? {
         let text = try await text(
             "SELECT verdicts FROM link_state WHERE conversation_id = ? AND remote = ?", [conversation, remote])
@@ -56,13 +56,13 @@ extension Scenario {
         }
     }
 
-    /// How many calls changed something, to one remote or to all.
+    /// The number of calls that changed something, at one remote or at all.
     func writeCount(_ remote: String? = nil) -> Int { world.requests(instance: remote).count(where: \.isWrite) }
 
-    /// How many calls only read.
+    /// The number of calls that only read.
     func readCount(_ remote: String) -> Int { world.requests(instance: remote).count { !$0.isWrite } }
 
-    /// Waits until a remote was asked so many times more than until now, and has answered.
+    /// Waits until a remote has responded to that many further reads.
     func reads(_ remote: String, more count: Int, within timeout: Duration = ConvosyncProcess.patience) async throws {
         let before = readCount(remote)
         let isReached = await world.wait(for: timeout) { world in
@@ -73,15 +73,15 @@ extension Scenario {
 }
 
 extension ScenarioConfiguration {
-    /// What can be read.
+    /// The remotes that can be read.
     static let readable = ["helpdesk", "voicebot", "vg"]
 
-    /// Polling of everything that can be read, as often as it may be.
+    /// Polls everything that can be read, as often as allowed.
     mutating func poll(_ remotes: [String] = readable, interval: String = "1s") {
         for remote in remotes { self["remotes.\(remote).poll", "interval"] = "\"\(interval)\"" }
     }
 
-    /// Reads, and looks for local changes, each second.
+    /// Reads, and checks for local changes, each second.
     mutating func pollEverySecond(_ remotes: [String] = readable) {
         poll(remotes)
         self["schedule", "interval"] = "\"1s\""

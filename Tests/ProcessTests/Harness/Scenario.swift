@@ -33,7 +33,7 @@ final class Scenario: Sendable {
         guard migrated.exitCode == 0 else { throw HarnessError("migrate failed: \(migrated.errorOutput)") }
     }
 
-    /// Whatever happened: no process, no server and no file is left behind.
+    /// Whatever happens, no process, no server and no file is left behind.
     fileprivate func cleanUp() async {
         for process in processes.withLock({ $0 }) { await process.killAndWait() }
         try? application.close()
@@ -45,7 +45,7 @@ final class Scenario: Sendable {
         try text.write(toFile: "\(directory)/\(file)", atomically: true, encoding: .utf8)
     }
 
-    /// Changes the configuration file. A running daemon learns of it by SIGHUP.
+    /// Changes the configuration file. A running daemon reads it after SIGHUP.
     func configure(_ change: @Sendable (inout ScenarioConfiguration) -> Void) throws {
         let text = configuration.withLock { configuration in
             change(&configuration)
@@ -66,7 +66,7 @@ final class Scenario: Sendable {
     }
 
     private func start(_ program: String, _ arguments: [String], environment: [String: String]) throws -> ConvosyncProcess {
-        // A crash must not write a report to the log, and must not take minutes over it.
+        // A crash must not write a report to the log, and must not take minutes for it.
         var all = ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"]
         for name in ["LD_LIBRARY_PATH", "HOME", "LLVM_PROFILE_FILE"] { all[name] = ProcessInfo.processInfo.environment[name] }
         all.merge(environment) { _, given in given }
@@ -80,7 +80,7 @@ final class Scenario: Sendable {
         try await start(arguments + ["--config", configurationPath]).end(within: timeout)
     }
 
-    /// `sync --json`, of which the given exit code is expected.
+    /// `sync --json`, which is expected to end with the given exit code.
     @discardableResult
     func sync(
         _ arguments: String..., expecting code: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation

@@ -1,19 +1,19 @@
-/// The configuration file of a scenario: tables of keys with TOML values. Everything retries quickly unless a test says otherwise.
+/// The configuration file of a scenario: tables of keys with TOML values. Retries are quick unless a test says otherwise.
 struct ScenarioConfiguration: Sendable {
     /// Table name → key → TOML value.
     private var tables: [String: [String: String]] = [:]
-    /// Put in as it is, at the end.
+    /// Appended unchanged.
     var rest = ""
 
     static let remotes = ["helpdesk", "fin", "voicebot", "vg"]
 
-    /// - Parameter url: of a remote.
+    /// - Parameter url: the URL of a remote.
     init(url: (String) -> String) {
         self["database", "path"] = "\"convosync.db\""
-        // Changes must be noticed by themselves, not found by the interval.
+        // Changes must be detected by themselves, not found by the interval.
         self["schedule", "interval"] = "\"60s\""
         self["schedule", "debounce"] = "\"20ms\""
-        // So long may a response take on a busy machine.
+        // A response may take that long on a busy machine.
         self["schedule", "stall"] = "\"3s\""
         self["schedule", "shutdown_timeout"] = "\"3s\""
         self["log", "format"] = "\"json\""
@@ -31,13 +31,13 @@ struct ScenarioConfiguration: Sendable {
         self["remotes.vg", "agent_id"] = "\"a1\""
     }
 
-    /// The value of a key as TOML text; nil takes the key away.
+    /// The value of a key as TOML text; nil removes the key.
     subscript(_ table: String, _ key: String) -> String? {
         get { tables[table]?[key] }
         set { tables[table, default: [:]][key] = newValue }
     }
 
-    /// Takes a table away with all tables below it.
+    /// Removes a table and all tables below it.
     mutating func remove(_ table: String) {
         tables = tables.filter { $0.key != table && !$0.key.hasPrefix("\(table).") }
     }

@@ -1,18 +1,18 @@
 import Sandbox
 
-/// Holds JSON against a schema, as far as docs/log-events.schema.json uses the language (JSON Schema 2020-12): `type`, `const`, `enum`,
-/// `required`, `properties`, `additionalProperties: false`, `oneOf`, and `pattern` for moments of time. Any other word is a mistake in
+/// Checks JSON against a schema, as far as docs/log-events.schema.json uses the language (JSON Schema 2020-12): `type`, `const`, `enum`,
+/// `required`, `properties`, `additionalProperties: false`, `oneOf`, and `pattern` for timestamps. Any other keyword is a mistake in
 /// the schema: it would be ignored unnoticed.
 struct SchemaCheck: Sendable {
     private static let knownWords: Set<String> = [
         "$schema", "title", "description", "type", "const", "enum", "required", "properties", "additionalProperties", "oneOf", "pattern",
     ]
-    /// The one pattern that is understood: a moment as the log writes it.
+    /// The only supported pattern: a timestamp in the form of the log.
     private static let momentPattern = #"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"#
 
     let schema: SandboxJSON
 
-    /// What is wrong; empty when nothing is.
+    /// The violations; empty when there are none.
     func problems(_ value: SandboxJSON) -> [String] { Self.problems(value, schema, at: "line") }
 
     private static func problems(_ value: SandboxJSON, _ schema: SandboxJSON, at path: String) -> [String] {
@@ -45,7 +45,7 @@ struct SchemaCheck: Sendable {
         return found
     }
 
-    /// Exactly one has to hold. Where none does, the one for this event says why.
+    /// Exactly one has to match. Where none does, the one for this event gives the reason.
     private static func choiceProblems(_ value: SandboxJSON, _ choices: [SandboxJSON], at path: String) -> [String] {
         let results = choices.map { problems(value, $0, at: path) }
         let holding = results.filter(\.isEmpty).count

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Plays systemd's part of sd_notify(3): a datagram socket and what came through it.
+/// Takes systemd's part of sd_notify(3): a datagram socket and the messages that it received.
 final class ServiceManager: Sendable {
     let path: String
     private let descriptor: Int32
@@ -37,7 +37,7 @@ final class ServiceManager: Sendable {
 
     var messages: [String] { received.value }
 
-    /// Waits for a message that begins so, from position `start` on.
+    /// Waits for a message with this beginning, from position `start` on.
     @discardableResult
     func message(_ prefix: String, from start: Int = 0, within timeout: Duration = ConvosyncProcess.patience) async throws -> String {
         let found = await received.wait(for: timeout) { messages in messages.dropFirst(start).first { $0.hasPrefix(prefix) } }

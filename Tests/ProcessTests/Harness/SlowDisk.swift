@@ -3,9 +3,9 @@ import GRDB
 import GRDBSQLite
 import Synchronization
 
-/// A disk that takes its time to make a log safe: the commits of one connection can be seen that much later than they were written.
+/// A disk that is slow to make a log durable: the commits of one connection become visible that much later than they were written.
 ///
-/// SQLite writes a commit to the -wal file, has it made safe (`xSync`), and publishes it then ("Write-Ahead Logging").
+/// SQLite writes a commit to the -wal file, makes it durable (`xSync`), and publishes it then ("Write-Ahead Logging").
 enum SlowDisk {
     private struct State: Sendable {
         nonisolated(unsafe) var original: UnsafePointer<sqlite3_io_methods>?
@@ -14,7 +14,7 @@ enum SlowDisk {
 
     private static let state = Mutex(State())
 
-    /// The log of all slowed connections is made safe after so many milliseconds.
+    /// The delay in milliseconds before the log of a slowed connection is durable.
     static func setDelay(milliseconds: UInt32) { state.withLock { $0.delay = milliseconds * 1000 } }
 
     /// From now on the log of the connection is on that disk.
@@ -27,7 +27,7 @@ enum SlowDisk {
         }
         guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods else { throw HarnessError("no log: error \(code)") }
         state.withLock { $0.original = $0.original ?? methods }
-        // Lives as long as the process: connections point at it.
+        // Lives as long as the process: connections point to it.
         let slowed = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
         slowed.initialize(to: methods.pointee)
         slowed.pointee.xSync = { file, flags in

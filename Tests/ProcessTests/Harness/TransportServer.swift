@@ -1,13 +1,13 @@
 import Foundation
 import Synchronization
 
-/// A TCP server on a free loopback port with a script for each connection, for what the sandbox would not do: it answers before it has
-/// read, or closes without saying so. Blocking: every connection has a thread.
+/// A TCP server on a free loopback port with a script for each connection, for behaviour that the sandbox does not have: it responds before
+/// it has read, or closes without announcing it. Blocking: every connection has a thread.
 final class TransportServer: Sendable {
     struct Connection: Sendable {
         fileprivate let descriptor: Int32
 
-        /// A request with its whole body; nil when the client has closed.
+        /// A request with its complete body; nil when the client has closed.
         func readRequest() -> String? {
             var received: [UInt8] = []
             var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -23,7 +23,7 @@ final class TransportServer: Sendable {
             }
         }
 
-        /// Reads what comes at once, not more than that.
+        /// Reads the bytes that have arrived, and no more.
         /// - Returns: false when the client has closed.
         @discardableResult
         func readSome() -> Bool {
@@ -73,7 +73,7 @@ final class TransportServer: Sendable {
         close(listener)
     }
 
-    /// A URL on which nobody listens: its port was free a moment ago.
+    /// A URL without a server: its port was free a little earlier.
     static func closedURL() throws -> String {
         let (descriptor, port) = try listen()
         close(descriptor)

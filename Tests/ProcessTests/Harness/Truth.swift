@@ -1,7 +1,7 @@
 import GRDB
 import Sandbox
 
-/// What every remote should hold, worked out from the local tables by the documented mapping (docs/remotes), with no code
+/// The state that every remote should hold, computed from the local tables by the documented mapping (docs/remotes), with no code
 /// of the program.
 struct Truth: Sendable {
     let conversation: String
@@ -27,7 +27,7 @@ struct Truth: Sendable {
         return assignee == nil ? "requested_chat" : isAI ? "ai-chatting" : "human-chatting"
     }
 
-    /// What the remotes hold otherwise.
+    /// The differences at the remotes.
     func differences(_ world: SandboxWorld) -> [String] {
         var found: [String] = []
         func compare(_ what: String, _ holds: SandboxJSON?, _ wanted: SandboxJSON) {
@@ -50,7 +50,7 @@ struct Truth: Sendable {
             compare("vg state", vg?["state"], .string(vgWord))
             compare("vg title", vg?["title"], title.map(SandboxJSON.string) ?? .null)
             compare("vg name", vg?["userName"], userName.map(SandboxJSON.string) ?? .null)
-            // vg never forgets a tag.
+            // vg never removes a tag.
             if !Set(vg?["tags"]?.strings ?? []).isSuperset(of: tags) { found.append("\(conversation) vg lacks tags") }
         }
         return found
@@ -58,7 +58,7 @@ struct Truth: Sendable {
 }
 
 extension Scenario {
-    /// What the remotes hold that the local tables say otherwise; empty when all is well.
+    /// The values at the remotes that differ from the local tables; empty when all are right.
     func differences() async throws -> [String] {
         let truths = try await application.read { db in
             try Row.fetchAll(
@@ -90,7 +90,7 @@ extension Scenario {
         return found
     }
 
-    /// Waits until every remote holds what the local tables say; returns what is different when the time is over.
+    /// Waits until every remote holds the state of the local tables; returns the differences when the time is over.
     func remainingDifferences(within timeout: Duration = ConvosyncProcess.patience) async throws -> [String] {
         _ = try await eventually(timeout) { try await differences().isEmpty }
         return try await differences()

@@ -2,11 +2,11 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Calls vg's webhook as somebody over there would.
+/// Calls vg's webhook as vg does after a person's change.
 struct VGHook: Sendable {
     private static let secret = "hook-secret-0123456789"
 
-    /// Sets the webhook up; before the daemon is started.
+    /// Sets the webhook up; must be called before the daemon is started.
     init(_ scenario: Scenario) throws {
         try scenario.write(Self.secret, to: "hook.secret")
         try scenario.configure { configuration in

@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// A value that others wait on: after every change they look again. Nothing polls.
+/// A value that others wait for: after every change they check their condition again. Nothing polls.
 final class Watched<Value: Sendable>: Sendable {
     private struct State: Sendable {
         var value: Value
@@ -29,7 +29,7 @@ final class Watched<Value: Sendable>: Sendable {
         return result
     }
 
-    /// What `find` found, or nil when the time was over first.
+    /// The result of `find`, or nil when the time is over first.
     func wait<Found: Sendable>(for timeout: Duration, until find: @Sendable (Value) -> Found?) async -> Found? {
         let deadline = ContinuousClock.now + timeout
         while true {
@@ -51,7 +51,7 @@ final class Watched<Value: Sendable>: Sendable {
             }
             guard let identifier else { return continuation.resume() }
             let seconds = Double(rest.components.seconds) + Double(rest.components.attoseconds) / 1e18
-            // A queue of its own: the cooperative pool may be busy just when an alarm is due.
+            // A queue of its own: the cooperative pool may be busy when an alarm is due.
             watchedAlarms.asyncAfter(deadline: .now() + seconds) { @Sendable [weak self] in self?.wake(identifier) }
         }
     }
@@ -63,7 +63,7 @@ final class Watched<Value: Sendable>: Sendable {
 
 private let watchedAlarms = DispatchQueue(label: "process-tests.alarms")
 
-/// Looks at an asynchronous condition until it holds; false when the time is over first.
+/// Checks an asynchronous condition until it holds; false when the time is over first.
 func eventually(_ timeout: Duration = ConvosyncProcess.patience, _ condition: () async throws -> Bool) async throws -> Bool {
     let deadline = ContinuousClock.now + timeout
     while true {

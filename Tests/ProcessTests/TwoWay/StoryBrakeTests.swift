@@ -2,9 +2,9 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A remote that says of very many conversations that they are over is not believed without somebody's consent.
+/// Ends of very many conversations that a remote reports are adopted only with an operator's release.
 @Suite(.serialized) struct StoryBrakeTests {
-    /// 24 conversations: more than 4 and more than a quarter are too many, so six are adopted at most.
+    /// 24 conversations: the limits are 4 and a quarter, so six are adopted at most.
     private static let count = 24
     private static let limit = 6
 
@@ -25,7 +25,7 @@ import Testing
     private static let ends = ["voicebot": "done", "vg": "ended_chat", "helpdesk": "closed"]
 
     @Test(arguments: ["voicebot", "vg", "helpdesk"], [4, 24])
-    func `ends are adopted up to the numbers of the brake, however small the portions, and go on after a release`(
+    func `ends are adopted up to the limits of the brake, however small the portions, and continue after a release`(
         remote: String, portion: Int
     ) async throws {
         try await withBrake(at: remote) { scenario in
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a busy remote that stays below the numbers is adopted`() async throws {
+    @Test func `a busy remote that stays below the limits is adopted`() async throws {
         try await withBrake(at: "voicebot") { scenario in
             for number in 1...Self.limit - 1 { try scenario.act(at: "voicebot", on: number, ["status": "done"]) }
             let events = try await scenario.syncs(2)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `what is closed here counts for nothing: the remote only repeats it`() async throws {
+    @Test func `conversations closed here do not count, because the remote only repeats them`() async throws {
         try await withBrake(at: "voicebot") { scenario in
             try scenario.configure { $0["brake", "enabled"] = "false" }
             try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id <> 'c24'")

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Both sides acted on one attribute: one of them loses, and the log says which and what.
+/// Both sides changed one attribute: one of them loses, and the log names the side and the values.
 @Suite(.serialized) struct StoryConflictTests {
     enum Later: String, Sendable { case here, there }
 
@@ -29,8 +29,8 @@ import Testing
         }
     }
 
-    /// voicebot says that somebody has to take it, and somebody here just did.
-    @Test func `taken here while voicebot says to-do of nobody is a conflict, and the later one here wins`() async throws {
+    /// voicebot reports that the conversation is unassigned, while somebody here has just been assigned.
+    @Test func `an assignment here wins against an earlier unassigned to-do of voicebot, as a conflict`() async throws {
         try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
             try scenario.act(at: "voicebot", on: 1, ["status": "to-do", "user_id": .null])
             try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")

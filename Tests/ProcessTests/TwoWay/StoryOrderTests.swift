@@ -2,18 +2,18 @@ import Foundation
 import Sandbox
 import Testing
 
-/// What is older than what is known is not news, however late it comes.
+/// A report that is older than the known state is not adopted, however late it arrives.
 @Suite(.serialized) struct StoryOrderTests {
     private static func ended(at remote: String) -> String { remote == "vg" ? "ended_chat" : remote == "helpdesk" ? "ended" : "done" }
 
     // MARK: Reads that lag
 
-    @Test(arguments: ["vg", "helpdesk"]) func `a read that shows the end of before is older than the acknowledged reopening`(
+    @Test(arguments: ["vg", "helpdesk"]) func `a read that shows an earlier end is older than the acknowledged reopening`(
         remote: String
     ) async throws {
         try await withHistory(sql: "UPDATE conversations SET status = 'ended'") { scenario in
             try await scenario.nextSecond()
-            // The date of the former state comes with it.
+            // The previous state comes with its date.
             try scenario.world.setOptions(on: remote) { $0.laggingReads = 2 }
             try await scenario.write("UPDATE conversations SET status = 'open'")
             try await scenario.syncs(4)
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func `a former title in a read that lags is not news`() async throws {
+    @Test func `a previous title in a lagging read is not adopted`() async throws {
         try await withHistory(at: ["helpdesk", "vg"], titles: true) { scenario in
             try await scenario.nextSecond()
             for remote in ["helpdesk", "vg"] { try scenario.world.setOptions(on: remote) { $0.laggingReads = 2 } }
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `without dates, a read after the acknowledgement that shows exactly the former value is made again`() async throws {
+    @Test func `without dates, a read after the acknowledgement that shows exactly the previous value is repeated`() async throws {
         try await withHistory(sql: "UPDATE conversations SET status = 'closed'") { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.laggingReads = 1 }
             try await scenario.write("UPDATE conversations SET status = 'open'")
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func `the former user in such a read does not take the conversation back`() async throws {
+    @Test func `the previous user in such a read does not get the conversation back`() async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.laggingReads = 1 }
             try await scenario.write("UPDATE conversations SET assignee_id = 'bert'")
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [WriteResponse.undated, .empty])
-    func `the same holds for a remote whose response to the call had no date`(response: WriteResponse) async throws {
+    func `the read is also repeated for a remote whose response to the call had no date`(response: WriteResponse) async throws {
         try await withHistory(at: ["vg"], sql: "UPDATE conversations SET status = 'ended'") { scenario in
             try scenario.world.setOptions(on: "vg") {
                 $0.writeResponse = response
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func `a former value that stays is believed: somebody did it again`() async throws {
+    @Test func `a previous value that stays is adopted, because somebody set it again`() async throws {
         try await withHistory(at: ["voicebot"], sql: "UPDATE conversations SET status = 'closed'") { scenario in
             try await scenario.write("UPDATE conversations SET status = 'open'")
             try await scenario.syncs()
@@ -84,7 +84,7 @@ import Testing
     // MARK: The customer wrote after the end
 
     @Test(arguments: ["vg", "helpdesk"])
-    func `an end that is dated before the customer's last message loses, and the remote is told once`(remote: String) async throws {
+    func `an end that is dated before the customer's last message loses, and the remote is corrected once`(remote: String) async throws {
         try await withHistory(titles: true) { scenario in
             try await scenario.nextSecond()
             try scenario.act(at: remote, on: 1, Self.ended(at: remote).status(at: remote))
@@ -113,7 +113,7 @@ import Testing
     // MARK: Restored from a backup
 
     @Test(arguments: ["vg", "helpdesk"])
-    func `a remote that is set back to an older state is told the present one, and the log says so`(remote: String) async throws {
+    func `a remote that is restored to an older state is sent the present one, and the log says so`(remote: String) async throws {
         try await withHistory(titles: true) { scenario in
             try scenario.world.backUp(remote)
             try await scenario.nextSecond()
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test func `an older state that reads show twice and then not any more is not a backup`() async throws {
+    @Test func `an older state that reads show twice and then no longer is not a backup`() async throws {
         try await withHistory(at: ["vg"]) { scenario in
             try await scenario.nextSecond()
             try scenario.world.setOptions(on: "vg") { $0.laggingReads = 2 }
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    @Test func `what many conversations of a restored remote are due is held by the brake`() async throws {
+    @Test func `the brake holds what is due for many conversations of a restored remote`() async throws {
         try await withHistory(
             8, at: ["helpdesk"],
             configure: {

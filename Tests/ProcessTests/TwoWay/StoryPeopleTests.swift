@@ -2,11 +2,11 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Who has a conversation: people come and go on both sides, and nobody is pushed aside by something else that changes.
+/// Assignees: people come and go on both sides, and nobody is replaced because of another change.
 @Suite(.serialized) struct StoryPeopleTests {
-    // MARK: Somebody whom the id map does not know
+    // MARK: People who are not in the table assignees
 
-    @Test func `a stranger who took over at voicebot is not told off by an unrelated change, and explain says who has it`() async throws {
+    @Test func `an unknown user who took over at voicebot is not removed by another change, and explain names the user`() async throws {
         try await withHistory { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": 99])
             try await scenario.syncs(2)
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `a change of the status reaches voicebot without the user whom a stranger replaced`() async throws {
+    @Test func `a change of the status is sent to voicebot without the user whom an unknown one replaced`() async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": 99])
             try await scenario.syncs()
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `a row in assignees makes the stranger known, and the conversation is his`() async throws {
+    @Test func `a row in assignees makes the user known, who then gets the conversation`() async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": 99])
             try await scenario.syncs()
@@ -45,7 +45,7 @@ import Testing
 
     // MARK: Took over and finished
 
-    /// - Parameter bySync: by a look at voicebot, else by its hook.
+    /// - Parameter bySync: whether it is found by a poll of voicebot, else by its webhook call.
     private func tookOverAndFinished(user: SandboxJSON, bySync: Bool, expecting local: String) async throws {
         try await withHistory(configure: { if !bySync { $0.poll(interval: "1h") } }) { scenario in
             if bySync {
@@ -67,15 +67,15 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `who takes over at voicebot and finishes before we look has the conversation, closed`(bySync: Bool) async throws {
+    func `a person who takes over at voicebot and finishes before the next read gets the conversation, closed`(bySync: Bool) async throws {
         try await tookOverAndFinished(user: 78, bySync: bySync, expecting: "closed/bert")
     }
 
-    @Test func `a stranger who takes over and finishes closes it, and stays in charge over there`() async throws {
+    @Test func `an unknown user who takes over and finishes closes the conversation, and remains assigned there`() async throws {
         try await tookOverAndFinished(user: 99, bySync: true, expecting: "closed/anna")
     }
 
-    @Test func `closed here while somebody at voicebot hands it over: closed, and his`() async throws {
+    @Test func `a conversation closed here while voicebot assigns it to somebody is closed and theirs`() async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": 78])
             try await scenario.write("UPDATE conversations SET status = 'closed'")
@@ -87,10 +87,10 @@ import Testing
         }
     }
 
-    // MARK: One seat, two people
+    // MARK: One account, two people
 
     @Test(arguments: ["anna", "zoe"])
-    func `of two people here who share a seat over there, the present one keeps the conversation`(present: String) async throws {
+    func `of two people here who share an account at voicebot, the present assignee keeps the conversation`(present: String) async throws {
         try await withHistory(
             at: ["voicebot"], assignee: present, sql: "INSERT INTO assignees VALUES ('zoe', 'voicebot', '77')"
         ) { scenario in
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `a shared seat at vg is the present assignee's, too`() async throws {
+    @Test func `a shared account at vg also stands for the present assignee`() async throws {
         try await withHistory(at: ["vg"], assignee: "zoe", sql: "INSERT INTO assignees VALUES ('zoe', 'vg', 'c_anna')") { scenario in
             try await scenario.nextSecond()
             try scenario.act(at: "vg", on: 1, ["state": "human-chatting", "chatAssignedTo": "c_anna"])
@@ -117,7 +117,7 @@ import Testing
 
     // MARK: To-do
 
-    @Test func `to-do with a user, after the customer wrote, is open and his, and nobody is taken off`() async throws {
+    @Test func `to-do with a user, after the customer wrote, is open and assigned to that user, who is not removed`() async throws {
         try await withHistory(sql: "UPDATE conversations SET status = 'closed'") { scenario in
             try await scenario.customerWrites()
             try scenario.act(at: "voicebot", on: 1, ["status": "to-do", "user_id": 77])
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func `to-do without a user, after the customer wrote, is open and nobody's`() async throws {
+    @Test func `to-do without a user, after the customer wrote, is open and unassigned`() async throws {
         try await withHistory(sql: "UPDATE conversations SET status = 'closed'") { scenario in
             try await scenario.customerWrites()
             try scenario.act(at: "voicebot", on: 1, ["status": "to-do", "user_id": .null])
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test(arguments: [("c_bert", "open/bert"), (nil, "open/-")] as [(String?, String)])
-    func `a chat that is requested at vg is open, and whoever is named there has it`(named: String?, local: String) async throws {
+    func `a requested chat at vg is open, and assigned to the person who is named there`(named: String?, local: String) async throws {
         try await withHistory(at: ["vg"], sql: "UPDATE conversations SET status = 'closed'") { scenario in
             try await scenario.nextSecond()
             try await scenario.customerWrites()
@@ -154,9 +154,9 @@ import Testing
         }
     }
 
-    // MARK: A status nobody mapped
+    // MARK: An unmapped status
 
-    @Test func `who came with a status that has no meaning here is heard when one follows that has`() async throws {
+    @Test func `a user who arrived with an unmapped status is adopted when a mapped one follows`() async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["status": "snoozed", "user_id": 78])
             let events = try await scenario.syncs(2)
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func `the same at vg, beside the others, who hear of it once`() async throws {
+    @Test func `a user who arrived at vg with an unmapped status is adopted with the next mapped one, and sent on once`() async throws {
         try await withHistory { scenario in
             try await scenario.nextSecond()
             try scenario.act(at: "vg", on: 1, ["state": "open", "chatAssignedTo": "c_bert"])
@@ -185,10 +185,10 @@ import Testing
         }
     }
 
-    // MARK: Taken off
+    // MARK: Removed
 
     @Test(arguments: [("anna", 77), ("bert", 78)])
-    func `taken off over there and assigned anew here: the user is sent`(assignee: String, user: Int) async throws {
+    func `a user removed at voicebot and then assigned here again is sent`(assignee: String, user: Int) async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": .null])
             try await scenario.syncs(2)
@@ -203,7 +203,7 @@ import Testing
         }
     }
 
-    @Test func `who was taken off over there is not put back by a change of the status`() async throws {
+    @Test func `a user removed at voicebot is not restored by a change of the status`() async throws {
         try await withHistory(at: ["voicebot"]) { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": .null])
             try await scenario.syncs(2)

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// A value that a remote refuses costs that value; everything else of the conversation still arrives.
+/// A value that a remote refuses is left out; everything else of the conversation still arrives.
 @Suite(.serialized) struct StoryRefusedMemberTests {
     private static let laravel = RefusedMember("user_id", value: 77, message: "The selected user id is invalid.")
 
@@ -18,7 +18,7 @@ import Testing
         #expect(field?.text.contains("refused") == true, "\(field?.text ?? "no field \(member)")", sourceLocation: sourceLocation)
     }
 
-    /// How many calls carried the member, refused or not.
+    /// The number of calls with the member, refused or not.
     private func count(_ member: String, at remote: String, _ scenario: Scenario) -> Int {
         scenario.written(remote).count { fields in
             var value: SandboxJSON? = fields
@@ -29,7 +29,7 @@ import Testing
 
     // MARK: voicebot
 
-    @Test func `a user whom voicebot refuses does not keep the status from it`() async throws {
+    @Test func `a user whom voicebot refuses does not keep the status from being sent`() async throws {
         try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
             try await scenario.write("UPDATE conversations SET status = 'closed', assignee_id = 'anna'")
@@ -39,7 +39,7 @@ import Testing
             #expect(try await scenario.local("c1") == "closed/anna")
             #expect(count("user_id", at: "voicebot", scenario) == 1, "\(scenario.calls)")
             try await expectDead("user_id", at: "voicebot", scenario)
-            // Further changes go out without it.
+            // Further changes are sent without it.
             scenario.world.clearRequests()
             try await scenario.write("UPDATE conversations SET status = 'open'")
             try await scenario.syncs(2, expecting: [0, 65])
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a user who is refused alone leaves nothing to send, until somebody else has the conversation`() async throws {
+    @Test func `a user who is refused alone leaves nothing to send, until somebody else is assigned`() async throws {
         try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
             try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `a retry sends the refused value again, and only then`() async throws {
+    @Test func `only a retry sends the refused value again`() async throws {
         try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
             try await scenario.write("UPDATE conversations SET status = 'closed', assignee_id = 'anna'")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `what happens over there while a value is refused is not a conflict with it`() async throws {
+    @Test func `a change at the remote while a value is refused is not a conflict with it`() async throws {
         try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
             try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
@@ -100,7 +100,7 @@ import Testing
     // MARK: helpdesk
 
     @Test(arguments: [false, true])
-    func `an assignee whom the helpdesk refuses does not keep title and status from it`(isBare: Bool) async throws {
+    func `an assignee whom the helpdesk refuses does not keep title and status from being sent`(isBare: Bool) async throws {
         try await withHistory(at: ["helpdesk"]) { scenario in
             try scenario.world.setOptions(on: "helpdesk") {
                 $0.bareProblems = isBare
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func `an address that the helpdesk refuses costs the address, and nobody else anything`() async throws {
+    @Test func `an address that the helpdesk refuses is left out alone`() async throws {
         try await withHistory(2, at: ["helpdesk"]) { scenario in
             try scenario.world.setOptions(on: "helpdesk") {
                 $0.refusedMembers = [RefusedMember("user.email", value: "nonsense", message: "user.email is not an e-mail address")]
@@ -138,7 +138,7 @@ import Testing
 
     // MARK: vg
 
-    @Test func `a member that vg refuses costs that member`() async throws {
+    @Test func `a member that vg refuses is left out alone`() async throws {
         try await withHistory(at: ["vg"]) { scenario in
             try scenario.world.setOptions(on: "vg") { $0.refusedMembers = [RefusedMember("userEmail", value: "nonsense")] }
             try await scenario.write("UPDATE users SET email = 'nonsense'")
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func `a refusal that names no member does not keep the status back for ever`() async throws {
+    @Test func `a refusal that names no member does not block the status for ever`() async throws {
         try await withHistory(at: ["vg"]) { scenario in
             try scenario.world.setOptions(on: "vg") {
                 $0.refusedMembers = [RefusedMember("userEmail", value: "nonsense", message: "Invalid request")]

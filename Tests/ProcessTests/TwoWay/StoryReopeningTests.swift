@@ -2,8 +2,8 @@ import Foundation
 import Sandbox
 import Testing
 
-/// What is ended here comes back where a person over there takes it up or the customer goes on; a rule that reopens everything is not
-/// answered for ever.
+/// A conversation that ended here is reopened if a person at the remote picks it up or the customer writes again; a rule at the remote that
+/// reopens everything is not corrected for ever.
 @Suite(.serialized) struct StoryReopeningTests {
     // MARK: Rules
 
@@ -18,7 +18,7 @@ import Testing
         Rule(remote: "vg", word: "human-chatting", end: "ended_chat"),
     ]
 
-    /// A rule at a remote reopens at once whatever is ended there, and the conversation is closed here; `sync` runs until nothing is sent.
+    /// A rule at a remote reopens every ended conversation at once, and this one is closed here; `sync` runs until nothing is sent.
     private func reopened(
         by rule: Rule, _ body: (Scenario, _ events: [SandboxJSON]) async throws -> Void
     ) async throws {
@@ -39,13 +39,13 @@ import Testing
         #expect(status?["held"] == 1, sourceLocation: sourceLocation)
     }
 
-    /// Warnings about the conversation that say so.
+    /// Warnings about the conversation that report the hold.
     private func warnings(_ events: [SandboxJSON]) -> [SandboxJSON] {
         events.filter { $0["level"] == "warning" && $0["conversation"] == "c1" && $0.text.contains("three times") }
     }
 
     @Test(arguments: rules)
-    func `a rule that reopens whatever is ended is answered three times, then the row is held, with one warning`(rule: Rule) async throws {
+    func `a rule that reopens everything is corrected three times, then the row is held, with one warning`(rule: Rule) async throws {
         try await reopened(by: rule) { scenario, events in
             try await expectHeld(scenario, rule)
             #expect(warnings(events).count == 1, "\(warnings(events))")
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test func `the same by its webhook, while the daemon runs`() async throws {
+    @Test func `a rule that reopens by webhook while the daemon runs is held as well`() async throws {
         try await withHistory(at: ["helpdesk"], configure: { $0.poll(["helpdesk"], interval: "1h") }) { scenario in
             let daemon = try await scenario.startListening(to: ["helpdesk"])
             try scenario.world.setOptions(on: "helpdesk") { $0.reopensWith = "open" }
@@ -65,7 +65,7 @@ import Testing
                 try await eventually(.seconds(8)) { try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'held'") == 1 },
                 "\(scenario.calls)")
             try await expectHeld(scenario, Self.rules[0])
-            // A further call says the same and is not a reason to begin again.
+            // A further call reports the same and does not restart the count.
             let reads = scenario.readCount("helpdesk")
             let writes = scenario.writeCount()
             try scenario.act(at: "helpdesk", on: 1, [:])
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func `a rule at one remote holds up nothing at the others`() async throws {
+    @Test func `a rule at one remote delays nothing at the others`() async throws {
         try await withHistory { scenario in
             try scenario.world.setOptions(on: "helpdesk") { $0.reopensWith = "open" }
             try await scenario.write("UPDATE conversations SET status = 'closed'")
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test(arguments: rules) func `a release sends what is held`(rule: Rule) async throws {
+    @Test(arguments: rules) func `a release sends the held row`(rule: Rule) async throws {
         try await reopened(by: rule) { scenario, _ in
             try await expectHeld(scenario, rule)
             try scenario.world.setOptions(on: rule.remote) { $0.reopensWith = nil }
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func `reopened here as well, nothing is held any more and nothing is sent`() async throws {
+    @Test func `after a local reopening nothing is held any more and nothing is sent`() async throws {
         let rule = Self.rules[1]
         try await reopened(by: rule) { scenario, _ in
             try await expectHeld(scenario, rule)
@@ -130,7 +130,7 @@ import Testing
 
     // MARK: Evidence at vg
 
-    /// `c1` is ended, by the AI unless somebody else has it; something happens at vg a second later.
+    /// `c1` is ended, by the AI unless an assignee is given; something happens at vg a second later.
     private func afterTheEnd(
         assignee: String? = "agent_fin", reopen: String? = nil, _ changes: [String: SandboxJSON],
         _ body: (Scenario) async throws -> Void
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `a person at vg who takes up an ended chat by name has it, and vg is told nothing`() async throws {
+    @Test func `a person who is named on an ended chat at vg gets it, and nothing is sent to vg`() async throws {
         try await afterTheEnd(["state": "human-chatting", "chatAssignedTo": "c_bert"]) { scenario in
             let local = try await scenario.local("c1")
             #expect(local == "open/bert")
@@ -157,7 +157,7 @@ import Testing
         }
     }
 
-    @Test func `a stranger at vg who takes up an ended chat of the AI by name is an unknown person`() async throws {
+    @Test func `an unknown person who is named on an ended chat of the AI at vg becomes agent_unknown`() async throws {
         try await afterTheEnd(["state": "human-chatting", "chatAssignedTo": "c_nobody"]) { scenario in
             let local = try await scenario.local("c1")
             #expect(local == "open/agent_unknown")
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func `the same by vg's webhook`() async throws {
+    @Test func `a webhook call of vg leads to the same reopening`() async throws {
         try await withHistory(
             at: ["vg"], assignee: "agent_fin", sql: "UPDATE conversations SET status = 'ended'",
             configure: { $0.poll(["vg"], interval: "1h") }
@@ -180,7 +180,7 @@ import Testing
     }
 
     @Test(arguments: ["lastMessageTS", "totalUserInteractions"])
-    func `a customer who goes on at vg reopens an ended chat`(member: String) async throws {
+    func `a customer who writes at vg again reopens an ended chat`(member: String) async throws {
         try await withHistory(assignee: "agent_fin") { scenario in
             try scenario.act(at: "vg", on: 1, [member: member == "lastMessageTS" ? .integer(Int(Date.now.timeIntervalSince1970)) : 3])
             try await scenario.syncs(2)
@@ -201,19 +201,19 @@ import Testing
         arguments: [
             (nil, ["state": "human-chatting"]), ("never", ["state": "human-chatting", "chatAssignedTo": "c_bert"]),
         ] as [(String?, [String: SandboxJSON])])
-    func `without a name, or with reopen = never, it is ended again over there, once`(
+    func `without a name, or with reopen = never, the chat is ended again at vg, once`(
         reopen: String?, changes: [String: SandboxJSON]
     ) async throws {
         try await afterTheEnd(reopen: reopen, changes) { scenario in
             let local = try await scenario.local("c1")
-            // Who has it is one thing, whether it goes on another.
+            // Assignee and status are decided separately.
             let isNamed = changes["chatAssignedTo"] != nil
             #expect(local == (isNamed ? "ended/bert" : "ended/agent_fin"))
             #expect(scenario.written("vg") == [["state": "ended_chat"]], "\(scenario.calls)")
         }
     }
 
-    @Test func `a person who took it up before it was ended here is not evidence`() async throws {
+    @Test func `a person who picked the chat up before it was ended here is not evidence`() async throws {
         try await withHistory(at: ["vg"], assignee: "agent_fin") { scenario in
             try await scenario.nextSecond()
             try scenario.act(at: "vg", on: 1, ["state": "human-chatting", "chatAssignedTo": "c_bert"])

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-/// Remotes store titles in forms of their own. Such a form is drift: never news, never sent against.
+/// Remotes store titles in forms of their own. Such a form is drift: never adopted, and never corrected.
 @Suite(.serialized) struct StoryTitleTests {
     static let eighty = String(repeating: "A very long title & ", count: 4)
 
@@ -10,7 +10,7 @@ import Testing
         arguments: ["vg", "helpdesk"],
         [TitleForm(length: 60), TitleForm(escapesAmpersands: true), TitleForm(length: 7, escapesAmpersands: true, capitalises: true)]
     )
-    func `a title that a remote stores in another form stays as it is here, is sent once, and is logged once`(
+    func `a title that a remote stores in another form stays unchanged here, is sent once, and is logged once`(
         remote: String, form: TitleForm
     ) async throws {
         try await withHistory(at: [remote], titles: true) { scenario in
@@ -28,7 +28,9 @@ import Testing
     }
 
     /// The form becomes known with the first read.
-    @Test(arguments: ["vg", "helpdesk"]) func `the same holds when the response to the call had no body`(remote: String) async throws {
+    @Test(arguments: ["vg", "helpdesk"]) func `a title in another form is drift even without a body in the response`(remote: String)
+        async throws
+    {
         try await withHistory(at: [remote], titles: true) { scenario in
             try scenario.world.setOptions(on: remote) {
                 $0.titleForm = TitleForm(length: 60)
@@ -45,7 +47,7 @@ import Testing
     @Test(
         arguments: [TitleForm(escapesAmpersands: true), TitleForm(capitalises: true)],
         [TitleForm(escapesAmpersands: true), TitleForm(length: 3), TitleForm(capitalises: true)])
-    func `two remotes that store a title in forms of their own do not play it back and forth`(
+    func `two remotes that store a title in forms of their own do not overwrite each other's titles in turn`(
         helpdesk: TitleForm, vg: TitleForm
     ) async throws {
         try await withHistory(at: ["helpdesk", "vg"], titles: true) { scenario in
@@ -61,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: ["vg", "helpdesk"])
-    func `after a drift, a title that somebody writes over there is news`(remote: String) async throws {
+    func `after a drift, a title that somebody sets at the remote is adopted`(remote: String) async throws {
         try await withHistory(at: [remote], titles: true) { scenario in
             try scenario.world.setOptions(on: remote) { $0.titleForm = TitleForm(length: 60) }
             try await scenario.setTitle(Self.eighty, of: "c1")
@@ -75,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: ["vg", "helpdesk"])
-    func `a title that is set over there later fills an empty one here, and goes on to the others`(remote: String) async throws {
+    func `a title that is set later at the remote fills an empty one here, and is sent to the others`(remote: String) async throws {
         let others = ["vg", "helpdesk"].filter { $0 != remote }
         try await withHistory(at: ["vg", "helpdesk"], titles: true, sql: "UPDATE conversations SET title = NULL") { scenario in
             try await scenario.nextSecond()

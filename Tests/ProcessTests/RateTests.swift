@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `sync without one sends what the rate admits at once, and ends`() async throws {
+    @Test func `sync without a time to drain sends what the rate admits at once, and ends`() async throws {
         try await withRate("1500/h") { scenario in
             let startedAt = ContinuousClock.now
             try await scenario.sync(expecting: 75)

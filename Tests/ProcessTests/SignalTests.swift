@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `SIGHUP with a good file takes effect, and sends again what it projects differently`() async throws {
+    @Test func `SIGHUP with a valid file takes effect, and sends what it projects differently`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...6)
             try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id IN ('c1', 'c2')")

@@ -33,7 +33,7 @@ struct AccessTests {
         }
     }
 
-    @Test func `a 401 has the system's error shape`() async throws {
+    @Test func `a 401 has the system's own form of errors`() async throws {
         try await withSandbox { client in
             let wrong = ["Authorization": "Bearer wrong"]
             let fin = try await client.reply(.message("c1"), headers: wrong)

@@ -35,7 +35,7 @@ import Testing
         #expect(watch.acknowledged(startedAt: start + .seconds(4), now: start + .seconds(5)) == true)
     }
 
-    @Test func `where there is a read, it decides at once after no acknowledgement, otherwise from the second missing object on`() {
+    @Test func `the read decides at once if nothing was acknowledged, and otherwise from the second missing object on`() {
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))
         #expect(missing(&watch, "c2") == .wait(startsRead: false), "one read for all that are under way")

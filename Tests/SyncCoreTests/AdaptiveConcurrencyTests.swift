@@ -24,7 +24,7 @@ import Testing
         return (adaptive, now)
     }
 
-    @Test func `it begins with four calls, or with the stored limit`() {
+    @Test func `the limit begins at four calls, or at the stored value`() {
         #expect(AdaptiveConcurrency(maximum: 32).limit == 4)
         #expect(AdaptiveConcurrency(maximum: 3).limit == 3)
         #expect(AdaptiveConcurrency(maximum: 8, stored: 3).limit == 3)
@@ -89,14 +89,14 @@ import Testing
         #expect(adaptive.limit == 2)
     }
 
-    @Test func `at least one call may always go out`() {
+    @Test func `the limit is at least one call`() {
         var adaptive = AdaptiveConcurrency(maximum: 8)
         var now = start
         for _ in 0..<10 { now = round(&adaptive, .overloaded, at: now) }
         #expect(adaptive.limit == 1)
     }
 
-    @Test func `it grows by one for every round that used it up`() {
+    @Test func `the limit grows by one for every round that used it up`() {
         var adaptive = AdaptiveConcurrency(maximum: 8, stored: 1)
         var now = start
         var limits: [Int] = []

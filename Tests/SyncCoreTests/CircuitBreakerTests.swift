@@ -111,7 +111,7 @@ import Testing
 
     /// The ring compared with a list of everything that ended.
     @Test(arguments: [UInt64(61), 62, 63])
-    func `it counts what ended within the window, with a resolution of a tenth of it`(seed: UInt64) {
+    func `the window counts what ended within it, with a resolution of a tenth of it`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let length = Duration.seconds(60)
         var window = OutcomeWindow(length: length, now: start)

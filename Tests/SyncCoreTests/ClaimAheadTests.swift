@@ -81,7 +81,7 @@ import Testing
         #expect(wanted(claims) == 16)
     }
 
-    @Test func `where nothing was claimed, the store says whether rows are due`() {
+    @Test func `an exchange without a claim says whether rows are due`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         claims.mayBeDue()
         claims.found(isSomethingDue: false)

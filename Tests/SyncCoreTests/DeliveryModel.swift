@@ -17,7 +17,7 @@ struct DeliveryModel {
 
     struct Call {
         var index: Int
-        /// By the wall clock, and by the steady one.
+        /// Times by the wall clock, and by the steady one.
         var startedAt: Instant
         var began: Instant
         var credential: Int

@@ -11,7 +11,7 @@ import Testing
         "\u{FEFF}\u{FEFF}1",
         "1\u{FEFF}", "0x1", "1e+", "1.e1", "--1", "-", "1_000",
     ])
-    func `what is not JSON is refused`(text: String) {
+    func `text that is not JSON is refused`(text: String) {
         #expect(throws: JSONTextError.self) { try JSONValue(text: text) }
     }
 

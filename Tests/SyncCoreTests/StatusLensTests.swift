@@ -25,7 +25,7 @@ import Testing
         Case(voicebot, "done", .human, .becomes(LocalState(.closed, .human))),
         Case(voicebot, "to-do", .nobody, .stays), Case(voicebot, "to-do", .ai, .becomes(.nobody)),
         Case(voicebot, "to-do", .human, .becomes(.nobody)), Case(voicebot, "to-do", .closed, .becomes(.nobody)),
-        // "In progress" without an assignee does not tell who it is.
+        // "In progress" without an assignee does not say who has the conversation.
         Case(voicebot, "in-progress", .ai, .stays), Case(voicebot, "in-progress", .human, .stays),
         Case(voicebot, "in-progress", .nobody, .stays), Case(voicebot, "in-progress", .closed, .becomes(.ai)),
         Case(voicebot, "in-progress", .ai, .becomes(.human), hasAssignee: true),

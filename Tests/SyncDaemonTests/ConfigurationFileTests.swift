@@ -187,7 +187,7 @@ import Testing
         #expect(map.word(for: LocalState(.open, .ai), over: "human-chatting") == "ai-chatting")
     }
 
-    @Test func `what is not TOML is reported with its line`() {
+    @Test func `text that is not TOML is reported with its line`() {
         let found = problems("[database]\npath = \"x.db\"\n[schedule\n")
         #expect(found.count == 1)
         #expect(found.first?.line == 3)

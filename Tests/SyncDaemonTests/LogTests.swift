@@ -17,7 +17,7 @@ import Testing
         )
     }
 
-    @Test func `JSON lines are JSON`() throws {
+    @Test func `every line in the JSON format is valid JSON`() throws {
         let line = LogLine.render(event, at: Instant(milliseconds: 0), as: .json)
         #expect(
             try JSONValue(text: line) == [

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SyncEngine
 
-/// What happens when the service ends, and what `convosync sync` does.
+/// How the service ends, and what `convosync sync` does.
 @Suite struct EngineStoppingTests {
     private func script(_ names: [String] = ["vg"], poll: PollSettings? = nil, rows: Int = 40) -> EngineScript {
         let script = EngineScript(names.map { MadeUp.remote($0, poll: $0 == "voicebot" ? poll : nil) })
@@ -20,7 +20,7 @@ import Testing
         #expect(script.stoppedAt == stoppedAt)
     }
 
-    @Test func `rows at hand are put back, calls in flight may end, and then it ends`() {
+    @Test func `a stop puts back rows at hand, lets calls in flight end, and then ends`() {
         let script = script()
         script.ending = { _ in .after(.milliseconds(300), .init(.delivered)) }
         script.start()
@@ -50,7 +50,7 @@ import Testing
         #expect(script.store.states() == [.pending: 40])
     }
 
-    @Test func `it ends even where the transport loses a call and the database cannot be written`() throws {
+    @Test func `a stop ends even if the transport loses a call and the database cannot be written`() throws {
         let script = script()
         script.ending = { _ in .never }
         script.start()
@@ -63,7 +63,7 @@ import Testing
         #expect(stoppedAt - requestedAt == .seconds(2) + Engine.stopGrace)
     }
 
-    @Test func `who calls here while it stops gets a response`() {
+    @Test func `a webhook call during a stop gets a response`() {
         let script = script()
         script.ending = { _ in .after(.seconds(3), .init(.delivered)) }
         script.start()
@@ -74,7 +74,7 @@ import Testing
         #expect(script.stoppedAt != nil && script.responses[5] == .some(1))
     }
 
-    @Test func `while it stops, a remote that is polled is left alone, and nothing is asked of the store again and again`() {
+    @Test func `a stop does not read a remote that is polled, and makes no repeated exchanges`() {
         let script = script(["vg", "voicebot"], poll: PollSettings(interval: .seconds(5)))
         script.ending = { $0.isRead ? .readAfter(.milliseconds(10), .object(["data": .array([])])) : .never }
         script.start()
@@ -86,7 +86,7 @@ import Testing
         #expect(script.exchanges.count - before.exchanges <= 3, "\(script.exchanges.count - before.exchanges) exchanges")
     }
 
-    @Test func `a run that waits for something ends with the service`() {
+    @Test func `a run that waits for calls ends with the service`() {
         let script = script(["helpdesk", "vg"], rows: 0)
         script.ending = { _ in .never }
         script.start()
@@ -98,7 +98,7 @@ import Testing
         #expect(script.stoppedAt != nil && !script.store.isRunOpen)
     }
 
-    @Test func `a run of which nothing is in flight ends with the service, too`() {
+    @Test func `a run without calls in flight ends with the service as well`() {
         let script = EngineScript([MadeUp.remote("helpdesk"), MadeUp.remote("vg", rate: RateLimit(calls: 1, period: .minutes(1)))])
         script.start()
         script.change("c1", at: ["helpdesk", "vg"])
@@ -134,7 +134,7 @@ import Testing
         script.run(for: .seconds(120), until: { script.summary != nil })
     }
 
-    @Test func `sync ends when all that was due is delivered, the helpdesk last`() throws {
+    @Test func `sync ends when everything due is delivered, the helpdesk last`() throws {
         let script = script(["helpdesk", "vg"])
         for index in 0..<40 { script.store.change("c\(index)", at: ["helpdesk"], now: script.wall) }
         drain(script)
@@ -153,7 +153,7 @@ import Testing
         #expect(script.summary?.counts == RunCounts() && script.exchanges.count == 1)
     }
 
-    @Test func `sync attempts what fails once, and says when it is due`() throws {
+    @Test func `sync attempts a failing row once, and reports when it is due`() throws {
         let script = script()
         script.ending = { _ in .after(.milliseconds(10), DeliveryOutcome(.dead, error: "HTTP 400")) }
         script.store.addRow("failing", at: "vg", attempts: 1, dueAt: script.wall)
@@ -162,7 +162,7 @@ import Testing
         #expect(script.calls.count == 41 && summary.counts.dead == 41)
     }
 
-    @Test func `sync does not wait for a remote that asks for patience again and again`() throws {
+    @Test func `sync does not wait for a remote that throttles repeatedly`() throws {
         let script = script()
         script.ending = { [unowned script] _ in
             .after(.milliseconds(10), DeliveryOutcome(.throttled, notBefore: script.wall + .seconds(1)))
@@ -173,7 +173,7 @@ import Testing
         #expect(script.calls.count <= 8 && script.exchanges.count < 20)
     }
 
-    @Test func `sync tells the helpdesk of a conversation whose call at another remote is on hold, and does not wait for that`() throws {
+    @Test func `sync sends a conversation to the helpdesk although its call at another remote is on hold`() throws {
         let script = script(["helpdesk", "vg"], rows: 0)
         script.ending = { [unowned script] call in
             let isHeld = call.remote == "vg"
@@ -186,7 +186,7 @@ import Testing
         #expect(script.uptime - began < .seconds(5), "the stall is ten seconds")
     }
 
-    @Test func `beside a rate, holds in a row cause no claims that are put back at once`() throws {
+    @Test func `consecutive holds by a rate do not lead to claims that are put back at once`() throws {
         let script = EngineScript([MadeUp.remote("vg", rate: RateLimit(calls: 2, period: .seconds(1)))])
         for index in 0..<40 { script.store.addRow("c\(index)", at: "vg", dueAt: script.wall) }
         script.ending = { [unowned script] _ in
@@ -198,7 +198,7 @@ import Testing
         #expect(script.exchanges.count <= script.calls.count * 3 + 5, "\(script.exchanges.count) for \(script.calls.count) calls")
     }
 
-    @Test func `the deadline of sync bounds a hanging remote, and what is in flight stays so`() throws {
+    @Test func `the deadline of sync applies to a hanging remote, whose rows stay in flight`() throws {
         let script = script()
         script.ending = { _ in .never }
         script.send(.drainRequested(until: .seconds(7)))
@@ -208,7 +208,7 @@ import Testing
         #expect(script.summary != nil && script.openCalls.count == 4)
     }
 
-    @Test func `with a deadline, retries that fall due before it are made`() throws {
+    @Test func `with a deadline, retries that fall due before it are attempted`() throws {
         let script = script(rows: 1)
         var tries = 0
         script.ending = { _ in
@@ -223,7 +223,7 @@ import Testing
         #expect(single.calls.count == 1 && single.summary?.nextDue != nil)
     }
 
-    @Test func `an application that writes all the time does not keep sync from ending`() throws {
+    @Test func `an application that keeps writing does not prevent the end of sync`() throws {
         let script = script(["vg"], rows: 0)
         script.send(.drainRequested(until: nil))
         for index in 0..<3000 where script.summary == nil {

@@ -46,7 +46,7 @@ import Testing
         #expect(action == .finish(.reply(HTTPReply(status: 413, headers: ["content-length": "0"])), keepsConnection: false))
     }
 
-    @Test func `each silence has its own limit`() {
+    @Test func `each kind of silence has its own timeout`() {
         var writing = machine(isWritten: false)
         #expect(writing.deadline == at(30))
         writing.pieceWritten(isLast: false, now: at(20))

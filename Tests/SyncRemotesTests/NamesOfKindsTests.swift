@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func `every exception is still there`() throws {
+    @Test func `every listed exception still occurs`() throws {
         let sources = try Self.sourcesOfRooms()
         for exception in Self.allowed { #expect(sources.contains { $0.text.contains(exception) }, "\(exception)") }
     }

@@ -17,7 +17,7 @@ import Testing
         #expect(try JSONValue(text: text).reportedWord == word)
     }
 
-    @Test func `null reports nothing`() {
+    @Test func `null is not reported as a status value`() {
         #expect(JSONValue.null.reportedWord == nil)
     }
 

@@ -85,7 +85,7 @@ enum Signed {
         }
     }
 
-    @Test func `a secret does not print itself`() {
+    @Test func `the description of a secret does not contain it`() {
         #expect(!"\(WebhookSecret(Signed.secret)) \(Signed.reader(.vg))".contains(Signed.secret))
     }
 }

@@ -91,7 +91,7 @@ import Testing
         "UPDATE messages SET body = NULL, attachments = NULL",
         "UPDATE conversations SET status = 'ended', assignee_id = 'agent_fin', user_id = 'u1'",
     ])
-    func `what the tables allow is accepted`(_ sql: String) throws {
+    func `values that the tables allow are accepted`(_ sql: String) throws {
         #expect(try refusal(sql) == "accepted")
     }
 

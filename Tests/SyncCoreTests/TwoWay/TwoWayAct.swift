@@ -62,7 +62,7 @@ extension TwoWayWorld {
         object["word"]?.stringValue.flatMap { remote.rules.lens.inbound[$0] }
     }
 
-    /// Whether a status value says who has the conversation.
+    /// Whether a status value determines the owner of the conversation.
     private func saysWho(_ cell: InboundMap.Cell?, _ object: Fields) -> Bool {
         guard case .state(let status, let owner) = cell else { return false }
         let isNamed = object["user"].map { $0 != .null } ?? false

@@ -1,6 +1,6 @@
 @testable import SyncCore
 
-/// What can happen in a ``TwoWayWorld``, as a value that a failing test can print.
+/// Everything that can happen in a ``TwoWayWorld``, as values that a failing test can print.
 enum TwoWayEvent: Sendable, CustomStringConvertible {
     case here(LocalAttribute, String?)
     case there(Int, Fields)

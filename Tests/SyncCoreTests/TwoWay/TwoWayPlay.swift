@@ -5,7 +5,7 @@ import Testing
 /// A short history, written step by step.
 struct TwoWayPlay {
     var world: TwoWayWorld
-    /// What became of the last report, and the findings of the decision that followed.
+    /// The reception of the last report, and the findings of the decision that followed.
     private(set) var reception: LinkRecord.Reception?
     private(set) var findings: [TwoWayDecision.Finding.Kind] = []
 
@@ -43,7 +43,7 @@ struct TwoWayPlay {
     var status: LocalStatus { world.local.values.status }
     var assignee: String? { world.local.values.assigneeID }
     var title: String? { world.local.values.title }
-    /// What the calls carried, in order.
+    /// The fields of all calls, in order.
     var sent: [Fields] { world.calls.map(\.sent) }
 
     func field(_ name: String, of index: Int = 0) -> FieldRecord { world.remotes[index].link[name] }

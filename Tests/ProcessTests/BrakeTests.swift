@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `after link_state was emptied, not everything is sent again`() async throws {
+    @Test func `after link_state was emptied, everything is held instead of being sent again`() async throws {
         try await withScenario(Self.configure) { scenario in
             try await scenario.addConversations(1...6)
             try await scenario.sync()

@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `a remote to which nothing was sent does not differ, and an assignee without a counterpart does`() async throws {
+    @Test func `a value that is empty on both sides does not differ, and an assignee without a counterpart does`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.write("UPDATE conversations SET assignee_id = NULL")

@@ -113,7 +113,7 @@ import Testing
         #expect(map.ambiguous(tellsOwner: false)["done"]?.count == 9)
     }
 
-    @Test func `the owner of a finished conversation is not part of ambiguity, and that of an open one is not if the remote names it`() {
+    @Test func `the owner causes no ambiguity for a finished conversation, nor for an open one where the remote names it`() {
         let oneWordEach = StatusMap { .word($0.status.rawValue) }
         #expect(oneWordEach.ambiguous(tellsOwner: true).isEmpty)
         #expect(oneWordEach.ambiguous(tellsOwner: false).keys.sorted() == ["open"])

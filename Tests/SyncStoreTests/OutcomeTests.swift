@@ -176,7 +176,7 @@ import Testing
         try await bench.exchange("vg", absences: records, now: now)
     }
 
-    @Test func `rows that were given up because of a wrong URL are put back, together with the tombstone and later changes`() async throws {
+    @Test func `rows given up because of a wrong URL are put back, the tombstone is removed, and later changes are planned`() async throws {
         let bench = try Bench([.vg, .voicebot])
         try bench.addConversations("c1", "c2", "c3")
         try await bench.store.enterRemotes(bench.remotes)

@@ -115,7 +115,7 @@ import Testing
         #expect(try waiting(bench).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed"}"#])
     }
 
-    @Test func `a gone object is tried again, and the row that found it gone is superseded`() async throws {
+    @Test func `a gone object is tried again, and the row that found it gone is discarded`() async throws {
         let bench = try await bench()
         try bench.write("UPDATE conversations SET title = 'newer'")
         try await bench.plan(now: later)

@@ -1,7 +1,7 @@
-/// What a lane concludes about the objects that its remote said it does not know (``AbsenceWatch``).
+/// A lane's conclusion about objects that its remote reported as unknown (``AbsenceWatch``).
 package enum AbsenceRecord: Sendable, Equatable {
-    /// They are missing: nothing more is doubted.
+    /// The objects are missing; the URL is right.
     case confirm
-    /// The URL may be wrong: everything that was given up because of it is due again.
+    /// The URL may be wrong: every row that was given up because of it becomes due again.
     case takeBack
 }

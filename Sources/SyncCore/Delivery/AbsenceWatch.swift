@@ -1,46 +1,46 @@
-/// What a 404 or 405 says.
+/// What a 404 or 405 response reports as missing.
 package enum Absence: Equatable, Sendable {
-    /// In the form of the remote's own API: it knows no such object.
+    /// The object. The response has the form of the remote's own API.
     case object
-    /// In another form: nobody there speaks the API. A gateway's page, or a path that the API does not have.
+    /// The path. The response has another form: a gateway's page, or a path that the API does not have.
     case route
 }
 
-/// Decides what is made of responses that say that something does not exist: whether an object is gone, or the URL is wrong.
+/// Decides how to treat responses that report something as missing: either the object is gone, or the configured URL is wrong.
 ///
-/// A gateway that answers everything with 404, and a base path with a mistake in it, cannot be told from an object that was deleted by
-/// one response, even where it is JSON. So an object counts as missing only while the URL is known to be right: because a call was
-/// acknowledged just now, or because a harmless read (the list of conversations) is answered.
+/// A single response cannot distinguish a deleted object from a gateway that responds to everything with 404, or from a mistake in the base
+/// path, even if it is JSON. So an object counts as missing only while the URL is known to be right: because a call was acknowledged
+/// recently, or because a harmless read (the list of conversations) succeeds.
 ///
 /// | event                                                   | decision                                                        |
 /// |---------------------------------------------------------|-----------------------------------------------------------------|
-/// | a call is acknowledged                                  | the URL is right: what was missing since the last one is confirmed |
-/// | missing, while a read is on its way                     | waits for it                                                    |
-/// | missing once more, after the URL was seen to be right since the first time | confirmed                                    |
-/// | missing, where there is a read, and either nothing was acknowledged just now or it is the second object in a row | a read is made, the call waits for it |
-/// | missing, any other                                      | accepted, as a suspect; the third object in a row: put back, parked |
-/// | missing while parked for the URL                        | a read is made, or where there is none, put back                |
-/// | the read is answered, or a call is acknowledged meanwhile | one object alone: accepted and confirmed; several, or parked: sent once more, since a gateway may have recovered just now; no longer parked |
-/// | the read is answered with another 404 or 405            | put back, parked                                                |
-/// | the read tells nothing (time-out, 5xx, refused)         | accepted as suspects; three objects in a row, or parked before: put back, parked |
-/// | no route                                                | an ordinary retry; the third in a row, the last that the row has, or while parked for the URL: put back, parked |
+/// | a call is acknowledged                                  | the URL is right: objects that were missing since the previous acknowledgement are confirmed |
+/// | missing, while a read is in progress                    | waits for it                                                    |
+/// | missing again, after the URL was seen to be right since the first time     | confirmed                                    |
+/// | missing, where there is a read, and either nothing was acknowledged within ``trust`` or it is the second object in a row | a read is started, the call waits for it |
+/// | missing, any other case                                 | accepted, as a suspect; the third object in a row: put back, parked |
+/// | missing while parked for the URL                        | a read is started, or where there is none, put back             |
+/// | the read succeeds, or a call is acknowledged meanwhile  | a single object: accepted and confirmed; several, or parked: sent once more, since a gateway may have just recovered; no longer parked |
+/// | the read gets another 404 or 405                        | put back, parked                                                |
+/// | the read is inconclusive (time-out, 5xx, refused)       | accepted as suspects; three objects in a row, or parked before: put back, parked |
+/// | no route                                                | an ordinary retry; the third in a row, the row's last attempt, or while parked for the URL: put back, parked |
 ///
-/// "Put back, parked" takes the suspects back as well: rows that were given up and links that were tombstoned since the last
-/// acknowledgement. Suspects are in the store (`outbox.missing_at`), so a restart forgets none.
+/// "Put back, parked" also takes back the suspects: rows that were given up and links that were tombstoned since the last acknowledgement.
+/// Suspects are stored (`outbox.missing_at`), so they survive a restart.
 ///
-/// It ends: each object is sent twice at most after the URL was seen to be right.
+/// Termination: each object is sent at most twice after the URL was seen to be right.
 ///
-/// What cannot be told: one object that a gateway answers for within ten seconds after an acknowledgement, or just before the read, and
-/// fewer than three in a row where there is no read.
+/// Not detected: a single object for which a gateway responds within ten seconds after an acknowledgement, or just before the read; and,
+/// where there is no read, fewer than three objects in a row.
 package struct AbsenceWatch: Equatable, Sendable {
     package enum Decision: Equatable, Sendable {
-        /// The outcome stands. A suspect may be taken back.
+        /// The outcome stands. A suspect may be taken back later.
         case accept(isSuspect: Bool)
-        /// Nothing is recorded until the read is over; with `startsRead` it has to be made now.
+        /// Nothing is recorded until the read has ended. With `startsRead` it has to be started now.
         case wait(startsRead: Bool)
-        /// As if the call had not been made. The remote is parked, and suspects are taken back.
+        /// Treated as if the call had not been made. The remote is parked, and suspects are taken back.
         case putBack
-        /// As if the call had not been made; it may be made again at once, with all suspects.
+        /// Treated as if the call had not been made. It may be made again at once, together with all suspects.
         case again
     }
 
@@ -51,25 +51,25 @@ package struct AbsenceWatch: Equatable, Sendable {
         case tellsNothing
     }
 
-    /// The number of different objects in a row that is too many where no read decides.
+    /// This many different objects in a row, without a read to decide, park the remote.
     package static let objectLimit = 3
-    /// The number of responses in a row that are not the API's and park the remote.
+    /// This many responses in a row that are not from the API park the remote.
     package static let routeLimit = 3
-    /// How long an acknowledgement shows that the URL is right.
+    /// How long after an acknowledgement the URL is known to be right.
     package static let trust = Duration.seconds(10)
 
     /// Objects that were missing since the last acknowledgement.
     package private(set) var suspects: Set<String> {
         didSet { if suspects.isEmpty { suspectedAt = nil } }
     }
-    /// When the first of them was missing; nil for those from before a restart.
+    /// When the first of them was reported missing; nil for suspects from before a restart.
     private var suspectedAt: Instant?
     package private(set) var isReading = false
     private let canRead: Bool
     private var routesInARow = 0
-    /// When it was last seen that the URL is right, be it before a restart.
+    /// When the URL was last seen to be right, including before a restart.
     private var rightAt: Instant?
-    /// The same, as far as it is a reason to trust the one that is configured now; nil since the remote was parked because of it.
+    /// The same, but only for the URL that is configured now; nil since the remote was parked because of it.
     private var trustedAt: Instant?
     private var hasAcknowledgedSinceRead = false
 
@@ -84,9 +84,9 @@ package struct AbsenceWatch: Equatable, Sendable {
     }
 
     /// A call was acknowledged.
-    /// - Parameter startedAt: when it went out. Of several suspects, a call that went out before the first of them confirms none: it says how
-    ///   the URL was then. A single one beside it is believed to be missing.
-    /// - Returns: whether there were suspects, which are confirmed now.
+    /// - Parameter startedAt: when the call was sent. With several suspects, a call sent before the first of them was reported confirms
+    ///   none: it only shows that the URL was right at that time. A single suspect is confirmed regardless.
+    /// - Returns: whether there were suspects; they are confirmed now.
     package mutating func acknowledged(startedAt: Instant? = nil, now: Instant) -> Bool {
         let startedAt = min(startedAt ?? now, now)
         if suspects.count > 1, let suspectedAt, startedAt < suspectedAt { return false }
@@ -98,10 +98,10 @@ package struct AbsenceWatch: Equatable, Sendable {
         return !suspects.isEmpty
     }
 
-    /// The remote says in its own form that it does not know the object of a call.
+    /// The remote reported, in the form of its own API, that it does not know the object of a call.
     /// - Parameters:
-    ///   - missingSince: when it said so before, and was not believed.
-    ///   - isParked: for the URL.
+    ///   - missingSince: when the object was reported missing before, if that was not accepted.
+    ///   - isParked: whether the remote is parked for its URL.
     package mutating func missing(_ object: String, missingSince: Instant?, isParked: Bool, now: Instant) -> Decision {
         if let missingSince, let rightAt, missingSince <= rightAt, !isParked { return .accept(isSuspect: false) }
         if isReading {
@@ -120,17 +120,17 @@ package struct AbsenceWatch: Equatable, Sendable {
         return suspects.count < AbsenceWatch.objectLimit ? .accept(isSuspect: true) : parked()
     }
 
-    /// A response was none of the API's.
+    /// A response did not come from the remote's API.
     /// - Parameters:
-    ///   - isLast: the row would be given up because of it.
-    ///   - isParked: for the URL.
+    ///   - isLast: whether the row would be given up because of it.
+    ///   - isParked: whether the remote is parked for its URL.
     package mutating func noRoute(isLast: Bool, isParked: Bool) -> Decision {
         routesInARow += 1
         guard isParked || isLast || routesInARow >= AbsenceWatch.routeLimit else { return .accept(isSuspect: false) }
         return parked()
     }
 
-    /// The read has ended; the decision is for all calls that waited for it.
+    /// The read has ended. The decision applies to all calls that waited for it.
     package mutating func read(_ result: ReadResult, isParked: Bool, now: Instant) -> Decision {
         precondition(isReading, "a read ended that was never wanted")
         isReading = false

@@ -1,32 +1,32 @@
-/// Keeps a run that reaches unusually far from going out before somebody has looked at it: an emptied table, a wrong mapping, a
-/// restored old backup would otherwise close every conversation everywhere.
+/// Holds back a run that would change unusually many conversations until a person has checked it: an emptied table, a wrong mapping or a
+/// restored old backup would otherwise close every conversation at every remote.
 ///
-/// Two rules, each a number **and** a share of all conversations; the run is held when one of them is exceeded:
+/// Two rules, each a number **and** a share of all conversations; the run is held when it exceeds one of them:
 ///
 /// | rule     | counts conversations                                                                            |
 /// |----------|-------------------------------------------------------------------------------------------------|
-/// | `finish` | of which a remote's word for "not finished" would become one for "finished"                     |
-/// | `touch`  | of which a remote would be told something else than it knows                                    |
+/// | `finish` | for which a remote's status value for "not finished" would be replaced by one for "finished"    |
+/// | `touch`  | for which a remote would be sent something other than what it has                               |
 ///
-/// What a remote is told for the first time (a new database, remote or link) counts for neither: nothing over there is replaced by
-/// it. What the remote was told before although nothing is known about it any more (emptied tables) does count.
+/// Values sent to a remote for the first time (a new database, remote or link) count for neither: they replace nothing at the remote.
+/// Values that the remote was sent before count even if nothing is known about them any more (emptied tables).
 ///
 /// | state    | event                                  | next                                                        |
 /// |----------|----------------------------------------|-------------------------------------------------------------|
-/// | open     | looked: few entries wait               | open; as many entries may be planned                        |
-/// | open     | looked: enough to exceed a rule        | has to be surveyed                                          |
+/// | open     | counted: few entries wait              | open; that many entries may be planned                      |
+/// | open     | counted: enough to exceed a rule       | has to be surveyed                                          |
 /// | open     | surveyed, within both rules            | open; as many entries may be planned as were surveyed       |
 /// | open     | surveyed, beyond a rule                | engaged, until the end of the run                           |
 /// | open     | planned more than was surveyed, beyond a rule | engaged, until the end of the run                    |
 ///
-/// Invariant: no more entries of the feed are planned than were looked at or surveyed before; so a mass change that comes while a
-/// run is under way meets the brake as well.
+/// Invariant: no more entries of the feed are planned than were counted or surveyed before, so a mass change that arrives during a run is
+/// checked by the brake as well.
 ///
-/// Remotes that are pushed last are counted apart from the others: both are told of the same conversations.
+/// Remotes that are pushed last are counted separately from the others: both are sent the same conversations.
 package struct Brake: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         package var isEnabled = true
-        /// 100 switches the rule off: no run can exceed it.
+        /// 100 disables the rule: no run can exceed it.
         package var touchPercent = 50
         package var touchMinimum = 5000
         package var finishPercent = 25
@@ -35,7 +35,7 @@ package struct Brake: Equatable, Sendable {
         package init() {}
     }
 
-    /// How many conversations a piece of planning would reach.
+    /// How many conversations a planning step would affect.
     package struct Reach: Equatable, Sendable {
         package var touched: Int
         package var finished: Int
@@ -54,12 +54,12 @@ package struct Brake: Equatable, Sendable {
         case touch, finish
     }
 
-    /// How many conversations a piece of planning would reach at which remotes. A conversation that is told to both sorts of remotes counts
-    /// once for each, so the two are never added.
+    /// How many conversations a planning step would affect at which remotes. A conversation that is sent to both groups of remotes counts
+    /// once in each, so the two are never added.
     package struct Reaches: Equatable, Sendable {
         package var pushedLast: Reach
         package var others: Reach
-        /// At any remote; each conversation once. Only a survey knows it.
+        /// At any remote; each conversation once. Only a survey determines it.
         package var any: Reach
 
         package init(pushedLast: Reach = .init(), others: Reach = .init(), any: Reach = .init()) {
@@ -73,7 +73,7 @@ package struct Brake: Equatable, Sendable {
                 pushedLast: left.pushedLast + right.pushedLast, others: left.others + right.others, any: left.any + right.any)
         }
 
-        /// The largest of the three, which each count a conversation once.
+        /// The largest of the three; each of them counts a conversation once.
         package var largest: Reach {
             Reach(
                 touched: max(pushedLast.touched, others.touched, any.touched),
@@ -85,7 +85,7 @@ package struct Brake: Equatable, Sendable {
     package struct Engagement: Equatable, Sendable {
         package var rule: Rule
         package var reach: Reach
-        /// All conversations there are.
+        /// The number of all conversations.
         package var conversations: Int
 
         package init(rule: Rule, reach: Reach, conversations: Int) {
@@ -99,15 +99,15 @@ package struct Brake: Equatable, Sendable {
             "finish \(reach.finished) and touch \(reach.touched) of \(conversations) conversations"
         }
 
-        /// How rows are written while it lasts.
+        /// How rows are written while the brake is engaged.
         package var hold: Hold { Hold(.brake, reason: "held by the brake: its run would \(summary)") }
     }
 
     package let settings: Settings
     package private(set) var engagement: Engagement?
-    /// Entries of the feed that may be planned before the next look.
+    /// Entries of the feed that may be planned before the next count.
     package private(set) var allowance = 0
-    /// What was planned since the run began, and what the last survey said would be.
+    /// What was planned since the run began, and what the last survey predicted.
     private var passed = Reaches()
     private var forecast = Reaches()
     private var conversations = 0
@@ -118,17 +118,17 @@ package struct Brake: Equatable, Sendable {
 
     package var isEngaged: Bool { engagement != nil }
 
-    /// Whether the feed has to be looked at before more of it is planned.
+    /// Whether the feed has to be counted before more of it is planned.
     package var needsLook: Bool { settings.isEnabled && !isEngaged && allowance == 0 }
 
-    /// How many waiting entries are of interest; more need not be counted.
+    /// Waiting entries are counted up to this number only.
     package var countLimit: Int { max(settings.touchMinimum, settings.finishMinimum) + 1 }
 
     /// - Parameter waiting: entries on the feed, counted up to ``countLimit``.
-    /// - Returns: whether it takes a survey to tell.
+    /// - Returns: whether a survey is needed to decide.
     package mutating func look(waiting: Int) -> Bool {
         guard settings.isEnabled, !isEngaged else { return false }
-        // Every entry reaches one conversation at most.
+        // Every entry affects at most one conversation.
         let passed = passed.largest
         let couldTouch = settings.touchPercent < 100 && passed.touched + waiting > settings.touchMinimum
         let couldFinish = settings.finishPercent < 100 && passed.finished + waiting > settings.finishMinimum
@@ -139,8 +139,8 @@ package struct Brake: Equatable, Sendable {
         return true
     }
 
-    /// Takes in what all waiting entries together would do.
-    /// - Parameter conversations: all there are, as far as they have not been deleted.
+    /// Records what all waiting entries together would do.
+    /// - Parameter conversations: the number of conversations that have not been deleted.
     package mutating func survey(_ reaches: Reaches, entries: Int, conversations: Int) -> Engagement? {
         precondition(!isEngaged, "an engaged brake needs no survey")
         allowance = entries
@@ -151,7 +151,7 @@ package struct Brake: Equatable, Sendable {
         return engagement
     }
 
-    /// Entries were planned that were looked at or surveyed. What is reached at any remote is not asked for.
+    /// Entries were planned that had been counted or surveyed. `reaches.any` is not used.
     package mutating func planned(entries: Int, _ reaches: Reaches) -> Engagement? {
         allowance = max(allowance - entries, 0)
         passed = passed + Reaches(pushedLast: reaches.pushedLast, others: reaches.others)
@@ -166,7 +166,7 @@ package struct Brake: Equatable, Sendable {
         }
     }
 
-    /// What the rules say to a reach, whatever happened before.
+    /// Applies the rules to a reach, independently of earlier events.
     package func judge(_ reach: Reach, of conversations: Int) -> Engagement? {
         guard settings.isEnabled else { return nil }
         func exceeds(_ count: Int, _ minimum: Int, _ percent: Int) -> Bool {

@@ -1,19 +1,19 @@
-/// Stops calling a remote that fails most of the time, and finds out with single calls when it is back.
+/// Stops calling a remote that fails most of the time, and uses single calls to find out when it is back.
 ///
 /// | state     | event                                        | next                                  |
 /// |-----------|----------------------------------------------|---------------------------------------|
-/// | closed    | a failure, with ≥ `minimumSample` ends within the window, ≥ `failureShare` of them failures | open until now + pause |
-/// | open      | the pause is over and a call is asked for    | half-open: that one call is let through |
-/// | open      | the pause is ended by hand                   | open, and the pause is over           |
+/// | closed    | a failure, with ≥ `minimumSample` calls ended within the window, ≥ `failureShare` percent of them failures | open until now + pause |
+/// | open      | the pause is over and a call wants to go out | half-open: that one call is admitted  |
+/// | open      | a person ends the pause                      | open, and the pause is over           |
 /// | half-open | the probe is acknowledged or refused properly | closed                               |
 /// | half-open | the probe fails                              | open, with twice the pause, up to `longestPause` |
-/// | half-open | the probe tells nothing (stopped, refused credential) | half-open: the next call is the probe |
+/// | half-open | the probe is inconclusive (stopped, refused credential) | half-open: the next call is the probe |
 ///
-/// Only failures of the remote count (network, timeout, 5xx); an answer that refuses one row proves that the remote is alive.
+/// Only failures of the remote count (network, timeout, 5xx); a response that refuses one row shows that the remote is working.
 ///
-/// The window slides: ends are counted in a ring of buckets, each a tenth of the window long, and a bucket is forgotten as a whole
-/// when it leaves the window. With one fixed window, failures around its end would be counted in two halves and none of them open it.
-/// The count itself does not survive a restart, the pause and the number of openings do.
+/// The window slides: results are counted in a ring of buckets, each a tenth of the window long, and a bucket is dropped as a whole when it
+/// leaves the window. With one fixed window, failures around its boundary would be split between two windows and open the breaker in
+/// neither. The counts do not survive a restart; the pause and the number of openings do.
 package struct CircuitBreaker: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         package var minimumSample: Int
@@ -48,13 +48,13 @@ package struct CircuitBreaker: Equatable, Sendable {
     }
 
     package private(set) var state: State
-    /// How often it opened in a row without a success in between.
+    /// The number of openings in a row without a success in between.
     package private(set) var openings: Int
     private let settings: Settings
     private var counts: OutcomeWindow
-    /// The last pause, also when it is over; nil while closed.
+    /// The end of the last pause, even when it is over; nil while closed.
     private var pause: Instant?
-    /// In half-open: whether the one call is on its way.
+    /// In half-open: whether the probe is in flight.
     private var isProbing = false
 
     /// - Parameters:
@@ -92,7 +92,7 @@ package struct CircuitBreaker: Equatable, Sendable {
         }
     }
 
-    /// A call ended. `failed` is true when the remote failed, false when it answered properly, nil when nothing was learnt.
+    /// A call ended. `failed` is true when the remote failed, false when it gave a proper response, nil when the call was inconclusive.
     package mutating func finished(failed: Bool?, now: Instant) -> Transition? {
         switch (state, failed) {
         case (.halfOpen, nil):
@@ -110,7 +110,7 @@ package struct CircuitBreaker: Equatable, Sendable {
             return nil
         case (.closed, let failed?):
             counts.count(failed: failed, now: now)
-            // A remote that has just responded properly is not given up because of what was before.
+            // A remote that has just given a proper response is not shut off because of earlier failures.
             guard failed, counts.ends >= settings.minimumSample, counts.failures * 100 >= counts.ends * settings.failureShare else {
                 return nil
             }
@@ -118,7 +118,7 @@ package struct CircuitBreaker: Equatable, Sendable {
         }
     }
 
-    /// Somebody wants the remote called now: the pause of an open breaker is over, and the next call is the probe.
+    /// A person wants the remote called now: the pause of an open breaker is over, and the next call is the probe.
     package mutating func endPause(now: Instant) {
         guard case .open = state else { return }
         wait(until: now, now: now)

@@ -1,25 +1,25 @@
-/// Decides how many due rows a lane claims at once: few at first, more while there is plenty, one while a remote is only being probed.
+/// Decides how many due rows a lane claims at once: few at first, more while many are due, one while the remote is being probed.
 ///
 /// | event                                | next                                                     |
 /// |--------------------------------------|----------------------------------------------------------|
 /// | something may be due                 | rows are wanted again                                    |
-/// | a claim brought all it asked for     | rows are wanted; the next claim is twice as large        |
-/// | a claim brought less                 | nothing is due any more, until something may be again    |
-/// | the store was asked whether rows are due, while none may be claimed | rows are wanted later, or nothing is due |
+/// | a claim returned as many as requested | rows are wanted; the next claim is twice as large       |
+/// | a claim returned fewer               | nothing is due any more, until something may be again    |
+/// | the store reported whether rows are due, without a claim | rows are wanted later, or nothing is due |
 ///
-/// Where the remote has a rate, no row is claimed for which it admits no call yet: a claimed row that cannot go out is put back, and a
-/// lane that claims and puts back does nothing else.
+/// If the remote has a rate limit, a row is claimed only when a call for it will be admitted soon: a claimed row that cannot go out is put
+/// back, and the lane would spend its time claiming and putting back.
 ///
 /// Messages are not claimed ahead: a crash would leave them in doubt although they were never sent.
 package struct ClaimAhead: Equatable, Sendable {
-    /// A claim is never larger: what is claimed and not sent yet is put back by a crash only.
+    /// The largest claim. Rows that are claimed but not sent when the process crashes have to wait until they are recovered.
     package static let largest = 512
 
-    /// False once a claim brought fewer rows than it asked for.
+    /// False once a claim returned fewer rows than requested.
     package private(set) var mayHaveDue = false
     private var size: Int
     private let mayGrow: Bool
-    /// How many rows the exchange in progress claims, or the last one has claimed.
+    /// How many rows the exchange in progress claims, or the last one claimed.
     package private(set) var askedFor = 0
 
     package init(concurrency: Int, payload: PayloadKind) {
@@ -31,10 +31,10 @@ package struct ClaimAhead: Equatable, Sendable {
         mayHaveDue = true
     }
 
-    /// How many rows to ask for, 0 for none: only when the rows at hand are running out.
+    /// How many rows to claim, 0 for none: only when the buffered rows are running out.
     /// - Parameters:
-    ///   - concurrency: how many calls may be in flight at the moment.
-    ///   - admitted: how many calls the rate admits soon; nil where there is no rate.
+    ///   - concurrency: how many calls may be in flight now.
+    ///   - admitted: how many calls the rate limit will admit soon; nil without a rate limit.
     package func wanted(buffered: Int, concurrency: Int, isHeld: Bool, isProbing: Bool, admitted: Int? = nil) -> Int {
         let size = isProbing ? 1 : mayGrow ? size : min(size, concurrency)
         guard !isHeld, buffered <= size / 2 else { return 0 }
@@ -48,12 +48,12 @@ package struct ClaimAhead: Equatable, Sendable {
     /// Whether the exchange in progress claims anything.
     package var hasAsked: Bool { askedFor > 0 }
 
-    /// What the store says about due rows where none was claimed.
+    /// The store's report about due rows, from an exchange that claimed none.
     package mutating func found(isSomethingDue: Bool) {
         mayHaveDue = isSomethingDue
     }
 
-    /// What came of the claim that was asked for last; nothing is concluded where none was.
+    /// The result of the last claim; ignored if there was none.
     package mutating func brought(_ count: Int) {
         guard askedFor > 0 else { return }
         mayHaveDue = count == askedFor

@@ -6,14 +6,14 @@ package struct ClaimedRow: Sendable {
     package var operation: String
     package var method: String
     package var path: String
-    /// JSON text, sent to the character as it was stored.
+    /// JSON text, sent exactly as it was stored.
     package var body: String
     package var idempotencyKey: String
     /// The delivery state; always `sending` here.
     package var row: OutboxRow
     /// The fields that the call carries; nil for messages.
     package var delta: Delta?
-    /// Tries before this one, whether they counted or not.
+    /// Attempts before this one, whether they counted or not.
     package var earlierTries: Int
     package var lease: Int64
     package var leaseUntil: Instant
@@ -21,13 +21,13 @@ package struct ClaimedRow: Sendable {
     package var known: any KnownLink
     /// The numbers of the local changes that the row includes.
     package var numbers: ByAttribute<Int64>
-    /// A person let the row go: it is not held again.
+    /// A person released the row: it is not held again.
     package var isReleased: Bool
-    /// When the remote said before that it does not know the object, and was not believed.
+    /// When the remote reported the object as missing before, if that was not accepted.
     package var missingSince: Instant?
     /// The remote's id of the object that the row was planned for; the conversation's own id where a remote needs no link.
     package var targetID: String
-    /// The agent in force when the row was planned (vg).
+    /// The effective agent when the row was planned (vg).
     package var agent: String?
 
     package init(
@@ -58,15 +58,15 @@ package struct ClaimedRow: Sendable {
 }
 
 extension ClaimedRow {
-    /// Whether the row has failed before, as far as the row that was claimed says.
+    /// Whether the row had already failed when it was claimed.
     package var isRetry: Bool { row.attempts > 0 }
 }
 
-/// What was known about a link when a row was claimed; worked out of what is stored when it is asked for.
+/// What was known about a link when a row was claimed; decoded from the stored columns on access.
 package protocol KnownLink: Sendable {
     var linkRecord: LinkRecord { get }
     /// When the remote last reported something by itself, or was read.
     var seenAt: Instant? { get }
-    /// All that was said about the conversation, for taking it out of error texts.
+    /// All values sent or reported for the conversation, so that they can be removed from error texts.
     var values: [JSONValue] { get }
 }

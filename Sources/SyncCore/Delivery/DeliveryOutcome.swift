@@ -1,57 +1,57 @@
-/// How a call ended: in one of seven classes, or interrupted, which is none of them.
+/// How a call ended.
 package enum OutcomeClass: String, CaseIterable, Sendable, Codable {
-    /// The remote acknowledged: the base moves.
+    /// The remote acknowledged: the base advances.
     case delivered
-    /// Failed in a way that time may heal: counts as an attempt, comes back after a backoff.
+    /// A failure that may be temporary: counts as an attempt and is retried after a backoff.
     case retry
-    /// The remote asked for patience: the whole remote waits, no attempt is used.
+    /// The remote throttles its callers: all its calls wait, no attempt is used.
     case throttled
-    /// The credential, the certificate or the name is wrong: the remote stops until somebody fixes it, no attempt is used.
+    /// The credential, the certificate or the host name is wrong: the remote stops until it is fixed, no attempt is used.
     case park
-    /// The object is not there any more: the link is tombstoned.
+    /// The object no longer exists: the link is tombstoned.
     case gone
-    /// The remote refuses this very call: a person has to look.
+    /// The remote refuses this particular call: a person has to check it.
     case dead
-    /// We stopped ourselves (shutdown, lost lease): no attempt.
+    /// We stopped it ourselves (shutdown, lost lease): not an attempt.
     case interrupted
 }
 
-/// Whether a call that was not acknowledged changed the remote all the same.
+/// Whether a call that was not acknowledged changed the remote anyway.
 package enum CallFate: Sendable {
-    /// It did not: refused before or instead of being applied.
+    /// It did not: the call never arrived, or was refused without being applied.
     case notApplied
-    /// Nobody knows: the connection broke or the time ran out after the call was sent, or the remote failed while it had the call.
+    /// Unknown: the connection broke or timed out after the call was sent, or the remote failed while it had the call.
     case unknown
 }
 
-/// The result of one try, classified.
+/// The classified result of one attempt.
 package struct DeliveryOutcome: Equatable, Sendable {
     package var outcome: OutcomeClass
     package var fate: CallFate
     package var httpStatus: Int?
-    /// One line that says what went wrong, bounded, without personal values; nil when delivered.
+    /// A bounded one-line description of the failure, without personal values; nil when delivered.
     package var error: String?
-    /// Why there is no response; nil where one came.
+    /// Why there is no response; nil when there is one.
     package var failure: TransportFailure?
-    /// The moment before which the remote does not want to be called again.
+    /// The time before which the remote does not want to be called again.
     package var notBefore: Instant?
-    /// The answer says that the quota of calls is used up until then, whatever became of this one.
+    /// The response says that the quota of calls is used up until then, regardless of how this call ended.
     package var quotaResetsAt: Instant?
-    /// Why the wait is not the one that the response asks for; nil when it is.
+    /// Why the wait differs from the one that the response asks for; nil when it does not.
     package var waitNote: String?
-    /// Set for a 404 or 405: what it says does not exist. What follows from it is ``AbsenceWatch``'s to decide.
+    /// Set for a 404 or 405: what the response reports as missing. ``AbsenceWatch`` decides what follows.
     package var absence: Absence?
-    /// Set where the remote refuses a call because of what it carries.
+    /// Set when the remote refuses a call because of its content.
     package var refusal: RefusedMembers?
-    /// What the response says about the object; nil where it holds none.
+    /// What the response reports about the object; nil when it contains nothing.
     package var observation: Observation?
-    /// Set where the response is about another object: then nothing of it is in ``observation``.
+    /// Set when the response is about another object: then ``observation`` contains nothing of it.
     package var stray: StrayReport?
-    /// Fields whose answered value differs from the one sent.
+    /// Fields whose value in the response differs from the one sent.
     package var drift: [String]
-    /// Parts of an accepted call that the remote did not take (Fin's `errors.*`).
+    /// Parts of an accepted call that the remote did not apply (Fin's `errors.*`).
     package var partialErrors: [String]
-    /// Bounded beginning of an answer that was not an acknowledgement.
+    /// Bounded beginning of a response that was not an acknowledgement.
     package var responseExcerpt: String?
 
     package init(
@@ -80,7 +80,7 @@ package struct DeliveryOutcome: Equatable, Sendable {
 
 /// The members of a call that a remote refuses (400, 422).
 package struct RefusedMembers: Equatable, Sendable {
-    /// By their names in the delta; empty where the response names none.
+    /// Their names in the delta; empty when the response names none.
     package var members: Set<String>
 
     package init(members: Set<String> = []) {

@@ -1,26 +1,27 @@
-/// What the engine wants of the store: one transaction. Every part is bounded; they are carried out in the order in which they stand here.
+/// One transaction that the engine requests of the store. Every part is bounded; the parts are carried out in the order of their
+/// declaration.
 ///
-/// An exchange that only asks (``mayOnlyRead``) takes no write lock where it finds nothing to do.
+/// An exchange that only reads (``mayOnlyRead``) takes no write lock when it finds nothing to do.
 package struct Exchange: Sendable {
     /// The wall clock when the exchange was made.
     package var now: Instant
-    /// The wall clock was set by so much: moments that are stored as times to wait for are moved by it, here and nowhere else.
+    /// By how much the wall clock was set: stored times that something waits for are shifted by it, here and nowhere else.
     package var clockStep: Duration?
-    /// What processes left behind that have ended is put back, but none of these rows, which are this process's own.
+    /// If set, rows claimed by processes that have ended are put back, except these rows, which belong to this process.
     package var recoversExcept: Set<Int64>?
-    /// One per remote that is called, in a fixed order.
+    /// One request per remote that is called, in a fixed order.
     package var lanes: [LaneRequest] = []
-    /// Their senders wait for this commit.
+    /// Events to store. Their senders wait for this commit.
     package var events: [ReceivedEvents] = []
     package var reads: [ReadRequestsPart] = []
-    /// Whether events that have been stored are processed.
+    /// Whether stored events are processed.
     package var processesInbox = false
     package var plan: PlanPage?
     package var survey: FeedSurvey?
     package var run: RunPart
-    /// The upper half of the fencing values, and where the lower one goes on.
+    /// The upper half of the fencing values, and where the lower half continues.
     package var leases: LeaseValues
-    /// One page of finished rows is looked through, after the commit.
+    /// One page of finished rows is checked for pruning, after the commit.
     package var retention: Retention?
 
     package init(now: Instant, run: RunPart, leases: LeaseValues) {
@@ -29,7 +30,7 @@ package struct Exchange: Sendable {
         self.leases = leases
     }
 
-    /// Nothing of it has to be written whatever the database holds.
+    /// Whether the request itself contains nothing that has to be written.
     package var mayOnlyRead: Bool {
         clockStep == nil && events.isEmpty && lanes.allSatisfy(\.onlyAsks) && reads.allSatisfy(\.onlyAsks)
             && !run.mustBeWritten
@@ -47,14 +48,14 @@ package struct LeaseValues: Sendable, Equatable {
     }
 }
 
-/// What one remote's lane wants of the exchange.
+/// The part of an exchange that one remote's lane requests.
 package struct LaneRequest: Sendable {
     package struct Claim: Sendable, Equatable {
-        /// How many due rows.
+        /// The number of due rows.
         package var rows: Int
-        /// How many of them may be rows that have failed before, while there are others.
+        /// How many of them may have failed before, while there are others.
         package var retries: Int
-        /// Rows that have failed before are left where they fall due later than that; rows that have not are never left.
+        /// Rows that have failed before are skipped if they fall due later than this; rows that have not are never skipped.
         package var retriesDueBy: Instant
         package var leaseDuration: Duration
 
@@ -68,12 +69,12 @@ package struct LaneRequest: Sendable {
 
     package var remote: String
     package var finished: [FinishedCall] = []
-    /// What is concluded about objects that seemed to be missing, in this order, after the outcomes are recorded.
+    /// Conclusions about objects that seemed to be missing, applied in this order after the outcomes are recorded.
     package var absences: [AbsenceRecord] = []
-    /// The gate as it should be stored; nil when nothing about it changed.
+    /// The gate's state to store; nil when it has not changed.
     package var gate: RemoteGate.Stored?
     package var claim: Claim?
-    /// Where nothing is claimed: rows that have failed before are not due when they fell due later than this; nil: than the exchange.
+    /// Without a claim: rows that have failed before are not due if they fell due later than this; nil: later than the exchange.
     package var retriesDueBy: Instant?
 
     package init(remote: String) { self.remote = remote }
@@ -81,7 +82,7 @@ package struct LaneRequest: Sendable {
     package var onlyAsks: Bool { finished.isEmpty && absences.isEmpty && gate == nil }
 }
 
-/// What the remote called here for.
+/// Events that a remote sent to the receiver.
 package struct ReceivedEvents: Sendable {
     package var ticket: UInt64
     package var remote: String
@@ -94,7 +95,7 @@ package struct ReceivedEvents: Sendable {
     }
 }
 
-/// What one remote's reader wants of the exchange.
+/// The part of an exchange that one remote's reader requests.
 package struct ReadRequestsPart: Sendable {
     /// How a poll cycle ended.
     package enum Health: Sendable, Equatable {
@@ -102,7 +103,7 @@ package struct ReadRequestsPart: Sendable {
         case failed(String)
     }
 
-    /// What a poll cycle needs to know before it goes on. Asking changes nothing.
+    /// What a poll cycle needs to know before it continues. Asking changes nothing.
     package enum Question: Sendable, Equatable {
         /// The agents whose lists are read, and the next objects of the rotation.
         case cycle(rotation: Int, includesRecent: Bool)
@@ -115,9 +116,9 @@ package struct ReadRequestsPart: Sendable {
     /// Requests that have been read.
     package var completed: [CompletedRead] = []
     package var health: Health?
-    /// Where the rotation goes on; stored together with the health.
+    /// Where the rotation continues; stored together with the health.
     package var rotation: RotationCursor?
-    /// How many requests to hand out; 0: nobody wants them.
+    /// How many read requests to return; 0: none.
     package var requests = 0
     package var question: Question?
 
@@ -126,7 +127,7 @@ package struct ReadRequestsPart: Sendable {
     package var onlyAsks: Bool { reports.isEmpty && completed.isEmpty && health == nil }
 }
 
-/// The object that the rotation last came to; empty at the beginning.
+/// The last object that the rotation read; empty at the beginning.
 package struct RotationCursor: Sendable, Equatable {
     package var id: StoredKey
     package var agent: StoredKey
@@ -137,20 +138,20 @@ package struct RotationCursor: Sendable, Equatable {
     }
 }
 
-/// One page of planning: messages first, then conversations. What the brake says to it is part of it.
+/// One page of planning: messages first, then conversations. The check by the brake is part of it.
 package struct PlanPage: Sendable {
-    /// Feed entries at most.
+    /// The largest number of feed entries.
     package var limit: Int
     /// How long the write lock may be held.
     package var timeLimit: Duration
     package var brake: Brake
-    /// Remotes that take calls at the moment, or will within seconds: what is pushed last waits for first attempts at these.
+    /// Remotes that take calls now or within seconds: work that is pushed last waits for first attempts at these.
     package var delivering: Set<String>
-    /// What is pushed last waits no longer than this for the others.
+    /// The longest time that work pushed last waits for the others.
     package var stall: Duration
-    /// The first page of a turn looks after everything that can have changed outside of the feeds as well.
+    /// The first page of a turn also checks everything that can have changed outside of the feeds.
     package var isFirst: Bool
-    /// Where the idempotency keys come from.
+    /// The seed of the idempotency keys.
     package var keySeed: UInt64
 
     package init(
@@ -166,18 +167,18 @@ package struct PlanPage: Sendable {
     }
 }
 
-/// The run that the exchange belongs to: one row of `runs`, made when something was done.
+/// The run that the exchange belongs to: one row of `runs`, created once something was done.
 package struct RunPart: Sendable, Equatable {
-    /// Nil where nothing was done yet.
+    /// Nil while nothing has been done.
     package var id: Int64?
     package var cause: RunCause
     package var startedAt: Instant
-    /// What happened that is not in the row yet; what the exchange itself plans is added by the store.
+    /// Counts that are not in the row yet; the store adds what the exchange itself plans.
     package var counts: RunCounts
     package var error: String?
-    /// The run is over when nothing is left on the feed, and no call of it is in flight.
+    /// The run ends if nothing is left on the feed and none of its calls is in flight.
     package var endsIfDone: Bool
-    /// The run is over, whatever is left.
+    /// The run ends, whatever is left.
     package var ends: Bool
 
     package init(
@@ -196,18 +197,18 @@ package struct RunPart: Sendable, Equatable {
     package var mustBeWritten: Bool { counts != RunCounts() || error != nil || (id != nil && ends) }
 }
 
-/// What the exchange has brought. Nothing of it was written where the exchange failed.
+/// The result of an exchange. If the exchange failed, nothing of it was written.
 package struct ExchangeResult: Sendable {
     /// By remote.
     package var lanes: [String: LaneResult] = [:]
-    /// How many of the events were new, by ticket. Missing where they could not be stored.
+    /// How many of the events were new, by ticket. Events that could not be stored have no entry.
     package var events: [UInt64: Int] = [:]
     /// By remote.
     package var reads: [String: ReadResult] = [:]
     package var inbox = InboxResult()
-    /// There is more in the inbox.
+    /// Whether there is more in the inbox.
     package var hasMoreInbox = false
-    /// Nil where no page was asked for.
+    /// Nil if no page was requested.
     package var plan: PlanResult?
     package var survey: FeedSurvey?
     /// Nil while the run has done nothing.
@@ -217,38 +218,38 @@ package struct ExchangeResult: Sendable {
     package var retention: Retention?
     package var prunedRows = 0
     package var hasMoreRetention = false
-    /// Parts that were left out because they failed for a reason of their own; one line each.
+    /// Parts that were skipped because they failed for a reason of their own; one line each.
     package var problems: [String] = []
-    /// Something was written.
+    /// Whether anything was written.
     package var hasWritten = false
 
     package init() {}
 }
 
-/// What became of one remote's part.
+/// The result of one remote's part.
 package struct LaneResult: Sendable {
     package var claimed: [ClaimedRow] = []
     /// Rows whose lease was lost: their outcome was not recorded.
     package var fenced: [Int64] = []
     package var orders = RemoteOrders()
-    /// Due rows that have failed before were not claimed, because no more of them were asked for.
+    /// Due rows that have failed before were not claimed, because the claim allowed no more of them.
     package var hasLeftRetries = false
-    /// Due rows were passed over, and there are more than were looked at.
+    /// Due rows were skipped, and there are more than were examined.
     package var mayHaveMore = false
     /// Rows that had been given up because of a wrong URL and are due again.
     package var takenBack = 0
     /// When the next row falls due, later than the exchange; nil when none does.
     package var nextDueAt: Instant?
-    /// Rows that are due, and were not claimed; known only where none was asked for.
+    /// Rows are due and were not claimed; known only without a claim.
     package var isSomethingDue = false
-    /// Rows that the remote refuses without saying which member of them: they are not dead, their members are sent one at a time.
+    /// Rows that the remote refused without naming a member: they are not dead, their members are sent one at a time.
     package var split: [Int64] = []
-    /// Rows that stand for a member of which it is known now that it is refused.
+    /// Rows for a single member that is now known to be refused.
     package var convicted: [PlanBatch.Refused] = []
-    /// Rows whose refusal shows that no member is to blame, with the row that stands for the whole call again, and how many rows of its
-    /// parts do not stand for themselves any more.
+    /// Rows whose refusal shows that no single member is the cause, with the row that stands for the whole call again, and how many rows
+    /// for single members no longer stand for themselves.
     package var revived: [Int64: (whole: Int64, parts: Int)] = [:]
-    /// What came of the news that responses held.
+    /// The result of reconciling what the responses reported.
     package var reconciled: [Reconciled] = []
     /// Conversations whose planning waited for one of the recorded calls can be planned now.
     package var hasFreedPlanning = false
@@ -256,30 +257,30 @@ package struct LaneResult: Sendable {
     package init() {}
 }
 
-/// What the command line and planning want of a remote at present.
+/// What the command line and planning currently require of a remote.
 package struct RemoteOrders: Sendable, Equatable {
     /// Set by `convosync pause`, cleared by `convosync resume`.
     package var isPaused = false
-    /// When `convosync resume` was last called; a change is a wish to try at once.
+    /// When `convosync resume` was last called; a change requests an attempt at once.
     package var resumedAt: String?
-    /// Its conversations are being put on the feed: nothing is claimed meanwhile.
+    /// Its conversations are being put on the feed: nothing is claimed until that is done.
     package var isBeingFed = false
-    /// What the file said of the breaker when the exchange began: with a new `resumedAt`, a moment in the past ends the breaker's pause.
+    /// The stored end of the breaker's pause when the exchange began: with a new `resumedAt`, a time in the past ends the pause.
     package var breakerOpenUntil: Instant?
 
     package init() {}
 }
 
-/// What one remote's reader gets.
+/// The result for one remote's reader.
 package struct ReadResult: Sendable {
     package var reconciled: [Reconciled] = []
-    /// What hooks and reports have asked for, in order; the empty id stands for the list.
+    /// The objects that webhooks and reports request, in order; the empty id stands for the list.
     package var requests: [ReadRequest] = []
     package var hasRequests = false
     /// For ``ReadRequestsPart/Question/cycle(rotation:includesRecent:)``.
     package var agents: [String?] = []
     package var rotation: [ReadRequest] = []
-    /// Where the rotation goes on; nil: from the beginning.
+    /// Where the rotation continues; nil: from the beginning.
     package var rotationCursor: RotationCursor?
     /// For ``ReadRequestsPart/Question/known(_:)``.
     package var known: [ReadRequest: LinkRecord] = [:]
@@ -287,21 +288,21 @@ package struct ReadResult: Sendable {
     package init() {}
 }
 
-/// What a page of planning came to.
+/// The result of a page of planning.
 package struct PlanResult: Sendable {
     package var batch = PlanBatch()
     package var brake: Brake
     /// Why the brake engaged just now.
     package var engagement: Brake.Engagement?
-    /// Nothing more is planned before everything that waits was surveyed.
+    /// Nothing more is planned until everything that waits has been surveyed.
     package var needsSurvey = false
     /// More can be planned at once.
     package var hasMore = false
-    /// When something can be planned that waits for calls of its conversation at other remotes.
+    /// When work can be planned that waits for calls of its conversation at other remotes.
     package var nextPlanAt: Instant?
-    /// Names on the feed that nothing is configured for.
+    /// Names on the feed that no configured remote has.
     package var strayRemotes: [String] = []
-    /// Objects that several conversations link to, all that there are; nil where nobody looked.
+    /// Objects that several conversations link to, as a complete list; nil if it was not checked.
     package var shared: [SharedObject]?
 
     package init(brake: Brake) { self.brake = brake }

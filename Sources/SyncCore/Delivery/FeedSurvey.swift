@@ -1,17 +1,17 @@
-/// What everything on the feed would do if it were planned now, worked out page by page.
+/// What planning everything on the feed now would do, computed page by page.
 package struct FeedSurvey: Sendable, Equatable {
-    /// Entries that planning will take off; what is pushed last is a second entry of its conversation.
+    /// Entries that planning will remove; work that is pushed last is a second entry of its conversation.
     package var entries = 0
     package var reach = Brake.Reaches()
-    /// All conversations there are.
+    /// The number of all conversations.
     package var conversations = 0
-    /// Where the next page begins: behind this entry. Nil: the survey is complete.
+    /// The entry after which the next page begins. Nil: the survey is complete.
     package var cursor: Entry? = Entry()
-    /// The conversation that the last page ended with, and what it reaches so far: its entries may stand on two pages.
+    /// The conversation that the last page ended with, and its reach so far: its entries may span two pages.
     package var open: (conversation: StoredKey, reach: Brake.Reaches)?
     /// What holds for all pages; nil before the first one.
     package var ground: Ground?
-    /// So many rows cannot have left the outbox by themselves.
+    /// If this many rows are missing from the outbox, something outside of the service has deleted them.
     package let rememberedRows: Int
 
     package struct Entry: Sendable, Equatable {
@@ -25,9 +25,9 @@ package struct FeedSurvey: Sendable, Equatable {
     }
 
     package struct Ground: Sendable, Equatable {
-        /// False on a new database: what has never been told cannot be told anew.
+        /// False on a new database: nothing was sent before, so nothing can be replaced.
         package var decides: Bool
-        /// What is told for the first time counts, because the outbox was emptied.
+        /// Values sent for the first time count as well, because the outbox was emptied.
         package var countsFirst: Bool
 
         package init(decides: Bool, countsFirst: Bool) {

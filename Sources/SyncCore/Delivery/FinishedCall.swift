@@ -5,14 +5,14 @@ package struct FinishedCall: Sendable {
     package var row: OutboxRow
     package var startedAt: Instant
     package var finishedAt: Instant
-    /// Nil when the call was never made (the lease ran short, the window of a message was over).
+    /// Nil when the call was never made (its lease was too short, or the window of a message had passed).
     package var outcome: DeliveryOutcome?
     package var error: String?
-    /// What the response to a message says: reconciled with the same commit.
+    /// What the response to a message reports; reconciled in the same commit.
     package var news: Observation?
     /// Who holds the row, when it was held instead of being sent.
     package var heldBy: String?
-    /// The remote says that it does not know the object, and nothing has confirmed it.
+    /// The remote reports the object as missing, and nothing has confirmed that.
     package var isMissing = false
 
     package init(

@@ -43,7 +43,7 @@ struct CalendarDate {
         daysSince1970 = era * 146_097 + dayOfEra - 719_468
     }
 
-    /// Nil for a time that no clock shows; a leap second is one.
+    /// Nil for a time of day that does not exist; a leap second is allowed.
     func at(hour: Int64, minute: Int64, second: Int64, millisecond: Int64 = 0) -> Instant? {
         guard (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second) else { return nil }
         return Instant(milliseconds: ((daysSince1970 * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millisecond)

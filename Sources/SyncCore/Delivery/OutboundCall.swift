@@ -1,4 +1,4 @@
-/// One HTTP call to a remote, as values: what the outbox stores and the transport sends.
+/// One HTTP call to a remote as a value: what the outbox stores and the transport sends.
 package struct OutboundCall: Equatable, Sendable {
     /// The remote's name for the operation, for people: `update_conversation`, `reply`, `update_convo`.
     package var operation: String
@@ -15,7 +15,7 @@ package struct OutboundCall: Equatable, Sendable {
     }
 }
 
-/// An answer as the transport hands it over. Header names are lower case.
+/// A response as the transport returns it. Header names are lower case.
 package struct HTTPReply: Equatable, Sendable {
     package var status: Int
     package var headers: [String: String]
@@ -31,7 +31,7 @@ package struct HTTPReply: Equatable, Sendable {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 package struct TransportFailure: Error, Equatable, Sendable {
     package enum Kind: String, Sendable {
         case connectionRefused = "connection_refused"
@@ -46,24 +46,24 @@ package struct TransportFailure: Error, Equatable, Sendable {
         case other
     }
 
-    /// What is wrong where TLS failed: it decides what has to be done about it.
+    /// The cause of a TLS failure; it determines how to fix it.
     package enum SecurityProblem: Sendable {
-        /// Nobody whom this machine trusts vouches for the certificate.
+        /// The certificate is not signed by an authority that this machine trusts.
         case selfSigned, unknownAuthority
         case expired, notYetValid
         /// The certificate is for other host names.
         case otherName
-        /// Something else than TLS is spoken there.
+        /// The peer does not speak TLS.
         case notSpoken
-        /// The other side ends the handshake, because of a version or a name.
+        /// The peer ends the handshake, because of a version or a name.
         case refused
-        /// It wants a certificate of ours.
+        /// The peer requires a client certificate.
         case wantsCertificate
         case other
     }
 
     package var kind: Kind
-    /// Bounded, without addresses of people and without the query of any URL.
+    /// Bounded, without personal addresses and without the query of any URL.
     package var detail: String
     /// Only with ``Kind/tls``.
     package var security: SecurityProblem?
@@ -74,7 +74,7 @@ package struct TransportFailure: Error, Equatable, Sendable {
         self.security = security
     }
 
-    /// Whether the remote may have received and applied the call although no answer came.
+    /// Whether the remote may have received and applied the call although there was no response.
     package var mayHaveBeenApplied: Bool {
         switch kind {
         case .connectionRefused, .connectTimeout, .nameResolution, .tls: false

@@ -1,6 +1,6 @@
 /// The states of an outbox row (docs/schema.md, the table outbox).
 package enum OutboxState: String, CaseIterable, Sendable, Codable {
-    /// Waits for its moment (`due_at`).
+    /// Waits until `due_at`.
     case pending
     /// Claimed: under a lease, in flight or about to be.
     case sending
@@ -17,7 +17,7 @@ package enum OutboxState: String, CaseIterable, Sendable, Codable {
     /// Dropped with a reason, never sent again.
     case discarded
 
-    /// Whether nothing will change about the row by itself any more.
+    /// Whether the row no longer changes by itself.
     package var isFinished: Bool {
         switch self {
         case .delivered, .superseded, .discarded, .dead, .uncertain: true
@@ -28,11 +28,11 @@ package enum OutboxState: String, CaseIterable, Sendable, Codable {
 
 /// What keeps a row in the state `held` (`outbox.held_by`).
 package enum Holder: String, CaseIterable, Sendable, Codable {
-    /// The remote that receives messages takes none at the moment.
+    /// The remote that receives messages takes none at present.
     case receiver = "fin"
-    /// The run that wrote it reached further than the brake lets pass.
+    /// The run that wrote it exceeded a limit of the brake.
     case brake
-    /// The remote has undone what the row says so often that it is not said again by itself.
+    /// The remote has undone the row's change so often that it is not sent again automatically.
     case undone
 }
 
@@ -44,7 +44,7 @@ package enum PayloadKind: String, Sendable, Codable {
     case message
 }
 
-/// The delivery state of one outbox row: a machine over values. Its owner persists what it says.
+/// The delivery state of one outbox row, as a state machine over values. Its owner persists the result.
 ///
 /// | state     | event                         | next                                                            |
 /// |-----------|-------------------------------|-----------------------------------------------------------------|
@@ -56,7 +56,7 @@ package enum PayloadKind: String, Sendable, Codable {
 /// | sending   | gone, dead                    | dead; a message in doubt: uncertain                             |
 /// | pending, held, dead | superseded by a newer state | superseded                                              |
 /// | pending, held, dead, uncertain | discarded  | discarded                                                       |
-/// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned anew (`Store.steer`)      |
+/// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned again (`Store.steer`)     |
 ///
 /// Invariants: only `sending` rows have a lease. A message is never superseded. `attempts` counts outcomes `retry`, `dead`, `gone`
 /// and `delivered` only, `countedSince` is the beginning of the first of them that was a retry. A message in doubt is never sent later
@@ -64,14 +64,14 @@ package enum PayloadKind: String, Sendable, Codable {
 package struct OutboxRow: Equatable, Sendable {
     package var payload: PayloadKind
     package var state: OutboxState
-    /// Tries that count against ``RetryPolicy/maximumAttempts``.
+    /// Attempts that count against ``RetryPolicy/maximumAttempts``.
     package var attempts: Int
     package var dueAt: Instant
-    /// When the first attempt began that counts, since the row was planned or last replayed: its age counts from here. Nil before
-    /// that. Days in which its remote was paused, parked or throttled make no row older: a wait that a response asks for moves it on, and
-    /// the store begins anew when a remote is resumed or no longer parked.
+    /// When the first counted attempt began since the row was planned or last replayed; the row's age counts from here. Nil before that.
+    /// Time in which the remote was paused, parked or throttled does not count: a wait that a response asks for moves this timestamp
+    /// forward, and the store resets it when a remote is resumed or no longer parked.
     package var countedSince: Instant?
-    /// When the first send began whose fate is unknown; nil when every try so far is known not to have been applied.
+    /// When the first send began whose fate is unknown; nil when every attempt so far is known not to have been applied.
     package var inDoubtSince: Instant?
 
     /// Fin forgets a message's timestamp after five minutes (the document "Reply to Fin", `message.timestamp`).
@@ -89,18 +89,18 @@ package struct OutboxRow: Equatable, Sendable {
         self.inDoubtSince = inDoubtSince
     }
 
-    /// Whether a message may be sent now, or has waited out the window in which a repetition is recognised.
+    /// Whether a message may be sent now; false once the window has passed in which a repetition is recognised.
     ///
-    /// `timeout` is how long the send may take: it has to arrive within the window.
+    /// `timeout` is the longest time that the send may take: it has to arrive within the window.
     package func mayBeSent(now: Instant, timeout: Duration) -> Bool {
         guard payload == .message, let inDoubtSince else { return true }
         return now >= inDoubtSince && now + timeout < inDoubtSince + OutboxRow.messageWindow
     }
 
-    /// Takes in how a try ended.
+    /// Records how an attempt ended.
     /// - Parameters:
-    ///   - startedAt: when that try began.
-    ///   - now: the moment the outcome is recorded.
+    ///   - startedAt: when that attempt began.
+    ///   - now: when the outcome is recorded.
     /// - Returns: the reason when the row was given up (`dead` or `uncertain`), nil otherwise.
     package mutating func finish(
         _ outcome: DeliveryOutcome, startedAt: Instant, now: Instant, policy: RetryPolicy, timeout: Duration,
@@ -116,8 +116,7 @@ package struct OutboxRow: Equatable, Sendable {
             return nil
         case .gone, .dead:
             attempts += 1
-            // A response that cannot be read says nothing about whether the message was taken, and a refusal nothing about what
-            // became of an earlier send.
+            // An unreadable response does not say whether the message was accepted, and a refusal says nothing about an earlier send.
             guard payload == .message, inDoubtSince != nil else {
                 state = .dead
                 return outcome.error
@@ -160,8 +159,8 @@ package struct OutboxRow: Equatable, Sendable {
         return reason
     }
 
-    /// Back to pending; a message in doubt comes back inside its window or not at all. The remote's own wish is never undercut:
-    /// where it reaches past the window, ``mayBeSent(now:timeout:)`` will say no.
+    /// Back to pending; a message in doubt is sent again within its window or not at all. The wait that the remote asked for is never
+    /// shortened: a message in doubt whose wait would end after the window becomes uncertain.
     private mutating func putBack(until next: Instant, notBefore: Instant?, now: Instant, timeout: Duration) -> String? {
         var moment = next
         if payload == .message, let inDoubtSince {

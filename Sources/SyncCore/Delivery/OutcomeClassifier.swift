@@ -1,8 +1,8 @@
-/// Sorts answers and failures into outcome classes, as far as that can be told without knowing the kind of remote.
+/// Classifies responses and failures, as far as that is possible without knowing the kind of remote.
 package struct OutcomeClassifier: Equatable, Sendable {
     /// Status codes that the configuration puts into another class than ``standard(_:hasRetryAfter:)`` does.
     package var overrides: [Int: OutcomeClass]
-    /// The longest wait that a remote may ask for and get.
+    /// The longest wait that a remote's response is granted.
     package var longestWait: Duration
 
     package init(overrides: [Int: OutcomeClass] = [:], longestWait: Duration = .days(1)) {
@@ -12,8 +12,8 @@ package struct OutcomeClassifier: Equatable, Sendable {
 
     /// The class of a status code by default.
     ///
-    /// A redirect parks the remote: it is not followed, since the token would travel with it, and it means that the configured URL
-    /// is not the right one.
+    /// A redirect parks the remote: it is not followed, since the token would be sent along, and it means that the configured URL is not
+    /// the right one.
     package static func standard(_ status: Int, hasRetryAfter: Bool) -> OutcomeClass {
         switch status {
         case 200...299: .delivered

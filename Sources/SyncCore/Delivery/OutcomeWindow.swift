@@ -1,6 +1,6 @@
-/// How many calls ended, and how many of them failed, within the last so-and-so long: a ring of buckets.
+/// How many calls ended, and how many of them failed, within a sliding window: a ring of buckets.
 ///
-/// Counts up to a tenth of the window too many or too few, and takes the same small room however many calls there are.
+/// The window is accurate to a tenth of its length, and memory use does not depend on the number of calls.
 package struct OutcomeWindow: Equatable, Sendable {
     private static let buckets = 10
 

@@ -1,10 +1,10 @@
-/// What a response says about the quota of calls: how many are left, and when there are more.
+/// What a response reports about the quota of calls: how many are left, and when the quota resets.
 ///
-/// Three families of headers say it, each with one value or several (a limit by the second and one by the day):
+/// Three families of headers are read, each with one value or several (a limit per second and one per day):
 /// `X-RateLimit-*` (Intercom, Laravel), `X-Rate-Limit-*`, and the `RateLimit-*` and `RateLimit` of the IETF draft "RateLimit header
 /// fields for HTTP" (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/), of which both forms are met: `limit=100, remaining=0, reset=30` and `"default";r=0;t=30`.
 struct QuotaHeaders {
-    /// One limit. Nil: not said, or not to be read.
+    /// One limit. Nil: absent or not readable.
     struct Limit: Equatable {
         var remaining: Double?
         var reset: RequestedWait?
@@ -20,7 +20,7 @@ struct QuotaHeaders {
                 resets: headers["\(family)-reset"].map { RequestedWait.all(in: $0).values } ?? [])
         }
         limits += headers["ratelimit"].map(QuotaHeaders.draft) ?? []
-        // One family may name what is left, and another one when there is more.
+        // One family may hold the remaining count, and another one the reset.
         let least = limits.compactMap(\.remaining).min()
         self.limits = limits.map { Limit(remaining: $0.remaining ?? least, reset: $0.reset) }
     }
@@ -29,7 +29,7 @@ struct QuotaHeaders {
         text.split(separator: ",").map { RequestedWait.number(String($0).trimmed) }
     }
 
-    /// As many of the one as of the other belong together; otherwise every reset counts as soon as one limit is used up.
+    /// Equal counts are paired by position; otherwise every reset applies as soon as one limit is used up.
     private static func limits(remaining: [Double?], resets: [RequestedWait?]) -> [Limit] {
         if remaining.count == resets.count { return zip(remaining, resets).map { Limit(remaining: $0, reset: $1) } }
         let least = remaining.compactMap { $0 }.min()
@@ -46,7 +46,7 @@ struct QuotaHeaders {
             for parameter in split(item, at: ";") {
                 let sides = split(parameter, at: "=")
                 guard sides.count == 2, let name = Name(rawValue: sides[0].lowercased()) else { continue }
-                // The same name again begins another limit.
+                // The same name again starts another limit.
                 if !isItem, !seen.insert(name.meaning).inserted {
                     limits.append(limit)
                     limit = Limit()
@@ -68,7 +68,7 @@ struct QuotaHeaders {
         var meaning: String { self == .remaining || self == .r ? "remaining" : "reset" }
     }
 
-    /// Not inside quotation marks.
+    /// Ignores separators inside quotation marks.
     private static func split(_ text: String, at separator: Character) -> [String] {
         var parts = [""]
         var isQuoted = false

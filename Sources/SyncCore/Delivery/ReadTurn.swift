@@ -5,7 +5,8 @@
 /// | nothing waits to be sent  | may                                                                     |
 /// | deliveries wait           | may after every ``deliveriesPerRead`` of them                           |
 ///
-/// Without that, a long backlog would keep a remote from being read, and a poll cycle would take every call that a rate of one a minute admits.
+/// Without this rule, a long backlog would keep a remote from being read, and a poll cycle would take every call that a rate of one a
+/// minute admits.
 package struct ReadTurn: Equatable, Sendable {
     /// While deliveries wait, every fourth call is a read.
     package static let deliveriesPerRead = 3
@@ -18,6 +19,6 @@ package struct ReadTurn: Equatable, Sendable {
 
     package mutating func deliveryAdmitted() { deliveriesSinceRead += 1 }
 
-    /// - Parameter deliveriesWait: rows are at hand that could go out now.
+    /// - Parameter deliveriesWait: whether rows are buffered that could go out now.
     package func mayRead(deliveriesWait: Bool) -> Bool { !deliveriesWait || deliveriesSinceRead >= ReadTurn.deliveriesPerRead }
 }

@@ -1,12 +1,12 @@
 extension RemoteGate {
     package struct Settings: Equatable, Sendable {
-        /// Calls in flight at most; ``AdaptiveConcurrency`` decides how many of them at the moment.
+        /// The most calls in flight; ``AdaptiveConcurrency`` decides how many of them are used.
         package var concurrency: Int
         package var rate: RateLimit?
         package var breaker: CircuitBreaker.Settings
-        /// The longest time a parked remote is left alone between two probes; the first ones come sooner.
+        /// The longest time between two probes of a parked remote; the first ones come sooner.
         package var probeInterval: Duration
-        /// How long a 429 without any hint holds the remote: doubled each time in a row, up to a minute.
+        /// How long a 429 that names no wait holds the remote: doubled each time in a row, up to a minute.
         package var throttlePause: Duration
 
         package init(
@@ -23,12 +23,12 @@ extension RemoteGate {
 
     /// Why a remote is parked.
     package enum ParkCause: String, Equatable, Sendable {
-        /// It refuses the credential, or cannot be reached under its name and certificate.
+        /// It refuses the credential, or cannot be reached under its host name and certificate.
         case access
-        /// It knows nothing of what it is asked for (``AbsenceWatch``).
+        /// None of the requested objects is known there (``AbsenceWatch``).
         case url
 
-        /// How long it is left alone before the first probe. A gateway that knows no routes has often only begun to start.
+        /// How long it is left alone before the first probe. A gateway without routes has often only just started.
         var firstPause: Duration { self == .url ? .seconds(5) : .seconds(10) }
     }
 
@@ -40,13 +40,13 @@ extension RemoteGate {
         /// Nil while it is not parked.
         package var parkCause: ParkCause?
         package var throttledUntil: Instant?
-        /// Nil while the breaker is closed. A moment in the past: the next call is the probe.
+        /// Nil while the breaker is closed. A time in the past: the next call is the probe.
         package var breakerOpenUntil: Instant?
         package var breakerOpenings: Int
-        /// How many calls may be in flight, where experience has lowered that; nil for as many as configured.
+        /// How many calls may be in flight if the limit was lowered; nil for the configured number.
         package var concurrency: Int?
 
-        /// The same with its moments moved: from one clock to another.
+        /// The same with its timestamps shifted from one clock to another.
         package func moved(by span: Duration) -> Stored {
             var moved = self
             moved.pausedAt = pausedAt.map { $0 + span }
@@ -77,7 +77,7 @@ extension RemoteGate {
             return now < breakerOpenUntil ? "open" : CircuitBreaker.Transition.halfOpen.rawValue
         }
 
-        /// How many calls may be in flight, pause, park and breaker aside.
+        /// How many calls may be in flight, ignoring pause, park and breaker.
         package func concurrency(of settings: Settings) -> Int { min(concurrency ?? settings.concurrency, settings.concurrency) }
     }
 }

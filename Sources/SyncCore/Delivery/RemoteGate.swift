@@ -1,16 +1,17 @@
-/// Decides whether a remote may be called right now: pause, park, throttle, breaker, rate and concurrency in one place.
+/// Decides whether a remote may be called now: pause, park, throttle, breaker, rate and concurrency in one place.
 ///
-/// Moments are those of a clock that runs on steadily, whatever the wall clock does. What ``stored`` says of them is converted by who stores it.
+/// Times are those of a steady clock that does not follow changes of the wall clock. The times in ``stored`` are converted by the code that
+/// stores it.
 ///
 /// | hold      | begins with                    | ends with                                                        |
 /// |-----------|--------------------------------|------------------------------------------------------------------|
 /// | paused    | `pause`                        | `resume`                                                         |
-/// | parked    | outcome `park`, or a URL that seems wrong | new credential, reload, or a single probe that is answered |
+/// | parked    | outcome `park`, or a URL that seems wrong | new credential, reload, or a single probe that gets a proper response |
 /// | throttled | outcome `throttled`, or a response that says that the quota is used up | its end, `resume`              |
 /// | breaker   | see ``CircuitBreaker``         | see ``CircuitBreaker``                                           |
 ///
-/// Of deliveries that fail together, first the concurrency is lowered; the breaker counts a failure where no other call was out, or where
-/// the concurrency cannot be lowered any more:
+/// When deliveries fail together, the concurrency is lowered first; the breaker counts a failure if no other call was in flight, or if the
+/// concurrency cannot be lowered any more:
 ///
 /// | remote                            | concurrency           | breaker                                       |
 /// |-----------------------------------|-----------------------|-----------------------------------------------|
@@ -18,23 +19,23 @@
 /// | refuses 40 % of all calls         | few                   | closed                                        |
 /// | is down                           | halved down to 1      | opens after ``CircuitBreaker/Settings/minimumSample`` single calls |
 ///
-/// Calls that were out together are one statement: eight 401s park the remote once, eight 429s hold it for one pause.
+/// Calls that were in flight together count once: eight 401s park the remote once, eight 429s hold it for one pause.
 ///
-/// Reads have a part in rate, concurrency, throttling and pause, and no say otherwise: whether a remote can be read tells nothing about
-/// whether it takes deliveries. While single calls find out how the remote is, one read at a time may go out beside them.
+/// Reads use rate, concurrency, throttling and pause, but do not affect parking and the breaker: whether a remote can be read does not show
+/// whether it takes deliveries. While the remote is being probed with single calls, one read at a time may be in flight as well.
 ///
 /// Invariants: no call is admitted above `concurrency`, which is at most the configured one and 1 while parked or half-open; none is
-/// admitted while paused or before `throttledUntil`; a gate that nobody paused opens by itself.
+/// admitted while paused or before `throttledUntil`; a gate that was not paused opens by itself.
 package struct RemoteGate: Equatable, Sendable {
-    /// The answer to "may I call?".
+    /// Whether a call may go out.
     package enum Admission: Equatable, Sendable {
         /// Yes; the call counts as in flight until ``finished(_:now:)``.
         case admitted
-        /// Not before that moment.
+        /// Not before that time.
         case wait(until: Instant)
-        /// All slots are taken; ask again when a call has ended.
+        /// All slots are taken; call again when a call has ended.
         case full
-        /// Not until somebody acts.
+        /// Not until a person resumes the remote.
         case paused
     }
 
@@ -42,16 +43,16 @@ package struct RemoteGate: Equatable, Sendable {
     package enum Change: Equatable, Sendable {
         case parked(reason: String)
         case resumed
-        /// - note: why that is not what the remote asked for.
+        /// - note: why this differs from what the remote asked for.
         case throttled(until: Instant, note: String? = nil)
         case breaker(CircuitBreaker.Transition)
     }
 
-    /// A wish for patience is believed up to this long after a restart, whatever the clock did meanwhile.
+    /// The longest time that a stored throttle is respected after a restart, whatever happened to the clock.
     private static let longestThrottle = Duration.days(1)
 
     package private(set) var inFlight = 0
-    /// Those of them that only read.
+    /// The number of these that are reads.
     private var readsInFlight = 0
     package private(set) var breaker: CircuitBreaker
     package private(set) var adaptive: AdaptiveConcurrency
@@ -65,13 +66,13 @@ package struct RemoteGate: Equatable, Sendable {
     /// Until when a parked remote is left alone; nil when it may be probed.
     private var probeWait: Instant?
     private var failedProbes = 0
-    /// Deliveries that were in flight already when the remote was parked: they are not probes.
+    /// Deliveries that were already in flight when the remote was parked: they are not probes.
     private var callsBeforePark = 0
     private var throttlesInARow = 0
-    /// When the remote was last throttled: calls that went out before belong to the same volley.
+    /// When the remote was last throttled: calls sent before then belong to the same group.
     private var throttledAt: Instant?
 
-    /// A start counts as a reload: a parked remote gets its first probe at once.
+    /// A start is treated like a reload: a parked remote gets its first probe at once.
     package init(_ settings: Settings, stored: Stored = Stored(), now: Instant) {
         self.settings = settings
         bucket = settings.rate.map { TokenBucket($0, now: now) }
@@ -96,15 +97,15 @@ package struct RemoteGate: Equatable, Sendable {
 
     package var throttledUntil: Instant? { throttle }
 
-    /// Whether single calls go out to find out how the remote is.
+    /// Whether the remote is being probed with single calls.
     package var isProbing: Bool { parkedAt != nil || breaker.state != .closed }
 
-    /// How many calls may be in flight at the moment.
+    /// How many calls may be in flight now.
     package var concurrency: Int { isProbing ? 1 : adaptive.limit }
 
     package mutating func admit(now: Instant) -> (Admission, Change?) {
         if let hold = hold(now: now) { return (hold, nil) }
-        // A read does not take the place of the call that finds out how the remote is; but what is configured is never exceeded.
+        // A read does not take the place of the probe; but the configured concurrency is never exceeded.
         if (isProbing ? inFlight - readsInFlight : inFlight) >= concurrency || inFlight >= settings.concurrency { return (.full, nil) }
         if let later = bucket?.take(now: now) { return (.wait(until: later), nil) }
         let (admitted, transition) = breaker.admit(now: now)
@@ -124,7 +125,7 @@ package struct RemoteGate: Equatable, Sendable {
         return .admitted
     }
 
-    /// What nobody may go past at the moment; ends a throttle that is over.
+    /// The hold that applies to every call now; ends a throttle that is over.
     private mutating func hold(now: Instant) -> Admission? {
         if pausedAt != nil { return .paused }
         if let throttle, now < throttle { return .wait(until: throttle) }
@@ -134,8 +135,8 @@ package struct RemoteGate: Equatable, Sendable {
         return nil
     }
 
-    /// A read ended: frees its slot. It may throttle the remote, and says nothing else about deliveries.
-    /// - Parameter startedAt: when it went out.
+    /// A read ended: frees its slot. It may throttle the remote, and has no other effect on deliveries.
+    /// - Parameter startedAt: when it was sent.
     package mutating func readFinished(_ outcome: DeliveryOutcome, startedAt: Instant, now: Instant) -> [Change] {
         precondition(readsInFlight > 0, "a read ended that was never admitted")
         inFlight -= 1
@@ -143,11 +144,11 @@ package struct RemoteGate: Equatable, Sendable {
         return throttles(by: outcome, startedAt: startedAt, now: now)
     }
 
-    /// A call ended: frees its slot and draws the conclusions for the whole remote.
+    /// A call ended: frees its slot and updates the state of the whole remote.
     /// - Parameters:
-    ///   - startedAt: when it went out; now, where that is of no interest.
-    ///   - hadPresentCredential: false when the token was replaced while the call was out. That the former one is refused says nothing
-    ///     about the one in force.
+    ///   - startedAt: when it was sent; nil stands for now.
+    ///   - hadPresentCredential: false when the token was replaced while the call was in flight. A refusal of the former token says nothing
+    ///     about the present one.
     package mutating func finished(
         _ outcome: DeliveryOutcome, startedAt: Instant? = nil, hadPresentCredential: Bool = true, now: Instant
     ) -> [Change] {
@@ -163,7 +164,7 @@ package struct RemoteGate: Equatable, Sendable {
             changes.append(.breaker(transition))
         }
         switch outcome.outcome {
-        // A path that does not exist has nothing to do with the credential.
+        // A path that does not exist says nothing about the credential.
         case .park where hadPresentCredential || outcome.absence != nil:
             let cause: ParkCause = outcome.absence == nil ? .access : .url
             if wasBeforePark { break }
@@ -177,8 +178,8 @@ package struct RemoteGate: Equatable, Sendable {
         return changes + throttles(by: outcome, startedAt: startedAt ?? now, now: now)
     }
 
-    /// Holds the remote where a response asks for it. Without a time of its own, a response to a call that went out before the remote was
-    /// last throttled asks for nothing more: its sender has not heard of that yet.
+    /// Holds the remote if a response asks for it. A response without a time of its own, to a call that was sent before the remote was last
+    /// throttled, adds nothing: it belongs to the same group of calls.
     private mutating func throttles(by outcome: DeliveryOutcome, startedAt: Instant, now: Instant) -> [Change] {
         var changes: [Change] = []
         if outcome.outcome == .throttled {
@@ -200,7 +201,7 @@ package struct RemoteGate: Equatable, Sendable {
         min(settings.throttlePause * (Int64(1) << min(throttlesInARow, 10)), .minutes(1))
     }
 
-    /// Stops the remote but for single probes; of one that is stopped already, a probe has failed.
+    /// Stops the remote except for single probes. If the remote is parked already, a probe has failed.
     package mutating func park(for cause: ParkCause, reason: String, now: Instant) -> Change? {
         let pause = min(cause.firstPause * (Int64(1) << min(failedProbes, 10)), settings.probeInterval)
         probeWait = now + pause
@@ -213,10 +214,10 @@ package struct RemoteGate: Equatable, Sendable {
         return .parked(reason: reason)
     }
 
-    /// A call of which it was not known at first what its end says has turned out to be answered by the remote itself.
+    /// A call whose outcome was undecided turned out to have a proper response from the remote.
     package mutating func answeredProperly() -> Change? { unpark() }
 
-    /// The credential changed or the configuration was read anew: try again at once.
+    /// The credential changed or the configuration was reloaded: the next attempt may be made at once.
     package mutating func credentialChanged() {
         probeWait = nil
         failedProbes = 0
@@ -226,7 +227,8 @@ package struct RemoteGate: Equatable, Sendable {
         if pausedAt == nil { pausedAt = now }
     }
 
-    /// Ends a pause and a throttle, and lets a parked remote be tried at once: somebody knows better than the remote's last word.
+    /// Ends a pause and a throttle, and lets a parked remote be probed at once: the person who resumes it knows more than its last
+    /// response.
     package mutating func resume() {
         pausedAt = nil
         throttle = nil
@@ -241,7 +243,7 @@ package struct RemoteGate: Equatable, Sendable {
         breaker.endPause(now: now)
     }
 
-    /// The longer of two holds counts. Only the beginning of a hold is worth a report, not that it became longer.
+    /// The longer of two holds applies. Only the beginning of a hold is reported, not its extension.
     private mutating func hold(until: Instant, note: String?, now: Instant) -> Change? {
         let present = throttle ?? now
         guard max(present, now) < until else { return nil }
@@ -260,17 +262,16 @@ package struct RemoteGate: Equatable, Sendable {
         return .resumed
     }
 
-    /// How many calls the rate admits until the end of the span; nil where there is no rate.
+    /// How many calls the rate limit admits until the end of the span; nil without a rate limit.
     package mutating func callsAvailable(within span: Duration, now: Instant) -> Int? { bucket?.available(within: span, now: now) }
 
-    /// The same, but for the rate: what a response, a failure or a person has caused. Nil while paused.
+    /// The time until which a response, a failure or a person holds the remote; the rate limit is not included. Nil while paused.
     package func heldUntil(now: Instant) -> Instant? {
         if pausedAt != nil { return nil }
         return [throttle, parkedAt == nil ? nil : probeWait, breaker.opensAt(now: now)].compactMap { $0 }.reduce(now, max)
     }
 
-    /// The configuration was read anew: what was learnt about the remote goes on, calls in flight stay counted, and a parked remote may be
-    /// probed at once.
+    /// The configuration was reloaded: the learnt state is kept, calls in flight stay counted, and a parked remote may be probed at once.
     package mutating func configure(_ fresh: Settings, now: Instant) {
         var gate = RemoteGate(fresh, stored: stored, now: now)
         (gate.inFlight, gate.readsInFlight) = (inFlight, readsInFlight)
@@ -281,8 +282,8 @@ package struct RemoteGate: Equatable, Sendable {
         self = gate
     }
 
-    /// The first moment at which a call could go out, as far as holds and the rate are concerned; nil while paused.
-    /// - Parameter others: how many calls that the rate admits are left to somebody else.
+    /// The earliest time at which a call could go out, given the holds and the rate limit; nil while paused.
+    /// - Parameter others: how many admitted calls are left for other callers.
     package mutating func opensAt(leaving others: Int = 0, now: Instant) -> Instant? {
         if pausedAt != nil { return nil }
         let waits = [
@@ -293,7 +294,7 @@ package struct RemoteGate: Equatable, Sendable {
 }
 
 extension DeliveryOutcome {
-    /// True for a failure of the remote as a whole, false for a proper answer, nil when nothing was learnt about its health.
+    /// True for a failure of the remote as a whole, false for a proper response, nil when the call says nothing about the remote's health.
     package var tellsFailureOfRemote: Bool? {
         switch outcome {
         case .retry: true
@@ -302,7 +303,7 @@ extension DeliveryOutcome {
         }
     }
 
-    /// What it says about how many calls the remote takes at once.
+    /// What it shows about the remote's capacity for concurrent calls.
     package var tellsLoadOfRemote: AdaptiveConcurrency.Sign {
         switch outcome {
         case .retry, .throttled: .overloaded

@@ -1,21 +1,21 @@
-/// Repeats are counted, not repeated: of identical failures of a remote the first few are written in full, the rest becomes one line.
+/// Limits repeated log lines: of identical failures of a remote the first few are written in full, the rest become one summary line.
 ///
-/// | event                                              | answer                                                       |
+/// | event                                              | decision                                                     |
 /// |----------------------------------------------------|--------------------------------------------------------------|
 /// | a failure of a kind not seen within the window     | write it; a window begins                                    |
 /// | the next ones, up to the limit                     | write them                                                   |
 /// | any more of them                                   | count them                                                   |
-/// | the window is over                                 | one summary, if something was counted                        |
+/// | the window is over                                 | one summary, if anything was counted                         |
 ///
-/// Only lines are counted away, never facts: every try stands in `outbox_attempts`, and what changes the state of a row for good
-/// (dead, uncertain) never comes here.
+/// Only log lines are reduced: every attempt is in `outbox_attempts`, and final changes of a row's state (dead, uncertain) are not passed
+/// through this counter.
 package struct RepeatCounter: Equatable, Sendable {
-    /// Failures that say the same.
+    /// Failures that are treated as identical.
     package struct Kind: Hashable, Sendable {
         package var remote: String
         package var outcome: String
         package var status: Int?
-        /// Without what differs from call to call: words with digits in them (ids, moments, durations) become `#`.
+        /// Without the parts that differ from call to call: words that contain digits (ids, timestamps, durations) become `#`.
         package var error: String
 
         package init(remote: String, outcome: String, status: Int?, error: String?) {
@@ -35,7 +35,7 @@ package struct RepeatCounter: Equatable, Sendable {
     /// What was counted instead of written.
     package struct Summary: Equatable, Sendable {
         package var kind: Kind
-        /// The error of the last one, as it was.
+        /// The error of the last one, unchanged.
         package var error: String?
         package var repeats: Int
         package var since: Instant
@@ -49,7 +49,7 @@ package struct RepeatCounter: Equatable, Sendable {
     }
 
     package static let window = Duration.minutes(1)
-    /// Kinds that are told apart; what comes beyond that is counted as one per remote and outcome.
+    /// The number of kinds that are counted separately; failures beyond it are counted together per remote and outcome.
     package static let kindLimit = 200
 
     /// How many of a kind are written in one window.
@@ -60,8 +60,7 @@ package struct RepeatCounter: Equatable, Sendable {
         self.limit = max(limit, 1)
     }
 
-    /// - Returns: whether the failure is to be written (otherwise it was counted), and what was counted before in a window that is
-    ///   over.
+    /// - Returns: whether the failure is to be written (otherwise it was counted), and the summary of an earlier window that is over.
     package mutating func take(_ kind: Kind, error: String?, now: Instant) -> (isWritten: Bool, summary: Summary?) {
         var kind = kind
         if counts[kind] == nil, counts.count >= RepeatCounter.kindLimit { kind.error = "…" }
@@ -88,7 +87,7 @@ package struct RepeatCounter: Equatable, Sendable {
         now >= count.since && now - count.since < RepeatCounter.window
     }
 
-    /// The summaries of windows that are over, or of all; they are forgotten with that.
+    /// The summaries of windows that are over, or of all windows; they are removed.
     package mutating func takeSummaries(now: Instant, all: Bool = false) -> [Summary] {
         var summaries: [Summary] = []
         for (kind, count) in counts where all || !isOpen(count, now: now) {

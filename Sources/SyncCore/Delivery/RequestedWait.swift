@@ -1,4 +1,4 @@
-/// One value of a header that says when to come back, as it is met in the wild.
+/// One value of a header that says when to come back, in the forms that servers send.
 ///
 /// | text                                            | read as                                   |
 /// |-------------------------------------------------|-------------------------------------------|
@@ -14,7 +14,7 @@ enum RequestedWait: Equatable {
     /// Milliseconds since 1970, by the remote's clock.
     case date(Double)
 
-    /// All values of a header whose lines were joined by commas. HTTP-dates hold a comma themselves.
+    /// All values of a header whose lines were joined by commas. HTTP-dates contain a comma themselves.
     /// - Returns: the values that can be read, and how many cannot.
     static func all(in text: String) -> (values: [RequestedWait?], unreadable: Int) {
         let pieces = text.split(separator: ",", omittingEmptySubsequences: true).map { String($0).trimmed }.filter { !$0.isEmpty }
@@ -48,7 +48,7 @@ enum RequestedWait: Equatable {
         return number
     }
 
-    /// A small number cannot be a date, and a date in milliseconds cannot be one in seconds. What lies beyond nanoseconds is nothing.
+    /// A small number cannot be a date, and a date in milliseconds cannot be one in seconds. Numbers beyond nanoseconds are rejected.
     private static func wait(of number: Double) -> RequestedWait? {
         switch number {
         case ..<1e9: .span(number * 1000)
@@ -82,7 +82,7 @@ enum RequestedWait: Equatable {
         return text.isEmpty ? nil : total
     }
 
-    /// ISO 8601 (RFC 3339 section 5.6) as far as servers write it; without an offset in UTC.
+    /// ISO 8601 (RFC 3339 section 5.6) in the forms that servers write; UTC if there is no offset.
     private static func isoDate(_ text: String) -> Instant? {
         let parts = text.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "T" || $0 == "t" || $0 == " " }
         let day = parts[0].split(separator: "-", omittingEmptySubsequences: false)
@@ -104,7 +104,7 @@ enum RequestedWait: Equatable {
         return date.at(hour: hour, minute: minute, second: second, millisecond: millisecond).map { $0 - offset }
     }
 
-    /// The clock's part and how far it is ahead of UTC; the latter nil where it cannot be read.
+    /// The time of day and its offset from UTC; the offset is nil if it cannot be read.
     private static func splitOffset(_ text: Substring) -> (clock: Substring, offset: Duration?) {
         for zone in ["Z", "z", " UTC", " GMT", "UTC", "GMT"] where text.hasSuffix(zone) { return (text.dropLast(zone.count), .zero) }
         guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }) else { return (text, .zero) }

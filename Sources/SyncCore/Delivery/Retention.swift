@@ -1,34 +1,34 @@
-/// When finished outbox rows are looked through, and which of them may go.
+/// Decides when finished outbox rows are swept, and which of them may be deleted.
 ///
-/// A sweep walks through the outbox by id, one page after the other, between runs; rows that may go are deleted. Ids grow with time,
-/// so no index is needed, and what must stay is passed over once per sweep.
+/// A sweep walks through the outbox by id, one page after the other, between runs, and deletes the rows that may go. Ids grow with time, so
+/// no index is needed, and rows that must stay are examined once per sweep.
 ///
 /// | state    | event                                    | next                                                             |
 /// |----------|------------------------------------------|------------------------------------------------------------------|
 /// | waiting  | an hour, or 10,000 new rows, have passed | sweeping from the beginning                                      |
-/// | sweeping | a page was looked through                | sweeping behind it                                               |
+/// | sweeping | a page was examined                      | sweeping after that page                                         |
 /// | sweeping | the rest is too young, or there is none  | waiting                                                          |
 package struct Retention: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         package var isEnabled = true
         package var maximumAge = Duration.days(30)
-        /// Finished rows older than the newest so many go whatever their age.
+        /// Finished rows beyond this number of newest rows are deleted whatever their age.
         package var maximumRows = 200_000
-        /// Dead and uncertain rows need a person: they stay for good unless this says otherwise.
+        /// Dead and uncertain rows need a person: they are kept unless this is set.
         package var attentionAge: Duration?
 
         package init() {}
     }
 
-    /// Which rows of a page may go.
+    /// Which rows of a page may be deleted.
     package struct Cut: Equatable, Sendable {
-        /// The page begins behind this id.
+        /// The page begins after this id.
         package var after: Int64
-        /// Delivered, superseded and discarded rows that finished before this moment go …
+        /// Delivered, superseded and discarded rows that finished before this time are deleted …
         package var finishedBefore: Instant
         /// … and those up to this id.
         package var upTo: Int64
-        /// Messages that changed since then stay: their timestamps are still taken (see ``OutboxRow/messageWindow``).
+        /// Messages that changed later than this stay: their timestamps are still taken (see ``OutboxRow/messageWindow``).
         package var messagesBefore: Instant
         package var attentionBefore: Instant?
 
@@ -41,13 +41,13 @@ package struct Retention: Equatable, Sendable {
         }
     }
 
-    /// Rows looked through, and deleted at most, in one transaction.
+    /// The largest number of rows examined, and deleted, in one transaction.
     package static let pageSize = 500
     private static let pause = Duration.hours(1)
     private static let manyRows: Int64 = 10_000
 
     package let settings: Settings
-    /// While sweeping: the last id that was looked at.
+    /// While sweeping: the last id that was examined.
     private var position: Int64?
     private var lastStart: (at: Instant, newestRow: Int64)?
     /// Rows that the sweep in progress, or the last one, has deleted.
@@ -63,7 +63,7 @@ package struct Retention: Equatable, Sendable {
     }
 
     /// The next page, or nil when no sweep is due.
-    /// - Parameter newestRow: the highest id there is.
+    /// - Parameter newestRow: the highest id in the table.
     package mutating func next(now: Instant, newestRow: Int64) -> Cut? {
         guard settings.isEnabled else { return nil }
         if position == nil {
@@ -74,7 +74,7 @@ package struct Retention: Equatable, Sendable {
         }
         return Cut(
             after: position ?? 0, finishedBefore: now - settings.maximumAge, upTo: newestRow - Int64(settings.maximumRows),
-            // Twice the window is what planning asks for; the rest is for clocks that are set back.
+            // Planning needs twice the window; the rest covers clocks that are set back.
             messagesBefore: now - OutboxRow.messageWindow * 2 - .hours(1), attentionBefore: settings.attentionAge.map { now - $0 })
     }
 
@@ -83,7 +83,7 @@ package struct Retention: Equatable, Sendable {
         return now - lastStart.at >= Retention.pause || now < lastStart.at || newestRow - lastStart.newestRow >= Retention.manyRows
     }
 
-    /// - Parameter last: the last id of the page; nil when nothing behind it can be old enough.
+    /// - Parameter last: the last id of the page; nil when no later row can be old enough.
     package mutating func swept(through last: Int64?, removed count: Int) {
         position = last
         removed += count

@@ -1,25 +1,25 @@
-/// What a response's headers say about when to come back: `Retry-After` (RFC 9110 section 10.2.3) and the quota's headers
-/// (``QuotaHeaders``). Every value of every header is read (``RequestedWait``); the latest one that lies in the future counts.
+/// When a response's headers ask to be called again: `Retry-After` (RFC 9110 section 10.2.3) and the quota's headers (``QuotaHeaders``).
+/// Every value of every header is read (``RequestedWait``); the latest one that lies in the future counts.
 ///
-/// Dates are taken by the remote's own clock: where the response has a `Date` that differs from ours, what counts is the time between
-/// the two. Nothing is believed for longer than `cap`.
+/// Dates are read relative to the remote's own clock: if the response has a `Date` that differs from ours, the time between the two dates
+/// counts. No wait is longer than `cap`.
 package struct RetryHints: Equatable, Sendable {
-    /// The timestamp before which the remote does not want to be called again; nil when nothing usable is said.
+    /// The time before which the remote does not want to be called again; nil when the headers contain nothing usable.
     package private(set) var notBefore: Instant?
-    /// Until when the quota is used up, also where the call itself was within it.
+    /// Until when the quota is used up, even if the call itself was within it.
     package private(set) var quotaResetsAt: Instant?
-    /// Whether it is said at all when to come back, be it at once: then the refusal was deliberate.
+    /// Whether the response says at all when to come back, even if at once: then the refusal was deliberate.
     package private(set) var isDeliberate = false
-    /// For people, where something was asked for that is not done; without any text of the response.
+    /// For people, when a requested wait is not followed; contains no text of the response.
     package private(set) var note: String?
 
-    /// Clocks that differ by no more than this are taken for the same one: `Date` has whole seconds, and the response took its time.
+    /// Clocks that differ by no more than this are treated as equal: `Date` has whole seconds, and the response took time.
     private static let tolerance = 2000.0
 
     package init(headers: [String: String], now: Instant, cap: Duration) {
         let moment = Double(now.milliseconds)
         let skew = RetryHints.skew(headers["date"], now: moment)
-        /// Milliseconds from now, where that is in the future.
+        /// Milliseconds from now, if in the future.
         func distance(_ wait: RequestedWait?) -> Double? {
             switch wait {
             case .span(let length)?: length > 0 ? length : nil

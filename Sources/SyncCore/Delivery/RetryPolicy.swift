@@ -1,7 +1,7 @@
-/// When a failed call is tried again, and when it is given up.
+/// When a failed call is attempted again, and when it is given up.
 ///
-/// Full jitter: `random(0, min(cap, base · 2^n))` for the n-th failure counted from 0. Of the usual schemes it causes the least work
-/// in total ("Exponential Backoff and Jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+/// Full jitter: `random(0, min(cap, base · 2^n))` for the n-th failure counted from 0. Of the usual schemes it causes the least total work
+/// ("Exponential Backoff and Jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 package struct RetryPolicy: Equatable, Sendable {
     package var base: Duration
     package var cap: Duration
@@ -26,7 +26,7 @@ package struct RetryPolicy: Equatable, Sendable {
         return overflow ? cap : min(cap, Duration.milliseconds(product))
     }
 
-    /// A random pause between nothing and ``ceiling(afterFailures:)``.
+    /// A random pause between zero and ``ceiling(afterFailures:)``.
     package func pause(afterFailures failures: Int, using random: inout some RandomNumberGenerator) -> Duration {
         Duration.milliseconds(Int64.random(in: 0...max(ceiling(afterFailures: failures).milliseconds, 0), using: &random))
     }

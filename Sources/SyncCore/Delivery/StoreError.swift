@@ -1,14 +1,14 @@
-/// What keeps the database from doing its work. Each case says what to do about it in ``description``.
+/// Why the database cannot do its work. The ``description`` of each case says what to do about it.
 package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file is not there and this command does not create it.
     case missing(path: String)
-    /// Another service works with the file; who that is, where it is known.
+    /// Another service uses the file; its name, if known.
     case inUse(by: String?)
     /// The file or its directory cannot be opened or written.
     case cannotOpen(path: String, detail: String)
     /// Another process holds the write lock longer than the busy timeout.
     case locked
-    /// The files at the path are not the ones that were opened any more.
+    /// The files at the path are no longer the ones that were opened.
     case replaced(path: String, detail: String)
     /// No space left, or a quota.
     case full
@@ -21,9 +21,9 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case olderSchema(missing: [String])
     /// The file has tables, views, indexes or triggers of another program under names that the schema needs.
     case foreignSchema(path: String, names: [String])
-    /// A column holds something that this program does not write there. `index` counts from 0.
+    /// A column contains a value that this program never writes there. `index` counts from 0.
     case unexpectedColumn(index: Int, query: String, expected: String)
-    /// Anything else that SQLite says.
+    /// Any other SQLite error.
     case sqlite(code: Int, detail: String)
 
     package var description: String {
@@ -59,7 +59,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether trying again later may succeed without anybody doing anything here.
+    /// Whether a later attempt may succeed without any action by this service or its user.
     package var isTransient: Bool {
         switch self {
         case .locked, .full, .readOnly: true
@@ -68,7 +68,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether it is about the rows of a statement: others can be worked on. Everything else is about the database as a whole.
+    /// Whether the error is about the rows of a statement, so that others can still be processed. Every other error concerns the whole
+    /// database.
     package var concernsRows: Bool {
         switch self {
         case .unexpectedColumn: true

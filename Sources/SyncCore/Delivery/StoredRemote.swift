@@ -2,9 +2,9 @@
 package struct StoredRemote: Sendable, Equatable {
     package var gate: RemoteGate.Stored
     package var lastSuccessAt: String?
-    /// Conversations that it said it does not know, where nothing has confirmed it.
+    /// Conversations that the remote reported as missing without confirmation.
     package var suspects: Set<String> = []
-    /// How often in a row it could not be read.
+    /// The number of failed reads in a row.
     package var readFailures = 0
 
     package init(

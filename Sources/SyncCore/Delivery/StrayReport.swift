@@ -1,7 +1,7 @@
-/// A response that is about another object than the one that was asked for: nothing in it is believed.
+/// A response about another object than the requested one: nothing in it is used.
 package struct StrayReport: Equatable, Sendable {
     package var asked: String
-    /// The id that the response names, for people: bounded, on one line.
+    /// The id in the response, for people: bounded, on one line.
     package var answered: String
 
     package init(asked: String, answered: String) {

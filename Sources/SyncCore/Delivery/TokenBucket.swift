@@ -1,4 +1,4 @@
-/// How often a remote may be called: so many calls per period, unused ones saved up to `burst`.
+/// How often a remote may be called: a number of calls per period, of which unused ones are saved up to one second's worth.
 package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
     package var calls: Int
     package var period: Duration
@@ -8,7 +8,7 @@ package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
         self.period = period
     }
 
-    /// More cannot be counted in micro-tokens.
+    /// The most calls per period that the bucket can count.
     package static let mostCalls = 1_000_000
 
     /// Reads `10/s`, `600/min`, `1500/h`; nil for anything else, for less than one call and for more than ``mostCalls``.
@@ -35,11 +35,11 @@ package struct RateLimit: Equatable, Sendable, CustomStringConvertible {
 
 /// A token bucket that holds at most one second's worth of calls (at least one), so that a pause does not end in a burst.
 ///
-/// A token is counted as as many parts as its period has milliseconds, and every millisecond adds as many parts as the period has calls:
-/// nothing is rounded, however slow the rate is and however often the bucket is asked.
+/// A token has as many parts as its period has milliseconds, and every millisecond adds as many parts as the period has calls, so nothing
+/// is rounded, however slow the rate is and however often the bucket is used.
 package struct TokenBucket: Equatable, Sendable {
     private let limit: RateLimit
-    /// What one call takes, in parts.
+    /// The parts that one call takes.
     private let token: Int64
     private let capacity: Int64
     private var level: Int64
@@ -53,7 +53,7 @@ package struct TokenBucket: Equatable, Sendable {
         filledAt = now
     }
 
-    /// Takes a token, or says when there will be one.
+    /// Takes a token, or returns when there will be one.
     package mutating func take(now: Instant) -> Instant? {
         let moment = opensAt(now: now)
         guard moment <= now else { return moment }
@@ -61,8 +61,8 @@ package struct TokenBucket: Equatable, Sendable {
         return nil
     }
 
-    /// When a token can be taken; now, when there is one. Takes nothing.
-    /// - Parameter others: how many tokens somebody else takes before.
+    /// When a token can be taken; now, if there is one. Takes nothing.
+    /// - Parameter others: how many tokens other callers take first.
     package mutating func opensAt(leaving others: Int = 0, now: Instant) -> Instant {
         refill(now: now)
         let missing = token * Int64(others + 1) - level
@@ -71,7 +71,7 @@ package struct TokenBucket: Equatable, Sendable {
         return now + .milliseconds((missing + calls - 1) / calls)
     }
 
-    /// How many tokens there are, those included that come within the span.
+    /// How many tokens there are, including those that arrive within the span.
     package mutating func available(within span: Duration = .zero, now: Instant) -> Int {
         refill(now: now)
         return Int((level + span.milliseconds * Int64(limit.calls)) / token)

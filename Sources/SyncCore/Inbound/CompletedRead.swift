@@ -1,7 +1,7 @@
-/// A read that got a response, whatever it said.
+/// A read that got a response, whatever its content.
 package struct CompletedRead: Sendable, Equatable {
     package var request: ReadRequest
-    /// What was asked for before that has been read.
+    /// Requests made before this time have been served by the read.
     package var beganAt: Instant
 
     package init(_ request: ReadRequest, beganAt: Instant) {

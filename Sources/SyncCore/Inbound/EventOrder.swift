@@ -1,20 +1,20 @@
-/// Where a remote's events stand that may arrive in any order (fin), and what has to be remembered of them for that.
+/// Keeps the order of a remote's events that may arrive in any order (fin), and the state that this requires.
 ///
-/// Events have an order of their own: the remote's date; among those of one millisecond what their words mean (the AI is at work, then an
-/// end, then a person is needed, then the end of the AI's part); then the words themselves. When an event arrives decides nothing.
+/// Events are ordered by the remote's date; within one millisecond by the meaning of their status values (the AI is at work, then an end,
+/// then a person is needed, then the end of the AI's part); then by the status values themselves. The time of arrival has no influence.
 ///
-/// | the word            | its date                                   | place                                                             |
+/// | the status value    | its date                                   | place                                                             |
 /// |---------------------|--------------------------------------------|-------------------------------------------------------------------|
-/// | ends the AI's part  | before the latest status                   | stale: whoever has the conversation now got it after that         |
+/// | ends the AI's part  | before the latest status                   | stale: the present owner got the conversation after that          |
 /// | ends the AI's part  | otherwise                                  | latest                                                            |
 /// | the AI is at work   | not after the latest end of the AI's part  | stale                                                             |
 /// | finishes            | before the latest status                   | late: counts if that status could not have reopened the conversation |
 /// | another status      | before the latest status                   | stale                                                             |
 /// | a status            | otherwise, also before an end of the AI's part | latest                                                        |
-/// | says nothing, or is not mapped | any                             | latest                                                            |
+/// | has no meaning, or is not mapped | any                           | latest                                                            |
 ///
-/// The end of the AI's part says nothing about the status, so it never makes a status event stale, apart from one that gives the
-/// conversation to the AI.
+/// The end of the AI's part does not report a status, so it never makes a status event stale, except one that gives the conversation to the
+/// AI.
 package struct EventOrder: Equatable, Sendable {
     package struct Event: Equatable, Sendable {
         package var word: String
@@ -31,9 +31,9 @@ package struct EventOrder: Equatable, Sendable {
         case latest, late, stale
     }
 
-    /// The latest event of all: what the remote is known to have said last.
+    /// The latest event of all: the last state that the remote is known to have reported.
     package private(set) var last: Event?
-    /// The latest one that says a status.
+    /// The latest event that reports a status.
     package private(set) var status: Event?
     /// The date of the latest end of the AI's part.
     package private(set) var endedAt: Instant?
@@ -44,7 +44,7 @@ package struct EventOrder: Equatable, Sendable {
         self.endedAt = endedAt
     }
 
-    /// Rows of earlier versions have the last event only.
+    /// Rows of earlier versions contain only the last event.
     package func completed(by map: InboundMap) -> EventOrder {
         guard status == nil, endedAt == nil, let last else { return self }
         var order = self
@@ -65,7 +65,7 @@ package struct EventOrder: Equatable, Sendable {
         }
     }
 
-    /// Remembers an event, wherever its place is.
+    /// Records an event, whatever its place.
     package mutating func note(_ event: Event, in map: InboundMap) {
         guard let cell = map[event.word] else { return }
         last = EventOrder.later(last, event, in: map)
@@ -85,7 +85,7 @@ package struct EventOrder: Equatable, Sendable {
         (left.at, rank(left.word, map), left.word) < (right.at, rank(right.word, map), right.word)
     }
 
-    /// The order of words that share a millisecond.
+    /// The order of status values within a millisecond.
     private static func rank(_ word: String, _ map: InboundMap) -> Int {
         switch map[word] {
         case nil: 0

@@ -1,4 +1,4 @@
-/// What processing the inbox came to.
+/// The result of processing the inbox.
 package struct InboxResult: Equatable, Sendable {
     package var reconciled: [Reconciled] = []
     package var collisions: [MessageCollision] = []
@@ -20,7 +20,7 @@ package struct InboxResult: Equatable, Sendable {
     }
 }
 
-/// A message whose id another one of the same conversation has: the text that came first stays.
+/// A message whose id another message of the same conversation already has: the first text is kept.
 package struct MessageCollision: Equatable, Sendable {
     package var remote: String
     package var conversationID: String
@@ -36,7 +36,7 @@ package struct MessageCollision: Equatable, Sendable {
     }
 }
 
-/// Events that waited for a conversation which did not come.
+/// Events that waited for a conversation which was never created.
 package struct DroppedEvents: Equatable, Sendable {
     package enum Reason: String, Sendable {
         /// They waited for longer than ``WaitingLimits/age``.

@@ -1,13 +1,13 @@
-/// Something that a remote told us by itself, read from one webhook call. What it proves depends on the kind of remote.
+/// An event that a remote reported, read from one webhook call. What it proves depends on the kind of remote.
 package enum Notice: Equatable, Sendable {
-    /// Fin says where a conversation stands.
-    /// - key: the same for a repetition of the same event. at: the remote's time.
+    /// Fin reports the status of a conversation.
+    /// - key: the same for a repetition of the same event. at: the remote's timestamp.
     case status(conversationID: String, word: String, at: Instant, key: String)
     /// Fin wrote something. `id` is unique among the messages of its conversation.
     case message(conversationID: String, id: String, body: String, at: Instant, key: String)
     /// An object changed: it has to be read. `agentID` only where the remote has agents.
     case changed(remoteID: String, agentID: String?)
-    /// Something changed, nobody knows what: the list has to be read.
+    /// An unknown object changed: the list has to be read.
     case somethingChanged
 }
 

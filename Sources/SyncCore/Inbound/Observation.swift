@@ -1,11 +1,11 @@
-/// What a remote says about one conversation at one moment, in its own words.
+/// What a remote reports about one conversation at one time, in its own status values.
 package struct Observation: Equatable, Sendable {
-    /// Who answers over there, as far as the remote says.
+    /// Who is assigned at the remote, as far as it reports that.
     package enum Assignee: Hashable, Sendable {
-        /// It does not say.
+        /// The remote does not report it.
         case unknown
         case nobody
-        /// The id that the person has at the remote.
+        /// The person's id at the remote.
         case somebody(String)
 
         package var isSomebody: Bool { if case .somebody = self { true } else { false } }
@@ -19,17 +19,17 @@ package struct Observation: Equatable, Sendable {
         }
     }
 
-    /// The status as the remote spells it; nil where the answer holds none.
+    /// The status value as the remote spells it; nil when the response contains none.
     package var word: String?
     package var assignee: Assignee
     /// Nil: not reported.
     package var title: String?
     package var tags: [String]?
-    /// The remote's own time of its last change, for order and for the conflict policy `newest`.
+    /// The remote's own timestamp of its last change, used for ordering and for the conflict policy `newest`.
     package var changedAt: Instant?
-    /// When the end user last wrote, as far as the remote knows: evidence for a reopening.
+    /// When the end user last wrote, as far as the remote reports it: evidence for a reopening.
     package var lastUserMessageAt: Instant?
-    /// When anybody last wrote, and how often the end user has answered, as far as the remote counts: growth is what says something.
+    /// When anybody last wrote, and how often the end user has replied, if the remote counts that: only an increase is meaningful.
     package var lastMessageAt: Instant?
     package var interactions: Int64?
 
@@ -48,27 +48,27 @@ package struct Observation: Equatable, Sendable {
     }
 }
 
-/// What is taken over from a remote, and what happens when both sides changed.
+/// Which changes are adopted from a remote, and what happens when both sides changed.
 package struct AdoptionPolicy: Equatable, Sendable {
     /// Who wins when the remote and the local row changed since they last agreed.
     package enum Conflict: String, CaseIterable, Sendable {
-        /// The later change. Where the remote does not say when it changed: the local one, unless it is older than the last look at
-        /// the remote.
+        /// The later change. If the remote does not report when it changed: the local one, unless it is older than the last read of the
+        /// remote.
         case newest
         case local
         case remote
     }
 
-    /// What reopens a finished conversation, besides an act at the local table.
+    /// What reopens a finished conversation, besides a local change.
     package enum Reopening: String, CaseIterable, Sendable {
-        /// What the end user has done since the conversation was finished, or a person over there who took it up by name after that.
+        /// Something that the end user did after the conversation was finished, or a person who was assigned at the remote after that.
         case message
         /// Any change at the remote.
         case always
         case never
     }
 
-    /// Fields whose changes at the remote are taken over.
+    /// Fields whose changes at the remote are adopted.
     package enum Field: String, CaseIterable, Sendable {
         /// Status and assignee.
         case status

@@ -1,16 +1,16 @@
-/// What a remote said about one of its objects.
+/// What a remote reported about one of its objects.
 package struct Report: Equatable, Sendable {
     package enum Subject: Hashable, Sendable {
         /// A conversation by its local id.
         case conversation(String)
-        /// An object by the remote's id; every conversation that is linked to it.
+        /// An object by the remote's id: applies to every conversation that is linked to it.
         case object(ReadRequest)
     }
 
     package var remote: String
     package var subject: Subject
     package var observation: Observation
-    /// When the read began, or when the event happened: nothing older than this may still be on its way.
+    /// When the read began, or when the event happened: the report cannot show anything later than this.
     package var readAt: Instant
 
     package init(remote: String, subject: Subject, observation: Observation, readAt: Instant) {
@@ -21,14 +21,14 @@ package struct Report: Equatable, Sendable {
     }
 }
 
-/// What became of a report for one conversation.
+/// The result of a report for one conversation.
 package struct Reconciled: Equatable, Sendable {
     package var conversationID: String
     package var remote: String
     package var verdict: Verdict
-    /// False for a verdict that the link had before already.
+    /// False for a verdict that the link already had.
     package var isNew: Bool
-    /// The object that was reported, where it was a read.
+    /// The object that was reported, if it was a read.
     package var object: ReadRequest?
 
     package init(

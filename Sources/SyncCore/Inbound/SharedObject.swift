@@ -1,11 +1,11 @@
 /// An object of a remote that several conversations link to.
 ///
-/// Whose state it has to hold, and whom its reports are about, cannot be told: none of the links is planned, sent or reconciled until only
-/// one is left.
+/// It cannot be determined whose state the object should hold, and which conversation its reports are about: none of the links is planned,
+/// sent or reconciled until only one is left.
 package struct SharedObject: Hashable, Sendable {
     package var remote: String
     package var remoteID: String
-    /// The agent in force; nil where there is none.
+    /// The effective agent; nil if there is none.
     package var agentID: String?
     /// At least two, in order.
     package var conversations: [String]
@@ -28,6 +28,6 @@ package struct SharedObject: Hashable, Sendable {
             + "or adopted until one row in links is left"
     }
 
-    /// Texts are the same if their bytes are.
+    /// Texts are equal if their bytes are.
     private var key: [ExactText?] { ([remote, remoteID, agentID] + conversations).map { $0.map(ExactText.init) } }
 }

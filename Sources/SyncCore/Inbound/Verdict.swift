@@ -1,15 +1,15 @@
-/// What a decision about one conversation at one remote leads to here, besides what is sent.
+/// The local effects of a decision about one conversation at one remote, besides what is sent.
 package struct TwoWayOutcome: Sendable {
-    /// What is known of the link from now on.
+    /// The link's record from now on.
     package var record: LinkRecord
     package var changes: Verdict.Changes
-    /// When the adopted changes count as made (the remote's date, or when it was read), and their numbers: for the attributes that change.
+    /// The time of the adopted changes (the remote's date, or when it was read), and their numbers: for the attributes that change.
     package var changedAt: Instant
     package var numbers: ByAttribute<Int64>
     package var verdict: Verdict
-    /// The user whom the remote names and the id map does not know.
+    /// The user that the remote names and that the id map does not contain.
     package var unknownUser: String?
-    /// Members of an earlier call of which it is known now that the remote refuses them.
+    /// Members of an earlier call that are now known to be refused by the remote.
     package var refused: Set<String> = []
 
     package init(record: LinkRecord, changes: Verdict.Changes = .init(), changedAt: Instant, numbers: ByAttribute<Int64>, verdict: Verdict)
@@ -26,17 +26,17 @@ package struct TwoWayOutcome: Sendable {
 package struct Verdict: Equatable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case unmapped, silent, unchanged, first, kept, adopted, refused
-        /// Both sides changed; the rule says who lost.
+        /// Both sides changed; the rule says which side lost.
         case conflict
-        /// What the remote says cannot be understood, or is not taken over.
+        /// The remote's value is not understood, or is not adopted.
         case left
-        /// Too many conversations were said to be over: it waits for somebody to look.
+        /// Too many conversations were reported as finished: it waits for a person to check.
         case braked
-        /// Older than what is known already.
+        /// Older than what is already known.
         case stale
-        /// It may show a former state: the object is read once more.
+        /// It may show an earlier state: the object is read once more.
         case readAgain = "read_again"
-        /// An older state that stays: the remote was set back.
+        /// An older state that persists: the remote was set back.
         case rolledBack = "rolled_back"
     }
 
@@ -69,17 +69,17 @@ package struct Verdict: Equatable, Sendable {
     package var rule: String
     package var word: String?
     package var changes = Changes()
-    /// Columns besides status and assignee that are taken over; ``kind`` and ``rule`` speak of the status.
+    /// Columns besides status and assignee that are adopted; ``kind`` and ``rule`` are about the status.
     package var otherFields: [String] = []
-    /// Both sides changed the title: who won, "local" or "remote".
+    /// Both sides changed the title: which side won, "local" or "remote".
     package var titleWinner: String?
-    /// Fields of which a read has shown that the remote stores them in another form than they were sent in.
+    /// Fields that the remote, as a read has shown, stores in another form than they were sent in.
     package var drift: [String] = []
-    /// The remote's value was sent back too often: its row is held.
+    /// The remote's value was replaced by ours too often: its row is held.
     package var isHeldBack = false
-    /// With this end the brake on what comes back engages.
+    /// This finished conversation makes the inbound brake engage.
     package var engagesBrake = false
-    /// The remote does not hold what is wanted: plan the conversation for it.
+    /// The remote does not have the wanted values: plan the conversation for it.
     package var mustPlan = false
     /// The object has to be read again.
     package var mustRead = false

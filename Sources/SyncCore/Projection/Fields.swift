@@ -1,9 +1,9 @@
 /// Remote fields with their values, by the remote's own field names; members of a nested object carry a dotted path (`user.name`).
 ///
-/// A missing key is not a statement, `.null` is a statement: "this field is empty".
+/// A missing key makes no statement; `.null` is a statement: "this field is empty".
 package typealias Fields = JSONObject
 
-/// What a conversation looks like at one remote, and what could not be said there.
+/// The fields of a conversation as one remote should have them, and the fields that were left out.
 package struct Projection: Equatable, Sendable {
     package var fields: Fields
     package var omissions: [Omission]
@@ -23,7 +23,7 @@ package struct Projection: Equatable, Sendable {
     }
 }
 
-/// A field that was left out of a projection although the local row has something to say about it.
+/// A field that was left out of a projection although the local row has a value for it.
 package struct Omission: Equatable, Sendable {
     package var field: String
     package var reason: String
@@ -34,7 +34,7 @@ package struct Omission: Equatable, Sendable {
     }
 }
 
-/// Field by field what a remote does not know yet.
+/// The fields that a remote does not have yet, with their values.
 package struct Delta: Equatable, Sendable {
     package var fields: Fields
 

@@ -1,4 +1,4 @@
-/// What one batch of planning did.
+/// The result of one batch of planning.
 package struct PlanBatch: Sendable, Equatable {
     package struct Refused: Sendable, Equatable {
         package var outboxID: Int64
@@ -42,28 +42,28 @@ package struct PlanBatch: Sendable, Equatable {
 
     /// Entries of the feed that were examined; 0 means that nothing is left.
     package var examined = 0
-    /// Of these, the entries that the feed does not show any more. Fewer than one for a batch that examined some: planning makes no
-    /// progress, and must not go on.
+    /// The number of these entries that were removed from the feed. If it is 0 for a batch that examined some, planning makes no progress
+    /// and must not continue.
     package var takenOff = 0
-    /// Entries that were put aside because their key cannot be used.
+    /// Entries that were put aside because their key is not usable.
     package var unreadable: [UnreadableKey] = []
     /// Entries that could not be planned and are put aside.
     package var putAside: [PutAside] = []
-    /// Remotes for which another process plans with another configuration; only the first time that it is found out.
+    /// Remotes that another process plans with another configuration; reported only when first detected.
     package var foreignRemotes: [String] = []
     package var planned = 0
     package var superseded: [Superseded] = []
     package var refused: [Refused] = []
     package var omissions: [OmittedField] = []
-    /// Rows that are held because the remote has undone what they say too often.
+    /// Rows that are held because the remote has undone their changes too often.
     package var heldBack: [Refused] = []
-    /// What was taken over because it is understood now, or may be.
+    /// Remote values that were adopted because they can now be understood, or may now be adopted.
     package var adopted: [Reconciled] = []
     /// Rows among the planned ones that were written as held.
     package var held = 0
-    /// What was planned reaches so many conversations (see ``Brake``); how many at any remote is not counted.
+    /// The number of conversations that the planned rows affect (see ``Brake``); ``Brake/Reaches/any`` is not counted.
     package var reach = Brake.Reaches()
-    /// Of ``examined``, the entries that are about the state of conversations: these are what the brake counts.
+    /// The number of examined entries that are about the state of conversations: the brake counts these.
     package var examinedStates = 0
 
     package init() {}

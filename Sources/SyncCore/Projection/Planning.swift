@@ -3,17 +3,17 @@ package struct LinkSnapshot: Sendable {
     package var conversationID: String
     package var remote: String
     package var link: Link
-    /// Why nothing can be sent along the link; nil where something can.
+    /// Why nothing can be sent through the link; nil if something can.
     package var linkProblem: Unsendable?
     package var conversation: Conversation
     /// Status, assignee and title with the number and the time of their last changes.
     package var local: LocalRow
     package var record: LinkRecord
-    /// The rows of `assignees` that matter: of the present assignee, and of whoever the remote names.
+    /// The relevant rows of `assignees`: those of the present assignee, and of the user that the remote names.
     package var seats: [Seat]
-    /// The row that already stands for this conversation at this remote, if any.
+    /// The row that already exists for this conversation at this remote, if any.
     package var standing: StandingRow?
-    /// So many conversations are over at the remote that somebody has to look before that is taken over.
+    /// So many conversations are finished at the remote that a person has to check before that is adopted.
     package var areEndsHeld: Bool
     package var now: Instant
 
@@ -51,8 +51,8 @@ package struct MessageSnapshot: Sendable {
     package var remote: String
     package var message: Result<Message, Unsendable>
     package var user: User?
-    /// Timestamps that recent messages of the conversation were planned with. A second message with one of these would be taken
-    /// for a repetition of the first.
+    /// Timestamps of recently planned messages of the conversation. A second message with one of these would be treated as a repetition of
+    /// the first.
     package var takenTimestamps: TakenTimestamps
 
     package init(remote: String, message: Result<Message, Unsendable>, user: User?, takenTimestamps: TakenTimestamps = .init()) {
@@ -72,7 +72,7 @@ package struct StandingRow: Equatable, Sendable {
     package var error: String?
     /// Planning refused the row, so that it was never sent.
     package var isRefused: Bool
-    /// Who holds it, while it is held.
+    /// What holds it, while it is held.
     package var holder: Holder?
 
     package init(
@@ -88,13 +88,13 @@ package struct StandingRow: Equatable, Sendable {
     }
 }
 
-/// A call worked out for the outbox.
+/// A call that was computed for the outbox.
 package struct PlannedCall: Equatable, Sendable {
     package var call: OutboundCall
-    /// Field by field what changes; nil for messages.
+    /// The fields that change, with their values; nil for messages.
     package var delta: Delta?
     package var omissions: [Omission]
-    /// Whether the call turns a word of the remote that means "not finished" into one that means "finished".
+    /// Whether the call replaces a status value of the remote that means "not finished" by one that means "finished".
     package var finishes: Bool
 
     package init(call: OutboundCall, delta: Delta?, omissions: [Omission] = [], finishes: Bool = false) {
@@ -105,18 +105,18 @@ package struct PlannedCall: Equatable, Sendable {
     }
 }
 
-/// What planning found out about one conversation at one remote, or about one message.
+/// The result of planning one conversation at one remote, or one message.
 package enum PlanDecision: Equatable, Sendable {
-    /// The remote knows everything already.
+    /// The remote already has everything.
     case upToDate(omissions: [Omission])
     case send(PlannedCall)
-    /// It would be sent, but waits for somebody or something.
+    /// It would be sent, but has to wait for a person or a condition.
     case hold(PlannedCall, holder: Holder, reason: String)
-    /// It cannot be sent: the call as far as it could be worked out, and why not.
+    /// It cannot be sent: the call, as far as it could be computed, and the reason.
     case refuse(OutboundCall, Unsendable)
 }
 
-/// What has to happen to the outbox, given a decision and the row that stands already.
+/// How the outbox has to change, given a decision and the standing row.
 package enum OutboxChange: Equatable, Sendable {
     case none
     /// Write a new pending row; it replaces the standing one.
@@ -125,12 +125,11 @@ package enum OutboxChange: Equatable, Sendable {
     case insertHeld(PlannedCall, holder: Holder, reason: String)
     /// Write a new dead row with the reason; it replaces the standing one.
     case insertRefused(OutboundCall, Unsendable)
-    /// The standing row has become pointless.
+    /// The standing row is no longer needed.
     case discardStanding(reason: String)
 
-    /// - A row that would say the same as the standing one is not written again, whatever became of that one.
-    /// - A standing row that nothing wants any more is discarded; that its fields may have arrived all the same is the business of
-    ///   ``FieldRecord/doubt``.
+    /// - A row with the same content as the standing one is not written again, whatever happened to that one.
+    /// - A standing row that is no longer wanted is discarded; ``FieldRecord/doubt`` covers the case that its fields arrived anyway.
     package init(_ decision: PlanDecision, standing: StandingRow?) {
         switch (decision, standing) {
         case (.upToDate, nil):
@@ -158,11 +157,11 @@ package enum OutboxChange: Equatable, Sendable {
 }
 
 extension StandingRow {
-    /// Whether planning refused the row, and nobody has dropped it.
+    /// Whether planning refused the row, and it was not discarded since.
     package var wasRefused: Bool { state == .dead && isRefused }
 }
 
-/// What planning a conversation for a remote leads to: a decision about the outbox, and what is known and changed besides.
+/// The result of planning a conversation for a remote: a decision about the outbox, and the changes to the record and the local row.
 package struct LinkPlan: Sendable {
     package var decision: PlanDecision
     package var outcome: TwoWayOutcome

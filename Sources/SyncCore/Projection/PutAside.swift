@@ -3,11 +3,11 @@ package struct PutAside: Sendable, Equatable {
     package var conversationID: String
     /// Nil for the state of a conversation.
     package var messageID: String?
-    /// Nil for every remote that is concerned.
+    /// Nil for all remotes concerned.
     package var remote: String?
     /// One line for people.
     package var problem: String
-    /// Since when its change has waited.
+    /// How long its change has waited: the time since when.
     package var since: String?
 
     package init(

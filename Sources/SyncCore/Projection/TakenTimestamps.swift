@@ -1,7 +1,7 @@
-/// The milliseconds that messages of a conversation have as their timestamps already.
+/// The milliseconds that are already used as timestamps by messages of a conversation.
 ///
-/// Timestamps are compared as moments: `…00Z`, `…00.000Z` and `…00.0004Z` are one millisecond to a remote that recognises repetitions
-/// by it.
+/// Timestamps are compared as points in time: `…00Z`, `…00.000Z` and `…00.0004Z` are the same millisecond to a remote that recognises
+/// repetitions by it.
 package struct TakenTimestamps: Equatable, Sendable {
     private var ranges: [ClosedRange<Int64>]
 
@@ -14,7 +14,7 @@ package struct TakenTimestamps: Equatable, Sendable {
         ranges = [range]
     }
 
-    /// - Parameter texts: ISO 8601; what cannot be read takes nothing.
+    /// - Parameter texts: ISO 8601; a text that cannot be read is ignored.
     package init(_ texts: some Sequence<String>) {
         ranges = texts.compactMap { Instant(iso8601: $0)?.milliseconds }.map { $0...$0 }
     }
@@ -22,7 +22,7 @@ package struct TakenTimestamps: Equatable, Sendable {
     /// How many milliseconds are taken.
     package var count: Int { ranges.reduce(0) { $0 + $1.count } }
 
-    /// The text itself, to the character, where its millisecond is free; else the next free millisecond.
+    /// The text itself, unchanged, if its millisecond is free; otherwise the next free millisecond.
     package func free(_ timestamp: String) -> String {
         guard let moment = Instant(iso8601: timestamp) else { return timestamp }
         var candidate = moment.milliseconds

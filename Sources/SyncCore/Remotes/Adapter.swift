@@ -1,7 +1,7 @@
-/// What a kind of remote has to know: which fields it takes, how a call looks, what a response means. Pure on values.
+/// What is specific to a kind of remote: which fields it takes, the form of a call, the meaning of a response. Pure functions of values.
 ///
-/// An adapter is that of one configured remote (``profile``). Only the fields and the call have no default here: a kind that takes
-/// nothing but the state of conversations, and is never read, needs no more than ``profile``, ``sharedFields``, ``project(_:seats:)`` and
+/// An adapter belongs to one configured remote (``profile``). Only the fields and the call have no default here: a kind that takes only the
+/// state of conversations, and is never read, needs no more than ``profile``, ``sharedFields``, ``project(_:seats:)`` and
 /// ``call(for:conversationID:link:)``.
 package protocol Adapter: Reading, LinkDecisions {
     var profile: Profile { get }
@@ -9,47 +9,47 @@ package protocol Adapter: Reading, LinkDecisions {
     /// The conversation as this remote should hold it.
     func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection
 
-    /// The fields that both sides can change, in the order in which the rule goes through them. All others are only sent.
+    /// The fields that both sides can change, in the order in which they are reconciled. All others are only sent.
     var sharedFields: [TwoWayRules.Field] { get }
 
-    /// Brings what is known into line with what is wanted, before anything is compared.
+    /// Aligns the record with the wanted fields before anything is compared.
     func prepare(_ record: inout LinkRecord, for wanted: Fields)
 
-    /// Adds what a call with these fields has to carry besides.
+    /// Adds the other fields that a call with these fields has to carry.
     func complete(_ send: inout Fields, from wanted: Fields)
 
     /// The members that are refused together with these.
     func refused(with names: Set<String>, of sent: Fields) -> Set<String>
 
-    /// What cannot be said to the remote because of what it is known to hold.
+    /// The wanted fields that cannot be sent to the remote because of its known state.
     func omissions(_ wanted: Fields, knowing record: LinkRecord) -> [Omission]
 
-    /// The call that brings a delta across. Throws an ``Unsendable`` when the link does not allow one.
+    /// The call that sends a delta. Throws an ``Unsendable`` when the link does not allow one.
     func call(for delta: Delta, conversationID: String, link: Link) throws(Unsendable) -> OutboundCall
 
-    /// The call that brings a message across. Throws an ``Unsendable`` when the message does not allow one, or the kind takes none.
+    /// The call that sends a message. Throws an ``Unsendable`` when the message does not allow one, or the kind takes none.
     func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Unsendable) -> PlannedCall
 
-    /// Why a message that is due must not go out now, given the remote's last status in the conversation; nil where it may.
+    /// Why a message that is due must not be sent now, given the remote's last status in the conversation; nil if it may be sent.
     /// - Parameters:
-    ///   - word: nil where none is known.
+    ///   - word: the status value; nil if none is known.
     ///   - since: when it was reported.
     func hold(after word: String?, since: Instant?, now: Instant) -> MessageHold?
 
-    /// Reads a response that HTTP calls a success. `classified` holds the status code already.
+    /// Reads a response with a 2xx status. `classified` already contains the status code.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome
 
-    /// Whether the body of a 404 has the form in which the API itself says that it does not know an object.
+    /// Whether the body of a 404 has the form in which the API itself reports an unknown object.
     func isOwnAbsence(_ body: JSONValue) -> Bool
 
-    /// Headers besides the ones that every call carries.
+    /// Headers besides those that every call carries.
     var headers: [(name: String, value: String)] { get }
 
-    /// The agent of links that name none, where objects belong to agents.
+    /// The agent of links that name none, for remotes whose objects belong to agents.
     var defaultAgent: String? { get }
 
-    /// Where the configuration decides which local value goes into which field: that, as texts in a fixed order. When it changes, every
-    /// conversation of the remote has to be planned again.
+    /// If the configuration decides which local value goes into which field: that mapping, as texts in a fixed order. When it changes,
+    /// every conversation of the remote has to be planned again.
     var mappedFields: [String] { get }
 }
 
@@ -70,7 +70,7 @@ extension Adapter {
 
     package func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome { classified }
 
-    /// Where the document shows no error bodies, or several, any JSON object may be one of them.
+    /// If the vendor's documentation shows no error bodies, or several, any JSON object may be one of them.
     package func isOwnAbsence(_ body: JSONValue) -> Bool { body.objectValue != nil }
 
     package var headers: [(name: String, value: String)] { [] }
@@ -81,12 +81,13 @@ extension Adapter {
 
     package var statusField: String? { sharedFields.first { $0.role == .status }?.name }
 
-    /// A field that is told the local id (role `assignee`) is not read.
+    /// A field that receives the local id (role `assignee`) is not read.
     package var assigneeField: String? { sharedFields.first { $0.role == .user }?.name }
 }
 
 extension Adapter {
-    /// The word for the state of a conversation; nil for no statement. Words that must not be replaced by it are the rule's to mind.
+    /// The status value for the state of a conversation; nil for no statement. Values that must not be replaced are handled by the
+    /// reconciliation rules.
     package func statusWord(of conversation: Conversation) -> JSONValue? {
         let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
         guard case .word(let word) = profile.statusMap[LocalState(conversation.status, owner)] else { return nil }
@@ -95,9 +96,9 @@ extension Adapter {
 
     /// A call of the kind's operation.
     /// - Parameters:
-    ///   - values: of the placeholders in the operation's path.
-    ///   - query: with its question mark.
-    ///   - body: `.null`: none is sent.
+    ///   - values: the values for the placeholders in the operation's path.
+    ///   - query: including its question mark.
+    ///   - body: `.null`: no body is sent.
     package func call(
         _ role: Kind.Operation.Role, _ values: [String: String] = [:], query: String = "", body: JSONValue = .null
     ) -> OutboundCall {
@@ -117,11 +118,11 @@ extension Adapter {
         }
     }
 
-    /// What a refused row shows as its call: the operation, without values.
+    /// The call that a refused row shows: the operation, without values.
     var placeholder: OutboundCall { call(.write, body: [:]) }
 
-    /// Everything that a projection depends on in the configuration, as one text: when it changes, every conversation of the remote
-    /// has to be looked at again.
+    /// Everything in the configuration that a projection depends on, as one text: when it changes, every conversation of the remote has to
+    /// be planned again.
     package var fingerprint: String {
         let kind = profile.kind
         var parts = ["kind=\(kind.name)", "agent=\(defaultAgent ?? "")", "ai=\(profile.aiAssignees.sorted())"]
@@ -137,8 +138,8 @@ extension Adapter {
 
 /// Why a message is not sent now.
 package enum MessageHold: Equatable, Sendable {
-    /// The remote is at work; the hold ends with its next status, or at that moment.
+    /// The remote is at work; the hold ends with its next status, or at that time.
     case until(Instant, reason: String)
-    /// The remote is done with the conversation; the hold ends with another status, or by hand.
+    /// The remote has finished with the conversation; the hold ends with another status, or when a person releases the row.
     case indefinitely(reason: String)
 }

@@ -1,5 +1,5 @@
-/// A key of `[remotes.NAME]`, described once: for the reader of the configuration, the reference in config/convosync.toml, from which the
-/// manual page is made, and what `convosync init` writes.
+/// A key of `[remotes.NAME]`, described once: for reading the configuration, for the reference in config/convosync.toml (from which the
+/// manual page is made), and for `convosync init`.
 package struct ConfigurationKey: Sendable {
     package enum Form: Sendable {
         case flag
@@ -8,11 +8,11 @@ package struct ConfigurationKey: Sendable {
         /// In bytes.
         case size
         case duration(atLeast: Duration)
-        /// - problem: what is wrong with a text that the form allows; nil: nothing.
+        /// - problem: what is wrong with a text of the right form; nil: nothing.
         case text(problem: @Sendable (String) -> String?)
         case texts
-        /// A table of texts, whose keys the kind knows.
-        /// - problem: what is wrong with one of them; nil: nothing. It is told the path of the remote's table, such as `remotes.NAME`.
+        /// A table of texts, whose keys the kind defines.
+        /// - problem: what is wrong with one of them; nil: nothing. `remote` is the path of the remote's table, such as `remotes.NAME`.
         case table(problem: @Sendable (_ key: String, _ text: String, _ remote: String) -> String?)
 
         package static let text = Form.text { _ in nil }
@@ -21,17 +21,17 @@ package struct ConfigurationKey: Sendable {
     /// Below the remote's table, dotted where it is in a table of its own: `webhook.path`.
     package let name: String
     package let form: Form
-    /// What is in force without the key; nil: nothing.
+    /// The value used when the key is missing; nil: none.
     package let standard: ConfigurationValue?
-    /// For the reference, where there is no ``standard``; nil there for keys whose values are described elsewhere.
+    /// For the reference, if there is no ``standard``; nil for keys whose values are described elsewhere.
     package let example: ConfigurationValue?
     /// For the reference and the manual. Empty: it is described together with the key before it.
     package let meaning: String
     /// What `convosync init` writes; nil: nothing.
     package let starter: StarterLine?
-    /// Why remotes of other kinds have no such key; nil: it is said who has it.
+    /// Why remotes of other kinds do not have this key; nil: the message names the kinds that have it.
     package let elsewhere: String?
-    /// The placeholder in the paths of operations that the value fills.
+    /// The placeholder in operation paths that the value replaces.
     package let placeholder: String?
 
     package init(
@@ -60,7 +60,7 @@ package enum ConfigurationValue: Equatable, Sendable {
     /// A table of texts.
     case table([String: String])
 
-    /// As the file spells it.
+    /// As written in the file.
     package var toml: String {
         switch self {
         case .flag(let flag): "\(flag)"
@@ -97,7 +97,7 @@ package struct StarterLine: Sendable {
 }
 
 extension ConfigurationKey {
-    /// The table that a key stands in.
+    /// The table that contains a key.
     package enum Table: Sendable {
         case remote, webhook
     }

@@ -1,16 +1,16 @@
-/// Bounds of a call. Every one of them is always in force.
+/// Limits of a call. All of them always apply.
 package struct HTTPLimits: Equatable, Sendable {
     /// For a new connection with its TLS handshake.
     package var connectTimeout: Duration
-    /// The longest silence between the call, written to its end, and the first piece of its response.
+    /// The longest wait between the end of writing the call and the first byte of its response.
     package var firstByteTimeout: Duration
-    /// The longest silence between two pieces of the response, and between two pieces of a large call while it is written.
+    /// The longest wait between two parts of the response, and between two parts of a large call while it is written.
     package var readTimeout: Duration
     /// From the beginning of the call to the end of its response.
     package var totalTimeout: Duration
-    /// In bytes, of the body; what is longer is cut off.
+    /// In bytes, of the body; a longer body is cut off.
     package var maximumResponseSize: Int
-    /// Connections kept open at most.
+    /// The most connections kept open.
     package var connections: Int
 
     package init(

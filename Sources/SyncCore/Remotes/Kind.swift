@@ -1,14 +1,15 @@
-/// Everything that is true of a kind of remote system. The list of all kinds is `Kinds.all` in SyncRemotes, which has a folder for each.
+/// Everything that is specific to a kind of remote system. The list of all kinds is `Kinds.all` in SyncRemotes, which has a folder for
+/// each.
 ///
-/// Whoever has to do something else for one kind than for another asks this value or the kind's ``Adapter``; nobody compares kinds.
+/// Code that must behave differently for different kinds uses this value or the kind's ``Adapter``; kinds are never compared.
 ///
-/// It never changes, and profiles that hold one are copied often: so it is a reference.
+/// It is immutable, and profiles that hold one are copied often, so it is a reference type.
 package final class Kind: Sendable {
-    /// How a conversation comes to be at such a remote.
+    /// How conversations correspond to objects at such a remote.
     package enum TakesPart: Sendable {
         /// Every conversation is there, under its local id.
         case everyConversation
-        /// Only where a row in `links` says so.
+        /// Only conversations with a row in `links`.
         /// - hasIntegerIDs: whether `links.remote_id` has to be an integer.
         /// - namesAgent: whether an object belongs to an agent, which the row or the configuration names.
         case linked(hasIntegerIDs: Bool, namesAgent: Bool)
@@ -17,16 +18,16 @@ package final class Kind: Sendable {
     /// What calls to such a remote carry.
     package enum Carries: Sendable {
         /// The state of a conversation.
-        /// - pushedLast: after all other remotes have answered.
+        /// - pushedLast: after all other remotes have responded.
         case state(pushedLast: Bool)
-        /// Messages. The remote recognises a repetition for ``OutboxRow/messageWindow``.
+        /// Messages. The remote recognises a repetition within ``OutboxRow/messageWindow``.
         case messages
     }
 
-    /// A call that the API has.
+    /// A call that the API offers.
     package struct Operation: Sendable {
         package enum Role: Sendable {
-            /// The call of rows of the outbox.
+            /// The call that sends rows of the outbox.
             case write
             /// Reads the list of conversations.
             case list
@@ -37,7 +38,7 @@ package final class Kind: Sendable {
         /// For people, and the key under `[remotes.NAME.paths]`.
         package let name: String
         package let method: String
-        /// Below the remote's URL, with `{placeholders}`; the configuration may say another one.
+        /// Below the remote's URL, with `{placeholders}`; the configuration may replace it.
         package let path: String
         package let role: Role
 
@@ -49,34 +50,34 @@ package final class Kind: Sendable {
         }
     }
 
-    /// The call by which `check --online` tries the token. It changes nothing.
+    /// The call that `check --online` makes to test the token. It changes nothing.
     package enum Trial: Sendable {
         /// There is none, for this reason.
         case none(because: String)
-        /// The first page of the list; where there is no call for that, for this reason.
+        /// The first page of the list; if there is no call for that, the reason.
         case list(otherwise: String)
-        /// The conversations that were delivered last; where there are none, for this reason.
+        /// The conversations that were delivered last; if there are none, the reason.
         case delivered(otherwise: String)
     }
 
-    /// As `kind` in the configuration and `remotes.kind` in the database spell it.
+    /// As written in `kind` in the configuration and in `remotes.kind` in the database.
     package let name: String
-    /// What people call it, within a sentence.
+    /// The product's name, for use within a sentence.
     package let product: String
     package let takesPart: TakesPart
     package let carries: Carries
     package let operations: [Operation]
     package let vocabulary: Vocabulary
-    /// Whom applications assign a conversation that the AI behind this remote answers, unless `[assignees]` says otherwise; nil: there is
-    /// no AI.
+    /// The assignee that applications use for a conversation handled by the AI behind this remote, unless `[assignees]` names another one;
+    /// nil: there is no AI.
     package let aiAssignee: String?
-    /// What `adopt` may name, in the order in which messages list it.
+    /// The values that `adopt` allows, in the order in which messages list them.
     package let adoptable: [AdoptionPolicy.Field]
-    /// The keys that remotes of this kind have and others do not.
+    /// The keys that only remotes of this kind have.
     package let keys: [ConfigurationKey]
-    /// Where the API is, as `convosync init` writes it.
+    /// The API's URL, as `convosync init` writes it.
     package let starterURL: StarterLine
-    /// How it calls here; nil: it does not.
+    /// How the remote sends webhook calls; nil: it sends none.
     package let webhook: WebhookScheme?
     package let trial: Trial
     private let makeAdapter: @Sendable (Profile) -> any Adapter
@@ -111,16 +112,16 @@ package final class Kind: Sendable {
 }
 
 extension Kind {
-    /// Whether a conversation takes part only where a row in `links` says so. The others know it by its local id.
+    /// Whether a conversation takes part only if it has a row in `links`. Otherwise the remote knows it by its local id.
     package var needsLink: Bool { if case .linked = takesPart { true } else { false } }
 
-    /// Whether the remote is pushed to after all others have answered.
+    /// Whether the remote is pushed to after all others have responded.
     package var isPushedAtEndOfRun: Bool { if case .state(pushedLast: true) = carries { true } else { false } }
 
     /// Whether it receives messages instead of conversation state.
     package var receivesMessages: Bool { if case .messages = carries { true } else { false } }
 
-    /// Whether conversations can be read from there.
+    /// Whether conversations can be read from the remote.
     package var isReadable: Bool { operation(.object) != nil }
 
     /// Whether the remote lists its conversations.
@@ -128,7 +129,7 @@ extension Kind {
 
     package func operation(_ role: Operation.Role) -> Operation? { operations.first { $0.role == role } }
 
-    /// The operation that calls from the outbox are made with.
+    /// The operation that sends rows of the outbox.
     package var writing: Operation {
         guard let operation = operation(.write) else {
             preconditionFailure("a kind has one operation that rows of the outbox are sent with")
@@ -137,24 +138,24 @@ extension Kind {
     }
 }
 
-/// Kinds have names of their own, and everything else follows from those. For values that contain a kind; code does not compare kinds.
+/// The name identifies a kind. For values that contain a kind; code does not compare kinds.
 extension Kind: Equatable {
     package static func == (left: Kind, right: Kind) -> Bool { left.name == right.name }
 }
 
 extension [Kind] {
-    /// The kind of that name.
+    /// The kind with that name.
     package func named(_ name: String) -> Kind? { first { $0.name == name } }
 
     package var names: [String] { map(\.name) }
 
-    /// Their names within a sentence.
+    /// Their names, for use within a sentence.
     package var listed: String { names.listed(with: "or") }
 }
 
 extension [String] {
     /// `a, b or c`
-    /// - Parameter word: before the last one.
+    /// - Parameter word: placed before the last one.
     package func listed(with word: String) -> String {
         guard let last, count > 1 else { return joined() }
         return "\(dropLast().joined(separator: ", ")) \(word) \(last)"

@@ -1,6 +1,6 @@
-/// What the configuration says with the keys that one kind has and others do not, by the names of these keys (``Kind/keys``).
+/// The configured values of the keys that only one kind has, by the names of these keys (``Kind/keys``).
 ///
-/// The kind's folder turns them into a type of its own.
+/// The kind's folder converts them to its own settings type.
 package struct OwnValues: Equatable, Sendable, ExpressibleByDictionaryLiteral {
     private var values: [String: ConfigurationValue]
 
@@ -13,7 +13,7 @@ package struct OwnValues: Equatable, Sendable, ExpressibleByDictionaryLiteral {
         set { values[name] = newValue }
     }
 
-    /// The values of both; what `other` says goes before. A table is that of both.
+    /// The values of both; those of `other` take precedence. Tables are merged.
     package func merging(_ other: OwnValues) -> OwnValues {
         var merged = self
         merged.values.merge(other.values) { value, otherValue in
@@ -29,6 +29,6 @@ package struct OwnValues: Equatable, Sendable, ExpressibleByDictionaryLiteral {
 
     package func duration(_ name: String) -> Duration? { if case .duration(let duration) = values[name] { duration } else { nil } }
 
-    /// Empty where the file has no such table.
+    /// Empty if the file has no such table.
     package func table(_ name: String) -> [String: String] { if case .table(let table) = values[name] { table } else { [:] } }
 }

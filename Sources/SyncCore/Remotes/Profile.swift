@@ -1,21 +1,20 @@
-/// What the configuration says about one remote, as far as projecting, calling and reading responses depend on it: what an ``Adapter`` is
-/// made of.
+/// The part of a remote's configuration that determines projection, calls and the reading of responses: the input of an ``Adapter``.
 package struct Profile: Equatable, Sendable {
     package var name: String
     package var kind: Kind
     package var statusMap: StatusMap
     package var inboundMap: InboundMap
-    /// What of the remote's own changes is adopted.
+    /// Which of the remote's own changes are adopted.
     package var adoption: AdoptionPolicy
     /// Path templates by operation.
     package var paths: [String: String]
-    /// What the keys say that only this kind has, with their defaults.
+    /// The values of the keys that only this kind has, including defaults.
     package var own: OwnValues
-    /// Agent ids that mean "the AI answers".
+    /// Assignee ids that stand for the AI.
     package var aiAssignees: Set<String>
-    /// The one of them that a conversation gets when a remote says that the AI answers.
+    /// The id that a conversation gets when a remote reports that the AI handles it.
     package var aiAssignee: String?
-    /// Who a conversation is assigned to when a remote says that a person answers and `assignees` does not say which.
+    /// The assignee of a conversation when a remote reports that a person handles it and `assignees` does not say which.
     package var unknownAssignee: String
 
     package init(
@@ -62,7 +61,7 @@ package enum PercentEncoding {
                 encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
             }
         }
-        // A segment that is only dots would be taken for a directory step (RFC 3986 section 5.2.4).
+        // A segment of only dots would be treated as a directory step (RFC 3986 section 5.2.4).
         return encoded == "." || encoded == ".." ? encoded.replacing(".", with: "%2E") : encoded
     }
 }

@@ -1,6 +1,6 @@
-/// Observations as remote fields, and back: what a remote reports is kept by the names under which it is sent.
+/// Converts observations to remote fields: reported values are stored under the names that calls use.
 extension Reading {
-    /// The reported fields by the remote's names; what was not reported is missing.
+    /// The reported fields by the remote's names; a field that was not reported is missing.
     package func seenFields(_ observation: Observation) -> Fields {
         var fields: Fields = [:]
         if let statusField { fields[statusField] = observation.word.map(JSONValue.string) }
@@ -16,8 +16,8 @@ extension Reading {
         return fields
     }
 
-    /// What a read or a response says, for the rule of both ways.
-    /// - Parameter now: nobody has written later than that, whatever the remote's clock says.
+    /// The content of a read or a response, as input of the two-way rules.
+    /// - Parameter now: the remote's timestamps of messages are limited to this, whatever its clock shows.
     package func report(_ observation: Observation, began: Instant, now: Instant) -> FieldReport {
         FieldReport(
             values: seenFields(observation), date: observation.changedAt, began: began,
@@ -27,7 +27,7 @@ extension Reading {
 }
 
 extension Adapter {
-    /// The fields of a row of a list that say something else than what is known, as far as the configuration wants to hear of them.
+    /// The fields of a list row that differ from what is known, limited to the fields that the configuration adopts.
     package func news(in observation: Observation, knowing record: LinkRecord) -> Set<String> {
         var news: Set<String> = []
         for (field, value) in seenFields(observation) where isAdopted(field) {

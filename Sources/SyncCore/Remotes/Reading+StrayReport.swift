@@ -1,7 +1,7 @@
-/// Which object a response is about.
+/// Checks which object a response is about.
 extension Reading {
-    /// Nil where the response is about the object that was asked for. Ids are compared as text, byte by byte; a body without an id is
-    /// taken as being about it, and so is one of whose ids any is the one asked for.
+    /// Nil if the response is about the requested object. Ids are compared as text, byte by byte. A body without an id counts as being
+    /// about the requested object, and so does one in which any of several ids is the requested one.
     package func strayReport(in body: JSONValue, asked id: String) -> StrayReport? {
         let reported = reportedIDs(in: body)
         guard let first = reported.first, !reported.contains(where: { $0.hasSameBytes(as: id) }) else { return nil }
@@ -10,7 +10,7 @@ extension Reading {
 }
 
 extension DeliveryOutcome {
-    /// The call counts as delivered, and nothing is taken from its response.
+    /// The call counts as delivered, and nothing from its response is used.
     package func withoutReport(_ stray: StrayReport) -> DeliveryOutcome {
         var outcome = self
         outcome.stray = stray

@@ -1,4 +1,4 @@
-/// Where the next page of a list begins, in the remote's own terms: the query of a next link, or a cursor.
+/// Where the next page of a list begins, in the remote's own form: the query of a next link, or a cursor.
 package struct PageToken: Equatable, Sendable {
     package var text: String
 
@@ -29,45 +29,45 @@ package struct ListPage: Equatable, Sendable {
     }
 }
 
-/// The reading half of an adapter: which calls tell the remote's present state, and how to read the responses.
+/// The reading half of an adapter: the calls that read the remote's present state, and the parsing of their responses.
 ///
-/// Lists are hints only: one may come from a mirror that lags behind (docs/remotes/vg.md, "Reading"). What a list says is confirmed by reading
-/// the object before anything is done about it.
+/// Lists are only hints: one may come from a mirror that lags behind (docs/remotes/vg.md, "Reading"). A difference in a list is confirmed
+/// by reading the object before anything is done about it.
 ///
-/// Calls with the method GET carry `.null` as body: nothing is sent.
+/// Calls with the method GET have `.null` as body: none is sent.
 package protocol Reading: Sendable {
-    /// The field that carries the status value in calls and responses; nil where there is none.
+    /// The field that carries the status value in calls and responses; nil if there is none.
     var statusField: String? { get }
     /// The field that names the assignee.
     var assigneeField: String? { get }
 
-    /// The id of a person as the remote's own calls spell it, so that it compares equal with what is sent.
+    /// A person's id as the remote's own calls spell it, so that it compares equal with what is sent.
     func assigneeValue(_ id: String) -> JSONValue
 
-    /// The call for a page of the list; nil where the kind has no list.
-    /// - Parameter agent: where there is one list per agent; nil: of the configured one.
+    /// The call for a page of the list; nil if the kind has no list.
+    /// - Parameter agent: if there is one list per agent; nil: the configured agent.
     func listCall(agent: String?, after token: PageToken?) -> OutboundCall?
 
     /// Throws an ``Unreadable`` when the body is not such a list.
     func page(in body: JSONValue) throws(Unreadable) -> ListPage
 
-    /// The same for the response to ``listCall(agent:after:)`` with that token: a next page that does not lead on from there is none.
+    /// The same for the response to ``listCall(agent:after:)`` with that token: a next page with the same token is ignored.
     ///
-    /// This keeps a list from being read in place for ever. One that goes round in longer circles has to be bounded by who reads it.
+    /// This prevents reading the same page for ever. The caller has to limit longer cycles.
     func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage
 
-    /// The call that reads one conversation. Throws an ``Unsendable`` where the link does not allow one, or the kind offers none.
+    /// The call that reads one conversation. Throws an ``Unsendable`` if the link does not allow one, or the kind has none.
     func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall
 
-    /// What a response to ``readCall(conversationID:link:)`` says. Throws an ``Unreadable`` when the body is not such a conversation.
+    /// The content of a response to ``readCall(conversationID:link:)``. Throws an ``Unreadable`` when the body is not such a conversation.
     func conversation(in body: JSONValue) throws(Unreadable) -> Observation
 
     /// The ids that a response to a read or a write gives the conversation that it is about, the documented one first. Empty: the response
-    /// is believed to be about the conversation that was asked for.
+    /// is assumed to be about the requested conversation.
     func reportedIDs(in body: JSONValue) -> [String]
 }
 
-/// What a kind has that offers nothing to read.
+/// Defaults for kinds that cannot be read.
 extension Reading {
     package func assigneeValue(_ id: String) -> JSONValue { .string(id) }
     package func listCall(agent: String?, after token: PageToken?) -> OutboundCall? { nil }

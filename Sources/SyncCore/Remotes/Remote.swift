@@ -2,7 +2,7 @@
 package struct Remote: Sendable {
     package let name: String
     package let kind: Kind
-    /// What shapes its calls (``Adapter/profile``), and the decisions that follow from it.
+    /// Builds its calls (``Adapter/profile``), and makes the decisions that depend on the kind.
     package let adapter: any Adapter
     /// Without a trailing slash.
     package var url: String
@@ -11,9 +11,9 @@ package struct Remote: Sendable {
     package var gate: RemoteGate.Settings
     package var limits: HTTPLimits
     package var classifier: OutcomeClassifier
-    /// When the remote is read by itself; nil: never.
+    /// When the remote is polled; nil: never.
     package var poll: PollSettings?
-    /// How the remote calls here; nil: it does not.
+    /// How the remote sends webhook calls; nil: it sends none.
     package var webhook: WebhookSettings?
 
     package init(
@@ -35,7 +35,7 @@ package struct Remote: Sendable {
 
     package var profile: Profile { adapter.profile }
 
-    /// How long a claim holds: longer than a call can take, twice, plus the time for a commit on a busy disk.
+    /// How long a claim is valid: longer than twice the longest call, plus the time for a commit on a busy disk.
     package var leaseDuration: Duration { limits.totalTimeout * 2 + .seconds(30) }
 }
 
@@ -48,7 +48,7 @@ extension Remote: Equatable {
     }
 }
 
-/// Where a token or a secret comes from; never from the configuration file itself.
+/// Where a token or a secret comes from; never the configuration file itself.
 package enum CredentialSource: Sendable, Equatable {
     /// A file that holds the token and nothing else.
     case file(path: String)
@@ -57,7 +57,7 @@ package enum CredentialSource: Sendable, Equatable {
     case environment(variable: String)
 }
 
-/// `[remotes.NAME.webhook]`: where one remote calls.
+/// `[remotes.NAME.webhook]`: where one remote sends its webhook calls.
 package struct WebhookSettings: Sendable, Equatable {
     package var path: String
     package var secret: CredentialSource

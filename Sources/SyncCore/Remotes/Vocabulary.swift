@@ -1,16 +1,16 @@
-/// The status values of a kind of remote, and what they mean by default (docs/remotes, "Status values" of each page).
+/// The status values of a kind of remote, and their default meanings (docs/remotes, "Status values" of each page).
 package struct Vocabulary: Sendable {
-    /// What is sent for a local state.
+    /// The value that is sent for each local state.
     package let outbound: StatusMap
-    /// What the values mean when they are read.
+    /// The meaning of each value when it is read.
     package let inbound: InboundMap
-    /// The values that the kind's document allows in a call; none where no status can be written.
+    /// The values that the vendor's documentation allows in a call; empty if no status can be written.
     package let writable: [String]
-    /// The values that the documents list for reading; others are possible and unmapped.
+    /// The values that the vendor's documentation lists for reading; others are possible and unmapped.
     package let readable: [String]
-    /// Values that a remote may show for one another.
+    /// Sets of values that a remote may show in place of one another.
     package let spellings: [Set<String>]
-    /// Keys that a cell of `[remotes.NAME.status.inbound]` had in earlier versions, with what a file that has one is told.
+    /// Keys that a cell of `[remotes.NAME.status.inbound]` had in earlier versions, with the message for a file that still has one.
     package let formerCellKeys: [String: String]
 
     /// - Parameter readable: nil: the same as `writable`.
@@ -26,17 +26,17 @@ package struct Vocabulary: Sendable {
         self.formerCellKeys = formerCellKeys
     }
 
-    /// The forms in which the remote may show what it was told, sorted.
+    /// The values that the remote may show after it was sent this one, sorted.
     package func forms(of word: String) -> [String] { spellings.first { $0.contains(word) }?.sorted() ?? [word] }
 
-    /// The values that mean "finished" by default, in all their forms.
+    /// The values that mean "finished" by default, with all their spellings.
     var finished: Set<String> {
         Set(outbound.words(isFinished: true).flatMap(forms))
     }
 }
 
 extension StatusMap {
-    /// What is sent for states that are finished, or for those that are not.
+    /// The values sent for states that are finished, or for those that are not.
     func words(isFinished: Bool) -> Set<String> {
         Set(
             LocalState.all.filter { $0.status.isFinished == isFinished }.compactMap { state in

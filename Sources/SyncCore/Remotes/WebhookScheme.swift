@@ -1,19 +1,19 @@
-/// How a kind of remote calls here: where the proof is that it is the remote, and what a call says.
+/// How a kind of remote sends webhook calls: how they are authenticated, and how they are read.
 package struct WebhookScheme: Sendable {
     package enum Proof: Sendable {
         /// In a header: the HMAC-SHA256 of the raw body under the secret.
         case signature(header: String)
         /// In a header: the secret itself.
         case secret(header: String)
-        /// In the body: the secret itself. Gives it, and the body without it; nil where there is none.
+        /// In the body: the secret itself. Returns it, and the body without it; nil if there is none.
         case enclosed(@Sendable (JSONValue) -> (secret: String, rest: JSONValue)?)
     }
 
-    /// The kind's own keys below `[remotes.NAME.webhook]` may say which header it is.
+    /// The header can depend on the kind's own keys below `[remotes.NAME.webhook]`.
     package let proof: @Sendable (OwnValues) -> Proof
-    /// Reads a call whose proof is right.
+    /// Reads an authenticated call.
     package let read: @Sendable (WebhookBody, OwnValues) throws(Unreadable) -> WebhookReading
-    /// What a call tells, for the configuration that `convosync init` writes.
+    /// What a call reports, for the configuration that `convosync init` writes.
     package let meaning: String
 
     package init(
@@ -28,11 +28,11 @@ package struct WebhookScheme: Sendable {
 
 /// The body of a webhook call.
 package struct WebhookBody: Sendable {
-    /// As they came: signatures are of the bytes, not of what they mean.
+    /// As received: signatures cover the bytes, not the parsed content.
     package let bytes: [UInt8]
     private let json: JSONValue?
 
-    /// - Parameter json: what is left of the body where a part of it was taken out; nil: it is read from the bytes.
+    /// - Parameter json: the rest of the body if a part of it was removed; nil: it is parsed from the bytes.
     package init(_ bytes: [UInt8], json: JSONValue? = nil) {
         self.bytes = bytes
         self.json = json
@@ -48,21 +48,21 @@ package struct WebhookBody: Sendable {
     }
 }
 
-/// What a webhook call turned out to say.
+/// The result of reading a webhook call.
 package enum WebhookReading: Equatable, Sendable {
     case notices([Notice])
-    /// A message that cannot be used, beside what can.
+    /// A message that cannot be used, together with the events that can.
     case partial([Notice], conversationID: String, unusable: Unreadable)
-    /// An event that means nothing here. It is acknowledged like any other: its sender must not send it again.
+    /// An event that is not used. It is acknowledged like any other, so that its sender does not repeat it.
     case ignored(event: String)
 }
 
-/// Why a webhook call is not taken. Says nothing of what the call carried.
+/// Why a webhook call is rejected. Contains nothing of the call itself.
 package enum WebhookRejection: Error, Equatable, Sendable {
-    /// It carries no proof of where it comes from.
+    /// It has no signature or secret.
     case unsigned
-    /// Its proof is wrong.
+    /// Its signature or secret is wrong.
     case wrongSignature
-    /// It is not such an event: what is missing, or of the wrong type.
+    /// It is not such an event: the reason names what is missing or of the wrong type.
     case unreadable(Unreadable)
 }

@@ -1,31 +1,31 @@
-/// Decides when the database is asked whether somebody else has committed: a machine over events.
+/// Decides when to check whether another process has committed to the database. A state machine over events.
 ///
-/// A write to a file of the database is only a hint: it comes before the commit can be seen, by as long as the disk takes to make it
-/// safe, and our own commits cause it as well. So one write begins a series of looks with growing gaps.
+/// A write to a file of the database is only a hint: it comes before the commit is visible, by as long as the disk takes to sync it, and
+/// our own commits cause it as well. So one write starts a series of checks with growing gaps.
 ///
-/// | state    | event                   | next look                                                           |
+/// | state    | event                   | next check                                                          |
 /// |----------|-------------------------|---------------------------------------------------------------------|
 /// | resting  | written                 | after 1 ms: a series begins                                         |
 /// | series   | written                 | after 20 ms at the latest; from there on the gaps grow again        |
-/// | looking  | written                 | as the look ends, by one of the two rules above                     |
-/// | looking  | looked, nothing new     | after the next gap: 5, 20, 100, 200, 400 ms, then every second      |
-/// | looking  | looked, a commit is new | after a second: what was written is explained                       |
+/// | checking | written                 | when the check ends, by one of the two rules above                  |
+/// | checking | checked, nothing new    | after the next gap: 5, 20, 100, 200, 400 ms, then every second      |
+/// | checking | checked, a commit is new | after a second: the write is explained by it                       |
 ///
-/// Invariants: one look at a time; writes never postpone a look that is due; there is a look every second whatever the files say, so a
-/// commit is seen within a second of being visible, also where nobody reports writes.
+/// Invariants: one check at a time; writes never postpone a check that is due; there is a check every second whatever the files report, so
+/// a commit is seen within a second of becoming visible, even if no writes are reported.
 package struct LookSchedule: Equatable, Sendable {
     private static let gaps: [Duration] = [
         .milliseconds(1), .milliseconds(5), .milliseconds(20), .milliseconds(100), .milliseconds(200), .milliseconds(400),
     ]
-    /// The step of a series that follows on a write during a series: steady writing must not cause a thousand looks a second.
+    /// The step of a series after a write during that series: steady writing must not cause a thousand checks a second.
     private static let busyStep = 2
-    /// Between two looks when nothing happens.
+    /// The gap between two checks when nothing happens.
     package static let rest = Duration.seconds(1)
 
-    /// Which gap comes before the next look; behind the last one: the rest.
+    /// The index of the gap before the next check; past the last one: ``rest``.
     private var step = LookSchedule.gaps.count
     private var isLooking = false
-    /// Written during the look in progress.
+    /// A write happened during the check in progress.
     private var wasWritten = false
 
     package init() {}
@@ -33,7 +33,7 @@ package struct LookSchedule: Equatable, Sendable {
     private var gap: Duration { step < LookSchedule.gaps.count ? LookSchedule.gaps[step] : LookSchedule.rest }
 
     /// A file of the database was written.
-    /// - Returns: after what span to look, instead of when it was said before; nil: that look comes soon enough.
+    /// - Returns: the time until the next check, replacing the one returned before; nil: that check comes soon enough.
     package mutating func written() -> Duration? {
         if isLooking {
             wasWritten = true
@@ -45,16 +45,16 @@ package struct LookSchedule: Equatable, Sendable {
         return gap
     }
 
-    /// The moment of the planned look has come.
-    /// - Returns: whether to look now: false while a look is in progress.
+    /// The planned check is due.
+    /// - Returns: whether to check now: false while a check is in progress.
     package mutating func lookBegins() -> Bool {
         defer { isLooking = true }
         return !isLooking
     }
 
-    /// The look has ended, well or not.
-    /// - Parameter isNew: whether somebody else has committed since the look before.
-    /// - Returns: after what span to look again.
+    /// The check has ended, successfully or not.
+    /// - Parameter isNew: whether another process has committed since the previous check.
+    /// - Returns: the time until the next check.
     package mutating func looked(isNew: Bool) -> Duration {
         isLooking = false
         defer { wasWritten = false }

@@ -1,10 +1,10 @@
-/// How a remote is read by itself.
+/// How a remote is polled.
 package struct PollSettings: Equatable, Sendable {
-    /// Between two looks at the list.
+    /// Between two reads of the list.
     package var interval: Duration
     /// Pages of the list that are read each time, newest first.
     package var pages: Int
-    /// Linked conversations that are read each time besides those that the list or a hook names: the slow rotation.
+    /// Linked conversations that are read each time in rotation, besides those that the list or a webhook names.
     package var rotate: Int
 
     package init(interval: Duration, pages: Int = 2, rotate: Int = 20) {
@@ -14,52 +14,52 @@ package struct PollSettings: Equatable, Sendable {
     }
 }
 
-/// Decides when a remote is read: a machine over events.
+/// Decides when a remote is read. A state machine over events.
 ///
-/// | event                  | what was asked for is read                             | the list is read                                |
+/// | event                  | requested objects are read                             | the list is read                                |
 /// |------------------------|--------------------------------------------------------|-------------------------------------------------|
 /// | start                  | at once                                                | at once                                         |
-/// | asked, for objects     | ``objectSpacing`` after such a look began, else at once | –                                              |
-/// | asked, for the list    | –                                                      | ``listSpacing`` after it was last read for somebody who asked, else at once |
-/// | ended                  | when somebody asks                                     | an interval after it was begun                  |
-/// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after it was begun                  |
+/// | requested: objects     | ``objectSpacing`` after the last cycle began, else at once | –                                           |
+/// | requested: the list    | –                                                      | ``listSpacing`` after it was last read on request, else at once |
+/// | ended                  | on the next request                                    | an interval after the last read of it began     |
+/// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after the last read of it began     |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
 /// | resumed by a person    | at once                                                | at once                                         |
 ///
-/// So a burst of hooks costs one read at once, some while it goes on, and one after it.
+/// So a burst of webhook calls costs one read at once, some while it continues, and one after it.
 ///
-/// Invariants: one look at a time; who asks during a look is not forgotten. Moments are those of a clock that runs on steadily.
+/// Invariants: one poll cycle at a time; a request during a cycle is not lost. Times are those of a steady clock.
 package struct PollSchedule: Equatable, Sendable {
-    /// What a look takes in; the list brings the objects that were asked for with it.
+    /// What a poll cycle reads; a cycle with the list includes the requested objects.
     package enum Look: Equatable, Sendable {
-        /// The objects that were asked for.
+        /// The requested objects.
         case requests
-        /// The list, because somebody asked for it.
+        /// The list, because it was requested.
         case requestedList
-        /// The list, because it is time.
+        /// The list, because the interval has passed.
         case list
     }
 
     package static let objectSpacing = Duration.seconds(1)
     package static let listSpacing = Duration.seconds(3)
 
-    /// What failed by itself, while other reads were answered, is asked for again after that.
+    /// After a single failure, while other reads got responses, the failed objects are requested again after this time.
     package static let restAfterSingleFailure = Duration.seconds(10)
     private static let firstRest = Duration.seconds(1)
     private static let longestRest = Duration.minutes(5)
-    /// How long a closed gate is left alone of which nobody knows when it opens, without an interval of its own.
+    /// The wait for a closed gate whose opening time is unknown, for remotes without an interval.
     private static let blindRest = Duration.seconds(30)
 
-    /// Nil: the list is read only when somebody asks for it.
+    /// Nil: the list is read only on request.
     private let interval: Duration?
     private var listAt: Instant?
-    /// Nothing is read before that moment.
+    /// Nothing is read before this time.
     private var restsUntil: Instant?
-    /// Nobody who asks is served before that.
+    /// Requests are not served before these times.
     private var objectsFrom: Instant?
     private var requestedListFrom: Instant?
-    /// When those can be served who have asked.
+    /// When the waiting requests can be served.
     private var servesAt: Instant?
     private var present: Look?
     private var wasAskedAgain = false
@@ -72,15 +72,15 @@ package struct PollSchedule: Equatable, Sendable {
 
     package var isReading: Bool { present != nil }
 
-    /// When something is due by itself: the list, or what a rest keeps waiting. Nil while nothing is.
+    /// When something is due without another event: the list, or requests that wait for a rest to end. Nil if nothing is.
     package var nextAt: Instant? {
         [listAt, servesAt, restsUntil].compactMap { $0.map { max($0, restsUntil ?? $0) } }.min()
     }
 
-    /// What to read now; the look counts as begun. Nil: nothing is due, or a look is in progress.
+    /// What to read now; the cycle counts as begun. Nil: nothing is due, or a cycle is in progress.
     /// - Parameters:
-    ///   - hasRequests: objects were asked for.
-    ///   - asksForList: the list was.
+    ///   - hasRequests: whether objects were requested.
+    ///   - asksForList: whether the list was.
     package mutating func begin(hasRequests: Bool, asksForList: Bool = false, now: Instant) -> Look? {
         guard present == nil else {
             wasAskedAgain = true
@@ -109,8 +109,8 @@ package struct PollSchedule: Equatable, Sendable {
         return present
     }
 
-    /// - Parameter hasMore: more objects were asked for than a look takes: the next one need not wait.
-    /// - Returns: whether somebody has to look again: what is left, or what a rest keeps waiting.
+    /// - Parameter hasMore: whether more objects were requested than a cycle takes: then the next cycle need not wait.
+    /// - Returns: whether another cycle is needed, for remaining requests or after a rest.
     package mutating func ended(hasSingleFailures: Bool = false, hasMore: Bool = false, now: Instant) -> Bool {
         failures = 0
         if hasMore { objectsFrom = nil }
@@ -125,7 +125,7 @@ package struct PollSchedule: Equatable, Sendable {
         return finish()
     }
 
-    /// The remote may not be called before that moment; nil: nobody knows when it may.
+    /// The remote may not be called before that time; nil: the time is unknown.
     package mutating func held(until: Instant?, now: Instant) -> Bool {
         let wanted = max(until ?? now + (interval ?? PollSchedule.blindRest), now + PollSchedule.firstRest)
         let moment = min(wanted, now + max(PollSchedule.longestRest, interval ?? .zero))
@@ -134,23 +134,23 @@ package struct PollSchedule: Equatable, Sendable {
         return finish()
     }
 
-    /// A person wants the remote called now: no rest because of failures or of a hold goes on.
+    /// A person wants the remote called now: ends a rest that was caused by failures or by a hold.
     package mutating func resumed(now: Instant) {
         restsUntil = nil
         failures = 0
         if interval != nil, present == nil { listAt = now }
     }
 
-    /// Whether the list would be read now because it is time.
+    /// Whether the list would be read now because its interval has passed.
     package func isListDue(now: Instant) -> Bool {
         guard present == nil, let listAt, now >= listAt else { return false }
         return restsUntil.map { now >= $0 } ?? true
     }
 
-    /// The list is due at once, where it is read at all.
+    /// The list is due at once, if the remote has an interval.
     package mutating func beginList(now: Instant) { listAt = interval.map { _ in now } }
 
-    /// The list is not read again because it is time.
+    /// The list is no longer read by interval.
     package mutating func endList() { listAt = nil }
 
     private mutating func finish() -> Bool {

@@ -1,9 +1,9 @@
-/// What a run did, as it is stored and shown.
+/// What a run did, as stored and shown.
 package struct RunCounts: Sendable, Equatable {
     package var examined = 0
     package var planned = 0
     package var delivered = 0
-    /// Attempts that ended with the row back in line.
+    /// Attempts after which the row is pending again.
     package var putBack = 0
     /// Rows that became dead or uncertain.
     package var dead = 0

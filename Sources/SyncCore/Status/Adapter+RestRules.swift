@@ -1,8 +1,8 @@
-/// The world in which ``RestSearch`` plays: two people with a seat at every remote, the AI, and the unknown person.
+/// The people in the simulation of ``RestSearch``: two with a row in `assignees` for every remote, the AI, and the unknown person.
 enum RestWorld {
     static let ai = "ai"
     static let unknown = "unknown"
-    /// Somebody with the id at every remote.
+    /// A person with an id at every remote.
     struct Person {
         var id: String
         var user: JSONValue
@@ -15,10 +15,10 @@ enum RestWorld {
 }
 
 extension Adapter {
-    /// Whether calls say who answers.
+    /// Whether calls carry the assignee.
     package var isToldUser: Bool { sharedFields.contains { $0.role == .user && $0.isWritable } }
 
-    /// Whether the remote shows whom it names.
+    /// Whether the remote shows the assignee.
     var showsUser: Bool {
         isToldUser
             || profile.inboundMap.cells.values.contains { cell in
@@ -27,7 +27,7 @@ extension Adapter {
             }
     }
 
-    /// The rule for this remote. It always wins: the search is about what one change leads to, not about two that meet.
+    /// The two-way rules for this remote. The remote always wins: the search examines what one change leads to, not conflicts of two.
     func restRules(mayReopen: Bool) -> TwoWayRules {
         let (lens, showsUser) = (profile.lens, showsUser)
         let seats = TwoWayRules.Seats(JSONObject(members: RestWorld.people.map { ($0.id, $0.user) }))
@@ -52,7 +52,7 @@ extension LocalState {
         self.init(values.status, Owner(assigneeID: values.assigneeID, ai: [RestWorld.ai]))
     }
 
-    /// The values that stand for a state: the first of the people is the one who has a conversation.
+    /// The values that represent a state: a human owner is the first of the people.
     var values: LocalValues {
         switch owner {
         case .ai: LocalValues(status: status, assigneeID: RestWorld.ai)

@@ -1,28 +1,28 @@
-/// What reading and writing one remote leads to, by the rule of the program itself (``TwoWayDecision``).
+/// The results of reading and writing one remote, computed with the program's own rules (``TwoWayDecision``).
 ///
-/// Many plays go through the same moves, so each is worked out once. Everything happens at one moment. That is enough, because the remote
-/// always wins and the play itself says whether a conversation may be reopened: nothing is decided by a date.
+/// Many simulations go through the same moves, so each is computed once. Everything happens at one point in time. That is sufficient,
+/// because the remote always wins and the setting says whether a conversation may be reopened, so no decision depends on a date.
 final class RestMoves {
-    /// What may go either way in one play.
+    /// What varies between simulations.
     struct Setting: Hashable {
-        /// Whether there is evidence for reopening a conversation that has ended.
+        /// Whether there is evidence for reopening a finished conversation.
         var mayReopen = false
-        /// Which spelling remotes show, where they have several for what they are sent.
+        /// Which spelling remotes show, if they have several for the value they were sent.
         var spelling = 0
     }
 
     struct Move {
         var station: Int
         var row: Int
-        /// What was written; nil where nothing was.
+        /// The fields that were written; nil if none were.
         var sent: Fields?
         /// The status value that the remote shows after it.
         var shown = ""
-        /// The status value of the remote was adopted.
+        /// Whether the remote's status value was adopted.
         var isAdopted = false
-        /// It would have gone another way with evidence for reopening.
+        /// Whether evidence for reopening would have led to another result.
         var asksForEvidence = false
-        /// The remote has another spelling for what it shows.
+        /// Whether the remote has another spelling for what it shows.
         var dependsOnSpelling = false
     }
 
@@ -56,7 +56,7 @@ final class RestMoves {
             var state = stations[station]
             let rules = rules(state.remote, setting)
             let report = FieldReport(values: state.object, began: RestStations.now)
-            // A former state is read once more before it is believed.
+            // An earlier state is read once more before it is accepted.
             if state.link.take(report, rules, now: RestStations.now) == .readAgain {
                 _ = state.link.take(report, rules, now: RestStations.now)
             }
@@ -87,8 +87,8 @@ final class RestMoves {
         }
     }
 
-    /// What the status value of a remote at rest says about a local row that it does not fit; nil where both agree, where a guard keeps
-    /// the remote from being told, and where it is told nothing.
+    /// The meaning of a resting remote's status value, if it does not fit the local row; nil if both agree, if a guard keeps the remote
+    /// from being sent the state, and if it is sent no status.
     func disagreement(_ station: Int, _ row: Int) -> LocalState? {
         let key = Key(kind: .look, station: station, row: row)
         if let known = disagreements[key] { return known }
@@ -106,7 +106,7 @@ final class RestMoves {
         let rules = strict[station.remote]
         let named = LocalState(rules.put(station.word, user: station.user, onto: local))
         guard named != state else { return nil }
-        // Who is named may be somebody whom it is not for us to take off; then what the status value says by itself has to fit.
+        // The named user may be somebody whose assignment is not ours to revoke; then the status value alone has to fit.
         return LocalState(rules.put(station.word, user: nil, onto: local)) == state ? nil : named
     }
 
@@ -125,13 +125,13 @@ final class RestMoves {
 
     private func rules(_ remote: Int, _ setting: Setting) -> TwoWayRules { setting.mayReopen ? reopening[remote] : strict[remote] }
 
-    /// Deciding again about the outcome of a decision that sends nothing changes nothing.
+    /// Repeating a decision that sends nothing changes nothing.
     private func atRest(_ move: Move) -> Move {
         moves[Key(kind: .write, station: move.station, row: move.row)] = Move(station: move.station, row: move.row)
         return move
     }
 
-    /// What does not depend on the setting is worked out once for all of them.
+    /// Moves that do not depend on the setting are computed once for all settings.
     private func once(_ kind: Key.Kind, _ station: Int, _ row: Int, _ setting: Setting, _ work: (Setting) -> Move) -> Move {
         let plain = once(Key(kind: kind, station: station, row: row), work)
         guard setting != Setting(), plain.asksForEvidence || plain.dependsOnSpelling else { return plain }

@@ -1,11 +1,11 @@
-/// Plays every single change at every system through all remotes, by the rule of the program itself, and looks whether each remote is
-/// written at most once and all come to rest.
+/// Simulates every single change at every system with all remotes, using the program's own rules, and checks that each remote is written at
+/// most once and that all come to rest.
 ///
 /// The search is finite: 12 local states × changes (every other state or person here; every status value with nobody, or with either of two
-/// people, at one remote) × whether there is evidence for reopening × the spellings in which a remote shows what it was sent. What makes
-/// no difference in a play is not varied.
+/// people, at one remote) × whether there is evidence for reopening × the spellings in which a remote shows what it was sent. Settings that
+/// make no difference to a simulation are not varied.
 package struct RestSearch {
-    /// One remote in the play.
+    /// One remote in the simulation.
     private struct Side {
         var remote: Int
         var station: Int
@@ -23,9 +23,9 @@ package struct RestSearch {
     private struct Play {
         var row: Int
         var sides: [Side]
-        /// What happened, for the counter-example.
+        /// The steps so far, for the counter-example.
         var steps: [Step] = []
-        /// The remote whose status value was last adopted: the likely culprit.
+        /// The remote whose status value was last adopted: the likely cause.
         var adoptedFrom: Int?
         var asksForEvidence = false
         var dependsOnSpelling = false
@@ -33,7 +33,7 @@ package struct RestSearch {
 
     private let remotes: [any Adapter]
     private let moves: RestMoves
-    /// After so many rounds a play that still moves will not stop.
+    /// A simulation that still moves after this many rounds will not stop.
     private static let rounds = 4
 
     package init(remotes: [any Adapter]) {
@@ -44,7 +44,7 @@ package struct RestSearch {
     /// The first counter-example of each remote.
     package func violations() -> [StatusLaws.Violation] { violations(among: Array(remotes.indices)) }
 
-    /// The same as if only some of the remotes were configured.
+    /// The same with only some of the remotes configured.
     func violations(among indices: [Int]) -> [StatusLaws.Violation] {
         var found: [StatusLaws.Violation] = []
         for state in LocalState.all {
@@ -94,19 +94,19 @@ package struct RestSearch {
         }
     }
 
-    /// Whom a remote may name beside a status value. Where that gives the conversation to the AI, or says nothing, a person is not heard
-    /// before it changes again, which would be a change of its own.
+    /// The users that a remote may name with a status value. If that value gives the conversation to the AI, or has no meaning, the named
+    /// user has no effect until the value changes again, which would be a change of its own.
     private func users(beside cell: InboundMap.Cell, _ present: JSONValue?, _ start: Play) -> [JSONValue?] {
         guard present != nil, case .state(_, let owner) = cell, owner != .ai else { return [present] }
         return [.null, RestWorld.people[0].user] + secondPerson(start).map(\.user)
     }
 
-    /// Where nobody has the conversation yet, one person is like the other.
+    /// If nobody has the conversation yet, the two people are interchangeable.
     private func secondPerson(_ start: Play) -> [RestWorld.Person] {
         LocalState(values(start.row)).owner == .human ? [RestWorld.people[1]] : []
     }
 
-    // MARK: Playing
+    // MARK: Simulating
 
     private func outcomes(of change: Play) -> [StatusLaws.Violation] {
         var outcomes: [StatusLaws.Violation?] = []
@@ -166,7 +166,7 @@ package struct RestSearch {
             .map { violation(play, $0, "is told a status value although its own was adopted") }
     }
 
-    /// At rest every remote that is told the status shows one that fits the local state, unless a guard keeps it from being told.
+    /// At rest every remote that is sent the status shows one that fits the local state, unless a guard keeps it from being sent.
     private func disagreement(_ play: Play) -> StatusLaws.Violation? {
         for side in play.sides {
             guard let other = moves.disagreement(side.station, play.row) else { continue }

@@ -1,14 +1,14 @@
-/// The states that plays of ``RestSearch`` go through, as numbers: local rows, and *stations*, what is known of one link together with the
-/// object over there.
+/// The states that occur in simulations of ``RestSearch``, as numbers: local rows, and *stations*. A station is the record of one link
+/// together with the object at the remote.
 final class RestStations {
     struct Station {
         var remote: Int
         var link: LinkRecord
-        /// What the remote shows.
+        /// The object as the remote shows it.
         var object: Fields
 
         var word: String { object[RestWorld.statusField]?.stringValue ?? "" }
-        /// Nil where the remote does not show who answers.
+        /// Nil if the remote does not show the assignee.
         var user: JSONValue? { object[RestWorld.userField] }
         var hasNews: Bool { object.contains { name, value in link[name].held != .value(value) } }
     }
@@ -55,7 +55,7 @@ final class RestStations {
         number(LocalRow(values, changedAt: .init(repeating: RestStations.before), numbers: .init(repeating: 0)))
     }
 
-    /// The row after somebody here changed it.
+    /// The row after a local change.
     func row(_ row: Int, changedTo values: LocalValues) -> Int { number(rows[row].having(values, at: RestStations.now)) }
 
     func number(_ row: LocalRow) -> Int {
@@ -70,7 +70,7 @@ final class RestStations {
 
     // MARK: Objects
 
-    /// A remote that agrees with a local row, because it was told, or because its own status value fits.
+    /// A remote that agrees with a local row, because it was sent the row, or because its own status value fits.
     func start(_ remote: Int, _ lens: any Adapter, _ rules: TwoWayRules, at row: Int) -> Int {
         let local = rows[row]
         let image = rules.image(local.values)
@@ -94,7 +94,7 @@ final class RestStations {
         return words.first { remote.profile.lens.put($0, onto: state) == state } ?? words.first ?? ""
     }
 
-    /// The object after somebody over there changed it.
+    /// The object after a change at the remote.
     func station(_ station: Int, changedTo word: String, user: JSONValue?) -> Int {
         let key = ChangeKey(station: station, word: word, user: user)
         if let changed = changes[key] { return changed }

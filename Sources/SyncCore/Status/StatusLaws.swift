@@ -1,13 +1,13 @@
-/// Checks status maps by enumeration: twelve local states, every word of every remote, with and without an assignee.
+/// Checks status maps by enumeration: twelve local states, every status value of every remote, with and without an assignee.
 ///
-/// | law        | says                                                                                              |
+/// | law        | requires                                                                                          |
 /// |------------|---------------------------------------------------------------------------------------------------|
-/// | totality   | what is sent means something when it is read back                                                 |
-/// | GetPut     | reading back what was sent, in whichever spelling the remote shows it, changes nothing             |
-/// | PutGet     | what a word turns the local state into is not sent back as a word of another class or owner       |
+/// | totality   | a value that is sent has a meaning when it is read back                                           |
+/// | GetPut     | reading back a value that was sent, in any spelling the remote may show, changes nothing          |
+/// | PutGet     | the local state that a value leads to is not sent back as a value of another class or owner       |
 /// | rest       | after one change anywhere each remote is written at most once, and all agree (``RestSearch``)      |
 ///
-/// "Class" is open or finished. Words inside a class may differ: that is what the law of ``StatusLens`` keeps.
+/// "Class" is open or finished. Values within a class may differ: ``StatusLens`` keeps those.
 package enum StatusLaws {
     package struct Violation: Equatable, Sendable {
         package enum Law: String, Sendable {
@@ -16,19 +16,19 @@ package enum StatusLaws {
 
         package var law: Law
         package var remote: String
-        /// A counter-example that a person understands.
+        /// A counter-example in a readable form.
         package var text: String
-        /// What the counter-example is made of, the likeliest culprits first: status values of the remote, and local states.
+        /// The parts of the counter-example, the likeliest causes first: status values of the remote, and local states.
         package var words: [String] = []
         package var states: [LocalState] = []
     }
 
-    /// All violations; of each law and remote the first counter-example.
+    /// All violations; the first counter-example for each law and remote.
     package static func violations(of remotes: [any Adapter]) -> [Violation] {
         let search = RestSearch(remotes: remotes)
         let alone = remotes.indices.map { index in
             let laws = [totality(remotes[index]), getPut(remotes[index]), putGet(remotes[index])].compactMap { $0 }
-            // A map that contradicts itself does not come to rest either; one explanation is enough.
+            // A map that contradicts itself does not come to rest either; one explanation is sufficient.
             return laws.isEmpty ? search.violations(among: [index]) : laws
         }
         return alone.flatMap { $0 } + search.violations(among: remotes.indices.filter { alone[$0].isEmpty })
@@ -78,7 +78,7 @@ package enum StatusLaws {
         return nil
     }
 
-    /// A local state that is sent as a word of the other class; or, where it came from a word, as one of another owner.
+    /// A local state that is sent as a value of the other class; or, if it came from a status value, as one of another owner.
     private static func contradiction(_ remote: any Adapter, _ state: LocalState, from word: String?) -> Violation? {
         guard case .word(let sent) = remote.profile.lens.outbound[state],
             case .state(let status, let owner) = remote.profile.lens.inbound[sent]

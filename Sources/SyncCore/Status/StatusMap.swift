@@ -1,4 +1,4 @@
-/// What the local table says about a conversation, as far as remotes have words for it.
+/// The state of a conversation in the local table, as far as remotes have status values for it.
 package struct LocalState: Hashable, Sendable {
     package var status: LocalStatus
     package var owner: Owner
@@ -14,15 +14,15 @@ package struct LocalState: Hashable, Sendable {
     }
 }
 
-/// The outbound half of a remote's status map: which word says a local state over there.
+/// The outbound half of a remote's status map: the remote's status value for each local state.
 ///
-/// Total by construction: every one of the twelve local states has a cell. A cell is a word of the remote, or no statement at all.
+/// Total by construction: every one of the twelve local states has a cell. A cell is a status value of the remote, or no statement.
 package struct StatusMap: Equatable, Sendable {
     /// One cell of the map.
     package enum Cell: Hashable, Sendable {
-        /// Send this word.
+        /// Send this status value.
         case word(String)
-        /// Say nothing about the status; written `"none"` in the configuration.
+        /// Send no status; written `"none"` in the configuration.
         case noStatement
 
         package init(configured text: String) {
@@ -39,10 +39,9 @@ package struct StatusMap: Equatable, Sendable {
 
     private var cells: [LocalState: Cell]
 
-    /// Words that must not be written over certain words of the remote: word → words it gives way to.
+    /// Values that must not overwrite certain values of the remote: the value → the values it must not overwrite.
     ///
-    /// The default of vg: `ai-chatting` never over `human-chatting` or `requested_chat`, because a bot must not take a chat from a
-    /// person.
+    /// The default of vg: `ai-chatting` never over `human-chatting` or `requested_chat`, because a bot must not take a chat from a person.
     package var neverOver: [String: Set<String>]
 
     package init(neverOver: [String: Set<String>] = [:], _ cell: (LocalState) -> Cell) {
@@ -55,14 +54,14 @@ package struct StatusMap: Equatable, Sendable {
         set { cells[state] = newValue }
     }
 
-    /// The word to send for a local state, given the word the remote is known to hold (nil when nothing is known).
+    /// The value to send for a local state, given the value that the remote is known to have (nil if unknown).
     package func word(for state: LocalState, over remoteWord: String?) -> String? {
         guard case .word(let word) = self[state] else { return nil }
         if let remoteWord, neverOver[word]?.contains(remoteWord) == true { return nil }
         return word
     }
 
-    /// Every word the map can send, sorted.
+    /// Every value that the map can send, sorted.
     package var words: [String] {
         Set(
             cells.values.compactMap { cell in
@@ -71,10 +70,10 @@ package struct StatusMap: Equatable, Sendable {
         ).sorted()
     }
 
-    /// The values that stand for several local states which the remote cannot tell apart, with these states.
+    /// The values that stand for several local states, which the remote therefore cannot distinguish, with these states.
     ///
-    /// Of a conversation that is over nobody asks who answers: there, only another status counts.
-    /// - Parameter tellsOwner: whether the remote is told the assignee as well, so that the owner need not be in the status value.
+    /// The owner of a finished conversation does not matter: for those, only another status counts.
+    /// - Parameter tellsOwner: whether the remote is sent the assignee as well, so that the status value need not distinguish owners.
     package func ambiguous(tellsOwner: Bool) -> [String: [LocalState]] {
         var statesByWord: [String: [LocalState]] = [:]
         for state in LocalState.all {

@@ -1,20 +1,20 @@
-/// What is known of one field, and what follows from it, for people.
+/// What is known of one field, and the decision about it, for people.
 package struct FieldExplanation: Equatable, Sendable {
     package var name: String
     package var record: FieldRecord
-    /// What the local row looks like there; nil where it makes no statement.
+    /// The value that the local row has at the remote; nil if it makes no statement.
     package var wanted: JSONValue?
-    /// A word for programs.
+    /// A short code for programs.
     package var decision: String
     package var rule: String
-    /// Whether a value that differs has no counterpart: a status without a meaning, a user or an assignee that the id map does not know.
+    /// Whether a differing value has no counterpart: a status without a meaning, or a user or assignee that the id map does not contain.
     package var isUnmapped = false
-    /// Whether the brake keeps an end from being adopted.
+    /// Whether the brake prevents a finished status from being adopted.
     package var isBraked = false
 }
 
 extension Adapter {
-    /// The decision about a conversation as it stands, field by field, made by the same rule that planning uses.
+    /// The present decision about a conversation, field by field, made by the same rules that planning uses.
     package func explain(_ snapshot: LinkSnapshot) -> [FieldExplanation] {
         let (rules, record) = begin(snapshot)
         let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now)

@@ -1,5 +1,5 @@
 extension Adapter {
-    /// Plans one conversation: what the remote does not know yet, and what of it can be sent.
+    /// Plans one conversation: which fields the remote does not have yet, and which of them can be sent.
     package func plan(_ snapshot: LinkSnapshot) -> LinkPlan {
         let (rules, record) = begin(snapshot)
         if let problem = snapshot.linkProblem {
@@ -11,14 +11,14 @@ extension Adapter {
         var outcome = outcome(of: decision, reception: nil, before: record, snapshot)
         let plan = planDecision(decision, wanted, before: record, snapshot, rules)
         if case .hold = plan {
-            // Said once, however often other fields are sent meanwhile.
+            // Reported once, however often other fields are sent meanwhile.
             outcome.verdict.isHeldBack = !record.isHoldSaid
             outcome.record.isHoldSaid = true
         }
         return LinkPlan(decision: plan, outcome: outcome)
     }
 
-    /// The remote as the rule sees it, and what is known of the link.
+    /// The rules for the remote, and the link's record.
     func begin(_ snapshot: LinkSnapshot) -> (TwoWayRules, LinkRecord) {
         let rules = rules(for: snapshot)
         var record = snapshot.record
@@ -53,7 +53,7 @@ extension Adapter {
         }
     }
 
-    /// Why a row is held that the remote has undone too often.
+    /// Why a row is held whose change the remote has undone too often.
     private func undone(_ record: LinkRecord) -> String {
         let value = record.hold?.value?.text ?? "another value"
         return "sent back three times within \(TwoWayRules.standardWindow.notation), and each time \(profile.name) "

@@ -1,5 +1,5 @@
 extension Adapter {
-    /// What a report about the conversation leads to.
+    /// The effects of a report about the conversation.
     package func reconcile(_ observation: Observation, began: Instant, _ snapshot: LinkSnapshot) -> TwoWayOutcome {
         var (rules, before) = begin(snapshot)
         var record = before
@@ -9,7 +9,7 @@ extension Adapter {
             let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
             return outcome(of: decision, reception: reception, before: before, snapshot)
         }
-        // What has no date happened when it was read.
+        // An event without a date happened when it was read.
         let at = observation.changedAt.flatMap { $0 < snapshot.now + .days(1) ? $0 : nil } ?? began
         if let takenOff = before.takenOff, takenOff.number == snapshot.local.numbers.assignee { rules.takenOff = takenOff.assigneeID }
         let reception = record.take(.init(word: word, at: at), report, rules, snapshot.local, now: snapshot.now)
@@ -18,7 +18,7 @@ extension Adapter {
         return outcome(of: decision, reception: reception, before: before, snapshot)
     }
 
-    /// Whom an event took off, where that was the AI.
+    /// Records whom an event removed as assignee, if that was the AI.
     private func noteTakenOff(_ decision: inout TwoWayDecision, _ snapshot: LinkSnapshot) {
         let (before, after) = (snapshot.local.values.assigneeID, decision.local.values.assigneeID)
         guard !before.hasSameBytes(as: after) else { return }
@@ -28,9 +28,9 @@ extension Adapter {
         }
     }
 
-    /// What a response that accepts a call leads to. What it says about fields that were not sent is compared with what was known before.
+    /// The effects of a response that accepts a call. Fields in it that were not sent are compared with what was known before.
     ///
-    /// - Parameter numbers: of the local changes that the row had seen from which the call was made.
+    /// - Parameter numbers: those of the local changes that the row included when the call was made.
     package func acknowledge(
         _ sent: Fields, _ response: Observation?, began: Instant, numbers: ByAttribute<Int64>, _ snapshot: LinkSnapshot
     ) -> TwoWayOutcome {
@@ -43,7 +43,7 @@ extension Adapter {
         var outcome = outcome(of: decision, reception: nil, before: before, snapshot)
         if !decision.heldBack.isEmpty { outcome.verdict.mustPlan = true }
         outcome.refused = refused
-        // The form in which a text is stored is found out by reading it once.
+        // How the remote stores a text is determined by reading it once.
         let isUnshown = rules.fields.contains { field in
             guard record[field.name].note == .unshown, sent[field.name]?.isEmptyContent == false else { return false }
             return profile.adoption.fields.contains(field.role == .tags ? .tags : .title)
@@ -60,7 +60,7 @@ extension Adapter {
         return (record, refused)
     }
 
-    /// What follows from a decision, for the local row and for people.
+    /// The effects of a decision on the local row and on the verdict for people.
     func outcome(
         of decision: TwoWayDecision, reception: LinkRecord.Reception?, before: LinkRecord, _ snapshot: LinkSnapshot
     ) -> TwoWayOutcome {
@@ -76,7 +76,7 @@ extension Adapter {
         verdict.changes = changes
         verdict.otherFields = changes.names.filter { $0 == "title" || $0 == "tags" }
         verdict.mustPlan = !decision.send.isEmpty || (!decision.heldBack.isEmpty && before.hold == nil)
-        // A row that waits for something that nothing wants any more is withdrawn.
+        // A row that waits although it is no longer wanted is withdrawn.
         let isPointless = decision.send.isEmpty && decision.heldBack.isEmpty
         if isPointless, let state = snapshot.standing?.state, state == .pending || state == .held { verdict.mustPlan = true }
         verdict.mustRead = reception == .readAgain

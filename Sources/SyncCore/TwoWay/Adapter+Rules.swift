@@ -1,5 +1,5 @@
 extension Adapter {
-    /// What the rule of both ways has to know about this remote and the people of one conversation.
+    /// The two-way rules for this remote and the people of one conversation.
     func rules(for snapshot: LinkSnapshot) -> TwoWayRules {
         let seats = TwoWayRules.Seats(
             Fields(members: snapshot.seats.map { ($0.assigneeID, assigneeValue($0.remoteUserID)) }))

@@ -1,4 +1,4 @@
-/// Decisions in words.
+/// Describes decisions for people.
 extension Adapter {
     func verdict(
         on decision: TwoWayDecision, reception: LinkRecord.Reception?, before: LinkRecord, _ changes: Verdict.Changes,
@@ -30,7 +30,7 @@ extension Adapter {
 
     private func first(_ word: String?) -> String { "\(profile.name) says `\(word ?? "")`; a new link is told the local state once" }
 
-    /// The finding about status or assignee that says most.
+    /// The most important finding about status or assignee.
     private func strongest(
         of findings: [TwoWayDecision.Finding], _ word: String?
     ) -> (Verdict.Kind, TwoWayDecision.Finding)? {
@@ -96,7 +96,7 @@ extension Adapter {
             : "kept `\(local)`: \(name) says `\(word)`, which fits it"
     }
 
-    /// `closed`, or `open (human)`: a finished conversation has nobody who answers.
+    /// `closed`, or `open (human)`: the owner of a finished conversation is not shown.
     private func adopted(_ changes: Verdict.Changes, _ snapshot: LinkSnapshot) -> String {
         let status = changes.status ?? snapshot.conversation.status
         let assignee = changes.assigneeID ?? snapshot.conversation.assigneeID
@@ -111,6 +111,6 @@ extension Adapter {
 }
 
 extension LocalState {
-    /// `open (human)`; finished states have nobody who answers.
+    /// `open (human)`; the owner of a finished state is not shown.
     package var text: String { status.isFinished ? "`\(status.rawValue)`" : "`\(status.rawValue)` (\(owner.rawValue))" }
 }

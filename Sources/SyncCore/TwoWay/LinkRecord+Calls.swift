@@ -1,9 +1,9 @@
-/// What becomes of calls of ours.
+/// The effects of our own calls on the record.
 extension LinkRecord {
     /// A response that accepts a call.
     package struct Acknowledgement: Sendable {
         package var sent: Fields
-        /// What the response says about the object; ``FieldReport/began`` is when the call began.
+        /// What the response reports about the object; ``FieldReport/began`` is when the call began.
         package var shown: FieldReport
 
         package init(sent: Fields, shown: FieldReport) {
@@ -12,8 +12,8 @@ extension LinkRecord {
         }
     }
 
-    /// A call that began before everything was forgotten counts as lost: the remote may have been set back since.
-    /// - Parameter numbers: of the local changes that the row had seen from which the call was made.
+    /// A call that began before ``forget(at:)`` counts as lost: the remote may have been set back since.
+    /// - Parameter numbers: those of the local changes that the row included when the call was made.
     /// - Returns: whether the object has to be read, because the response shows another state than the one that was sent.
     package mutating func acknowledged(
         _ response: Acknowledgement, of numbers: ByAttribute<Int64>, _ rules: TwoWayRules, now: Instant
@@ -43,7 +43,7 @@ extension LinkRecord {
         ownDate = response.shown.date.map(OwnDate.date) ?? .undated
         carried = Set(response.sent.keys)
         former = isKnown ? .values(before) : .anything
-        // A row that was planned before everything was forgotten carries a part of what is due: the first contact goes on.
+        // A row that was planned before ``forget(at:)`` carries only a part of what is due: the first contact is not over.
         let isPart = forgottenAt != nil && rules.fields.contains { self[$0.name].ours == .never }
         isKnown = !isPart
         if !isPart { forgottenAt = nil }
@@ -57,7 +57,7 @@ extension LinkRecord {
         return isDoubtful
     }
 
-    /// A field that the call carried.
+    /// Records a field that the call carried.
     private func record(
         _ sent: JSONValue, of field: TwoWayRules.Field, _ response: Acknowledgement, _ numbers: ByAttribute<Int64>, _ rules: TwoWayRules,
         _ isDoubtful: inout Bool
@@ -66,7 +66,7 @@ extension LinkRecord {
         var value = shown ?? (field.onlyAdds ? adding(sent, to: self[field.name].held) : sent)
         if field.role == .status || field.role == .user, value != sent, rules.understands(field, value), !rules.meanSame(field, value, sent)
         {
-            // Another state than the one that was sent: only a read can tell.
+            // Another state than the one that was sent: only a read can confirm it.
             value = sent
             isDoubtful = true
         }
@@ -82,13 +82,13 @@ extension LinkRecord {
         return .array((before + tags.filter { !known.contains(ExactText($0)) }).map(JSONValue.string))
     }
 
-    /// A field that the call did not carry.
+    /// Records a field that the call did not carry.
     private mutating func note(
         _ shown: JSONValue?, of field: TwoWayRules.Field, _ numbers: ByAttribute<Int64>, _ rules: TwoWayRules
     ) {
         var record = self[field.name]
         if !isKnown {
-            // First contact: noted, not followed. What the decision before the call said about the local image stays.
+            // First contact: the value is recorded, not adopted. The local image that the decision before the call recorded stays.
             let absent: KnownValue = field.role == .plain ? .never : .value(.null)
             let value = shown.map(KnownValue.value) ?? (record.held == .never ? absent : record.held)
             record.upTo = numbers
@@ -104,7 +104,7 @@ extension LinkRecord {
         fields[field.name] = record
     }
 
-    /// A call of unknown fate: what it carried is in doubt until a call is acknowledged, or a report shows the value.
+    /// A call of unknown fate: its values are in doubt until a call is acknowledged, or a report shows them.
     package mutating func lost(_ sent: Fields, of numbers: ByAttribute<Int64>) {
         for (name, value) in sent {
             var record = self[name]
@@ -115,28 +115,28 @@ extension LinkRecord {
         ownDate = .undated
     }
 
-    /// What a refusal means for the row.
+    /// The meaning of a refusal for the row.
     package enum Refused: Sendable, Equatable {
-        /// These members are refused, and everything else is still due.
+        /// These members are refused; everything else is still due.
         case members(Set<String>)
-        /// Nobody knows which member it was: they are sent apart from each other.
+        /// It is unknown which member was refused: they are sent separately.
         case apart
-        /// Parts of the call are refused like the whole: no member is to blame.
+        /// Parts of the call are refused like the whole: no single member is the cause.
         case whole
     }
 
-    /// The remote refuses a call because of what it carries.
+    /// The remote refuses a call because of its content.
     ///
     /// | refused                              | next                                                        |
     /// |--------------------------------------|-------------------------------------------------------------|
-    /// | members that it names, or the only one | these stay what they are, and the rest is sent            |
+    /// | members that it names, or the only one | these are recorded as refused, and the rest is sent       |
     /// | several, none named                  | the status alone, then each member alone                    |
     /// | the status alone                     | everything else together                                    |
-    /// | everything else as well              | no member is to blame: the call as a whole is refused       |
+    /// | everything else as well              | no single member is the cause: the call as a whole is refused |
     ///
     /// - Parameters:
     ///   - status: the field with the status value.
-    ///   - numbers: of the local changes that the row had seen: what happens over there from now on is not a conflict with them.
+    ///   - numbers: those of the local changes that the row included: later changes at the remote are not in conflict with them.
     package mutating func refused(
         _ sent: Fields, naming named: Set<String>, of numbers: ByAttribute<Int64>, status: String?
     ) -> Refused {
@@ -159,8 +159,8 @@ extension LinkRecord {
         return .members(members)
     }
 
-    /// A call of some members was accepted whose whole was refused: the only one that is left is to blame.
-    /// - Returns: its fields; empty where there are several, or none.
+    /// After a call was refused as a whole, a call with some of its members was accepted: if only one member is left, it is the cause.
+    /// - Returns: that member's fields; empty if several members are left, or none.
     package mutating func convict(after sent: Fields) -> Set<String> {
         guard sent.keys.contains(where: { probing[$0] != nil }) else { return [] }
         let left = probing.filter { sent[$0.key] == nil }
@@ -170,7 +170,7 @@ extension LinkRecord {
         return names
     }
 
-    /// Both sides are known to differ in these fields.
+    /// Records that both sides are known to differ in these fields.
     package mutating func refuse(_ names: Set<String>, of sent: Fields) {
         for name in names {
             guard let value = sent[name] else { continue }
@@ -181,7 +181,7 @@ extension LinkRecord {
         probing = probing.filter { !names.contains($0.key) }
     }
 
-    /// Somebody wants refused values to be sent once more.
+    /// A person wants refused values to be sent once more.
     package mutating func retryRefused(_ names: Set<String>) {
         for name in names where self[name].note == .refused {
             var record = self[name]
@@ -190,7 +190,7 @@ extension LinkRecord {
         }
     }
 
-    /// Somebody let go what was held because it had been sent back too often.
+    /// A person released the row that was held because its value had been sent back too often.
     package mutating func releaseHold() {
         hold = nil
         isHoldSaid = false

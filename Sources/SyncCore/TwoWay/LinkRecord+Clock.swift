@@ -1,11 +1,11 @@
-/// A clock that was set back: what was written down by it before lies ahead of now, and would be waited for.
+/// Handles a clock that was set back: times recorded before then lie in the future, and would be waited for.
 ///
-/// What a remote dates is its own affair: it is compared with dates of the same remote.
+/// The remote's own dates are not affected: they are only compared with dates of the same remote.
 extension LinkRecord {
-    /// A clock that differs by less is corrected in small steps all the time, and was not set.
+    /// A clock that differs by less is being corrected in small steps, and was not set.
     package static let clockTolerance = Duration.seconds(2)
 
-    /// Times of this program's clock that lie ahead count as what is about to be compared.
+    /// Recorded times of this program's clock that lie in the future are replaced by `timestamp`.
     package mutating func setBack(from now: Instant, to timestamp: Instant) {
         let latest = now + LinkRecord.clockTolerance
         if let time = lastHeardAt, time > latest { lastHeardAt = timestamp }
@@ -16,8 +16,8 @@ extension LinkRecord {
 }
 
 extension LocalRow {
-    /// Changes that lie ahead of now count as made now.
-    /// - Returns: whether some did.
+    /// Changes that lie in the future count as made now.
+    /// - Returns: whether there were any.
     package mutating func setBack(to now: Instant) -> Bool {
         guard lastChangedAt > now + LinkRecord.clockTolerance else { return false }
         for attribute in LocalAttribute.allCases { changedAt[attribute] = min(changedAt[attribute], now) }

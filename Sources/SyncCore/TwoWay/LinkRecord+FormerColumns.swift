@@ -1,12 +1,13 @@
 extension LinkRecord {
-    /// What a former version kept of a link: one value per field for what the remote acknowledged, and one for what it last said.
+    /// The columns in which a former version stored a link: one value per field for what the remote acknowledged, and one for its last
+    /// reported value.
     package struct FormerColumns: Sendable {
         package var base: Fields
         package var seen: Fields
         package var inDoubt: Fields
         package var acknowledgedAt: Instant?
         package var seenAt: Instant?
-        /// The remote's own date of what it said.
+        /// The remote's own date of the reported value.
         package var seenVersion: Instant?
 
         package init(
@@ -22,7 +23,7 @@ extension LinkRecord {
         }
     }
 
-    /// The record of a link from the columns of a former version; ``begin(_:_:)`` completes it with what the local row looks like.
+    /// The record of a link from the columns of a former version; ``begin(_:_:)`` completes it with the image of the local row.
     package init(_ former: FormerColumns) {
         let isKnown = former.acknowledgedAt != nil
         var fields: [String: FieldRecord] = [:]
@@ -43,7 +44,7 @@ extension LinkRecord {
         isMigrated = true
     }
 
-    /// What has to be known before anything is decided, and depends on the remote and the local row.
+    /// Completes the parts of the record that depend on the remote and the local row, before anything is decided.
     package mutating func begin(_ rules: TwoWayRules, _ local: LocalRow) {
         if rules.isEventStream, !isKnown { beginEvents(rules, local) }
         guard isMigrated else { return }
@@ -51,7 +52,7 @@ extension LinkRecord {
         for field in rules.fields {
             var record = self[field.name]
             let wanted = rules.known(image, field.name)
-            // A user who came by himself was never acknowledged: he is not overwritten because of that.
+            // A user who was assigned at the remote was never acknowledged: that is not a reason to overwrite the assignment.
             if isKnown, field.role == .user, record.ours == .never, record.held != .never { record.ours = wanted }
             if isKnown, field.role != .plain, record.theirs == .never { (record.theirs, record.held) = (.value(.null), .value(.null)) }
             let isSettled = isKnown && record.ours == wanted && record.doubt.isEmpty
@@ -61,12 +62,12 @@ extension LinkRecord {
         isMigrated = false
     }
 
-    /// A remote that is told nothing has no first contact.
+    /// A remote that is sent no state has no first contact.
     private mutating func beginEvents(_ rules: TwoWayRules, _ local: LocalRow) {
         isKnown = true
         for field in rules.fields {
             var record = self[field.name]
-            // What was written with the row itself is not a change that competes.
+            // The values that the row was created with are not a competing change.
             record.upTo = isMigrated ? local.numbers : .init(repeating: LocalRow.firstNumber)
             if isMigrated, field.role == .status, let word = record.held.value?.stringValue, let floor {
                 events = EventOrder(last: .init(word: word, at: floor)).completed(by: rules.lens.inbound)

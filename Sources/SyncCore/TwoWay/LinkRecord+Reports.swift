@@ -1,4 +1,4 @@
-/// What a read says about an object.
+/// The content of a read of an object.
 package struct FieldReport: Sendable, Equatable {
     /// By the remote's names, in its own form. A missing name was not reported.
     package var values: Fields
@@ -6,7 +6,7 @@ package struct FieldReport: Sendable, Equatable {
     package var date: Instant?
     package var began: Instant
     package var customerWroteAt: Instant?
-    /// When anything was last written in the conversation, and how often the customer has answered: growth is what counts.
+    /// When anything was last written in the conversation, and how often the customer has replied: only an increase counts.
     package var lastMessageAt: Instant?
     package var interactions: Int64?
 
@@ -24,25 +24,25 @@ package struct FieldReport: Sendable, Equatable {
 }
 
 extension LinkRecord {
-    /// What became of a report.
+    /// How a report was received.
     package enum Reception: String, Sendable {
-        /// The read began before the last thing that is known.
+        /// The read began before the latest known event.
         case overtaken
         /// Dated before the floor.
         case stale
-        /// The older state stays: the remote was set back, and the local state is due.
+        /// The older state persists: the remote was set back, and the local state is due.
         case rolledBack = "rolled back"
-        /// It may show a former state: the object is read once more.
+        /// It may show an earlier state: the object is read once more.
         case readAgain = "read again"
         case believed
     }
 
-    /// Reads in a row after which an older state is believed to stay.
+    /// The number of reads in a row after which an older state is accepted as permanent.
     private static let readsOfRollback = 3
-    /// A date that lies so far ahead is none.
+    /// A date further in the future than this is ignored.
     private static let farthestDate = Duration.days(1)
 
-    /// An event of a remote whose events arrive in any order: what it leads to is what it would have led to in its place.
+    /// An event of a remote whose events arrive in any order: its effect is the one it would have had in the right order.
     package mutating func take(_ event: EventOrder.Event, _ report: FieldReport, _ rules: TwoWayRules, _ local: LocalRow, now: Instant)
         -> Reception
     {
@@ -62,7 +62,7 @@ extension LinkRecord {
 
     package mutating func take(_ report: FieldReport, _ rules: TwoWayRules, now: Instant) -> Reception {
         if !rules.isEventStream, let lastHeardAt, report.began < lastHeardAt { return .overtaken }
-        // A date ahead of our clock orders nothing, so that nothing becomes unheard.
+        // A date in the future is not used for ordering, so that it cannot make later reports stale.
         let order = report.date.flatMap { $0 <= now ? $0 : nil }
         if !rules.isEventStream, let order, let floor, order < floor { return takeOlder(report, order, rules) }
         let before = rules.fields.filter { report.values[$0.name] != nil }.map { ($0.name, self[$0.name].held) }
@@ -89,7 +89,7 @@ extension LinkRecord {
         return .believed
     }
 
-    /// When the customer last wrote: the remote says so, or what it counts has grown since it was last read.
+    /// Updates when the customer last wrote: as the remote reports it, or because its counts have grown since the last read.
     mutating func noteCustomer(_ report: FieldReport) {
         var moments = [report.customerWroteAt, customerWroteAt]
         if let before = lastMessageAt, let at = report.lastMessageAt, at > before { moments.append(at) }
@@ -101,7 +101,7 @@ extension LinkRecord {
         interactions = [report.interactions, interactions].compactMap { $0 }.max()
     }
 
-    /// The moment that counts against local changes. The date of our own call dates nobody's change; without one no date does.
+    /// The date that is compared with local changes. The date of our own call is nobody's change; if that call had no date, none is used.
     private func policyDate(_ date: Instant?, now: Instant) -> Instant? {
         guard let date, date < now + LinkRecord.farthestDate, ownDate != .undated, ownDate != .date(date) else { return nil }
         return min(date, now)
@@ -155,12 +155,12 @@ extension LinkRecord {
             (record.note == .unshown && record.ours.value?.isEmptyContent != true)
                 || (isStoredForm && carried.contains(field.name) && .value(value) != record.theirs)
         {
-            // Nobody changed it since our call: it is the form in which the remote stores what was sent.
+            // Nobody changed it since our call: it is the form in which the remote stores the value that was sent.
             record.theirs = .value(value)
             record.note = record.ours.value.map { rules.isStored($0, as: value, field) } == true ? nil : .drift
         }
         record.takeSpelling(value, field, rules)
-        // Whoever has it by now, the AI's part is over once more.
+        // Whoever has the conversation by now, this is another end of the AI's part.
         if rules.isEventStream, value.stringValue.flatMap({ rules.lens.inbound[$0] }) == .endsAI { record.theirs = .never }
         if rules.isEventStream, record.theirs == .never, rules.begins(with: value) { record.theirs = .value(value) }
         record.held = .value(value)
@@ -170,7 +170,8 @@ extension LinkRecord {
 }
 
 extension FieldRecord {
-    /// Another spelling of the agreed value is not a change over there (vg stores `ended_chat` as `completed`). An event is one in any case.
+    /// Another spelling of the agreed value is not a change at the remote (vg stores `ended_chat` as `completed`). An event always is a
+    /// change.
     mutating func takeSpelling(_ value: JSONValue, _ field: TwoWayRules.Field, _ rules: TwoWayRules) {
         guard !rules.isEventStream, let agreed = theirs.value, rules.meanSame(field, agreed, value) else { return }
         theirs = .value(value)

@@ -1,8 +1,8 @@
-/// A value as it is known on one side of a link.
+/// A value as known on one side of a link.
 package enum KnownValue: Sendable, Hashable {
-    /// Nothing was ever agreed, or nothing is known: what is wanted is due.
+    /// Nothing was ever agreed, or nothing is known: the wanted value is due.
     case never
-    /// The local row says nothing about the field.
+    /// The local row makes no statement about the field.
     case noStatement
     case value(JSONValue)
 
@@ -11,20 +11,20 @@ package enum KnownValue: Sendable, Hashable {
 
 /// What is known about one field of a link.
 ///
-/// The *agreed pair* is `ours` and `theirs`: the local image and the remote's own value when both sides last knew where they stood. The
-/// remote changed if `held` differs from `theirs`; the local row has something to send if its image differs from `ours`, or if the field
-/// is in doubt. These are two questions: what is sent says nothing about who acted.
+/// The *agreed pair* is `ours` and `theirs`: the local image and the remote's own value at the last time both sides agreed. The remote
+/// changed if `held` differs from `theirs`; the local row has something to send if its image differs from `ours`, or if the field is in
+/// doubt. The two are independent: sending a value does not mean that the local side made the change.
 package struct FieldRecord: Sendable, Equatable {
     /// Why both sides of the agreed pair may differ.
     package enum Note: String, Sendable, CaseIterable {
-        /// The remote stored another form of what was sent.
+        /// The remote stored another form of the value that was sent.
         case drift
         /// The response did not show the field; a read will.
         case unshown
         case refused
-        /// A status value that must not replace the one over there.
+        /// A status value that must not replace the one at the remote.
         case `guard`
-        /// Somebody over there set it: it is not ours to revoke.
+        /// A person at the remote set it: it is not ours to revoke.
         case notOurs = "not ours"
         case takenOff = "taken off"
     }
@@ -33,11 +33,11 @@ package struct FieldRecord: Sendable, Equatable {
     package var upTo: ByAttribute<Int64>
     package var ours: KnownValue
     package var theirs: KnownValue
-    /// What the remote was last known to hold.
+    /// The value that the remote was last known to have.
     package var held: KnownValue
-    /// The values of calls of unknown fate since the last acknowledgement, the latest last.
+    /// The values of calls of unknown fate since the last acknowledgement, the latest one last.
     package var doubt: [JSONValue]
-    /// `theirs` was set by a call of ours.
+    /// Whether `theirs` was set by one of our calls.
     package var isByUs: Bool
     package var note: Note?
 
@@ -57,7 +57,7 @@ package struct FieldRecord: Sendable, Equatable {
 
 /// What is known about one link.
 package struct LinkRecord: Sendable, Equatable {
-    /// The date in the response to our last call: it orders, and dates nobody's change.
+    /// The date in the response to our last call: it orders reports, and is not the date of anybody's change.
     package enum OwnDate: Sendable, Equatable {
         /// There was no call yet.
         case noCall
@@ -66,15 +66,15 @@ package struct LinkRecord: Sendable, Equatable {
         case date(Instant)
     }
 
-    /// What the remote held before its last change, until a report agrees with what is known.
+    /// The values before the remote's last change, until a report agrees with the record.
     package enum Former: Sendable, Equatable {
         case none
-        /// The first contact has just ended: any difference may be an old state.
+        /// The first contact has just ended: any difference may be an older state.
         case anything
         case values([String: KnownValue])
     }
 
-    /// A date below the floor, and how many reads in a row gave it.
+    /// A date below the floor, and how many reads in a row reported it.
     package struct Older: Sendable, Equatable {
         package var date: Instant
         package var reads: Int
@@ -107,48 +107,49 @@ package struct LinkRecord: Sendable, Equatable {
     }
 
     package var fields: [String: FieldRecord]
-    /// A call was acknowledged, or there was nothing to say: the first contact is over.
+    /// A call was acknowledged, or there was nothing to send: the first contact is over.
     package var isKnown = false
-    /// The numbers of the local changes behind the doubts.
+    /// The numbers of the local changes that the values in doubt came from.
     package var doubtOf: ByAttribute<Int64>?
-    /// No report that the remote dates before this is news.
+    /// Reports that the remote dates before this are stale.
     package var floor: Instant?
     package var ownDate = OwnDate.noCall
-    /// The fields of our last call.
+    /// The names of the fields in our last call.
     package var carried: Set<String> = []
     package var former = Former.none
-    /// A former value was reported once since, and is being read again.
+    /// An earlier value was reported once, and is being read again.
     package var isSuspect = false
     package var older: Older?
-    /// A read that began before this was overtaken.
+    /// A read that began before this is ignored.
     package var lastHeardAt: Instant?
-    /// When the remote was last known to hold `theirs` in every field.
+    /// When the remote was last known to have `theirs` in every field.
     package var checkedAt: Instant?
-    /// The remote's date of what it holds.
+    /// The remote's date of its present values.
     package var heldDate: Instant?
-    /// When the customer last wrote, as the remote says.
+    /// When the customer last wrote, as the remote reports it.
     package var customerWroteAt: Instant?
     package var sendBacks: [SendBack] = []
     /// The status value that was sent back too often.
     package var hold: KnownValue?
-    /// A row says so already.
+    /// Whether a row was already written about the hold.
     package var isHoldSaid = false
-    /// The remote refused a call with these values without saying which of them: it is found out (``Refused``).
+    /// The values of a call that the remote refused without naming a member: the refused one is being searched for (``Refused``).
     package var probing: Fields = [:]
-    /// The status alone was refused as well; what is left is sent together.
+    /// The status alone was refused as well; the rest is sent together.
     package var probesRest = false
-    /// When anything was last written over there, and how often the customer has answered, as the remote counts: a growth is the customer's.
+    /// When anything was last written at the remote, and how often the customer has replied, as the remote counts: an increase means that
+    /// the customer wrote.
     package var lastMessageAt: Instant?
     package var interactions: Int64?
-    /// The remote holds an end that waits for somebody to look (``TwoWayRules/areEndsHeld``).
+    /// The remote has a finished status that waits for a person to check (``TwoWayRules/areEndsHeld``).
     package var hasHeldEnd = false
-    /// What is known of the remote's events, where they arrive in any order (fin).
+    /// The state of the remote's events, if they arrive in any order (fin).
     package var events: EventOrder?
-    /// The AI's assignee whom an event took off, with the number of that change: until the assignee changes again.
+    /// The AI's assignee that an event removed, with the number of that change: until the assignee changes again.
     package var takenOff: TakenOff?
-    /// Since when everything is to be sent again (``forget(at:)``); nil as soon as the first contact is over.
+    /// Since when everything is to be sent again (``forget(at:)``); nil once the first contact is over.
     package var forgottenAt: Instant?
-    /// The record comes from the columns of a former version, which did not say what the local row looked like.
+    /// The record comes from the columns of a former version, which did not contain the local image.
     package var isMigrated = false
 
     package init(fields: [String: FieldRecord] = [:]) {
@@ -157,12 +158,12 @@ package struct LinkRecord: Sendable, Equatable {
 
     package subscript(name: String) -> FieldRecord { fields[name] ?? FieldRecord() }
 
-    /// What the remote is known to hold, as far as anything is known.
+    /// The values that the remote is known to have.
     package var heldFields: Fields { Fields(members: fields.compactMap { name, field in field.held.value.map { (name, $0) } }) }
 
-    /// What the remote may hold: the value of the latest call of unknown fate, else what it was last known to hold.
+    /// The value that the remote may have: that of the latest call of unknown fate, or else the last known one.
     package func likely(_ name: String) -> JSONValue? { self[name].doubt.last ?? self[name].held.value }
 
-    /// The remote is not known to hold anything, nor was it sent anything.
+    /// Whether the remote is not known to have any value, and was not sent any.
     package var isBlank: Bool { !fields.values.contains { $0.held.value != nil || !$0.doubt.isEmpty } }
 }

@@ -1,4 +1,4 @@
-/// What a remote can show of the local row, and change.
+/// The parts of the local row that a remote can show and change.
 package enum LocalAttribute: String, CaseIterable, Sendable {
     case status, assignee, title
 }
@@ -42,7 +42,7 @@ package struct LocalValues: Sendable, Equatable {
     package var status: LocalStatus
     package var assigneeID: String?
     package var title: String?
-    /// Compared element by element, and never part of a conflict: ``difference(from:)`` does not look at them. Nil: no statement.
+    /// Compared element by element, and never part of a conflict: ``difference(from:)`` ignores them. Nil: no statement.
     package var tags: [String]?
 
     package init(status: LocalStatus, assigneeID: String? = nil, title: String? = nil, tags: [String]? = nil) {
@@ -52,7 +52,7 @@ package struct LocalValues: Sendable, Equatable {
         self.tags = tags
     }
 
-    /// Titles and ids are compared by their bytes: what a remote tells apart is told apart here. Tags do not count.
+    /// Titles and ids are compared by their bytes, as remotes compare them. Tags do not count.
     package static func == (left: LocalValues, right: LocalValues) -> Bool { left.difference(from: right).isEmpty }
 
     /// The attributes that differ.
@@ -65,15 +65,15 @@ package struct LocalValues: Sendable, Equatable {
     }
 }
 
-/// The local row as far as two-way synchronisation depends on it.
+/// The part of the local row that two-way synchronisation depends on.
 package struct LocalRow: Sendable, Equatable {
-    /// What is written with the row itself has this number, as all that is older than the counting.
+    /// The number of values that the row was created with, and of all changes that are older than the numbering.
     package static let firstNumber: Int64 = 1
 
     package var values: LocalValues
     /// When each attribute last changed; for an adopted change the remote's date, or when it was read.
     package var changedAt: ByAttribute<Instant>
-    /// The number of that change, counted through the conversation.
+    /// The number of that change, counted per conversation.
     package var numbers: ByAttribute<Int64>
     /// When the customer last wrote.
     package var customerWroteAt: Instant?
@@ -99,7 +99,7 @@ package struct LocalRow: Sendable, Equatable {
         return row
     }
 
-    /// When any of them last changed.
+    /// The latest change of any attribute.
     package var lastChangedAt: Instant { max(changedAt.status, changedAt.assignee, changedAt.title) }
 }
 

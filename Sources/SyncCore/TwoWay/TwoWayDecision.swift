@@ -1,8 +1,8 @@
-/// What follows from what is known of a link and from the local row: what is adopted, what is sent, and what is left alone.
+/// The decision that follows from a link's record and the local row: what is adopted, what is sent, and what is left unchanged.
 ///
-/// In this order: the user, the status value, the title; then sending. Nothing else decides these things.
+/// The order is: the user, the status value, the title and the tags; then sending. No other code makes these decisions.
 package struct TwoWayDecision: Sendable, Equatable {
-    /// Something that somebody may want to know about an attribute.
+    /// A result for one attribute that is reported to people.
     package struct Finding: Sendable, Equatable {
         package enum Kind: String, Sendable, CaseIterable {
             case adopted
@@ -14,7 +14,7 @@ package struct TwoWayDecision: Sendable, Equatable {
             case notUnderstood = "not understood"
             case notCompared = "not compared"
             case notAdopted = "not adopted"
-            /// Too many conversations were said to be over.
+            /// Too many conversations were reported as finished.
             case braked = "held by the brake"
             case takenOff = "taken off"
             case leftToTheRemote = "left to the remote"
@@ -34,12 +34,13 @@ package struct TwoWayDecision: Sendable, Equatable {
     package var link: LinkRecord
     package var local: LocalRow
     package var send: Fields
-    /// What would be sent, had the remote not undone it too often.
+    /// The fields that would be sent if the remote had not undone them too often.
     package var heldBack: Fields
     package var findings: [Finding]
     package var adoptsTags: Bool
 
-    /// - Parameter isConfirmed: the decision follows a report that was believed; else it follows a local change, an outcome or a new map.
+    /// - Parameter isConfirmed: whether the decision follows an accepted report; otherwise it follows a local change, an outcome or a new
+    ///   map.
     package init(_ link: LinkRecord, _ local: LocalRow, _ rules: TwoWayRules, now: Instant, isConfirmed: Bool = false) {
         var decision = Deciding(link: link, local: local, rules: rules, now: now)
         decision.compare()
@@ -63,9 +64,9 @@ private struct Deciding {
     var heldBack: Fields = [:]
     var findings: [TwoWayDecision.Finding] = []
     var adoptsTags = false
-    /// What the local row looks like over there.
+    /// The image of the local row at the remote.
     private var wanted: Fields
-    /// Fields of which it is not known what the remote means.
+    /// Fields whose value at the remote is not understood.
     private var left: Set<String> = []
 
     init(link: LinkRecord, local: LocalRow, rules: TwoWayRules, now: Instant) {
@@ -76,14 +77,14 @@ private struct Deciding {
         wanted = rules.image(local.values)
     }
 
-    // MARK: What the remote claims
+    // MARK: The remote's changes
 
     mutating func compare() {
         link.hasHeldEnd = false
         guard link.isKnown else { return }
         var changed = Set(rules.fields.filter { $0.role.isReadable && link[$0.name].held != link[$0.name].theirs }.map(\.name))
         if let title = rules.name(of: .title), changed.contains(title), !link[title].doubt.isEmpty {
-            // Perhaps the form in which a lost call was stored: it is sent again.
+            // It may be the form in which a lost call was stored: the title is sent again.
             changed.remove(title)
             find(.conflictWon, .title)
         }
@@ -93,7 +94,7 @@ private struct Deciding {
         if let tags = rules.name(of: .tags), changed.contains(tags) { compareTags(tags) }
     }
 
-    /// Whoever the remote names speaks only beside a status value that is understood and lets a person have the conversation.
+    /// The user that the remote names only counts together with a status value that is understood and that allows a human owner.
     private mutating func compareUser(_ name: String) {
         guard rules.policy.fields.contains(.status) else { return find(.notAdopted, .assignee) }
         let present = local.values.assigneeID
@@ -140,10 +141,10 @@ private struct Deciding {
         meet(name, having(\.title, held?.stringValue))
     }
 
-    /// What was added and removed over there since both sides agreed is added and removed here; everything else stays.
+    /// Tags that were added or removed at the remote since both sides agreed are added or removed here; all others stay.
     private mutating func compareTags(_ name: String) {
         guard rules.policy.fields.contains(.tags), let local = local.values.tags, let held = link[name].held.value?.texts else { return }
-        // What calls of unknown fate carried may be there because of them.
+        // Tags of calls of unknown fate may be there because of those calls.
         let before = ([link[name].theirs.value] + link[name].doubt).compactMap { $0?.texts }.joined().exactSet
         let now = held.exactSet
         func merged(_ tags: [String]) -> [String] {
@@ -153,7 +154,7 @@ private struct Deciding {
         }
         let tags = merged(local)
         var agreed = merged(link[name].ours.value?.texts ?? [])
-        // Whichever order they have here: there is nothing to send about that.
+        // The order of the tags does not matter: a different order is not sent.
         if agreed.exactSet == tags.exactSet { agreed = tags }
         settle(name) { ($0.ours, $0.isByUs, $0.note) = (.value(.array(agreed.map(JSONValue.string))), false, nil) }
         guard tags.exactSet != local.exactSet else { return }
@@ -162,7 +163,7 @@ private struct Deciding {
         adoptsTags = true
     }
 
-    /// A claim of the remote meets the local row.
+    /// Resolves a value of the remote that differs from the local row.
     private mutating func meet(_ name: String, _ claim: LocalValues) {
         let moved = claim.difference(from: local.values)
         let verdict = judge(claim, moved, upTo: link[name].upTo)
@@ -186,7 +187,7 @@ private struct Deciding {
         _ claim: LocalValues, _ moved: Set<LocalAttribute>, upTo: ByAttribute<Int64>
     ) -> TwoWayDecision.Finding.Kind {
         var both = moved.filter { local.numbers[$0] > upTo[$0] }
-        // A remote that is told nothing competes by dates alone: it has lost already if it is older.
+        // A remote that is sent no state competes by dates alone: if its date is older, it has lost already.
         if rules.isEventStream, let date = link.heldDate { both = both.filter { local.changedAt[$0] > date } }
         if let changedAt = both.map({ local.changedAt[$0] }).max(), !remoteWins(against: changedAt) { return .conflictWon }
         let wasFinished = local.values.status.isFinished
@@ -219,7 +220,7 @@ private struct Deciding {
         }
     }
 
-    // MARK: What the remote does not know yet
+    // MARK: What has to be sent
 
     mutating func chooseWhatToSend() {
         endHold()
@@ -244,7 +245,7 @@ private struct Deciding {
         guard want != record.ours else { return }
         let held = record.held.value?.texts?.exactSet ?? []
         let isThere = field.onlyAdds ? tags.exactSet.isSubset(of: held) : want == record.held
-        // A tag that was said once, and is stored in another form or was refused, is not said again for ever.
+        // A tag that was sent once, and is stored in another form or was refused, is not sent again every time.
         let isKnown = field.onlyAdds && tags.exactSet.isSubset(of: held.union(record.ours.value?.texts?.exactSet ?? []))
         guard isThere || isKnown else {
             send[field.name] = value
@@ -253,13 +254,13 @@ private struct Deciding {
         (record.ours, record.theirs, record.note) = (want, record.held, nil)
     }
 
-    /// The remote has refused a call without saying why: the status goes first, and each member alone.
+    /// The remote has refused a call without a reason: the status is sent first, and each member separately.
     private mutating func sendOneAtATime() {
         link.probing = link.probing.filter { send[$0.key] != nil }
         guard !link.probing.isEmpty, !link.probesRest else { return link.probesRest = link.probesRest && !link.probing.isEmpty }
         let inOrder = rules.fields.filter { link.probing[$0.name] != nil }
         guard let first = inOrder.first(where: { $0.role == .status }) ?? inOrder.first else { return }
-        // Members of one object are one member of the call.
+        // Members of one object count as one member of the call.
         let object = first.name.split(separator: ".").first
         send = send.filter { $0.key.split(separator: ".").first == object }
     }
@@ -276,7 +277,7 @@ private struct Deciding {
         }
         let guarded = guardedValues(field, value)
         if isInDoubt, ([record.held.value] + record.doubt).contains(where: { $0.map(guarded.contains) == true }) {
-            // What is there is made certain first.
+            // The doubtful value is sent again first, to be certain of the remote's state.
             send[name] = record.doubt.last
         } else if let held = record.held.value, guarded.contains(held) {
             (record.ours, record.theirs, record.doubt, record.note) = (want, record.held, [], .guard)
@@ -301,7 +302,7 @@ private struct Deciding {
         return Set((rules.lens.outbound.neverOver[word] ?? []).map(JSONValue.string))
     }
 
-    /// Whether the user over there is one whom a call of ours set, or may have set.
+    /// Whether the user at the remote was set, or may have been set, by one of our calls.
     private func isOurs(_ record: FieldRecord) -> Bool {
         (record.held == record.theirs || link.forgottenAt != nil) && (record.isByUs || !record.doubt.isEmpty)
     }
@@ -315,7 +316,7 @@ private struct Deciding {
         link.sendBacks.count { $0.value == value && $0.at > now - rules.window } > rules.rounds
     }
 
-    /// Another value over there, or a later change of the status here, ends it.
+    /// Another value at the remote, or a later change of the status here, ends the hold.
     private mutating func endHold() {
         guard let hold = link.hold, let status = rules.name(of: .status) else { return }
         let isChanged = link.sendBacks.last.map { local.changedAt.status > $0.at } ?? true
@@ -329,7 +330,7 @@ private struct Deciding {
         let isKnown = link.isKnown || send.isEmpty
         for field in rules.fields {
             var record = link[field.name]
-            // First contact without a call.
+            // The first contact, without a call.
             if record.theirs == .never, isKnown, field.role != .plain {
                 record.theirs = record.held == .never ? .value(.null) : record.held
             }
@@ -366,7 +367,7 @@ private struct Deciding {
         find(kind, attribute)
     }
 
-    /// What the remote holds and what the local row looks like belong together.
+    /// Records that the remote's value and the image of the local row correspond.
     private mutating func agree(_ name: String) {
         let (numbers, image) = (local.numbers, image(name))
         settle(name) { ($0.upTo, $0.ours, $0.note) = (numbers, image, nil) }

@@ -1,23 +1,23 @@
-/// What the rule of two-way synchronisation has to know about one configured remote, and about the people of one conversation.
+/// The input of the two-way rules: one configured remote, and the people of one conversation.
 package struct TwoWayRules: Sendable {
     package static let standardWindow = Duration.minutes(10)
     package static let standardRounds = 3
 
-    /// What a field of the remote is about.
+    /// The meaning of a field of the remote.
     package enum Role: Sendable, Equatable {
         /// The status value.
         case status
-        /// Who answers, by the id that the person has at the remote.
+        /// The assignee, by the person's id at the remote.
         case user
-        /// Who answers, by the local id. It is sent, and not read.
+        /// The assignee, by the local id. It is sent, and not read.
         case assignee
         case title
-        /// A set of texts: what is added and removed on one side is added and removed on the other.
+        /// A set of texts: what is added or removed on one side is added or removed on the other.
         case tags
         /// Sent only.
         case plain
 
-        /// The local attribute that the field shows first of all.
+        /// The local attribute that the field mainly shows.
         package var attribute: LocalAttribute? {
             switch self {
             case .status: .status
@@ -28,7 +28,7 @@ package struct TwoWayRules: Sendable {
         }
 
         package var isReadable: Bool { self != .assignee && self != .plain }
-        /// A remote may store it in another form than it was sent in.
+        /// Whether a remote may store it in another form than it was sent in.
         package var hasStoredForm: Bool { self == .title || self == .tags }
     }
 
@@ -36,7 +36,7 @@ package struct TwoWayRules: Sendable {
         package var name: String
         package var role: Role
         package var isWritable: Bool
-        /// Tags: the remote adds what it is sent to what it has, and offers no way to remove one.
+        /// Tags: the remote adds the tags it is sent to the ones it has, and offers no way to remove one.
         package var onlyAdds: Bool
 
         package init(_ name: String, _ role: Role, isWritable: Bool = true, onlyAdds: Bool = false) {
@@ -47,7 +47,7 @@ package struct TwoWayRules: Sendable {
         }
     }
 
-    /// People and their ids at the remote, as far as they matter: the present assignee, and whoever has the reported user.
+    /// People and their ids at the remote, limited to the relevant ones: the present assignee, and the person with the reported user id.
     package struct Seats: Sendable, Equatable {
         package var userOfAssignee: JSONObject
 
@@ -55,10 +55,10 @@ package struct TwoWayRules: Sendable {
             self.userOfAssignee = userOfAssignee
         }
 
-        /// The id of a person at the remote; null where nobody has it, or the person has no row in the id map.
+        /// A person's id at the remote; null if nobody is assigned, or the person has no row in the id map.
         package func user(of assigneeID: String?) -> JSONValue { assigneeID.flatMap { userOfAssignee[$0] } ?? .null }
 
-        /// Of several people who share a seat the present assignee comes first.
+        /// If several people share an id at the remote, the present assignee takes precedence.
         func person(_ user: JSONValue, present: String?) -> String? {
             if user != .null, let present, userOfAssignee[present] == user { return present }
             return userOfAssignee.sorted.first { $0.value == user }?.key
@@ -67,29 +67,29 @@ package struct TwoWayRules: Sendable {
         func knows(_ user: JSONValue) -> Bool { user == .null || userOfAssignee.values.contains(user) }
     }
 
-    /// In the order in which the rule goes through them.
+    /// In the order in which they are reconciled.
     package var fields: [Field]
     package var lens: StatusLens
     package var policy: AdoptionPolicy
     package var seats: Seats
     package var aiAssignees: Set<String>
-    /// Who is written for "the AI has it"; nil where none is configured.
+    /// The assignee to write when the AI has the conversation; nil if none is configured.
     package var aiAssignee: String?
     package var unknownAssignee: String
-    /// What local values look like at the remote, field by field; a missing name is not a statement.
+    /// The remote's fields for local values; a missing name makes no statement.
     package var image: @Sendable (LocalValues) -> Fields
-    /// A read may show what was true so long ago.
+    /// How old the state that a read shows may be.
     package var lag: Duration
-    /// One value of a conversation is sent back ``rounds`` times within ``window`` at most.
+    /// A value of a conversation is sent back at most ``rounds`` times within ``window``.
     package var window: Duration
     package var rounds: Int
-    /// The remote tells by itself, and is told nothing about the conversation (fin): it has no first contact, and its reports are events
-    /// that are ordered by their dates alone.
+    /// The remote reports events on its own, and is not sent the state of conversations (fin): it has no first contact, and its reports are
+    /// ordered by their dates alone.
     package var isEventStream: Bool
-    /// The AI's assignee whom an event took off, if nobody has changed the assignee since: it was the AI that finished the conversation,
-    /// whatever was said meanwhile about who is needed.
+    /// The AI's assignee that an event removed, if the assignee has not changed since: then it was the AI that finished the conversation,
+    /// whatever was reported in between about who is needed.
     package var takenOff: String?
-    /// So many conversations were said to be over that no further end is taken over until somebody has looked at it.
+    /// So many conversations were reported as finished that no further one is adopted until a person has checked.
     package var areEndsHeld: Bool
 
     package init(
@@ -121,7 +121,7 @@ package struct TwoWayRules: Sendable {
 
     func known(_ image: Fields, _ name: String) -> KnownValue { image[name].map(KnownValue.value) ?? .noStatement }
 
-    /// Whether a reported value means something here.
+    /// Whether a reported value has a meaning here.
     func understands(_ field: Field, _ value: JSONValue) -> Bool {
         switch field.role {
         case .status: value.stringValue.flatMap { lens.inbound[$0] } != nil
@@ -130,30 +130,31 @@ package struct TwoWayRules: Sendable {
         }
     }
 
-    /// Whether two status values have one meaning (vg's `completed` and `ended_chat`).
+    /// Whether two status values have the same meaning (vg's `completed` and `ended_chat`).
     func meanSame(_ field: Field, _ left: JSONValue, _ right: JSONValue) -> Bool {
         guard field.role == .status, let left = left.stringValue, let right = right.stringValue else { return false }
         return lens.inbound.meanSame(left, right)
     }
 
-    /// A conversation at a remote that is never told anything begins with the AI: the first report that says so is not a change.
+    /// A conversation at a remote that is sent no state begins with the AI: the first report of that is not a change.
     func begins(with value: JSONValue) -> Bool { value.stringValue.flatMap { lens.inbound[$0] } == .state(.open, .ai) }
 
-    /// Whether two values of a field are the same to this remote: tags have no order, and one that only adds may hold more of them.
+    /// Whether two values of a field are the same to this remote: tags have no order, and a remote that only adds tags may have more of
+    /// them.
     func isStored(_ sent: JSONValue, as shown: JSONValue, _ field: Field) -> Bool {
         guard field.role == .tags, let sent = sent.texts, let shown = shown.texts else { return sent == shown }
         return field.onlyAdds ? sent.exactSet.isSubset(of: shown.exactSet) : sent.exactSet == shown.exactSet
     }
 
-    /// ``StatusLens/put(_:hasAssignee:onto:)`` with people: where the local values look like the status value they stay, otherwise they
-    /// become what it means.
+    /// ``StatusLens/put(_:hasAssignee:onto:)`` with people: if the local values match the status value they stay, otherwise they become its
+    /// meaning.
     ///
-    /// - Parameter user: whom the remote names; nil where it says nothing, `.null` where it names nobody.
+    /// - Parameter user: the user that the remote names; nil if it reports none, `.null` if nobody is assigned.
     func put(_ word: String, user: JSONValue?, onto values: LocalValues) -> LocalValues {
         let named = user.flatMap { $0 == .null ? nil : $0 }
         let present = LocalState(values.status, owner(values.assigneeID))
         let state = lens.put(word, hasAssignee: named != nil, onto: present)
-        // A remote that is told nothing does not know that a person has the conversation by now.
+        // A remote that is sent no state does not know that a person has the conversation by now.
         if lens.isReadOnly, present == LocalState(.open, .human), !state.status.isFinished { return values }
         var values = values
         values.status = state.status
@@ -167,11 +168,11 @@ package struct TwoWayRules: Sendable {
         return values
     }
 
-    /// Whether a word that finishes the conversation counts although the remote has said another status after it: had they come in their
+    /// Whether a status value that finishes the conversation counts although the remote has reported another status after it: in the right
     /// order, the later one would have had to reopen the conversation, and could not have.
     /// - Parameters:
-    ///   - moment: the remote's date of the word.
-    ///   - later: the status that it is known to have said after that.
+    ///   - moment: the remote's date of the status value.
+    ///   - later: the status that the remote is known to have reported after that.
     func finishesLate(_ word: String, at moment: Instant, before later: String, _ local: LocalRow) -> Bool {
         guard case .state(let status, _) = lens.inbound[word], status.isFinished else { return false }
         var then = local.values
@@ -186,7 +187,7 @@ package struct TwoWayRules: Sendable {
 }
 
 extension JSONValue {
-    /// Nothing has no other form.
+    /// Whether the value is empty, so that it has no other form.
     package var isEmptyContent: Bool { self == .null || self == .string("") || self == .array([]) }
 
     /// An array of texts; nil for anything else.

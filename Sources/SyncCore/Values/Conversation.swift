@@ -1,5 +1,4 @@
-/// The local word for where a conversation stands; the helpdesk vocabulary is the local one
-/// (the document "Update Conversation", field `status`).
+/// The local status of a conversation; the local values are those of the helpdesk (the document "Update Conversation", field `status`).
 package enum LocalStatus: String, CaseIterable, Sendable, Codable {
     /// Actively going on with the end user.
     case open
@@ -10,11 +9,11 @@ package enum LocalStatus: String, CaseIterable, Sendable, Codable {
     /// Ended by the end user or an agent.
     case ended
 
-    /// `resolved`, `closed` and `ended` all mean that nobody has to do anything any more.
+    /// `resolved`, `closed` and `ended` all mean that nothing remains to be done.
     package var isFinished: Bool { self != .open }
 }
 
-/// Who has to answer, derived from `conversations.assignee_id`.
+/// Who handles a conversation, derived from `conversations.assignee_id`.
 package enum Owner: String, CaseIterable, Sendable, Codable {
     /// One of the configured agent ids of the AI.
     case ai
@@ -35,17 +34,18 @@ package enum Owner: String, CaseIterable, Sendable, Codable {
 
 /// One row of `conversations` with its user, parsed. Optionals are SQL NULLs.
 ///
-/// A column that cannot be read costs what depends on it, at the remotes that take it: ``unreadable`` says why, and the property holds what
-/// a row without a statement would (for the status: `open`). An adapter asks for the reason before it uses the value.
+/// If a column cannot be read, the fields that depend on it are omitted at the remotes that take them: ``unreadable`` contains the reason,
+/// and the property has the value of a row without a statement (for the status: `open`). An adapter checks for the reason before it uses
+/// the value.
 package struct Conversation: Equatable, Sendable {
-    /// Columns with values that not every text is.
+    /// Columns that do not accept every text.
     package enum Column: String, Sendable {
         case status, tags, attributes
     }
 
     package var id: String
     package var title: String?
-    /// NULL makes no statement about tags; an empty array says that there are none.
+    /// NULL makes no statement about tags; an empty array states that there are none.
     package var tags: [String]?
     /// NULL makes no statement about attributes.
     package var attributes: JSONObject?
@@ -86,9 +86,9 @@ package struct User: Equatable, Sendable {
     package var photoURL: String?
     package var userType: String?
     package var attributes: JSONObject?
-    /// Why `users.attributes` cannot be read; nil where it can. Then ``attributes`` is nil.
+    /// Why `users.attributes` cannot be read; nil if it can. Then ``attributes`` is nil.
     package var unreadableAttributes: String?
-    /// False for a `conversations.user_id` that no row of `users` explains.
+    /// False for a `conversations.user_id` without a row in `users`.
     package var hasRow: Bool
 
     package init(
@@ -111,7 +111,7 @@ package struct Message: Equatable, Sendable {
     package var id: String
     package var conversationID: String
     package var body: String?
-    /// As stored, to the character: Fin dedupes by it.
+    /// Exactly as stored: Fin deduplicates by it.
     package var createdAt: String
     package var attachments: [JSONValue]
 
@@ -124,7 +124,7 @@ package struct Message: Equatable, Sendable {
     }
 }
 
-/// "This conversation is that object over there": one row of `links`, or the local id where a remote needs no link.
+/// The object of a conversation at a remote: one row of `links`, or the local id if the remote needs no link.
 package struct Link: Equatable, Sendable {
     package var remoteID: String
     package var agentID: String?

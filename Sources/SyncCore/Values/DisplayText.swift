@@ -1,6 +1,7 @@
 extension Unicode.Scalar {
-    /// Whether a terminal or a reader of lines may take the character for a command instead of text: the C0 and C1 controls with DEL (ECMA-48),
-    /// the line and paragraph separators, and the controls that change the direction of what follows (Unicode Standard Annex #9).
+    /// Whether a terminal or a line-based reader may interpret the character instead of showing it: the C0 and C1 controls with DEL
+    /// (ECMA-48), the line and paragraph separators, and the controls that change the direction of the following text (Unicode Standard
+    /// Annex #9).
     package var controlsDisplay: Bool {
         switch value {
         case 0x00...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
@@ -10,8 +11,8 @@ extension Unicode.Scalar {
 }
 
 extension String {
-    /// The text on one line and without commands for a terminal: what ``Unicode/Scalar/controlsDisplay`` names is shown as `\n`, `\t`, `\r`
-    /// or `\u{1b}`. For text that was written by others (ids, titles, error texts of remotes) and is shown to people.
+    /// The text on one line and without terminal control characters: the characters of ``Unicode/Scalar/controlsDisplay`` are shown as
+    /// `\n`, `\t`, `\r` or `\u{1b}`. For text from outside (ids, titles, error texts of remotes) that is shown to people.
     package var onOneLine: String {
         guard unicodeScalars.contains(where: \.controlsDisplay) else { return self }
         var bytes: [UInt8] = []
@@ -30,9 +31,9 @@ extension String {
 }
 
 extension String {
-    /// At most so many characters, on one line and without commands for a terminal.
+    /// At most this many characters, on one line and without terminal control characters.
     package func bounded(to limit: Int) -> String {
-        // What is cut off below need not be gone through; an escape is at most ten times as long as its character.
+        // Text that is cut off below need not be processed; an escape is at most ten times as long as its character.
         let line = String(prefix(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }).onOneLine
         return line.count <= limit ? line : line.prefix(limit - 1) + "…"
     }

@@ -1,6 +1,6 @@
-/// The program counts in whole milliseconds: that is what the tables, the configuration and the log hold.
+/// Durations are counted in whole milliseconds, as in the tables, the configuration and the log.
 extension Duration {
-    /// Whole milliseconds, rounded toward zero. What is out of range is the largest or smallest number.
+    /// Whole milliseconds, rounded toward zero. Values out of range become the largest or smallest number.
     package var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
@@ -11,7 +11,7 @@ extension Duration {
     /// As a decimal number of seconds.
     package var seconds: Double { Double(milliseconds) / 1000 }
 
-    /// The longest duration of a configuration: a hundred years. In nanoseconds it still fits into 64 bits, twice.
+    /// The longest duration in a configuration: a hundred years. Twice that still fits into 64 bits in nanoseconds.
     package static let longestConfigured = Duration.days(36_500)
 
     package static func minutes(_ count: Int64) -> Duration { .seconds(60) * count }
@@ -25,8 +25,8 @@ extension Duration {
         ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
-    /// Nil when a unit is missing or unknown, for negative values and for an empty text. What is too long to be counted in milliseconds is
-    /// the longest duration that can be.
+    /// Nil when a unit is missing or unknown, for negative values and for an empty text. A duration that is too long to be counted in
+    /// milliseconds becomes the longest possible one.
     package init?(notation text: some StringProtocol) {
         var rest = Substring(text)
         var total: Int64 = 0
@@ -46,7 +46,7 @@ extension Duration {
         self = .milliseconds(total)
     }
 
-    /// `1h30m`; `0s` for nothing and for what is negative.
+    /// `1h30m`; `0s` for zero and for negative durations.
     package var notation: String {
         guard milliseconds > 0 else { return "0s" }
         var rest = milliseconds
@@ -60,7 +60,7 @@ extension Duration {
 }
 
 extension DefaultStringInterpolation {
-    /// Does not compile, as warnings are errors: texts hold ``Duration/notation``, not the description of the standard library, `0.25 seconds`.
+    /// Does not compile, as warnings are errors: texts use ``Duration/notation``, not the standard library's description, `0.25 seconds`.
     @available(*, deprecated, message: "write the duration's notation")
     package mutating func appendInterpolation(_ duration: Duration) {}
 }

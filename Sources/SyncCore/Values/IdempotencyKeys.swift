@@ -1,4 +1,4 @@
-/// Keys that follow from one number, so that the same exchange makes the same rows wherever it is repeated.
+/// Keys derived from one number, so that the same exchange creates the same rows when it is repeated.
 package struct IdempotencyKeys: Sendable {
     private var numbers: SplitMix64
 

@@ -1,11 +1,11 @@
 import FoundationEssentials
 
-/// A moment of wall-clock time in whole milliseconds since 1970-01-01T00:00:00Z.
+/// A point in wall-clock time, in whole milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Wall time is what the outbox stores, so that a schedule survives a restart. Only the edge reads the clock; everything in this
-/// module is told what time it is.
+/// The outbox stores wall time, so that a schedule survives a restart. Only the edge reads the clock; everything in this module receives
+/// the time as a parameter.
 ///
-/// Sums and differences that are out of range end at the first or last moment there is: no clock and no configuration may stop the program.
+/// Sums and differences that are out of range become the first or last instant: no clock and no configuration may stop the program.
 package struct Instant: Hashable, Comparable, Sendable {
     package var milliseconds: Int64
 
@@ -27,25 +27,25 @@ package struct Instant: Hashable, Comparable, Sendable {
         .milliseconds(left.milliseconds.subtractingSaturated(right.milliseconds))
     }
 
-    /// The years 1600 to 9999. Later ones have five digits and do not sort with these; earlier ones depend on the calendar.
+    /// The years 1600 to 9999. Later years have five digits and do not sort with these; earlier ones depend on the calendar.
     private static let writable: ClosedRange<Int64> = -11_676_096_000_000...253_402_300_799_999
 
-    /// `2026-01-31T09:30:00.000Z`: ISO 8601, UTC, always three digits of fraction, so that texts sort as the moments do. A moment outside of
-    /// the years 1600 to 9999 is written as the first or last one of them.
+    /// `2026-01-31T09:30:00.000Z`: ISO 8601, UTC, always three digits of fraction, so that texts sort like the instants. An instant outside
+    /// of the years 1600 to 9999 is written as the first or last one of that range.
     package var iso8601: String {
         let milliseconds = min(max(milliseconds, Instant.writable.lowerBound), Instant.writable.upperBound)
-        // The style cuts off behind the third digit; a little more than the exact value keeps binary rounding from losing one.
+        // The style truncates after the third digit; adding a little to the exact value keeps binary rounding from losing a millisecond.
         return Date(timeIntervalSince1970: Double(milliseconds) / 1000 + 0.0004)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// Reads ISO 8601 with or without a fraction; nil for anything else. Digits behind the milliseconds are cut off.
+    /// Reads ISO 8601 with or without a fraction; nil for anything else. Digits beyond milliseconds are dropped.
     package init?(iso8601 text: String) {
         let date =
             (try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text))
             ?? (try? Date.ISO8601FormatStyle().parse(text))
         guard let date else { return nil }
-        // A thousandth more than the binary value, which may lie just below the millisecond.
+        // A thousandth is added because the binary value may lie just below the millisecond.
         self.init(milliseconds: Int64((date.timeIntervalSince1970 * 1000 + 0.001).rounded(.down)))
     }
 }

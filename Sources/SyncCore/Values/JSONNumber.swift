@@ -1,13 +1,14 @@
-/// A JSON number with the text in which it was written (RFC 8259 section 6), so that it is written again as it was.
+/// A JSON number with its original text (RFC 8259 section 6), so that it is written again unchanged.
 ///
-/// The grammar bounds neither the number of digits nor the exponent, so no binary or decimal type holds every number. Equality and hashing
-/// are by value: `1.0`, `1` and `10e-1` are equal. The exponent is never carried out: `1e999999999999` costs as much as `1e9`.
+/// The grammar limits neither the number of digits nor the exponent, so no binary or decimal type holds every number. Equality and hashing
+/// are by value: `1.0`, `1` and `10e-1` are equal. The exponent is never expanded: `1e999999999999` costs as much as `1e9`.
 ///
-/// Exponents of 18 digits and more are compared as they are written; there, equal values may count as different, never the reverse.
+/// Exponents of 18 digits and more are compared as written; there, equal values may count as different, but different values never as
+/// equal.
 package struct JSONNumber: Hashable, Sendable {
     package let text: String
 
-    /// Nil where the text is not a number by the grammar.
+    /// Nil if the text is not a number by the grammar.
     package init?(_ text: String) {
         let written: String
         do {
@@ -19,7 +20,7 @@ package struct JSONNumber: Hashable, Sendable {
         } catch {
             return nil
         }
-        // Nothing around it.
+        // Without surrounding white space.
         guard written.hasSameBytes(as: text) else { return nil }
         self.text = text
     }
@@ -29,10 +30,10 @@ package struct JSONNumber: Hashable, Sendable {
         self.text = text
     }
 
-    /// The value where it is a whole number that fits: `3`, `3.0` and `30e-1` are 3.
+    /// The value if it is a whole number that fits: `3`, `3.0` and `30e-1` are 3.
     package var integerValue: Int64? { canonical.integerValue }
 
-    /// The nearest binary number; infinite where the value is out of range.
+    /// The nearest binary number; infinite if the value is out of range.
     package var doubleValue: Double { Double(text) ?? .nan }
 
     /// Whether the text consists of digits only, after an optional minus sign.
@@ -50,7 +51,7 @@ extension JSONNumber {
     private struct Canonical: Hashable {
         enum Exponent: Hashable {
             case small(Int64)
-            /// As written, with what the digits add to it.
+            /// As written, with the offset from the digits.
             case large(isNegative: Bool, digits: [UInt8], added: Int64)
         }
 
@@ -71,7 +72,7 @@ extension JSONNumber {
         }
     }
 
-    /// Digits of the written exponent, without leading zeros, that are still added up. More would overflow.
+    /// Digits of the written exponent, without leading zeros, up to which it is added up. More would overflow.
     private static let longestExponent = 17
 
     private var canonical: Canonical {

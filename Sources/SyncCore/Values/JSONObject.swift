@@ -1,7 +1,7 @@
-/// A JSON object: member names with their values. Order carries no meaning (RFC 8259 section 4).
+/// A JSON object: member names with their values. Order has no meaning (RFC 8259 section 4).
 ///
-/// Names are compared by their bytes (``ExactText``): two names that differ in normalization only are two members. In a dictionary with
-/// strings as keys one of them would replace the other.
+/// Names are compared by their bytes (``ExactText``): two names that differ only in normalization are two members. In a dictionary with
+/// string keys one of them would replace the other.
 package struct JSONObject: Hashable, Sendable {
     private var members: [ExactText: JSONValue] = [:]
 
@@ -11,7 +11,7 @@ package struct JSONObject: Hashable, Sendable {
         for (name, value) in dictionary { self[name] = value }
     }
 
-    /// Of members with the same name, the last one counts.
+    /// If several members have the same name, the last one counts.
     package init(members: some Sequence<(String, JSONValue)>) {
         for (name, value) in members { self[name] = value }
     }

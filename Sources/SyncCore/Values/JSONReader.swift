@@ -1,12 +1,12 @@
 /// Reads one JSON text by the grammar of RFC 8259: no trailing commas, no comments, a bounded number of levels.
 ///
-/// What the grammar allows is read, and so is what senders get wrong without harm to the rest of the text: a byte order mark before it
-/// (section 8.1 lets readers ignore it), half of a surrogate pair (section 8.2; JavaScript writes one when it cuts through an emoji) and
-/// bytes that are not UTF-8 inside of a string. The latter two become U+FFFD. Of members with the same name, the last one counts.
+/// Besides valid JSON, it reads common mistakes that do not affect the rest of the text: a byte order mark before it (section 8.1 lets
+/// readers ignore it), half of a surrogate pair (section 8.2; JavaScript writes one when it cuts an emoji in two) and bytes in a string
+/// that are not UTF-8. The latter two become U+FFFD. If several members have the same name, the last one counts.
 ///
-/// Why not `JSONDecoder`: decoding into an enumeration tries one type after the other, each failure costs a thrown error, and every
-/// row is read three times on its way (`make bench` took half as long again with it). It also takes trailing commas and rounds
-/// long decimals to integers. The tests compare both readers over random values.
+/// Why not `JSONDecoder`: decoding into an enumeration tries one type after the other, each failure costs a thrown error, and every row is
+/// parsed three times on its way (`make bench` took half as long again with it). It also accepts trailing commas and rounds long decimals
+/// to integers. The tests compare both readers over random values.
 struct JSONReader {
     private let bytes: UnsafeBufferPointer<UInt8>
     private let maximumDepth: Int
@@ -136,7 +136,7 @@ struct JSONReader {
         return .number(JSONNumber(checked: String(decoding: bytes[start..<position], as: UTF8.self)))
     }
 
-    /// The whole number that was read, where writing it gives the same text: `-0` does not.
+    /// The whole number that was read, if writing it gives the same text: `-0` does not.
     private func integer(from start: Int) -> Int64? {
         let isNegative = bytes[start] == UInt8(ascii: "-")
         var magnitude: UInt64 = 0
@@ -206,7 +206,7 @@ struct JSONReader {
         }
     }
 
-    /// `\uXXXX`, and pairs of surrogates for what lies beyond the basic plane. Half of a pair is U+FFFD; what follows it stays.
+    /// `\uXXXX`, and surrogate pairs for scalars beyond the basic plane. Half of a pair becomes U+FFFD; the text after it is kept.
     private mutating func unicodeEscape() throws(JSONTextError) -> Unicode.Scalar {
         let code = try fourHexDigits()
         if (0xD800...0xDBFF).contains(code), let low = try lowSurrogate() {
@@ -215,7 +215,7 @@ struct JSONReader {
         return Unicode.Scalar(code) ?? "\u{FFFD}"
     }
 
-    /// The second half of a pair; nil, with nothing taken, where something else follows.
+    /// The second half of a pair; nil, with nothing consumed, if something else follows.
     private mutating func lowSurrogate() throws(JSONTextError) -> UInt32? {
         let before = position
         guard take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {

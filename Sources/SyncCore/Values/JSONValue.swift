@@ -1,18 +1,18 @@
 /// One JSON value (RFC 8259 section 3).
 ///
-/// `null` is a value of its own; "absent" is a missing key of the surrounding ``JSONObject``. The two are never mixed up:
-/// `null` tells a remote to clear a field, absence says nothing about it.
+/// `null` is a value of its own; "absent" is a missing key of the surrounding ``JSONObject``. The two are always distinguished: `null`
+/// makes a remote clear a field, an absent field makes no statement.
 ///
-/// Numbers keep what the local row says: whole numbers that fit as `Int64`, everything else as the text in which it was written, so that
-/// `0.10`, `1e200` or a 45-digit customer number is sent as it was stored.
+/// Numbers are kept as stored in the local row: whole numbers that fit as `Int64`, everything else as its original text, so that `0.10`,
+/// `1e200` or a 45-digit customer number is sent as it was stored.
 ///
-/// Two values are equal when they say the same: numbers by value, strings and member names by their UTF-8 bytes. A remote that is sent `é`
-/// in another normalization is sent something else.
+/// Equality is by content: numbers by value, strings and member names by their UTF-8 bytes. To a remote, `é` in another normalization is a
+/// different value.
 package enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
-    /// Every number that is not an ``integer(_:)``: with a fraction or an exponent, out of its range, `-0`.
+    /// Every number that is not an ``integer(_:)``: with a fraction or an exponent, out of its range, or `-0`.
     case number(JSONNumber)
     case string(String)
     case array([JSONValue])
@@ -49,9 +49,9 @@ extension JSONValue: Hashable {
 }
 
 extension JSONValue {
-    /// Levels of nesting in a text that others wrote: a column of the application's tables, a response, a webhook call.
+    /// The deepest nesting in a text from outside: a column of the application's tables, a response, a webhook call.
     package static let maximumDepth = 256
-    /// What we write ourselves holds such values a few levels deeper (`{"attributes": {"from": …, "to": …}}`) and has to be read again.
+    /// Texts that we write contain such values a few levels deeper (`{"attributes": {"from": …, "to": …}}`), and have to be readable again.
     private static let maximumStoredDepth = maximumDepth + 16
 
     /// Parses a JSON text.
@@ -83,10 +83,11 @@ extension JSONValue {
         self = try result.get()
     }
 
-    /// The value as JSON text with sorted member names: values that are written alike have equal texts.
+    /// The value as JSON text with sorted member names, so that values that are written alike have equal texts.
     package var text: String { JSONWriter.text(of: self, isPrintable: false) }
 
-    /// ``text`` for a terminal or a log line: what ``Unicode/Scalar/controlsDisplay`` names is escaped, which says the same in JSON.
+    /// ``text`` for a terminal or a log line: the characters of ``Unicode/Scalar/controlsDisplay`` are escaped, which is equivalent in
+    /// JSON.
     package var printableText: String { JSONWriter.text(of: self, isPrintable: true) }
 
     package var stringValue: String? {
@@ -94,7 +95,7 @@ extension JSONValue {
         return nil
     }
 
-    /// A whole number that fits, however it is written.
+    /// A whole number that fits, in whatever form it is written.
     package var integerValue: Int64? {
         switch self {
         case .integer(let integer): integer
@@ -118,7 +119,7 @@ extension JSONValue {
         return nil
     }
 
-    /// The member of that name, or nil where this is not an object or has no such member. `null` members are returned as `.null`.
+    /// The member with that name, or nil if this is not an object or has no such member. `null` members are returned as `.null`.
     package subscript(_ member: String) -> JSONValue? { objectValue?[member] }
 
     /// `.string` for a value, `.null` for nil: for columns in which NULL is a statement.
@@ -139,18 +140,18 @@ extension JSONValue {
     }
 }
 
-/// Why a text cannot be read as JSON. Carries no part of the text: it may be personal.
+/// Why a text cannot be read as JSON. Contains no part of the text, which may be personal.
 package enum JSONTextError: Error, Equatable {
     /// It is not JSON.
     case invalid
-    /// It is nested deeper than is read.
+    /// It is nested deeper than the limit.
     case tooDeep
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    // Not by nil: `condition ? value : nil` would then quietly mean `.null` instead of "absent".
+    // Not `ExpressibleByNilLiteral`: `condition ? value : nil` would then silently mean `.null` instead of "absent".
 
     package init(stringLiteral value: String) { self = .string(value) }
     package init(integerLiteral value: Int64) { self = .integer(value) }

@@ -1,9 +1,9 @@
 /// Writes JSON text with member names in the order of their bytes (RFC 8259 section 7).
 ///
-/// As with ``JSONReader``, `JSONEncoder` does the same at several times the cost, several times a row.
+/// As with ``JSONReader``, `JSONEncoder` would do the same at several times the cost, several times per row.
 struct JSONWriter {
     private var bytes: [UInt8] = []
-    /// Whether characters that steer a terminal or break lines are escaped although JSON does not ask for it.
+    /// Whether characters that control a terminal or break lines are escaped although JSON does not require it.
     private let isPrintable: Bool
 
     static func text(of value: JSONValue, isPrintable: Bool) -> String {
@@ -44,7 +44,7 @@ struct JSONWriter {
 
     private mutating func write(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
-        // Escaping is rare, so it is decided for the string as a whole.
+        // Escapes are rare, so the check is made once for the whole string.
         let needsEscapes = string.utf8.contains {
             $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || (isPrintable && $0 >= 0x7F)
         }
@@ -64,7 +64,7 @@ struct JSONWriter {
         case "\r": bytes += #"\r"#.utf8
         case "\t": bytes += #"\t"#.utf8
         case _ where scalar.value < 0x20 || (isPrintable && scalar.controlsDisplay):
-            // What controls the display lies in the basic plane: four digits are enough.
+            // Display controls lie in the basic plane, so four digits are enough.
             let digits = String(scalar.value, radix: 16)
             bytes += #"\u"#.utf8
             bytes += Array(repeating: UInt8(ascii: "0"), count: 4 - digits.utf8.count)

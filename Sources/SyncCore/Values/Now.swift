@@ -1,8 +1,8 @@
 /// The time of one event.
 package struct Now: Sendable, Equatable {
-    /// What people and databases call the time; it may be set. Only stored, sent and shown.
+    /// The wall-clock time, which may be set. Only stored, sent and shown.
     package var wall: Instant
-    /// Since some moment before the process began; runs on however the wall clock is set. What is waited for in memory goes by it.
+    /// Time since some point before the process began; not affected when the wall clock is set. Waits in memory use it.
     package var uptime: Duration
 
     package init(wall: Instant, uptime: Duration) {

@@ -1,5 +1,5 @@
 /// Random numbers that repeat with their seed (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014). For keys and
-/// pauses; they keep no secret.
+/// pauses; not for secrets.
 package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

@@ -1,4 +1,4 @@
-/// A key of the application's, byte for byte as the file holds it.
+/// A key from the application's tables, byte for byte as the file contains it.
 package struct StoredKey: Hashable, Sendable {
     package let bytes: [UInt8]
 
@@ -10,13 +10,13 @@ package struct StoredKey: Hashable, Sendable {
         self.init(bytes: Array(text.utf8))
     }
 
-    /// Nil for a key that other clients and remotes would read as another one: such a row is put aside.
+    /// Nil for a key that other clients and remotes would read as a different one: such a row is put aside.
     package var text: String? {
         guard !bytes.contains(0) else { return nil }
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// For people, and for columns of ours: U+FFFD stands for NUL characters and for what is not UTF-8.
+    /// For people, and for our own columns: U+FFFD replaces NUL characters and bytes that are not UTF-8.
     package var repaired: String { text ?? String(decoding: bytes, as: UTF8.self).replacing("\0", with: "\u{FFFD}") }
 
     /// Why ``text`` is nil.
@@ -35,6 +35,6 @@ package struct StoredKey: Hashable, Sendable {
 }
 
 extension String {
-    /// Whether it can be a key (see ``StoredKey/text``): what contains a NUL character names nothing in the tables.
+    /// Whether it can be a key (see ``StoredKey/text``): a text with a NUL character matches nothing in the tables.
     package var isUsableKey: Bool { !utf8.contains(0) }
 }

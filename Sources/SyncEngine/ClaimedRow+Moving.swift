@@ -1,6 +1,6 @@
 import SyncCore
 
-// The wall clock was set: what is not stored yet is moved like what is.
+// When the wall clock is set, values that are not stored yet are shifted like the stored ones.
 
 extension ClaimedRow {
     func moved(by span: Duration) -> ClaimedRow {

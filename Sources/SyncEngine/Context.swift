@@ -1,12 +1,12 @@
 import SyncCore
 
-/// What the machines need while an event is handled, and where their actions go.
+/// The input of the machines while an event is handled, and the actions they produce.
 struct Context {
     let time: EventTime
     let retry: RetryPolicy
-    /// No call goes out any more.
+    /// Whether the engine is stopping: no further call goes out.
     var isStopping: Bool
-    /// A drain waits for lists that are being read before it sends anything.
+    /// Whether a drain waits for lists that are being read before it sends anything.
     var holdsClaims = false
     var random: SplitMix64
     var lastCall: UInt64

@@ -1,18 +1,18 @@
 import SyncCore
 
-/// What `convosync sync` waits for: that nothing is left on the feed, and that everything that was due was attempted or is on hold.
+/// What `convosync sync` waits for: nothing is left on the feed, and everything that was due was attempted or is on hold.
 struct Drain: Sendable {
-    /// An application that writes all the time must not keep it from ending: so long after nothing was left to plan for the first time,
-    /// nothing more is planned.
+    /// An application that writes all the time must not keep the drain from ending: this long after nothing was left to plan for the first
+    /// time, planning stops.
     static let extraPlanning = Duration.seconds(10)
 
-    /// By the steady clock: rows that fall due until then are attempted as well, and holds that end until then are waited out; nil: what
-    /// was due when it began, and short holds.
+    /// By the steady clock: rows that fall due until then are attempted as well, and holds that end until then are waited out; nil: only
+    /// rows that were due when the drain began, and short holds.
     let until: Instant?
     /// By the wall clock.
     let startedAt: Instant
     private(set) var planningEnds: Instant?
-    /// What is pushed last waits for nothing any more: all other remotes have attempted what was due, or are on hold.
+    /// Work that is pushed last no longer waits: all other remotes have attempted what was due, or are on hold.
     var endsWaits = false
     var counts = RunCounts()
     var runs = 0
@@ -23,7 +23,7 @@ struct Drain: Sendable {
         startedAt = time.wall
     }
 
-    /// Rows that have failed before are attempted where they fall due until then, by the wall clock; nil: whenever they are due.
+    /// By the wall clock: rows that have failed before are attempted if they fall due until then; nil: whenever they are due.
     func retriesDueBy(_ time: EventTime) -> Instant? { until == nil ? startedAt : nil }
 
     func mayPlan(_ time: EventTime) -> Bool { planningEnds.map { time.steady < $0 } ?? true }
@@ -32,7 +32,7 @@ struct Drain: Sendable {
         if planningEnds == nil { planningEnds = time.steady + Drain.extraPlanning }
     }
 
-    /// How long an unusable database is waited for.
+    /// How long the drain waits for an unusable database.
     static let storePatience = Duration.seconds(15)
     private(set) var hasGivenUp = false
 
@@ -42,13 +42,13 @@ struct Drain: Sendable {
         error = failure.description
     }
 
-    /// How long finished rows are pruned at the end, at most.
+    /// The longest time that finished rows are pruned at the end.
     private static let pruning = Duration.seconds(2)
     private var prunesUntil: Instant?
 
     var isPruning: Bool { prunesUntil != nil }
 
-    /// Everything is done; the database is of no use to anybody else for the moment.
+    /// Everything else is done, and nothing else needs the database now.
     mutating func mayPrune(hasStep: Bool, _ time: EventTime) -> Bool {
         let end = prunesUntil ?? time.steady + Drain.pruning
         prunesUntil = end
@@ -68,7 +68,7 @@ struct Drain: Sendable {
         return until.map { opensAt >= $0 } ?? isOnHold(lane, opensAt, time)
     }
 
-    /// A remote that takes nothing for long, or asks for patience again and again, is left alone from then on, however long the others take.
+    /// A remote that takes nothing for long, or throttles again and again, is not waited for from then on, however long the others take.
     func putsOff(_ lane: Lane, _ time: EventTime) -> Bool {
         guard until == nil, lane.isIdle, lane.claims.mayHaveDue, let opensAt = lane.opensAt(time) else { return false }
         return opensAt > time.steady && isOnHold(lane, opensAt, time)

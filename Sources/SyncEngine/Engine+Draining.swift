@@ -1,7 +1,7 @@
 import SyncCore
 
 extension Engine {
-    /// Says so when everything that was due has been attempted, or is on hold.
+    /// Ends the drain when everything that was due has been attempted, or is on hold.
     mutating func proceedDraining(_ context: inout Context) {
         guard let drain, stopAt == nil else { return }
         let time = context.time
@@ -18,7 +18,7 @@ extension Engine {
         endDrain(&context)
     }
 
-    /// Says what it came to; also where the engine stops before it is over.
+    /// Reports the result; also when the engine stops before the drain is over.
     mutating func endDrain(_ context: inout Context) {
         guard let drain else { return }
         self.drain = nil
@@ -33,13 +33,13 @@ extension Engine {
         return hasNothingToDo(drain, context)
     }
 
-    /// Whatever the feeds hold: nothing is on its way, and every remote has attempted what was due, or is on hold.
+    /// Whether nothing is in flight, and every remote has attempted what was due or is on hold. The feeds are not considered.
     private func hasNothingToDo(_ drain: Drain, _ context: Context) -> Bool {
         guard !exchange.isInProgress, !isCalling, !wantsExchange(context) else { return false }
         return remotes.allSatisfy { ($0.lane.isRetired || drain.isDone($0.lane, context.time)) && $0.isReadIdle }
     }
 
-    /// By the wall clock: when a row falls due, or a gate opens for rows that are; nil while nothing waits.
+    /// By the wall clock: when a row falls due, or a gate opens for rows that are due; nil if nothing waits.
     private func nextDue(_ time: EventTime) -> Instant? {
         let moments = remotes.lazy.map(\.lane).compactMap { lane -> Instant? in
             guard let opensAt = lane.opensAt(time) else { return nil }
@@ -51,10 +51,10 @@ extension Engine {
 
     // MARK: Health
 
-    /// How long a part may be silent.
+    /// How long a part may be late before it is reported.
     private static let patience = Duration.seconds(30)
 
-    /// What the watchdog and the status line are told. Changes nothing.
+    /// The state for the watchdog and the status line. Changes nothing.
     package func health(now: Now) -> Health {
         var clock = clock
         let (time, _) = clock.read(now)

@@ -1,15 +1,15 @@
 import SyncCore
 
-/// Making exchanges, and what follows from them.
+/// Builds exchanges, and processes their results.
 extension Engine {
-    /// Entries of the feed that a page takes at most.
+    /// The largest number of feed entries in a page.
     private static let pageSize = 500
-    /// A planning transaction takes no further entry after this time: the application waits for it with its own commits.
+    /// A planning transaction processes no further entry after this time: the application's own commits wait for it.
     private static let planningTime = Duration.milliseconds(20)
 
-    // MARK: What is wanted
+    // MARK: Whether an exchange is needed
 
-    /// How long planning waits for lists that are being read; a drain waits for the length of a stall.
+    /// How long planning waits for lists that are being read; during a drain it waits for the length of a stall.
     private static let readPatience = Duration.milliseconds(500)
 
     /// Whether a page may be planned now.
@@ -17,13 +17,13 @@ extension Engine {
         !context.isStopping && survey == nil && drain?.mayPlan(context.time) != false && planningWaitsUntil(context.time) == nil
     }
 
-    /// Until when planning waits for lists that are being read.
+    /// The time until which planning waits for lists that are being read.
     func planningWaitsUntil(_ time: EventTime) -> Instant? {
         let patience = drain == nil ? Engine.readPatience : settings.stall
         return remotes.compactMap { $0.reader?.planningWaitsUntil(patience, time) }.max()
     }
 
-    /// No delivery is in flight anywhere: outcomes need not wait for company.
+    /// No delivery is in flight at any remote: outcomes need not wait to be stored together.
     private var isQuiet: Bool { !remotes.contains { !$0.lane.inFlight.isEmpty } }
 
     func wantsExchange(_ context: Context) -> Bool {
@@ -46,7 +46,7 @@ extension Engine {
         context.actions.append(.exchange(next))
     }
 
-    // MARK: Making one
+    // MARK: Building an exchange
 
     private mutating func makeExchange(prunes: Bool, _ context: inout Context) -> Exchange {
         let time = context.time
@@ -97,15 +97,15 @@ extension Engine {
             isFirst: schedule.isFirstPage, keySeed: context.random.next())
     }
 
-    /// The rows that this process is at work on.
+    /// The rows that this process has claimed.
     package var ownRows: Set<Int64> { remotes.reduce(into: []) { $0.formUnion($1.lane.claimed) } }
 
-    /// Nothing is in flight, at hand or being surveyed, as of the exchange that is being made.
+    /// Nothing is in flight, buffered or being surveyed, apart from the exchange that is being built.
     private var isEverythingQuiet: Bool {
         survey == nil && !remotes.contains { $0.lane.isBusy }
     }
 
-    // MARK: What came of it
+    // MARK: Processing the result
 
     mutating func exchanged(_ result: ExchangeResult, _ context: inout Context) {
         guard let since = exchange.since else { preconditionFailure("an exchange ended that was never made") }
@@ -120,7 +120,7 @@ extension Engine {
         var counts = RunCounts()
         for index in remotes.indices {
             let name = remotes[index].lane.remote.name
-            // One that was configured meanwhile had no part in it.
+            // A remote that was added by a reload during the exchange has no result.
             if let lane = result.lanes[name] { counts.add(remotes[index].lane.take(lane, &context)) }
             if let reads = result.reads[name] { remotes[index].reader?.take(reads, &context) }
         }
@@ -143,7 +143,7 @@ extension Engine {
         if !plan.strayRemotes.isEmpty { context.report(.strayRemotes(plan.strayRemotes)) }
         if let shared = plan.shared { context.report(.shared(shared)) }
         if let engagement = plan.engagement { turn?.engagement = engagement }
-        // A page that took nothing off the feed would come again and again.
+        // A page that removes nothing from the feed would be repeated for ever.
         let isStalled = batch.examined > 0 && batch.takenOff == 0
         if isStalled {
             context.report(.planStalled(entries: batch.examined))
@@ -180,7 +180,7 @@ extension Engine {
             drain?.runs += 1
             if let error = present.error { drain?.error = error }
         }
-        // A turn that has done nothing is none.
+        // A turn that has done nothing is discarded.
         if hasEnded || (present.id == nil && survey == nil && result.survey == nil && !present.mustBeStored) {
             if present.id == nil, cause != nil { present.reportNothing(&context) }
             turn = nil
@@ -192,7 +192,7 @@ extension Engine {
         let (cause, tickets, step, hasPlan) = (exchange.cause, exchange.tickets, exchange.carriesClockStep, exchange.hasPlan)
         let isFirst = exchange.failed(error, context.time)
         if isFirst { context.report(.storeUnavailable(error.description)) }
-        // Their senders come again.
+        // Their senders will send them again.
         for event in tickets { context.actions.append(.respond(event.ticket, nil)) }
         for index in remotes.indices {
             remotes[index].lane.exchangeFailed()

@@ -1,13 +1,13 @@
 import SyncCore
 
 extension Engine {
-    /// What the engine needs to know of the configuration besides the remotes.
+    /// The part of the configuration that the engine needs besides the remotes.
     package struct Settings: Sendable, Equatable {
         /// A turn begins at least this often.
         package var interval: Duration
-        /// How long a change of the database waits for further ones.
+        /// How long a change of the database waits for further changes.
         package var debounce: Duration
-        /// How long what is pushed last waits for calls of its conversation at other remotes.
+        /// How long work that is pushed last waits for calls of its conversation at other remotes.
         package var stall: Duration
         package var retry: RetryPolicy
         package var brake: Brake.Settings
@@ -26,7 +26,7 @@ extension Engine {
         }
     }
 
-    /// What the store remembers from before, read when the remotes were entered.
+    /// The state from before the start, read when the remotes were registered in the store.
     package struct StoredState: Sendable {
         /// The upper half of the fencing values.
         package var processID: Int64
@@ -40,23 +40,23 @@ extension Engine {
     }
 
     package enum Event: Sendable {
-        /// Somebody else has committed.
+        /// Another process has committed.
         case databaseChanged
         case alarmRang
-        /// The file of the token was replaced by another one, which is in force.
+        /// The file of the token was replaced by another one, which is now used.
         case credentialReplaced(String)
         case exchanged(Result<ExchangeResult, StoreError>)
         case callEnded(CallID, CallEnd)
-        /// The remote called here; who did waits for ``Action/respond(_:_:)``.
+        /// A webhook call arrived; its sender waits for ``Action/respond(_:_:)``.
         case remoteEvents(UInt64, String, [Notice])
         /// A turn is wanted at once.
         case turnRequested(RunCause)
-        /// Everything that is due is attempted, then ``Action/drained(_:)``.
-        /// - until: rows that fall due until then as well; nil: what is due now, once.
+        /// Requests that everything due is attempted, followed by ``Action/drained(_:)``.
+        /// - until: rows that fall due until then are included; nil: only what is due now, once.
         case drainRequested(until: Duration?)
-        /// No further call; those in flight may end within the span.
+        /// No further calls are made; those in flight may end within the span.
         case stopRequested(within: Duration)
-        /// Another configuration is in force; the store has been told.
+        /// Another configuration is in use; the store has been updated.
         case configured([Remote], Settings, StoredState)
     }
 
@@ -65,9 +65,9 @@ extension Engine {
         case exchange(Exchange)
         case call(CallID, String, CallPurpose)
         case cancel(CallID)
-        /// Nil: it could not be written. Else how much of it was new.
+        /// Nil: the events could not be stored. Otherwise the number of new ones.
         case respond(UInt64, Int?)
-        /// Replaces the alarm that was set before; nil: none. In uptime.
+        /// Replaces the alarm that was set before; nil: no alarm. As uptime.
         case setAlarm(Duration?)
         case report(EngineReport)
         case drained(DrainSummary)
@@ -84,7 +84,7 @@ extension Engine {
         case read(OutboundCall)
     }
 
-    /// How a call ended, read by the remote's adapter already. Moments in it are by the wall clock.
+    /// How a call ended, already interpreted by the remote's adapter. Times in it are by the wall clock.
     package enum CallEnd: Sendable {
         case delivered(DeliveryOutcome, hadPresentCredential: Bool)
         case read(DeliveryOutcome, body: JSONValue?)
@@ -99,7 +99,7 @@ extension Engine {
     }
 }
 
-/// What happened and is worth a line in the log or a count.
+/// Something that is written to the log or counted.
 package enum EngineReport: Sendable {
     case attempted(FinishedCall, Remote)
     /// Rows that a remote or planning refuses.
@@ -119,7 +119,7 @@ package enum EngineReport: Sendable {
     case strayRemotes([String])
     case shared([SharedObject])
     case recovered(Int)
-    /// A poll cycle has ended; nil: it read everything that it wanted.
+    /// A poll cycle has ended; `failure` is nil if it read everything.
     case read(String, failure: String?)
     case unreadable(ReadRequest, remote: String, reason: String, hint: String?)
     /// A remote whose reads failed before the start.
@@ -131,13 +131,13 @@ package enum EngineReport: Sendable {
     case exchangeProblem(String)
 }
 
-/// What the watchdog and the status line are told.
+/// The state for the watchdog and the status line.
 package struct Health: Sendable, Equatable {
     /// One sentence for each part that is overdue.
     package var overdue: [String]
     package var inFlight: Int
     /// Nothing is being delivered, planned or stored.
     package var isQuiet: Bool
-    /// Rows delivered since the engine exists.
+    /// Rows delivered since the engine was created.
     package var delivered: Int
 }

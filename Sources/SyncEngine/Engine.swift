@@ -1,21 +1,21 @@
 import SyncCore
 
-/// Everything that decides while the service runs: events go in, actions come out. Same seed and same events: same actions.
+/// Makes all decisions while the service runs: takes events and returns actions. The same seed and events give the same actions.
 ///
 /// | part              | decides                                                                       |
 /// |-------------------|-------------------------------------------------------------------------------|
-/// | ``Lane``          | which rows of a remote go out when, and what their ends mean; one per remote   |
-/// | ``Reader``        | what is read of a remote when; one per remote that can be read                |
+/// | ``Lane``          | which rows of a remote are sent when, and the effects of the outcomes; one per remote |
+/// | ``Reader``        | what is read from a remote and when; one per remote that can be read          |
 /// | ``TurnSchedule``  | when the feeds are planned                                                    |
 /// | ``Turn``          | what counts as one run                                                        |
 /// | ``Upkeep``        | when finished rows are pruned                                                 |
 /// | ``Drain``         | when `convosync sync` has done its work                                       |
 ///
-/// Whatever an event was, ``settle(_:)`` follows: what may go out goes out, and where anything is wanted of the store, everything that is
-/// ready goes into one exchange. Invariants: at most one exchange is in progress; nothing that one carried is lost when it fails; no
-/// remote waits for another one.
+/// After every event ``settle(_:)`` runs: calls that may go out are started, and if an exchange with the store is needed, everything that
+/// is ready goes into one. Invariants: at most one exchange is in progress; nothing in it is lost when it fails; no remote waits for
+/// another one.
 package struct Engine: Sendable {
-    /// A read that is on its way.
+    /// A read that is in flight.
     struct Read: Sendable {
         var remote: String
         /// By the steady clock.
@@ -36,7 +36,7 @@ package struct Engine: Sendable {
     var recovery = Recovery()
     var leases: LeaseValues
     var exchange = ExchangeProgress()
-    /// What remotes called here for, and nobody has stored.
+    /// Received events that are not stored yet.
     var events: [ReceivedEvents] = []
     var hasInbox = true
     var clockStep: Duration?
@@ -45,7 +45,7 @@ package struct Engine: Sendable {
     var hasStopped = false
     var hasCancelled = false
     var alarmAt: Instant?
-    /// What is to be said with the first event.
+    /// Actions that are returned with the first event.
     private var beginning: [Action] = []
 
     package init(_ remotes: [Remote], _ settings: Settings, stored: StoredState, seed: UInt64, now: Now) {
@@ -61,7 +61,7 @@ package struct Engine: Sendable {
         beginning = context.actions
     }
 
-    /// Takes in what happened, and says what has to be done, in that order.
+    /// Processes an event and appends the resulting actions, in the order in which they have to be carried out.
     package mutating func handle(_ event: Event, now: Now, into actions: inout [Action]) {
         let (time, step) = clock.read(now)
         var context = Context(
@@ -116,7 +116,7 @@ package struct Engine: Sendable {
             guard let read = reads.removeValue(forKey: id), let index = index(of: read.remote) else { return }
             if remotes[index].lane.absenceReadEnded(id, outcome, body, &context) { return }
             remotes[index].lane.readEnded(outcome, startedAt: read.startedAt, &context)
-            // A call that the stop cut off says nothing about the remote.
+            // A call that was cut off by the stop says nothing about the remote.
             if !context.isStopping { remotes[index].reader?.ended(id, outcome, body, &context) }
         }
     }
@@ -165,12 +165,12 @@ package struct Engine: Sendable {
         survey = nil
     }
 
-    // MARK: What follows from every event
+    // MARK: After every event
 
     private mutating func settle(_ context: inout Context) {
         guard !hasStopped else { return }
         context.holdsClaims = drain != nil && planningWaitsUntil(context.time) != nil
-        // Those whose remote is gone, and whose calls have ended.
+        // Removes lanes whose remote is no longer configured and whose calls have ended.
         if !exchange.isInProgress { remotes.removeAll { $0.lane.isRetired && $0.lane.isIdle } }
         for index in remotes.indices {
             let before = context.lastCall
@@ -197,7 +197,7 @@ package struct Engine: Sendable {
             let inFlight = remotes.flatMap(\.lane.inFlight.keys) + reads.keys
             context.actions += inFlight.sorted { $0.number < $1.number }.map(Action.cancel)
         }
-        // What nobody waits for any more: a transport that lost a call, a database that cannot be written.
+        // Nothing is waited for longer than this: not for a transport that lost a call, nor for a database that cannot be written.
         let isLate = time.steady >= stopAt + Engine.stopGrace
         let isDone = !isCalling && !exchange.isInProgress && !wantsExchange(context)
         guard isLate || isDone else { return }
@@ -207,7 +207,7 @@ package struct Engine: Sendable {
         context.actions += [.setAlarm(nil), .stopped]
     }
 
-    /// How long after the deadline the last outcomes may take.
+    /// The time for the last outcomes after the deadline.
     static let stopGrace = Duration.seconds(5)
 
     private mutating func setAlarm(_ context: inout Context) {
@@ -217,7 +217,7 @@ package struct Engine: Sendable {
         if stopAt == nil { moments.append(schedule.alarmAt) }
         if let stopAt { moments += [stopAt, stopAt + Engine.stopGrace] }
         for remote in remotes { moments += remote.alarms(time) }
-        // What is due already waits for an event: the exchange in progress, the end of a call.
+        // Work that is due already waits for an event: the exchange in progress, or the end of a call.
         let next = moments.filter { $0 > time.steady }.min()
         guard next != alarmAt else { return }
         alarmAt = next

@@ -2,25 +2,25 @@ import SyncCore
 
 /// The two clocks of the engine.
 ///
-/// What is waited for goes by the steady one, which begins with the wall clock's time and then runs on with the uptime. What is stored,
-/// sent and shown goes by the wall clock. They differ by an offset, which changes when the wall clock was set.
+/// Waits use the steady clock, which begins with the wall clock's time and then runs on with the uptime. Times that are stored, sent or
+/// shown use the wall clock. The two differ by an offset, which changes when the wall clock is set.
 ///
 /// | the wall clock deviates by | next                                                                         |
 /// |----------------------------|------------------------------------------------------------------------------|
 /// | less than ``smallestStep`` | the offset follows                                                           |
-/// | more                       | the offset follows, and what is stored as a time to wait for has to be moved |
+/// | more                       | the offset follows, and stored times that something waits for must be shifted |
 struct EngineClock: Sendable {
     static let smallestStep = Duration.seconds(2)
 
     private let origin: Now
-    /// What has to be added to a steady moment.
+    /// What is added to a steady time to get the wall time.
     private(set) var offset = Duration.zero
 
     init(_ now: Now) {
         origin = now
     }
 
-    /// - Returns: the moment by both clocks, and by how much the wall clock was set since the last time.
+    /// - Returns: the time by both clocks, and by how much the wall clock was set since the last call.
     mutating func read(_ now: Now) -> (time: EventTime, step: Duration?) {
         let steady = origin.wall + (now.uptime - origin.uptime)
         let deviation = now.wall - (steady + offset)
@@ -32,12 +32,12 @@ struct EngineClock: Sendable {
     func uptime(of steady: Instant) -> Duration { origin.uptime + (steady - origin.wall) }
 }
 
-/// When an event came, by both clocks.
+/// The time of an event, by both clocks.
 struct EventTime: Sendable, Equatable {
     let steady: Instant
     let offset: Duration
 
-    /// As it is stored, sent and shown.
+    /// The time to store, send and show.
     var wall: Instant { steady + offset }
 
     func wall(of steady: Instant) -> Instant { steady + offset }

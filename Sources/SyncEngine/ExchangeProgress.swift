@@ -1,17 +1,17 @@
 import SyncCore
 
-/// The exchange in progress, and how it goes with those that fail.
+/// The exchange in progress, and the retries after failed ones.
 ///
 /// | an exchange failed                 | the next one                                                      |
 /// |------------------------------------|-------------------------------------------------------------------|
-/// | for a reason that passes           | after 50 ms, doubled each time, 2 s at most                       |
-/// | for another reason                 | after 1 s, doubled each time, a minute at most; the run tells why |
+/// | for a transient reason             | after 50 ms, doubled each time, 2 s at most                       |
+/// | for another reason                 | after 1 s, doubled each time, a minute at most; the run records the error |
 /// | never, but ``mostFruitless`` in a row did nothing | after ``fruitlessPause``                             |
 struct ExchangeProgress: Sendable {
     static let mostFruitless = 50
     static let fruitlessPause = Duration.milliseconds(200)
 
-    /// When it began; nil: none is in progress.
+    /// When it began; nil if none is in progress.
     private(set) var since: Instant?
     private(set) var retryAt: Instant?
     private(set) var cause: RunCause?
@@ -21,13 +21,13 @@ struct ExchangeProgress: Sendable {
     private var failures = 0
     private(set) var isFailing = false
     private(set) var failingSince: Instant?
-    /// Exchanges in a row that did nothing, each at once after the one before.
+    /// The number of exchanges in a row that did nothing, each started right after the previous one.
     private(set) var fruitless = 0
     private var endedAt: Instant?
 
     var isInProgress: Bool { since != nil }
 
-    /// One exchange after the other does nothing; false again where the last of them was followed by a second of rest.
+    /// Whether exchanges are repeated without doing anything; false again once the last one was followed by a second of rest.
     func isTurning(_ time: EventTime) -> Bool {
         fruitless >= ExchangeProgress.mostFruitless && time.steady - (retryAt ?? time.steady) < .seconds(1)
     }
@@ -39,7 +39,7 @@ struct ExchangeProgress: Sendable {
         hasPlan = exchange.plan != nil
     }
 
-    /// - Returns: whether it is the first that went well after one that did not.
+    /// - Returns: whether it is the first success after a failure.
     mutating func ended(hasEffect: Bool, _ time: EventTime) -> Bool {
         fruitless = hasEffect ? 0 : fruitless + 1
         retryAt = fruitless >= ExchangeProgress.mostFruitless ? time.steady + ExchangeProgress.fruitlessPause : nil

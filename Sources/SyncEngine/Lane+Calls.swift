@@ -1,8 +1,9 @@
 import SyncCore
 
-/// Which of the rows at hand may go out, and what is made of the ends of their calls.
+/// Which of the buffered rows may be sent, and how the ends of their calls are processed.
 extension Lane {
-    /// A claimed row that must not be sent: its lease is short, or it is a message whose window is over, or that its remote does not take.
+    /// Returns a result for a claimed row that must not be sent: its lease is too short, its window as a message is over, or its remote
+    /// takes no messages now.
     func unsendable(_ claimed: ClaimedRow, _ time: EventTime) -> FinishedCall? {
         var row = claimed.row
         if !row.mayBeSent(now: time.wall, timeout: remote.limits.totalTimeout) {
@@ -11,11 +12,11 @@ extension Lane {
                 claimed: claimed, row: row, startedAt: time.wall, finishedAt: time.wall, outcome: nil, error: OutboxRow.uncertainReason)
         }
         if let held = held(claimed, time) { return held }
-        // It is due, and wants a fresh lease.
+        // It is due, and needs a new lease.
         return claimed.leaseUntil - time.wall < remote.limits.totalTimeout + .seconds(5) ? putBack(claimed, time) : nil
     }
 
-    /// A message that the remote does not take at the moment.
+    /// Returns a result for a message that the remote does not take now.
     private func held(_ claimed: ClaimedRow, _ time: EventTime) -> FinishedCall? {
         guard remote.kind.receivesMessages, !claimed.isReleased else { return nil }
         let known = claimed.known.linkRecord
@@ -37,7 +38,7 @@ extension Lane {
             heldBy: Holder.receiver.rawValue)
     }
 
-    /// A call has ended. What it says may have to wait until it is known whether the URL is right.
+    /// Processes the end of a call. The outcome may have to wait until it is known whether the URL is right.
     mutating func ended(
         _ id: Engine.CallID, _ outcome: DeliveryOutcome, hadPresentCredential: Bool, _ context: inout Context
     ) {
@@ -48,7 +49,7 @@ extension Lane {
             conclude(finished, call, hadPresentCredential, &context)
             append(marked(finished, isSuspect: isSuspect), context.time)
         case .wait(let startsRead):
-            // Its slot is free; what it tells about the remote is not known yet.
+            // Its slot is free; what the outcome says about the remote is not known yet.
             var unknown = finished
             unknown.outcome = DeliveryOutcome(.interrupted)
             conclude(unknown, call, hadPresentCredential, &context)
@@ -70,7 +71,7 @@ extension Lane {
         let reason = row.finish(
             outcome, startedAt: startedAt, now: finishedAt, policy: context.retry, timeout: remote.limits.totalTimeout,
             using: &context.random)
-        // What Fin says with the response to a message decides whether it takes the next one, so it is recorded each time.
+        // The status in Fin's response to a message decides whether it takes the next one, so it is recorded each time.
         let news = outcome.outcome == .delivered && claimed.delta == nil && outcome.observation?.word != nil ? outcome.observation : nil
         return FinishedCall(
             claimed: claimed, row: row, startedAt: startedAt, finishedAt: finishedAt, outcome: outcome, error: reason ?? outcome.error,
@@ -85,11 +86,11 @@ extension Lane {
             outcome, startedAt: inFlight.startedAt, hadPresentCredential: hadPresentCredential, now: context.time.steady)
         for change in changes { note(change, &context) }
         if outcome.outcome == .delivered { noteDelivered() }
-        // The former token was refused: the row is due, and nothing holds the remote.
+        // The former token was refused: the row is due, and the remote is not held.
         if outcome.outcome == .park, !hadPresentCredential { claims.mayBeDue() }
     }
 
-    // MARK: What does not exist
+    // MARK: Missing objects
 
     private mutating func decision(about call: FinishedCall, _ startedAt: Instant, _ time: EventTime) -> AbsenceWatch.Decision {
         guard let outcome = call.outcome else { return .accept(isSuspect: false) }
@@ -105,7 +106,7 @@ extension Lane {
         }
     }
 
-    /// Makes the read that decides, where one is wanted: it takes its turn before the rows at hand, which wait for it.
+    /// Starts the read that decides about missing objects, if one is wanted: before the buffered rows, which wait for it.
     mutating func startAbsenceRead(_ context: inout Context) {
         guard let claimed = wantedRead, !context.isStopping else { return }
         guard let call = remote.adapter.listCall(agent: claimed.agent, after: nil), let opensAt = opensAt(context.time),
@@ -116,10 +117,10 @@ extension Lane {
         absenceRead = (context.call(remote.name, .read(call)), context.time.steady)
     }
 
-    /// How long the read that decides may wait for the gate.
+    /// How long that read may wait for the gate.
     private static let readPatience = Duration.seconds(10)
 
-    /// - Returns: whether it was this lane's call.
+    /// - Returns: whether the call was this lane's read.
     mutating func absenceReadEnded(_ id: Engine.CallID, _ outcome: DeliveryOutcome, _ body: JSONValue?, _ context: inout Context) -> Bool {
         guard let read = absenceRead, read.id == id else { return false }
         absenceRead = nil
@@ -138,7 +139,7 @@ extension Lane {
         }
     }
 
-    /// The read has ended: what waited for it is recorded as it was answered, or put back.
+    /// The read has ended: outcomes that waited for it are recorded unchanged, or put back.
     mutating func decided(by result: AbsenceWatch.ReadResult, _ context: inout Context) {
         wantedRead = nil
         let decision = absences.read(result, isParked: gate.parkCause == .url, now: context.time.steady)
@@ -162,12 +163,12 @@ extension Lane {
         }
     }
 
-    /// The same call as if it had not been made, because the URL may be wrong: the row is pending again, and no attempt is used.
+    /// The same call treated as if it had not been made, because the URL may be wrong: the row is pending again, and no attempt is used.
     private func parked(_ call: FinishedCall, _ context: inout Context) -> FinishedCall {
         asIfUnsent(call, .park, reason: parkReason(call), &context)
     }
 
-    /// The same, where nothing is wrong with the URL: it is sent once more.
+    /// The same for a URL that is right: the row is sent once more.
     private func postponed(_ call: FinishedCall, _ context: inout Context) -> FinishedCall {
         asIfUnsent(
             call, .interrupted, reason: "asked once more, now that the URL is known to be right: \(call.outcome?.error ?? "HTTP 404")",
@@ -195,13 +196,13 @@ extension Lane {
         return call
     }
 
-    /// Nothing that was missing so far is taken back any more.
+    /// Objects reported as missing so far are final: they are not taken back.
     private mutating func confirm() {
         for index in finished.indices where finished[index].row.state.isFinished { finished[index].isMissing = false }
         if absenceRecords.last != .confirm { absenceRecords.append(.confirm) }
     }
 
-    /// Suspects are due again: those that are not stored yet as if they had not been sent, the others by the next exchange.
+    /// Makes suspects due again: those not stored yet at once, as if they had not been sent, the others by the next exchange.
     private mutating func takeBack(_ context: inout Context, _ asIfUnsent: (Lane, FinishedCall, inout Context) -> FinishedCall) {
         for index in finished.indices where finished[index].isMissing && finished[index].row.state == .dead {
             finished[index] = asIfUnsent(self, finished[index], &context)

@@ -1,15 +1,15 @@
 import SyncCore
 
-/// What a lane wants of the store, and what it gets.
+/// A lane's part of exchanges with the store.
 extension Lane {
-    /// - Parameter isQuiet: no lane has a call in flight: nothing is worth waiting for.
+    /// - Parameter isQuiet: whether no lane has a call in flight: then nothing is worth waiting for.
     func wantsExchange(isQuiet: Bool, _ context: Context, retriesDueBy: Instant?) -> Bool {
         if mustStoreGate || !absenceRecords.isEmpty || finished.count >= Lane.uncommittedLimit / 2 { return true }
         if let finishedSince, !finished.isEmpty, isQuiet || context.time.steady >= finishedSince + Lane.linger { return true }
         return claim(context, retriesDueBy: retriesDueBy) != nil
     }
 
-    /// - Parameter isSure: only where rows may be due; else wherever there is room for some.
+    /// - Parameter isSure: only claim if rows may be due; otherwise whenever there is room for rows.
     func claim(_ context: Context, retriesDueBy: Instant?, isSure: Bool = true) -> LaneRequest.Claim? {
         let time = context.time
         guard claims.mayHaveDue || !isSure, !isRetired, !isPutOff, !context.holdsClaims, !context.isStopping, !absences.isReading,
@@ -28,7 +28,7 @@ extension Lane {
     }
 
     /// The lane's part of the next exchange.
-    /// - Parameter mayFreeRows: the exchange does something after which other rows may be due.
+    /// - Parameter mayFreeRows: whether the exchange does something that may make other rows due.
     mutating func request(_ context: Context, retriesDueBy: Instant?, mayFreeRows: Bool) -> LaneRequest {
         precondition(committing.isEmpty && committingAbsences.isEmpty, "one exchange at a time")
         var request = LaneRequest(remote: remote.name)
@@ -61,7 +61,7 @@ extension Lane {
         (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
     }
 
-    /// - Returns: what the run counts.
+    /// - Returns: what the run counts for these outcomes.
     mutating func take(_ result: LaneResult, _ context: inout Context) -> RunCounts {
         var counts = RunCounts()
         claimed.subtract(committing.map(\.claimed.id))
@@ -88,13 +88,13 @@ extension Lane {
         if isCommittingClaim {
             claims.brought(result.claimed.count)
         } else if !committing.isEmpty || result.isSomethingDue {
-            // These outcomes may have freed rows that waited behind theirs.
+            // These outcomes may have made rows available that waited for theirs.
             claims.mayBeDue()
         } else {
             claims.found(isSomethingDue: result.isSomethingDue)
         }
         if result.mayHaveMore || result.hasLeftRetries { claims.mayBeDue() }
-        // What a drain leaves is due all the same, and no claim brings it.
+        // Rows that a drain leaves are still due, although no claim returns them.
         hasDueRows = result.isSomethingDue || (leavesRetries && hasDueRows && result.claimed.isEmpty)
         nextDueAt = result.nextDueAt.map { context.time.steady(of: $0) }
         claimed.formUnion(result.claimed.map(\.id))
@@ -103,7 +103,7 @@ extension Lane {
         return counts
     }
 
-    /// What the command line wants of the remote.
+    /// Applies the state that the command line requires of the remote.
     private mutating func take(_ fresh: RemoteOrders, _ time: EventTime) {
         let former = orders
         orders = fresh

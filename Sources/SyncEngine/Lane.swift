@@ -1,25 +1,25 @@
 import SyncCore
 
-/// The deliveries to one remote: rows at hand, calls in flight, outcomes that are not stored yet, and the gate that all calls pass.
+/// The deliveries to one remote: buffered rows, calls in flight, outcomes that are not stored yet, and the gate that all calls pass.
 ///
 /// | event                          | next                                                                                     |
 /// |--------------------------------|------------------------------------------------------------------------------------------|
-/// | rows may be due                | a claim goes along with the next exchange, as large as ``ClaimAhead`` says                 |
-/// | rows are claimed               | they go out as far as the gate admits; what waits for longer than ``shortHold`` is put back |
-/// | a call ended                   | its outcome waits up to ``linger`` for company, then for the next exchange                |
+/// | rows may be due                | the next exchange includes a claim, as large as ``ClaimAhead`` decides                    |
+/// | rows are claimed               | they are sent as far as the gate admits; if the gate is closed for longer than ``shortHold`` they are put back |
+/// | a call ended                   | its outcome waits up to ``linger`` for others, then for the next exchange                 |
 /// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
-/// | the remote is not configured any more | it is retired: calls in flight end, nothing else goes out                           |
+/// | the remote is no longer configured | it is retired: calls in flight end, nothing else is sent                             |
 ///
-/// Lanes know nothing of each other. Invariants: a row is at hand, in flight or finished, and in ``claimed`` all the while; at most
-/// ``uncommittedLimit`` outcomes are not stored.
+/// Lanes are independent of each other. Invariants: a row is buffered, in flight or finished, and is in ``claimed`` during all that time;
+/// at most ``uncommittedLimit`` outcomes are not stored.
 struct Lane: Sendable {
-    /// Outcomes wait for company this long before they are stored, unless nothing is in flight.
+    /// How long outcomes wait for others before they are stored, unless nothing is in flight.
     static let linger = Duration.milliseconds(20)
-    /// Outcomes that wait for their commit at most; a crash repeats the calls of these and of those in flight.
+    /// The most outcomes that wait for their commit; a crash repeats their calls and those in flight.
     static let uncommittedLimit = 256
     /// A hold that ends sooner than this is waited out; for a longer one the claimed rows are put back.
     static let shortHold = Duration.seconds(2)
-    /// Rows are claimed for the calls that the rate admits within this span: a commit that brings a claim takes about as long.
+    /// Rows are claimed for the calls that the rate limit admits within this span: a commit with a claim takes about as long.
     static let rateLead = Duration.milliseconds(50)
 
     struct CallInFlight: Sendable {
@@ -32,40 +32,40 @@ struct Lane: Sendable {
     var gate: RemoteGate
     var absences: AbsenceWatch
     var readTurn = ReadTurn()
-    /// A slice: taking the first row away moves no others.
+    /// A slice, so that removing the first row moves no others.
     var buffer: ArraySlice<ClaimedRow> = []
     var inFlight: [Engine.CallID: CallInFlight] = [:]
-    /// The rows whose end is not stored: nobody takes these back while the process is at work.
+    /// The rows whose end is not stored: they are not recovered while the process works on them.
     var claimed: Set<Int64> = []
     var finished: [FinishedCall] = []
-    /// When the first of them came.
+    /// When the first of them was added.
     var finishedSince: Instant?
-    /// Calls whose end is recorded when the read is over that decides about them, and the row of the one that wants the read.
+    /// Calls whose outcome waits for the read that decides about missing objects, and the row of the call that needs the read.
     var undecided: [FinishedCall] = []
     var wantedRead: ClaimedRow?
-    /// That read, while it is on its way.
+    /// That read, while it is in flight.
     var absenceRead: (id: Engine.CallID, startedAt: Instant)?
     var absenceRecords: [AbsenceRecord] = []
     var claims: ClaimAhead
-    /// The gate has changed in a way that must not wait for the next outcomes to be stored.
+    /// The gate has changed in a way that must be stored without waiting for outcomes.
     var mustStoreGate = false
-    /// What the store knows of the gate; nil: something else.
+    /// The gate's state in the store; nil: it differs from any known state.
     var storedGate: RemoteGate.Stored?
     var orders: RemoteOrders?
-    /// When the next row falls due that is not yet; nil when none is known.
+    /// When the next row falls due that is not due yet; nil if none is known.
     var nextDueAt: Instant?
-    /// Rows were due when nothing could be claimed.
+    /// Rows are due, and none was claimed.
     var hasDueRows = false
-    /// The exchange in progress claims no row that failed before and fell due later than a drain began.
+    /// The exchange in progress does not claim rows that failed before and fell due after a drain began.
     var leavesRetries = false
     private(set) var isRetired = false
     private(set) var delivered = 0
-    /// Holds that responses asked for since the last acknowledgement.
+    /// The number of throttles since the last acknowledgement.
     private(set) var holdsInARow = 0
 
-    /// A drain leaves what waits.
+    /// A drain no longer waits for this remote.
     var isPutOff = false
-    /// A person wants the remote called now; whoever sees to it sets it to false.
+    /// A person wants the remote called now; reset by the code that handles it.
     var wasResumed = false
 
     // What the exchange in progress carries.
@@ -88,47 +88,47 @@ struct Lane: Sendable {
         claims.mayBeDue()
     }
 
-    // MARK: What is going on
+    // MARK: State
 
     var isCalling: Bool { !inFlight.isEmpty || absences.isReading }
 
-    /// Rows are at hand, or calls in flight, or their ends are not decided.
+    /// Rows are buffered, calls are in flight, or outcomes are undecided.
     var isBusy: Bool { !buffer.isEmpty || !inFlight.isEmpty || !undecided.isEmpty || absences.isReading }
 
-    /// Nothing is at hand, in flight or not stored.
+    /// Nothing is buffered, in flight or not stored.
     var isIdle: Bool {
         buffer.isEmpty && inFlight.isEmpty && finished.isEmpty && committing.isEmpty && undecided.isEmpty && gate.inFlight == 0
             && !absences.isReading
     }
 
-    /// When the gate opens; nil: not before somebody acts.
+    /// When the gate opens; nil: not before a person acts.
     func opensAt(_ time: EventTime) -> Instant? {
         var gate = gate
         return gate.opensAt(now: time.steady)
     }
 
-    /// How long no call can go out: nil where one can.
+    /// How long no call can go out; nil if one can.
     func hold(_ time: EventTime) -> Duration? {
         guard let opensAt = opensAt(time) else { return .days(36_500) }
         return opensAt > time.steady ? opensAt - time.steady : nil
     }
 
-    /// Whether first attempts at the remote are made within seconds.
+    /// Whether first attempts at the remote will be made within seconds.
     func isDelivering(_ time: EventTime) -> Bool {
         guard !isRetired, let until = gate.heldUntil(now: time.steady) else { return false }
         return until - time.steady <= Lane.shortHold
     }
 
-    // MARK: Going out
+    // MARK: Sending
 
-    /// Starts calls for the rows at hand as far as the gate admits them.
+    /// Starts calls for the buffered rows as far as the gate admits them.
     mutating func admit(_ context: inout Context) {
         let time = context.time
         if isRetired || context.isStopping { return putBackBuffer(time) }
         startAbsenceRead(&context)
-        // While it is not known whether the URL is right, nothing more is sent there.
+        // While it is unknown whether the URL is right, nothing more is sent to it.
         while !absences.isReading, finished.count + committing.count < Lane.uncommittedLimit, let row = buffer.first {
-            // What must not be sent never comes to the gate: it is not a call, and tells nothing about the remote.
+            // Rows that must not be sent do not reach the gate: they are not calls, and say nothing about the remote.
             if let unsent = unsendable(row, time) {
                 buffer.removeFirst()
                 append(unsent, time)
@@ -144,7 +144,7 @@ struct Lane: Sendable {
         if let hold = hold(time), hold > Lane.shortHold || holdsInARow > 1 && gate.throttledUntil != nil { putBackBuffer(time) }
     }
 
-    /// May a read go out? It counts as in flight until ``readEnded(_:startedAt:_:)``.
+    /// Admits a read, if one may go out. It counts as in flight until ``readEnded(_:startedAt:_:)``.
     mutating func admitRead(beforeDeliveries: Bool = false, _ context: Context) -> RemoteGate.Admission {
         let deliveriesWait = !buffer.isEmpty || (claims.mayHaveDue && !context.holdsClaims)
         guard beforeDeliveries || readTurn.mayRead(deliveriesWait: deliveriesWait) else { return .full }
@@ -198,7 +198,7 @@ struct Lane: Sendable {
 
     // MARK: Time and configuration
 
-    /// Rows have fallen due, or the gate has opened for those that are.
+    /// Checks whether rows have fallen due.
     mutating func wake(_ time: EventTime) {
         if let dueAt = nextDueAt, dueAt <= time.steady {
             nextDueAt = nil
@@ -207,7 +207,7 @@ struct Lane: Sendable {
         }
     }
 
-    /// When something has to be done that no event announces; nil: never.
+    /// When something has to be done that no event triggers; nil: never.
     func alarmAt(_ time: EventTime) -> Instant? {
         var moments: [Instant] = []
         if let finishedSince, !finished.isEmpty { moments.append(finishedSince + Lane.linger) }
@@ -220,13 +220,13 @@ struct Lane: Sendable {
         return moments.min()
     }
 
-    /// The wall clock was set: what is stored of the gate is wrong, and so are the moments of all rows that are not stored.
+    /// The wall clock was set: the stored gate is outdated, and so are the times of all rows that are not stored.
     mutating func clockWasSet(by step: Duration) {
         buffer = ArraySlice(buffer.map { $0.moved(by: step) })
         inFlight = inFlight.mapValues { CallInFlight(claimed: $0.claimed.moved(by: step), startedAt: $0.startedAt) }
         finished = finished.map { $0.moved(by: step) }
         undecided = undecided.map { $0.moved(by: step) }
-        // Those of an exchange in progress are moved with what is stored, unless it fails.
+        // Rows of an exchange in progress are shifted together with the stored ones, unless it fails.
         stepWhileCommitting += step
         storedGate = nil
         mustStoreGate = true
@@ -238,7 +238,7 @@ struct Lane: Sendable {
         claims.mayBeDue()
     }
 
-    /// A reload: calls in flight go on, rows at hand are put back, since they may have to be planned anew.
+    /// A reload: calls in flight continue, buffered rows are put back, since they may have to be planned again.
     mutating func configure(_ fresh: Remote, _ context: inout Context) {
         let time = context.time
         putBackBuffer(time)
@@ -257,13 +257,13 @@ struct Lane: Sendable {
         mustStoreGate = true
     }
 
-    /// No further call; those in flight go on.
+    /// No further calls; those in flight continue.
     mutating func stop(_ context: inout Context) {
         putBackBuffer(context.time)
         if wantedRead != nil { decided(by: .tellsNothing, &context) }
     }
 
-    /// The remote is not configured any more, or not enabled.
+    /// The remote is no longer configured, or not enabled.
     mutating func retire(_ context: inout Context) {
         isRetired = true
         stop(&context)
@@ -271,7 +271,7 @@ struct Lane: Sendable {
 }
 
 extension DeliveryOutcome {
-    /// The same with its moments moved: from one clock to another.
+    /// The same with its timestamps shifted from one clock to another.
     func moved(by span: Duration) -> DeliveryOutcome {
         guard span != .zero else { return self }
         var moved = self

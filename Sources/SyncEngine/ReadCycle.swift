@@ -1,20 +1,20 @@
 import SyncCore
 
-/// One poll cycle: which calls it makes one after the other, and what follows from their responses.
+/// One poll cycle: the sequence of its calls, and the processing of their responses.
 ///
 /// | phase     | next                                                                                          |
 /// |-----------|-----------------------------------------------------------------------------------------------|
-/// | preparing | the agents and the rotation are known: listing, or reading where there is no list              |
+/// | preparing | the agents and the rotation are known: listing, or reading if there is no list                |
 /// | listing   | a page came: its rows are compared with what is known; the next page, or reading               |
-/// | reading   | an object came: its report waits for the batch; the batch is stored: what has to be read again is |
+/// | reading   | an object came: its report waits for the batch; the batch is stored: some objects may be read again |
 ///
-/// One object that fails says little about the others: it is asked for again later. If no read of a batch gets a response, the cycle ends.
-/// A missing object is left alone: its link is only given up when a call that writes gets that response. But where all that is asked for
-/// is missing, the URL may be wrong, and nothing is known about any of it.
+/// One object that fails says little about the others: it is requested again later. If no read of a batch gets a response, the cycle ends.
+/// A missing object is skipped: its link is given up only when a call that writes gets that response. But if all requested objects are
+/// missing, the URL may be wrong, and nothing is concluded about any of them.
 struct ReadCycle: Sendable {
     private enum Phase: Sendable {
         case preparing
-        /// The pages of one agent after the other.
+        /// Reading the pages of one agent after the other.
         case listing(PageToken?, pagesLeft: Int)
         /// The rows of a page are being compared.
         case comparing(ListPage, pagesLeft: Int)
@@ -42,7 +42,7 @@ struct ReadCycle: Sendable {
     let beganAt: Instant
     /// Requests for the list, which end with the cycle.
     let listRequests: [CompletedRead]
-    /// More objects were asked for than the cycle takes.
+    /// Whether more objects were requested than the cycle takes.
     let hasMore: Bool
     private(set) var rotationCursor: RotationCursor?
     private var phase: Phase
@@ -64,19 +64,19 @@ struct ReadCycle: Sendable {
 
     // The cycle as a whole.
     private var hasFailures = false
-    /// Whether the remote has shown any object: then the URL is right.
+    /// Whether the remote has returned any object: then the URL is right.
     private var hasFound = false
     private var missing: [CompletedRead] = []
     private var understood = 0
     private var unreadable: [String] = []
-    /// What may be a former state is read once more at once, and then believed.
+    /// Objects with a possibly earlier state, which are read once more; after that the state is accepted.
     private var wasReadAgain: Set<ReadRequest> = []
 
     init(_ look: PollSchedule.Look, _ requests: [ReadRequest], hasMore: Bool, of remote: Remote, _ time: EventTime) {
         self.look = look
         beganAt = time.steady
         self.hasMore = hasMore
-        // Who asked for the list keeps waiting where only objects are read.
+        // Requests for the list remain waiting if the cycle reads only objects.
         listRequests = look == .requests ? [] : requests.filter(\.remoteID.isEmpty).map { CompletedRead($0, beganAt: time.wall) }
         var seen: Set<ReadRequest> = []
         queue = requests.filter { !$0.remoteID.isEmpty && seen.insert($0).inserted }
@@ -92,7 +92,7 @@ struct ReadCycle: Sendable {
 
     // MARK: Questions
 
-    /// What has to be known before the cycle goes on.
+    /// The question to the store that must be answered before the cycle continues.
     var question: ReadRequestsPart.Question? {
         guard isAsking else { return nil }
         switch phase {
@@ -158,7 +158,7 @@ struct ReadCycle: Sendable {
         }
     }
 
-    /// The next call, where one is wanted; it counts as made when ``began(_:_:)`` is told.
+    /// The next call, if one is wanted; it counts as made once ``began(_:_:)`` is called.
     mutating func nextCall(_ remote: Remote, _ time: EventTime) -> OutboundCall? {
         while wantsCall {
             switch phase {
@@ -176,7 +176,7 @@ struct ReadCycle: Sendable {
                         conversationID: object.remoteID,
                         link: Link(remoteID: object.remoteID, agentID: object.agentID ?? remote.adapter.defaultAgent))
                 } catch {
-                    // A link that cannot be called is reported when it is planned.
+                    // A link that cannot be called is reported by planning.
                     completed.append(CompletedRead(object, beganAt: time.wall))
                     begunInBatch += 1
                     queue.removeFirst()
@@ -196,7 +196,7 @@ struct ReadCycle: Sendable {
         begunInBatch += 1
     }
 
-    /// The gate is closed for long; nil: until somebody acts.
+    /// The gate is closed for long; nil: until a person acts.
     mutating func hold(until: Instant?) {
         interruption = .held(until: until)
     }
@@ -220,7 +220,7 @@ struct ReadCycle: Sendable {
             switch outcome.outcome {
             case .gone: missingInBatch.append(read)
             case .dead, .delivered:
-                // There is no use in asking again.
+                // Another request would have the same result.
                 context.report(.unreadable(object, remote: remote.name, reason: reason, hint: nil))
                 completed.append(read)
                 unreadable.append(reason)
@@ -251,7 +251,7 @@ struct ReadCycle: Sendable {
         }
     }
 
-    /// A body that says nothing about the object is reported at once.
+    /// A body that says nothing about the object is reported immediately.
     private mutating func report(_ read: CompletedRead, _ body: JSONValue, _ remote: Remote, _ context: inout Context) {
         hasFound = true
         completed.append(read)
@@ -278,7 +278,7 @@ struct ReadCycle: Sendable {
         inFlight.isEmpty && begunInBatch > 0 && (begunInBatch >= Reader.batch || queue.isEmpty || interruption != nil)
     }
 
-    /// What has to be stored before the cycle goes on; nil while a batch is being read, or there is nothing to store.
+    /// The results that have to be stored before the cycle continues; nil while a batch is being read, or if there is nothing to store.
     mutating func takeBatch() -> (reports: [Report], completed: [CompletedRead])? {
         guard case .reading = phase, !isStoringBatch, isBatchOver else { return nil }
         understood += reports.count
@@ -321,7 +321,7 @@ struct ReadCycle: Sendable {
         for object in failed { context.report(.unreadable(object, remote: remote.name, reason: failure, hint: nil)) }
     }
 
-    /// What is missing is said once, and not asked for again.
+    /// Missing objects are reported once, and not requested again.
     private func left(_ context: inout Context, _ remote: Remote) -> [CompletedRead] {
         for read in missing {
             context.report(

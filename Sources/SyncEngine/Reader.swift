@@ -1,24 +1,24 @@
 import SyncCore
 
-/// Reads one remote: its list, the objects that the list, a report or a webhook named, and some linked conversations in rotation.
+/// Reads one remote: its list, the objects that the list, a report or a webhook names, and some linked conversations in rotation.
 ///
-/// A poll cycle (``ReadCycle``) begins when ``PollSchedule`` says so, with what `read_requests` holds. Lists only say what to read; what is
-/// reconciled was read from the object itself. Reads pass the remote's gate like deliveries, and hold nothing up.
+/// A poll cycle (``ReadCycle``) begins when ``PollSchedule`` decides, with the contents of `read_requests`. Lists only determine what to
+/// read; only values that were read from the object itself are reconciled. Reads pass the remote's gate like deliveries, and delay nothing.
 ///
 /// | event                     | next                                                                     |
 /// |---------------------------|--------------------------------------------------------------------------|
-/// | requests, or an interval  | a cycle begins; what it needs to know is asked with the next exchange     |
-/// | objects read              | their reports go along with the next exchange, ``batch`` at a time        |
+/// | requests, or an interval  | a cycle begins; it requests the data it needs with the next exchange      |
+/// | objects read              | their reports are part of the next exchange, ``batch`` at a time          |
 /// | the exchange failed       | nothing is lost: the same reports go into the next one                    |
-/// | the cycle is through      | how it ended is stored along with its last reports                        |
+/// | the cycle has ended       | its result is stored together with its last reports                       |
 struct Reader: Sendable {
-    /// Objects that were asked for, read in one cycle at most.
+    /// The most requested objects that are read in one cycle.
     static let requestLimit = 200
-    /// Reads in flight at once.
+    /// The most reads in flight at once.
     static let width = 4
     /// Objects whose reports are stored together.
     static let batch = 50
-    /// Cycles of a drain at most.
+    /// The most cycles during a drain.
     static let cyclesOfDrain = 5
 
     private(set) var remote: Remote
@@ -27,11 +27,11 @@ struct Reader: Sendable {
     /// What the next exchange carries.
     private var pending: ReadRequestsPart
     private var committing: ReadRequestsPart?
-    /// Something asks to be read, as far as the store has said.
+    /// Whether requests wait to be read, as the store last reported.
     private var hasRequests = false
-    /// A cycle has left something: the store is asked for it without waiting for anything.
+    /// A cycle has left requests: the store is asked for them without waiting for anything.
     private var asksAgain = false
-    /// A drain reads the list once, and what is asked for meanwhile a few times; a stop nothing more. Nil: no end.
+    /// A drain reads the list once, and requested objects in a few more cycles; after a stop nothing more is read. Nil: no limit.
     private var cyclesLeft: Int?
 
     init(_ remote: Remote, _ time: EventTime) {
@@ -48,8 +48,8 @@ struct Reader: Sendable {
     /// Nothing is being read or waits to be stored.
     var isIdle: Bool { cycle == nil && committing == nil && pending.onlyAsks }
 
-    /// Until when planning waits for the list, so that a change here meets one at the remote; nil: it does not. A remote that responds slowly
-    /// is not waited for.
+    /// Until when planning waits for the list, so that a local change and a change at the remote are compared first; nil: it does not wait.
+    /// A remote that responds slowly is not waited for.
     func planningWaitsUntil(_ patience: Duration, _ time: EventTime) -> Instant? {
         guard let cycle else { return cyclesLeft != 0 && schedule.isListDue(now: time.steady) ? time.steady + patience : nil }
         let end = cycle.beganAt + patience
@@ -127,12 +127,12 @@ struct Reader: Sendable {
         proceed(&context)
     }
 
-    /// A read has ended, of this cycle or of one that is over.
+    /// A read has ended, of this cycle or of an earlier one.
     mutating func ended(_ id: Engine.CallID, _ outcome: DeliveryOutcome, _ body: JSONValue?, _ context: inout Context) {
         if cycle?.ended(id, outcome, body, remote, &context) == true { proceed(&context) }
     }
 
-    /// Hands over what the cycle has brought, and ends it when it is through.
+    /// Passes on the results of the cycle, and ends it when it is complete.
     private mutating func proceed(_ context: inout Context) {
         guard var present = cycle else { return }
         if let batch = present.takeBatch() {
@@ -180,20 +180,20 @@ struct Reader: Sendable {
     /// A person wants the remote called now.
     mutating func resumed(_ time: EventTime) { schedule.resumed(now: time.steady) }
 
-    /// A few cycles are enough.
+    /// Limits the number of further cycles.
     mutating func drain(_ time: EventTime) {
         cyclesLeft = Reader.cyclesOfDrain
         schedule.beginList(now: time.steady)
     }
 
-    /// No further read.
+    /// No further reads.
     mutating func stop() {
         cycle = nil
         cyclesLeft = 0
     }
 
     mutating func configure(_ fresh: Remote, _ time: EventTime) {
-        // A cycle that is given up begins anew.
+        // A cycle that was abandoned begins again.
         if cycle != nil || fresh.poll?.interval != remote.poll?.interval {
             schedule = PollSchedule(interval: fresh.poll?.interval, now: time.steady)
         }

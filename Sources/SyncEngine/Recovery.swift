@@ -1,7 +1,7 @@
 import SyncCore
 
-/// When rows are put back that processes left behind which have ended: with the first page of a turn, where somebody asked for the turn or an
-/// interval has passed. Leases run out without an event, and turns that other work causes may follow each other at any pace.
+/// Decides when rows are put back that were claimed by processes which have ended: with the first page of a turn, if the turn was requested
+/// or an interval has passed. Leases expire without an event, and turns that other work causes may follow each other at any rate.
 struct Recovery: Sendable {
     private var lastAt: Instant?
 

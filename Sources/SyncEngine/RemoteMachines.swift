@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What goes on at one remote: deliveries, and reads where it can be read. Both pass the lane's gate.
+/// The machines for one remote: deliveries, and reads if it can be read. Both pass the lane's gate.
 struct RemoteMachines: Sendable {
     var lane: Lane
     var reader: Reader?
@@ -17,7 +17,7 @@ struct RemoteMachines: Sendable {
             lane.wasResumed = false
             reader?.resumed(context.time)
         }
-        // Whatever the event was: it may come before the alarm for what has fallen due by now.
+        // After every event: rows may have fallen due before their alarm.
         lane.wake(context.time)
         lane.admit(&context)
         reader?.admit(&lane, &context)
@@ -43,7 +43,7 @@ struct RemoteMachines: Sendable {
         reader = nil
     }
 
-    /// Moments at which something has to be done that no event announces.
+    /// Times at which something has to be done that no event triggers.
     func alarms(_ time: EventTime) -> [Instant] {
         [lane.alarmAt(time), reader?.alarmAt(gateOpensAt: lane.opensAt(time))].compactMap { $0 }
     }

@@ -1,6 +1,6 @@
 import SyncCore
 
-/// The run in progress, as the table `runs` and the log have it: from the first page that planned something, or the first outcome, until
+/// The run in progress, as the table `runs` and the log show it: from the first page that planned something, or the first outcome, until
 /// nothing is left on the feed and no call is in flight, for an interval at most. Nothing waits for its end.
 struct Turn: Sendable {
     private(set) var id: Int64?
@@ -10,12 +10,12 @@ struct Turn: Sendable {
     private let began: Instant
     var brake: Brake
     private(set) var counts = RunCounts()
-    /// Why the brake engaged, where that is not reported yet: the report names the run.
+    /// Why the brake engaged, until that is reported: the report contains the run's id.
     var engagement: Brake.Engagement?
-    /// Why it could not do its work.
+    /// Why the run could not do its work.
     var error: String?
     private var storedError: String?
-    /// What the exchange in progress carries, or the last one did.
+    /// The error in the exchange in progress, or in the last one.
     private var carriedError: String?
 
     init(_ cause: RunCause, _ brake: Brake.Settings, _ time: EventTime) {
@@ -25,12 +25,12 @@ struct Turn: Sendable {
         began = time.steady
     }
 
-    /// An error is to be stored that no outcome goes along with.
+    /// Whether an error has to be stored even without outcomes.
     var mustBeStored: Bool { error != storedError }
 
     /// - Parameters:
-    ///   - counts: what the outcomes of the exchange come to, as far as it is known before.
-    ///   - isQuiet: nothing is in flight, at hand or being surveyed.
+    ///   - counts: what the outcomes in the exchange amount to, as known before it.
+    ///   - isQuiet: whether nothing is in flight, buffered or being surveyed.
     mutating func part(_ counts: RunCounts, isQuiet: Bool, interval: Duration, isStopping: Bool, _ time: EventTime) -> RunPart {
         carriedError = error
         return RunPart(
@@ -38,7 +38,7 @@ struct Turn: Sendable {
             ends: (isStopping && isQuiet) || time.steady - began >= interval)
     }
 
-    /// - Parameter outcomes: what they came to.
+    /// - Parameter outcomes: what the outcomes amount to.
     /// - Returns: whether the run has ended.
     mutating func take(_ result: ExchangeResult, _ outcomes: RunCounts, _ context: inout Context) -> Bool {
         storedError = carriedError
@@ -57,7 +57,7 @@ struct Turn: Sendable {
         return true
     }
 
-    /// A turn that found nothing to do: no row of `runs` is made for it.
+    /// A turn that found nothing to do: no row of `runs` is created for it.
     func reportNothing(_ context: inout Context) { report(nil, &context) }
 
     private func report(_ id: Int64?, _ context: inout Context) {
@@ -66,7 +66,7 @@ struct Turn: Sendable {
 }
 
 extension RunCounts {
-    /// What a page of planning comes to.
+    /// The counts of a page of planning.
     init(of batch: PlanBatch) {
         self.init()
         examined = batch.examined
@@ -74,7 +74,7 @@ extension RunCounts {
         dead = batch.refused.count
     }
 
-    /// What an outcome comes to.
+    /// Adds an outcome.
     mutating func count(_ call: FinishedCall) {
         switch call.row.state {
         case .delivered: delivered += 1

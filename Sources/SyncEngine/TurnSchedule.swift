@@ -6,15 +6,15 @@ import SyncCore
 /// |-----------------------------|----------------------------------------------------------------------------------|
 /// | requested                   | at once                                                                          |
 /// | the database changed        | after the debounce, counted from the first change                                |
-/// | a page left more            | after as long a pause as the page held the write lock, up to ``longestPause``     |
-/// | something waits for calls   | when the store says                                                              |
-/// | a page took nothing off     | with the next change, request or interval                                        |
-/// | nothing of all that         | after the interval                                                               |
+/// | a page left more            | after a pause as long as the page held the write lock, up to ``longestPause``     |
+/// | something waits for calls   | when the store has reported                                                      |
+/// | a page removed nothing from the feed | with the next change, request or interval                               |
+/// | none of these               | after the interval                                                               |
 ///
-/// Moments are those of the steady clock. Invariant: planning is never further away than the interval.
+/// Times are those of the steady clock. Invariant: the next planning is never later than the interval.
 struct TurnSchedule: Sendable {
-    /// Who waits for the write lock looks from time to time only, and would find it taken again and again between transactions that follow
-    /// each other at once.
+    /// A process that waits for the write lock only polls it, and would find it taken again and again by transactions that follow each
+    /// other without a pause.
     static let longestPause = Duration.milliseconds(25)
 
     private var interval: Duration
@@ -22,10 +22,10 @@ struct TurnSchedule: Sendable {
     private var nextInterval: Instant
     private var changeDue: Instant?
     private var requested: RunCause?
-    /// A page has left more, or something waits for calls.
+    /// A page has left more.
     private var resumeAt: Instant?
     private var waitingAt: Instant?
-    /// The next page is the first one of a turn.
+    /// Whether the next page is the first one of a turn.
     private(set) var isFirstPage = true
 
     init(_ settings: Engine.Settings, _ time: EventTime) {
@@ -58,7 +58,7 @@ struct TurnSchedule: Sendable {
         return time.steady >= nextInterval ? .interval : nil
     }
 
-    /// A page is being planned, whether it was due or not.
+    /// A page is being planned, even if it was not due.
     mutating func pageBegins(_ time: EventTime) {
         if changeDue.map({ $0 <= time.steady }) == true { changeDue = nil }
         if time.steady >= nextInterval { isFirstPage = true }
@@ -67,8 +67,8 @@ struct TurnSchedule: Sendable {
     }
 
     /// - Parameters:
-    ///   - hasMore: more can be planned at once.
-    ///   - waitingAt: when something can be planned that waits for calls.
+    ///   - hasMore: whether more can be planned at once.
+    ///   - waitingAt: when work can be planned that waits for calls.
     ///   - taken: how long the exchange took.
     mutating func pageEnded(hasMore: Bool, waitingAt: Instant?, taken: Duration, _ time: EventTime) {
         isFirstPage = false
@@ -79,20 +79,20 @@ struct TurnSchedule: Sendable {
     /// The next change begins another turn.
     mutating func turnEnded() { isFirstPage = true }
 
-    /// The page was not planned after all.
+    /// The page was not planned, because the exchange failed.
     mutating func pageFailed(_ cause: RunCause?, _ time: EventTime) {
         requested = requested ?? cause
-        // What was waited for is found again.
+        // What waited will be found again.
         if cause == nil { resumeAt = time.steady }
     }
 
-    /// The feeds hold nothing that could be planned now, or later without an event; the interval aside.
+    /// Whether the feeds contain nothing that can be planned now, or later without an event; apart from the interval.
     var isAtRest: Bool { requested == nil && changeDue == nil && resumeAt == nil && waitingAt == nil }
 
-    /// All that is left to plan waits for calls.
+    /// Whether all that is left to plan waits for calls.
     var isWaitingOnly: Bool { requested == nil && changeDue == nil && resumeAt == nil && waitingAt != nil }
 
-    /// Something waits to be planned now.
+    /// Whether something waits to be planned now.
     var isPlanning: Bool { requested != nil || resumeAt != nil }
 
     var alarmAt: Instant { [nextInterval, changeDue, resumeAt, waitingAt].compactMap { $0 }.min() ?? nextInterval }

@@ -1,12 +1,12 @@
 import SyncCore
 
-/// Looking after the size of the file: finished rows are pruned page by page.
+/// Limits the size of the file: finished rows are pruned page by page.
 ///
 /// | event                             | next                                                                              |
 /// |-----------------------------------|-----------------------------------------------------------------------------------|
 /// | a minute is over                  | a step along with the next exchange                                               |
 /// | a step has left more              | the next one when nothing else is wanted, or ``longestWait`` later                |
-/// | a step has left nothing           | a minute of rest                                                                  |
+/// | a step has left nothing           | the next one after a minute                                                       |
 struct Upkeep: Sendable {
     static let pause = Duration.minutes(1)
     static let longestWait = Duration.seconds(1)
@@ -24,8 +24,8 @@ struct Upkeep: Sendable {
     }
 
     /// - Parameters:
-    ///   - isQuiet: nothing else is wanted of the store.
-    ///   - isLast: a command ends afterwards, so the first step does not wait.
+    ///   - isQuiet: whether nothing else is wanted of the store.
+    ///   - isLast: whether a command ends afterwards, so that the first step does not wait.
     func isDue(isQuiet: Bool, isLast: Bool = false, _ time: EventTime) -> Bool {
         guard retention.settings.isEnabled, !isStepping else { return false }
         return time.steady >= dueAt || isQuiet && (hasMore || isLast && !hasLooked)
@@ -50,7 +50,7 @@ struct Upkeep: Sendable {
         if result.prunedRows > 0 || sweepEnded { context.report(.pruned(rows: result.prunedRows, sweepEnded: sweepEnded)) }
     }
 
-    /// Finished rows can be pruned at once, for a command that ends afterwards.
+    /// Whether finished rows can be pruned now, for a command that ends afterwards.
     var hasStep: Bool { retention.settings.isEnabled && (hasMore || !hasLooked) }
 
     mutating func configure(_ settings: Retention.Settings) {

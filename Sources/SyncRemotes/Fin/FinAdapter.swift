@@ -1,8 +1,8 @@
 import SyncCore
 
-/// Intercom's Fin Agent API: `POST {url}/fin/reply` for what a user wrote (the document "Reply to Fin").
+/// Intercom's Fin Agent API: `POST {url}/fin/reply` for a user's messages (the document "Reply to Fin").
 ///
-/// Fin has no status to write: conversation state is never sent there.
+/// Fin has no status to write: conversation state is never sent to it.
 struct FinAdapter: Adapter {
     static let maximumAttachments = 10
     static let maximumAttributes = 10
@@ -17,10 +17,10 @@ struct FinAdapter: Adapter {
 
     var headers: [(name: String, value: String)] { [("Intercom-Version", settings.apiVersion)] }
 
-    /// Fin cannot be asked; its status comes with responses and events.
+    /// Fin cannot be read; its status comes with responses and events.
     var sharedFields: [TwoWayRules.Field] { [.init("status", .status, isWritable: false)] }
 
-    /// No fields: what a message leaves out about its user is shown with the conversation.
+    /// No fields; the attributes that a message leaves out about its user are shown with the conversation.
     func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection {
         var projection = Projection(fields: [:])
         if let user = conversation.user, case .failure(let refusal) = selectedAttributes(of: user) {
@@ -37,11 +37,11 @@ struct FinAdapter: Adapter {
         FinReplyGate.hold(word: word, since: since, bound: settings.replyHold, now: now)
     }
 
-    /// `errors` in a 200 is a partial success: the message was taken, some attributes were not. Nothing to retry.
+    /// `errors` in a 200 is a partial success: the message was accepted, some attributes were not. Nothing to retry.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if let word = body["status"]?.reportedWord {
-            // A text in ISO 8601, whatever the name says (the document "Reply to Fin").
+            // A text in ISO 8601, despite its name (the document "Reply to Fin").
             outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
         }
         for owner in ["user", "conversation"] {
@@ -61,11 +61,11 @@ extension FinAdapter {
 }
 
 extension FinAdapter {
-    /// `message.timestamp` is the stored text to the character: Fin recognises a repetition by it. Two messages of a conversation
-    /// that were stored within the same millisecond must not be taken for one: the second is moved on by a millisecond.
+    /// `message.timestamp` is the stored text, unchanged: Fin recognises a repetition by it. Two messages of a conversation that were
+    /// stored within the same millisecond must not be treated as one: the second is moved by a millisecond.
     ///
-    /// What the user wrote is sent whole or refused. Attributes of the user that cannot be sent are left out: they must not keep a message
-    /// from being answered.
+    /// The user's text is sent whole or refused. Attributes of the user that cannot be sent are left out: they must not keep a message from
+    /// reaching Fin.
     func call(for message: Message, by user: User?, takenTimestamps: TakenTimestamps) throws(Unsendable) -> PlannedCall {
         guard let user, !user.id.isEmpty else {
             throw Unsendable(

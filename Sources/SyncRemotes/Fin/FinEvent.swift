@@ -3,7 +3,7 @@ import SyncCore
 
 /// The events of the Fin Agent API (docs/remotes/fin.md, "Webhook").
 ///
-/// They come more than once and not in order: every notice has a key that a repetition shares, and the remote's own time.
+/// They may arrive more than once and out of order: every event has a key that a repetition shares, and the remote's own timestamp.
 enum FinEvent {
     static let scheme = WebhookScheme(
         meaning:
@@ -26,7 +26,7 @@ enum FinEvent {
             at: try EventMembers.moment("created_at_ms", of: body))
     }
 
-    /// The message, then the status that Fin has after it. A message that cannot be used does not keep the status from being heard.
+    /// The message, then the status that Fin has after it. A message that cannot be used does not prevent the status from being used.
     private static func reply(in body: JSONValue) throws(Unreadable) -> WebhookReading {
         let conversationID = try EventMembers.identifier("conversation_id", of: body)
         var notices: [Notice] = []
@@ -41,7 +41,7 @@ enum FinEvent {
         return .partial(notices, conversationID: conversationID, unusable: problem)
     }
 
-    /// Nil for what users and agents wrote: the schema lets them be authors, too, and what they wrote is known here already.
+    /// Nil for messages of users and agents: the schema allows them as authors, and their messages are already in the database.
     private static func message(in body: JSONValue, of conversationID: String) throws(Unreadable) -> Notice? {
         let message = try EventMembers.present("message", of: body)
         guard message.objectValue != nil else { throw Unreadable("\"message\" is not an object") }
@@ -63,18 +63,18 @@ enum FinEvent {
 }
 
 extension Notice {
-    /// A status of Fin. Events have no id: conversation, word and time make the key (docs/remotes/fin.md, "Webhook").
+    /// A status of Fin. Events have no id: conversation, status value and time form the key (docs/remotes/fin.md, "Webhook").
     package static func finStatus(conversationID: String, word: String, at: Instant) -> Notice {
         .status(conversationID: conversationID, word: word, at: at, key: "status:\(at.milliseconds):\(word):\(conversationID)")
     }
 
-    /// A message of Fin. Its id is unique within its conversation; it is optional in the schema, and without one, time and a hash of
-    /// conversation and body stand for it, which are the same whichever way the message comes (docs/remotes/fin.md, "Webhook").
+    /// A message of Fin. Its id is unique within its conversation. The id is optional in the schema: without one, the time and a hash of
+    /// conversation and body replace it, which are the same however the message arrives (docs/remotes/fin.md, "Webhook").
     ///
-    /// The key is that of conversation, id and text: the same id with another text is not a repetition.
+    /// The key is made of conversation, id and text: the same id with another text is not a repetition.
     package static func finMessage(conversationID: String, id: String?, body: String, at: Instant) -> Notice {
         let id = id ?? "fin-\(at.milliseconds)-\(digest("\(conversationID)\n\(body)"))"
-        // Ids hold no control characters, so a line break is a border.
+        // Ids contain no control characters, so a line break separates the parts.
         return .message(
             conversationID: conversationID, id: id, body: body, at: at, key: "message:\(id):\(digest("\(conversationID)\n\(id)\n\(body)"))")
     }

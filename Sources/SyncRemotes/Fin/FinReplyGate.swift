@@ -1,11 +1,11 @@
 import SyncCore
 
-/// Whether Fin takes a reply now, by the last status it is known to have had in the conversation (docs/remotes/fin.md, "Holds").
+/// Decides whether Fin takes a reply now, by its last known status in the conversation (docs/remotes/fin.md, "Holds").
 package enum FinReplyGate {
     /// - Parameters:
-    ///   - word: the last known status; nil where none is known: then a reply may go out.
+    ///   - word: the last known status; nil if none is known: then a reply may be sent.
     ///   - since: when it was reported.
-    ///   - bound: how long a reply waits for Fin to finish its own at most. Not every event arrives (docs/remotes/fin.md, "Holds").
+    ///   - bound: the longest time that a reply waits for Fin to finish its own. Not every event arrives (docs/remotes/fin.md, "Holds").
     package static func hold(word: String?, since: Instant?, bound: Duration, now: Instant) -> MessageHold? {
         switch word {
         case "thinking", "replying":

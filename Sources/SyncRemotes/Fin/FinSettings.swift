@@ -1,6 +1,6 @@
 import SyncCore
 
-/// What the configuration says about a remote of this kind alone.
+/// The configured values that only this kind of remote has.
 struct FinSettings: Equatable {
     /// The version whose documents the adapter follows.
     static let standardVersion = "2.14"
@@ -10,7 +10,7 @@ struct FinSettings: Equatable {
     var apiVersion: String
     /// Which attributes of a user are sent; nil: all.
     var userAttributes: [String]?
-    /// How long a reply waits at most while Fin is at work on another one.
+    /// The longest time that a reply waits while Fin is working on another one.
     var replyHold: Duration
 
     init(_ own: OwnValues) {
@@ -29,7 +29,7 @@ struct FinSettings: Equatable {
             "A reply waits that long at most while Fin is at work on another one (its last status is thinking or replying)."),
     ]
 
-    /// Nothing is written; its status values come with responses and events. `complete` "does not close the conversation".
+    /// No status is written; Fin's status values come with responses and events. `complete` "does not close the conversation".
     static let vocabulary = Vocabulary(
         outbound: StatusMap { _ in .noStatement },
         inbound: InboundMap([

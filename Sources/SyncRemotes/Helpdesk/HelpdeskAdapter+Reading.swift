@@ -1,13 +1,13 @@
 import SyncCore
 
-/// The customer's helpdesk: `POST {url}/get_conversation` (docs/remotes/helpdesk.md, "Reading"), which answers with the object that
-/// `update_conversation` answers with (the document "Update Conversation"). There is no list.
+/// The customer's helpdesk: `POST {url}/get_conversation` (docs/remotes/helpdesk.md, "Reading"), which responds with the same object as
+/// `update_conversation` (the document "Update Conversation"). There is no list.
 extension HelpdeskAdapter {
     func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
         call(.object, body: ["conversation_id": .string(conversationID)])
     }
 
-    /// A `title` that is null and `tags` that are null say as little as missing ones: nothing is removed because of them.
+    /// A null `title` and null `tags` make no statement, like missing ones: nothing is removed because of them.
     func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
         if let error = body["error"], error != .null { throw .reported("the helpdesk answered with an error", by: body) }
         guard let data = body["data"], data["id"] != nil || data["status"] != nil else {

@@ -2,7 +2,7 @@ import SyncCore
 
 /// The customer's helpdesk: `POST {url}/update_conversation` (the document "Update Conversation", version 0.0.1).
 ///
-/// Members of `user` are fields of their own (`user.name`), so that a changed e-mail address sends `user.id` and `user.email` only.
+/// Members of `user` are separate fields (`user.name`), so that for a changed e-mail address only `user.id` and `user.email` are sent.
 struct HelpdeskAdapter: Adapter {
     let profile: Profile
 
@@ -10,7 +10,7 @@ struct HelpdeskAdapter: Adapter {
         self.profile = profile
     }
 
-    /// The response's `assignee` holds a display name and no id, so who answers is sent and not read.
+    /// The response's `assignee` contains a display name and no id, so the assignee is sent and not read.
     var sharedFields: [TwoWayRules.Field] {
         [.init("status", .status), .init("assignee_id", .assignee), .init("title", .title), .init("tags", .tags)]
     }
@@ -30,12 +30,12 @@ struct HelpdeskAdapter: Adapter {
 
     private func add(_ user: User, to projection: inout Projection) {
         projection.fields["user.id"] = .string(user.id)
-        // name, email and photo_url are not nullable in the document: NULL says nothing.
+        // name, email and photo_url are not nullable in the document: NULL makes no statement.
         projection.fields["user.name"] = user.name.map(JSONValue.string)
         projection.fields["user.email"] = user.email.map(JSONValue.string)
         projection.fields["user.photo_url"] = user.photoURL.map(JSONValue.string)
         projection.add("user.user_type", unless: HelpdeskAdapter.problem(withTypeOf: user), user.userType.map(JSONValue.string))
-        // Without a row in users nothing but the id is known.
+        // Without a row in users only the id is known.
         if user.hasRow {
             projection.add("user.attributes", unless: user.unreadableAttributes, user.attributes.map(JSONValue.object) ?? .null)
         }
@@ -51,24 +51,24 @@ struct HelpdeskAdapter: Adapter {
         return "users.user_type of \"\(user.id)\" is not \"end_user\", the only type that the helpdesk takes"
     }
 
-    /// Another user is sent whole: what was acknowledged about the one before says nothing about this one. While a switch is in doubt, nobody
-    /// knows whose members the remote holds.
+    /// For another user all members are sent: acknowledgements for the previous user do not apply. While the change of the user is in
+    /// doubt, it is unknown whose members the remote has.
     func prepare(_ record: inout LinkRecord, for wanted: Fields) {
         let known = record["user.id"]
         guard let id = wanted["user.id"], known.ours != .value(id) || known.doubt.contains(where: { $0 != id }) else { return }
         for (name, field) in record.fields where name.hasPrefix("user.") {
-            // What is refused stays so, until another value is wanted.
+            // A refused value stays refused until another value is wanted.
             if field.note == .refused, let value = wanted[name], field.ours == .value(value) { continue }
             record.fields[name] = FieldRecord(upTo: field.upTo, doubt: field.doubt)
         }
     }
 
-    /// Whoever is refused by his id is refused as a whole: every one of his members carries it.
+    /// A user whose id is refused is refused as a whole: the id is sent with every one of the user's members.
     func refused(with names: Set<String>, of sent: Fields) -> Set<String> {
         names.contains("user.id") ? names.union(sent.keys.filter { $0.hasPrefix("user.") }) : names
     }
 
-    /// The id says whose member it is that changes.
+    /// The id identifies the user whose members change.
     func complete(_ send: inout Fields, from wanted: Fields) {
         if send.keys.contains(where: { $0.hasPrefix("user.") }) { send["user.id"] = wanted["user.id"] }
     }
@@ -87,8 +87,8 @@ struct HelpdeskAdapter: Adapter {
         return self.call(.write, body: .object(body))
     }
 
-    /// A 200 may carry `error`, an RFC 7807 problem: that is a failure, of the class that its `status` says, and of the fate. Where no
-    /// status says that the call was refused, nobody knows how far it got.
+    /// A 200 may contain `error`, an RFC 7807 problem. That is a failure, with the class and the fate of the problem's `status`. If no
+    /// status says that the call was refused, its fate is unknown.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if let error = body["error"], error != .null {
@@ -101,7 +101,7 @@ struct HelpdeskAdapter: Adapter {
             return outcome
         }
         guard let data = body["data"] else { return outcome }
-        // A response that does not show the conversation says nothing about it.
+        // A response without the conversation makes no statement about it.
         outcome.observation = try? conversation(in: body)
         if let sent = delta?.fields {
             for name in ["status", "title"] {

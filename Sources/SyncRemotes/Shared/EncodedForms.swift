@@ -1,12 +1,12 @@
 import FoundationEssentials
 
-/// Secrets as they look in base64 and percent-encoded: a proxy that shows a header, or a URL in an error, shows them like that.
+/// Secrets in base64 and percent-encoded form, as in a proxy's message that shows a header, or in an error that shows a URL.
 struct EncodedForms: Sendable {
-    /// In base64 a secret looks in three ways, by what stands before it; the characters that depend on its neighbours are left out.
+    /// A secret has three base64 forms, depending on its offset; the characters that also depend on neighbouring bytes are left out.
     private let base64: [String]
     private let percent: [String]
 
-    /// Shorter texts are contained in too many encoded ones.
+    /// Shorter texts occur in too many encoded ones.
     private static let shortestSecret = 6
 
     init(of secrets: Set<String>) {
@@ -22,7 +22,7 @@ struct EncodedForms: Sendable {
         return text
     }
 
-    /// What stands before and after in the same base64 text goes with it.
+    /// The rest of the same base64 text, before and after the secret, is removed with it.
     private static func removing(_ form: String, from text: String, mark: String) -> String {
         guard text.contains(form) else { return text }
         var result = ""
@@ -43,7 +43,7 @@ struct EncodedForms: Sendable {
     private static func base64(_ secret: String) -> [String] {
         (0..<3).flatMap { offset -> [String] in
             let bytes = [UInt8](repeating: 0, count: offset) + Array(secret.utf8)
-            // Of the first and of the last group, only what no other byte has a part in.
+            // Of the first and the last group, only the characters that no other byte influences.
             let first = (offset * 8 + 5) / 6
             let last = bytes.count * 8 / 6
             let form = String(Data(bytes).base64EncodedString().dropFirst(first).prefix(last - first))
@@ -65,7 +65,7 @@ struct EncodedForms: Sendable {
                 return byte == 0x20 ? space : "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
             }.joined()
         }
-        // Byte by byte, as nobody has to, and anybody may.
+        // Every byte encoded, which is allowed though not required.
         func whole(_ digits: String) -> String {
             let digits = Array(digits)
             return secret.utf8.map { "%\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }.joined()

@@ -1,21 +1,21 @@
 import SyncCore
 
-/// Reads the members of an event: strict about types, because what is taken here is kept; everything has a largest size.
+/// Reads the members of an event. Types are checked strictly, because the values are stored, and every value has a largest size.
 enum EventMembers {
     /// In UTF-8 bytes.
     static let longestIdentifier = 512
     static let longestWord = 100
-    /// From the year 2000 to the year 9999, in milliseconds since 1970: seconds that were meant as milliseconds fall out.
+    /// From the year 2000 to the year 9999, in milliseconds since 1970: seconds in place of milliseconds are out of range.
     private static let moments: ClosedRange<Int64> = 946_684_800_000...253_402_300_799_999
 
-    /// A word of the remote: a status, the name of an event.
+    /// A text that the remote defines: a status value or the name of an event.
     static func word(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
         guard let word = try present(name, of: body).stringValue else { throw Unreadable("\"\(name)\" is not a string") }
         guard isPlain(word, longest: longestWord) else { throw Unreadable("\"\(name)\" is empty, too long, or holds control characters") }
         return word
     }
 
-    /// A status value: what is not a plain text is taken by its kind, so that it is reported as unmapped.
+    /// A status value: anything but a plain text is replaced by a description of its type, so that it is reported as unmapped.
     static func status(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
         let value = try present(name, of: body)
         if let text = value.stringValue, isPlain(text, longest: longestWord) { return text }
@@ -28,14 +28,14 @@ enum EventMembers {
         return identifier
     }
 
-    /// Systems that count their objects write ids as numbers.
+    /// Some systems write ids as numbers.
     static func identifier(_ value: JSONValue) -> String? {
         let text = value.stringValue ?? value.integerValue.map(String.init)
         guard let text, isPlain(text, longest: longestIdentifier) else { return nil }
         return text
     }
 
-    /// ISO 8601, as the documents show it, or milliseconds since 1970, as the name `…_ms` says.
+    /// ISO 8601, as in the documents' examples, or milliseconds since 1970, as the name `…_ms` suggests.
     static func moment(_ name: String, of body: JSONValue) throws(Unreadable) -> Instant {
         let value = try present(name, of: body)
         let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
@@ -46,7 +46,7 @@ enum EventMembers {
         return moment
     }
 
-    /// Whether the member is there and says something.
+    /// Whether the member exists and is not null.
     static func has(_ name: String, in body: JSONValue) -> Bool {
         body[name].map { $0 != .null } ?? false
     }

@@ -47,10 +47,10 @@ package struct LocalSource: Hashable, Sendable {
     /// Whether the source is a column that holds a time.
     var isTime: Bool { [.lastUserReadAt, .createdAt, .updatedAt].contains(path) }
 
-    /// Whether the source is the local id of who answers.
+    /// Whether the source is the local id of the assignee.
     var isAssignee: Bool { path == .assigneeID }
 
-    /// Why the column behind the source cannot be read; nil where it can.
+    /// Why the column behind the source cannot be read; nil if it can.
     func problem(in conversation: Conversation) -> String? {
         switch path {
         case .status: conversation.unreadable[.status]
@@ -61,7 +61,7 @@ package struct LocalSource: Hashable, Sendable {
         }
     }
 
-    /// The local value; nil where the row makes no statement.
+    /// The local value; nil if the row makes no statement.
     func value(in conversation: Conversation) -> JSONValue? {
         switch path {
         case .id: .string(conversation.id)
@@ -83,7 +83,7 @@ package struct LocalSource: Hashable, Sendable {
         }
     }
 
-    /// Walks into nested objects; a key that contains dots itself is found first.
+    /// Descends into nested objects; a key that itself contains dots takes precedence.
     private static func member(_ keys: [String], of object: JSONObject?) -> JSONValue? {
         guard let object, let first = keys.first else { return nil }
         if let whole = object[keys.joined(separator: ".")] { return whole }

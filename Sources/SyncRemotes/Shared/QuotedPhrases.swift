@@ -1,12 +1,12 @@
-/// Finds several words in a row that stand in a secret text as well, whatever is between them and in whichever case: a message that
-/// was cut off, a name in other letters.
+/// Finds several consecutive words that also occur in a secret text, whatever is between them and in any case: a message that was cut off,
+/// or a name in other letters.
 struct QuotedPhrases: Sendable {
     /// The words of each text, in lower case.
     private let texts: [[String]]
-    /// Where a word stands: text and place.
+    /// The positions of each word: text and place.
     private let places: [String: [(text: Int, place: Int)]]
 
-    /// Fewer or shorter words than these are in many texts.
+    /// Phrases with fewer words or letters than these occur in many texts.
     private static let shortestPhrase = (words: 3, letters: 12)
 
     init(in secrets: Set<String>) {
@@ -42,7 +42,7 @@ struct QuotedPhrases: Sendable {
         return result + text[rest...]
     }
 
-    /// In words; 0 for none that counts.
+    /// The length in words; 0 if no phrase is long enough.
     private func longestPhrase(at start: Int, in words: [String]) -> Int {
         var longest = 0
         for (text, place) in places[words[start]] ?? [] {
@@ -55,7 +55,7 @@ struct QuotedPhrases: Sendable {
             let isCut = start + length == words.count - 1 && place + length < secret.count
             if isCut, length > 1, secret[place + length].hasPrefix(words[start + length]) { length += 1 }
             if length > longest, length == secret.count || counts(words[start..<start + length]) { longest = length }
-            // Nothing longer is left: a word that a person repeats for ever is in very many places.
+            // Nothing longer is left; this also limits the work for a word that a text repeats many times.
             if longest == words.count - start { break }
         }
         return longest

@@ -1,23 +1,23 @@
 import SyncCore
 
-/// Takes out of a text what must not appear in logs, errors or status output: the credential, and what a call says about people.
+/// Removes from a text what must not appear in logs, errors or status output: the credential, and personal values from the call.
 ///
-/// A remote may repeat in an error what it was sent, whole, cut off, in other letters or encoded. Errors have to stay readable, so what is
-/// taken out is a whole secret and never a part of another word:
+/// A remote may repeat in an error what it was sent: whole, cut off, in other letters or encoded. Errors have to stay readable, so a secret
+/// is only removed as a whole, never as a part of another word:
 ///
-/// | what                                       | goes                                                                        |
+/// | what                                       | is removed                                                                  |
 /// |--------------------------------------------|-----------------------------------------------------------------------------|
 /// | the credential                             | wherever it occurs; a short one (fewer than eight characters) as a whole word |
-/// | a text of the call                         | as a whole, where it does not begin or end within a word                    |
+/// | a text of the call                         | as a whole, unless it begins or ends within a word                          |
 /// | both, in base64 or percent-encoded         | wherever it occurs (``EncodedForms``)                                       |
 /// | several words in a row of such a text      | from three words and twelve letters on (``QuotedPhrases``)                  |
 /// | a number, an id, a part of the credential  | from eight characters on, where it is part of a secret                      |
 /// | a word of a name or an e-mail address      | from four letters on                                                        |
-/// | what looks like an address or a telephone number | in any case: a remote may know people that the call did not name      |
+/// | what looks like an address or a telephone number | always: a remote may know people that the call did not name           |
 ///
-/// A single word of a title or a message stays: it is one of the language.
+/// A single word of a title or a message is kept, as it may be an ordinary word.
 package struct Redaction: Sendable {
-    /// Longest first, so that a text which contains another one goes as a whole.
+    /// Longest first, so that a text that contains another one is removed as a whole.
     private let secrets: [String]
     private let credential: String?
     private let encoded: EncodedForms
@@ -25,7 +25,7 @@ package struct Redaction: Sendable {
     /// The single words of people's names, in lower case.
     private let nameWords: Set<String>
 
-    /// Members whose values say nothing about anybody and are needed to understand an error.
+    /// Members whose values are not personal and are needed to understand an error.
     private static let harmless: Set<String> = [
         "status", "state", "conversation_id", "assignee_id", "user_type", "author", "timestamp", "type", "content_type",
         "last_user_read_at",
@@ -39,12 +39,12 @@ package struct Redaction: Sendable {
         Redaction.collect(body, isName: false, into: &found)
         let credential = credential.flatMap { $0.isEmpty ? nil : $0 }
         self.credential = credential
-        // An ordinary word that happens to be somebody's value says nothing: it is part of every error.
+        // An ordinary word that happens to be somebody's value is not removed: it occurs in every error.
         let texts = found.texts.filter { $0.count > 2 && !Redaction.technicalWords.contains($0.lowercased()) }
         secrets = texts.sorted { ($0.count, $0) > ($1.count, $1) }
         encoded = EncodedForms(of: texts.union(credential.map { [$0] } ?? []))
         phrases = QuotedPhrases(in: texts)
-        // Two letters may be a name; inside of longer words they are not.
+        // A name may have two letters, but only as a whole; within longer names such short words do not count.
         nameWords = Set(found.names.flatMap(Redaction.nameWords).map { $0.lowercased() }).subtracting(Redaction.technicalWords)
     }
 
@@ -57,7 +57,7 @@ package struct Redaction: Sendable {
         return Redaction.pieces(of: text).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
     }
 
-    /// The same for every string inside of a JSON value; long arrays are cut, an excerpt shows their beginning only.
+    /// The same for every string in a JSON value; long arrays are cut, since an excerpt shows only their beginning.
     func apply(to value: JSONValue) -> JSONValue {
         switch value {
         case .string(let text): .string(apply(to: String(text.prefix(1000))))
@@ -71,23 +71,23 @@ package struct Redaction: Sendable {
 
     static let mark = "[redacted]"
 
-    /// What error texts are made of, even where a name or a title says it, too.
+    /// Words that error texts consist of, even if a name or a title contains them too.
     static let technicalWords: Set<String> = [
         "user", "users", "message", "messages", "status", "state", "conversation", "attribute", "attributes", "timestamp", "email",
         "name", "title", "tags", "body", "author", "type", "open", "resolved", "closed", "ended", "error", "invalid", "unknown",
         "required", "field", "must", "with", "this", "that", "http", "bearer", "token", "true", "false", "null",
     ]
 
-    /// Shorter credentials are words that a text may hold for another reason.
+    /// Shorter credentials may occur in a text as ordinary words.
     private static let shortestCredential = 8
-    /// Words shorter than this say little and are part of every error text.
+    /// Shorter words identify nobody and occur in every error text.
     private static let shortestNameWord = 4
-    /// A run of letters, digits and dashes of this length that stands in a secret is a quotation from it.
+    /// A run of letters, digits and dashes of this length that occurs in a secret is a quotation from it.
     private static let shortestQuotation = 8
 }
 
 extension Redaction {
-    /// Where an occurrence begins or ends within a word, it is another word. A credential is taken out of those, too, unless it is short.
+    /// An occurrence that begins or ends within a word is another word, and stays. A credential is removed there too, unless it is short.
     private static func removing(_ secret: String, from text: String, isCredential: Bool = false) -> String {
         guard text.contains(secret) else { return text }
         guard !isCredential || secret.count < shortestCredential else { return text.replacing(secret, with: mark) }
@@ -108,7 +108,7 @@ extension Redaction {
 
     private static func joins(_ left: Character?, _ right: Character?) -> Bool {
         guard let left, let right else { return false }
-        // Scripts without spaces have no borders between words.
+        // Scripts without spaces have no boundaries between words.
         return isWord(left) && isWord(right) && left.isASCII && right.isASCII
     }
 
@@ -123,7 +123,7 @@ extension Redaction {
         return nameWords.contains(lowercased) || Redaction.words(in: lowercased).contains { nameWords.contains(String($0)) }
     }
 
-    /// A number, an id or a piece of the credential that was cut off.
+    /// A number, an id or a part of the credential that was cut off.
     private func isQuotation(_ piece: Substring) -> Bool {
         let isEdge: (Character) -> Bool = { "._+-[]".contains($0) }
         let quoted = String(piece.drop(while: isEdge).reversed().drop(while: isEdge).reversed())
@@ -142,7 +142,7 @@ extension Redaction {
         name.count < 3 ? [name] : words(in: name).filter { $0.count >= shortestNameWord }.map(String.init)
     }
 
-    /// The text cut between words and what separates them; e-mail addresses and telephone numbers stay in one piece.
+    /// Splits the text into words and separators; e-mail addresses and telephone numbers stay in one piece.
     private static func pieces(of text: String) -> [Substring] {
         var pieces: [Substring] = []
         var rest = text[...]

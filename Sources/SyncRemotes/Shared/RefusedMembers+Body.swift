@@ -1,15 +1,15 @@
 import SyncCore
 
-/// Which members of a call a remote refuses, as far as its error body says: Laravel's `errors: {"user_id": […]}` (voicebot), the members
-/// of an RFC 7807 problem (helpdesk), `field` beside a message, or the name of a member within a text.
+/// The members of a call that a remote refuses, as far as its error body names them: Laravel's `errors: {"user_id": […]}` (voicebot), the
+/// members of an RFC 7807 problem (helpdesk), `field` beside a message, or the name of a member within a text.
 extension RefusedMembers {
-    /// Status codes that speak of what a call carries (RFC 9110 sections 15.5.1 and 15.5.21).
+    /// Status codes that concern the content of a call (RFC 9110 sections 15.5.1 and 15.5.21).
     private static let statuses: Set<Int64> = [400, 422]
-    /// Members of every call, which name the object: a remote that refuses them refuses the call.
+    /// Members of every call that identify the object: a remote that refuses them refuses the call.
     private static let identifying: Set<String> = ["conversation_id", "id", "convoid", "agentid"]
 
-    /// Nil where the call is refused as such.
-    /// - Parameter status: of the response; a problem inside of a 200 has its own.
+    /// Nil if the call is refused as such.
+    /// - Parameter status: of the response; a problem within a 200 has its own.
     init?(in body: JSONValue, status: Int, of sent: Fields) {
         let problem = body["error"]?.objectValue.map(JSONValue.object) ?? body
         let status = (200...299).contains(status) ? problem["status"]?.integerValue ?? 0 : Int64(status)
@@ -22,7 +22,7 @@ extension RefusedMembers {
         members = Set(sent.keys.filter { name in texts.contains { RefusedMembers.names(name, in: $0) } })
     }
 
-    /// What the body calls members: keys and values that stand where a name is expected.
+    /// The member names in the body: keys and values in the places where a name is expected.
     private static func names(in problem: JSONValue) -> [String] {
         var names: [String] = []
         for list in ["errors", "issues", "invalid-params", "invalid_params", "violations", "details"] {
@@ -42,7 +42,7 @@ extension RefusedMembers {
         return names + [problem["field"], problem["param"]].compactMap { $0?.stringValue }
     }
 
-    /// `user_id`, `conversation.title`, `/user/email` and `data.attributes.title` mean members that the call calls by their last parts.
+    /// `user_id`, `conversation.title`, `/user/email` and `data.attributes.title` stand for the members with the same last parts.
     private static func means(_ name: String, _ member: String) -> Bool {
         let path = name.split { "./[]#".contains($0) }
         let parts = member.split(separator: ".")
@@ -57,7 +57,7 @@ extension RefusedMembers {
         return texts.map { String($0.prefix(1000)) }
     }
 
-    /// A member's name as a word of its own. Names that are words of every error text count in quotation marks only.
+    /// Whether the text contains a member's name as a separate word. Names that occur in every error text only count in quotation marks.
     private static func names(_ member: String, in text: String) -> Bool {
         let name = String(member.split(separator: ".").last ?? "")
         if ["\"", "'", "`"].contains(where: { text.contains("\($0)\(name)\($0)") || text.contains("\($0)\(member)\($0)") }) { return true }

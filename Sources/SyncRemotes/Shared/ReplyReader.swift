@@ -1,6 +1,6 @@
 import SyncCore
 
-/// Turns a raw answer into a delivery outcome: classification by status code, then the remote's own reading of the body.
+/// Turns a raw response into a delivery outcome: classification by status code, then the adapter's reading of the body.
 package struct ReplyReader: Sendable {
     package var adapter: any Adapter
     package var classifier: OutcomeClassifier
@@ -13,20 +13,20 @@ package struct ReplyReader: Sendable {
     /// - Parameters:
     ///   - reply: what the transport received.
     ///   - delta: what was sent, nil for messages.
-    ///   - id: the remote's id of the object that the call is about; nil: whatever the response is about is believed.
-    ///   - redaction: what must not reach any error text; worked out only when there is one.
+    ///   - id: the remote's id of the object that the call is about; nil: the response may be about any object.
+    ///   - redaction: what must not appear in an error text; evaluated only if there is one.
     package func read(
         _ reply: HTTPReply, delta: Delta?, about id: String? = nil, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
     ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
-        // What is not JSON is dealt with below, by what the status says.
+        // A body that is not JSON is handled below, depending on the status.
         let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
         if outcome.outcome == .delivered, (200...299).contains(reply.status) {
             outcome =
                 reply.bodyFailure.map { unreadable(outcome, because: $0) }
                 ?? readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta, about: id)
         } else if outcome.outcome != .delivered {
-            // Without a body that can be read, the status alone decides.
+            // Without a readable body, the status alone decides.
             let explanation = body.flatMap(ErrorText.explanation)
             let said = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
             outcome.error = [said, outcome.waitNote].compactMap { $0 }.joined(separator: "; ")
@@ -39,13 +39,13 @@ package struct ReplyReader: Sendable {
         return redacted(outcome, body: body, reply: reply, makeRedaction())
     }
 
-    /// The answer to a call that changes nothing: its body, or why there is none.
+    /// The response to a call that changes nothing: its body, or an outcome that says why there is none.
     package func readState(_ reply: HTTPReply, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {
         var outcome = classifier.classify(reply, now: now)
-        // What is not JSON is dealt with below, by what the status says.
+        // A body that is not JSON is handled below, depending on the status.
         let body = reply.bodyFailure == nil ? try? JSONValue(bytes: reply.body) : nil
         if outcome.outcome == .delivered, let failure = reply.bodyFailure {
-            // Nothing was changed by it: it may be read again.
+            // The call changed nothing, so it may be repeated.
             outcome.outcome = classifier.classify(failure).outcome
             outcome.error = "HTTP \(reply.status): \(failure.kind.rawValue): \(failure.detail)"
             return (outcome, nil)
@@ -55,7 +55,7 @@ package struct ReplyReader: Sendable {
             outcome.outcome = .dead
             outcome.error = "HTTP \(reply.status) with a body that is not a JSON object"
         } else {
-            // What such an answer says about whom is not known, so nothing of it is passed on but a word for programs.
+            // It is unknown whom such a response is about, so only its error code is passed on.
             outcome.error = ["HTTP \(reply.status)", body.flatMap(ErrorText.code)].compactMap { $0 }.joined(separator: ": ")
             outcome = judgingAbsence(outcome, body)
         }
@@ -66,7 +66,7 @@ package struct ReplyReader: Sendable {
         var outcome = outcome
         if outcome.outcome != .delivered {
             outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
-            // Inside of JSON the strings themselves are gone through: no name can hide behind an escape.
+            // In JSON the strings themselves are redacted: an escape cannot hide a name.
             let excerpt = body.map { redaction.apply(to: $0).text }
             outcome.responseExcerpt =
                 (excerpt ?? redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self))).bounded(to: 500)
@@ -75,9 +75,9 @@ package struct ReplyReader: Sendable {
         return outcome
     }
 
-    /// Tells the remote's own "there is no such object" from a response of something that stands in its place, or of a path that the API
-    /// does not have: those say nothing about any object and are tried again. None of the APIs answers an empty 404. A 405 cannot mean
-    /// an object either: each call has one method, and the API takes it.
+    /// Distinguishes the remote's own "there is no such object" from the response of a gateway in front of it, or for a path that the API
+    /// does not have: those say nothing about any object and are retried. None of the APIs sends an empty 404. A 405 cannot be about an
+    /// object either: each call has one method, and the API accepts it.
     private func judgingAbsence(_ classified: DeliveryOutcome, _ body: JSONValue?) -> DeliveryOutcome {
         var outcome = classified
         if let status = classified.httpStatus, !(200...299).contains(status) {
@@ -89,13 +89,13 @@ package struct ReplyReader: Sendable {
                 outcome.error = "\(outcome.error ?? "HTTP \(status)"); this is not how the API says that an object does not exist"
             }
         }
-        // Only a link can be gone. Elsewhere a 404 means that the remote does not know the conversation.
+        // Only a link can be gone. For other kinds a 404 means that the remote does not know the conversation.
         if outcome.outcome == .gone, !adapter.profile.kind.needsLink { outcome.outcome = .dead }
         return outcome
     }
 
-    /// A 2xx whose body did not arrive whole or cannot be decoded: the remote has taken the call, and what it says about it is lost.
-    /// Sending it again would do it twice. When we ourselves stopped reading, the call is interrupted like any other.
+    /// A 2xx whose body is incomplete or cannot be decoded: the remote has accepted the call, and its report is lost. Sending the call
+    /// again would repeat its effect. When we ourselves stopped reading, the call is interrupted like any other.
     private func unreadable(_ classified: DeliveryOutcome, because failure: TransportFailure) -> DeliveryOutcome {
         var outcome = classified
         outcome.outcome = failure.kind == .cancelled ? .interrupted : .dead
@@ -123,9 +123,9 @@ package struct ReplyReader: Sendable {
     }
 }
 
-/// Error bodies in the shapes that the vendors' documents show (docs/remotes, "The vendor's documents" of each page).
+/// Error bodies in the forms of the vendors' documentation (docs/remotes, "The vendor's documents" of each page).
 enum ErrorText {
-    /// One line out of an error body, or nil where none of the known shapes is found.
+    /// One line from an error body, or nil if it has none of the known forms.
     static func explanation(_ body: JSONValue) -> String? {
         if let problem = body["error"]?.objectValue { return explanation(.object(problem)) }
         var parts: [String] = []
@@ -143,7 +143,7 @@ enum ErrorText {
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
-    /// The error's code, where it is one: `rate_limit_exceeded`.
+    /// The error's code, if there is one: `rate_limit_exceeded`.
     static func code(_ body: JSONValue) -> String? {
         let code = body["code"]?.stringValue ?? body["error"]?["code"]?.stringValue
         guard let code, code.utf8.count <= 40, code.contains("_"), code.allSatisfy({ $0.isLowercase || $0 == "_" }) else { return nil }

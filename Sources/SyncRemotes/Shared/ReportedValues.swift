@@ -1,17 +1,17 @@
 import SyncCore
 
-/// Values in answers, read leniently: what has another type than the documents say counts as not reported.
+/// Lenient reading of values in responses: a value of another type than documented counts as not reported.
 ///
-/// Whether a remote keeps to its document cannot be known, and one odd member must not hide the others.
+/// It is unknown whether a remote follows its documentation, and one odd member must not hide the others.
 extension JSONValue {
-    /// In UTF-8 bytes. Longer texts are not status values: they may be about somebody.
+    /// In UTF-8 bytes. Longer texts are not status values, and may be personal.
     static let longestWord = 40
 
-    /// A status value as the remote spells it; nil where there is none (null).
+    /// A status value as the remote spells it; nil if there is none (null).
     ///
-    /// What cannot be a status value is reported all the same, so that it is found out to be unmapped: numbers and booleans as they are
-    /// written, anything else by its kind. Status values are kept per conversation and shown in log lines, so nothing is quoted that may
-    /// be about a person.
+    /// Anything that cannot be a status value is reported as well, so that it is found to be unmapped: numbers and booleans as they are
+    /// written, anything else by its type. Status values are stored per conversation and shown in log lines, so nothing is quoted that may
+    /// be personal.
     var reportedWord: String? {
         switch self {
         case .null: nil
@@ -28,14 +28,14 @@ extension JSONValue {
         return isPlain ? text : "(a text of \(text.count) characters)"
     }
 
-    /// An id that the document calls an integer, as text. A string of digits is taken as well if it is how the number is written:
-    /// `"7"` is, `"007"` and `"+7"` are not.
+    /// An id that is documented as an integer, as text. A string of digits is accepted if it is how the number is written: `"7"` is,
+    /// `"007"` and `"+7"` are not.
     var reportedInteger: String? {
         if case .string(let text) = self { return Int64(text).map(String.init) == text ? text : nil }
         return integerValue.map(String.init)
     }
 
-    /// An id that the document calls a string. A number is taken as well.
+    /// An id that is documented as a string. A number is accepted as well.
     var reportedID: String? {
         switch self {
         case .string(let text): text.isEmpty ? nil : text
@@ -45,22 +45,22 @@ extension JSONValue {
         }
     }
 
-    /// Tags, all of them or none: one that cannot be read would look as if somebody had removed it.
+    /// All tags or none: a single unreadable tag would look as if it had been removed.
     var reportedTags: [String]? {
         guard let values = arrayValue else { return nil }
         let tags = values.compactMap(\.stringValue)
         return tags.count == values.count ? tags : nil
     }
 
-    /// A moment in ISO 8601. Fractions of any usual length are taken: Laravel writes six digits.
+    /// A timestamp in ISO 8601. Fractions of any usual length are accepted: Laravel writes six digits.
     var reportedInstant: Instant? {
         guard let text = stringValue, text.utf8.count <= 40 else { return nil }
         return Instant(iso8601: text)
     }
 
-    /// A moment as a Unix time in seconds. A number above 10¹¹ counts as milliseconds: in seconds it would lie in the year 5138.
+    /// A timestamp as a Unix time in seconds. A number above 10¹¹ counts as milliseconds: in seconds it would be in the year 5138.
     ///
-    /// Nil for zero and below, which is what an unset member looks like, and from the year 10000 on.
+    /// Nil for zero and below, as in an unset member, and from the year 10000 on.
     var reportedUnixTime: Instant? {
         let number: Double? =
             switch self {
@@ -76,8 +76,8 @@ extension JSONValue {
 }
 
 extension Unreadable {
-    /// An error inside of an answer to a read, with its code where it has one. Its texts may speak of people whom no call of ours named,
-    /// so they are not passed on.
+    /// An error within a response to a read, with its code if it has one. Its texts may be about people that none of our calls named, so
+    /// they are not passed on.
     static func reported(_ summary: String, by body: JSONValue) -> Unreadable {
         Unreadable([summary, ErrorText.code(body)].compactMap { $0 }.joined(separator: ": "))
     }

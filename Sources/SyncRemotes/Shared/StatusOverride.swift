@@ -1,6 +1,6 @@
 import SyncCore
 
-/// One configured cell of an outbound status map, as it stands under `[remotes.NAME.status]`.
+/// One configured cell of an outbound status map, as in `[remotes.NAME.status]`.
 package struct StatusOverride: Equatable, Sendable {
     package var status: LocalStatus
     /// Nil: for every owner.

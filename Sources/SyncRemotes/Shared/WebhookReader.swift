@@ -1,14 +1,14 @@
 import SyncCore
 
-/// Reads the webhook calls of one remote: first the proof of where a call comes from, then what it says (``WebhookScheme``).
+/// Reads the webhook calls of one remote: first authenticates the sender, then reads the content (``WebhookScheme``).
 package struct WebhookReader: Sendable {
-    /// Those that count at the moment; a call has to know one of them.
+    /// The secrets that are valid now; a call has to match one of them.
     package var secrets: [WebhookSecret]
     private let scheme: WebhookScheme
     private let own: OwnValues
     private let proof: WebhookScheme.Proof
 
-    /// - Parameter own: what the configuration says with the kind's own keys.
+    /// - Parameter own: the configured values of the kind's own keys.
     package init(_ scheme: WebhookScheme, own: OwnValues = [:], secret: WebhookSecret) {
         self.scheme = scheme
         self.own = own
@@ -16,7 +16,7 @@ package struct WebhookReader: Sendable {
         secrets = [secret]
     }
 
-    /// The header with the proof. Nil where the proof is in the body.
+    /// The header with the signature or secret. Nil if the body contains it.
     package var proofHeader: String? {
         switch proof {
         case .signature(let header), .secret(let header): header
@@ -24,8 +24,8 @@ package struct WebhookReader: Sendable {
         }
     }
 
-    /// What can be said before the body is there: a call without a proof that could be right is not worth reading.
-    /// - Parameter value: of ``proofHeader``.
+    /// Checks that are possible before the body has arrived: a call whose signature or secret cannot be right need not be read.
+    /// - Parameter value: the value of ``proofHeader``.
     package func rejection(of value: String?) -> WebhookRejection? {
         switch proof {
         case .enclosed: nil
@@ -35,12 +35,12 @@ package struct WebhookReader: Sendable {
         }
     }
 
-    /// Every secret is tried, also after the right one.
+    /// Every secret is tested, even after a match, so that the time does not depend on which one matches.
     private func isKnown(_ isRight: (WebhookSecret) -> Bool) -> Bool { secrets.map(isRight).contains(true) }
 
     /// - Parameters:
-    ///   - bytes: of the body as they came: signatures are of them, not of what they mean.
-    ///   - value: of ``proofHeader``.
+    ///   - bytes: of the body as received: signatures cover the bytes, not the parsed content.
+    ///   - value: the value of ``proofHeader``.
     package func read(_ bytes: [UInt8], proof value: String?) throws(WebhookRejection) -> WebhookReading {
         let body = try proven(bytes, value)
         do {
@@ -52,7 +52,7 @@ package struct WebhookReader: Sendable {
 
     private func proven(_ bytes: [UInt8], _ value: String?) throws(WebhookRejection) -> WebhookBody {
         if case .enclosed(let takeOut) = proof {
-            // This text is read before anybody has vouched for it: its size and depth are bounded.
+            // This text is parsed before it is authenticated: its size and depth are limited.
             guard let (secret, rest) = takeOut(try json(bytes)) else { throw .unsigned }
             guard isKnown({ $0.matches(secret) }) else { throw .wrongSignature }
             return WebhookBody(bytes, json: rest)

@@ -1,12 +1,12 @@
 import Crypto
 import FoundationEssentials
 
-/// What a webhook's sender has to know. Prints as a placeholder, so that it cannot slip into a message.
+/// A secret that a webhook's sender shares. Prints as a placeholder, so that it cannot appear in a message.
 ///
-/// All comparisons take the same time wherever the first difference lies.
+/// All comparisons take the same time wherever the first difference is.
 package struct WebhookSecret: Sendable, CustomStringConvertible {
     private let text: String
-    /// Intercom does not say whether the secret is a text or bytes in hexadecimal (docs/remotes/fin.md, "Webhook"): both are tried.
+    /// Intercom does not document whether the secret is a text or bytes in hexadecimal (docs/remotes/fin.md, "Webhook"): both are tested.
     private let keys: [SymmetricKey]
 
     package init(_ text: String) {
@@ -19,21 +19,21 @@ package struct WebhookSecret: Sendable, CustomStringConvertible {
 
     /// Whether `signature` is the HMAC-SHA256 (RFC 2104, FIPS 180-4) of `body` under this secret.
     ///
-    /// Hexadecimal and base64 are read, with or without `sha256=` in front.
+    /// Hexadecimal and base64 are accepted, with or without the prefix `sha256=`.
     package func signs(_ body: [UInt8], as signature: String) -> Bool {
         guard let code = WebhookSecret.code(in: signature) else { return false }
-        // Every key is tried, also after the right one.
+        // Every key is tested, even after a match.
         return keys.map { HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: $0) }.contains(true)
     }
 
     package func isSame(as other: WebhookSecret) -> Bool { matches(other.text) }
 
-    /// Whether `given` is the secret itself. Digests are compared, so the length says nothing either.
+    /// Whether `given` is the secret itself. Digests are compared, so that the time does not depend on the length either.
     package func matches(_ given: String) -> Bool {
         SHA256.hash(data: Array(given.utf8)) == SHA256.hash(data: Array(text.utf8))
     }
 
-    /// The code in a signature; nil where the text cannot be one.
+    /// The code in a signature; nil if the text cannot be one.
     static func code(in signature: String) -> [UInt8]? {
         var text = signature[...]
         if text.hasPrefix("sha256=") { text = text.dropFirst("sha256=".count) }
@@ -45,7 +45,7 @@ package struct WebhookSecret: Sendable, CustomStringConvertible {
 
 /// Bytes as pairs of hexadecimal digits.
 enum Hexadecimal {
-    /// Nil for an empty text, an odd number of digits, and what is not a digit. Upper and lower case count the same.
+    /// Nil for an empty text, an odd number of digits, and any other character. Upper and lower case are accepted.
     static func bytes(_ text: Substring) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard !digits.isEmpty, digits.count.isMultiple(of: 2) else { return nil }

@@ -1,19 +1,19 @@
 import SyncCore
 
-/// The secrets that count at the moment: the present one, and those that it replaced shortly before.
+/// The secrets that are valid now: the present one, and those that it replaced recently.
 ///
-/// A secret cannot be changed at both ends at one moment, and what was sent before the change is still on its way.
+/// A secret cannot be changed at both ends at the same time, and calls made before the change are still in flight.
 ///
 /// | event                               | next                                                       |
 /// |-------------------------------------|------------------------------------------------------------|
-/// | replaced by another one             | that one is present; the former one counts for ``grace``   |
-/// | replaced by one that counts already | that one is present                                        |
+/// | replaced by another one             | that one is present; the former one is valid for ``grace`` |
+/// | replaced by one that is still valid | that one is present                                        |
 /// | replaced by itself                  | nothing                                                    |
 ///
-/// Invariants: no former secret counts for longer than ``grace``, however the clock is set; at most ``mostFormer`` do.
+/// Invariants: no former secret is valid for longer than ``grace``, however the clock is set; at most ``mostFormer`` are valid.
 package struct WebhookSecrets: Sendable {
     package static let grace = Duration.minutes(5)
-    /// Every one is tried with every call.
+    /// The most former secrets; every one is tested with every call.
     static let mostFormer = 3
 
     private struct Former: Sendable {
@@ -37,9 +37,9 @@ package struct WebhookSecrets: Sendable {
         present = secret
     }
 
-    /// Those that count, the present one first; what is over is forgotten.
+    /// The valid secrets, the present one first; expired ones are removed.
     package mutating func counting(now: Instant) -> [WebhookSecret] {
-        // A clock that was set back must not make one count for longer.
+        // A clock that was set back must not extend the validity.
         for index in former.indices { former[index].replacedAt = min(former[index].replacedAt, now) }
         former.removeAll { now - $0.replacedAt >= WebhookSecrets.grace }
         return [present] + former.map(\.secret)

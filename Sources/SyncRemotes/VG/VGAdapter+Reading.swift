@@ -3,12 +3,12 @@ import SyncCore
 /// VoiceGlow / Convocore: `GET {url}/agents/{agentId}/convos` and `GET {url}/agents/{agentId}/convos/{convoId}` (docs/remotes/vg.md,
 /// "Reading"; the members of a conversation are those of the document "Updates an existing conversation").
 ///
-/// The list is a mirror that lags behind, sorted by the start of the conversations, and its rows lack some members: a hint only.
+/// The list is a mirror that lags behind, sorted by the start of the conversations, and its rows lack some members: it is only a hint.
 extension VGAdapter {
-    /// Read only: it is written where the configuration maps a local value to it, and nowhere else.
+    /// Read only: it is written only if the configuration maps a local value to it.
     var assigneeField: String? { "chatAssignedTo" }
 
-    /// The largest page that the vendor's list gives.
+    /// The largest page of the vendor's list.
     private static let pageSize = 20
     /// In bytes.
     private static let longestCursor = 2048
@@ -20,8 +20,8 @@ extension VGAdapter {
         return call(.list, ["agentId": agent], query: "?limit=\(VGAdapter.pageSize)\(cursor)")
     }
 
-    /// Where rows and cursor stand is not documented: rows are `data` itself or a member of it, the cursor stands beside `data` or in
-    /// it. Rows without a usable id are left out.
+    /// The places of rows and cursor are not documented: rows are `data` itself or a member of it, the cursor is beside `data` or in it.
+    /// Rows without a usable id are left out.
     func page(in body: JSONValue) throws(Unreadable) -> ListPage {
         try checkSuccess(body)
         let data = body["data"]
@@ -48,7 +48,7 @@ extension VGAdapter {
         return call(.object, ["agentId": agent, "convoId": link.remoteID])
     }
 
-    /// Under `data`, as all of the vendor's answers are.
+    /// Under `data`, as in all of the vendor's responses.
     func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
         try checkSuccess(body)
         guard let data = body["data"], data["state"] != nil || data["lastModified"] != nil || id(of: data) != nil else {
@@ -61,7 +61,7 @@ extension VGAdapter {
         if body["success"] == false { throw .reported("vg answered success=false", by: body) }
     }
 
-    /// `userID` is not one: it may be the same for several conversations (docs/remotes/vg.md).
+    /// `userID` is not used: it may be the same for several conversations (docs/remotes/vg.md).
     func reportedIDs(in body: JSONValue) -> [String] {
         ["ID", "id", "convoId"].compactMap { body["data"]?[$0]?.reportedID }
     }

@@ -2,8 +2,8 @@ import SyncCore
 
 /// VoiceGlow / Convocore: `PATCH {url}/agents/{agentId}/convos/{convoId}` with `{"conversation": {…}}`.
 ///
-/// The vendor merges tags: one that was sent can never be taken away again through this call. So tags are due only while the remote
-/// lacks one of them, and a removal is reported as an omission.
+/// The vendor merges tags: a tag that was sent can never be removed through this call. So tags are due only while the remote lacks one of
+/// them, and a removal is reported as an omission.
 struct VGAdapter: Adapter {
     let profile: Profile
     let settings: VGSettings
@@ -17,11 +17,11 @@ struct VGAdapter: Adapter {
 
     var mappedFields: [String] {
         let mapsPeople = settings.fieldMap["chatAssignedTo"]?.isAssignee == true
-        // Local ids went out until there was a map for them: what was said with one has to be said anew.
+        // Earlier versions sent local ids, without a map for them: links for which one was sent have to be planned again.
         return settings.fieldMap.map { "\($0.key)<-\($0.value.text)" }.sorted() + (mapsPeople ? ["people=assignees"] : [])
     }
 
-    /// Who answers is written where the configuration maps the assignee to it; title and tags are read only where they are sent as they are.
+    /// The assignee is written if the configuration maps it to this field; title and tags are read only if they are sent unchanged.
     var sharedFields: [TwoWayRules.Field] {
         func isWritten(_ field: String, from source: String) -> Bool { settings.fieldMap[field]?.text == source }
         return [
@@ -43,7 +43,7 @@ struct VGAdapter: Adapter {
                 projection.omissions.append(Omission(field: field, reason: problem))
                 continue
             }
-            // The document shows no nulls: NULL says nothing.
+            // The document shows no nulls: NULL makes no statement.
             guard let value = source.value(in: conversation), value != .null else { continue }
             let type = VGFields.documented[field] ?? .any
             if let fitted = VGFields.fitted(value, from: source, as: type) {
@@ -56,7 +56,7 @@ struct VGAdapter: Adapter {
         return projection
     }
 
-    /// Who answers, by the id that the person has at vg.
+    /// Adds the assignee, by the person's id at vg.
     private func add(_ assigneeID: String?, to projection: inout Projection, seats: TwoWayRules.Seats) {
         guard Owner(assigneeID: assigneeID, ai: profile.aiAssignees) == .human else { return }
         let user = seats.user(of: assigneeID)
@@ -89,7 +89,7 @@ struct VGAdapter: Adapter {
         return self.call(.write, ["agentId": agent, "convoId": link.remoteID], body: ["conversation": .object(delta.fields)])
     }
 
-    /// The agent that the linked conversation belongs to; an ``Unsendable`` where none is named.
+    /// The agent that the linked conversation belongs to; throws an ``Unsendable`` if none is named.
     func agent(of link: Link, conversationID: String) throws(Unsendable) -> String {
         guard let agent = link.agentID ?? settings.agentID, !agent.isEmpty else {
             throw Unsendable(
@@ -98,8 +98,8 @@ struct VGAdapter: Adapter {
         return agent
     }
 
-    /// `success: false` in a 200 is a failure without a status that would say of which kind. It is tried again, so it is not taken for a
-    /// refusal, and a PATCH of several members may have been applied in part.
+    /// `success: false` in a 200 is a failure without a status that would give its class. It is retried, so it does not count as a refusal,
+    /// and a PATCH of several members may have been applied in part.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if body["success"] == .bool(false) {
@@ -109,7 +109,7 @@ struct VGAdapter: Adapter {
             return outcome
         }
         let data = body["data"]
-        // A response that does not show the conversation says nothing about it.
+        // A response without the conversation makes no statement about it.
         outcome.observation = try? conversation(in: body)
         for (name, wanted) in delta?.fields ?? [:] {
             guard let answered = data?[name] else { continue }

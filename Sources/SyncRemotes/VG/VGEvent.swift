@@ -2,7 +2,8 @@ import SyncCore
 
 /// The events of VoiceGlow / Convocore: `{type, payload{…, createdAt, workspaceSecret}}` (docs/remotes/vg.md).
 ///
-/// Nothing of what they say is believed but that something changed: they are not repeated when they get lost and overtake each other.
+/// An event only shows that something changed, and its content is not used: events are not repeated when they get lost, and may arrive out
+/// of order.
 struct VGEvent: Equatable, Sendable {
     let type: String
     /// Without the workspace secret.
@@ -10,7 +11,7 @@ struct VGEvent: Equatable, Sendable {
 
     /// The types after which a conversation may have another state.
     private static let telling: Set<String> = ["conversation_updated", "message_received", "chat_delegated"]
-    /// The documents name the members of few types; these are the spellings of the vendor's interfaces.
+    /// The documents name the members of few types only; these are the spellings in the vendor's interfaces.
     private static let identifierNames = ["convoId", "convoID", "conversationId", "conversationID", "conversation_id", "convo_id"]
     private static let agentNames = ["agentId", "agentID", "agent_id"]
     private static let conversationObjects = ["conversation", "convo", "lightConvoData"]
@@ -42,7 +43,7 @@ struct VGEvent: Equatable, Sendable {
             guard let object = payload[name] else { continue }
             if let id = VGEvent.first(["ID", "id"] + VGEvent.identifierNames, in: object) { return id }
         }
-        // The payload of this type is the conversation itself; elsewhere a bare id may be that of a message.
+        // The payload of this type is the conversation itself; in other types a bare id may be that of a message.
         return type == "conversation_updated" ? VGEvent.first(["ID", "id"], in: payload) : nil
     }
 

@@ -2,10 +2,10 @@ import SyncCore
 
 /// The fields of a vg conversation (the document "Updates an existing conversation", request body `conversation`).
 package enum VGFields {
-    /// The JSON type that the document shows for a field.
+    /// The JSON type that the document gives for a field.
     package enum FieldType: String, Sendable {
         case string, number, boolean, strings, array, object
-        /// The document says `<unknown>`: any type is sent as it is.
+        /// The document has `<unknown>`: a value of any type is sent unchanged.
         case any
     }
 
@@ -37,7 +37,7 @@ package enum VGFields {
     private static let arrays = "handoffHistory campaignCalls sessions metrics funnelStepsMatched funnelScoreHistory"
     private static let objects = "vapi nodesInfo voice detailedCost funnelExtractedData"
 
-    /// A local value in the documented type; nil when it is none of that type.
+    /// A local value in the documented type; nil if it does not have that type.
     static func fitted(_ value: JSONValue, from source: LocalSource, as type: FieldType) -> JSONValue? {
         switch (type, value) {
         case (.any, _), (.string, .string), (.number, .integer), (.number, .number), (.boolean, .bool), (.array, .array),

@@ -1,18 +1,18 @@
 import SyncCore
 
-/// What the configuration says about a remote of this kind alone.
+/// The configured values that only this kind of remote has.
 struct VGSettings: Equatable {
     /// The agent of links that name none.
     var agentID: String?
     /// Remote field → local value.
     var fieldMap: [String: LocalSource]
 
-    /// What is sent unless the configuration says otherwise. `state` comes from the status map.
+    /// The fields that are sent by default. `state` comes from the status map.
     private static let standardFields = ["title": "title", "tags": "tags", "userEmail": "user.email", "userName": "user.name"]
 
     init(_ own: OwnValues) {
         agentID = own.text("agent_id")
-        // A text that is no local value, "none", takes a field out.
+        // A text that is not a local value, such as "none", removes a field.
         fieldMap = own.table("fields").compactMapValues(LocalSource.init)
     }
 

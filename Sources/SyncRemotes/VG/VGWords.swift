@@ -2,9 +2,9 @@ import SyncCore
 
 /// The values of a vg conversation's `state`.
 enum VGWords {
-    /// What the vendor's schema lists for the end; it is what is sent.
+    /// The value for the end in the vendor's schema; this one is sent.
     private static let ended = "ended_chat"
-    /// Both say the same: the vendor's schema lists the one, its example sends the other.
+    /// Both have the same meaning: the vendor's schema lists one, its example sends the other.
     private static let endings = [ended, "completed"]
 
     static let vocabulary = Vocabulary(
@@ -22,7 +22,7 @@ enum VGWords {
             ].merging(endings.map { ($0, .state(.ended, .unchanged)) }) { $1 }),
         writable: ["requested_chat", "human-chatting", "ai-chatting"] + endings, spellings: [Set(endings)])
 
-    /// Whether two values are different forms of one.
+    /// Whether two values are different forms of the same one.
     static func meanSame(_ left: JSONValue, _ right: JSONValue) -> Bool {
         guard let left = left.stringValue, let right = right.stringValue else { return false }
         return endings.contains(left) && endings.contains(right)

@@ -3,14 +3,15 @@ import SyncCore
 /// Voicebot Studio: `GET {url}/conversations` and `GET {url}/conversations/{id}` (docs/remotes/voicebot.md; the members are those of
 /// `Conversation` in the document "Update conversation by ID").
 ///
-/// There is no filter and no `updated_at`: the whole list has to be read, and nothing says when something changed.
+/// There is no filter and no `updated_at`: the whole list has to be read, and no timestamp shows when something changed.
 extension VoicebotAdapter {
     func assigneeValue(_ id: String) -> JSONValue {
         guard let number = Int64(id), String(number) == id else { return .string(id) }
         return .integer(number)
     }
 
-    /// The page size is voicebot's own: its name and bounds are not documented for this list. Nil for a token that no page gave.
+    /// The page size is voicebot's own: its name and limits are not documented for this list. Nil for a token that did not come from a
+    /// page.
     func listCall(agent: String?, after token: PageToken?) -> OutboundCall? {
         guard let token else { return call(.list) }
         return VoicebotPageQuery(text: token.text).map { call(.list, query: "?\($0.text)") }
@@ -25,7 +26,7 @@ extension VoicebotAdapter {
             guard let id = row["id"]?.reportedInteger else { return nil }
             return ListPage.Row(remoteID: id, observation: observation(of: row))
         }
-        // Behind an empty page there is nothing.
+        // There is nothing after an empty page.
         return ListPage(rows: read, next: rows.isEmpty ? nil : next(in: body))
     }
 
@@ -49,7 +50,7 @@ extension VoicebotAdapter {
         call(.object, ["id": try remoteID(of: link, conversationID: conversationID)])
     }
 
-    /// Bare, as the document shows it, or under `data`, as the vendor's other calls show it.
+    /// Bare, as the document shows it, or under `data`, as in the vendor's other calls.
     func conversation(in body: JSONValue) throws(Unreadable) -> Observation {
         let object: JSONValue = body["data"]?.objectValue.map(JSONValue.object) ?? body
         guard object["id"] != nil || object["status"] != nil else {
@@ -67,15 +68,15 @@ extension VoicebotAdapter {
             word: object["status"]?.reportedWord, assignee: assignee(in: object), lastUserMessageAt: lastCustomerMessageAt(in: object))
     }
 
-    /// A user whose id cannot be read is somebody, but nobody knows who: nothing is said.
+    /// A user whose id cannot be read is somebody unknown: no statement.
     private func assignee(in object: JSONValue) -> Observation.Assignee {
         guard let user = object["user"] else { return .unknown }
         if user == .null { return .nobody }
         return user["id"]?.reportedInteger.map(Observation.Assignee.somebody) ?? .unknown
     }
 
-    /// `last_customer_reply_from` stays when the message is deleted; the message itself has `sent_at`, and `created_at` as other objects
-    /// of the vendor have. The latest of them counts.
+    /// `last_customer_reply_from` stays when the message is deleted; the message itself has `sent_at`, and `created_at` like other objects
+    /// of the vendor. The latest of them counts.
     private func lastCustomerMessageAt(in object: JSONValue) -> Instant? {
         let message = object["latest_customer_message"]
         return [object["last_customer_reply_from"], message?["sent_at"], message?["created_at"]].compactMap { $0?.reportedInstant }.max()

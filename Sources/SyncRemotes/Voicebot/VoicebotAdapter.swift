@@ -8,10 +8,10 @@ struct VoicebotAdapter: Adapter {
         self.profile = profile
     }
 
-    /// What is written as `user_id` is read as `user`. (Voicebot's users are staff, its customers are the end users.)
+    /// `user_id` in calls corresponds to `user` in responses. (Voicebot's users are staff, its customers are the end users.)
     var sharedFields: [TwoWayRules.Field] { [.init("status", .status), .init("user_id", .user)] }
 
-    /// Nobody is a statement, too; whether somebody may be taken off because of it is the rule's to say.
+    /// An empty assignee is a statement, too; the two-way rules decide whether it may remove somebody.
     func project(_ conversation: Conversation, seats: TwoWayRules.Seats) -> Projection {
         var projection = Projection(fields: [:])
         let owner = Owner(assigneeID: conversation.assigneeID, ai: profile.aiAssignees)
@@ -34,7 +34,7 @@ struct VoicebotAdapter: Adapter {
         self.call(.write, ["id": try remoteID(of: link, conversationID: conversationID)], body: .object(delta.fields))
     }
 
-    /// The id of the linked conversation; an ``Unsendable`` where it cannot be one.
+    /// The id of the linked conversation; throws an ``Unsendable`` if it cannot be one.
     func remoteID(of link: Link, conversationID: String) throws(Unsendable) -> String {
         guard let id = Int64(link.remoteID), String(id) == link.remoteID else {
             throw Unsendable(
@@ -44,10 +44,10 @@ struct VoicebotAdapter: Adapter {
         return link.remoteID
     }
 
-    /// The answer is the conversation, bare as the document shows it, or under `data` as the vendor's other calls show it.
+    /// The response is the conversation, bare as the document shows it, or under `data` as in the vendor's other calls.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
-        // A response that does not show the conversation says nothing about it.
+        // A response without the conversation makes no statement about it.
         outcome.observation = try? conversation(in: body)
         let shown = outcome.observation.map(seenFields) ?? [:]
         for (name, wanted) in delta?.fields ?? [:] {

@@ -1,7 +1,7 @@
 import SyncCore
 
-/// The calls that the studio makes. The vendor documents neither events nor payload, nor which header has the signature: whatever comes means
-/// "look now", and with an id "look there" (docs/remotes/voicebot.md, "Webhook").
+/// The calls that the studio makes. The vendor documents neither events nor payload, nor which header has the signature: every call only
+/// means that something changed, and one with an id names the object (docs/remotes/voicebot.md, "Webhook").
 enum VoicebotEvent {
     private static let standardHeader = "X-Signature"
 
@@ -25,7 +25,7 @@ enum VoicebotEvent {
     }
 
     private static func notice(in body: WebhookBody, at path: String?) -> Notice {
-        // A body that is not JSON says "look now", too.
+        // A body that is not JSON means that something changed, too.
         guard let path, var value = try? body.value() else { return .somethingChanged }
         for member in path.split(separator: ".") {
             guard let next = value[String(member)] else { return .somethingChanged }

@@ -1,23 +1,23 @@
 /// The query of a next link of voicebot's list, checked.
 ///
-/// The list is paged the way Laravel does it (docs/remotes/voicebot.md): `links.next` is a whole URL. Only its query is ever used, on
-/// our own path, so that no answer can send the token elsewhere. A query that is not plain is none: members with a name of letters,
-/// digits, `_` and `-`, each once, values of unreserved characters and percent-encoded ones (RFC 3986 sections 2.1 and 2.3).
+/// The list is paged as in Laravel (docs/remotes/voicebot.md): `links.next` is a whole URL. Only its query is used, on our own path, so
+/// that no response can send the token to another host. Only plain queries are accepted: members with a name of letters, digits, `_` and
+/// `-`, each once, values of unreserved characters and percent-encoded ones (RFC 3986 sections 2.1 and 2.3).
 ///
-/// One member has to say where the next page begins: `page`, or `cursor` where Laravel counts no pages.
+/// One member has to name the next page: `page`, or `cursor` if Laravel does not number the pages.
 struct VoicebotPageQuery: Equatable {
     /// In bytes.
     static let longestLink = 4096
     /// In bytes.
     static let longestQuery = 512
-    /// A list is not followed further than this.
+    /// The last page that is read.
     static let lastPage: Int64 = 1_000_000
 
     let text: String
-    /// The number of the page; nil where the query holds a cursor.
+    /// The number of the page; nil if the query contains a cursor.
     let page: Int64?
 
-    /// Nil where the link has no plain query that names a page.
+    /// Nil if the link has no plain query that names a page.
     init?(link: String) {
         guard link.utf8.count <= VoicebotPageQuery.longestLink else { return nil }
         let withoutFragment = link.utf8.prefix { $0 != UInt8(ascii: "#") }
@@ -25,7 +25,7 @@ struct VoicebotPageQuery: Equatable {
         self.init(text: String(Substring(withoutFragment[withoutFragment.index(after: mark)...])))
     }
 
-    /// Nil where the text is not a plain query that names a page.
+    /// Nil if the text is not a plain query that names a page.
     init?(text: String) {
         guard text.utf8.count <= VoicebotPageQuery.longestQuery else { return nil }
         var values: [String: String] = [:]
@@ -47,7 +47,7 @@ struct VoicebotPageQuery: Equatable {
         self.text = text
     }
 
-    /// Whether a list that goes on here after that query comes to an end: pages are counted upwards, a cursor has to be another one.
+    /// Whether reading on with this query after the earlier one comes to an end: page numbers must grow, a cursor must be a new one.
     func movesOn(from earlier: VoicebotPageQuery) -> Bool {
         if let page, let before = earlier.page { return page > before }
         return text != earlier.text
@@ -62,7 +62,7 @@ struct VoicebotPageQuery: Equatable {
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%") {
                 let digits = String(Substring(rest.prefix(2)))
-                // Neither control characters nor a sign where a digit belongs.
+                // Neither control characters nor a sign in place of a digit.
                 guard digits.utf8.count == 2, digits.utf8.allSatisfy(isAlphanumeric), let code = UInt8(digits, radix: 16),
                     code >= 0x20, code != 0x7F
                 else { return false }

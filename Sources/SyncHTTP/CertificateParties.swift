@@ -1,6 +1,6 @@
-/// Issuer and subject of a certificate (RFC 5280, section 4.1), as they stand in its DER form. swift-nio-ssl does not offer them.
+/// Issuer and subject of a certificate (RFC 5280, section 4.1), read from its DER form. swift-nio-ssl does not offer them.
 struct CertificateParties: Equatable {
-    /// The encoded names: a certificate is self-signed where they are the same.
+    /// The encoded names: a certificate is self-signed if they are equal.
     let issuer: [UInt8]
     let subject: [UInt8]
 
@@ -49,7 +49,7 @@ struct CertificateParties: Equatable {
     }
 }
 
-/// The elements of a DER value, one after the other (X.690). Ends at the first that is not whole.
+/// The elements of a DER value, one after the other (X.690). Ends at the first incomplete one.
 struct DERElements {
     struct Element {
         let tag: UInt8
@@ -71,7 +71,7 @@ struct DERElements {
     private mutating func readLength() -> Int? {
         guard let first = rest.popFirst() else { return nil }
         guard first >= 0x80 else { return Int(first) }
-        // Four bytes of length are more than any certificate has.
+        // No certificate has a length of more than four bytes.
         let count = Int(first & 0x7F)
         guard (1...4).contains(count), rest.count >= count else { return nil }
         defer { rest = rest.dropFirst(count) }

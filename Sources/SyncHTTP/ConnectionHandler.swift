@@ -3,27 +3,27 @@ import NIOSSL
 import NIOTLS
 import SyncCore
 
-/// The end of a connection's pipeline: carries bytes between the channel and a ``ConnectionMachine``, and keeps its deadline.
+/// The last handler of a connection's pipeline: passes bytes between the channel and a ``ConnectionMachine``, and watches its deadline.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// In bytes. A large call is written in pieces, so that progress can be told from silence.
+    /// In bytes. A large call is written in pieces, so that progress can be distinguished from silence.
     private static let pieceSize = 65_536
 
     let id: ConnectionPool.ConnectionID
     private let owner: Connections
     private var machine: ConnectionMachine
     private let host: String
-    /// Shows the other side's certificate; nil without TLS.
+    /// Provides the peer's certificate; nil without TLS.
     private var security: NIOSSLClientHandler?
     private var context: ChannelHandlerContext?
     private var call: ConnectionPool.CallID?
-    /// TCP and TLS are through.
+    /// Whether TCP and TLS are established.
     private var isEstablished: Bool
-    /// A response has come: the other side, too, has finished the TLS handshake.
+    /// Whether a response has arrived: then the peer has finished the TLS handshake, too.
     private var isProven = false
-    /// The first thing that went wrong; the channel closes because of it.
+    /// The first failure; the channel closes because of it.
     private var failure: TransportFailure?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
 
@@ -38,9 +38,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         isEstablished = security == nil
     }
 
-    // MARK: The owner's orders
+    // MARK: Requests from the owner
 
-    /// - Returns: false if the connection has ended meanwhile; nothing has been written then.
+    /// - Returns: false if the connection has ended; then nothing was written.
     func run(_ call: ConnectionPool.CallID, _ message: RequestMessage, isReused: Bool, totalDeadline: NIODeadline) -> Bool {
         guard let context, context.channel.isActive, machine.isIdle, failure == nil else { return false }
         self.call = call
@@ -101,8 +101,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             let certificate = security?.peerCertificate.map(PresentedCertificate.init)
             return handshakeFailed(TransportFailure(inHandshake: error, with: host, certificate: certificate), context)
         }
-        // Some servers close without the closure alert of TLS. Where the body ends with the connection, it may have ended here; if it is cut
-        // off, it is not valid JSON.
+        // Some servers close without TLS's closure alert. If the body ends with the connection, it may have ended here; if it is truncated,
+        // it is not valid JSON.
         if case NIOSSLError.uncleanShutdown = error, machine.readsUntilClose { return context.close(promise: nil) }
         if failure == nil { failure = TransportFailure(onConnection: error, with: host, isProven: isProven) }
         context.close(promise: nil)
@@ -118,13 +118,13 @@ final class ConnectionHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// swift-nio-ssl may report that the connection is closed before it reports why, in the same turn of the loop.
+    /// swift-nio-ssl may report that the connection is closed before it reports the reason, in the same turn of the loop.
     private func handshakeFailed(_ failure: TransportFailure, _ context: ChannelHandlerContext) {
         if failure.kind == .tls { return owner.connectFailed(id, failure) }
         context.eventLoop.assumeIsolated().execute { [owner, id] in owner.connectFailed(id, failure) }
     }
 
-    // MARK: What the machine says
+    // MARK: The machine's actions
 
     private func act(_ action: ConnectionMachine.Action) {
         switch action {
@@ -140,7 +140,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// One timer for a connection, set anew only where it would come too late: a deadline that has moved on is found when it fires.
+    /// One timer per connection, replaced only if it would fire too late: a deadline that has moved on is found when it fires.
     private func keepDeadline() {
         guard let context, let deadline = machine.deadline else { return }
         if let timer, timer.at <= deadline { return }

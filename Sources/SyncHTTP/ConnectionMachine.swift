@@ -1,27 +1,26 @@
 import NIOCore
 import SyncCore
 
-/// What happens on one connection: it is idle, or it carries one call and waits for its response.
+/// The state of one connection: it is idle, or it carries one call and waits for its response.
 ///
 ///     idle ──started──▶ writing ──written──▶ waiting ──response complete──▶ idle | closed
 ///                          └────────────── response complete ─────────────▶ closed
 ///
-/// A response that is complete counts, whatever became of the request (RFC 9112, section 9.5): as long as none has come, writing goes
-/// on and reading goes on. Once the header is there, whatever happens to the body leaves a reply with its status. Time comes in as
-/// a parameter.
+/// A complete response counts, whatever happened to the request (RFC 9112, section 9.5): until one has arrived, writing and reading
+/// continue. Once the header has arrived, a failure in the body still leaves a reply with its status. Time is a parameter.
 struct ConnectionMachine {
     enum End: Equatable {
         case reply(HTTPReply)
         case failed(TransportFailure)
-        /// The connection had carried a call before, or had been idle, and was closed before a byte of a response: the other side has
-        /// most likely closed it before it saw the call (RFC 9112, section 9.3.1).
+        /// The connection had carried a call before, or had been idle, and was closed before a byte of a response: the peer has most likely
+        /// closed it before it received the call (RFC 9112, section 9.3.1).
         case closedUnheard(TransportFailure)
     }
 
     enum Action: Equatable {
         case none
         case finish(End, keepsConnection: Bool)
-        /// Bytes came that belong to no response.
+        /// Bytes arrived that belong to no response.
         case close
     }
 
@@ -29,7 +28,7 @@ struct ConnectionMachine {
         var parser: ResponseParser
         let isReused: Bool
         let totalDeadline: NIODeadline
-        /// Since the call began, a piece of it was written, or a piece of the response came.
+        /// The last time that the call began, a part of it was written, or a part of the response arrived.
         var silentSince: NIODeadline
         var isWritten = false
         var isHeard = false
@@ -48,7 +47,7 @@ struct ConnectionMachine {
         self.limits = limits
     }
 
-    /// When ``timePassed(now:)`` is to be called at the latest; nil while no call is under way.
+    /// When ``timePassed(now:)`` has to be called at the latest; nil while there is no call.
     var deadline: NIODeadline? {
         guard case .busy(let exchange) = state else { return nil }
         return min(exchange.totalDeadline, exchange.silentSince + longestSilence(in: exchange))
@@ -80,7 +79,7 @@ struct ConnectionMachine {
             state = .closed
             return .close
         }
-        // No second owner of the bytes that have come, or they would be copied.
+        // Keep a single owner of the received bytes, or they would be copied.
         state = .closed
         exchange.isHeard = true
         exchange.silentSince = now
@@ -90,7 +89,7 @@ struct ConnectionMachine {
         return .none
     }
 
-    /// - Parameter failure: why the connection has ended; nil if the other side has closed it in order.
+    /// - Parameter failure: why the connection has ended; nil if the peer closed it regularly.
     mutating func connectionEnded(_ failure: TransportFailure?) -> Action {
         guard case .busy(var exchange) = state else {
             state = .closed
@@ -109,7 +108,7 @@ struct ConnectionMachine {
         return finish(exchange, .failed(TransportFailure(.timeout, detail: exceeded(in: exchange, now: now))))
     }
 
-    /// Whether a response is being read whose body ends with the connection.
+    /// Whether the response being read has a body that ends with the connection.
     var readsUntilClose: Bool {
         if case .busy(let exchange) = state { exchange.parser.readsUntilClose } else { false }
     }
@@ -133,7 +132,7 @@ struct ConnectionMachine {
         return .finish(.reply(reply), keepsConnection: keepsConnection)
     }
 
-    /// Between two pieces of the call or of its response; before the first piece of the response it may take longer.
+    /// The longest time between two pieces of the call or of its response; before the first piece of the response it may be longer.
     private func longestSilence(in exchange: Exchange) -> TimeAmount {
         let isFirstByte = exchange.isWritten && !exchange.parser.hasBegun
         return (isFirstByte ? limits.firstByteTimeout : limits.readTimeout).timeAmount

@@ -1,27 +1,27 @@
 import NIOCore
 import SyncCore
 
-/// Which connection carries which call: the connections to one origin and the calls that wait for one.
+/// Assigns calls to connections: the connections to one origin, and the calls that wait for one.
 ///
 ///     ──connect──▶ connecting ──connected──▶ busy ◀──▶ idle ──too long idle, too old, closed──▶ gone
 ///                      └──failed──▶ gone       └──not reusable, too old──▶ gone
 ///
-/// A call that waits for a connection ends its wait in one of these ways:
+/// The wait of a call for a connection ends in one of these ways:
 ///
 /// | event | the call |
 /// |---|---|
-/// | a connection is open and free | runs on it, whichever connection was being made for it |
+/// | a connection is open and free | runs on it, even if another one is being made for it |
 /// | the attempt that was made for it succeeds | runs on that connection |
 /// | the attempt that was made for it fails | fails for the same reason |
-/// | another attempt fails | goes on waiting, with the room that has become free if it had none |
+/// | another attempt fails | keeps waiting, and uses the freed slot if it had none |
 /// | no connection has been open for the connect timeout since it arrived | fails: no connection in time |
-/// | it is cancelled, or its total timeout has passed | is gone (``callGone(_:)``) |
+/// | it is cancelled, or its total timeout has passed | is removed (``callGone(_:)``) |
 ///
-/// So where nothing can connect, every call fails after its own connect timeout, however many there are. While a connection is open,
-/// a call that has no room for an attempt waits for it.
+/// So if no connection can be made, every call fails after its own connect timeout, however many there are. While a connection is open, a
+/// call that has no slot for an attempt waits for it.
 ///
-/// Invariants: at most ``Limits/connections`` are open or on their way; a call that waits has a connection on its way, or there is
-/// no room for one; no call waits while a connection is idle that it may use. Time comes in as a parameter.
+/// Invariants: at most ``Limits/connections`` are open or being made; for a waiting call a connection is being made, or there is no slot
+/// for one; no call waits while there is an idle connection that it may use. Time is a parameter.
 struct ConnectionPool {
     struct ConnectionID: Hashable, Sendable {
         let pool: Int
@@ -39,11 +39,11 @@ struct ConnectionPool {
 
     struct Limits: Equatable, Sendable {
         var connections: Int
-        /// How long a call waits while no connection is open.
+        /// How long a call waits if no connection is open.
         var connectTimeout: Duration
-        /// Shorter than the keep-alive of common servers: a connection that both sides give up at once costs a repetition.
+        /// Shorter than the keep-alive of common servers: if both sides close a connection at the same time, a call has to be repeated.
         var longestIdle = Duration.seconds(20)
-        /// No new call begins on a connection that is older, so that a host name that moves is followed.
+        /// No new call begins on an older connection, so that a host name that moves is followed.
         var longestAge = Duration.minutes(3)
 
         init(_ limits: HTTPLimits) {
@@ -56,7 +56,7 @@ struct ConnectionPool {
         let call: CallID
         let needsFresh: Bool
         let arrivedAt: NIODeadline
-        /// Made for this call, which may be given another one first.
+        /// The connection made for this call; another one may become available first.
         var connection: ConnectionID?
     }
 
@@ -68,12 +68,12 @@ struct ConnectionPool {
     private let number: Int
     private var limits: Limits
     private var lastConnection = 0
-    /// In the order of their arrival.
+    /// In order of arrival.
     private var waiting: [Waiting] = []
     private var connecting: Set<ConnectionID> = []
-    /// Of the connections that are open: when they are too old.
+    /// The time at which each open connection becomes too old.
     private var renewals: [ConnectionID: NIODeadline] = [:]
-    /// When the last open connection was closed; without meaning while one is open.
+    /// When the last open connection was closed; meaningless while one is open.
     private var noneOpenSince = NIODeadline.distantPast
     /// The most recently used one last.
     private var idle: [Idle] = []
@@ -83,15 +83,15 @@ struct ConnectionPool {
         self.limits = limits
     }
 
-    /// When ``timePassed(now:)`` has something to do.
+    /// When ``timePassed(now:)`` has to be called.
     var deadline: NIODeadline? { renewals.isEmpty ? waiting.first.map(endOfWait) : idle.lazy.map(\.until).min() }
 
-    /// When the call has waited for too long, unless a connection is opened before.
+    /// When the call has waited too long, unless a connection is opened before.
     private func endOfWait(_ call: Waiting) -> NIODeadline {
         max(call.arrivedAt, noneOpenSince) + limits.connectTimeout.timeAmount
     }
 
-    /// - Parameter needsFresh: whether only a connection will do that has never been used.
+    /// - Parameter needsFresh: whether the call needs a connection that was never used.
     mutating func callArrived(_ call: CallID, needsFresh: Bool = false, now: NIODeadline) -> [Action] {
         var actions = timePassed(now: now)
         if !needsFresh, let connection = idle.popLast()?.connection {
@@ -102,7 +102,7 @@ struct ConnectionPool {
         return actions + connectForWaiting(now: now)
     }
 
-    /// - Parameter age: how old the connection may become. Drawn for each, so that they are not all renewed at the same time.
+    /// - Parameter age: how old the connection may become. Random for each, so that they are not all renewed at the same time.
     mutating func connected(_ connection: ConnectionID, age: TimeAmount, now: NIODeadline) -> [Action] {
         guard connecting.remove(connection) != nil else { return [.close(connection)] }
         renewals[connection] = now + age
@@ -130,7 +130,7 @@ struct ConnectionPool {
         return becameFree(connection, isReused: true, now: now)
     }
 
-    /// By the other side, or because something went wrong.
+    /// The connection was closed by the peer, or because of a failure.
     mutating func connectionClosed(_ connection: ConnectionID, now: NIODeadline) -> [Action] {
         guard renewals[connection] != nil else { return [] }
         idle.removeAll { $0.connection == connection }
@@ -138,12 +138,12 @@ struct ConnectionPool {
         return connectForWaiting(now: now)
     }
 
-    /// A call that waits was cancelled or has run out of time. The connection that was made for it serves others.
+    /// A waiting call was cancelled or has run out of time. The connection that was being made for it serves other calls.
     mutating func callGone(_ call: CallID) {
         waiting.removeAll { $0.call == call }
     }
 
-    /// Closes what has been idle for too long or is too old, and ends the calls that have waited for too long.
+    /// Closes connections that have been idle for too long or are too old, and ends calls that have waited for too long.
     mutating func timePassed(now: NIODeadline) -> [Action] {
         guard let deadline, deadline <= now else { return [] }
         if renewals.isEmpty {
@@ -157,7 +157,7 @@ struct ConnectionPool {
         return over.map(Action.close)
     }
 
-    /// Nothing is left afterwards. What is on its way is closed when it arrives.
+    /// Ends all calls and closes all connections. A connection that is being made is closed when it is established.
     mutating func shutDown() -> [Action] {
         let actions = waiting.map { Action.fail($0.call, .cancelled) } + renewals.keys.map(Action.close)
         limits.connections = 0
@@ -183,7 +183,7 @@ struct ConnectionPool {
         var actions: [Action] = []
         for index in waiting.indices where waiting[index].connection == nil {
             if renewals.count + connecting.count >= limits.connections {
-                // An idle connection gives way to a call that needs a fresh one.
+                // An idle connection is closed for a call that needs a fresh one.
                 guard !idle.isEmpty else { break }
                 let oldest = idle.removeFirst().connection
                 removeOpen(oldest, now: now)

@@ -1,7 +1,7 @@
 import NIOCore
 import SyncCore
 
-/// The calls: how they begin, are cancelled and end.
+/// Starting, cancelling and ending calls.
 extension Connections {
     typealias Completion = (Result<HTTPReply, TransportFailure>) -> Void
 
@@ -11,13 +11,13 @@ extension Connections {
         let totalDeadline: NIODeadline
         let completion: Completion
         var connection: ConnectionID?
-        /// Ends a call that waits for a connection; one that has a connection is ended there.
+        /// Ends a call that waits for a connection; a call with a connection is ended by that connection.
         var timer: Scheduled<Void>?
-        /// How it went on a connection that was closed before a byte of a response. It is repeated once.
+        /// The failure on a connection that was closed before a byte of a response. The call is repeated once.
         var unheard: TransportFailure?
     }
 
-    /// - Parameter completion: called once, in a later turn of the loop.
+    /// - Parameter completion: called exactly once, in a later turn of the loop.
     func start(_ call: HTTPCall, totalDeadline: NIODeadline, _ completion: @escaping Completion) -> CallID {
         lastCall += 1
         let id = lastCall
@@ -34,13 +34,13 @@ extension Connections {
         return id
     }
 
-    /// Without effect on a call that has ended.
+    /// Has no effect on a call that has ended.
     func cancel(_ call: CallID) {
         endWaiting(of: call, .cancelled)
         if let connection = calls[call]?.connection { handlers[connection]?.cancel() }
     }
 
-    /// A call that waits for a connection, or for one to be made, ends with its total timeout at the latest.
+    /// A call that waits for a connection ends with its total timeout at the latest.
     func limitWaiting(of call: CallID) {
         guard let waiting = calls[call], waiting.connection == nil else { return }
         calls[call]?.timer = loop.assumeIsolated().scheduleTask(deadline: waiting.totalDeadline) { [self] in
@@ -57,15 +57,15 @@ extension Connections {
     func end(_ id: CallID, _ result: Result<HTTPReply, TransportFailure>) {
         guard let call = calls.removeValue(forKey: id) else { return }
         call.timer?.cancel()
-        // Where the first attempt may have arrived, a second one that did not changes nothing.
+        // If the first attempt may have arrived, a second one that did not arrive does not change that.
         if let unheard = call.unheard, unheard.mayHaveBeenApplied, case .failure(let failure) = result, !failure.mayHaveBeenApplied {
             return deliver(.failure(unheard), to: call.completion)
         }
         deliver(result, to: call.completion)
     }
 
-    /// What ends in one turn of the loop is delivered together in the next one: a completion that starts or cancels calls never meets a
-    /// decision that is half carried out.
+    /// Calls that end in one turn of the loop are completed together in the next one: a completion that starts or cancels calls never runs
+    /// in the middle of carrying out a decision.
     private func deliver(_ result: Result<HTTPReply, TransportFailure>, to completion: @escaping Completion) {
         ended.append((result, completion))
         guard ended.count == 1 else { return }

@@ -3,7 +3,7 @@ import NIOPosix
 import NIOSSL
 import SyncCore
 
-/// How a connection is made: name resolution with both address families (RFC 8305), TCP, and TLS with full verification.
+/// Making a connection: name resolution with both address families (RFC 8305), TCP, and TLS with full verification.
 extension Connections {
     func connect(_ connection: ConnectionID) {
         let deadline = NIODeadline.now() + limits.connectTimeout.timeAmount
@@ -29,12 +29,12 @@ extension Connections {
     }
 
     private func dial(_ connection: ConnectionID, _ origin: Origin, _ addresses: [SocketAddress], _ context: NIOSSLContext?) {
-        // It has ended while it waited for the name or for the certificates.
+        // The attempt ended while it waited for the name or for the certificates.
         guard let attempt = attempts[connection] else { return }
         ClientBootstrap(group: loop)
             .resolver(FoundAddresses(addresses: addresses, loop: loop))
             .connectTimeout(attempt.deadline - .now())
-            // Nothing is read before the handler that reads it is in the pipeline.
+            // Nothing is read before the handler is in the pipeline.
             .channelOption(.autoRead, value: false)
             .connect(host: origin.host, port: origin.port)
             .assumeIsolated().whenComplete { [self] result in
@@ -46,7 +46,7 @@ extension Connections {
     }
 
     private func arrived(_ connection: ConnectionID, _ channel: any Channel, _ origin: Origin, _ context: NIOSSLContext?) {
-        // It has ended, by its timeout or a shutdown.
+        // The attempt has ended, by its timeout or a shutdown.
         guard attempts[connection] != nil else { return channel.close(promise: nil) }
         do {
             let security = try context.map { try NIOSSLClientHandler(context: $0, serverHostname: origin.serverName) }
@@ -54,7 +54,7 @@ extension Connections {
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(handler)
             add(handler)
-            // Before the first byte is written: where that fails, what the other side had said already is read first.
+            // Before the first byte is written: if writing fails, bytes that the peer sent before are read first.
             channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
             if let security { try pipeline.addHandler(security, position: .first) }
         } catch {
@@ -69,7 +69,7 @@ extension Connections {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.applicationProtocols = ["http/1.1"]
         if let trustRoots { configuration.trustRoots = trustRoots }
-        // Reads files.
+        // In a thread pool, because it reads files.
         let made = NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [configuration] in
             try NIOSSLContext(configuration: configuration)
         }

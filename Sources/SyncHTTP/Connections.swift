@@ -2,16 +2,16 @@ import NIOCore
 import NIOSSL
 import SyncCore
 
-/// The connections of one transport with the calls on them: carries out what ``ConnectionPool`` and ``ConnectionMachine`` decide.
-/// Bound to its event loop: every function is called there.
+/// The connections of one transport with their calls: carries out the decisions of ``ConnectionPool`` and ``ConnectionMachine``. Bound to
+/// its event loop: every function is called there.
 final class Connections {
     typealias CallID = ConnectionPool.CallID
     typealias ConnectionID = ConnectionPool.ConnectionID
 
-    /// A connection on its way.
+    /// A connection that is being made.
     struct Attempt {
         let deadline: NIODeadline
-        /// Ends it at the deadline.
+        /// Ends the attempt at the deadline.
         let timer: Scheduled<Void>
     }
 
@@ -22,13 +22,13 @@ final class Connections {
     let names: NameLookup
     var lastCall: CallID = 0
     var calls: [CallID: Call] = [:]
-    /// Calls that have ended in this turn of the loop.
+    /// Calls that ended in this turn of the loop.
     var ended: [(result: Result<HTTPReply, TransportFailure>, completion: Completion)] = []
     var pools: [ConnectionPool] = []
     private(set) var origins: [Origin] = []
     private(set) var handlers: [ConnectionID: ConnectionHandler] = [:]
     var attempts: [ConnectionID: Attempt] = [:]
-    /// Made once; reading the system's certificates takes a while.
+    /// Created once; reading the system's certificates is slow.
     var tls: EventLoopFuture<NIOSSLContext>?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
     private(set) var isShutDown = false
@@ -57,11 +57,11 @@ final class Connections {
         timer = nil
     }
 
-    // MARK: What comes from the connections
+    // MARK: Events of the connections
 
     func connected(_ connection: ConnectionID) {
         attempts.removeValue(forKey: connection)?.timer.cancel()
-        // Between three quarters and the whole: connections that were made together are not renewed together.
+        // Between three quarters of the longest age and the whole, so that connections that were made together are not renewed together.
         let longest = poolLimits.longestAge.milliseconds
         let age = TimeAmount.milliseconds(longest - Int64.random(in: 0...max(0, longest / 4)))
         perform(pools[connection.pool].connected(connection, age: age, now: .now()))
@@ -69,7 +69,7 @@ final class Connections {
 
     func connectFailed(_ connection: ConnectionID, _ failure: TransportFailure) {
         attempts.removeValue(forKey: connection)?.timer.cancel()
-        // Closing it brings further errors: the first one is the reason.
+        // Closing it causes further errors: the first one is reported.
         perform(pools[connection.pool].connectFailed(connection, failure, now: .now()))
         handlers.removeValue(forKey: connection)?.close()
     }
@@ -97,7 +97,7 @@ final class Connections {
         handlers[handler.id] = handler
     }
 
-    // MARK: What the pool says
+    // MARK: The pools' actions
 
     func pool(of origin: Origin) -> Int {
         if let number = origins.firstIndex(of: origin) { return number }

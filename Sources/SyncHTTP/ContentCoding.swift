@@ -1,8 +1,8 @@
 import SyncCore
 
-/// Undoes the coding of a body (RFC 9110, section 8.4.1). None is asked for; some servers and gateways compress all the same.
+/// Undoes the coding of a body (RFC 9110, section 8.4.1). None is requested; some servers and gateways compress anyway.
 enum ContentCoding {
-    /// The reply with its body as it was meant. A body that cannot be decoded leaves what could be, and the reason.
+    /// The reply with its decoded body. A body that cannot be decoded completely leaves the decoded part, and the reason.
     ///
     /// - Parameter limit: in bytes, of the decoded body.
     static func decoded(_ reply: HTTPReply, atMost limit: Int) -> HTTPReply {
@@ -16,13 +16,13 @@ enum ContentCoding {
             reply.bodyFailure = reply.bodyFailure ?? undecodable("it has more than one coding")
             return reply
         }
-        // Some servers give a character set here: the body is left as it is, and its reader finds out.
+        // Some servers put a character set here: the body is left unchanged, and parsing it will show any problem.
         guard let coding = codings.first, let format = Inflate.Format(coding) else { return reply }
         var inflate = Inflate(reply.body, atMost: limit)
         do throws(Inflate.Failure) {
             try inflate.decode(format)
         } catch {
-            // A body that breaks off cannot be decoded to its end: the first reason is the right one.
+            // A body that was cut off cannot be decoded to its end: its first failure is the cause.
             reply.bodyFailure =
                 reply.bodyFailure
                 ?? (error == .tooLarge

@@ -1,7 +1,7 @@
 import NIOCore
 import SyncCore
 
-/// A call on its way out: complete, with the credential in its headers.
+/// A call to send: complete, including the credential in its headers.
 package struct HTTPCall: Sendable {
     package var method: String
     package var url: String
@@ -16,16 +16,16 @@ package struct HTTPCall: Sendable {
     }
 }
 
-/// The edge to the network: one call, one response or a reason why there is none. Never follows a redirect, and never repeats a call
-/// to which the other side may have begun to respond.
+/// The edge to the network: one call, one response or a failure. Never follows a redirect, and never repeats a call to which the peer may
+/// have begun to respond.
 package protocol HTTPTransport: Sendable {
-    /// - Returns: a response whose header is complete. Why its body is not complete, if it is not, is in ``HTTPReply/bodyFailure``.
+    /// - Returns: a response with a complete header. If its body is incomplete, the reason is in ``HTTPReply/bodyFailure``.
     func send(_ call: HTTPCall) async throws(TransportFailure) -> HTTPReply
 
     /// The same for code that runs on an event loop.
     /// - Parameter completion: called exactly once, on the loop, and never before this function has returned.
-    /// - Returns: cancels the call, which then ends with ``TransportFailure/Kind/cancelled``, unless its response has come before. Without
-    ///   effect on a call that has ended. To be called on the loop.
+    /// - Returns: a function that cancels the call, which then ends with ``TransportFailure/Kind/cancelled``, unless its response has
+    ///   arrived before. Has no effect on a call that has ended. To be called on the loop.
     func start(
         _ call: HTTPCall, on loop: any EventLoop, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void
     ) -> () -> Void

@@ -1,11 +1,11 @@
 import CZlib
 
-/// Decompresses the formats of RFC 1950, 1951 and 1952 by zlib, with a bound on what comes out.
+/// Decompresses the formats of RFC 1950, 1951 and 1952 with zlib, limiting the size of the output.
 struct Inflate {
     enum Format {
-        /// RFC 1952; members that follow one another make one body.
+        /// RFC 1952; several members in a row form one body.
         case gzip
-        /// RFC 1950. Some servers leave out its header and trailer (RFC 9110, section 8.4.1.2); then it is RFC 1951.
+        /// RFC 1950. Some servers omit its header and trailer (RFC 9110, section 8.4.1.2); then it is RFC 1951.
         case deflate
     }
 
@@ -22,13 +22,13 @@ struct Inflate {
         static let gzip: Int32 = 15 + 16
     }
 
-    /// What is decompressed in one step, in bytes.
+    /// The largest output of one step, in bytes.
     private static let pieceSize = 64 * 1024
 
     private let input: [UInt8]
     /// In bytes.
     private let limit: Int
-    /// At most the limit, also after a failure.
+    /// At most `limit` bytes, even after a failure.
     private(set) var output: [UInt8] = []
 
     init(_ input: [UInt8], atMost limit: Int) {
@@ -42,7 +42,7 @@ struct Inflate {
             var rest = input[...]
             repeat {
                 rest = try decode(rest, Wrapping.gzip)
-                // What follows and is not another member is padding.
+                // Anything after it that is not another member is padding.
             } while rest.starts(with: [0x1F, 0x8B])
         case .deflate:
             let rest = try decode(input[...], hasZlibHeader ? Wrapping.zlib : Wrapping.none)
@@ -56,15 +56,15 @@ struct Inflate {
         return input[0] & 0x0F == 8 && (Int(input[0]) << 8 | Int(input[1])) % 31 == 0
     }
 
-    /// - Returns: what follows the stream.
+    /// - Returns: the bytes after the stream.
     private mutating func decode(_ piece: ArraySlice<UInt8>, _ wrapping: Int32) throws(Failure) -> ArraySlice<UInt8> {
-        // At one address all the time: zlib's own state points back to it.
+        // The address must stay the same: zlib's own state points back to it.
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         defer { stream.deallocate() }
         guard inflateInit2_(stream, wrapping, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { throw .invalid }
         defer { inflateEnd(stream) }
-        // zlib takes a pointer that it does not write through.
+        // zlib takes a mutable pointer, but does not write through it.
         var bytes = Array(piece)
         var buffer = [UInt8](repeating: 0, count: Inflate.pieceSize)
         let failure: Failure? = bytes.withUnsafeMutableBufferPointer { bytes in

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// What has come on a connection and is not read yet: lines, and bytes that are not in lines.
+/// Bytes that arrived on a connection and are not read yet; they are read as lines or as plain bytes.
 struct LineBuffer {
     private var buffer = ByteBuffer()
-    /// How many of the bytes are known to hold no end of a line.
+    /// The number of leading bytes that are known to contain no line end.
     private var scanned = 0
 
     var count: Int { buffer.readableBytes }
@@ -19,13 +19,13 @@ struct LineBuffer {
         }
     }
 
-    /// - Parameter count: at most as many as there are.
+    /// - Parameter count: at most the number of bytes available.
     mutating func skip(_ count: Int) {
         buffer.moveReaderIndex(forwardBy: count)
         scanned = 0
     }
 
-    /// Takes the next line, without its end, if it has come and is not longer than the limit in bytes. A line may end without a carriage
+    /// Reads the next line, without its end, if it has arrived and is not longer than the limit in bytes. A line may end without a carriage
     /// return (RFC 9112, section 2.2).
     mutating func line(atMost limit: Int) -> [UInt8]? {
         let view = buffer.readableBytesView

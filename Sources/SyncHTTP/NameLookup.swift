@@ -5,11 +5,11 @@ import NIOPosix
 
 /// Finds the addresses of host names for one transport. Bound to its event loop.
 ///
-/// getaddrinfo(3) blocks, for half a minute where no name server responds. It runs on a queue of its own, so neither the event loop nor
-/// the names of other transports wait for it. Attempts that need a name while it is being looked up share the result: at most one lookup of
-/// a name is under way, however often an attempt gives up on it.
+/// getaddrinfo(3) blocks, for half a minute if no name server responds. It runs on a queue of its own, so neither the event loop nor the
+/// names of other transports wait for it. Attempts that need a name while it is being resolved share the result: at most one lookup of a
+/// name is in progress, however many attempts time out waiting for it.
 final class NameLookup {
-    /// Blocks. No address means that the name is not known, or that no name server responded.
+    /// Blocks. An empty result means that the name is unknown, or that no name server responded.
     typealias Resolve = @Sendable (Origin) -> [SocketAddress]
 
     private let loop: any EventLoop
@@ -31,7 +31,7 @@ final class NameLookup {
         return promise.futureResult
     }
 
-    /// As the system finds them, in its order (RFC 6724).
+    /// The addresses that the system finds, in its order (RFC 6724).
     @Sendable static func system(_ origin: Origin) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -50,7 +50,7 @@ final class NameLookup {
     }
 }
 
-/// Addresses that have been found already, in the form in which swift-nio asks for them.
+/// Addresses that were resolved before, in the form that swift-nio expects.
 struct FoundAddresses: Resolver, Sendable {
     let addresses: [SocketAddress]
     let loop: any EventLoop

@@ -3,21 +3,21 @@ import NIOPosix
 import NIOSSL
 import SyncCore
 
-/// ``HTTPTransport`` over channels of swift-nio: HTTP/1.1 (RFC 9112) with connections that are kept, renewed and bounded.
+/// ``HTTPTransport`` over channels of swift-nio: HTTP/1.1 (RFC 9112) with connections that are kept alive, renewed and limited in number.
 ///
-/// A call goes out once, with one exception: where a connection that had been used before is closed before the first byte of a
-/// response, the call is repeated at once on a fresh one. Every call carries an idempotency key or a timestamp by which the other
-/// side recognises it.
+/// A call is sent once, with one exception: if a connection that had been used before is closed before the first byte of a response, the
+/// call is repeated immediately on a new one. Every call carries an idempotency key or a timestamp by which the remote recognises a
+/// repetition.
 ///
-/// All of it happens on one event loop. Code that runs there uses ``start(_:_:)`` and ``cancel(_:)``, which cost no task and no change of
-/// threads; ``send(_:)`` does the same for callers elsewhere.
+/// Everything happens on one event loop. Code that runs there uses ``start(_:_:)`` and ``cancel(_:)``, which need neither a task nor a
+/// change of threads; ``send(_:)`` does the same for other callers.
 package final class NetworkTransport: HTTPTransport {
     /// A call that was started.
     package struct CallHandle: Hashable, Sendable {
         fileprivate let call: ConnectionPool.CallID
     }
 
-    /// How far a call of ``send(_:)`` has come when its task is cancelled.
+    /// The state of a call of ``send(_:)``, for when its task is cancelled.
     private enum Progress {
         case notStarted
         case started(CallHandle)
@@ -27,7 +27,7 @@ package final class NetworkTransport: HTTPTransport {
     /// Two loops serve every remote, each remote on one of them. One per core of the host would ignore the service's CPU quota.
     package static let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
 
-    /// Where the connections live, and where completions are called.
+    /// The loop of the connections, on which completions are called.
     package let loop: any EventLoop
     private let limits: HTTPLimits
     private let connections: NIOLoopBoundBox<Connections>
@@ -52,7 +52,7 @@ package final class NetworkTransport: HTTPTransport {
 
     /// Starts a call. Only on ``loop``.
     ///
-    /// - Parameter completion: called exactly once, on ``loop``, and never from within a function of this type. The response is like
+    /// - Parameter completion: called exactly once, on ``loop``, and never from within a function of this type. The response is the same as
     ///   that of ``send(_:)``.
     package func start(_ call: HTTPCall, _ completion: @escaping (Result<HTTPReply, TransportFailure>) -> Void) -> CallHandle {
         start(call, totalDeadline: .now() + limits.totalTimeout.timeAmount, completion)
@@ -66,13 +66,13 @@ package final class NetworkTransport: HTTPTransport {
         return { self.cancel(handle) }
     }
 
-    /// Ends a call: its completion gets ``TransportFailure/Kind/cancelled``, or what has come before. Without effect on a call that
-    /// has ended. Only on ``loop``.
+    /// Ends a call: its completion gets ``TransportFailure/Kind/cancelled``, or a response that arrived before. Has no effect on a call
+    /// that has ended. Only on ``loop``.
     package func cancel(_ handle: CallHandle) {
         connections.value.cancel(handle.call)
     }
 
-    /// Closes all connections and cancels the calls on them; no further call is made. Only on ``loop``.
+    /// Closes all connections and cancels their calls; no further call is made. Only on ``loop``.
     package func shutDown() {
         connections.value.shutDown()
     }
@@ -108,7 +108,7 @@ package final class NetworkTransport: HTTPTransport {
         await withCheckedContinuation { continuation in
             loop.execute { [self] in
                 shutDown()
-                // After the calls that it has ended.
+                // After the completions of the calls that it has ended.
                 loop.execute { continuation.resume() }
             }
         }

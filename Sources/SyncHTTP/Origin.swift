@@ -1,7 +1,7 @@
 import Glibc
 import SyncCore
 
-/// Where connections lead: scheme, host and port of a URL.
+/// The destination of connections: scheme, host and port of a URL.
 struct Origin: Hashable, Sendable {
     let isSecure: Bool
     /// Without the brackets of an IPv6 address.
@@ -14,8 +14,8 @@ struct Origin: Hashable, Sendable {
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }
 
-    /// The name for SNI and for the certificate; nil for an address, which must not be sent (RFC 6066, section 3) and is compared as
-    /// the address that it is.
+    /// The name for SNI and for the certificate; nil for an address, which must not be sent (RFC 6066, section 3) and is compared as an
+    /// address.
     var serverName: String? {
         var address = in6_addr()
         let text = String(host.prefix { $0 != "%" })
@@ -24,11 +24,11 @@ struct Origin: Hashable, Sendable {
     }
 }
 
-/// A URL in its two halves: where a call goes, and what it asks for there (RFC 9112, section 3.2.1). The fragment stays here, and so
-/// does a user name, which the configuration refuses.
+/// The two parts of a URL: the origin, and the target of the request line (RFC 9112, section 3.2.1). The fragment is not sent, nor is a
+/// user name, which the configuration rejects.
 struct CallTarget: Equatable, Sendable {
     let origin: Origin
-    /// Path and query as given. A byte that must not stand in a request line is percent-encoded.
+    /// Path and query as given. A byte that is not allowed in a request line is percent-encoded.
     let path: String
 
     init(_ url: String) throws(TransportFailure) {
@@ -58,7 +58,7 @@ struct CallTarget: Equatable, Sendable {
             host = text[..<colon]
             port = text[text.index(after: colon)...]
         }
-        // A zone is written with an encoded percent sign (RFC 6874).
+        // A zone is written with a percent-encoded percent sign (RFC 6874).
         let name = String(host).split(separator: "%25", maxSplits: 1).joined(separator: "%")
         guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw TransportFailure(.nameResolution, detail: "the host name cannot be resolved: it is not one of ASCII characters")

@@ -2,18 +2,18 @@ import Glibc
 import NIOSSL
 import SyncCore
 
-/// What a certificate says that decides whether it can be trusted. Its texts were written by others: bounded, on one line.
+/// The properties of a certificate that decide whether it can be trusted. Its texts come from outside: bounded, on one line.
 struct PresentedCertificate: Equatable {
     var notBefore: CertificateDate
     var notAfter: CertificateDate
     /// Issuer and subject are the same.
     var isSelfSigned: Bool
-    /// The issuer's common name, or its organization; nil where it has neither.
+    /// The issuer's common name, or its organization; nil if it has neither.
     var issuer: String?
-    /// The host names that it is for, the first few.
+    /// The host names that it is valid for, the first few.
     var names: [String]
 
-    /// Names that a message has room for.
+    /// The most names shown in a message.
     private static let shownNames = 3
     private static let longestName = 60
 
@@ -26,7 +26,7 @@ struct PresentedCertificate: Equatable {
     }
 
     init(_ certificate: NIOSSLCertificate) {
-        // Nothing is lost: swift-nio-ssl has read it from DER, and without its parties it counts as issued by an unknown authority.
+        // Nothing is lost: swift-nio-ssl has read it from DER, and without its issuer it counts as issued by an unknown authority.
         let parties = (try? certificate.toDERBytes()).flatMap(CertificateParties.init)
         notBefore = CertificateDate(seconds: Int64(certificate.notValidBefore))
         notAfter = CertificateDate(seconds: Int64(certificate.notValidAfter))
@@ -54,7 +54,7 @@ struct PresentedCertificate: Equatable {
     }
 }
 
-/// A day of a certificate's validity.
+/// A limit of a certificate's validity.
 struct CertificateDate: Comparable {
     /// Since 1970.
     var seconds: Int64

@@ -1,7 +1,7 @@
 import NIOCore
 import SyncCore
 
-/// A call as the bytes that go out, in one piece (RFC 9112, section 3).
+/// A call as the bytes to send, in one piece (RFC 9112, section 3).
 struct RequestMessage: Sendable {
     let origin: Origin
     let bytes: ByteBuffer
@@ -18,16 +18,16 @@ struct RequestMessage: Sendable {
         var text = "\(call.method) \(target.path) HTTP/1.1\r\nhost: \(target.origin.hostField)\r\n"
         var names: Set<String> = []
         for header in call.headers {
-            // A line break in a value would be a header of its own.
+            // A line break in a value would start another header.
             guard RequestMessage.isToken(header.name), !header.value.utf8.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 }) else {
                 throw TransportFailure(.other, detail: "a header of the call cannot be written: a name or value with control characters")
             }
             names.insert(header.name.lowercased())
             text += "\(header.name): \(header.value)\r\n"
         }
-        // Compression is not worth its failures for bodies of this size.
+        // For bodies of this size, compression is not worth its possible failures.
         if !names.contains("accept-encoding") { text += "accept-encoding: identity\r\n" }
-        // RFC 9110, section 8.6: said for methods that have a body by their meaning, even for an empty one.
+        // RFC 9110, section 8.6: sent for methods that define a body, even if it is empty.
         if !call.body.isEmpty || !["GET", "HEAD", "DELETE"].contains(call.method) {
             text += "content-length: \(call.body.utf8.count)\r\n"
         }

@@ -1,14 +1,14 @@
 import SyncCore
 
-/// Status line and header of a response, read line by line, and what they say about the body.
+/// Status line and header of a response, read line by line, and the framing of its body.
 struct ResponseHead: Equatable, Sendable {
-    /// How the end of the body is known (RFC 9112, section 6.3).
+    /// How the end of the body is determined (RFC 9112, section 6.3).
     enum Framing: Equatable, Sendable {
         case none
         case length(Int)
         case chunked
         case untilClose
-        /// The header contradicts itself, or names a coding that was not asked for.
+        /// The header contradicts itself, or names a coding that was not requested.
         case unknown(reason: String)
     }
 
@@ -18,10 +18,10 @@ struct ResponseHead: Equatable, Sendable {
     private(set) var fields: [String: String] = [:]
     private var lastName: String?
 
-    /// The beginning of every status line. Whatever begins differently is not HTTP/1.
+    /// The beginning of every status line. A response that begins differently is not HTTP/1.
     static let prefix = Array("HTTP/1.".utf8)
 
-    /// `HTTP/1.1 200 OK`; the reason is ignored and may be missing.
+    /// `HTTP/1.1 200 OK`; the reason phrase is ignored and may be missing.
     init?(statusLine line: ArraySlice<UInt8>) {
         let bytes = Array(line)
         let digits = bytes.dropFirst(9).prefix(3).map { Int($0) - Int(UInt8(ascii: "0")) }
@@ -32,11 +32,11 @@ struct ResponseHead: Equatable, Sendable {
         isVersion10 = bytes[7] == UInt8(ascii: "0")
     }
 
-    /// Takes a line of the header; false if it is not one.
+    /// Reads a line of the header; returns false if it is not one.
     mutating func take(_ line: ArraySlice<UInt8>) -> Bool {
         guard let first = line.first, line.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return false }
         if ResponseHead.isBlank(first) {
-            // A line that is folded goes on with the last value (RFC 9112, section 5.2).
+            // A folded line continues the previous value (RFC 9112, section 5.2).
             guard let lastName, let value = fields[lastName] else { return false }
             fields[lastName] = "\(value) \(ResponseHead.text(line))"
             return true
@@ -50,14 +50,14 @@ struct ResponseHead: Equatable, Sendable {
         return true
     }
 
-    /// A response that only announces another one (RFC 9110, section 15.2).
+    /// Whether another response follows this one (RFC 9110, section 15.2).
     var isInterim: Bool { (100...199).contains(status) }
 
     /// Whether the connection may carry another call (RFC 9112, section 9.3).
     var keepsConnection: Bool {
         let options = elements(of: "connection")
         if options.contains("close") { return false }
-        // Both ways to give the length: an intermediary may have understood it differently (RFC 9112, section 6.3).
+        // Both ways to specify the length: an intermediary may have interpreted them differently (RFC 9112, section 6.3).
         if fields["transfer-encoding"] != nil, fields["content-length"] != nil { return false }
         return !isVersion10 || options.contains("keep-alive")
     }

@@ -7,8 +7,8 @@ import SyncCore
 ///         ▲                 │ interim
 ///         └─────────────────┘
 ///
-/// Memory is bounded by ``headLimit`` and the size of the body. A failure before ``head`` is set leaves no response; one after it
-/// leaves a response whose body is not whole.
+/// Memory is bounded by ``headLimit`` and the size of the body. A failure before ``head`` is set leaves no response; a later one leaves a
+/// response with an incomplete body.
 struct ResponseParser {
     enum Progress: Equatable {
         case incomplete
@@ -28,9 +28,9 @@ struct ResponseParser {
         case ended
     }
 
-    /// In bytes: status line and header together, with those of all interim responses before.
+    /// In bytes: status line and header together, including those of all preceding interim responses.
     static let headLimit = 65_536
-    /// In bytes: a line that gives the size of a chunk. What follows the size is ignored.
+    /// In bytes: a line with the size of a chunk. The rest of the line after the size is ignored.
     private static let chunkLineLimit = 4096
 
     private let isHead: Bool
@@ -38,11 +38,11 @@ struct ResponseParser {
     private let bodyLimit: Int
     private var position = Position.statusLine
     private var pending = LineBuffer()
-    /// Of head and trailer.
+    /// The bytes of head and trailer that were read.
     private var lineBytes = 0
     private var unfinishedHead: ResponseHead?
 
-    /// The final response's, once its header has been read to the end.
+    /// The final response's head, once it is complete.
     private(set) var head: ResponseHead?
     private(set) var body: [UInt8] = []
 
@@ -51,10 +51,10 @@ struct ResponseParser {
         self.bodyLimit = bodyLimit
     }
 
-    /// Whether a byte of a response has come that is not an interim one.
+    /// Whether a byte of a non-interim response has arrived.
     var hasBegun: Bool { position != .statusLine || pending.count > 0 }
 
-    /// Whether the connection may carry another call: the response is complete, and nothing came behind it.
+    /// Whether the connection may carry another call: the response is complete, and nothing arrived after it.
     var keepsConnection: Bool { position == .ended && !isClosed && pending.count == 0 && head?.keepsConnection == true }
 
     /// Whether the end of the connection is the end of the body (RFC 9112, section 6.3).
@@ -69,7 +69,7 @@ struct ResponseParser {
         }
     }
 
-    /// The other side has said that nothing more comes.
+    /// The peer has closed its side: nothing more will arrive.
     mutating func end() -> Progress {
         isClosed = true
         if position == .untilClose || position == .ended {
@@ -95,12 +95,12 @@ struct ResponseParser {
     }
 
     private mutating func statusLine() -> Progress? {
-        // An empty line before the status line is common enough behind the body of an interim or earlier response.
+        // An empty line before the status line is common after the body of an interim or earlier response.
         while let byte = pending.bytes.first, byte == 10 || byte == 13, lineBytes < 8 {
             pending.skip(1)
             lineBytes += 1
         }
-        // What is not HTTP need not have lines.
+        // A response that is not HTTP need not have lines.
         guard zip(pending.bytes, ResponseHead.prefix).allSatisfy(==) else { return invalid("the response is not HTTP/1") }
         guard let line = pending.line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
         guard let head = ResponseHead(statusLine: line[...]) else { return invalid("the status line of the response is not HTTP") }
@@ -169,7 +169,7 @@ struct ResponseParser {
         return nil
     }
 
-    /// Fields behind the last chunk are read and not used.
+    /// Fields after the last chunk are read and not used.
     private mutating func trailer() -> Progress? {
         guard let line = pending.line(atMost: ResponseParser.headLimit - lineBytes) else { return lineIsMissing() }
         lineBytes += line.count + 1
@@ -184,7 +184,7 @@ struct ResponseParser {
         return taken < size ? tooLarge() : nil
     }
 
-    /// Why there is no line: it is still on its way, or it is too long.
+    /// The result if there is no line: it has not arrived yet, or it is too long.
     private func lineIsMissing() -> Progress {
         let limit =
             switch position {

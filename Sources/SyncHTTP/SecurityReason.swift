@@ -1,33 +1,33 @@
 import NIOSSL
 import SyncCore
 
-/// Why BoringSSL gave up.
+/// Why BoringSSL ended a handshake.
 ///
-/// Of a failed handshake swift-nio-ssl offers the type and, as a line of text, BoringSSL's number and name for the reason:
-/// `Error: 268435581 error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at FILE:LINE`. The number decides what it is
+/// For a failed handshake swift-nio-ssl provides the type and, as a line of text, BoringSSL's number and name of the reason: `Error:
+/// 268435581 error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at FILE:LINE`. The number determines the kind
 /// (openssl/ssl.h, `SSL_R_…`), the name is for people.
 struct SecurityReason: Equatable {
     enum Kind: Equatable {
-        /// The certificate of the other side is not trusted.
+        /// The peer's certificate is not trusted.
         case untrustedCertificate
-        /// What the other side speaks is not TLS.
+        /// The peer does not speak TLS.
         case notSpoken
         case noCommonVersion
-        /// Nothing in common, in other ways.
+        /// No agreement for another reason.
         case noAgreement
-        /// The other side says it, and it ends the connection.
+        /// The peer sent an alert, and ends the connection.
         case alert(Alert)
         case other
     }
 
-    /// The alerts of TLS, by their numbers (RFC 8446, section 6; RFC 5246, section 7.2).
+    /// TLS alerts, by their numbers (RFC 8446, section 6; RFC 5246, section 7.2).
     struct Alert: Equatable {
         let number: UInt32
 
         static let protocolVersion = Alert(number: 70)
         static let unrecognizedName = Alert(number: 112)
 
-        /// Those that say something about a certificate of ours, or that there is none.
+        /// Whether the alert is about our client certificate, or about its absence.
         var isAboutCertificate: Bool {
             switch number {
             case 41...46, 48, 111, 113, 114, 116: true
@@ -37,7 +37,7 @@ struct SecurityReason: Equatable {
     }
 
     let kind: Kind
-    /// `CERTIFICATE_VERIFY_FAILED`; empty where there is none.
+    /// `CERTIFICATE_VERIFY_FAILED`; empty if there is none.
     let name: String
 
     init(number: UInt32?, name: String) {
@@ -54,7 +54,7 @@ struct SecurityReason: Equatable {
         self = stack.lazy.compactMap { SecurityReason(line: $0.description) }.first ?? SecurityReason(number: nil, name: "")
     }
 
-    /// - Parameter line: as above. Nil where it has no name.
+    /// - Parameter line: as above. Nil if it has no name.
     init?(line: String) {
         guard let mark = line.utf8.firstRange(of: "OPENSSL_internal:".utf8) else { return nil }
         let name = line[mark.upperBound...].prefix { $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") }
@@ -69,10 +69,10 @@ struct SecurityReason: Equatable {
     private static func kind(of number: UInt32) -> Kind {
         switch number {
         case 125: .untrustedCertificate
-        // An HTTP request, one to a proxy, a record of something else.
+        // An HTTP request, a request to a proxy, or a record of another protocol.
         case 155, 156, 247, 251: .notSpoken
         case 240: .noCommonVersion
-        // No cipher in common; another version than was agreed on.
+        // No common cipher; another version than was agreed on.
         case 175, 246: .noAgreement
         // SSL_AD_REASON_OFFSET
         case 1000...1255: .alert(Alert(number: number - 1000))
@@ -92,7 +92,7 @@ struct SecurityReason: Equatable {
         }
     }
 
-    /// `handshake failure`, `protocol version`: the name in words.
+    /// The name as words: `handshake failure`, `protocol version`.
     var text: String {
         guard !name.isEmpty else { return "no reason is known" }
         let rest = ["SSLV3_ALERT_", "TLSV1_ALERT_", "TLSV1_"].first { name.hasPrefix($0) }.map { name.dropFirst($0.count) } ?? name[...]

@@ -4,7 +4,7 @@ import NIOPosix
 import NIOSSL
 import SyncCore
 
-/// What the errors of swift-nio mean for a call.
+/// Translates errors of swift-nio.
 extension TransportFailure {
     static let noConnectionInTime = TransportFailure(.connectTimeout, detail: "no connection within the connect timeout")
     static let closedInHandshake = TransportFailure(.connectionRefused, detail: "the connection was closed during the TLS handshake")
@@ -25,9 +25,8 @@ extension TransportFailure {
         }
     }
 
-    /// - Parameter isProven: whether a response has come on this connection. Before that a TLS alert refuses the handshake: with
-    ///   TLS 1.3 the other side may still do so when the call has been written already (RFC 8446, section 4.4.2.4), and does not read
-    ///   it then.
+    /// - Parameter isProven: whether a response has arrived on this connection. Before that a TLS alert refuses the handshake: with TLS 1.3
+    ///   the peer may still do so when the call has already been written (RFC 8446, section 4.4.2.4), and then does not read it.
     init(onConnection error: any Error, with host: String, isProven: Bool) {
         switch error {
         case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:

@@ -2,15 +2,15 @@ import NIOCore
 import NIOSSL
 import SyncCore
 
-/// What is wrong with TLS, in words: which host, and why. These texts reach the log, the outbox and `status`, so nothing of the library's
-/// own descriptions is in them, which name files of the build.
+/// Describes TLS failures: the host and the reason. These texts appear in the log, the outbox and `status`, so they contain none of the
+/// library's own descriptions, which name files of the build.
 extension TransportFailure {
-    /// The certificates of this machine, or what else TLS needs here, cannot be read.
+    /// The certificates of this machine, or other things that TLS needs here, cannot be read.
     static let noSecureContext = TransportFailure(
         .tls, detail: "the trusted certificates of this machine cannot be read (package ca-certificates)", security: .other)
 
-    /// TCP is through, TLS is not: the call has not been written.
-    /// - Parameter certificate: the one that the other side has shown, if it got that far.
+    /// TCP is established, TLS is not: the call has not been written.
+    /// - Parameter certificate: the one that the peer presented, if it got that far.
     init(inHandshake error: any Error, with host: String, certificate: PresentedCertificate?, now: CertificateDate = .now) {
         switch error {
         case is IOError, is ChannelError, NIOSSLError.uncleanShutdown: self = .closedInHandshake
@@ -37,7 +37,7 @@ extension TransportFailure {
         }
     }
 
-    /// BoringSSL does not say why it does not trust a certificate; the certificate does.
+    /// BoringSSL does not report why it does not trust a certificate, so the reason is taken from the certificate itself.
     private init(certificateOf host: String, _ certificate: PresentedCertificate?, now: CertificateDate) {
         let (problem, cause): (SecurityProblem, String) =
             switch certificate {

@@ -1,20 +1,20 @@
-/// Notices that the database file was written by something that is not SQLite: another file was copied over it.
+/// Detects that the database file was written by something other than SQLite: another file was copied over it.
 ///
-/// While it is in WAL mode, SQLite writes to the database file only as part of a checkpoint, and a checkpoint leaves its trace in the
-/// wal-index beside it: `nBackfillAttempted` is set before the first page is written and `nBackfill` after the last, and both begin anew
-/// with other salts when the log does ("WAL-mode File Format", https://sqlite.org/walformat.html, section 2). So:
+/// In WAL mode, SQLite writes to the database file only as part of a checkpoint, and a checkpoint leaves a trace in the wal-index:
+/// `nBackfillAttempted` is set before the first page is written and `nBackfill` after the last, and both start again with other salts when
+/// the log does ("WAL-mode File Format", https://sqlite.org/walformat.html, section 2). So:
 ///
 /// | the file's content or size | the wal-index | conclusion                                           |
 /// |----------------------------|---------------|------------------------------------------------------|
 /// | changed                    | the same      | overwritten                                          |
 /// | changed                    | changed       | a checkpoint                                         |
 /// | the same                   | either        | nothing; also where the file's time changed (`touch`) |
-/// | either                     | a checkpoint is on its way, or was interrupted | none; the next look begins anew |
+/// | either                     | a checkpoint is in progress, or was interrupted | none; the next check starts over |
 ///
-/// Invariant: whatever connections do in WAL mode (VACUUM, checkpoints of every kind, a restore by the backup interface) is never taken
+/// Invariant: operations of connections in WAL mode (VACUUM, checkpoints of every kind, a restore by the backup interface) are never taken
 /// for an overwrite.
 struct OverwriteWatch: Equatable, Sendable {
-    /// How the file and the wal-index look at one moment at which no checkpoint is on its way.
+    /// The file and the wal-index at a time at which no checkpoint is in progress.
     struct Look: Equatable, Sendable {
         var file: FileState
         var log: LogState
@@ -22,13 +22,13 @@ struct OverwriteWatch: Equatable, Sendable {
 
     struct FileState: Equatable, Sendable {
         var size: Int64
-        /// A hash of blocks that are spread over the file (``StoreFiles``), of all of a small one.
+        /// A hash of blocks that are spread over the file (``StoreFiles``); of the whole file if it is small.
         var content: Int
     }
 
-    /// What the wal-index says about the log and its checkpoints.
+    /// The state of the log and its checkpoints in the wal-index.
     struct LogState: Equatable, Sendable {
-        /// How many bytes of the wal-index are needed.
+        /// The number of bytes of the wal-index that are needed.
         static let length = 132
 
         var salts: UInt64
@@ -60,8 +60,8 @@ struct OverwriteWatch: Equatable, Sendable {
 
     private var last: Look?
 
-    /// - Parameter look: nil when there is none that tells anything.
-    /// - Returns: whether the file was overwritten since the look before.
+    /// - Parameter look: nil if there is no usable one.
+    /// - Returns: whether the file was overwritten since the previous check.
     mutating func looked(_ look: Look?) -> Bool {
         defer { last = look }
         guard let look, let last else { return false }

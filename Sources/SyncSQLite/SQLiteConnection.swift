@@ -5,10 +5,10 @@ import Synchronization
 
 /// The database in one file: one connection on a thread of its own.
 ///
-/// WAL with `synchronous=FULL`: what was committed survives a power cut (with NORMAL, the commits since the last checkpoint do not). Writers
-/// take the lock at once (`BEGIN IMMEDIATE`), so that a transaction never fails halfway because the application wrote in between.
+/// WAL with `synchronous=FULL`: commits survive a power cut (with NORMAL, the commits since the last checkpoint do not). Writers take the
+/// lock at once (`BEGIN IMMEDIATE`), so that a transaction never fails halfway because the application wrote in between.
 final class SQLiteConnection: StoreConnection {
-    /// What the WAL keeps of its size, in bytes; SQLite checkpoints it after every 4 MiB of commits.
+    /// The size to which the WAL is truncated, in bytes; SQLite checkpoints it after every 4 MiB of commits.
     private static let walSizeLimit: SQL = "16777216"
 
     let path: String
@@ -26,17 +26,17 @@ final class SQLiteConnection: StoreConnection {
             let session = try SQLiteSession(
                 path: path, access: access == .reading ? .readOnly : access.migrates ? .creating : .readWrite,
                 busyTimeout: Store.busyTimeout)
-            // Before anything else: a file that is somebody else's is left as it is, down to its journal mode.
+            // Before anything else: a file of another program is left unchanged, including its journal mode.
             let state = try SchemaState.read(session, path: path)
             guard access.migrates || state.missing.isEmpty else { throw StoreError.olderSchema(missing: state.missing) }
             if access != .reading { try SQLiteConnection.prepare(session, access) }
-            // Before the schema is changed under a service that is at work.
+            // Before the schema is changed under a running service.
             if access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) { throw StoreError.inUse(by: Store.serviceText(session)) }
             schemaChange = access.migrates ? try SchemaMigrations.bringUpToDate(session, path: path) : SchemaChange()
             if access != .reading { try SQLiteConnection.useLog(session) }
             queue = SessionQueue(session)
             files = StoreFiles(path, withLog: access != .reading)
-            // A checkpoint that a crash interrupted would hide what else is written to the file.
+            // An interrupted checkpoint would hide other writes to the file.
             if access.migrates, !files.isSettled { _ = try session.checkpoint() }
         } catch {
             throw StoreError(error, path: path)
@@ -44,27 +44,27 @@ final class SQLiteConnection: StoreConnection {
     }
 
     private static func prepare(_ session: SQLiteSession, _ access: Store.Access) throws {
-        // Only a file without pages can be told to give freed ones back in small steps; later it takes a VACUUM (docs/schema.md).
+        // Freed pages can be returned in small steps only if this is set in a file without pages; later it takes a VACUUM (docs/schema.md).
         if access.migrates, try session.value("PRAGMA page_count", as: Int.self) == 0 {
             try session.run("PRAGMA auto_vacuum = INCREMENTAL")
         }
         try session.run("PRAGMA synchronous = FULL")
         try session.run("PRAGMA temp_store = MEMORY")
-        // The application decides whether it enforces its foreign keys; ours are few and kept by the code.
+        // The application decides whether it enforces its foreign keys; ours are few and maintained by the code.
         try session.run("PRAGMA foreign_keys = OFF")
     }
 
     /// After the migrations: a file that cannot be migrated keeps its journal mode.
     private static func useLog(_ session: SQLiteSession) throws {
         try session.run("PRAGMA journal_mode = WAL")
-        // A WAL that grew behind a long reader is cut back when it begins anew.
+        // A WAL that grew because of a long read is truncated when it starts again.
         try session.run("PRAGMA journal_size_limit = \(walSizeLimit)")
-        // Only with the first transaction does SQLite open the log, which ``StoreFiles`` has to find open.
+        // SQLite opens the log only with the first transaction, and ``StoreFiles`` has to find it open.
         _ = try session.value("SELECT count(*) FROM sqlite_schema", as: Int.self)
     }
 
-    /// SQLite makes new files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask
-    /// allows. The -wal and -shm files get the mode of this one. What goes wrong shows when the file is opened.
+    /// SQLite creates files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask allows.
+    /// The -wal and -shm files get the mode of this one. A failure is reported when the file is opened.
     private static func createFile(_ path: String) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o660)
         if descriptor >= 0 { Glibc.close(descriptor) }
@@ -84,9 +84,9 @@ final class SQLiteConnection: StoreConnection {
         }
     }
 
-    /// An error whose cause may be that the files are gone.
+    /// An error that may be caused by lost files is replaced by the loss.
     private func explained(_ error: any Error) async -> StoreError {
-        // The loss is remembered when this finds one.
+        // If this detects a loss, it is recorded.
         try? await queue.perform { session in try self.verify(session) }
         return loss?.error ?? StoreError(error, path: path)
     }
@@ -120,12 +120,12 @@ final class SQLiteConnection: StoreConnection {
         throw lose(found, session).error
     }
 
-    /// Nothing is written any more, and the connection stays open until the process ends: closing it would bring the log's pages to
-    /// whatever file is there, and delete whatever log is.
+    /// Nothing is written any more, and the connection stays open until the process ends: closing it would write the log's pages to the
+    /// file that is there now, and delete the log that is there now.
     private func lose(_ found: StoreLoss, _ session: SQLiteSession) -> Store.Loss {
         var loss = Store.Loss(error: .replaced(path: path, detail: found.text(path)))
         if files.canStillCheckpoint(after: found) {
-            // The commits of everybody who has this database open are in a file without a name: now or never.
+            // The commits of all processes that have this database open are in a file without a name: this is the last chance to keep them.
             do {
                 loss.hasKeptCommits = try session.checkpoint().map { $0.log == $0.checkpointed } ?? false
             } catch {
@@ -146,7 +146,7 @@ final class SQLiteConnection: StoreConnection {
         return end
     }
 
-    // MARK: What only SQLite has
+    // MARK: Specific to SQLite
 
     func commitsOfOthers() async throws(StoreError) -> Int64 {
         try await withSession { session in
@@ -174,7 +174,7 @@ final class SQLiteConnection: StoreConnection {
     }
 
     func shrink(by pages: Int) throws {
-        // Every step of the statement frees one page; it has to be stepped to its end. A PRAGMA takes no parameters.
+        // Every step of the statement frees one page; it must be stepped to its end. A PRAGMA takes no parameters.
         try queue.presentSession().run("PRAGMA incremental_vacuum(\(SQL(stringLiteral: String(pages))))")
     }
 

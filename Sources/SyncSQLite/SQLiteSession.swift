@@ -4,7 +4,8 @@ import SyncStore
 
 /// A connection over the C interface of libsqlite3. One thread at a time.
 ///
-/// Every statement is prepared once and kept. A statement is reset before control returns to the caller, so none keeps a read transaction open.
+/// Every statement is prepared once and cached. A statement is reset before control returns to the caller, so none keeps a read transaction
+/// open.
 final class SQLiteSession: Session {
     enum Access {
         case readOnly
@@ -16,14 +17,15 @@ final class SQLiteSession: Session {
     private let path: String
     private var statements: [String: SQLiteStatement] = [:]
     private var savepoints = 0
-    /// Hears the text of every statement before it runs: for finding out what an operation asks the database for.
+    /// Receives the text of every statement before it runs, to find out which statements an operation uses.
     var trace: (@Sendable (String) -> Void)?
 
-    /// Statements that are kept; queries with lists of many lengths would otherwise collect.
+    /// The most cached statements; queries with lists of different lengths would otherwise accumulate.
     private static let statementLimit = 400
 
-    /// The library counts what it allocates under a lock unless it is told not to before its first use ("SQLITE_CONFIG_MEMSTATUS",
-    /// https://sqlite.org/c3ref/c_config_covering_index_scan.html). Another user of the library in the process may have been faster: then it counts.
+    /// The library counts its allocations under a lock unless that is disabled before its first use ("SQLITE_CONFIG_MEMSTATUS",
+    /// https://sqlite.org/c3ref/c_config_covering_index_scan.html). If another user of the library in the process initialised it first, it
+    /// keeps counting.
     private static let isConfigured: Bool = convosync_sqlite_without_memory_statistics() == SQLITE_OK
 
     /// - Parameters:
@@ -80,12 +82,12 @@ final class SQLiteSession: Session {
         }
     }
 
-    /// Several statements without parameters, such as a migration.
+    /// Runs several statements without parameters, such as a migration.
     func script(_ text: String) throws(SQLiteError) {
         try check(sqlite3_exec(connection, text, nil, nil, nil))
     }
 
-    /// A statement that is not in use, with its values bound.
+    /// Returns a statement that is not in use, with its values bound.
     private func statement(_ sql: SQL) throws(SQLiteError) -> SQLiteStatement {
         trace?(sql.text)
         if let kept = statements[sql.text], !kept.isInUse {
@@ -114,7 +116,7 @@ final class SQLiteSession: Session {
             try run("COMMIT")
             return value
         } catch {
-            // Where the rollback fails as well, SQLite has ended the transaction already. The error that led here says more.
+            // If the rollback fails as well, SQLite has already ended the transaction. The original error is more informative.
             if isInTransaction { _ = try? run("ROLLBACK") }
             throw error
         }
@@ -131,7 +133,7 @@ final class SQLiteSession: Session {
             return value
         } catch {
             if isInTransaction {
-                // The savepoint stands after it was rolled back to. Where either fails, the transaction that it is part of fails as well.
+                // A savepoint remains after a rollback to it. If either statement fails, the surrounding transaction fails as well.
                 _ = try? run("ROLLBACK TO \(name)")
                 _ = try? run("RELEASE \(name)")
             }
@@ -144,10 +146,10 @@ final class SQLiteSession: Session {
     /// The version of the library in use, `3.40.1`.
     static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
-    /// The numbers that `PRAGMA wal_checkpoint(PASSIVE)` returns: frames of the log, and those that are in the database file now.
+    /// The numbers that `PRAGMA wal_checkpoint(PASSIVE)` returns: frames in the log, and those that are in the database file now.
     func checkpoint() throws -> (log: Int, checkpointed: Int)? {
         try row("PRAGMA wal_checkpoint(PASSIVE)") { columns in
-            // Whether it was blocked: the numbers say how far it came.
+            // Whether it was blocked: the numbers show how far it got.
             _ = try columns.next(Int.self)
             return (try columns.next(), try columns.next())
         }
@@ -169,7 +171,7 @@ final class SQLiteSession: Session {
     }
 }
 
-/// What libsqlite3 says of a call that failed.
+/// The report of libsqlite3 about a failed call.
 struct SQLiteError: Error, CustomStringConvertible {
     /// The extended result code.
     var code: Int32
@@ -190,7 +192,7 @@ struct SQLiteError: Error, CustomStringConvertible {
     /// `SQLITE_IOERR_SHMSIZE`, a macro that Swift does not import.
     static let sharedMemorySize = SQLITE_IOERR | 19 << 8
 
-    /// The class of the error, without what the extended code adds.
+    /// The class of the error, without the details of the extended code.
     var primaryCode: Int32 { code & 0xFF }
 
     var description: String { "SQLite error \(code): \(message)" }

@@ -1,15 +1,15 @@
 import CSQLite
 import SyncStore
 
-/// A prepared statement, and the row that it stands on.
+/// A prepared statement with its current row.
 final class SQLiteStatement: ColumnSource {
     let query: String
     private let connection: OpaquePointer
     private let statement: OpaquePointer
-    /// Between the first step and the reset.
+    /// Whether it is between the first step and the reset.
     private(set) var isInUse = false
 
-    /// SQLite copies what is bound before the call returns.
+    /// SQLite copies bound values before the call returns.
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     init(_ text: String, _ connection: OpaquePointer) throws(SQLiteError) {
@@ -38,7 +38,7 @@ final class SQLiteStatement: ColumnSource {
         }
     }
 
-    /// With its length: a NUL character does not end the text.
+    /// Binds a text with its length: a NUL character does not end it.
     private func bind(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int32) -> Int32 {
         guard let base = bytes.baseAddress else { return sqlite3_bind_text(statement, index, "", 0, SQLiteStatement.transient) }
         return base.withMemoryRebound(to: CChar.self, capacity: bytes.count) {
@@ -56,7 +56,7 @@ final class SQLiteStatement: ColumnSource {
         }
     }
 
-    /// What goes wrong here has been said by the step before.
+    /// The error of a failed step is returned here again, so the result is ignored.
     func reset() {
         sqlite3_reset(statement)
         sqlite3_clear_bindings(statement)
@@ -78,7 +78,7 @@ final class SQLiteStatement: ColumnSource {
 
     func withBytes<Value>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
         guard type(index) != SQLITE_NULL else { return nil }
-        // First the text, then its length: a number is made a text by the first call ("Result Values From A Query",
+        // First the text, then its length: the first call converts a number to text ("Result Values From A Query",
         // https://sqlite.org/c3ref/column_blob.html).
         let text = sqlite3_column_text(statement, Int32(index))
         let count = Int(sqlite3_column_bytes(statement, Int32(index)))

@@ -1,11 +1,11 @@
 import Migrations
 import SyncStore
 
-/// The history of the schema, and what a file has of it.
+/// The migrations of the schema, and which of them a file has.
 ///
-/// The bookkeeping is a table of the form that GRDB's migrator uses, and earlier versions wrote with it. All that is missing is applied
-/// in **one** transaction, the bookkeeping included: a file has the schema that it had, or the present one, whatever fails in between.
-/// Foreign keys are not checked over the whole file: the application may keep rows that violate them, and that is its business.
+/// The bookkeeping is a table in the form of GRDB's migrator, which earlier versions used. All missing migrations are applied in **one**
+/// transaction together with the bookkeeping: a file has its former schema or the present one, whatever fails in between. Foreign keys are
+/// not checked over the whole file: the application may keep rows that violate them.
 enum SchemaMigrations {
     static let table = "grdb_migrations"
     private static let name = SQL(stringLiteral: table)
@@ -14,10 +14,10 @@ enum SchemaMigrations {
 
     static var identifiers: [String] { EmbeddedMigrations.all.map(\.identifier) }
 
-    /// Applies what is missing, in one transaction that takes the write lock at once.
+    /// Applies the missing migrations, in one transaction that takes the write lock at once.
     ///
-    /// - Parameter last: the last one to be applied; nil for all.
-    /// - Returns: what was applied now, in order; empty when another process was faster.
+    /// - Parameter last: the last migration to apply; nil for all.
+    /// - Returns: the migrations applied now, in order; empty if another process was faster.
     @discardableResult
     static func migrate(_ session: SQLiteSession, path: String, upTo last: String? = nil) throws -> [String] {
         try session.transaction(.writing) {
@@ -28,7 +28,7 @@ enum SchemaMigrations {
         }
     }
 
-    /// Brings the schema up to date. What fails leaves the file as it was, and no copy beside it.
+    /// Brings the schema up to date. A failure leaves the file unchanged, and no copy.
     static func bringUpToDate(_ session: SQLiteSession, path: String) throws -> SchemaChange {
         let state = try SchemaState.read(session, path: path)
         guard let first = state.missing.first else { return SchemaChange() }
@@ -46,7 +46,7 @@ enum SchemaMigrations {
         return change
     }
 
-    /// In the caller's transaction.
+    /// Applies migrations in the caller's transaction.
     static func apply(_ identifiers: [String], to session: SQLiteSession) throws {
         guard !identifiers.isEmpty else { return }
         try session.run("CREATE TABLE IF NOT EXISTS \(name) (identifier TEXT NOT NULL PRIMARY KEY)")
@@ -62,13 +62,13 @@ enum SchemaMigrations {
         return identifiers.filter(recorded.contains)
     }
 
-    /// What the bookkeeping holds, whoever wrote it.
+    /// The recorded migrations, including those of other programs.
     static func recorded(_ session: any Session) throws -> [String] {
         guard try SchemaObject.all(session).contains(bookkeeping) else { return [] }
         return try session.values("SELECT identifier FROM \(name) ORDER BY identifier")
     }
 
-    /// What these migrations create under names that are new then, each in a database that has the ones before it.
+    /// The objects that these migrations create, each in a database with the preceding ones.
     static func objects(createdBy missing: [String]) throws -> Set<SchemaObject> {
         let session = try SQLiteSession(path: ":memory:", access: .creating, busyTimeout: .zero)
         var created: Set<SchemaObject> = []
@@ -79,17 +79,17 @@ enum SchemaMigrations {
             if missing.contains(identifier) { created.formUnion(after.subtracting(before)) }
             before = after
         }
-        // The bookkeeping has no migration of its own.
+        // The bookkeeping table is not created by a migration.
         return created.subtracting([bookkeeping])
     }
 }
 
-/// A name in a schema. Tables, views and indexes share their names; triggers have names of their own.
+/// A name in a schema. Tables, views and indexes share one namespace; triggers have their own.
 struct SchemaObject: Hashable {
     var name: String
     var isTrigger: Bool
 
-    /// Without those that SQLite makes by itself. SQLite compares names without regard to the case of ASCII letters.
+    /// Without those that SQLite creates itself. SQLite compares names without regard to the case of ASCII letters.
     static func all(_ session: any Session) throws -> Set<SchemaObject> {
         let objects = try session.rows(
             "SELECT lower(name), type = 'trigger' FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"

@@ -1,19 +1,19 @@
 import SyncCore
 import SyncStore
 
-/// How a file stands to the schema of this program. Looking changes nothing in the file, not even its journal mode.
+/// How a file's schema compares with that of this program. Reading it changes nothing in the file, not even its journal mode.
 struct SchemaState {
-    /// The migrations that it has, in order.
+    /// The migrations that the file has, in order.
     var applied: [String]
-    /// Those that it lacks, in order.
+    /// The missing ones, in order.
     var missing: [String]
-    /// Nothing at all is in it: the tables are the first ones.
+    /// The file is empty: the migrations create its first tables.
     var isNew: Bool
 
-    /// In the caller's transaction: another process may create the tables at this moment.
+    /// Runs in the caller's transaction: another process may create the tables at the same time.
     ///
-    /// - Throws: a ``StoreError`` where this program must leave the file alone: its schema is newer, or it has objects of somebody else
-    ///   with the names of those that the missing migrations create.
+    /// - Throws: a ``StoreError`` if this program must not change the file: its schema is newer, or it has objects of another program with
+    ///   the names of those that the missing migrations create.
     init(_ session: any Session, path: String) throws {
         let present = try SchemaObject.all(session)
         isNew = present.isEmpty
@@ -26,7 +26,7 @@ struct SchemaState {
         missing = known.filter { !recorded.contains($0) }
         let unknown = recorded.filter { !known.contains($0) }
         guard unknown.isEmpty else {
-            // Another program keeps its own migrations in a table of this name.
+            // Another program has its own migrations in a table of this name.
             if applied.isEmpty { throw StoreError.foreignSchema(path: path, names: [SchemaMigrations.table]) }
             throw StoreError.newerSchema(applied: unknown)
         }
@@ -35,7 +35,7 @@ struct SchemaState {
         guard taken.isEmpty else { throw StoreError.foreignSchema(path: path, names: Set(taken.map(\.name)).sorted()) }
     }
 
-    /// Of a connection that has no transaction yet.
+    /// For a connection without an open transaction.
     static func read(_ session: any Session, path: String) throws -> SchemaState {
         try session.transaction(.reading) { try SchemaState(session, path: path) }
     }

@@ -2,7 +2,7 @@ import Dispatch
 import SyncCore
 import SyncStore
 
-/// The thread of a session: all that uses the connection runs here, one after the other.
+/// The queue of a session: all code that uses the connection runs here, one piece after the other.
 final class SessionQueue: Sendable {
     private let queue = DispatchQueue(label: "convosync.store")
     /// Only used on the queue. Nil once it is closed.
@@ -20,12 +20,12 @@ final class SessionQueue: Sendable {
         }
     }
 
-    /// What comes after it fails.
+    /// Later work fails.
     func close() {
         queue.sync { session = nil }
     }
 
-    /// For work that runs on the queue already.
+    /// For work that already runs on the queue.
     func presentSession() throws(SQLiteError) -> SQLiteSession {
         dispatchPrecondition(condition: .onQueue(queue))
         return try openSession()

@@ -11,7 +11,7 @@ extension StoreError {
         switch error.primaryCode {
         case SQLITE_BUSY, SQLITE_LOCKED: self = .locked
         case SQLITE_FULL: self = .full
-        // The shared-memory file beside the WAL cannot grow: the same, said differently.
+        // The shared-memory file of the WAL cannot grow: the same condition with another code.
         case SQLITE_IOERR where error.code == SQLiteError.sharedMemorySize: self = .full
         case SQLITE_READONLY: self = .readOnly(path: path)
         case SQLITE_NOTADB, SQLITE_CORRUPT: self = .damaged(path: path, detail: error.message)

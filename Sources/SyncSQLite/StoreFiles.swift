@@ -2,21 +2,22 @@ import Glibc
 import SyncSystem
 import Synchronization
 
-/// The three files of an open database: which ones our connection has open, and whether they still are what others find at the path.
+/// The three files of an open database: which ones our connection has open, and whether other processes still find these at the path.
 ///
-/// Two processes that have different files under one name write two databases: what the one acknowledges, the other never sees, and a
-/// log that is gone takes its commits along ("How To Corrupt An SQLite Database File", https://sqlite.org/howtocorrupt.html, section 1).
+/// Two processes with different files under one name write two databases: commits of one are never seen by the other, and when a log is
+/// deleted, its commits are lost ("How To Corrupt An SQLite Database File", https://sqlite.org/howtocorrupt.html, section 1).
 ///
-/// None of the files is ever opened here: closing it again would take away the locks of our own connection (the same page, section 2.2).
+/// None of the files that the connection has open is opened here: closing it again would release the locks of our own connection (the same
+/// page, section 2.2).
 final class StoreFiles: Sendable {
     /// One of the files.
     private struct File: Sendable {
         var path: String
-        /// The connection's own; nil where /proc is not to be had.
+        /// The connection's own descriptor; nil if /proc is not available.
         var descriptor: Int32?
         var identity: FileIdentity
 
-        /// - Parameter otherName: where to look for it when it is opened by another name, as a link.
+        /// - Parameter name: the path under which the connection has opened it, after links.
         init?(_ path: String, isOpenAs name: String) {
             self.path = path
             descriptor = File.descriptor(of: name)
@@ -28,7 +29,7 @@ final class StoreFiles: Sendable {
             }
         }
 
-        /// The number under which this process has a file open (proc(5), /proc/pid/fd).
+        /// The descriptor with which this process has a file open (proc(5), /proc/pid/fd).
         static func descriptor(of path: String) -> Int32? {
             guard let folder = opendir("/proc/self/fd") else { return nil }
             defer { closedir(folder) }
@@ -46,7 +47,7 @@ final class StoreFiles: Sendable {
             return found
         }
 
-        /// What is at the path now.
+        /// The file that is at the path now.
         func present() -> Result<FileIdentity, SystemError> {
             do {
                 return .success(try FileStatus(of: path).identity)
@@ -55,7 +56,7 @@ final class StoreFiles: Sendable {
             }
         }
 
-        /// The connection's own file, whatever is at the path. Nil where its descriptor does not lead to it any more.
+        /// The connection's own file, whatever is at the path. Nil if the descriptor no longer refers to it.
         func openStatus() -> FileStatus? {
             guard let descriptor else { return nil }
             do {
@@ -72,7 +73,7 @@ final class StoreFiles: Sendable {
             return pread(descriptor, &bytes, count, 0) == count ? bytes : nil
         }
 
-        /// Of the first block and of others that are spread evenly; of all blocks where there are few.
+        /// A hash of the first block and of others at even distances; of all blocks if there are few.
         func contentHash(size: Int64) -> Int? {
             guard let descriptor else { return nil }
             let blocks = (size + StoreFiles.blockSize - 1) / StoreFiles.blockSize
@@ -88,7 +89,7 @@ final class StoreFiles: Sendable {
         }
     }
 
-    /// Where the -wal file is: beside the file that links lead to.
+    /// The path after following links: the -wal file is beside it.
     let realPath: String
     private let database: File?
     private let log: File?
@@ -97,23 +98,23 @@ final class StoreFiles: Sendable {
 
     private struct Watched {
         var overwrites = OverwriteWatch()
-        /// The content is read again when the file's time or size has changed, and not with every look.
+        /// The content is read again only if the file's time or size has changed.
         var content: (modifiedNanoseconds: Int64, size: Int64, hash: Int)?
     }
 
-    /// What the content is told apart by: blocks of this size, and so many of them.
+    /// The hash of the content covers at most this many blocks of this size.
     private static let (blockSize, blockLimit): (Int64, Int64) = (4096, 512)
 
-    /// Takes the lock that one service at a time holds, for as long as the connection lives: flock(2) on the connection's own descriptor,
-    /// which the kernel gives back whatever ends the process, and which SQLite's own locks (fcntl(2)) know nothing of.
-    /// - Returns: false when another process holds it. True as well where such a lock is not to be had.
+    /// Takes the lock that one service at a time holds, as long as the connection exists: flock(2) on the connection's own descriptor,
+    /// which the kernel releases however the process ends, and which is independent of SQLite's own locks (fcntl(2)).
+    /// - Returns: false if another process holds it. Also true if such locks are not available.
     static func lock(_ path: String) -> Bool {
         guard let descriptor = File.descriptor(of: path) else { return true }
         return flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
     }
 
-    /// After the first read transaction: before it, SQLite has not opened the log.
-    /// - Parameter withLog: whether this connection writes. The log of one that only reads may come and go with others.
+    /// To be called after the first read transaction: before it, SQLite has not opened the log.
+    /// - Parameter withLog: whether this connection writes. For a connection that only reads, others may create and delete the log.
     init(_ path: String, withLog: Bool) {
         let real = StoreFiles.resolve(path)
         realPath = real
@@ -123,14 +124,14 @@ final class StoreFiles: Sendable {
         _ = watch.withLock { $0.overwrites.looked(look(&$0)) }
     }
 
-    /// SQLite follows all links before it opens a file, and names the others after what it has found.
+    /// SQLite follows all links before it opens a file, and derives the names of the others from the result.
     static func resolve(_ path: String) -> String {
         guard let resolved = realpath(path, nil) else { return path }
         defer { free(resolved) }
         return String(cString: resolved)
     }
 
-    /// What happened to the files; nil: they are in place.
+    /// What happened to the files; nil if they are in place.
     func loss() -> StoreLoss? {
         if let database {
             switch database.present() {
@@ -150,7 +151,7 @@ final class StoreFiles: Sendable {
         return watch.withLock { $0.overwrites.looked(look(&$0)) } ? .overwritten : nil
     }
 
-    /// Whether checkpoints leave a trace that can be read; not while one that was interrupted has not been made good.
+    /// Whether the traces of checkpoints are usable; false from an interrupted checkpoint until the next complete one.
     var isSettled: Bool { logState()?.isSettled != false }
 
     private func logState() -> OverwriteWatch.LogState? {
@@ -165,33 +166,33 @@ final class StoreFiles: Sendable {
             hash = database.contentHash(size: size)
             watched.content = hash.map { (modified, size, $0) }
         }
-        // A checkpoint between the two readings shows in the second one.
+        // A checkpoint between the two reads changes the second one.
         guard let hash, logState() == before else { return nil }
         return .init(file: .init(size: size, content: hash), log: before)
     }
 
     // MARK: After a loss
 
-    /// Whether the commits that the log holds have lost their place, and can be brought to the database file: nobody has begun another log.
+    /// Whether the commits in a deleted log can still be written to the database file: no other process has started another log.
     func canStillCheckpoint(after loss: StoreLoss) -> Bool {
         guard loss == .logGone, let log, case .failure(let failure) = log.present() else { return false }
         return failure.code == ENOENT
     }
 
-    /// Takes a log away that belongs to the former content of the database: SQLite would put its pages into the present one.
+    /// Renames a log that belongs to the former content of the database: SQLite would write its pages into the present one.
     ///
-    /// Not while another process has one of the two open: it would go on writing to the log under its new name.
-    /// - Returns: where it is now; nil when it stays where it is.
+    /// Not while another process has one of the two open: it would keep writing to the renamed log.
+    /// - Returns: the new path; nil if the log stays where it is.
     func setStaleLogAside(after loss: StoreLoss) -> String? {
         guard loss == .overwritten || loss == .databaseReplaced, let log, let database, !isUsedByOthers(database.descriptor) else {
             return nil
         }
         guard case .success(let identity) = log.present(), identity == log.identity else { return nil }
         if loss == .overwritten {
-            // A log that was copied along with the file has other salts than the wal-index.
+            // A log that was copied together with the file has other salts than the wal-index.
             guard let salts = logState()?.salts, let header = log.bytes(24), salts == StoreFiles.salts(header) else { return nil }
         } else {
-            // Another file than the one our connection has open, so nothing of ours depends on its locks.
+            // This is not the file that our connection has open, so none of our locks depend on it.
             let descriptor = open(database.path, O_RDWR | O_CLOEXEC)
             guard descriptor >= 0 else { return nil }
             defer { close(descriptor) }
@@ -203,7 +204,7 @@ final class StoreFiles: Sendable {
         return aside
     }
 
-    /// As they stand in the wal-index: its numbers have this machine's byte order, but the salts are copied as they are.
+    /// The salts in the form of the wal-index: its numbers have this machine's byte order, but the salts are copied unchanged.
     private static func salts(_ header: [UInt8]) -> UInt64 {
         header.withUnsafeBytes { bytes in
             UInt64(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)) << 32
@@ -230,10 +231,10 @@ package enum StoreLoss: Equatable, Sendable {
     case logGone
     case logReplaced
     case overwritten
-    /// The folder cannot be looked into any more.
+    /// The file's status can no longer be read.
     case unreachable(String)
 
-    /// Half a sentence about the file at that path.
+    /// A clause about the file at that path.
     func text(_ path: String) -> String {
         switch self {
         case .databaseGone: "\(path) was deleted while it was open"

@@ -1,4 +1,4 @@
-/// What tells one file from another, whatever its name: two files with the same identity at the same time are one (stat(2)).
+/// Identifies a file independently of its name: two files with the same identity at the same time are the same file (stat(2)).
 package struct FileIdentity: Hashable, Sendable {
     package var device: UInt64
     package var inode: UInt64

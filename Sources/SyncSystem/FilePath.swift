@@ -1,10 +1,11 @@
 import Glibc
 
-/// The parts of a path, taken from its text. Only ``expandingHome(_:)`` asks the system, and nothing here asks the file system.
+/// The parts of a path, derived from its text. Only ``expandingHome(_:)`` uses the environment and the user database; nothing here accesses
+/// the path itself.
 package enum FilePath {
     private static let slash = UInt8(ascii: "/")
 
-    /// The folder that holds the file: `/etc` for `/etc/hosts`, `/` for `/hosts`, empty for `hosts`.
+    /// The folder that contains the file: `/etc` for `/etc/hosts`, `/` for `/hosts`, empty for `hosts`.
     package static func folder(of path: String) -> String {
         let bytes = withoutLastSlashes(path.utf8[...])
         guard let last = bytes.lastIndex(of: slash) else { return bytes.isEmpty && !path.isEmpty ? "/" : "" }
@@ -18,8 +19,8 @@ package enum FilePath {
         return String(Substring(bytes.lastIndex(of: slash).map { bytes[bytes.index(after: $0)...] } ?? bytes))
     }
 
-    /// A path that begins with `~/`, with the home directory of this user: `HOME`, or what the user database says (getpwuid(3)). Other
-    /// paths, and all where there is no such directory, stay as they are.
+    /// Replaces a leading `~/` by the home directory of this user: `HOME`, or the one in the user database (getpwuid(3)). Other paths are
+    /// not changed, and none is if there is no such directory.
     package static func expandingHome(_ path: String) -> String {
         guard path.hasPrefix("~/"), let home = home() else { return path }
         return home + path.dropFirst()

@@ -1,7 +1,7 @@
 import Glibc
 
-/// What the system says of a file (stat(2)). A file whose status is the same as before is the same file with the same content, as far as
-/// that can be told without reading it: every write sets `changed`.
+/// The status of a file (stat(2)). A file with the same status as before is the same file with the same content, as far as that can be
+/// determined without reading it: every write sets `changed`.
 package struct FileStatus: Equatable, Sendable {
     package enum Kind: Equatable, Sendable {
         case regular, directory, symbolicLink, socket, other
@@ -9,7 +9,7 @@ package struct FileStatus: Equatable, Sendable {
 
     package var identity: FileIdentity
     package var kind: Kind
-    /// What owner, group and others may do: `0o640`.
+    /// The access rights of owner, group and others: `0o640`.
     package var permissions: UInt32
     /// Numbers of the user and the group (`chown(2)`).
     package var owner: UInt32
@@ -18,11 +18,11 @@ package struct FileStatus: Equatable, Sendable {
     package var size: Int64
     /// When its content was last written, in nanoseconds since 1970.
     package var modified: Int64
-    /// When its content, or what is said of it here, was last changed, in nanoseconds since 1970.
+    /// When its content or its status was last changed, in nanoseconds since 1970.
     package var changed: Int64
 
-    /// - Parameter followsLinks: whether a symbolic link stands for the file that it leads to.
-    /// - Throws: `ENOENT` where there is no such file.
+    /// - Parameter followsLinks: whether to return the status of the file that a symbolic link leads to.
+    /// - Throws: `ENOENT` if there is no such file.
     package init(of path: String, followsLinks: Bool = true) throws(SystemError) {
         var status = stat()
         guard (followsLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { throw .last }
@@ -53,7 +53,7 @@ package struct FileStatus: Equatable, Sendable {
         changed = FileStatus.nanoseconds(status.st_ctim)
     }
 
-    /// A timestamp beyond the year 2262 counts as that year: no file system that is in use keeps it more exactly than seconds.
+    /// A timestamp beyond the year 2262 is replaced by that year: no file system in use stores such a time in nanoseconds.
     private static func nanoseconds(_ time: timespec) -> Int64 {
         let (nanoseconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
         return overflow ? .max : nanoseconds.addingReportingOverflow(Int64(time.tv_nsec)).partialValue
@@ -61,7 +61,7 @@ package struct FileStatus: Equatable, Sendable {
 }
 
 extension FileStatus {
-    /// Nil where the file is not there, or this user may not know of it.
+    /// Nil if the file does not exist, or this user may not see it.
     package static func ifPresent(_ path: String, followsLinks: Bool = true) -> FileStatus? {
         do {
             return try FileStatus(of: path, followsLinks: followsLinks)

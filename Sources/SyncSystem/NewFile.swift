@@ -1,11 +1,11 @@
 import Glibc
 
-/// A file that this process has just made: never one that was there before, and not what a link leads to. Closed when the value goes.
+/// A file that this process has just created: never an existing one, and never the target of a link. Closed when the value is destroyed.
 package struct NewFile: ~Copyable {
     private let descriptor: Int32
 
-    /// - Parameter permissions: less what the process's mask takes away.
-    /// - Throws: `EEXIST` where something has that name already.
+    /// - Parameter permissions: reduced by the process's umask.
+    /// - Throws: `EEXIST` if a file with that name exists.
     package init(_ path: String, permissions: UInt32) throws(SystemError) {
         let opened = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions)
         guard opened >= 0 else { throw .last }
@@ -14,7 +14,7 @@ package struct NewFile: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// Writes all of it, or throws: then the file holds a part.
+    /// Writes all bytes, or throws: then the file contains a part of them.
     package func write(_ bytes: some Collection<UInt8>) throws(SystemError) {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
@@ -25,7 +25,7 @@ package struct NewFile: ~Copyable {
         }
     }
 
-    /// Whatever the process's mask is.
+    /// Not affected by the process's umask.
     package func setPermissions(_ permissions: UInt32) throws(SystemError) {
         guard fchmod(descriptor, permissions) == 0 else { throw .last }
     }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Where a unix socket is (unix(7)): a path, or a name in the abstract namespace, which no file stands for.
+/// The address of a unix socket (unix(7)): a path, or a name in the abstract namespace, which has no file.
 package struct UnixSocketAddress: Sendable {
-    /// Bytes that a path may have: `sockaddr_un` has room for one more, the zero at its end.
+    /// The most bytes of a path: `sockaddr_un` has room for one more, the terminating zero.
     package static let longestPath = MemoryLayout<sockaddr_un>.size - pathOffset - 1
 
     private static let pathOffset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? MemoryLayout<sa_family_t>.size
@@ -10,17 +10,17 @@ package struct UnixSocketAddress: Sendable {
     private let address: sockaddr_un
     private let length: socklen_t
 
-    /// Nil for a path that is empty, too long, or holds a zero byte.
+    /// Nil for a path that is empty, too long, or contains a zero byte.
     package init?(path: String) {
         guard !path.isEmpty, path.utf8.count <= UnixSocketAddress.longestPath, !path.utf8.contains(0) else { return nil }
-        // A path ends with a zero byte, which counts.
+        // The terminating zero byte is part of the length.
         self.init(Array(path.utf8) + [0])
     }
 
-    /// - Parameter name: without the `@` that stands for the abstract namespace in texts. Nil for one that is empty or too long.
+    /// - Parameter name: without the `@` that marks the abstract namespace in texts. Nil for a name that is empty or too long.
     package init?(abstractName name: String) {
         guard !name.isEmpty, name.utf8.count <= UnixSocketAddress.longestPath else { return nil }
-        // A name begins with a zero byte and ends with the length.
+        // A name begins with a zero byte; its end is given by the length.
         self.init([0] + Array(name.utf8))
     }
 

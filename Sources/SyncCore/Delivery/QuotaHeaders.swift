@@ -2,7 +2,8 @@
 ///
 /// Three families of headers are read, each with one value or several (a limit per second and one per day):
 /// `X-RateLimit-*` (Intercom, Laravel), `X-Rate-Limit-*`, and the `RateLimit-*` and `RateLimit` of the IETF draft "RateLimit header
-/// fields for HTTP" (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/), of which both forms are met: `limit=100, remaining=0, reset=30` and `"default";r=0;t=30`.
+/// fields for HTTP" (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/). Both forms of the latter are in use:
+/// `limit=100, remaining=0, reset=30` and `"default";r=0;t=30`.
 struct QuotaHeaders {
     /// One limit. Nil: absent or not readable.
     struct Limit: Equatable {

@@ -1,6 +1,6 @@
 /// Decides whether a read may take a free slot while deliveries wait.
 ///
-/// | event                     | a read that wants to go out                                             |
+/// | event                     | a read may go out                                                       |
 /// |---------------------------|-------------------------------------------------------------------------|
 /// | nothing waits to be sent  | may                                                                     |
 /// | deliveries wait           | may after every ``deliveriesPerRead`` of them                           |
@@ -8,7 +8,7 @@
 /// Without this rule, a long backlog would keep a remote from being read, and a poll cycle would take every call that a rate of one a
 /// minute admits.
 package struct ReadTurn: Equatable, Sendable {
-    /// While deliveries wait, every fourth call is a read.
+    /// While deliveries wait, every fourth call may be a read.
     package static let deliveriesPerRead = 3
 
     private var deliveriesSinceRead = 0

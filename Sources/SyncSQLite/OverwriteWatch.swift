@@ -15,7 +15,7 @@
 /// for an overwrite.
 struct OverwriteWatch: Equatable, Sendable {
     /// The file and the wal-index at a time at which no checkpoint is in progress.
-    struct Look: Equatable, Sendable {
+    struct Snapshot: Equatable, Sendable {
         var file: FileState
         var log: LogState
     }
@@ -58,13 +58,13 @@ struct OverwriteWatch: Equatable, Sendable {
         var isSettled: Bool { attempted == backfilled }
     }
 
-    private var last: Look?
+    private var last: Snapshot?
 
-    /// - Parameter look: nil if there is no usable one.
+    /// - Parameter snapshot: nil if there is no usable one.
     /// - Returns: whether the file was overwritten since the previous check.
-    mutating func looked(_ look: Look?) -> Bool {
-        defer { last = look }
-        guard let look, let last else { return false }
-        return look.file != last.file && look.log == last.log
+    mutating func checked(_ snapshot: Snapshot?) -> Bool {
+        defer { last = snapshot }
+        guard let snapshot, let last else { return false }
+        return snapshot.file != last.file && snapshot.log == last.log
     }
 }

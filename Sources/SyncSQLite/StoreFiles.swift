@@ -121,7 +121,7 @@ final class StoreFiles: Sendable {
         database = File(path, isOpenAs: real)
         log = withLog ? File("\(real)-wal", isOpenAs: "\(real)-wal") : nil
         index = withLog ? File("\(real)-shm", isOpenAs: "\(real)-shm") : nil
-        _ = watch.withLock { $0.overwrites.looked(look(&$0)) }
+        _ = watch.withLock { $0.overwrites.checked(snapshot(&$0)) }
     }
 
     /// SQLite follows all links before it opens a file, and derives the names of the others from the result.
@@ -148,7 +148,7 @@ final class StoreFiles: Sendable {
             case .success: break
             }
         }
-        return watch.withLock { $0.overwrites.looked(look(&$0)) } ? .overwritten : nil
+        return watch.withLock { $0.overwrites.checked(snapshot(&$0)) } ? .overwritten : nil
     }
 
     /// Whether the traces of checkpoints are usable; false from an interrupted checkpoint until the next complete one.
@@ -158,7 +158,7 @@ final class StoreFiles: Sendable {
         index?.bytes(OverwriteWatch.LogState.length).flatMap { OverwriteWatch.LogState($0) }
     }
 
-    private func look(_ watched: inout Watched) -> OverwriteWatch.Look? {
+    private func snapshot(_ watched: inout Watched) -> OverwriteWatch.Snapshot? {
         guard let before = logState(), before.isSettled, let database, let status = database.openStatus() else { return nil }
         let (modified, size) = (status.modified, status.size)
         var hash = watched.content.flatMap { $0.modifiedNanoseconds == modified && $0.size == size ? $0.hash : nil }

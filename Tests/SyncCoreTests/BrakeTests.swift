@@ -32,15 +32,15 @@ import Testing
         #expect(off.judge(everything, of: 100)?.rule == .touch)
         var disabled = Brake(settings { $0.isEnabled = false })
         #expect(disabled.judge(everything, of: 100) == nil)
-        #expect(!disabled.needsLook)
-        let isSurveyDue = disabled.look(waiting: 1000)
+        #expect(!disabled.needsCount)
+        let isSurveyDue = disabled.counted(waiting: 1000)
         #expect(!isSurveyDue)
     }
 
     @Test func `a few entries are planned without a survey, but no more than were counted`() {
         var brake = Brake(settings())
-        #expect(brake.needsLook)
-        let isSurveyDue = brake.look(waiting: 5)
+        #expect(brake.needsCount)
+        let isSurveyDue = brake.counted(waiting: 5)
         #expect(!isSurveyDue)
         #expect(brake.allowance == 5)
         let first = brake.planned(entries: 3, .init(others: .init(touched: 3)))
@@ -48,34 +48,34 @@ import Testing
         #expect(brake.allowance == 2)
         let second = brake.planned(entries: 2, .init(others: .init(touched: 2)))
         #expect(second == nil)
-        #expect(brake.needsLook)
+        #expect(brake.needsCount)
     }
 
     @Test func `small portions of one run are added up`() {
         var brake = Brake(settings())
-        let isFirstSurveyDue = brake.look(waiting: 4)
+        let isFirstSurveyDue = brake.counted(waiting: 4)
         #expect(!isFirstSurveyDue)
         let first = brake.planned(entries: 4, .init(others: .init(touched: 4, finished: 4)))
         #expect(first == nil)
-        let isSurveyDue = brake.look(waiting: 4)
+        let isSurveyDue = brake.counted(waiting: 4)
         #expect(isSurveyDue, "with these it would be eight that are finished")
         let engagement = brake.survey(
             .init(others: .init(touched: 4, finished: 4), any: .init(touched: 4, finished: 4)), entries: 4, conversations: 20)
         #expect(engagement?.rule == .finish)
         #expect(brake.isEngaged)
-        #expect(!brake.needsLook)
+        #expect(!brake.needsCount)
     }
 
     @Test func `a conversation that goes to both groups of remotes is counted once`() {
         var brake = Brake(settings())
         for isLast in [false, true] {
-            let isSurveyDue = brake.look(waiting: isLast ? 0 : 5)
+            let isSurveyDue = brake.counted(waiting: isLast ? 0 : 5)
             #expect(!isSurveyDue)
             let reach = Brake.Reach(touched: 5, finished: 5)
             let engagement = brake.planned(entries: 5, isLast ? .init(pushedLast: reach) : .init(others: reach))
             #expect(engagement == nil)
         }
-        let isSurveyDue = brake.look(waiting: 1)
+        let isSurveyDue = brake.counted(waiting: 1)
         #expect(isSurveyDue, "a sixth conversation, at either sort")
         let engagement = brake.survey(
             .init(pushedLast: .init(touched: 1, finished: 1), any: .init(touched: 1, finished: 1)), entries: 1, conversations: 59)
@@ -84,7 +84,7 @@ import Testing
 
     @Test func `two groups of remotes that are below the limit alone are held if they exceed it together`() {
         var brake = Brake(settings())
-        let isSurveyDue = brake.look(waiting: 6)
+        let isSurveyDue = brake.counted(waiting: 6)
         #expect(isSurveyDue)
         let half = Brake.Reach(touched: 3, finished: 3)
         let engagement = brake.survey(
@@ -94,7 +94,7 @@ import Testing
 
     @Test func `what was surveyed may be planned, and a mass change that arrives meanwhile engages the brake`() {
         var brake = Brake(settings())
-        let isSurveyDue = brake.look(waiting: 21)
+        let isSurveyDue = brake.counted(waiting: 21)
         #expect(isSurveyDue)
         let survey = brake.survey(
             .init(others: .init(touched: 10, finished: 0), any: .init(touched: 10, finished: 0)), entries: 100, conversations: 100)
@@ -107,7 +107,7 @@ import Testing
 
     @Test func `an engaged brake stays engaged until the end of the run`() {
         var brake = Brake(settings())
-        _ = brake.look(waiting: 21)
+        _ = brake.counted(waiting: 21)
         _ = brake.survey(
             .init(others: .init(touched: 90, finished: 90), any: .init(touched: 90, finished: 90)), entries: 100, conversations: 100)
         #expect(brake.isEngaged)

@@ -162,7 +162,7 @@ import Testing
         let planned = try #require(try await bench.store.exchange(exchange, for: bench.parties()).plan)
         #expect(!planned.needsSurvey)
         #expect(planned.batch.planned == 4)
-        #expect(planned.brake.needsLook)
+        #expect(planned.brake.needsCount)
     }
 
     @Test func `nothing is planned before all conversations of a changed remote are on the feed`() async throws {

@@ -207,34 +207,34 @@ import Testing
 @Suite struct OverwriteWatchTests {
     private typealias Watch = OverwriteWatch
 
-    private func look(_ content: Int, size: Int64 = 4096, salts: UInt64 = 1, _ backfilled: UInt32 = 5) -> Watch.Look {
+    private func snapshot(_ content: Int, size: Int64 = 4096, salts: UInt64 = 1, _ backfilled: UInt32 = 5) -> Watch.Snapshot {
         .init(file: .init(size: size, content: content), log: .init(salts: salts, backfilled: backfilled, attempted: backfilled))
     }
 
     @Test func `a file that changes without a checkpoint was overwritten`() {
-        for changed in [look(2), look(1, size: 8192), look(0)] {
+        for changed in [snapshot(2), snapshot(1, size: 8192), snapshot(0)] {
             let watch = Held(Watch())
-            #expect(watch.machine.looked(look(1)) == false)
-            #expect(watch.machine.looked(look(1)) == false)
-            #expect(watch.machine.looked(changed) == true)
+            #expect(watch.machine.checked(snapshot(1)) == false)
+            #expect(watch.machine.checked(snapshot(1)) == false)
+            #expect(watch.machine.checked(changed) == true)
         }
     }
 
     @Test func `a checkpoint or a new log explains a change`() {
-        for changed in [look(2, 6), look(2, salts: 2), look(2, size: 8192, salts: 2, 0)] {
+        for changed in [snapshot(2, 6), snapshot(2, salts: 2), snapshot(2, size: 8192, salts: 2, 0)] {
             let watch = Held(Watch())
-            #expect(watch.machine.looked(look(1)) == false)
-            #expect(watch.machine.looked(changed) == false)
-            #expect(watch.machine.looked(changed) == false)
+            #expect(watch.machine.checked(snapshot(1)) == false)
+            #expect(watch.machine.checked(changed) == false)
+            #expect(watch.machine.checked(changed) == false)
         }
     }
 
     @Test func `a change during a checkpoint is not taken for an overwrite`() {
         let watch = Held(Watch())
-        #expect(watch.machine.looked(look(1)) == false)
-        #expect(watch.machine.looked(nil) == false)
-        #expect(watch.machine.looked(look(2)) == false)
-        #expect(watch.machine.looked(look(3)) == true)
+        #expect(watch.machine.checked(snapshot(1)) == false)
+        #expect(watch.machine.checked(nil) == false)
+        #expect(watch.machine.checked(snapshot(2)) == false)
+        #expect(watch.machine.checked(snapshot(3)) == true)
     }
 
     @Test func `a wal-index of another format leads to no conclusion`() {

@@ -119,14 +119,14 @@ package struct Brake: Equatable, Sendable {
     package var isEngaged: Bool { engagement != nil }
 
     /// Whether the feed has to be counted before more of it is planned.
-    package var needsLook: Bool { settings.isEnabled && !isEngaged && allowance == 0 }
+    package var needsCount: Bool { settings.isEnabled && !isEngaged && allowance == 0 }
 
     /// Waiting entries are counted up to this number only.
     package var countLimit: Int { max(settings.touchMinimum, settings.finishMinimum) + 1 }
 
     /// - Parameter waiting: entries on the feed, counted up to ``countLimit``.
     /// - Returns: whether a survey is needed to decide.
-    package mutating func look(waiting: Int) -> Bool {
+    package mutating func counted(waiting: Int) -> Bool {
         guard settings.isEnabled, !isEngaged else { return false }
         // Every entry affects at most one conversation.
         let passed = passed.largest

@@ -13,7 +13,7 @@
 ///
 /// Invariants: one check at a time; writes never postpone a check that is due; there is a check every second whatever the files report, so
 /// a commit is seen within a second of becoming visible, even if no writes are reported.
-package struct LookSchedule: Equatable, Sendable {
+package struct CommitCheckSchedule: Equatable, Sendable {
     private static let gaps: [Duration] = [
         .milliseconds(1), .milliseconds(5), .milliseconds(20), .milliseconds(100), .milliseconds(200), .milliseconds(400),
     ]
@@ -23,23 +23,23 @@ package struct LookSchedule: Equatable, Sendable {
     package static let rest = Duration.seconds(1)
 
     /// The index of the gap before the next check; past the last one: ``rest``.
-    private var step = LookSchedule.gaps.count
-    private var isLooking = false
+    private var step = CommitCheckSchedule.gaps.count
+    private var isChecking = false
     /// A write happened during the check in progress.
     private var wasWritten = false
 
     package init() {}
 
-    private var gap: Duration { step < LookSchedule.gaps.count ? LookSchedule.gaps[step] : LookSchedule.rest }
+    private var gap: Duration { step < CommitCheckSchedule.gaps.count ? CommitCheckSchedule.gaps[step] : CommitCheckSchedule.rest }
 
     /// A file of the database was written.
     /// - Returns: the time until the next check, replacing the one returned before; nil: that check comes soon enough.
     package mutating func written() -> Duration? {
-        if isLooking {
+        if isChecking {
             wasWritten = true
             return nil
         }
-        let next = step < LookSchedule.gaps.count ? LookSchedule.busyStep : 0
+        let next = step < CommitCheckSchedule.gaps.count ? CommitCheckSchedule.busyStep : 0
         guard next < step else { return nil }
         step = next
         return gap
@@ -47,22 +47,22 @@ package struct LookSchedule: Equatable, Sendable {
 
     /// The planned check is due.
     /// - Returns: whether to check now: false while a check is in progress.
-    package mutating func lookBegins() -> Bool {
-        defer { isLooking = true }
-        return !isLooking
+    package mutating func checkBegins() -> Bool {
+        defer { isChecking = true }
+        return !isChecking
     }
 
     /// The check has ended, successfully or not.
     /// - Parameter isNew: whether another process has committed since the previous check.
     /// - Returns: the time until the next check.
-    package mutating func looked(isNew: Bool) -> Duration {
-        isLooking = false
+    package mutating func checkEnded(isNew: Bool) -> Duration {
+        isChecking = false
         defer { wasWritten = false }
         if isNew {
-            step = wasWritten ? 1 : LookSchedule.gaps.count
+            step = wasWritten ? 1 : CommitCheckSchedule.gaps.count
         } else {
-            step = min(step + 1, LookSchedule.gaps.count)
-            if wasWritten { step = min(step, LookSchedule.busyStep) }
+            step = min(step + 1, CommitCheckSchedule.gaps.count)
+            if wasWritten { step = min(step, CommitCheckSchedule.busyStep) }
         }
         return gap
     }

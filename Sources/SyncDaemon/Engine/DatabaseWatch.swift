@@ -2,7 +2,7 @@ import Dispatch
 import SyncCore
 import SyncStore
 
-/// Notices commits of others: asks the database right after its files were written, and once a second (``LookSchedule``).
+/// Notices commits of others: asks the database right after its files were written, and once a second (``CommitCheckSchedule``).
 actor DatabaseWatch {
     private let executor = DispatchQueueExecutor(label: "convosync.watch.database")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -10,7 +10,7 @@ actor DatabaseWatch {
     private let store: Store
     private let onCommit: @Sendable () -> Void
     private var watcher: FileWatcher?
-    private var looks = LookSchedule()
+    private var checks = CommitCheckSchedule()
     private var timer: (any DispatchSourceTimer)?
     private var dataVersion: Int64 = -1
 
@@ -28,7 +28,7 @@ actor DatabaseWatch {
             @Sendable [weak self] events in self?.assumeIsolated { $0.take(events) }
         }
         let timer = DispatchSource.makeTimerSource(queue: executor.queue)
-        timer.setEventHandler { @Sendable [weak self] in self?.assumeIsolated { $0.look() } }
+        timer.setEventHandler { @Sendable [weak self] in self?.assumeIsolated { $0.check() } }
         self.timer = timer
         plan(after: .zero)
         timer.activate()
@@ -43,18 +43,18 @@ actor DatabaseWatch {
 
     /// Events are only a hint: they come before the commit is published, and our own commits cause them as well. `data_version` tells.
     private func take(_ events: FileWatcher.Events) {
-        guard watcher?.concern(events) == true, let span = looks.written() else { return }
+        guard watcher?.concern(events) == true, let span = checks.written() else { return }
         plan(after: span)
     }
 
     private func plan(after span: Duration) {
-        let leeway: DispatchTimeInterval = span < LookSchedule.rest ? .microseconds(200) : .milliseconds(50)
+        let leeway: DispatchTimeInterval = span < CommitCheckSchedule.rest ? .microseconds(200) : .milliseconds(50)
         timer?.schedule(deadline: .now() + .milliseconds(Int(span.milliseconds)), leeway: leeway)
     }
 
-    private func look() {
-        guard looks.lookBegins() else { return }
-        Task { looked(await version()) }
+    private func check() {
+        guard checks.checkBegins() else { return }
+        Task { checkEnded(await version()) }
     }
 
     private func version() async -> Int64? {
@@ -66,9 +66,9 @@ actor DatabaseWatch {
         }
     }
 
-    private func looked(_ version: Int64?) {
+    private func checkEnded(_ version: Int64?) {
         let isNew = version != nil && version != dataVersion
-        plan(after: looks.looked(isNew: isNew))
+        plan(after: checks.checkEnded(isNew: isNew))
         guard let version, isNew else { return }
         dataVersion = version
         onCommit()

@@ -24,10 +24,10 @@ extension ExchangeWork {
 
     /// How many entries may be planned. A small number is only counted; for a large one, a survey first works out what the entries would do.
     private func statesLimit(_ page: PlanPage, _ planned: inout PlanResult) throws -> Int {
-        if planned.brake.needsLook {
+        if planned.brake.needsCount {
             let waiting = try Store.feedSize(
                 of: Store.feedTargets(parties.remotes), limit: planned.brake.countLimit, session)
-            planned.needsSurvey = planned.brake.look(waiting: waiting)
+            planned.needsSurvey = planned.brake.counted(waiting: waiting)
             if planned.needsSurvey { return 0 }
         }
         let isFree = planned.brake.isEngaged || !planned.brake.settings.isEnabled

@@ -41,12 +41,12 @@ extension Engine {
 
     /// By the wall clock: when a row falls due, or a gate opens for rows that are due; nil if nothing waits.
     private func nextDue(_ time: EventTime) -> Instant? {
-        let moments = remotes.lazy.map(\.lane).compactMap { lane -> Instant? in
+        let times = remotes.lazy.map(\.lane).compactMap { lane -> Instant? in
             guard let opensAt = lane.opensAt(time) else { return nil }
             if lane.claims.mayHaveDue || lane.hasDueRows { return opensAt }
             return lane.nextDueAt.map { max($0, opensAt) }
         }
-        return moments.min().map { time.wall(of: $0) }
+        return times.min().map { time.wall(of: $0) }
     }
 
     // MARK: Health
@@ -65,7 +65,7 @@ extension Engine {
         if let alarmAt, time.steady - alarmAt > Engine.patience {
             overdue.append("the alarm is overdue by \(seconds(time.steady - alarmAt))")
         }
-        if exchange.isTurning(time) { overdue.append("the engine turns without getting anywhere") }
+        if exchange.isSpinning(time) { overdue.append("the engine turns without getting anywhere") }
         for lane in remotes.lazy.map(\.lane) {
             let longest = lane.remote.limits.connectTimeout + lane.remote.limits.totalTimeout + Engine.patience
             if let oldest = lane.inFlight.values.map(\.startedAt).min(), time.steady - oldest > longest {

@@ -212,13 +212,12 @@ package struct Engine: Sendable {
 
     private mutating func setAlarm(_ context: inout Context) {
         let time = context.time
-        var moments: [Instant] = [upkeep.alarmAt, exchange.retryAt, drain?.until, drain?.planningEnds, planningWaitsUntil(time)].compactMap
-        { $0 }
-        if stopAt == nil { moments.append(schedule.alarmAt) }
-        if let stopAt { moments += [stopAt, stopAt + Engine.stopGrace] }
-        for remote in remotes { moments += remote.alarms(time) }
+        var times = [upkeep.alarmAt, exchange.retryAt, drain?.until, drain?.planningEnds, planningWaitsUntil(time)].compactMap { $0 }
+        if stopAt == nil { times.append(schedule.alarmAt) }
+        if let stopAt { times += [stopAt, stopAt + Engine.stopGrace] }
+        for remote in remotes { times += remote.alarms(time) }
         // Work that is due already waits for an event: the exchange in progress, or the end of a call.
-        let next = moments.filter { $0 > time.steady }.min()
+        let next = times.filter { $0 > time.steady }.min()
         guard next != alarmAt else { return }
         alarmAt = next
         context.actions.append(.setAlarm(next.map { clock.uptime(of: $0) }))

@@ -28,7 +28,7 @@ struct ExchangeProgress: Sendable {
     var isInProgress: Bool { since != nil }
 
     /// Whether exchanges are repeated without doing anything; false again once the last one was followed by a second of rest.
-    func isTurning(_ time: EventTime) -> Bool {
+    func isSpinning(_ time: EventTime) -> Bool {
         fruitless >= ExchangeProgress.mostFruitless && time.steady - (retryAt ?? time.steady) < .seconds(1)
     }
 

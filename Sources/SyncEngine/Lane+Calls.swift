@@ -111,7 +111,7 @@ extension Lane {
         guard let claimed = wantedRead, !context.isStopping else { return }
         guard let call = remote.adapter.listCall(agent: claimed.agent, after: nil), let opensAt = opensAt(context.time),
             opensAt - context.time.steady <= Lane.readPatience
-        else { return decided(by: .tellsNothing, &context) }
+        else { return decided(by: .inconclusive, &context) }
         guard admitRead(beforeDeliveries: true, context) == .admitted else { return }
         wantedRead = nil
         absenceRead = (context.call(remote.name, .read(call)), context.time.steady)
@@ -130,12 +130,12 @@ extension Lane {
     }
 
     private func result(_ outcome: DeliveryOutcome, _ body: JSONValue?) -> AbsenceWatch.ReadResult {
-        guard let body else { return outcome.absence != nil || outcome.outcome == .gone ? .absent : .tellsNothing }
+        guard let body else { return outcome.absence != nil || outcome.outcome == .gone ? .absent : .inconclusive }
         do {
             _ = try remote.adapter.page(in: body)
-            return .answered
+            return .succeeded
         } catch {
-            return .tellsNothing
+            return .inconclusive
         }
     }
 
@@ -150,11 +150,11 @@ extension Lane {
             for call in calls { append(marked(call, isSuspect: isSuspect), context.time) }
             guard !isSuspect else { return }
             confirm()
-            note(gate.answeredProperly(), &context)
+            note(gate.respondedProperly(), &context)
         case .again:
             for call in calls { append(postponed(call, &context), context.time) }
             takeBack(&context) { lane, call, context in lane.postponed(call, &context) }
-            note(gate.answeredProperly(), &context)
+            note(gate.respondedProperly(), &context)
             claims.mayBeDue()
         case .putBack, .wait:
             for call in calls { append(parked(call, &context), context.time) }

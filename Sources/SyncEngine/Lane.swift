@@ -209,15 +209,15 @@ struct Lane: Sendable {
 
     /// When something has to be done that no event triggers; nil: never.
     func alarmAt(_ time: EventTime) -> Instant? {
-        var moments: [Instant] = []
-        if let finishedSince, !finished.isEmpty { moments.append(finishedSince + Lane.linger) }
+        var times: [Instant] = []
+        if let finishedSince, !finished.isEmpty { times.append(finishedSince + Lane.linger) }
         if !isRetired {
-            if let nextDueAt { moments.append(nextDueAt) }
+            if let nextDueAt { times.append(nextDueAt) }
             if !isPutOff, !buffer.isEmpty || claims.mayHaveDue || wantedRead != nil, let opensAt = opensAt(time), opensAt > time.steady {
-                moments.append(opensAt)
+                times.append(opensAt)
             }
         }
-        return moments.min()
+        return times.min()
     }
 
     /// The wall clock was set: the stored gate is outdated, and so are the times of all rows that are not stored.
@@ -260,7 +260,7 @@ struct Lane: Sendable {
     /// No further calls; those in flight continue.
     mutating func stop(_ context: inout Context) {
         putBackBuffer(context.time)
-        if wantedRead != nil { decided(by: .tellsNothing, &context) }
+        if wantedRead != nil { decided(by: .inconclusive, &context) }
     }
 
     /// The remote is no longer configured, or not enabled.

@@ -37,7 +37,7 @@ struct ReadCycle: Sendable {
         var read: CompletedRead?
     }
 
-    let look: PollSchedule.Look
+    let scope: PollSchedule.Scope
     /// By the steady clock.
     let beganAt: Instant
     /// Requests for the list, which end with the cycle.
@@ -72,19 +72,19 @@ struct ReadCycle: Sendable {
     /// Objects with a possibly earlier state, which are read once more; after that the state is accepted.
     private var wasReadAgain: Set<ReadRequest> = []
 
-    init(_ look: PollSchedule.Look, _ requests: [ReadRequest], hasMore: Bool, of remote: Remote, _ time: EventTime) {
-        self.look = look
+    init(_ scope: PollSchedule.Scope, _ requests: [ReadRequest], hasMore: Bool, of remote: Remote, _ time: EventTime) {
+        self.scope = scope
         beganAt = time.steady
         self.hasMore = hasMore
         // Requests for the list remain waiting if the cycle reads only objects.
-        listRequests = look == .requests ? [] : requests.filter(\.remoteID.isEmpty).map { CompletedRead($0, beganAt: time.wall) }
+        listRequests = scope == .requests ? [] : requests.filter(\.remoteID.isEmpty).map { CompletedRead($0, beganAt: time.wall) }
         var seen: Set<ReadRequest> = []
         queue = requests.filter { !$0.remoteID.isEmpty && seen.insert($0).inserted }
         self.seen = seen
-        phase = look == .requests ? .reading : .preparing
-        isAsking = look != .requests
-        rotation = look == .list ? remote.poll?.rotate ?? 0 : 0
-        includesRecent = look == .list && !remote.kind.hasList
+        phase = scope == .requests ? .reading : .preparing
+        isAsking = scope != .requests
+        rotation = scope == .list ? remote.poll?.rotate ?? 0 : 0
+        includesRecent = scope == .list && !remote.kind.hasList
     }
 
     private let rotation: Int

@@ -53,7 +53,7 @@ struct Reader: Sendable {
     func planningWaitsUntil(_ patience: Duration, _ time: EventTime) -> Instant? {
         guard let cycle else { return cyclesLeft != 0 && schedule.isListDue(now: time.steady) ? time.steady + patience : nil }
         let end = cycle.beganAt + patience
-        return cycle.look != .requests && time.steady < end ? end : nil
+        return cycle.scope != .requests && time.steady < end ? end : nil
     }
 
     // MARK: Exchanges
@@ -152,7 +152,7 @@ struct Reader: Sendable {
         case .through(let hasSingleFailures):
             pending.completed += finished.listRequests
             // Objects that a webhook named say nothing about the list.
-            if finished.look != .requests || remote.poll == nil {
+            if finished.scope != .requests || remote.poll == nil {
                 pending.health = .read
                 pending.rotation = finished.rotationCursor
                 context.report(.read(remote.name, failure: nil))

@@ -16,7 +16,7 @@ struct Upkeep: Sendable {
     private var dueAt: Instant
     private var hasMore = false
     private var isStepping = false
-    private var hasLooked = false
+    private var hasStepped = false
 
     init(_ settings: Retention.Settings, _ time: EventTime) {
         retention = Retention(settings)
@@ -28,7 +28,7 @@ struct Upkeep: Sendable {
     ///   - isLast: whether a command ends afterwards, so that the first step does not wait.
     func isDue(isQuiet: Bool, isLast: Bool = false, _ time: EventTime) -> Bool {
         guard retention.settings.isEnabled, !isStepping else { return false }
-        return time.steady >= dueAt || isQuiet && (hasMore || isLast && !hasLooked)
+        return time.steady >= dueAt || isQuiet && (hasMore || isLast && !hasStepped)
     }
 
     mutating func stepBegins() { isStepping = true }
@@ -41,7 +41,7 @@ struct Upkeep: Sendable {
     mutating func take(_ result: ExchangeResult, _ context: inout Context) {
         guard isStepping else { return }
         isStepping = false
-        hasLooked = true
+        hasStepped = true
         hasMore = result.hasMoreRetention
         dueAt = context.time.steady + (hasMore ? Upkeep.longestWait : Upkeep.pause)
         guard let swept = result.retention else { return }
@@ -51,7 +51,7 @@ struct Upkeep: Sendable {
     }
 
     /// Whether finished rows can be pruned now, for a command that ends afterwards.
-    var hasStep: Bool { retention.settings.isEnabled && (hasMore || !hasLooked) }
+    var hasStep: Bool { retention.settings.isEnabled && (hasMore || !hasStepped) }
 
     mutating func configure(_ settings: Retention.Settings) {
         if settings != retention.settings { retention = Retention(settings) }

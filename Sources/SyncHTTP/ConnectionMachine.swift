@@ -14,7 +14,7 @@ struct ConnectionMachine {
         case failed(TransportFailure)
         /// The connection had carried a call before, or had been idle, and was closed before a byte of a response: the peer has most likely
         /// closed it before it received the call (RFC 9112, section 9.3.1).
-        case closedUnheard(TransportFailure)
+        case closedBeforeResponse(TransportFailure)
     }
 
     enum Action: Equatable {
@@ -31,7 +31,7 @@ struct ConnectionMachine {
         /// The last time that the call began, a part of it was written, or a part of the response arrived.
         var silentSince: NIODeadline
         var isWritten = false
-        var isHeard = false
+        var hasReceived = false
     }
 
     private enum State {
@@ -81,7 +81,7 @@ struct ConnectionMachine {
         }
         // Keep a single owner of the received bytes, or they would be copied.
         state = .closed
-        exchange.isHeard = true
+        exchange.hasReceived = true
         exchange.silentSince = now
         let progress = exchange.parser.take(bytes)
         guard progress == .incomplete else { return finish(exchange, progress) }
@@ -96,9 +96,9 @@ struct ConnectionMachine {
             return .none
         }
         let progress = failure.map(ResponseParser.Progress.failed) ?? exchange.parser.end()
-        if case .failed(let failure) = progress, !exchange.isHeard, exchange.isReused {
+        if case .failed(let failure) = progress, !exchange.hasReceived, exchange.isReused {
             state = .closed
-            return .finish(.closedUnheard(failure), keepsConnection: false)
+            return .finish(.closedBeforeResponse(failure), keepsConnection: false)
         }
         return finish(exchange, progress)
     }

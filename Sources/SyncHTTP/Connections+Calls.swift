@@ -14,7 +14,7 @@ extension Connections {
         /// Ends a call that waits for a connection; a call with a connection is ended by that connection.
         var timer: Scheduled<Void>?
         /// The failure on a connection that was closed before a byte of a response. The call is repeated once.
-        var unheard: TransportFailure?
+        var firstFailure: TransportFailure?
     }
 
     /// - Parameter completion: called exactly once, in a later turn of the loop.
@@ -58,8 +58,10 @@ extension Connections {
         guard let call = calls.removeValue(forKey: id) else { return }
         call.timer?.cancel()
         // If the first attempt may have arrived, a second one that did not arrive does not change that.
-        if let unheard = call.unheard, unheard.mayHaveBeenApplied, case .failure(let failure) = result, !failure.mayHaveBeenApplied {
-            return deliver(.failure(unheard), to: call.completion)
+        if let firstFailure = call.firstFailure, firstFailure.mayHaveBeenApplied, case .failure(let failure) = result,
+            !failure.mayHaveBeenApplied
+        {
+            return deliver(.failure(firstFailure), to: call.completion)
         }
         deliver(result, to: call.completion)
     }

@@ -83,12 +83,12 @@ final class Connections {
         switch end {
         case .reply(let reply): self.end(id, .success(reply))
         case .failed(let failure): self.end(id, .failure(failure))
-        case .closedUnheard(let failure):
-            calls[id]?.unheard = failure
+        case .closedBeforeResponse(let failure):
+            calls[id]?.firstFailure = failure
             calls[id]?.connection = nil
         }
         perform(pools[connection.pool].callFinished(on: connection, keepsConnection: keepsConnection, now: .now()))
-        guard case .closedUnheard = end else { return }
+        guard case .closedBeforeResponse = end else { return }
         perform(pools[connection.pool].callArrived(id, needsFresh: true, now: .now()))
         limitWaiting(of: id)
     }
@@ -125,7 +125,7 @@ final class Connections {
         calls[id]?.connection = connection
         if handlers[connection]?.run(id, call.message, isReused: isReused, totalDeadline: call.totalDeadline) == true { return }
         let failure = TransportFailure(.connectionRefused, detail: "the connection was closed before the call was written")
-        callEnded(id, isReused ? .closedUnheard(failure) : .failed(failure), on: connection, keepsConnection: false)
+        callEnded(id, isReused ? .closedBeforeResponse(failure) : .failed(failure), on: connection, keepsConnection: false)
     }
 
     private func keepDeadline() {

@@ -14,8 +14,8 @@ enum SchemaBackup {
     /// - Returns: the path of the copy.
     /// - Throws: if there is no room for it. Then the schema is not changed.
     static func make(of session: SQLiteSession, path: String, before migration: String) throws -> String {
-        let moment = Date().formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
-        let copy = "\(path).before-\(migration)-\(moment)"
+        let timestamp = Date().formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
+        let copy = "\(path).before-\(migration)-\(timestamp)"
         let partial = "\(copy).partial"
         // Left by a process that was killed during the copy.
         unlink(partial)

@@ -39,7 +39,7 @@ import Testing
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))
         #expect(missing(&watch, "c2") == .wait(startsRead: false), "one read for all that are under way")
-        #expect(watch.read(.answered, isParked: false, now: start) == .again, "a gateway may have recovered just now")
+        #expect(watch.read(.succeeded, isParked: false, now: start) == .again, "a gateway may have recovered just now")
         #expect(missing(&watch, "c1", back: true) == .accept(isSuspect: false))
         #expect(missing(&watch, "c3") == .accept(isSuspect: true), "that was just now")
         #expect(missing(&watch, "c4") == .wait(startsRead: true))
@@ -79,21 +79,21 @@ import Testing
         var watch = AbsenceWatch(canRead: true)
         for object in ["c1", "c2"] {
             #expect(missing(&watch, object) == .wait(startsRead: true))
-            #expect(watch.read(.tellsNothing, isParked: false, now: start) == .accept(isSuspect: true))
+            #expect(watch.read(.inconclusive, isParked: false, now: start) == .accept(isSuspect: true))
         }
         #expect(missing(&watch, "c3") == .wait(startsRead: true))
-        #expect(watch.read(.tellsNothing, isParked: false, now: start) == .putBack)
+        #expect(watch.read(.inconclusive, isParked: false, now: start) == .putBack)
         #expect(missing(&watch, "c1", back: true, isParked: true) == .wait(startsRead: true), "the probe asks again")
-        #expect(watch.read(.tellsNothing, isParked: true, now: start) == .putBack)
+        #expect(watch.read(.inconclusive, isParked: true, now: start) == .putBack)
         #expect(missing(&watch, "c2", back: true, isParked: true) == .wait(startsRead: true))
-        #expect(watch.read(.answered, isParked: true, now: start) == .again)
+        #expect(watch.read(.succeeded, isParked: true, now: start) == .again)
         #expect(missing(&watch, "c2", back: true) == .accept(isSuspect: false))
     }
 
     @Test func `a single missing object is gone when the read gets a response`() {
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))
-        #expect(watch.read(.answered, isParked: false, now: start) == .accept(isSuspect: false))
+        #expect(watch.read(.succeeded, isParked: false, now: start) == .accept(isSuspect: false))
     }
 
     @Test func `a call that is acknowledged during the read outweighs its result`() {
@@ -180,7 +180,7 @@ import Testing
             let isUp = gatewayFails == 0
             if gatewayFails > 0 { gatewayFails -= 1 }
             if watch.isReading, Bool.random(using: &random) {
-                let result: AbsenceWatch.ReadResult = isUp ? .answered : .absent
+                let result: AbsenceWatch.ReadResult = isUp ? .succeeded : .absent
                 let decision = watch.read(result, isParked: isParked, now: now)
                 for index in waiting { take(decision, index) }
                 waiting = []

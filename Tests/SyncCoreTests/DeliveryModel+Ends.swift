@@ -62,7 +62,7 @@ extension DeliveryModel {
         // Without a time at least a second; with a time in the past no wait at all.
         if outcome.outcome == .throttled { wish = max(outcome.notBefore ?? now + settings.throttlePause, wish ?? now) }
         if let wish { patience = max(patience, elapsed + (wish - now)) }
-        if outcome.tellsLoadOfRemote != .overloaded {
+        if outcome.loadSign != .overloaded {
             expect(
                 gate.adaptive.limit >= before.adaptive.limit / 2, "the limit fell from \(before.adaptive.limit) to \(gate.adaptive.limit)")
         }

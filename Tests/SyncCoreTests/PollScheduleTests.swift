@@ -13,7 +13,7 @@ import Testing
         init(_ interval: Duration? = .seconds(30), startingAt seconds: Int64 = 0) {
             schedule = PollSchedule(interval: interval, now: PollScheduleTests.at(seconds))
         }
-        func begin(_ seconds: Int64, hasRequests: Bool = false, asksForList: Bool = false) -> PollSchedule.Look? {
+        func begin(_ seconds: Int64, hasRequests: Bool = false, asksForList: Bool = false) -> PollSchedule.Scope? {
             schedule.begin(hasRequests: hasRequests, asksForList: asksForList, now: PollScheduleTests.at(seconds))
         }
         func begins(_ seconds: Int64) -> Bool { begin(seconds) == .list }

@@ -216,7 +216,7 @@ import Testing
         #expect(gate.opensAt(now: start) == start + .seconds(5))
         let restarted = RemoteGate(.init(), stored: gate.stored, now: start)
         #expect(restarted.parkCause == .url)
-        #expect(gate.answeredProperly() == .resumed)
+        #expect(gate.respondedProperly() == .resumed)
         #expect(gate.parkCause == nil && gate.parkedAt == nil && gate.stored.parkCause == nil)
         #expect(gate.park(for: .url, reason: "again", now: start) == .parked(reason: "again"))
         #expect(gate.park(for: .url, reason: "a probe", now: start + .seconds(5)) == nil)

@@ -43,7 +43,7 @@ enum MadeUp {
             id: id, conversationID: conversation, remote: remote, operation: "update_conversation", method: "POST",
             path: "/\(conversation)",
             body: "{}", idempotencyKey: "\(id)", row: OutboxRow(payload: .state, state: .sending, attempts: attempts, dueAt: noon),
-            delta: Delta(fields: Fields()), earlierTries: attempts, lease: lease, leaseUntil: leaseUntil, known: NothingKnown(),
+            delta: Delta(fields: Fields()), earlierAttempts: attempts, lease: lease, leaseUntil: leaseUntil, known: NothingKnown(),
             numbers: .init(repeating: 0), isReleased: false, missingSince: nil, targetID: conversation, agent: nil)
     }
 

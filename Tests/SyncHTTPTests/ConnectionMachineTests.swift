@@ -83,7 +83,7 @@ import Testing
                 var unheard = machine(isReused: isReused)
                 let action = unheard.connectionEnded(failure)
                 guard case .finish(let end, keepsConnection: false) = action else { return _ = Issue.record("\(action)") }
-                if case .closedUnheard(let found) = end {
+                if case .closedBeforeResponse(let found) = end {
                     #expect(isReused)
                     #expect(found.kind == .connectionClosed)
                 } else {

@@ -36,7 +36,7 @@ import Testing
         #expect(claimed.row == OutboxRow(payload: .state, state: .sending, dueAt: Bench.start))
         #expect(claimed.lease >> 32 == 5, "the upper half of a fencing value names its process")
         #expect(claimed.leaseUntil == Bench.start + .seconds(60))
-        #expect(claimed.earlierTries == 0)
+        #expect(claimed.earlierAttempts == 0)
         #expect(
             try bench.lines("SELECT state, lease, lease_until FROM outbox")
                 == ["sending|\(claimed.lease)|\(claimed.leaseUntil.iso8601)"])

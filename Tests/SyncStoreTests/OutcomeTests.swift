@@ -59,7 +59,7 @@ import Testing
         let bench = try await bench()
         for (index, outcome) in [OutcomeClass.throttled, .retry, .interrupted, .delivered].enumerated() {
             let claimed = try await bench.claimOne("vg", now: Bench.start + .hours(1))
-            #expect(claimed.earlierTries == index)
+            #expect(claimed.earlierAttempts == index)
             #expect(claimed.idempotencyKey == Bench.firstKey, "the same key on each attempt")
             var result = DeliveryOutcome(outcome, httpStatus: 500 + index, error: outcome == .delivered ? nil : "e\(index)")
             result.responseExcerpt = "x\(index)"

@@ -81,7 +81,7 @@ import Testing
         _ = try await bench.store.recover(now: Bench.start + .minutes(2), isGone: isGone)
         #expect(try bench.doubts() == [#"status=["open"]"#, "title=[null]", #"user_id=["7"]"#])
         let claimed = try await bench.claimOne("vg", now: Bench.start + .minutes(2))
-        #expect(claimed.earlierTries == 1)
+        #expect(claimed.earlierAttempts == 1)
         try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
         #expect(try bench.doubts() == [#"user_id=["7"]"#])
     }

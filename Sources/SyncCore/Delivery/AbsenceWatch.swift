@@ -46,9 +46,9 @@ package struct AbsenceWatch: Equatable, Sendable {
 
     /// How the harmless read ended.
     package enum ReadResult: Equatable, Sendable {
-        case answered
+        case succeeded
         case absent
-        case tellsNothing
+        case inconclusive
     }
 
     /// This many different objects in a row, without a read to decide, park the remote.
@@ -134,7 +134,7 @@ package struct AbsenceWatch: Equatable, Sendable {
     package mutating func read(_ result: ReadResult, isParked: Bool, now: Instant) -> Decision {
         precondition(isReading, "a read ended that was never wanted")
         isReading = false
-        if result == .answered || hasAcknowledgedSinceRead {
+        if result == .succeeded || hasAcknowledgedSinceRead {
             let isOne = suspects.count <= 1 && !isParked
             suspects = []
             routesInARow = 0
@@ -142,7 +142,7 @@ package struct AbsenceWatch: Equatable, Sendable {
             trustedAt = now
             return isOne ? .accept(isSuspect: false) : .again
         }
-        if result == .tellsNothing, !isParked, suspects.count < AbsenceWatch.objectLimit { return .accept(isSuspect: true) }
+        if result == .inconclusive, !isParked, suspects.count < AbsenceWatch.objectLimit { return .accept(isSuspect: true) }
         return parked()
     }
 

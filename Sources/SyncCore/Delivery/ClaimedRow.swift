@@ -14,7 +14,7 @@ package struct ClaimedRow: Sendable {
     /// The fields that the call carries; nil for messages.
     package var delta: Delta?
     /// Attempts before this one, whether they counted or not.
-    package var earlierTries: Int
+    package var earlierAttempts: Int
     package var lease: Int64
     package var leaseUntil: Instant
     /// What was known about the link when the row was claimed; it cannot change while the row is in flight.
@@ -32,8 +32,8 @@ package struct ClaimedRow: Sendable {
 
     package init(
         id: Int64, conversationID: String, remote: String, operation: String, method: String, path: String, body: String,
-        idempotencyKey: String, row: OutboxRow, delta: Delta?, earlierTries: Int, lease: Int64, leaseUntil: Instant, known: any KnownLink,
-        numbers: ByAttribute<Int64>, isReleased: Bool, missingSince: Instant?, targetID: String, agent: String?
+        idempotencyKey: String, row: OutboxRow, delta: Delta?, earlierAttempts: Int, lease: Int64, leaseUntil: Instant,
+        known: any KnownLink, numbers: ByAttribute<Int64>, isReleased: Bool, missingSince: Instant?, targetID: String, agent: String?
     ) {
         self.id = id
         self.conversationID = conversationID
@@ -45,7 +45,7 @@ package struct ClaimedRow: Sendable {
         self.idempotencyKey = idempotencyKey
         self.row = row
         self.delta = delta
-        self.earlierTries = earlierTries
+        self.earlierAttempts = earlierAttempts
         self.lease = lease
         self.leaseUntil = leaseUntil
         self.known = known

@@ -162,17 +162,17 @@ package struct OutboxRow: Equatable, Sendable {
     /// Back to pending; a message in doubt is sent again within its window or not at all. The wait that the remote asked for is never
     /// shortened: a message in doubt whose wait would end after the window becomes uncertain.
     private mutating func putBack(until next: Instant, notBefore: Instant?, now: Instant, timeout: Duration) -> String? {
-        var moment = next
+        var time = next
         if payload == .message, let inDoubtSince {
             let last = inDoubtSince + OutboxRow.messageWindow - timeout - .seconds(1)
             guard now < last, notBefore ?? now < last else {
                 state = .uncertain
                 return OutboxRow.uncertainReason
             }
-            moment = min(moment, last)
+            time = min(time, last)
         }
         state = .pending
-        dueAt = max(moment, notBefore ?? moment)
+        dueAt = max(time, notBefore ?? time)
         return nil
     }
 

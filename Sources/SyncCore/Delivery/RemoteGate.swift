@@ -29,7 +29,7 @@
 package struct RemoteGate: Equatable, Sendable {
     /// Whether a call may go out.
     package enum Admission: Equatable, Sendable {
-        /// Yes; the call counts as in flight until ``finished(_:now:)``.
+        /// Yes; the call counts as in flight until ``finished(_:startedAt:hadPresentCredential:now:)``.
         case admitted
         /// Not before that time.
         case wait(until: Instant)
@@ -39,7 +39,7 @@ package struct RemoteGate: Equatable, Sendable {
         case paused
     }
 
-    /// What changed and is worth a log line and a write to the store.
+    /// A change that is logged and stored.
     package enum Change: Equatable, Sendable {
         case parked(reason: String)
         case resumed
@@ -115,7 +115,7 @@ package struct RemoteGate: Equatable, Sendable {
         return (.admitted, transition.map(Change.breaker))
     }
 
-    /// May a read go out? It counts as in flight until ``readFinished(_:now:)``.
+    /// Admits a read, if one may go out. It counts as in flight until ``readFinished(_:startedAt:now:)``.
     package mutating func admitRead(now: Instant) -> Admission {
         if let hold = hold(now: now) { return hold }
         if (isProbing ? readsInFlight > 0 : inFlight >= concurrency) || inFlight >= settings.concurrency { return .full }
@@ -158,9 +158,9 @@ package struct RemoteGate: Equatable, Sendable {
         if wasBeforePark { callsBeforePark -= 1 }
         var changes: [Change] = []
         let wasTooMany = adaptive.finished(
-            outcome.tellsLoadOfRemote, startedAt: startedAt ?? now, isAlone: inFlight == readsInFlight, now: now)
+            outcome.loadSign, startedAt: startedAt ?? now, isAlone: inFlight == readsInFlight, now: now)
         let isCounted = breaker.state != .closed || !wasTooMany
-        if isCounted, let transition = breaker.finished(failed: outcome.tellsFailureOfRemote, now: now) {
+        if isCounted, let transition = breaker.finished(failed: outcome.isFailureOfRemote, now: now) {
             changes.append(.breaker(transition))
         }
         switch outcome.outcome {
@@ -215,7 +215,7 @@ package struct RemoteGate: Equatable, Sendable {
     }
 
     /// A call whose outcome was undecided turned out to have a proper response from the remote.
-    package mutating func answeredProperly() -> Change? { unpark() }
+    package mutating func respondedProperly() -> Change? { unpark() }
 
     /// The credential changed or the configuration was reloaded: the next attempt may be made at once.
     package mutating func credentialChanged() {
@@ -295,7 +295,7 @@ package struct RemoteGate: Equatable, Sendable {
 
 extension DeliveryOutcome {
     /// True for a failure of the remote as a whole, false for a proper response, nil when the call says nothing about the remote's health.
-    package var tellsFailureOfRemote: Bool? {
+    package var isFailureOfRemote: Bool? {
         switch outcome {
         case .retry: true
         case .delivered, .gone, .dead, .throttled: false
@@ -304,7 +304,7 @@ extension DeliveryOutcome {
     }
 
     /// What it shows about the remote's capacity for concurrent calls.
-    package var tellsLoadOfRemote: AdaptiveConcurrency.Sign {
+    package var loadSign: AdaptiveConcurrency.Sign {
         switch outcome {
         case .retry, .throttled: .overloaded
         case .delivered, .gone, .dead: .well

@@ -17,13 +17,13 @@ package struct RetryHints: Equatable, Sendable {
     private static let tolerance = 2000.0
 
     package init(headers: [String: String], now: Instant, cap: Duration) {
-        let moment = Double(now.milliseconds)
-        let skew = RetryHints.skew(headers["date"], now: moment)
+        let present = Double(now.milliseconds)
+        let skew = RetryHints.skew(headers["date"], now: present)
         /// Milliseconds from now, if in the future.
         func distance(_ wait: RequestedWait?) -> Double? {
             switch wait {
             case .span(let length)?: length > 0 ? length : nil
-            case .date(let date)?: date + skew > moment ? date + skew - moment : nil
+            case .date(let date)?: date + skew > present ? date + skew - present : nil
             case nil: nil
             }
         }

@@ -55,8 +55,8 @@ package struct TokenBucket: Equatable, Sendable {
 
     /// Takes a token, or returns when there will be one.
     package mutating func take(now: Instant) -> Instant? {
-        let moment = opensAt(now: now)
-        guard moment <= now else { return moment }
+        let availableAt = opensAt(now: now)
+        guard availableAt <= now else { return availableAt }
         level -= token
         return nil
     }

@@ -24,9 +24,9 @@ package struct TakenTimestamps: Equatable, Sendable {
 
     /// The text itself, unchanged, if its millisecond is free; otherwise the next free millisecond.
     package func free(_ timestamp: String) -> String {
-        guard let moment = Instant(iso8601: timestamp) else { return timestamp }
-        var candidate = moment.milliseconds
+        guard let instant = Instant(iso8601: timestamp) else { return timestamp }
+        var candidate = instant.milliseconds
         while let range = ranges.first(where: { $0.contains(candidate) }) { candidate = range.upperBound + 1 }
-        return candidate == moment.milliseconds ? timestamp : Instant(milliseconds: candidate).iso8601
+        return candidate == instant.milliseconds ? timestamp : Instant(milliseconds: candidate).iso8601
     }
 }

@@ -32,7 +32,7 @@ package struct PollSettings: Equatable, Sendable {
 /// Invariants: one poll cycle at a time; a request during a cycle is not lost. Times are those of a steady clock.
 package struct PollSchedule: Equatable, Sendable {
     /// What a poll cycle reads; a cycle with the list includes the requested objects.
-    package enum Look: Equatable, Sendable {
+    package enum Scope: Equatable, Sendable {
         /// The requested objects.
         case requests
         /// The list, because it was requested.
@@ -61,7 +61,7 @@ package struct PollSchedule: Equatable, Sendable {
     private var requestedListFrom: Instant?
     /// When the waiting requests can be served.
     private var servesAt: Instant?
-    private var present: Look?
+    private var present: Scope?
     private var wasAskedAgain = false
     private var failures: Int64 = 0
 
@@ -81,7 +81,7 @@ package struct PollSchedule: Equatable, Sendable {
     /// - Parameters:
     ///   - hasRequests: whether objects were requested.
     ///   - asksForList: whether the list was.
-    package mutating func begin(hasRequests: Bool, asksForList: Bool = false, now: Instant) -> Look? {
+    package mutating func begin(hasRequests: Bool, asksForList: Bool = false, now: Instant) -> Scope? {
         guard present == nil else {
             wasAskedAgain = true
             return nil
@@ -89,7 +89,7 @@ package struct PollSchedule: Equatable, Sendable {
         if let restsUntil, now < restsUntil { return nil }
         restsUntil = nil
         servesAt = nil
-        if let interval, let moment = listAt, now >= moment {
+        if let interval, let dueAt = listAt, now >= dueAt {
             listAt = now + interval
             present = .list
         } else if asksForList, now >= requestedListFrom ?? now {
@@ -128,9 +128,9 @@ package struct PollSchedule: Equatable, Sendable {
     /// The remote may not be called before that time; nil: the time is unknown.
     package mutating func held(until: Instant?, now: Instant) -> Bool {
         let wanted = max(until ?? now + (interval ?? PollSchedule.blindRest), now + PollSchedule.firstRest)
-        let moment = min(wanted, now + max(PollSchedule.longestRest, interval ?? .zero))
-        restsUntil = moment
-        if present == .list { listAt = moment }
+        let end = min(wanted, now + max(PollSchedule.longestRest, interval ?? .zero))
+        restsUntil = end
+        if present == .list { listAt = end }
         return finish()
     }
 

@@ -27,7 +27,7 @@ final class RestMoves {
     }
 
     private struct Key: Hashable {
-        enum Kind: Hashable { case read, write, look }
+        enum Kind: Hashable { case read, write, disagreement }
 
         var kind: Kind
         var station: Int
@@ -90,14 +90,14 @@ final class RestMoves {
     /// The meaning of a resting remote's status value, if it does not fit the local row; nil if both agree, if a guard keeps the remote
     /// from being sent the state, and if it is sent no status.
     func disagreement(_ station: Int, _ row: Int) -> LocalState? {
-        let key = Key(kind: .look, station: station, row: row)
+        let key = Key(kind: .disagreement, station: station, row: row)
         if let known = disagreements[key] { return known }
-        let found = look(stations[station], stations.row(row).values)
+        let found = findDisagreement(stations[station], stations.row(row).values)
         disagreements[key] = .some(found)
         return found
     }
 
-    private func look(_ station: RestStations.Station, _ local: LocalValues) -> LocalState? {
+    private func findDisagreement(_ station: RestStations.Station, _ local: LocalValues) -> LocalState? {
         let state = LocalState(local)
         let outbound = remotes[station.remote].profile.statusMap
         guard remotes[station.remote].profile.adoption.fields.contains(.status), case .word(let wanted) = outbound[state],

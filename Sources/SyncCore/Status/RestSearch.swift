@@ -16,7 +16,7 @@ package struct RestSearch {
     private enum Step {
         case changed(from: LocalValues, to: LocalValues)
         case became(LocalValues)
-        case said(remote: Int, word: String, user: JSONValue?)
+        case reported(remote: Int, word: String, user: JSONValue?)
         case wrote(remote: Int, sent: Fields, shown: String)
     }
 
@@ -87,7 +87,7 @@ package struct RestSearch {
                 users(beside: cell, user, start).filter { newWord != word || $0 != user }.map { newUser in
                     var changed = start
                     changed.sides[position].station = moves.stations.station(side.station, changedTo: newWord, user: newUser)
-                    changed.steps = [.said(remote: side.remote, word: newWord, user: newUser == user ? nil : newUser)]
+                    changed.steps = [.reported(remote: side.remote, word: newWord, user: newUser == user ? nil : newUser)]
                     return changed
                 }
             }
@@ -189,7 +189,7 @@ package struct RestSearch {
 
     private func words(of step: Step, at culprit: Int) -> [String] {
         switch step {
-        case .said(culprit, let word, _): [word]
+        case .reported(culprit, let word, _): [word]
         case .wrote(culprit, let sent, let shown): [shown, sent[RestWorld.statusField]?.stringValue].compactMap { $0 }
         default: []
         }
@@ -198,7 +198,7 @@ package struct RestSearch {
     private func states(of step: Step) -> [LocalState] {
         switch step {
         case .changed(_, let values), .became(let values): [LocalState(values)]
-        case .said, .wrote: []
+        case .reported, .wrote: []
         }
     }
 
@@ -206,7 +206,7 @@ package struct RestSearch {
         switch step {
         case .changed(let before, let after): "\(text(before)) → \(text(after))"
         case .became(let values): text(values)
-        case .said(let remote, let word, let user):
+        case .reported(let remote, let word, let user):
             "\(remotes[remote].profile.name) `\(word)`" + (user.map { $0 == .null ? " without a person" : " with a person" } ?? "")
         case .wrote(let remote, let sent, let shown): "\(remotes[remote].profile.name) " + text(sent, shown)
         }

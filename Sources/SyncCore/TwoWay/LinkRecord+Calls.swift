@@ -140,22 +140,22 @@ extension LinkRecord {
     package mutating func refused(
         _ sent: Fields, naming named: Set<String>, of numbers: ByAttribute<Int64>, status: String?
     ) -> Refused {
-        let guilty = named.intersection(sent.keys)
+        let refusedNames = named.intersection(sent.keys)
         let isOneMember = Set(sent.keys.map { $0.prefix { $0 != "." } }).count == 1
-        if probesRest, guilty.isEmpty {
+        if probesRest, refusedNames.isEmpty {
             probesRest = false
             probing = [:]
             if let status { retryRefused([status]) }
             return .whole
         }
-        guard !guilty.isEmpty || isOneMember else {
+        guard !refusedNames.isEmpty || isOneMember else {
             probing = sent
             return .apart
         }
-        let members = guilty.isEmpty ? Set(sent.keys) : guilty
+        let members = refusedNames.isEmpty ? Set(sent.keys) : refusedNames
         refuse(members, of: sent)
         for name in members { fields[name]?.upTo = numbers }
-        probesRest = guilty.isEmpty && status.map { sent[$0] != nil } == true && !probing.isEmpty
+        probesRest = refusedNames.isEmpty && status.map { sent[$0] != nil } == true && !probing.isEmpty
         return .members(members)
     }
 

@@ -74,7 +74,7 @@ extension LinkRecord {
         let isStoredForm = order != nil && ownDate == order.map(OwnDate.date)
         for field in rules.fields {
             guard let value = report.values[field.name] else { continue }
-            hear(value, of: field, rules, isStoredForm: isStoredForm)
+            apply(value, of: field, rules, isStoredForm: isStoredForm)
         }
         let isUnchanged = rules.fields.allSatisfy { self[$0.name].held == self[$0.name].theirs }
         heldDate = policyDate(report.date, now: now)
@@ -91,12 +91,12 @@ extension LinkRecord {
 
     /// Updates when the customer last wrote: as the remote reports it, or because its counts have grown since the last read.
     mutating func noteCustomer(_ report: FieldReport) {
-        var moments = [report.customerWroteAt, customerWroteAt]
-        if let before = lastMessageAt, let at = report.lastMessageAt, at > before { moments.append(at) }
+        var times = [report.customerWroteAt, customerWroteAt]
+        if let before = lastMessageAt, let at = report.lastMessageAt, at > before { times.append(at) }
         if let before = interactions, let count = report.interactions, count > before {
-            moments.append(report.lastMessageAt ?? report.date)
+            times.append(report.lastMessageAt ?? report.date)
         }
-        customerWroteAt = moments.compactMap { $0 }.max()
+        customerWroteAt = times.compactMap { $0 }.max()
         lastMessageAt = [report.lastMessageAt, lastMessageAt].compactMap { $0 }.max()
         interactions = [report.interactions, interactions].compactMap { $0 }.max()
     }
@@ -142,7 +142,7 @@ extension LinkRecord {
         }
     }
 
-    private mutating func hear(_ value: JSONValue, of field: TwoWayRules.Field, _ rules: TwoWayRules, isStoredForm: Bool) {
+    private mutating func apply(_ value: JSONValue, of field: TwoWayRules.Field, _ rules: TwoWayRules, isStoredForm: Bool) {
         var record = self[field.name]
         if isKnown, let sent = record.doubt.last(where: { $0 == value || rules.meanSame(field, $0, value) }) {
             // A call of unknown fate had arrived.

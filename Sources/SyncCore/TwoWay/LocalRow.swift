@@ -88,12 +88,12 @@ package struct LocalRow: Sendable, Equatable {
     }
 
     /// The row after a change; every attribute that differs gets the next number.
-    func having(_ new: LocalValues, at moment: Instant) -> LocalRow {
+    func having(_ new: LocalValues, at time: Instant) -> LocalRow {
         var row = self
         row.values = new
         let next = max(numbers.status, numbers.assignee, numbers.title) + 1
         for attribute in new.difference(from: values) {
-            row.changedAt[attribute] = moment
+            row.changedAt[attribute] = time
             row.numbers[attribute] = next
         }
         return row

@@ -171,9 +171,9 @@ package struct TwoWayRules: Sendable {
     /// Whether a status value that finishes the conversation counts although the remote has reported another status after it: in the right
     /// order, the later one would have had to reopen the conversation, and could not have.
     /// - Parameters:
-    ///   - moment: the remote's date of the status value.
+    ///   - date: the remote's date of the status value.
     ///   - later: the status that the remote is known to have reported after that.
-    func finishesLate(_ word: String, at moment: Instant, before later: String, _ local: LocalRow) -> Bool {
+    func finishesLate(_ word: String, at date: Instant, before later: String, _ local: LocalRow) -> Bool {
         guard case .state(let status, _) = lens.inbound[word], status.isFinished else { return false }
         var then = local.values
         then.status = status
@@ -181,7 +181,7 @@ package struct TwoWayRules: Sendable {
         return switch policy.reopening {
         case .always: false
         case .never: true
-        case .message: local.customerWroteAt.map { $0 <= moment } ?? true
+        case .message: local.customerWroteAt.map { $0 <= date } ?? true
         }
     }
 }

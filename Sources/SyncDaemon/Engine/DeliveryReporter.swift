@@ -31,7 +31,7 @@ package final class DeliveryReporter: Sendable {
             log.write(
                 event("delivery.attempted", level(of: outcome, claimed), claimed)
                     .with("operation", claimed.operation)
-                    .with("attempt", claimed.earlierTries + 1)
+                    .with("attempt", claimed.earlierAttempts + 1)
                     .with("outcome", outcome.outcome.rawValue)
                     .with("status", outcome.httpStatus)
                     .with("duration_ms", (call.finishedAt - call.startedAt).milliseconds)

@@ -23,7 +23,7 @@ enum FinEvent {
     private static func status(of body: JSONValue) throws(Unreadable) -> Notice {
         .finStatus(
             conversationID: try EventMembers.identifier("conversation_id", of: body), word: try EventMembers.status("status", of: body),
-            at: try EventMembers.moment("created_at_ms", of: body))
+            at: try EventMembers.timestamp("created_at_ms", of: body))
     }
 
     /// The message, then the status that Fin has after it. A message that cannot be used does not prevent the status from being used.
@@ -49,16 +49,16 @@ enum FinEvent {
         guard let text = try EventMembers.present("body", of: message).stringValue else {
             throw Unreadable("\"body\" of the message is not a string")
         }
-        let at = try moment(of: message, in: body)
+        let at = try timestamp(of: message, in: body)
         let id = EventMembers.has("id", in: message) ? try EventMembers.identifier("id", of: message) : nil
         return .finMessage(conversationID: conversationID, id: id, body: text, at: at)
     }
 
-    private static func moment(of message: JSONValue, in body: JSONValue) throws(Unreadable) -> Instant {
+    private static func timestamp(of message: JSONValue, in body: JSONValue) throws(Unreadable) -> Instant {
         for name in ["timestamp_ms", "timestamp"] where EventMembers.has(name, in: message) {
-            return try EventMembers.moment(name, of: message)
+            return try EventMembers.timestamp(name, of: message)
         }
-        return try EventMembers.moment("created_at_ms", of: body)
+        return try EventMembers.timestamp("created_at_ms", of: body)
     }
 }
 

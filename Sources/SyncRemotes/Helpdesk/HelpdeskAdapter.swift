@@ -105,9 +105,9 @@ struct HelpdeskAdapter: Adapter {
         outcome.observation = try? conversation(in: body)
         if let sent = delta?.fields {
             for name in ["status", "title"] {
-                if let wanted = sent[name], let answered = data[name], answered != wanted { outcome.drift.append(name) }
+                if let wanted = sent[name], let shown = data[name], shown != wanted { outcome.drift.append(name) }
             }
-            if let wanted = sent["tags"]?.arrayValue, let answered = data["tags"]?.arrayValue, Set(wanted) != Set(answered) {
+            if let wanted = sent["tags"]?.arrayValue, let shown = data["tags"]?.arrayValue, Set(wanted) != Set(shown) {
                 outcome.drift.append("tags")
             }
         }

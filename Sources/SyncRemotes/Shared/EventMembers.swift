@@ -6,7 +6,7 @@ enum EventMembers {
     static let longestIdentifier = 512
     static let longestWord = 100
     /// From the year 2000 to the year 9999, in milliseconds since 1970: seconds in place of milliseconds are out of range.
-    private static let moments: ClosedRange<Int64> = 946_684_800_000...253_402_300_799_999
+    private static let timestamps: ClosedRange<Int64> = 946_684_800_000...253_402_300_799_999
 
     /// A text that the remote defines: a status value or the name of an event.
     static func word(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
@@ -36,14 +36,14 @@ enum EventMembers {
     }
 
     /// ISO 8601, as in the documents' examples, or milliseconds since 1970, as the name `…_ms` suggests.
-    static func moment(_ name: String, of body: JSONValue) throws(Unreadable) -> Instant {
+    static func timestamp(_ name: String, of body: JSONValue) throws(Unreadable) -> Instant {
         let value = try present(name, of: body)
         let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
-        let moment = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
-        guard let moment, moments.contains(moment.milliseconds) else {
+        let instant = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
+        guard let instant, timestamps.contains(instant.milliseconds) else {
             throw Unreadable("\"\(name)\" is neither an ISO 8601 timestamp nor milliseconds since 1970")
         }
-        return moment
+        return instant
     }
 
     /// Whether the member exists and is not null.

@@ -28,8 +28,8 @@ package struct ReplyReader: Sendable {
         } else if outcome.outcome != .delivered {
             // Without a readable body, the status alone decides.
             let explanation = body.flatMap(ErrorText.explanation)
-            let said = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
-            outcome.error = [said, outcome.waitNote].compactMap { $0 }.joined(separator: "; ")
+            let summary = ["HTTP \(reply.status)", explanation].compactMap { $0 }.joined(separator: ": ")
+            outcome.error = [summary, outcome.waitNote].compactMap { $0 }.joined(separator: "; ")
         }
         outcome = judgingAbsence(outcome, body)
         if outcome.outcome == .dead, let delta, let body {

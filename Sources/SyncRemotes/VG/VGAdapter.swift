@@ -112,10 +112,10 @@ struct VGAdapter: Adapter {
         // A response without the conversation makes no statement about it.
         outcome.observation = try? conversation(in: body)
         for (name, wanted) in delta?.fields ?? [:] {
-            guard let answered = data?[name] else { continue }
+            guard let shown = data?[name] else { continue }
             if name == "tags" {
-                if !Set(answered.arrayValue ?? []).isSuperset(of: wanted.arrayValue ?? []) { outcome.drift.append(name) }
-            } else if answered != wanted, !(name == "state" && VGWords.meanSame(answered, wanted)) {
+                if !Set(shown.arrayValue ?? []).isSuperset(of: wanted.arrayValue ?? []) { outcome.drift.append(name) }
+            } else if shown != wanted, !(name == "state" && VGWords.meanSame(shown, wanted)) {
                 outcome.drift.append(name)
             }
         }

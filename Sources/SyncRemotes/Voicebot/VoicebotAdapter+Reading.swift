@@ -33,7 +33,7 @@ extension VoicebotAdapter {
     func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage {
         var page = try page(in: body)
         if let next = page.next.flatMap({ VoicebotPageQuery(text: $0.text) }),
-            let asked = token.flatMap({ VoicebotPageQuery(text: $0.text) }), !next.movesOn(from: asked)
+            let requested = token.flatMap({ VoicebotPageQuery(text: $0.text) }), !next.movesOn(from: requested)
         {
             page.next = nil
         }

@@ -51,7 +51,7 @@ struct VoicebotAdapter: Adapter {
         outcome.observation = try? conversation(in: body)
         let shown = outcome.observation.map(seenFields) ?? [:]
         for (name, wanted) in delta?.fields ?? [:] {
-            if let answered = shown[name], answered != wanted { outcome.drift.append(name) }
+            if let value = shown[name], value != wanted { outcome.drift.append(name) }
         }
         outcome.drift.sort()
         return outcome

@@ -162,7 +162,7 @@ extension ClaimedRow: RowRecord {
             payload: payload, state: .sending, attempts: attempts, dueAt: dueAt,
             countedSince: .column(try columns.next()), inDoubtSince: .column(try columns.next()))
         let delta: String? = try columns.next()
-        let earlierTries: Int? = try columns.next()
+        let earlierAttempts: Int? = try columns.next()
         let numbers = ByAttribute(stored: try columns.next())
         let isReleased: Bool = try columns.next()
         let missingSince = Instant.column(try columns.next())
@@ -172,7 +172,7 @@ extension ClaimedRow: RowRecord {
             id: id, conversationID: conversationID, remote: remote, operation: operation, method: method, path: path, body: body,
             idempotencyKey: idempotencyKey, row: row,
             delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
-            earlierTries: earlierTries ?? 0, lease: 0, leaseUntil: row.dueAt, known: try LinkColumns(&columns),
+            earlierAttempts: earlierAttempts ?? 0, lease: 0, leaseUntil: row.dueAt, known: try LinkColumns(&columns),
             numbers: numbers ?? .init(repeating: 0), isReleased: isReleased, missingSince: missingSince, targetID: targetID, agent: agent)
     }
 }

@@ -146,7 +146,7 @@ extension Store {
         try session.run(
             """
             INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, http_status, error, response_excerpt)
-            VALUES (\(finished.claimed.id), \(finished.claimed.earlierTries + 1), \(finished.startedAt), \(finished.finishedAt),
+            VALUES (\(finished.claimed.id), \(finished.claimed.earlierAttempts + 1), \(finished.startedAt), \(finished.finishedAt),
                 \(outcome.outcome.rawValue), \(outcome.httpStatus), \(error), \(outcome.responseExcerpt))
             """)
     }

@@ -11,7 +11,7 @@ package struct FeedSurvey: Sendable, Equatable {
     package var open: (conversation: StoredKey, reach: Brake.Reaches)?
     /// What holds for all pages; nil before the first one.
     package var ground: Ground?
-    /// If this many rows are missing from the outbox, something outside of the service has deleted them.
+    /// An empty outbox that has had more rows than this was emptied by something other than the service.
     package let rememberedRows: Int
 
     package struct Entry: Sendable, Equatable {

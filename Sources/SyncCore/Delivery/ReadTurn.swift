@@ -2,8 +2,8 @@
 ///
 /// | event                     | a read may go out                                                       |
 /// |---------------------------|-------------------------------------------------------------------------|
-/// | nothing waits to be sent  | may                                                                     |
-/// | deliveries wait           | may after every ``deliveriesPerRead`` of them                           |
+/// | nothing waits to be sent  | at once                                                                   |
+/// | deliveries wait           | after every ``deliveriesPerRead`` of them                           |
 ///
 /// Without this rule, a long backlog would keep a remote from being read, and a poll cycle would take every call that a rate of one a
 /// minute admits.

@@ -65,7 +65,7 @@ extension Engine {
         if let alarmAt, time.steady - alarmAt > Engine.patience {
             overdue.append("the alarm is overdue by \(seconds(time.steady - alarmAt))")
         }
-        if exchange.isSpinning(time) { overdue.append("the engine turns without getting anywhere") }
+        if exchange.isSpinning(time) { overdue.append("the engine makes no progress") }
         for lane in remotes.lazy.map(\.lane) {
             let longest = lane.remote.limits.connectTimeout + lane.remote.limits.totalTimeout + Engine.patience
             if let oldest = lane.inFlight.values.map(\.startedAt).min(), time.steady - oldest > longest {

@@ -23,7 +23,7 @@ enum MapView {
         let written = remotes.filter { !$0.profile.lens.isReadOnly }
         var lines = ["What is sent:"] + outbound(written).lines
         let ambiguities = written.flatMap(ambiguities)
-        if !ambiguities.isEmpty { lines += ["* the remote cannot tell these apart:"] + ambiguities.map { "  \($0)" } }
+        if !ambiguities.isEmpty { lines += ["* the remote cannot distinguish these:"] + ambiguities.map { "  \($0)" } }
         for remote in written {
             for (word, gives) in remote.profile.statusMap.neverOver.sorted(by: { $0.key < $1.key }) {
                 lines.append("\(remote.name): \(word) is never written over \(gives.sorted().joined(separator: " or "))")
@@ -154,8 +154,8 @@ extension InboundMap.OwnerImage {
         switch self {
         case .ai, .none, .human: rawValue
         case .unchanged: "as before"
-        case .assignee: "human, if somebody is named; else as before"
-        case .named: "human, if somebody is named; else none"
+        case .assignee: "human, if a person is named; else as before"
+        case .named: "human, if a person is named; else none"
         }
     }
 }

@@ -78,7 +78,7 @@ final class PlanView: @unchecked Sendable {
         for holder in Holder.allCases where holder != .brake {
             guard let count = held[holder] else { continue }
             let receivers = Kinds.all.filter(\.receivesMessages).map(\.product).joined(separator: " or ")
-            let reason = holder == .receiver ? "\(receivers) takes no message at the moment" : "the remote undoes what it is sent"
+            let reason = holder == .receiver ? "\(receivers) takes no message at present" : "the remote undoes what it is sent"
             lines.append(
                 "\(count) held because \(reason): `convosync outbox list --held-by \(holder.rawValue)`; look at each before you release it")
         }

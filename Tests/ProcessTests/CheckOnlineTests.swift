@@ -28,8 +28,8 @@ import Testing
         (404, "problem", "says that this does not exist: HTTP 404", "the path is wrong? Correct remotes.vg.url (http", 75),
         (405, "problem", "says that this does not exist: HTTP 405", "remotes.vg.paths.list_convos (/agents/{agentId}/convos)", 75),
         (301, "problem", "redirects: HTTP 301", "set url to where it redirects to", 75),
-        (500, "problem", "does not work at the moment: HTTP 500", "nothing is wrong here", 75),
-        (503, "problem", "does not work at the moment: HTTP 503", "nothing is wrong here", 75),
+        (500, "problem", "does not work at present: HTTP 500", "nothing is wrong here", 75),
+        (503, "problem", "does not work at present: HTTP 503", "nothing is wrong here", 75),
         (400, "warning", "does not take the call: HTTP 400", "look at remotes.vg.url", 0),
     ])
     func `the hint fits the status code`(status: Int, severity: String, text: String, hint: String, code: Int32) async throws {

@@ -170,7 +170,7 @@ import Testing
             let text = try await scenario.run("plan").output
             #expect(text.contains("6 held by the brake: `convosync outbox release --held-by brake` sends"), "\(text)")
             #expect(text.contains("`convosync outbox discard --held-by brake` drops"))
-            #expect(text.contains("1 held because Fin takes no message at the moment: `convosync outbox list --held-by fin`"))
+            #expect(text.contains("1 held because Fin takes no message at present: `convosync outbox list --held-by fin`"))
             #expect(!text.contains("--state held"))
             let narrow = try await scenario.run("plan", "c2", "--remote", "vg").output
             #expect(

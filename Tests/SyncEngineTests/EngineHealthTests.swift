@@ -61,7 +61,7 @@ import Testing
         script.send(.turnRequested(.request))
         script.run(for: .seconds(10))
         #expect((90...110).contains(script.exchanges.count - before), "\(script.exchanges.count - before)")
-        #expect(overdue(script) == ["the engine turns without getting anywhere"])
+        #expect(overdue(script) == ["the engine makes no progress"])
         script.adjust = { _, _ in }
         script.run(for: .seconds(2))
         #expect(overdue(script).isEmpty)

@@ -54,7 +54,7 @@ enum SystemLimits {
 
     static func check(_ count: Int) throws(RemoteRefusal) {
         guard count < conversations else {
-            throw RemoteRefusal(status: 507, code: "sandbox_full", message: "the sandbox takes no more than \(conversations) conversations")
+            throw RemoteRefusal(status: 507, code: "sandbox_full", message: "the sandbox takes at most \(conversations) conversations")
         }
     }
 }

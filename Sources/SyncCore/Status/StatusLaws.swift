@@ -89,7 +89,7 @@ package enum StatusLaws {
         guard !isSameClass || !isSameOwner else { return nil }
         let source = word.map { "\(remote.profile.name) `\($0)` → " } ?? ""
         let consequence =
-            word == nil ? "the remote would say the opposite" : "what somebody sets over there would be turned into something else"
+            word == nil ? "the remote would say the opposite" : "a value that is set at the remote would be turned into another one"
         return Violation(
             law: .putGet, remote: remote.profile.name,
             text: "\(source)\(state.name) → \(remote.profile.name) `\(sent)` → \(read.name): \(consequence)",

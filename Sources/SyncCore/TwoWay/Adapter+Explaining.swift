@@ -66,8 +66,8 @@ extension Adapter {
         case .drift: return ("drift", "agreed, although \(profile.name) stores it in another form")
         case .unshown: return ("unshown", "acknowledged; the response did not show in which form it is stored")
         case .guard: return ("held_back", "the status map sends nothing over \(held) for this state (`convosync map`)")
-        case .notOurs where record.held != .value(.null): return ("not_ours", "somebody over there set \(held): it is not ours to take off")
-        case .takenOff: return ("taken_off", "taken off over there: not set again until the assignee changes here")
+        case .notOurs where record.held != .value(.null): return ("not_ours", "a person there set \(held): it is not ours to revoke")
+        case .takenOff: return ("taken_off", "removed there: not set again until the assignee changes here")
         case .notOurs, .refused, nil: break
         }
         return ("agreed", agreement(role, record, wanted, snapshot))

@@ -6,7 +6,7 @@ extension Adapter {
     ) -> Verdict {
         let word = statusField.flatMap { decision.link[$0].held.value?.stringValue }
         let findings = decision.findings
-        var verdict = Verdict(kind: .unchanged, rule: "\(profile.name) says `\(word ?? "nothing")`; nothing changed over there", word: word)
+        var verdict = Verdict(kind: .unchanged, rule: "\(profile.name) says `\(word ?? "nothing")`; nothing changed there", word: word)
         switch reception {
         case .overtaken?: (verdict.kind, verdict.rule) = (.stale, "overtaken: something newer is known of \(profile.name)")
         case .stale?: (verdict.kind, verdict.rule) = (.stale, "older than what \(profile.name) said before")
@@ -78,7 +78,7 @@ extension Adapter {
                 "`\(word ?? "")` is not mapped, nothing is done because of it; [remotes.\(name).status.inbound] can give it a meaning"
         case .notAdopted: return "\(said); remotes.\(name).adopt does not name the status"
         case .notCompared: return "\(said): the AI has it, whoever is named"
-        case .takenOff: return "\(said) and names nobody any more: whoever had it was taken off over there"
+        case .takenOff: return "\(said) and names nobody any more: the assignee was removed there"
         case .fits: return fits(word, snapshot)
         case .leftToTheRemote: return "left to \(name): what it says cannot be understood, and it is later than the change here"
         case .held: return "sent back too often"

@@ -62,8 +62,8 @@ enum RemoteKeys {
     static let reopening = ConfigurationKey(
         "reopen", .text, standard: .text(AdoptionPolicy().reopening.rawValue),
         """
-        What reopens a finished conversation besides the application: message (since it ended, the end user wrote, or somebody took it up \
-        over there by name), always or never.
+        What reopens a finished conversation besides the application: message (since it ended, the end user wrote, or a person took it up \
+        at the remote by name), always or never.
         """)
     static let pollPages = ConfigurationKey(
         "poll.pages", .integer(1...100), standard: .integer(PollSettings(interval: .zero).pages), "of the list, newest first")

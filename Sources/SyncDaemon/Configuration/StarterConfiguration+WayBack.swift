@@ -28,7 +28,7 @@ extension StarterConfiguration {
         guard remote.kind.isReadable else { return nil }
         let subject = remote.kind.hasList ? "the list of conversations, and linked ones in turn" : "the conversations in turn"
         return """
-            # Reads \(subject): finds what changed over there, and what a lost webhook call would have said.
+            # Reads \(subject): finds changes at the remote, also those that a lost webhook call would have reported.
             #[remotes.\(remote.name).poll]
             #interval = "30s"
 

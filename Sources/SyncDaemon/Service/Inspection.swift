@@ -58,7 +58,7 @@ package struct Inspection: Sendable {
             findings.append(
                 Finding(
                     severity: .ok, area: .configuration,
-                    text: "looked at as root, who may read and write everything; what counts is what \(ServiceIdentity.present.user) may",
+                    text: "checked as root, who may read and write everything; what matters is what \(ServiceIdentity.present.user) may",
                     hint: "sudo -u \(ServiceIdentity.present.owner) convosync check --config \(configurationPath)"))
         }
         findings += checkListening(configuration)

@@ -52,7 +52,7 @@ struct OnlineVerdict {
                 hint: outcome.notBefore.map { "try again after \($0.iso8601)" } ?? "try again later")
         case (.retry, 500...), (.interrupted, _):
             return problem(
-                "does not work at the moment: \(said)", hint: "nothing is wrong here; try again later, or look at its status page")
+                "does not work at present: \(said)", hint: "nothing is wrong here; try again later, or see its status page")
         case (_, 200...299):
             return problem("does not respond as the API does: \(said)", hint: "something else stands there? Correct \(whereItLeads)")
         case (.gone, _):

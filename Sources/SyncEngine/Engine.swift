@@ -148,6 +148,8 @@ package struct Engine: Sendable {
         let present = Set(fresh.filter(\.isEnabled).map(\.name))
         for index in remotes.indices where !present.contains(remotes[index].lane.remote.name) { remotes[index].retire(&context) }
         enter(fresh, stored, &context)
+        // While the engine stops, nothing begins at remotes that are new either.
+        if context.isStopping { for index in remotes.indices { remotes[index].stop(&context) } }
         schedule.configure(settings, context.time)
         upkeep.configure(settings.retention)
         survey = nil

@@ -52,7 +52,19 @@ import Testing
         #expect(script.exchanges.count == before)
     }
 
-    @Test func `a disabled remote is treated as a removed one, and returns with the next reload`() {
+    /// Neither a remote that is new nor one whose rows go on begins anything.
+    @Test func `a reload during a stop begins nothing, and the stop ends with the last call`() {
+        let script = script()
+        script.send(.stopRequested(within: .seconds(20)))
+        let (calls, exchanges) = (script.calls.count, script.exchanges.count)
+        let poll = PollSettings(interval: .seconds(5), pages: 1, rotate: 1)
+        configure(script, ["helpdesk", "vg", "voicebot"].map { MadeUp.remote($0, poll: poll) })
+        script.run(for: .seconds(30))
+        #expect(script.calls.count == calls && script.exchanges.count <= exchanges + 4)
+        #expect(script.stoppedAt.map { $0 < .seconds(8) } == true && script.strayRows.isEmpty)
+    }
+
+    @Test func `a remote that is switched off is one that is gone, and comes back with the next reload`() {
         let script = script()
         configure(script, [MadeUp.remote("vg", isEnabled: false), MadeUp.remote("voicebot")])
         script.run(for: .seconds(1))

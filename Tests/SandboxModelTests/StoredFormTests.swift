@@ -30,7 +30,16 @@ struct StoredFormTests {
         #expect(try client.patchVG("c1", ["title": try #require(first)]).json["data"]?["title"] == "A &amp;amp; B")
     }
 
-    @Test func `a title that a person writes in the system stays unchanged`() throws {
+    @Test func `a helpdesk that sorts tags shows them in its own order, and those of a person as they are`() throws {
+        let client = ModelClient()
+        try client.world.setOptions(on: "helpdesk") { $0.sortsTags = true }
+        #expect(try client.update(["conversation_id": "c1", "tags": ["b", "c", "a"]]).json["data"]?["tags"] == ["a", "b", "c"])
+        #expect(client.world.state(of: "helpdesk", conversation: "c1")?["tags"] == ["a", "b", "c"])
+        try client.act(["conversation": "c1", "tags": ["b", "a"]], on: "helpdesk")
+        #expect(client.world.state(of: "helpdesk", conversation: "c1")?["tags"] == ["b", "a"])
+    }
+
+    @Test func `what a person writes in the system stays as it is`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "helpdesk") { $0.titleForm.length = 1 }
         _ = try client.update(["conversation_id": "c1"])

@@ -15,7 +15,18 @@ struct VoicebotTests {
         #expect(second.json["status"] == "in-progress")
     }
 
-    @Test func `the response can have an envelope`() throws {
+    @Test func `a read shows when the customer last wrote, and a call cannot say it`() throws {
+        let client = ModelClient()
+        _ = try client.patchVoicebot("17", ["status": "to-do"])
+        let date = "2026-03-02T09:30:00.000Z"
+        try client.act(["conversation": "17", "last_customer_reply_from": .string(date)], on: "voicebot")
+        let read = try client.call("GET", "/voicebot/conversations/17")
+        #expect(read.json["data"]?["last_customer_reply_from"] == .string(date))
+        #expect(read.json["data"]?["status"] == "to-do")
+        #expect(try client.patchVoicebot("17", ["last_customer_reply_from": .string(date)]).status == 422)
+    }
+
+    @Test func `the answer can come in an envelope`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "voicebot") { $0.envelope = true }
         #expect(try client.patchVoicebot("17", ["status": "done"]).json["data"]?["status"] == "done")

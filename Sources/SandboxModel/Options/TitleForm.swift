@@ -13,7 +13,7 @@ package struct TitleForm: Sendable, Equatable {
     }
 
     /// Not idempotent, as such systems are not: a stored `&amp;` that is sent back becomes `&amp;amp;`.
-    func stored(_ title: String) -> String {
+    package func stored(_ title: String) -> String {
         var title = length.map { String(title.prefix($0)) } ?? title
         if escapesAmpersands { title = Self.escaped(title) }
         return capitalises ? title.uppercased() : title

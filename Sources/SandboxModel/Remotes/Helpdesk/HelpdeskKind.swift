@@ -5,7 +5,7 @@ extension SimulatedKind {
         pathPrefixes: ["helpdesk"],
         makeSystem: { HelpdeskSystem() },
         controlShape: HelpdeskDocument.act,
-        options: { [$0.bareProblems, $0.agents] },
+        options: { [$0.bareProblems, $0.agents, $0.sortsTags] },
         errorForm: { refusal, path, context in
             let problem = HelpdeskProblem.document(status: refusal.status, detail: refusal.message, path: path)
             guard context.options.bareProblems else { return ErrorForm(body: ["error": problem]) }
@@ -26,6 +26,9 @@ extension DeclaredOptions {
 
     /// helpdesk: assignee id → displayed alias.
     package var agents: InstanceOption<[String: String]> { InstanceOption("agents", [:]) }
+
+    /// helpdesk: tags are kept in the order of their names, whatever the order in a call. An act stores them as they are.
+    package var sortsTags: InstanceOption<Bool> { InstanceOption("sorts_tags", false) }
 }
 
 /// The errors of "Update Conversation".

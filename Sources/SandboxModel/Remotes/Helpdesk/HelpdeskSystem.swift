@@ -21,7 +21,7 @@ struct HelpdeskSystem: RemoteSystem {
     private mutating func update(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {
         let (id, fields) = try Self.read(call, shape: HelpdeskDocument.update, refused: context.options.refusedMembers)
         guard !context.options.deleted.contains(id) else { throw .notFound("conversation \(id) does not exist") }
-        let conversation = try upsert(id, fields: context.options.titleForm.stored(fields), context: context)
+        let conversation = try upsert(id, fields: Self.stored(fields, context.options), context: context)
         var events: [WebhookEvent] = []
         if let reopened = context.options.reopensWith, let status = fields["status"]?.string, status != HelpdeskDocument.unfinished {
             var later = context
@@ -31,6 +31,13 @@ struct HelpdeskSystem: RemoteSystem {
         }
         let document = conversation.document(agents: context.options.agents)
         return RemoteResponse(body: ["data": document], outcome: .applied, events: events)
+    }
+
+    /// The fields of a call as the helpdesk keeps them.
+    private static func stored(_ fields: [String: SandboxJSON], _ options: InstanceOptions) -> [String: SandboxJSON] {
+        var fields = options.titleForm.stored(fields)
+        if options.sortsTags, let tags = fields["tags"]?.strings { fields["tags"] = .array(tags.sorted().map(SandboxJSON.string)) }
+        return fields
     }
 
     private mutating func get(_ call: RemoteCall, context: RemoteContext) throws(RemoteRefusal) -> RemoteResponse {

@@ -6,11 +6,14 @@ struct VoicebotConversation: Sendable, Equatable {
     var status = "to-do"
     /// The assigned teammate. "Update conversation by ID" calls the team's members users and the writers customers.
     var userID: Int?
+    /// When the customer last wrote, as an act said it.
+    private(set) var lastCustomerReplyFrom: SandboxJSON = .null
 
     mutating func apply(_ fields: [String: SandboxJSON]) {
         if let value = fields["status"]?.string { status = value }
         if let value = fields["user_id"] { userID = value.integer }
         if let value = fields["channel"]?.string { channel = value }
+        if let value = fields["last_customer_reply_from"] { lastCustomerReplyFrom = value }
     }
 
     /// The `Conversation` of "Update conversation by ID" with every documented member.
@@ -39,7 +42,7 @@ struct VoicebotConversation: Sendable, Equatable {
             "user": user(names: users),
             "latest_message": .null,
             "latest_customer_message": .null,
-            "last_customer_reply_from": .null,
+            "last_customer_reply_from": lastCustomerReplyFrom,
             "latest_note": .null,
             "unread_customer_messages_count": 0,
             "reply_until": .null,

@@ -15,11 +15,11 @@ enum VoicebotDocument {
     /// Nothing else is writable (docs/remotes/voicebot.md).
     static let update = FieldShape.record(writable, required: [])
 
-    /// What a teammate can change in the inbox.
+    /// What a teammate can change in the inbox, and what a message of the customer does to a conversation.
     static let act = FieldShape.record(
         [
             "conversation": .string, "channel": .oneOf(["bridge", "whatsapp", "widget"]), "status": .oneOf(statuses + [observedStatus]),
-            "user_id": .nullable(.integer),
+            "user_id": .nullable(.integer), "last_customer_reply_from": .nullable(.instant),
         ],
         required: ["conversation"]
     )

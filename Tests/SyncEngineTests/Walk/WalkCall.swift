@@ -25,6 +25,17 @@ struct WalkCall {
 
     var isWrite: Bool { conversation != nil }
 
+    var isList: Bool {
+        guard case .read(let call) = purpose else { return false }
+        return remote.kind.operations.contains { $0.role == .list && $0.name == call.operation }
+    }
+
+    /// The remote's id of the object that it reads; nil for a list, and for a call that changes something.
+    var readID: String? {
+        guard case .read(let call) = purpose, !isList else { return nil }
+        return call.body["conversation_id"]?.stringValue ?? call.path.split(separator: "/").last.map(String.init)
+    }
+
     var request: SimulatedRequest {
         var headers = [("Authorization", "Bearer \(WalkCall.token)"), ("Accept", "application/json")] + remote.adapter.headers
         let (method, path, body): (String, String, String)

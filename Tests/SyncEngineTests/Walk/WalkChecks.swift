@@ -9,7 +9,8 @@ import SyncEngine
 /// | a remote has no more calls in flight than its concurrency, deliveries and reads together |
 /// | a remote has one delivery of a conversation in flight at most                            |
 /// | a paused remote is not called                                                            |
-/// | exchanges have a cause: ``mostExchanges`` in a second, and three for each event  |
+/// | an outbox row is sent with one idempotency key and one body, however often, and no other row with that key |
+/// | exchanges follow from something: ``mostExchanges`` in a second, and three for each event  |
 struct WalkChecks {
     /// Per second without any event from outside.
     private static let mostExchanges = 12
@@ -22,6 +23,9 @@ struct WalkChecks {
     private var pausedSince: [String: Duration] = [:]
     private var knownPaused: Set<String> = []
     private var readPaused: Set<String> = []
+    /// What was sent of an outbox row, and whose keys were seen.
+    private var sent: [Int64: (key: String, body: String)] = [:]
+    private var rows: [String: Int64] = [:]
     private var exchanges: [Duration] = []
     private var disturbances: [Duration] = []
     private(set) var exchangeCount = 0
@@ -109,10 +113,22 @@ struct WalkChecks {
         if let conversation = call.conversation, others.count(where: { $0.conversation == conversation }) > 1 {
             fail("two deliveries of \(conversation) to \(name) in flight", at: moment)
         }
+        if case .deliver(let row) = call.purpose { sent(row, to: name, at: moment) }
         if !call.remote.isEnabled { fail("a call to \(name), which is disabled", at: moment) }
         if knownPaused.contains(name) { fail("a call to \(name), which is paused and known to be", at: moment) }
         if let since = pausedSince[name], moment - since > WalkChecks.pausePatience {
             fail("a call to \(name), which has been paused for \((moment - since).milliseconds) ms", at: moment)
         }
+    }
+
+    private mutating func sent(_ row: ClaimedRow, to remote: String, at moment: Duration) {
+        if let former = sent[row.id], former != (row.idempotencyKey, row.body) {
+            fail("row \(row.id) was sent to \(remote) as \(former), and is sent as \((row.idempotencyKey, row.body))", at: moment)
+        }
+        if let other = rows[row.idempotencyKey], other != row.id {
+            fail("row \(row.id) is sent to \(remote) with the key of row \(other)", at: moment)
+        }
+        sent[row.id] = (row.idempotencyKey, row.body)
+        rows[row.idempotencyKey] = row.id
     }
 }

@@ -8,6 +8,8 @@ extension WalkRemotes {
         /// The call does not arrive.
         case refused
         case fault(FaultRule)
+        /// It is applied, and something in front of the remote responds with another status.
+        case misreported(status: Int)
     }
 
     func mishap(_ remote: String, mayDate: Bool, _ random: inout SeededGenerator) -> Mishap? {
@@ -24,11 +26,12 @@ extension WalkRemotes {
         case .hanging: return .fault(FaultRule(Bool.random(using: &random) ? .hangBefore : .hangAfter))
         case .unauthorized: return .fault(WalkRemotes.status(401))
         case .gateway: return .fault(WalkRemotes.gateway)
+        case .silent: return .fault(FaultRule(.dropAfter))
         }
     }
 
     private static func fault(mayDate: Bool, _ random: inout SeededGenerator) -> Mishap {
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<13, using: &random) {
         case 0: return .refused
         case 1: return .fault(FaultRule(.dropBefore))
         case 2, 3: return .fault(FaultRule(.dropAfter))
@@ -45,6 +48,7 @@ extension WalkRemotes {
             // A date in a response is read by the service's clock, whatever that says.
             if mayDate { rule.retryAfterDateSeconds = Int.random(in: 1...5, using: &random) }
             return .fault(rule)
+        case 10: return .misreported(status: 502)
         default: return .fault(status([500, 502, 503, 504].randomElement(using: &random) ?? 500))
         }
     }

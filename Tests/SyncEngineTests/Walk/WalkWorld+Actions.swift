@@ -20,7 +20,7 @@ extension WalkWorld {
         case .cancel(let id):
             note("cancel \(id.number)")
             guard calls[id] != nil else { return }
-            settleArrival(of: id)
+            try settleArrival(of: id)
             calls[id]?.result = .failure(TransportFailure(.cancelled, detail: "the service stops"))
             after(.milliseconds(1), .callEnds(id))
         case .respond(let ticket, let new): respond(ticket, new)
@@ -33,6 +33,7 @@ extension WalkWorld {
             mutateChecks { $0.reported(report, at: clock.uptime) }
         case .drained(let summary):
             note("drained \(summary.counts)")
+            drained = summary
             after(.milliseconds(1), .engine(.stopRequested(within: .seconds(5)), generation: generation))
         case .stopped: try await stopped()
         }
@@ -50,6 +51,7 @@ extension WalkWorld {
             do throws(StoreError) {
                 let brought = try await store.exchange(exchange, for: parties)
                 clockSteps.stored(exchange.clockStep)
+                recorded(exchange, brought)
                 mutateChecks { $0.exchanged(exchange, brought, at: clock.uptime) }
                 result = .success(brought)
             } catch {
@@ -60,6 +62,10 @@ extension WalkWorld {
         note("exchanged \(WalkText.of(result))")
         self.exchange = (exchange, parties, true)
         after(span(0...5), .engine(.exchanged(result), generation: generation))
+    }
+
+    func recorded(_ exchange: SyncCore.Exchange, _ result: ExchangeResult) {
+        for lane in exchange.lanes { remotes.recorded(lane.finished, fenced: result.lanes[lane.remote]?.fenced ?? []) }
     }
 
     // MARK: Calls
@@ -74,7 +80,7 @@ extension WalkWorld {
         after(span(1...30), .callArrives(id))
     }
 
-    func arrive(_ id: Engine.CallID) {
+    func arrive(_ id: Engine.CallID) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil else { return }
         let mishap = isCalm ? nil : remotes.mishap(call.remote.name, mayDate: !plan.stepsClock, &random)
         switch mishap {
@@ -84,17 +90,24 @@ extension WalkWorld {
             after(span(0...5), .callEnds(id))
         case .fault(let rule)?:
             count("calls with a fault")
-            apply(id, rule)
-        case nil: apply(id, nil)
+            try apply(id, rule)
+        case .misreported(let status)?:
+            count("calls with a fault")
+            try apply(id, nil, misreportedAs: status)
+        case nil: try apply(id, nil)
         }
     }
 
-    /// The call arrives at the remote.
-    private func apply(_ id: Engine.CallID, _ fault: FaultRule?) {
+    /// The remote has the call.
+    private func apply(_ id: Engine.CallID, _ fault: FaultRule?, misreportedAs status: Int? = nil) throws {
         guard var call = calls[id] else { return }
+        // A former title that a copy shows, as if people had set it, may be adopted, and is sent to the others then.
+        if let problem = try remotes.problem(with: call), plan.options.laggingReads == 0 { fail(problem) }
         let exchange = remotes.receive(call, fault, now: clock.truth)
-        note("arrived \(id.number)\(fault.map { " \($0.kind) \($0.status)" } ?? "")")
+        note("arrived \(id.number)\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")")
         let wait = call.arrived(exchange)
+        remotes.throughCache(&call, isOld: call.isList && !isCalm && chance(plan.options.oldLists))
+        if let status { call.result = .success(HTTPReply(status: status)) }
         calls[id] = call
         after(wait + span(1...120), .callEnds(id))
         for hook in exchange.webhookCalls {
@@ -103,10 +116,10 @@ extension WalkWorld {
         }
     }
 
-    /// Decides whether a call whose process has ended still arrives.
-    func settleArrival(of id: Engine.CallID) {
+    /// Whether a call that nobody waits for any more arrives after all.
+    func settleArrival(of id: Engine.CallID) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil, chance(50) else { return }
-        apply(id, nil)
+        try apply(id, nil)
     }
 
     func end(_ id: Engine.CallID) async throws {

@@ -33,9 +33,11 @@ extension WalkWorld {
         let status = ["open", "open", "resolved", "closed", "ended"].randomElement(using: &random) ?? "open"
         let assignments: SQL
         switch number(0...5) {
-        case 0: assignments = "title = \("title \(number(0...9999))")"
+        case 0:
+            count("titles")
+            assignments = "title = \(WalkTitles.ofApplication(counts["titles"] ?? 0))"
         case 1:
-            let tags = (0..<5).filter { _ in chance(40) }.map { "\"t\($0)\"" }.joined(separator: ",")
+            let tags = (0..<5).filter { _ in chance(40) }.shuffled(using: &random).map { "\"t\($0)\"" }.joined(separator: ",")
             assignments = "tags = \("[\(tags)]")"
         case 2: assignments = "assignee_id = \(assignee)"
         default: assignments = "status = \(status), assignee_id = \(assignee)"
@@ -51,6 +53,8 @@ extension WalkWorld {
         note("application \(id) writes \(message)")
         try await application.write(message: message, of: id)
         committed()
+        guard plan.isTwoWay, plan.remotes.contains(where: { $0.name == "voicebot" }), chance(50) else { return }
+        for hook in try remotes.customerWrites(id, now: clock.truth) { send(hook, "voicebot") }
     }
 
     /// A conversation without a link gets one.
@@ -71,7 +75,9 @@ extension WalkWorld {
     private func people(_ id: String) throws {
         guard plan.isTwoWay, let remote = plan.remotes.randomElement(using: &random), remote.kind.isReadable else { return }
         count("acts of people")
-        for hook in try remotes.act(at: .init(remote: remote.name, conversation: id), now: clock.truth, &random) { send(hook, remote.name) }
+        let object = WalkRemotes.Object(remote: remote.name, conversation: id)
+        let hooks = try remotes.act(at: object, mayUseUnmapped: plan.options.hasUnmappedValues, now: clock.truth, &random)
+        for hook in hooks { send(hook, remote.name) }
     }
 
     private func fin(_ id: String) throws {
@@ -118,19 +124,25 @@ extension WalkWorld {
         } catch {
             return fail("a webhook call of \(name) was refused: \(error)")
         }
-        guard let notices = reading.notices, !notices.isEmpty else { return }
-        nextTicket += 1
-        hooks[nextTicket] = (hook, name)
+        guard var notices = reading.notices, !notices.isEmpty else { return }
+        if !isCalm, remote.kind.operations.contains(where: { $0.role == .list }), chance(plan.vagueHooks) { notices = [.somethingChanged] }
         count("webhook calls")
+        try await receive(notices, from: name, hook)
+    }
+
+    /// - Parameter hook: the call that says it; it comes again when the engine wants that.
+    func receive(_ notices: [Notice], from remote: String, _ hook: SandboxModel.WebhookCall? = nil) async throws {
+        nextTicket += 1
+        hooks[nextTicket] = (hook, remote)
         mutateChecks { $0.disturbed(at: clock.uptime) }
-        try await handle(.remoteEvents(nextTicket, name, notices))
+        try await handle(.remoteEvents(nextTicket, remote, notices))
     }
 
     func respond(_ ticket: UInt64, _ new: Int?) {
         note("respond \(ticket) \(new.map { "\($0)" } ?? "-")")
         guard let (hook, remote) = hooks.removeValue(forKey: ticket) else { return fail("ticket \(ticket) got two responses") }
-        // A sender that is told to repeat a call usually does so.
-        if new == nil, isCalm || chance(80) { after(span(1000...10_000), .webhook(hook, remote: remote)) }
+        // Who is told to come again does so, as a rule.
+        if new == nil, let hook, isCalm || chance(80) { after(span(1000...10_000), .webhook(hook, remote: remote)) }
     }
 
     // MARK: Weather and clock

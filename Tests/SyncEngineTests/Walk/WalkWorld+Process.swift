@@ -67,6 +67,7 @@ extension WalkWorld {
         engine = nil
         if let (exchange, parties, isCarriedOut) = exchange, let store, !isCarriedOut, chance(50) {
             let result = try await store.exchange(exchange, for: parties)
+            recorded(exchange, result)
             note("its exchange was committed: \(WalkText.of(.success(result)))")
         }
         try await processEnded()
@@ -86,10 +87,11 @@ extension WalkWorld {
         store = nil
         alarm += 1
         for id in calls.keys.sorted(by: { $0.number < $1.number }) {
-            settleArrival(of: id)
+            try settleArrival(of: id)
             guard let call = calls.removeValue(forKey: id) else { continue }
             remotes.ended(call, isHeard: false, now: clock.truth)
         }
+        remotes.processEnded()
         hooks.removeAll()
         mutateChecks { $0.processEnded() }
         after(isCalm ? .seconds(1) : span(50...40_000), .processStarts)

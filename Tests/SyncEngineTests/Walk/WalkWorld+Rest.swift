@@ -27,6 +27,7 @@ extension WalkWorld {
         try await expectAgreement()
         try await expectBounds()
         try await expectFewCommits()
+        try await expectIdleDrain()
         return checks.problems
     }
 
@@ -91,13 +92,15 @@ extension WalkWorld {
         return outbox + feed.map { "feed \($0)" } + requests.map { "read \($0)" } + inbox.map { "inbox \($0)" }
     }
 
-    /// Runs until nothing was written or adopted for long enough that every object was read meanwhile.
-    private func comeToRest() async throws -> Bool {
-        let round = Duration.seconds(30)
+    /// Runs until nothing was written or adopted for so long that everything was read meanwhile.
+    /// - Parameters:
+    ///   - more: how much longer than that nothing may have happened.
+    ///   - round: the time between two checks.
+    func comeToRest(andMore more: Duration = .seconds(100), round: Duration = .seconds(30)) async throws -> Bool {
         let reads = plan.remotes.compactMap { remote in
             remote.poll.map { $0.interval * (plan.conversations.count / $0.rotate + 3) }
         }
-        let quiet = (reads.max() ?? .zero) + .seconds(100)
+        let quiet = (reads.max() ?? .zero) + more
         let end = clock.uptime + WalkWorld.patience + clockSteps.lost
         var since = clock.uptime
         var before = try await activity()
@@ -107,7 +110,10 @@ extension WalkWorld {
             let left = try await leftOver()
             if present != before || !left.isEmpty { since = clock.uptime }
             before = present
-            if clock.uptime - since >= quiet { return true }
+            if clock.uptime - since >= quiet {
+                try await expectRead(since: since)
+                return checks.problems.isEmpty
+            }
             if !checks.problems.isEmpty { return false }
         }
         fail(
@@ -116,7 +122,7 @@ extension WalkWorld {
         return false
     }
 
-    private func activity() async throws -> [Int] {
+    func activity() async throws -> [Int] {
         [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM adopted_changes")]
     }
 }

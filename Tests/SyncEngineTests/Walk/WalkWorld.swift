@@ -58,17 +58,25 @@ final class WalkWorld {
     /// The exchange without a result so far; the database may have committed it already.
     var exchange: (exchange: SyncCore.Exchange, parties: Parties, isCarriedOut: Bool)?
     var nextTicket: UInt64 = 0
-    var hooks: [UInt64: (call: SandboxModel.WebhookCall, remote: String)] = [:]
+    var hooks: [UInt64: (call: SandboxModel.WebhookCall?, remote: String)] = [:]
     var clockSteps = WalkClockSteps()
+    /// What the last drain that ended had done.
+    var drained: Engine.DrainSummary?
     var events = 0
     /// Uncertain messages, which an operator had to settle.
     var uncertainMessages: Set<String> = []
     var counts: [String: Int] = [:]
 
-    init(seed: UInt64, isPrinted: Bool = false) throws {
+    convenience init(seed: UInt64, isPrinted: Bool = false) throws {
+        var random = SeededGenerator(seed: seed)
+        let plan = WalkPlan(&random)
+        try self.init(plan, seed: seed, random, isPrinted: isPrinted)
+    }
+
+    init(_ plan: WalkPlan, seed: UInt64, _ random: SeededGenerator, isPrinted: Bool = false) throws {
         self.seed = seed
-        random = SeededGenerator(seed: seed)
-        plan = WalkPlan(&random)
+        self.random = random
+        self.plan = plan
         trace = WalkTrace(isPrinted: isPrinted)
         remotes = try WalkRemotes(plan, seed: seed)
         checks = WalkChecks(plan)
@@ -114,7 +122,7 @@ final class WalkWorld {
         case .exchange(let exchange, let parties, let generation):
             guard generation == self.generation, store != nil else { return }
             try await carryOut(exchange, parties)
-        case .callArrives(let id): arrive(id)
+        case .callArrives(let id): try arrive(id)
         case .callEnds(let id): try await end(id)
         case .webhook(let call, let remote): try await receive(call, remote)
         case .processStarts: try await start()

@@ -172,7 +172,7 @@ let package = Package(
         .testTarget(
             name: "SyncDaemonTests",
             dependencies: [
-                "SyncDaemon", "SyncEngine", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
+                "SyncDaemon", "SyncEngine", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),

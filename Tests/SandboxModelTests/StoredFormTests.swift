@@ -39,7 +39,7 @@ struct StoredFormTests {
         #expect(client.world.state(of: "helpdesk", conversation: "c1")?["tags"] == ["b", "a"])
     }
 
-    @Test func `what a person writes in the system stays as it is`() throws {
+    @Test func `a title that a person writes in the system stays unchanged`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "helpdesk") { $0.titleForm.length = 1 }
         _ = try client.update(["conversation_id": "c1"])

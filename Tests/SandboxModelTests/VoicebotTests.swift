@@ -26,7 +26,7 @@ struct VoicebotTests {
         #expect(try client.patchVoicebot("17", ["last_customer_reply_from": .string(date)]).status == 422)
     }
 
-    @Test func `the answer can come in an envelope`() throws {
+    @Test func `the response can have an envelope`() throws {
         let client = ModelClient()
         try client.world.setOptions(on: "voicebot") { $0.envelope = true }
         #expect(try client.patchVoicebot("17", ["status": "done"]).json["data"]?["status"] == "done")

@@ -64,7 +64,7 @@ import Testing
         #expect(script.stoppedAt.map { $0 < .seconds(8) } == true && script.strayRows.isEmpty)
     }
 
-    @Test func `a remote that is switched off is one that is gone, and comes back with the next reload`() {
+    @Test func `a disabled remote is treated as a removed one, and returns with the next reload`() {
         let script = script()
         configure(script, [MadeUp.remote("vg", isEnabled: false), MadeUp.remote("voicebot")])
         script.run(for: .seconds(1))

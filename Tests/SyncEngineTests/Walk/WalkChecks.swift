@@ -10,7 +10,7 @@ import SyncEngine
 /// | a remote has one delivery of a conversation in flight at most                            |
 /// | a paused remote is not called                                                            |
 /// | an outbox row is sent with one idempotency key and one body, however often, and no other row with that key |
-/// | exchanges follow from something: ``mostExchanges`` in a second, and three for each event  |
+/// | exchanges have a cause: ``mostExchanges`` in a second, and three for each event  |
 struct WalkChecks {
     /// Per second without any event from outside.
     private static let mostExchanges = 12

@@ -57,7 +57,7 @@ extension WalkPlan {
         }
     }
 
-    /// The same remotes with other limits, and now and then one that is not called.
+    /// The same remotes with other limits, some of them disabled.
     func reloaded(_ random: inout SeededGenerator) -> [Remote] {
         remotes.map { remote in
             var changed = remote

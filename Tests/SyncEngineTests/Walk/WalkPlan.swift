@@ -12,25 +12,25 @@ struct WalkPlan {
     static let ai = "agent_fin"
     static let known = (assignee: "jane", id: 7)
 
-    /// As they are configured when everything goes well; reloads may change them for a while.
+    /// The planned configuration; reloads may change it for a while.
     var remotes: [Remote]
     var settings: Engine.Settings
     var conversations: [String]
     /// Whether people at the remotes change things as well, and reports are adopted.
     var isTwoWay = true
-    /// How long everything happens.
+    /// The length of the first phase, in which things happen.
     var length = Duration.zero
-    /// Between two happenings on average.
+    /// The average time between two happenings.
     var spacing = Duration.seconds(1)
-    /// How many of a hundred calls go wrong when the weather is not better or worse.
+    /// The percentage of calls that fail in fair weather.
     var faultShare = 0
-    /// How many of a hundred exchanges fail.
+    /// The percentage of exchanges that fail.
     var storeFaultShare = 0
-    /// Of ten thousand actions: after how many of them the process is killed.
+    /// The number of actions in ten thousand after which the process is killed.
     var killShare = 0
     var stepsClock = false
     var reloads = false
-    /// Whether a process can tell that its predecessor is gone; else the leases of that one have to run out.
+    /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
     var seesGoneProcesses = true
     /// How many of a hundred webhook calls get lost on the way, and how many do not say what changed.
     var lostHooks = 0

@@ -7,8 +7,8 @@ extension WalkRemotes {
     /// Status values that have no meaning here.
     static let unmapped = ["voicebot": "snoozed", "vg": "open"]
 
-    /// Somebody at a remote changes something.
-    /// - Returns: what the remote tells about it.
+    /// A person at a remote changes something.
+    /// - Returns: the webhook calls of the remote.
     mutating func act(
         at object: Object, mayUseUnmapped: Bool, now: Instant, _ random: inout SeededGenerator
     ) throws(ControlRefusal) -> [SandboxModel.WebhookCall] {
@@ -75,7 +75,7 @@ extension WalkRemotes {
             guard !isStoredFormUnknown(of: object, at: now) else { return [:] }
             return ["title": .string(WalkTitles.ofPeople(Int.random(in: 0..<1000, using: &random)))]
         case ("vg", 1):
-            // Tags are merged there: nothing is ever taken away.
+            // Tags are merged there and never removed.
             guard !isStoredFormUnknown(of: object, at: now) else { return [:] }
             let tag = SandboxJSON.string("t\(Int.random(in: 0..<6, using: &random))")
             let tags = before["tags"]?.array ?? []

@@ -34,7 +34,7 @@ struct WalkRemotes {
     /// Written and not shown since, by the number of the call: what a text becomes there is taken for the form in which it is stored,
     /// whoever changed it.
     private(set) var unshown: [Object: Int] = [:]
-    /// When it was last changed, by whomever.
+    /// The time of the last change by anybody.
     var changedAt: [Object: Instant] = [:]
     /// When the service last got to see it by itself, not in a list.
     private(set) var readAt: [Object: Instant] = [:]
@@ -58,7 +58,7 @@ struct WalkRemotes {
                 instance.options.staleChanges = plan.options.staleChanges
                 instance.options.titleForm = plan.options.titleForm
                 instance.options.sortsTags = plan.options.sortsTags
-                // A former state that nobody had seen cannot be told from a change where there is no date.
+                // Without dates, an older state that no read had shown cannot be distinguished from a change.
                 if remote.name != "voicebot" { instance.options.laggingReads = plan.options.laggingReads }
                 if plan.options.isUndated { instance.options.writeResponse = .undated }
                 if let webhook = remote.webhook {
@@ -128,7 +128,7 @@ struct WalkRemotes {
         if isOld, let old = lists[place] { call.result = .success(old) } else { lists[place] = reply }
     }
 
-    /// - Parameter isHeard: the service that made the call got the response.
+    /// - Parameter isHeard: whether the service that made the call got the response.
     mutating func ended(_ call: WalkCall, isHeard: Bool, now: Instant) {
         let isAnswered = if case .success(let reply)? = call.result { (200...299).contains(reply.status) } else { false }
         if let exchange = call.exchange {

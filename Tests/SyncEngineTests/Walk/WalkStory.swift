@@ -39,7 +39,7 @@ final class WalkStory {
         try await settle()
     }
 
-    // MARK: What happens
+    // MARK: Events
 
     /// Lets time pass until everything is delivered and read, and nothing changes any more.
     func settle(sourceLocation: SourceLocation = #_sourceLocation) async throws {
@@ -67,7 +67,7 @@ final class WalkStory {
         try await world.receive([.changed(remoteID: id, agentID: remote == "vg" ? WalkPlan.agent : nil)], from: remote)
     }
 
-    // MARK: What is asked for
+    // MARK: Results
 
     private func object(at remote: String) -> WalkRemotes.Object { .init(remote: remote, conversation: WalkStory.id) }
 

@@ -98,7 +98,7 @@ extension WalkWorld {
         }
     }
 
-    /// The remote has the call.
+    /// The call arrives at the remote.
     private func apply(_ id: Engine.CallID, _ fault: FaultRule?, misreportedAs status: Int? = nil) throws {
         guard var call = calls[id] else { return }
         // A former title that a copy shows, as if people had set it, may be adopted, and is sent to the others then.
@@ -116,7 +116,7 @@ extension WalkWorld {
         }
     }
 
-    /// Whether a call that nobody waits for any more arrives after all.
+    /// Decides whether a call whose process has ended still arrives.
     func settleArrival(of id: Engine.CallID) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil, chance(50) else { return }
         try apply(id, nil)

@@ -24,7 +24,7 @@ extension WalkWorld {
         var form: String { status == "open" ? owner : "finished" }
     }
 
-    /// All agree up to class and owner, as far as each remote can say it.
+    /// All remotes agree up to class and owner, as far as each can express them.
     ///
     /// | local         | helpdesk   | voicebot                              | vg                                                 |
     /// |---------------|------------|---------------------------------------|----------------------------------------------------|
@@ -55,7 +55,7 @@ extension WalkWorld {
             }
         }
         guard !plan.isTwoWay else { return }
-        // Nobody but the application has a say.
+        // Only the application may change rows.
         let written = try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'")
         if written > 0 { fail("\(written) changes by the service, one-way") }
     }

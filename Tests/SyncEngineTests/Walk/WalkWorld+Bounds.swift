@@ -3,7 +3,7 @@ import SyncStore
 
 /// What may have been written and adopted until it came to rest.
 extension WalkWorld {
-    /// No remote was written more often than something changed; nothing was adopted that nobody chose.
+    /// No remote was written to more often than something changed, and only chosen values were adopted.
     func expectBounds() async throws {
         let mine = try await application.counts(
             "SELECT conversation_id, count(*) FROM test_changes WHERE writer = 'application' GROUP BY 1")
@@ -16,7 +16,7 @@ extension WalkWorld {
                 let count = adoptions["\(id)@\(remote.name)"] ?? 0
                 adopted += count
                 let most = remote.kind.receivesMessages ? remotes.finEvents[id] ?? 0 : remotes.choices[object]?.changes ?? 0
-                // Reads that show a former state which nobody had seen before look like a change, and back again.
+                // Reads that show an older state that was never shown before look like a change, and like another one back.
                 let isShownInOrder = plan.options.laggingReads == 0
                 if isShownInOrder, count > most {
                     fail("\(id): \(count) adoptions from \(remote.name), where \(most) things changed\(told(object))")
@@ -35,7 +35,7 @@ extension WalkWorld {
         }
     }
 
-    /// What was adopted is what people over there chose, as often as they chose it at most: never what was sent there.
+    /// Adopted values are those that people chose there, at most as often as they chose them, and never those that were sent there.
     private func expectChosen(_ object: WalkRemotes.Object) async throws {
         let adopted = try await application.counts(
             """

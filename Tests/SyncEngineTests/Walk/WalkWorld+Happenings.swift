@@ -141,7 +141,7 @@ extension WalkWorld {
     func respond(_ ticket: UInt64, _ new: Int?) {
         note("respond \(ticket) \(new.map { "\($0)" } ?? "-")")
         guard let (hook, remote) = hooks.removeValue(forKey: ticket) else { return fail("ticket \(ticket) got two responses") }
-        // Who is told to come again does so, as a rule.
+        // A sender that is told to repeat a call usually does so.
         if new == nil, let hook, isCalm || chance(80) { after(span(1000...10_000), .webhook(hook, remote: remote)) }
     }
 

@@ -92,7 +92,7 @@ extension WalkWorld {
         return outbox + feed.map { "feed \($0)" } + requests.map { "read \($0)" } + inbox.map { "inbox \($0)" }
     }
 
-    /// Runs until nothing was written or adopted for so long that everything was read meanwhile.
+    /// Runs until nothing was written or adopted for long enough that every object was read meanwhile.
     /// - Parameters:
     ///   - more: how much longer than that nothing may have happened.
     ///   - round: the time between two checks.

@@ -141,14 +141,16 @@ let package = Package(
             swiftSettings: strict
         ),
         // The random numbers of property tests.
-        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        // What tests of several targets need: folders, the application's side of the database, values that are waited for, random numbers.
+        .target(
+            name: "Fixtures", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], path: "Tests/Fixtures", swiftSettings: strict),
         .testTarget(
-            name: "SyncCoreTests", dependencies: ["SyncCore", "SeededRandom"], resources: [.copy("TwoWay/cases.jsonl")],
+            name: "SyncCoreTests", dependencies: ["SyncCore", "Fixtures"], resources: [.copy("TwoWay/cases.jsonl")],
             swiftSettings: strict),
-        .testTarget(name: "SyncSystemTests", dependencies: ["SyncSystem"], swiftSettings: strict),
+        .testTarget(name: "SyncSystemTests", dependencies: ["SyncSystem", "Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "SyncRemotesTests",
-            dependencies: ["SyncRemotes", "SyncCore", "SeededRandom", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["SyncRemotes", "SyncCore", "Fixtures", .product(name: "Crypto", package: "swift-crypto")],
             resources: [.copy("Golden")],
             swiftSettings: strict
         ),
@@ -156,13 +158,15 @@ let package = Package(
         .testTarget(name: "FifthKindTests", dependencies: ["SyncDaemon", "SyncRemotes", "SyncCore"], swiftSettings: strict),
         .testTarget(
             name: "SyncStoreTests",
-            dependencies: ["SyncStore", "SyncSQLite", "SyncCore", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "SyncStore", "SyncSQLite", "SyncCore", "Migrations", "Fixtures", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "SyncHTTPTests",
             dependencies: [
-                "SyncHTTP", "SyncCore", "Sandbox", "SeededRandom",
+                "SyncHTTP", "SyncCore", "Sandbox", "Fixtures",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -172,7 +176,8 @@ let package = Package(
         .testTarget(
             name: "SyncDaemonTests",
             dependencies: [
-                "SyncDaemon", "SyncEngine", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "Sandbox",
+                "SyncDaemon", "SyncEngine", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "SyncSystem", "Sandbox",
+                "Fixtures",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -183,7 +188,7 @@ let package = Package(
         .testTarget(
             name: "SyncEngineTests",
             dependencies: [
-                "SyncEngine", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SandboxModel", "SeededRandom", "CSQLite",
+                "SyncEngine", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SandboxModel", "CSQLite", "Fixtures",
             ],
             swiftSettings: strict
         ),
@@ -191,7 +196,7 @@ let package = Package(
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "convosync", "Sandbox", "SeededRandom",
+                "convosync", "Sandbox", "Fixtures",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -200,11 +205,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxModelTests",
-            dependencies: ["SandboxModel", "SeededRandom", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+            dependencies: ["SandboxModel", "Fixtures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .testTarget(
             name: "SandboxTests",
             dependencies: [
-                "Sandbox",
+                "Sandbox", "Fixtures",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

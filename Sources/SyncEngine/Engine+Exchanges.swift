@@ -86,6 +86,7 @@ extension Engine {
         if next.plan != nil { schedule.pageBegins(time) }
         (clockStep, events) = (nil, [])
         exchange.begins(next, cause: cause, time)
+        next.checkRequest()
         return next
     }
 

@@ -63,6 +63,7 @@ extension Lane {
 
     /// - Returns: what the run counts for these outcomes.
     mutating func take(_ result: LaneResult, _ context: inout Context) -> RunCounts {
+        result.check(for: remote.name)
         var counts = RunCounts()
         claimed.subtract(committing.map(\.claimed.id))
         for var call in committing where !result.fenced.contains(call.claimed.id) {

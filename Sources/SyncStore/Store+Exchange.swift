@@ -11,8 +11,10 @@ extension Store {
 
     /// The same on the session's thread, outside of any transaction.
     package func exchange(_ exchange: Exchange, for parties: Parties, _ session: any Session) throws -> ExchangeResult {
+        exchange.checkRequest()
         try connection.verify()
         var result = try transact(exchange, parties, session)
+        for lane in exchange.lanes { result.lanes[lane.remote]?.check(for: lane.remote, lane) }
         if let survey = exchange.survey {
             // The survey only reads, and takes long: it does not run under the write lock.
             result.survey = try session.transaction(.reading) {

@@ -122,8 +122,7 @@ struct OutboxShow: AsyncParsableCommand {
             var shown: [JSONValue] = []
             for row in rows.sorted(by: { $0.id < $1.id }) {
                 let history = OutboxHistory(
-                    attempts: try await store.attempts(of: row.id), absorbed: try await store.absorbed(by: row.id),
-                    carried: try await store.carriedChanges(of: row.id),
+                    attempts: try await store.attempts(of: row.id), superseded: try await store.superseded(by: row.id),
                     nextTry: OutboxHistory.nextTry(of: row, gate: remotes[row.remote]?.gate ?? .init(), now: now))
                 if output.json {
                     shown.append(OutboxView.json(row, history, showsMessages: body))

@@ -18,9 +18,8 @@ struct OutboxHistory {
     }
 
     var attempts: [AttemptListing]
-    /// The rows that it replaced.
-    var absorbed: [Int64]
-    var carried: [CarriedChange]
+    /// The rows that it replaced, directly or by way of others.
+    var superseded: [SupersededListing]
     var nextTry: NextTry?
 
     /// Nil for rows that are not pending. The row is attempted at its due time at the earliest; a hold of its remote may delay it.

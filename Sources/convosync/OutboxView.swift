@@ -46,8 +46,8 @@ enum OutboxView {
         guard let history else { return .object(object) }
         object["attempt_history"] = .array(history.attempts.map(json))
         object["body"] = CallBody.json(row, showsMessages: showsMessages)
-        object["absorbed"] = .array(history.absorbed.map { .integer($0) })
-        object["changes"] = .array(history.carried.map(json))
+        object["absorbed"] = .array(history.superseded.filter { $0.supersededBy == row.id }.map { .integer($0.id) })
+        object["superseded"] = .array(history.superseded.map(json))
         object["next_try"] = .nullable(history.nextTry?.moment)
         return .object(object)
     }
@@ -61,12 +61,11 @@ enum OutboxView {
         ]
     }
 
-    private static func json(_ change: CarriedChange) -> JSONValue {
-        var object: JSONObject = [
-            "field": .string(change.field), "to": change.to, "since": .string(change.since), "outbox_id": .integer(change.outboxID),
+    private static func json(_ row: SupersededListing) -> JSONValue {
+        [
+            "outbox_id": .integer(row.id), "superseded_by": row.supersededBy.map { .integer($0) } ?? .null,
+            "created_at": .string(row.createdAt), "superseded_at": .nullable(row.supersededAt),
         ]
-        if let from = change.from { object["from"] = from }
-        return .object(object)
     }
 
     /// - Parameter showsMessages: whether to show the text of a message; otherwise only its length.
@@ -80,16 +79,15 @@ enum OutboxView {
         if let finishedAt = row.finishedAt { lines.append("  finished      \(time(finishedAt))") }
         lines.append("  key           \(row.idempotencyKey)")
         if let successor = row.supersededBy { lines.append("  replaced by   \(successor)") }
-        if !history.absorbed.isEmpty { lines.append("  replaces      \(history.absorbed.map(String.init).joined(separator: ", "))") }
         for (field, change) in (row.delta?.objectValue ?? [:]).sorted {
             lines.append("  \(field): \(change["from"]?.text ?? "(never sent)") → \(change["to"]?.text ?? "")")
         }
-        // The row's own changes are above already.
-        if history.carried.contains(where: { $0.outboxID != row.id }) {
-            lines.append("  local changes that this call carries")
-            lines += history.carried.map {
-                "    \(time($0.since))  \($0.field): \($0.from?.text ?? "(never sent)") → \($0.to.text)"
-                    + ($0.outboxID == row.id ? "" : "  (outbox \($0.outboxID))")
+        if !history.superseded.isEmpty {
+            lines.append("  replaces")
+            lines += history.superseded.map { replaced in
+                let successor = replaced.supersededBy == row.id ? nil : replaced.supersededBy
+                return "    outbox \(replaced.id)  written \(time(replaced.createdAt))"
+                    + (replaced.supersededAt.map { ", replaced \(time($0))" } ?? "") + (successor.map { " by outbox \($0)" } ?? "")
             }
         }
         lines += CallBody.lines(row, showsMessages: showsMessages)

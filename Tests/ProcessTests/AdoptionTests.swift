@@ -7,7 +7,7 @@ import Testing
     /// Conversations that were sent to all remotes, with nothing due.
     private func withPeople(
         _ count: Int = 1, assignee: String? = "agent_fin", _ configure: (inout ScenarioConfiguration) -> Void = { _ in },
-        _ body: (Scenario) async throws -> Void
+        _ body: (ProgramScenario) async throws -> Void
     ) async throws {
         try await withScenario({
             $0.poll()
@@ -23,7 +23,7 @@ import Testing
     }
 
     /// Another sync reads, but writes nothing at any remote.
-    private func expectRest(_ scenario: Scenario, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    private func expectRest(_ scenario: ProgramScenario, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let state = try await scenario.texts("SELECT id || status || coalesce(assignee_id, '-') || updated_at FROM conversations")
         let changes = try await scenario.number("SELECT count(*) FROM adopted_changes")
         scenario.world.clearRequests()

@@ -5,7 +5,8 @@ import Testing
 @Suite(.serialized) struct BadRowTests {
     /// Conversations 1 to 3, of which the second is made unsendable; `sync`, a correction, `outbox retry`, `sync`.
     private func check(
-        _ remote: String, break breakIt: (Scenario) async throws -> Void, reason words: [String], correct: (Scenario) async throws -> Void,
+        _ remote: String, break breakIt: (ProgramScenario) async throws -> Void, reason words: [String],
+        correct: (ProgramScenario) async throws -> Void,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         try await withScenario { scenario in

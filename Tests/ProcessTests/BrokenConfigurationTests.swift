@@ -10,7 +10,7 @@ import Testing
     ]
 
     /// One conversation, a dead row of vg, and then the mistake.
-    private func withBroken(_ mistake: String, _ body: (Scenario) async throws -> Void) async throws {
+    private func withBroken(_ mistake: String, _ body: (ProgramScenario) async throws -> Void) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             var rule = FaultRule(.status)
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    private func expect(_ result: ConvosyncProcess.Result, _ code: Int32, _ scenario: Scenario) {
+    private func expect(_ result: ConvosyncProcess.Result, _ code: Int32, _ scenario: ProgramScenario) {
         #expect(result.exitCode == code, "\(result.output) \(result.errorOutput)")
         #expect(result.errorOutput.contains("\(scenario.configurationPath) is broken"))
         #expect(result.errorOutput.contains("line "))

@@ -11,7 +11,7 @@ import Testing
         var hint: String
     }
 
-    private func check(_ remote: String, _ scenario: Scenario) async throws -> Found {
+    private func check(_ remote: String, _ scenario: ProgramScenario) async throws -> Found {
         let result = try await scenario.run("check", "--online", "--json")
         let findings = try result.json["findings"]?.array ?? []
         let finding = try #require(

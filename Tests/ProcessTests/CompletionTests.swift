@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct CompletionTests {
     /// Asks in the same way as the generated scripts.
     private func offers(
-        _ scenario: Scenario, _ command: [String], _ argument: String, line: [String], environment: [String: String] = [:]
+        _ scenario: ProgramScenario, _ command: [String], _ argument: String, line: [String], environment: [String: String] = [:]
     ) async throws -> [String] {
         let result = try await scenario.start(
             ["---completion"] + command + ["--", argument, "\(line.count - 1)", "\(line.last?.count ?? 0)"] + line,

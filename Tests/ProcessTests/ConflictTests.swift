@@ -8,7 +8,7 @@ import Testing
 
     /// `c1` is closed here while vg accepts no writes, and a person at vg picks the chat up. Then vg accepts writes again.
     private func bothChanged(
-        conflict: String?, later: Later, _ body: (Scenario, ConvosyncProcess.Result) async throws -> Void
+        conflict: String?, later: Later, _ body: (ProgramScenario, ConvosyncProcess.Result) async throws -> Void
     ) async throws {
         try await withScenario({
             $0.poll()
@@ -51,7 +51,7 @@ import Testing
         _ = try await eventually { Int(Date.now.timeIntervalSince1970) > second }
     }
 
-    private func expectLocalWins(_ scenario: Scenario, _ result: ConvosyncProcess.Result) async throws {
+    private func expectLocalWins(_ scenario: ProgramScenario, _ result: ConvosyncProcess.Result) async throws {
         let state = try await scenario.local("c1")
         #expect(state == "closed/agent_fin")
         #expect(scenario.world.state(of: "vg", conversation: "v1")?["state"] == "ended_chat")
@@ -60,7 +60,7 @@ import Testing
         #expect(try await scenario.adopted("c1") == [])
     }
 
-    private func expectRemoteWins(_ scenario: Scenario, _ result: ConvosyncProcess.Result) async throws {
+    private func expectRemoteWins(_ scenario: ProgramScenario, _ result: ConvosyncProcess.Result) async throws {
         let state = try await scenario.local("c1")
         #expect(state == "open/agent_unknown")
         #expect(scenario.writeCount("vg") == 0)

@@ -1,7 +1,6 @@
+import Fixtures
 import Foundation
-import GRDB
 import Sandbox
-import SeededRandom
 import Testing
 
 /// SIGKILL at any time: nothing is lost, repetitions are recognisable, the order is kept.
@@ -47,11 +46,11 @@ import Testing
     }
 
     /// Conversations at all remotes; every response takes a while, so that every kill finds calls in flight.
-    private static func prepare(_ scenario: Scenario) async throws {
+    private static func prepare(_ scenario: ProgramScenario) async throws {
         for instance in ScenarioConfiguration.remotes {
             try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 25)], on: instance)
         }
-        try await scenario.application.write { db in
+        try await scenario.application.queue.write { db in
             for revision in 1...100 {
                 try db.execute(
                     sql: "INSERT INTO assignees VALUES (?, 'voicebot', ?)", arguments: ["teammate \(revision)", "\(revision)"])
@@ -61,13 +60,13 @@ import Testing
     }
 
     /// Changes a quarter of the conversations, some of them twice, and adds messages of some users. Every change has the round's number.
-    private static func change(_ scenario: Scenario, round: Int, using random: inout SeededGenerator) async throws {
+    private static func change(_ scenario: ProgramScenario, round: Int, using random: inout SeededGenerator) async throws {
         let statuses = ["open", "open", "resolved", "closed", "ended"]
         for half in 0...1 {
             let revision = round * 2 + half
             let numbers = (1...conversations).shuffled(using: &random).prefix(conversations / 8)
             let picked = numbers.map { ($0, statuses.randomElement(using: &random) ?? "open", Bool.random(using: &random)) }
-            try await scenario.application.write { db in
+            try await scenario.application.queue.write { db in
                 for (number, status, hasMessage) in picked {
                     // The AI's conversations stay the AI's: it never takes one from a person.
                     let assignee = number % 3 == 0 ? "agent_fin" : number % 3 == 1 ? nil : "teammate \(revision)"

@@ -65,12 +65,9 @@ import Testing
             try await scenario.setTitle("before the lock", of: "c1")
             // A call is in flight: its outcome cannot be written while the lock is held.
             try await scenario.request("vg", containing: "before the lock")
-            try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
-            try await Task.sleep(for: .seconds(7))
-            try await scenario.application.writeWithoutTransaction { db in
-                try db.execute(sql: "UPDATE conversations SET title = 'in the lock' WHERE id = 'c2'")
-                try db.execute(sql: "COMMIT")
-            }
+            try await scenario.execute("BEGIN IMMEDIATE")
+            try await daemon.event("store.unavailable")
+            try await scenario.execute("UPDATE conversations SET title = 'in the lock' WHERE id = 'c2'; COMMIT")
             try await scenario.request("helpdesk", containing: "in the lock")
             #expect(try await scenario.remainingDifferences() == [])
             #expect(!daemon.hasEnded)

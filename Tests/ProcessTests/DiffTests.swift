@@ -4,13 +4,13 @@ import Testing
 
 /// `convosync diff`: which conversations differ, and why nothing is sent.
 @Suite struct DiffTests {
-    private func differences(_ scenario: Scenario, _ arguments: String...) async throws -> [SandboxJSON] {
+    private func differences(_ scenario: ProgramScenario, _ arguments: String...) async throws -> [SandboxJSON] {
         let result = try await scenario.start(["diff", "--json"] + arguments + ["--config", scenario.configurationPath]).end()
         #expect(result.exitCode == 0, "\(result.errorOutput)")
         return try #require(try result.json["differences"]?.array)
     }
 
-    private func reasons(_ scenario: Scenario) async throws -> [String] {
+    private func reasons(_ scenario: ProgramScenario) async throws -> [String] {
         try await differences(scenario).map {
             "\($0["remote"]?.string ?? "") \($0["conversation"]?.string ?? "") \($0["reason"]?.string ?? "")"
         }

@@ -11,7 +11,7 @@ import Testing
     }
 
     private func expectFailure(
-        of command: String, exitCode: Int32, saying text: String, hint: String, _ scenario: Scenario,
+        of command: String, exitCode: Int32, saying text: String, hint: String, _ scenario: ProgramScenario,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         let process = try scenario.start([command, "--config", scenario.configurationPath])

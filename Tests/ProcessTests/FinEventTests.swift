@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized) struct FinEventTests {
     /// Waits until a conversation has the expected state, and checks that it keeps it when everything has been processed.
     private func ends(
-        _ scenario: Scenario, _ conversation: String, as expected: String, sourceLocation: SourceLocation = #_sourceLocation
+        _ scenario: ProgramScenario, _ conversation: String, as expected: String, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         _ = try await eventually {
             let unfinished = try await scenario.number("SELECT count(*) FROM inbox WHERE state = 'pending'")
@@ -16,7 +16,7 @@ import Testing
     }
 
     /// Processed one by one: the order of arrival is the order of processing.
-    private func say(_ events: [(String, Int64)], of conversation: String, _ scenario: Scenario, _ hooks: HookCaller) async throws {
+    private func say(_ events: [(String, Int64)], of conversation: String, _ scenario: ProgramScenario, _ hooks: HookCaller) async throws {
         for (word, at) in events {
             #expect(try await hooks.status(word, of: conversation, at: at) == 200)
             #expect(try await eventually { try await scenario.number("SELECT count(*) FROM inbox WHERE state <> 'done'") == 0 })

@@ -3,7 +3,7 @@ import Testing
 
 /// Fin's last status of a conversation decides whether the next message is sent to it.
 @Suite(.serialized) struct FinHoldTests {
-    private func bodies(_ scenario: Scenario, of conversation: String = "c1") -> [String?] {
+    private func bodies(_ scenario: ProgramScenario, of conversation: String = "c1") -> [String?] {
         scenario.world.requests(instance: "fin", conversation: conversation).map { $0.bodyJSON?["message"]?["body"]?.string }
     }
 

@@ -1,6 +1,6 @@
+import Fixtures
 import Foundation
 import Sandbox
-import SeededRandom
 import Testing
 
 /// SIGKILL while remotes are read and reports are adopted.
@@ -53,7 +53,7 @@ import Testing
     }
 
     /// Finishes a conversation at some remote; returns what should be adopted.
-    private static func act(_ scenario: Scenario, _ number: Int, using random: inout SeededGenerator) throws -> String {
+    private static func act(_ scenario: ProgramScenario, _ number: Int, using random: inout SeededGenerator) throws -> String {
         switch ScenarioConfiguration.readable.randomElement(using: &random) {
         case "voicebot":
             try scenario.act(at: "voicebot", on: number, ["status": "done"])
@@ -68,7 +68,7 @@ import Testing
     }
 
     /// Two remotes get a change that was made at the third one, each with one idempotency key.
-    private static func checkWrites(_ scenario: Scenario) {
+    private static func checkWrites(_ scenario: ProgramScenario) {
         let writes = scenario.world.requests().filter(\.isWrite)
         for (place, same) in Dictionary(grouping: writes, by: { "\($0.instance) \($0.path) \($0.conversation ?? "")" }) {
             #expect(Set(same.map(\.idempotencyKey)).count == 1, "\(place) was written more than once")

@@ -6,7 +6,7 @@ import Testing
     private static let marks = ["Marktitle", "Markname", "markmail", "Markmessage", "marktoken", "Marktag"]
     private static let token = "marktoken-0123456789abcdef"
 
-    private func leaks(_ scenario: Scenario, _ logs: [String]) async throws -> [String] {
+    private func leaks(_ scenario: ProgramScenario, _ logs: [String]) async throws -> [String] {
         var places = ["log": logs.joined(separator: "\n")]
         places["status"] = try await scenario.run("status").output + scenario.run("status", "--json").output
         for (table, column) in [
@@ -21,7 +21,7 @@ import Testing
     }
 
     /// Objects with more personal data than the local tables have.
-    private func fill(_ scenario: Scenario) throws {
+    private func fill(_ scenario: ProgramScenario) throws {
         try scenario.act(
             at: "vg", on: 1,
             [

@@ -87,7 +87,8 @@ import Testing
             let id = try #require(vg["id"]?.integer)
             let shown = try #require(try await scenario.run("outbox", "show", "\(id)", "--json").json["rows"]?[0])
             #expect(
-                Set(shown.object?.keys.map { $0 } ?? []) == columns.union(["attempt_history", "body", "absorbed", "changes", "next_try"]))
+                Set(shown.object?.keys.map { $0 } ?? [])
+                    == columns.union(["attempt_history", "body", "absorbed", "superseded", "next_try"]))
             let history = try #require(shown["attempt_history"]?.array)
             #expect(history.map { $0["outcome"]?.string } == ["retry", "delivered"])
             #expect(history.map { $0["http_status"]?.integer } == [500, 200])

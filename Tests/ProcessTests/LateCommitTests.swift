@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import GRDB
 import Sandbox
@@ -10,7 +11,7 @@ import Testing
             try await scenario.addConversations(1...1)
             _ = try await scenario.startDaemon()
             try await scenario.request("helpdesk", containing: "revision 0 of c1")
-            try await scenario.application.writeWithoutTransaction { try SlowDisk.slow($0) }
+            try await scenario.application.queue.writeWithoutTransaction { try SlowDisk.slow($0) }
             defer { SlowDisk.setDelay(milliseconds: 0) }
             for (number, delay) in [UInt32(90), 200, 350, 900].enumerated() {
                 #expect(try await scenario.settle())
@@ -30,12 +31,13 @@ import Testing
             _ = try await scenario.startDaemon()
             #expect(try await scenario.remainingDifferences() == [])
             #expect(try await scenario.settle())
-            try await scenario.application.writeWithoutTransaction { db in
+            try await scenario.application.queue.writeWithoutTransaction { db in
                 // A cache of a few pages: the rest is written to the log before the commit.
                 try db.execute(sql: "PRAGMA cache_size = 5")
                 try db.inTransaction(.immediate) {
                     try db.execute(sql: "UPDATE conversations SET title = 'spilt ' || id || hex(randomblob(2000))")
-                    usleep(1_500_000)
+                    // The application takes its time over the transaction.
+                    Delay.blocking(for: .milliseconds(1500))
                     return .commit
                 }
             }
@@ -78,14 +80,20 @@ import Testing
 
     /// Generous: a daemon in a busy loop uses all of it, even on a busy machine.
     @Test func `an idle daemon uses almost no CPU`() async throws {
-        try await withScenario { scenario in
+        try await withScenario({ $0["schedule", "interval"] = "\"1s\"" }) { scenario in
             try await scenario.addConversations(1...1)
             let daemon = try await scenario.startDaemon()
             #expect(try await scenario.remainingDifferences() == [])
             #expect(try await scenario.settle())
-            let before = try daemon.processorTime()
-            try await Task.sleep(for: .seconds(4))
-            #expect(try daemon.processorTime() - before < 1.5)
+            let (before, startedAt) = (try daemon.processorTime(), ContinuousClock.now)
+            // Two intervals of the daemon, at least one of them whole.
+            var seen = daemon.events.count
+            for _ in 1...2 {
+                try await daemon.event("run.finished", from: seen) { $0["cause"]?.string == "interval" }
+                seen = daemon.events.count
+            }
+            let elapsed = startedAt.duration(to: .now) / .seconds(1)
+            #expect(try daemon.processorTime() - before < 0.3 * elapsed, "in \(elapsed) s")
         }
     }
 }

@@ -1,5 +1,5 @@
+import Fixtures
 import Foundation
-import GRDB
 import Sandbox
 import Testing
 
@@ -9,13 +9,7 @@ import Testing
         case logDeleted, indexDeleted, everythingDeleted, moved, copied, folderMoved
     }
 
-    private static var patient: Configuration {
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(20)
-        return configuration
-    }
-
-    private func cause(_ accident: Accident, _ scenario: Scenario) throws {
+    private func cause(_ accident: Accident, _ scenario: ProgramScenario) throws {
         let (files, path) = (FileManager.default, "\(scenario.directory)/data/app.db")
         switch accident {
         case .logDeleted:
@@ -35,16 +29,16 @@ import Testing
     }
 
     /// A database in a folder of its own, and another one beside it, in which `c1` is resolved and `c9` exists.
-    private func prepare(_ scenario: Scenario) async throws {
+    private func prepare(_ scenario: ProgramScenario) async throws {
         try scenario.application.close()
         let files = FileManager.default
         try files.createDirectory(atPath: "\(scenario.directory)/data", withIntermediateDirectories: true)
         for target in ["data/app.db", "other.db"] {
             try files.copyItem(atPath: "\(scenario.directory)/convosync.db", toPath: "\(scenario.directory)/\(target)")
             let isOther = target == "other.db"
-            try await use("\(scenario.directory)/\(target)") { db in
-                try db.execute(sql: "INSERT INTO conversations (id, title) VALUES ('c1', ?)", arguments: [isOther ? "other" : "first"])
-                if isOther { try db.execute(sql: "INSERT INTO conversations (id, title) VALUES ('c9', 'only in the other')") }
+            try await use("\(scenario.directory)/\(target)") { application in
+                try application.write("INSERT INTO conversations (id, title) VALUES ('c1', ?)", [isOther ? "other" : "first"])
+                if isOther { try application.write("INSERT INTO conversations (id, title) VALUES ('c9', 'only in the other')") }
             }
         }
         try scenario.write("hook-secret-0123456789", to: "hook.secret")
@@ -57,9 +51,9 @@ import Testing
     }
 
     /// An application that opens the database, writes, and closes it.
-    private func use(_ path: String, _ body: @escaping @Sendable (Database) throws -> Void) async throws {
-        let application = try DatabaseQueue(path: path, configuration: Self.patient)
-        try await application.write(body)
+    private func use(_ path: String, _ body: @escaping @Sendable (ApplicationDatabase) throws -> Void) async throws {
+        let application = try ApplicationDatabase(path: path)
+        try await application.onThread(body)
         try application.close()
     }
 
@@ -90,7 +84,7 @@ import Testing
             case .everythingDeleted: break
             default:
                 // What was acknowledged before is known, and a new change is sent.
-                try await use("\(scenario.directory)/data/app.db") { try $0.execute(sql: "UPDATE conversations SET title = 'second'") }
+                try await use("\(scenario.directory)/data/app.db") { try $0.write("UPDATE conversations SET title = 'second'") }
                 try await scenario.request("helpdesk", containing: "second")
                 #expect(scenario.written("helpdesk") == [["conversation_id": "c1", "title": "second"]])
             }
@@ -135,19 +129,15 @@ import Testing
             let path = "\(scenario.directory)/data/app.db"
             let daemon = try await scenario.startDaemon()
             for (number, sql) in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "REINDEX", "PRAGMA wal_checkpoint(RESTART)"].enumerated() {
-                let application = try DatabaseQueue(path: path, configuration: Self.patient)
-                try await application.write { db in
-                    try db.execute(sql: "UPDATE conversations SET title = ?", arguments: ["round \(number)"])
+                try await use(path) { application in
+                    try application.write("UPDATE conversations SET title = ?", ["round \(number)"])
+                    try application.execute(sql)
                 }
-                try await application.writeWithoutTransaction { try $0.execute(sql: sql) }
-                try application.close()
                 for command in ["status", "check", "plan"] { _ = try await scenario.run(command) }
                 try await scenario.request("helpdesk", containing: "round \(number)")
             }
-            let source = try DatabaseQueue(path: "\(scenario.directory)/other.db")
-            let target = try DatabaseQueue(path: path, configuration: Self.patient)
-            try source.backup(to: target)
-            try target.close()
+            let source = try ApplicationDatabase(path: "\(scenario.directory)/other.db")
+            try await use(path) { try source.queue.backup(to: $0.queue) }
             try await scenario.request("helpdesk", containing: "only in the other")
             #expect(!daemon.hasEnded && daemon.events("store.replaced") == [])
         }

@@ -10,7 +10,7 @@ import Testing
     }
 
     /// All rows of vg are dead.
-    private func withDeadRows(_ count: Int, _ body: (Scenario) async throws -> Void) async throws {
+    private func withDeadRows(_ count: Int, _ body: (ProgramScenario) async throws -> Void) async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...count)
             try await scenario.sync()

@@ -1,21 +1,21 @@
+import Fixtures
 import Foundation
-import GRDB
 import Sandbox
 import Testing
 
 /// `convosync migrate`, and what `check`, `sync` and `run` report about a file of another program.
 @Suite(.serialized) struct MigrateTests {
     /// A configuration with another database file.
-    private func configure(_ scenario: Scenario, _ name: String) throws -> String {
+    private func configure(_ scenario: ProgramScenario, _ name: String) throws -> String {
         let text = try String(contentsOfFile: scenario.configurationPath, encoding: .utf8)
         try scenario.write(text.replacingOccurrences(of: "convosync.db", with: name), to: "other.toml")
         return "\(scenario.directory)/other.toml"
     }
 
     private func make(_ path: String, _ sql: String) throws {
-        let queue = try DatabaseQueue(path: path)
-        try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
-        try queue.close()
+        let application = try ApplicationDatabase(path: path)
+        try application.execute(sql)
+        try application.close()
     }
 
     @Test func `migrate reports created, then up to date, and migrated with the names of the applied migrations`() async throws {

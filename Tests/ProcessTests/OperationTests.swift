@@ -4,7 +4,7 @@ import Testing
 
 /// What an operator sees, and what is kept: metrics, repeats, retention.
 @Suite(.serialized) struct OperationTests {
-    private func metrics(_ scenario: Scenario) -> String {
+    private func metrics(_ scenario: ProgramScenario) -> String {
         (try? String(contentsOfFile: "\(scenario.directory)/convosync.prom", encoding: .utf8)) ?? ""
     }
 

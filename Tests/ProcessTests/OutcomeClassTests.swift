@@ -14,13 +14,13 @@ import Testing
         }
     }
 
-    private func sync(_ scenario: Scenario) async throws -> Seen {
+    private func sync(_ scenario: ProgramScenario) async throws -> Seen {
         let process = try scenario.start(["sync", "--config", scenario.configurationPath])
         let code = try await process.end().exitCode
         return Seen(exitCode: code, events: process.events)
     }
 
-    private func row(_ scenario: Scenario, _ remote: String) async throws -> String? {
+    private func row(_ scenario: ProgramScenario, _ remote: String) async throws -> String? {
         try await scenario.text(
             """
             SELECT state || ' ' || attempts || ' ' || coalesce(last_http_status, '-') FROM outbox WHERE remote = ? ORDER BY id DESC LIMIT 1

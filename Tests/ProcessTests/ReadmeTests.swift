@@ -77,7 +77,7 @@ import Testing
     }
 
     /// vg refuses the token, voicebot is down, and the conversation ends.
-    private func fail(_ scenario: Scenario) async throws {
+    private func fail(_ scenario: ProgramScenario) async throws {
         for (remote, status) in [("vg", 401), ("voicebot", 503)] {
             var rule = FaultRule(.status)
             rule.status = status
@@ -103,7 +103,7 @@ import Testing
 
     /// Every line that the README shows is printed, in that order; `…` stands for any lines between.
     private func compare(
-        _ command: String, in readme: Readme, _ scenario: Scenario, sourceLocation: SourceLocation = #_sourceLocation
+        _ command: String, in readme: Readme, _ scenario: ProgramScenario, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         let arguments = command.split(separator: " ").dropFirst().map(String.init)
         let result = try await scenario.start(arguments + ["--config", scenario.configurationPath]).end()

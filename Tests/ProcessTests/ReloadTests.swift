@@ -25,11 +25,11 @@ import Testing
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             // The start waits for the write lock.
-            try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+            try await scenario.execute("BEGIN IMMEDIATE")
             let daemon = try scenario.start(["run", "--config", scenario.configurationPath])
             #expect(try await eventually { Self.waitsForHangUp(daemon.pid) })
             daemon.send(SIGHUP)
-            try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+            try await scenario.execute("COMMIT")
             try await daemon.event("config.reloaded")
             let events = daemon.events.compactMap { $0["event"]?.string }
             let (ready, reloaded) = (events.firstIndex(of: "service.ready"), events.firstIndex(of: "config.reloaded"))

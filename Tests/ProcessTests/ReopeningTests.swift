@@ -6,7 +6,7 @@ import Testing
     /// Conversation `c1` is closed everywhere; somebody may write; a person at voicebot sets it to in-progress, and one `sync` runs.
     private func reopenedAtVoicebot(
         user: SandboxJSON? = nil, reopen: String? = nil, since writers: [String] = [],
-        _ body: (Scenario, ConvosyncProcess.Result) async throws -> Void
+        _ body: (ProgramScenario, ConvosyncProcess.Result) async throws -> Void
     ) async throws {
         try await withScenario({
             $0.poll()

@@ -1,12 +1,11 @@
 import Foundation
-import GRDB
 import Sandbox
 import Testing
 
 /// `convosync resend`, for a remote that was restored from a backup.
 @Suite(.serialized) struct ResendTests {
     /// These remotes have an older state again, and whatever can be read is read.
-    private func restored(_ scenario: Scenario, _ remotes: [String], _ numbers: ClosedRange<Int> = 1...3) async throws {
+    private func restored(_ scenario: ProgramScenario, _ remotes: [String], _ numbers: ClosedRange<Int> = 1...3) async throws {
         try await scenario.write("INSERT INTO assignees VALUES ('agent_sam', 'voicebot', '77')")
         try await scenario.addConversations(numbers, assignee: "agent_sam")
         try await scenario.sync()
@@ -18,7 +17,7 @@ import Testing
         #expect(try await scenario.differences() != [])
     }
 
-    private func rows(_ scenario: Scenario) async throws -> [String] {
+    private func rows(_ scenario: ProgramScenario) async throws -> [String] {
         try await scenario.texts("SELECT id || title || status || coalesce(assignee_id, '-') || updated_at FROM conversations ORDER BY id")
     }
 

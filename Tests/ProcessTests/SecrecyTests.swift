@@ -58,7 +58,7 @@ import Testing
     }
 
     /// Status output, and every column with a text from a remote.
-    private func collect(from scenario: Scenario, into trace: inout [String: String]) async throws {
+    private func collect(from scenario: ProgramScenario, into trace: inout [String: String]) async throws {
         trace["status"] = try await scenario.run("status").output + scenario.run("status", "--json").output
         trace["outbox list"] = try await scenario.run("outbox", "list").output
         for (table, columns) in [

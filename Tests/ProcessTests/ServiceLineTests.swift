@@ -4,7 +4,7 @@ import Testing
 
 /// What `status` reports about the service itself, and what prevents a second one.
 @Suite struct ServiceLineTests {
-    private func service(_ scenario: Scenario) async throws -> SandboxJSON {
+    private func service(_ scenario: ProgramScenario) async throws -> SandboxJSON {
         let result = try await scenario.run("status", "--json")
         #expect(result.exitCode == 0, "\(result.errorOutput)")
         return try #require(try SandboxJSON(text: result.output)["service"])

@@ -4,7 +4,7 @@ import Testing
 
 /// The real program under a service manager: readiness, watchdog, status line, reload, stop.
 @Suite(.serialized) struct ServiceManagerTests {
-    private func start(_ scenario: Scenario, _ manager: ServiceManager, watchdog: Int = 400_000) async throws -> ConvosyncProcess {
+    private func start(_ scenario: ProgramScenario, _ manager: ServiceManager, watchdog: Int = 400_000) async throws -> ConvosyncProcess {
         let daemon = try scenario.start(
             ["run", "--config", scenario.configurationPath],
             environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "\(watchdog)"])
@@ -57,7 +57,9 @@ import Testing
             let seen = manager.messages.count
             for _ in 1...5 { try await manager.message("WATCHDOG=1", from: seen) }
             #expect(manager.messages.contains { $0.contains("; vg parked") })
-            #expect(!daemon.events.contains { $0["event"] == "service.stuck" })
+            // A busy machine may keep the loop from responding for two seconds; that a remote does not respond is never a reason.
+            let reasons = Set(daemon.events("service.stuck").compactMap { $0["reason"]?.string })
+            #expect(reasons.subtracting(["the event loop of the engine does not respond"]) == [])
         }
     }
 
@@ -69,15 +71,12 @@ import Testing
             let manager = try ServiceManager()
             let daemon = try await start(scenario, manager, watchdog: 16_000_000)
             try await scenario.request("helpdesk", containing: "revision 0 of c1")
-            try await scenario.application.writeWithoutTransaction { db in
-                try db.execute(sql: "BEGIN EXCLUSIVE")
-                try db.execute(sql: "UPDATE conversations SET title = 'locked'")
-            }
+            try await scenario.execute("BEGIN EXCLUSIVE; UPDATE conversations SET title = 'locked'")
             let seen = manager.messages.count
             // Longer than the time that a part may be silent.
             _ = try await eventually(.seconds(40)) { manager.messages.dropFirst(seen).filter { $0 == "WATCHDOG=1" }.count >= 3 }
             #expect(!daemon.events.contains { $0["event"] == "service.stuck" })
-            try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+            try await scenario.execute("COMMIT")
             try await scenario.request("helpdesk", containing: "locked")
         }
     }
@@ -88,13 +87,12 @@ import Testing
             let daemon = try await start(scenario, manager, watchdog: 400_000)
             try await manager.message("WATCHDOG=1")
             daemon.send(SIGSTOP)
-            // Datagrams that were sent before arrive, then nothing.
-            let arrived = try await eventually(.seconds(20)) {
-                let before = manager.messages.count
-                try await Task.sleep(for: .milliseconds(1200))
-                return manager.messages.count == before
-            }
-            #expect(arrived)
+            #expect(try await eventually { try daemon.state() == "T" })
+            // Datagrams keep their order: what it had sent is there before the mark. A command takes longer than the watchdog's time.
+            try manager.mark("stopped")
+            let arrived = try await manager.position(of: "stopped")
+            _ = try await scenario.run("status")
+            #expect(manager.messages.count == arrived + 1)
             daemon.send(SIGCONT)
             try await manager.message("WATCHDOG=1", from: manager.messages.count)
         }

@@ -7,7 +7,7 @@ import Testing
     private static let conversations = 250
 
     /// Starts the daemon with outputs that are not read until `body` reads them.
-    private func withUnread(_ scenario: Scenario, _ body: (ChildProcess) async throws -> Void) async throws {
+    private func withUnread(_ scenario: ProgramScenario, _ body: (ChildProcess) async throws -> Void) async throws {
         let child = try ChildProcess.start(
             ConvosyncProcess.path, ["run", "--config", scenario.configurationPath],
             environment: ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"])

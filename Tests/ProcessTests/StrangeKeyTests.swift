@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import Sandbox
 import Testing
 
@@ -8,11 +7,11 @@ import Testing
     private static let keys = ["610062", "C328", "FF", "EDA080", "C181", "E282", "633100"]
 
     /// Conversation 1 is valid, `c1` followed by a NUL character and more is another one.
-    private func write(_ scenario: Scenario) async throws {
+    private func write(_ scenario: ProgramScenario) async throws {
         for name in try await scenario.texts("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '*_keys_*'") {
             try await scenario.write("DROP TRIGGER \(name)")
         }
-        try await scenario.application.writeWithoutTransaction { try $0.execute(sql: "PRAGMA foreign_keys = OFF") }
+        try await scenario.execute("PRAGMA foreign_keys = OFF")
         for key in Self.keys {
             let sql = "CAST(x'\(key)' AS TEXT)"
             try await scenario.write("INSERT INTO conversations (id, assignee_id) VALUES (\(sql), \(sql))")

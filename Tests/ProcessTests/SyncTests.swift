@@ -95,7 +95,12 @@ import Testing
     }
 
     @Test func `a sync does not end with 0 while a change is still unplanned`() async throws {
-        try await withScenario { scenario in
+        // The retry is due when the test says so.
+        let configure: (inout ScenarioConfiguration) -> Void = {
+            $0["retry", "base"] = "\"1h\""
+            $0["retry", "cap"] = "\"1h\""
+        }
+        try await withScenario(configure) { scenario in
             try await scenario.addConversations(1...1)
             try await scenario.sync()
             try scenario.world.setFaults([FaultRule(.dropBefore, times: 1), FaultRule(.latency, latencyMilliseconds: 200)], on: "vg")

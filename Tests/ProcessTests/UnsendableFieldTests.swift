@@ -8,12 +8,10 @@ import Testing
     private static let deep = "{\"a\":" + String(repeating: "[", count: 300) + String(repeating: "]", count: 300) + "}"
 
     /// Writes although the table's CHECKs forbid it.
-    private func force(_ scenario: Scenario, _ sql: String, _ arguments: StatementArguments = []) async throws {
-        try await scenario.application.write { db in
-            try db.execute(sql: "PRAGMA ignore_check_constraints = ON")
-            defer { try? db.execute(sql: "PRAGMA ignore_check_constraints = OFF") }
-            try db.execute(sql: sql, arguments: arguments)
-        }
+    private func force(_ scenario: ProgramScenario, _ sql: String, _ arguments: StatementArguments = []) async throws {
+        try await scenario.execute("PRAGMA ignore_check_constraints = ON")
+        try await scenario.write(sql, arguments)
+        try await scenario.execute("PRAGMA ignore_check_constraints = OFF")
     }
 
     private func omitted(_ result: ConvosyncProcess.Result) -> [String] {

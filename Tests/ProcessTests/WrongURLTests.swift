@@ -14,7 +14,7 @@ import Testing
     private static let page: SandboxJSON = "<html><body><h1>404 Not Found</h1></body></html>"
 
     /// No row was given up: every row waits, and no link is gone.
-    private func expectNothingLost(_ scenario: Scenario, _ remotes: [String]) async throws {
+    private func expectNothingLost(_ scenario: ProgramScenario, _ remotes: [String]) async throws {
         for remote in remotes {
             #expect(
                 try await scenario.texts("SELECT DISTINCT state FROM outbox WHERE remote = ?", [remote]) == ["pending"], "\(remote)")

@@ -1,5 +1,5 @@
+import Fixtures
 import SandboxModel
-import SeededRandom
 
 /// A world that gets calls, faults, options, changes and reports from a seed, and everything that resulted.
 struct RandomWalk {

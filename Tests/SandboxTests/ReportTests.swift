@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import Sandbox
 import Testing
@@ -118,8 +119,8 @@ struct ReportTests {
     }
 
     @Test func `the record file has one line of JSON for each finished request`() async throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: "sandbox-\(UUID().uuidString).jsonl").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryDirectory()
+        let path = folder.file("requests.jsonl")
         var configuration = SandboxConfiguration()
         configuration.recordFile = path
         try await withSandbox(configuration) { client in

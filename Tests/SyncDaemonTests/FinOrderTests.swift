@@ -1,9 +1,5 @@
-import Foundation
-import GRDB
+import Fixtures
 import SyncCore
-import SyncRemotes
-import SyncSQLite
-import SyncStore
 import Testing
 
 @testable import SyncDaemon
@@ -11,6 +7,13 @@ import Testing
 /// Whatever the order in which Fin's events arrive, the result is that of their timestamps (docs/remotes/fin.md, "Order of events").
 @Suite struct FinOrderTests {
     private static let start = SystemClock.now() - .minutes(10)
+    private static let tables = """
+        [assignees]
+        ai = ["agent_fin", "agent_two"]
+        [remotes.fin]
+        url = "https://fin.example.com"
+        token_file = "token"
+        """
 
     private struct Event {
         var word: String
@@ -34,44 +37,33 @@ import Testing
         of orders: [[Event]], skew: Duration = .zero, local: String = "'open', 'agent_fin'", acts: [Int: String] = [:],
         isFresh: Bool = false
     ) async throws -> [String] {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let path = directory.appendingPathComponent("convosync.db").path
-        let store = try Store(path: path, access: .migrating)
-        let application = try DatabaseQueue(path: path)
-        let profile = Profile(name: "fin", kind: .fin, aiAssignees: ["agent_fin", "agent_two"], aiAssignee: "agent_fin")
-        let remote = Remote(
-            profile: profile, url: "https://fin.example.com", credential: .environment(variable: "FIN"), isEnabled: true,
-            gate: .init(), limits: .init(), classifier: .init())
-        let parties = Parties([remote], brake: .init(), isGone: { _ in false })
-        try await application.write { db in
-            for index in orders.indices {
-                try db.execute(sql: "INSERT INTO conversations (id, status, assignee_id) VALUES ('c\(index)', \(local))")
-            }
-            guard !isFresh else { return }
-            try db.execute(
-                sql: "UPDATE local_changes SET status_changed_at = ?1, assignee_changed_at = ?1", arguments: [Self.start.iso8601])
+        let scenario = try DaemonScenario(tables: Self.tables)
+        try scenario.application.write(
+            orders.indices.map { "INSERT INTO conversations (id, status, assignee_id) VALUES ('c\($0)', \(local))" }
+                .joined(separator: "; "))
+        if !isFresh {
+            try scenario.write("UPDATE local_changes SET status_changed_at = ?1, assignee_changed_at = ?1", [Self.start.iso8601])
         }
         var now = Self.start + .minutes(1)
         for round in 0..<(orders.map(\.count).max() ?? 0) {
-            if let act = acts[round] { try await application.write { try $0.execute(sql: act) } }
+            if let act = acts[round] { try scenario.application.write(act) }
             now = now + .milliseconds(50)
             let notices = orders.enumerated().compactMap { index, order -> Notice? in
                 guard round < order.count else { return nil }
                 let at = Self.start + .seconds(order[round].second) + skew
                 return .finStatus(conversationID: "c\(index)", word: order[round].word, at: at)
             }
-            _ = try await store.take(notices, from: "fin", now: now, for: parties, processes: true)
+            _ = try await scenario.store.take(notices, from: "fin", now: now, for: scenario.configuration.parties, processes: true)
         }
-        return try await application.read {
-            try String.fetchAll(
-                $0,
-                sql: """
-                    SELECT c.status || ' ' || coalesce(c.assignee_id, '-') || coalesce(' ' || (s.record ->> '$.events.last.word'), '')
-                    FROM conversations c LEFT JOIN link_state s ON s.conversation_id = c.id ORDER BY c.rowid
-                    """)
-        }
+        return try scenario.texts(
+            """
+            SELECT c.status || ' ' || coalesce(c.assignee_id, '-') || coalesce(' ' || (s.record ->> '$.events.last.word'), '')
+            FROM conversations c LEFT JOIN link_state s ON s.conversation_id = c.id ORDER BY c.rowid
+            """)
+    }
+
+    private func expect(_ expected: String, from orders: [[Event]]) async throws {
+        for (order, end) in zip(orders, try await ends(of: orders)) { #expect(end == expected, "\(order.map(\.word))") }
     }
 
     private func permutations(_ events: [Event]) -> [[Event]] {
@@ -96,10 +88,7 @@ import Testing
         (["escalated", "complete", "resolved"], "resolved agent_fin resolved"),
     ])
     func `every order of arrival leads to the same result`(words: [String], expected: String) async throws {
-        let events = words.enumerated().map { Event(word: $1, second: Int64($0) + 1) }
-        for order in permutations(events) {
-            #expect(try await end(of: order) == expected, "\(order.map(\.word))")
-        }
+        try await expect(expected, from: permutations(words.enumerated().map { Event(word: $1, second: Int64($0) + 1) }))
     }
 
     @Test(arguments: [
@@ -108,9 +97,7 @@ import Testing
         (["thinking", "escalated"], "open - escalated"), (["awaiting_user_reply", "resolved"], "resolved agent_fin resolved"),
     ])
     func `events with the same timestamp lead to the same result in every order`(words: [String], expected: String) async throws {
-        for order in permutations(words.map { Event(word: $0, second: 1) }) {
-            #expect(try await end(of: order) == expected, "\(order.map(\.word))")
-        }
+        try await expect(expected, from: permutations(words.map { Event(word: $0, second: 1) }))
     }
 
     @Test(arguments: ["'open', 'agent_fin'", "'open', 'jane'", "'closed', 'agent_fin'", "'ended', NULL"])

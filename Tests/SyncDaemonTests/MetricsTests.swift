@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import SyncCore
 import Synchronization
@@ -71,10 +72,8 @@ import Testing
     }
 
     @Test func `the file is replaced as a whole and is readable for everybody`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appendingPathComponent("convosync.prom").path
+        let directory = try TemporaryDirectory()
+        let path = directory.file("convosync.prom")
         let file = MetricsFile(path: path, log: EventLog(.init(), output: { _ in }))
         await file.write("one\n")
         let reader = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
@@ -82,16 +81,14 @@ import Testing
         #expect(try reader.readToEnd() == Data("one\n".utf8), "who has it open keeps the version that it opened")
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "two\n")
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o644)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["convosync.prom"], "nothing is left beside it")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["convosync.prom"], "nothing is left beside it")
     }
 
     @Test func `an existing file at the temporary name is never written to`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appendingPathComponent("convosync.prom").path
+        let directory = try TemporaryDirectory()
+        let path = directory.file("convosync.prom")
         let temporary = "\(path).\(getpid()).tmp"
-        let victim = folder.appendingPathComponent("victim").path
+        let victim = directory.file("victim")
         let file = MetricsFile(path: path, log: EventLog(.init(), output: { _ in }))
         // A link to a file, a link to nothing, another name of a file, the leftover of a crash.
         for plant in [
@@ -107,19 +104,18 @@ import Testing
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "metrics\n")
             #expect(try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular)
             #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o644)
-            #expect(try Set(FileManager.default.contentsOfDirectory(atPath: folder.path)) == ["convosync.prom", "victim"])
+            #expect(try Set(FileManager.default.contentsOfDirectory(atPath: directory.path)) == ["convosync.prom", "victim"])
         }
     }
 
     @Test func `a directory that cannot be written to is reported once, and again when it works`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-metrics-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let directory = try TemporaryDirectory()
         let lines = Mutex<[String]>([])
         let log = EventLog(.init(), hasPriorityPrefix: false, output: { line in lines.withLock { $0.append(line) } })
-        let file = MetricsFile(path: folder.appendingPathComponent("convosync.prom").path, log: log)
+        let file = MetricsFile(path: directory.file("metrics/convosync.prom"), log: log)
         for _ in 0..<3 { await file.write("x\n") }
         #expect(lines.withLock { $0.filter { $0.contains("event=metrics.unavailable") }.count } == 1)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: directory.file("metrics"), withIntermediateDirectories: false)
         await file.write("x\n")
         #expect(lines.withLock { $0.last?.contains("event=metrics.available") == true && $0.last?.contains("failures=3") == true })
     }

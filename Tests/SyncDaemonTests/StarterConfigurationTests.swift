@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import SyncCore
 import SyncRemotes
@@ -91,9 +92,8 @@ import Testing
     }
 
     @Test func `an existing file is not overwritten, and a new one is not readable for others`() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appendingPathComponent("new/convosync.toml").path
+        let directory = try TemporaryDirectory()
+        let path = directory.file("new/convosync.toml")
         try starter("vg").write(to: path)
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         #expect((attributes[.posixPermissions] as? Int ?? 0o777) & 0o007 == 0)

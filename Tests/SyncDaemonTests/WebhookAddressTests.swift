@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import SyncCore
 import Testing
@@ -19,10 +20,8 @@ import Testing
     }
 
     @Test func `a unix socket is created, protected from other users, and removed`() async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("cs-\(UUID().uuidString.prefix(8))").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let path = directory + "/hooks.sock"
+        let directory = try TemporaryDirectory()
+        let path = directory.file("hooks.sock")
         var settings = Hooks.settings
         settings.address = .unix(path: path)
         let first = try await Hooks.start(settings)
@@ -42,7 +41,7 @@ import Testing
         let refused = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
         #expect(refused?.description.contains("not a socket lies there") == true)
         #expect(FileManager.default.contents(atPath: path) == Data("precious".utf8))
-        settings.address = .unix(path: directory + "/missing/hooks.sock")
+        settings.address = .unix(path: directory.file("missing/hooks.sock"))
         let missing = await #expect(throws: ConfigurationError.self) { _ = try await Hooks.start(settings) }
         #expect(missing?.description.contains("RuntimeDirectory") == true, "\(String(describing: missing))")
     }

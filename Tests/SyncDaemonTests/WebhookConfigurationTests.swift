@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import SyncCore
 import SyncRemotes
@@ -129,28 +130,26 @@ import Testing
     }
 
     @Test func `check warns about an open address and reads the secrets`() async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
+        let directory = try TemporaryDirectory()
         for (name, mode) in [("token", 0o600), ("open", 0o644)] {
-            let path = directory.appendingPathComponent(name).path
-            _ = FileManager.default.createFile(atPath: path, contents: Data("abc".utf8), attributes: [.posixPermissions: mode])
+            _ = FileManager.default.createFile(
+                atPath: directory.file(name), contents: Data("abc".utf8), attributes: [.posixPermissions: mode])
         }
-        let file = directory.appendingPathComponent("convosync.toml")
-        try """
-        database = { path = "x.db" }
-        [listen]
-        address = "0.0.0.0:8480"
-        [remotes.fin]
-        url = "https://api.intercom.io"
-        token_file = "token"
-        webhook = { secret_file = "open" }
-        [remotes.vg]
-        url = "https://vg.example.com"
-        token_file = "token"
-        webhook = { secret_file = "missing" }
-        """.write(to: file, atomically: true, encoding: .utf8)
-        let findings = await Inspection(configurationPath: file.path).findings()
+        let text = """
+            database = { path = "x.db" }
+            [listen]
+            address = "0.0.0.0:8480"
+            [remotes.fin]
+            url = "https://api.intercom.io"
+            token_file = "token"
+            webhook = { secret_file = "open" }
+            [remotes.vg]
+            url = "https://vg.example.com"
+            token_file = "token"
+            webhook = { secret_file = "missing" }
+            """
+        try directory.write(text, to: "convosync.toml")
+        let findings = await Inspection(configurationPath: directory.file("convosync.toml")).findings()
         func has(_ severity: Inspection.Finding.Severity, _ text: String) -> Bool {
             findings.contains { $0.severity == severity && $0.text.contains(text) }
         }

@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import SyncCore
 import SyncRemotes
@@ -44,7 +45,7 @@ import Testing
                 connection.write(beginning)
                 for _ in 0..<200 {
                     guard connection.write("a") else { return true }
-                    usleep(20_000)
+                    Delay.blocking(for: .milliseconds(20))
                 }
                 return false
             }

@@ -1,9 +1,8 @@
+import Fixtures
 import Foundation
-import GRDB
 import Sandbox
 import SyncCore
 import SyncRemotes
-import SyncSQLite
 import SyncStore
 import Synchronization
 import Testing
@@ -19,45 +18,41 @@ import Testing
     }
 
     private final class Site: Sendable {
-        let directory: URL
-        let store: Store
+        let scenario: DaemonScenario
         let record = Hooks.Record()
         let service: WebhookService
         private let clock = Watch()
 
+        var directory: TemporaryDirectory { scenario.directory }
+
         init() throws {
-            directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-\(UUID().uuidString)")
-            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-            let store = try Store(path: directory.appendingPathComponent("convosync.db").path, access: .migrating)
-            self.store = store
-            let record = record
-            let clock = clock
+            scenario = try DaemonScenario(tables: Site.tables(webhooks: []))
+            let (store, record, clock) = (scenario.store, record, clock)
             service = WebhookService(
                 receive: { notices, remote in
                     let new = try await store.take(
                         notices, from: remote, now: SystemClock.now(), for: Parties([], brake: .init(), isGone: { _ in false }))
-                    if new > 0 { record.state.withLock { $0.news += 1 } }
+                    if new > 0 { record.state.change { $0.news += 1 } }
                     return new
                 }, log: Hooks.log(into: record), now: { clock.now })
             for name in ["token", "hook"] { try write(Hooks.secret, to: name) }
         }
 
-        deinit { try? FileManager.default.removeItem(at: directory) }
+        func write(_ text: String, to name: String) throws { try directory.write(text, to: name) }
 
-        func write(_ text: String, to name: String) throws {
-            try Data(text.utf8).write(to: directory.appendingPathComponent(name))
+        private static func tables(address: String = "127.0.0.1:0", webhooks: [String]) -> String {
+            var text = webhooks.isEmpty ? "" : "[listen]\naddress = \"\(address)\"\n"
+            for name in ["fin", "vg", "voicebot", "helpdesk"] {
+                text += "[remotes.\(name)]\nurl = \"https://x.example.com\"\ntoken_file = \"token\"\n"
+                if webhooks.contains(name) { text += "webhook = { secret_file = \"hook\" }\n" }
+            }
+            return text
         }
 
         func configuration(address: String = "127.0.0.1:0", webhooks: [String] = ["fin", "vg", "voicebot", "helpdesk"]) throws
             -> SyncDaemon.Configuration
         {
-            var text = "database = { path = \"convosync.db\" }\n"
-            if !webhooks.isEmpty { text += "[listen]\naddress = \"\(address)\"\n" }
-            for name in ["fin", "vg", "voicebot", "helpdesk"] {
-                text += "[remotes.\(name)]\nurl = \"https://x.example.com\"\ntoken_file = \"token\"\n"
-                if webhooks.contains(name) { text += "webhook = { secret_file = \"hook\" }\n" }
-            }
-            return try ConfigurationFile.parse(text, directory: directory.path)
+            try scenario.configured(tables: Site.tables(address: address, webhooks: webhooks))
         }
 
         func adopt(_ configuration: SyncDaemon.Configuration) async throws {
@@ -66,22 +61,16 @@ import Testing
 
         func skip(_ span: Duration) { clock.skip(span) }
 
-        var news: Int { record.state.withLock { $0.news } }
-        var lines: [String] { record.state.withLock { $0.lines } }
+        var news: Int { record.state.value.news }
+        var lines: [String] { record.lines }
 
         /// Links that were acknowledged.
         func know(_ links: [(remote: String, id: String, agent: String?)]) throws {
-            try DatabaseQueue(path: store.path).write { db in
-                for link in links {
-                    try db.execute(
-                        sql: "INSERT INTO link_state (conversation_id, remote, target_id, target_agent) VALUES (?, ?, ?, ?)",
-                        arguments: [link.id, link.remote, link.id, link.agent])
-                }
+            for link in links {
+                try scenario.write(
+                    "INSERT INTO link_state (conversation_id, remote, target_id, target_agent) VALUES (?, ?, ?, ?)",
+                    [link.id, link.remote, link.id, link.agent])
             }
-        }
-
-        func rows(_ sql: String) throws -> [String] {
-            try DatabaseQueue(path: store.path).read { try String.fetchAll($0, sql: sql) }
         }
 
         func stop() async {
@@ -109,26 +98,17 @@ import Testing
         try sandbox.act(["conversation": "17", "status": "done"], on: "voicebot")
         try sandbox.act(["agent": "a1", "conversation": "v1", "state": "human-chatting"], on: "vg")
         try sandbox.act(["conversation": "c1", "status": "closed"], on: "helpdesk")
-        try await Self.wait { site.news >= 5 }
+        #expect(await site.record.wait { $0.news >= 5 })
         await sandbox.stop()
         #expect(
-            try site.rows(
+            try site.scenario.texts(
                 "SELECT kind || ' ' || conversation_id || ' ' || COALESCE(payload ->> 'word', payload ->> 'body') FROM inbox ORDER BY id")
                 == ["status c1 escalated", "message c1 <p>\(Hooks.text)</p>", "status c1 awaiting_user_reply"])
         #expect(
-            try site.rows("SELECT remote || ' ' || remote_id || ' ' || agent_id FROM read_requests ORDER BY remote")
+            try site.scenario.texts("SELECT remote || ' ' || remote_id || ' ' || agent_id FROM read_requests ORDER BY remote")
                 == ["helpdesk c1 ", "vg v1 a1", "voicebot  "])
         await site.stop()
         #expect(site.lines.contains { $0.contains("event=listen.started address=127.0.0.1:\(port) remotes=fin,helpdesk,vg,voicebot") })
-    }
-
-    private static func wait(until condition: @Sendable () -> Bool) async throws {
-        let clock = ContinuousClock()
-        let end = clock.now + .seconds(30)
-        while !condition() {
-            guard clock.now < end else { return #expect(Bool(false), "thirty seconds are over") }
-            try await Task.sleep(for: .milliseconds(5))
-        }
     }
 
     @Test func `a repeated event is stored once, and is new once`() async throws {
@@ -140,7 +120,7 @@ import Testing
                 #expect(try await Hooks.call(address, Hooks.fin(body)).status == 200)
             }
         }
-        #expect(try site.rows("SELECT event_key FROM inbox").count == 3)
+        #expect(try site.scenario.texts("SELECT event_key FROM inbox").count == 3)
         await site.stop()
         #expect(site.news == 3)
     }
@@ -149,9 +129,9 @@ import Testing
         let site = try Site()
         try await site.adopt(try site.configuration())
         let address = try #require(await site.service.address)
-        try await DatabaseQueue(path: site.store.path).write { try $0.execute(sql: "ALTER TABLE inbox RENAME TO elsewhere") }
+        try site.scenario.write("ALTER TABLE inbox RENAME TO elsewhere")
         #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 503)
-        try await DatabaseQueue(path: site.store.path).write { try $0.execute(sql: "ALTER TABLE elsewhere RENAME TO inbox") }
+        try site.scenario.write("ALTER TABLE elsewhere RENAME TO inbox")
         #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
         await site.stop()
     }
@@ -188,7 +168,7 @@ import Testing
         let (former, fresh) = (Hooks.fin(Hooks.status("c1")), Hooks.fin(Hooks.status("c1"), secret: "canary-rotated"))
         #expect(try await Hooks.call(address, fresh).status == 401)
         try site.write("canary-rotated", to: "hook")
-        try await Self.wait { site.lines.contains { $0.contains("event=webhook.secret_changed remote=fin") } }
+        #expect(await site.record.wait { $0.lines.contains { $0.contains("event=webhook.secret_changed remote=fin") } })
         while try await Hooks.call(address, fresh).status != 200 {}
         #expect(try await Hooks.call(address, former).status == 200)
         site.skip(.minutes(5))
@@ -196,7 +176,7 @@ import Testing
         #expect(try await Hooks.call(address, fresh).status == 200)
         // An invalid secret leaves the present one in use.
         try site.write("two words", to: "hook")
-        try await Self.wait { site.lines.contains { $0.contains("event=webhook.secret_rejected remote=fin") } }
+        #expect(await site.record.wait { $0.lines.contains { $0.contains("event=webhook.secret_rejected remote=fin") } })
         #expect(try await Hooks.call(address, fresh).status == 200)
         await site.stop()
     }
@@ -208,7 +188,7 @@ import Testing
         let other = try await Hooks.start()
         let taken = try site.configuration(address: other.listener.address.description)
         await #expect(throws: ConfigurationError.self) { _ = try await site.service.prepare(taken) }
-        try FileManager.default.removeItem(at: site.directory.appendingPathComponent("hook"))
+        try FileManager.default.removeItem(atPath: site.directory.file("hook"))
         let error = await #expect(throws: ConfigurationError.self) { _ = try await site.service.prepare(try site.configuration()) }
         #expect(error?.problems.count == 4)
         #expect(error?.problems.first?.description.hasPrefix("remotes.fin.webhook: secret_file ") == true)
@@ -231,7 +211,7 @@ import Testing
         #expect(throws: RawConnection.Failure.self) { try RawConnection(former) }
         let unwanted = try await site.service.prepare(try site.configuration(address: "unix:other.sock"))
         await site.service.discard(unwanted)
-        #expect(!FileManager.default.fileExists(atPath: site.directory.appendingPathComponent("other.sock").path))
+        #expect(!FileManager.default.fileExists(atPath: site.directory.file("other.sock")))
         #expect(try await Hooks.call(address, Hooks.request("HEAD", "/hooks/fin")).status == 200)
         await site.stop()
     }

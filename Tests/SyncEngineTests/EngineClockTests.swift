@@ -1,4 +1,4 @@
-import SeededRandom
+import Fixtures
 import SyncCore
 import Testing
 

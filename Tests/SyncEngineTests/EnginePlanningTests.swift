@@ -5,31 +5,31 @@ import Testing
 
 /// Pages of planning, the brake, and a feed that makes no progress.
 @Suite struct EnginePlanningTests {
-    private func script() -> EngineScript {
-        let script = EngineScript([MadeUp.remote("vg")])
-        script.start()
-        return script
+    private func scenario() -> EngineScenario {
+        let scenario = EngineScenario([MadeUp.remote("vg")])
+        scenario.start()
+        return scenario
     }
 
-    private func feed(_ script: EngineScript, _ count: Int) {
-        for index in 0..<count { script.store.change("c\(index)", at: ["vg"], now: script.wall) }
-        script.send(.databaseChanged)
+    private func feed(_ scenario: EngineScenario, _ count: Int) {
+        for index in 0..<count { scenario.store.change("c\(index)", at: ["vg"], now: scenario.wall) }
+        scenario.send(.databaseChanged)
     }
 
-    private func plans(_ script: EngineScript, from start: Int) -> [(at: Duration, page: PlanPage)] {
-        script.exchanges[start...].compactMap { made in made.exchange.plan.map { (made.at, $0) } }
+    private func plans(_ scenario: EngineScenario, from start: Int) -> [(at: Duration, page: PlanPage)] {
+        scenario.exchanges[start...].compactMap { made in made.exchange.plan.map { (made.at, $0) } }
     }
 
     @Test func `a long feed is planned page by page in one run, with pauses for the application between pages`() {
-        let script = script()
-        script.store.pageSize = 10
-        script.exchangeTime = .milliseconds(15)
-        script.ending = { _ in .never }
-        let before = script.exchanges.count
-        feed(script, 100)
-        script.run(for: .seconds(1))
-        #expect(script.store.feed.isEmpty && script.store.runs == 1)
-        let pages = plans(script, from: before)
+        let scenario = scenario()
+        scenario.store.pageSize = 10
+        scenario.exchangeTime = .milliseconds(15)
+        scenario.ending = { _ in .never }
+        let before = scenario.exchanges.count
+        feed(scenario, 100)
+        scenario.run(for: .seconds(1))
+        #expect(scenario.store.feed.isEmpty && scenario.store.runs == 1)
+        let pages = plans(scenario, from: before)
         #expect(pages.count == 10)
         let gaps = zip(pages, pages.dropFirst()).map { $1.at - $0.at }
         #expect(gaps.dropFirst().allSatisfy { $0 >= .milliseconds(30) && $0 <= .milliseconds(40) }, "\(gaps.map(\.notation))")
@@ -38,9 +38,9 @@ import Testing
     }
 
     @Test func `a feed that may exceed the brake is surveyed page by page, and planned with the verdict of the brake`() throws {
-        let script = script()
+        let scenario = scenario()
         var surveys = 0
-        script.adjust = { exchange, result in
+        scenario.adjust = { exchange, result in
             if let page = exchange.plan, page.brake.allowance == 0, !page.brake.isEngaged {
                 result.plan = PlanResult(brake: page.brake)
                 result.plan?.needsSurvey = true
@@ -53,47 +53,47 @@ import Testing
             if surveys == 3 { survey.cursor = nil }
             result.survey = survey
         }
-        let before = script.exchanges.count
-        script.store.change("c1", at: ["vg"], now: script.wall)
-        script.send(.databaseChanged)
-        script.run(for: .seconds(5))
+        let before = scenario.exchanges.count
+        scenario.store.change("c1", at: ["vg"], now: scenario.wall)
+        scenario.send(.databaseChanged)
+        scenario.run(for: .seconds(5))
         #expect(surveys == 3)
-        let engaged = script.reports.compactMap { if case .brakeEngaged(let engagement, _) = $0 { engagement } else { nil } }
+        let engaged = scenario.reports.compactMap { if case .brakeEngaged(let engagement, _) = $0 { engagement } else { nil } }
         let engagement = try #require(engaged.first)
         #expect(engaged.count == 1 && engagement.rule == .touch && engagement.reach.touched == 9000 && engagement.conversations == 9000)
-        let last = try #require(plans(script, from: before).last)
+        let last = try #require(plans(scenario, from: before).last)
         #expect(last.page.brake.isEngaged && last.page.brake.allowance == 9000)
-        #expect(plans(script, from: before).count <= 4 && script.exchanges.count - before <= 8)
+        #expect(plans(scenario, from: before).count <= 4 && scenario.exchanges.count - before <= 8)
     }
 
     @Test func `a page that takes nothing off the feed is reported and not repeated`() {
-        let script = script()
-        script.adjust = { exchange, result in
+        let scenario = scenario()
+        scenario.adjust = { exchange, result in
             guard exchange.plan != nil else { return }
             result.plan?.batch.examined = 5
             result.plan?.batch.takenOff = 0
             result.plan?.hasMore = true
         }
-        let before = script.exchanges.count
-        script.send(.databaseChanged)
-        script.run(for: .seconds(50))
-        #expect(script.exchanges.count - before <= 3)
-        let stalled = script.reports.compactMap { if case .planStalled(let entries) = $0 { entries } else { nil } }
+        let before = scenario.exchanges.count
+        scenario.send(.databaseChanged)
+        scenario.run(for: .seconds(50))
+        #expect(scenario.exchanges.count - before <= 3)
+        let stalled = scenario.reports.compactMap { if case .planStalled(let entries) = $0 { entries } else { nil } }
         #expect(stalled.first == 5)
-        let errors = script.reports.compactMap { if case .runEnded(_, _, _, let error, _, _) = $0 { error } else { nil } }
+        let errors = scenario.reports.compactMap { if case .runEnded(_, _, _, let error, _, _) = $0 { error } else { nil } }
         #expect(errors == ["planning took nothing off the change feed"])
     }
 
     @Test func `rows left behind by ended processes are put back at the start, and later those of this process are not`() throws {
-        let script = EngineScript([MadeUp.remote("vg")])
-        script.start()
-        #expect(script.exchanges.first?.exchange.recoversExcept == [])
-        script.ending = { _ in .never }
-        feed(script, 3)
-        script.run(for: .seconds(1))
-        script.send(.turnRequested(.request))
-        script.run(for: .seconds(1))
-        let recovering = try #require(script.exchanges.last { $0.exchange.recoversExcept != nil })
+        let scenario = EngineScenario([MadeUp.remote("vg")])
+        scenario.start()
+        #expect(scenario.exchanges.first?.exchange.recoversExcept == [])
+        scenario.ending = { _ in .never }
+        feed(scenario, 3)
+        scenario.run(for: .seconds(1))
+        scenario.send(.turnRequested(.request))
+        scenario.run(for: .seconds(1))
+        let recovering = try #require(scenario.exchanges.last { $0.exchange.recoversExcept != nil })
         #expect(recovering.exchange.recoversExcept == [1, 2, 3])
     }
 }

@@ -1,4 +1,4 @@
-import SeededRandom
+import Fixtures
 import SyncCore
 import Testing
 
@@ -10,7 +10,7 @@ import Testing
 
     /// The settings that follow from the seed.
     private final class Life {
-        let script: EngineScript
+        let scenario: EngineScenario
         var random: SeededGenerator
         var conversations = 0
         var tickets: UInt64 = 0
@@ -18,16 +18,16 @@ import Testing
 
         init(seed: UInt64) {
             random = SeededGenerator(seed: seed)
-            script = EngineScript(
+            scenario = EngineScenario(
                 EngineRepeatTests.names.map { MadeUp.remote($0, poll: $0 == "voicebot" ? .init(interval: .seconds(20)) : nil) }, seed: seed)
-            script.ending = { [unowned self] in ending($0) }
-            script.failure = { [unowned self] _ in
+            scenario.ending = { [unowned self] in ending($0) }
+            scenario.failure = { [unowned self] _ in
                 guard !isCalm, Int.random(in: 0..<15, using: &random) == 0 else { return nil }
                 return Bool.random(using: &random) ? .passing : .lasting
             }
         }
 
-        private func ending(_ call: EngineScript.MadeCall) -> EngineScript.Ending {
+        private func ending(_ call: EngineScenario.MadeCall) -> EngineScenario.Ending {
             let span = Duration.milliseconds(Int64.random(in: 1...(isCalm ? 50 : 3000), using: &random))
             let isFine = isCalm || Int.random(in: 0..<3, using: &random) > 0
             guard case .read(let read) = call.purpose else {
@@ -35,7 +35,8 @@ import Testing
                 let outcome = isFine ? .delivered : outcomes.randomElement(using: &random) ?? .retry
                 let waits = outcome == .throttled && Bool.random(using: &random)
                 return .after(
-                    span, DeliveryOutcome(outcome, notBefore: waits ? script.wall + .seconds(Int64.random(in: 1...9, using: &random)) : nil)
+                    span,
+                    DeliveryOutcome(outcome, notBefore: waits ? scenario.wall + .seconds(Int64.random(in: 1...9, using: &random)) : nil)
                 )
             }
             guard isFine else { return .readAfter(span, nil, DeliveryOutcome(.retry, error: "HTTP 503")) }
@@ -49,32 +50,32 @@ import Testing
             case 0..<40:
                 conversations += 1
                 let remotes = ["helpdesk", "vg", "voicebot"].filter { _ in Bool.random(using: &random) }
-                script.change("c\(conversations)", at: remotes)
+                scenario.change("c\(conversations)", at: remotes)
             case 40..<50:
                 tickets += 1
-                script.send(
+                scenario.send(
                     .remoteEvents(tickets, "voicebot", [.changed(remoteID: "\(Int.random(in: 1...50, using: &random))", agentID: nil)]))
-            case 50..<55: script.setWallClock(by: .seconds(Int64.random(in: -4000...4000, using: &random)))
+            case 50..<55: scenario.setWallClock(by: .seconds(Int64.random(in: -4000...4000, using: &random)))
             case 55..<60: setPaused(EngineRepeatTests.names.randomElement(using: &random) ?? "vg", Bool.random(using: &random))
             case 60..<63: reload(EngineRepeatTests.names.filter { _ in Int.random(in: 0..<4, using: &random) > 0 })
-            case 63..<66: script.send(.credentialReplaced("vg"))
-            case 66..<70: script.send(.databaseChanged)
+            case 63..<66: scenario.send(.credentialReplaced("vg"))
+            case 66..<70: scenario.send(.databaseChanged)
             default: break
             }
-            script.run(for: .milliseconds(Int64.random(in: 0...400, using: &random)))
+            scenario.run(for: .milliseconds(Int64.random(in: 0...400, using: &random)))
         }
 
         private func setPaused(_ name: String, _ isPaused: Bool) {
             var orders = RemoteOrders()
             orders.isPaused = isPaused
-            orders.resumedAt = isPaused ? nil : script.wall.iso8601
-            script.store.orders[name] = orders
-            script.send(.databaseChanged)
+            orders.resumedAt = isPaused ? nil : scenario.wall.iso8601
+            scenario.store.orders[name] = orders
+            scenario.send(.databaseChanged)
         }
 
         private func reload(_ present: [String]) {
             let remotes = present.map { MadeUp.remote($0, poll: $0 == "voicebot" ? .init(interval: .seconds(20)) : nil) }
-            script.send(.configured(remotes, MadeUp.settings(), .init(processID: 7, remotes: [:])))
+            scenario.send(.configured(remotes, MadeUp.settings(), .init(processID: 7, remotes: [:])))
         }
 
         /// All disturbances end, and every call gets a response: all rows have to be finished.
@@ -82,40 +83,43 @@ import Testing
             isCalm = true
             reload(EngineRepeatTests.names)
             for name in EngineRepeatTests.names { setPaused(name, false) }
-            script.run(for: .minutes(12))
+            scenario.run(for: .minutes(12))
         }
     }
 
     @Test(arguments: (UInt64(1)...8).map { $0 })
     func `in random histories everything is delivered in the end, no wait lasts for ever, and the engine becomes idle`(seed: UInt64) {
         let life = Life(seed: seed)
-        let script = life.script
-        script.start()
+        let scenario = life.scenario
+        scenario.start()
         for _ in 0..<400 { life.takeStep() }
-        #expect(script.calls.count > 10 && script.exchanges.count > 200, "seed \(seed): \(script.calls.count), \(script.exchanges.count)")
+        #expect(
+            scenario.calls.count > 10 && scenario.exchanges.count > 200,
+            "seed \(seed): \(scenario.calls.count), \(scenario.exchanges.count)")
         life.settle()
-        #expect(script.store.feed.isEmpty && script.strayRows.isEmpty, "seed \(seed)")
-        let left = script.store.rows.filter { $0.value.row.state != .delivered }
-        #expect(left.isEmpty, "seed \(seed), due in \(left.map { ($0.value.row.dueAt - script.wall).notation })")
-        #expect(script.responses.count == Int(life.tickets), "seed \(seed)")
-        #expect(script.openCalls.isEmpty && !script.store.isRunOpen, "seed \(seed)")
-        let before = script.exchanges.count
-        script.run(for: .minutes(5))
+        #expect(scenario.store.feed.isEmpty && scenario.strayRows.isEmpty, "seed \(seed)")
+        let left = scenario.store.rows.filter { $0.value.row.state != .delivered }
+        #expect(left.isEmpty, "seed \(seed), due in \(left.map { ($0.value.row.dueAt - scenario.wall).notation })")
+        #expect(scenario.responses.count == Int(life.tickets), "seed \(seed)")
+        #expect(scenario.openCalls.isEmpty && !scenario.store.isRunOpen, "seed \(seed)")
+        let before = scenario.exchanges.count
+        scenario.run(for: .minutes(5))
         // Five intervals, and fifteen polls of a list with at most four exchanges each.
         #expect(
-            script.exchanges.count - before <= 5 + 15 * 4, "seed \(seed): \(script.exchanges.count - before) exchanges in a calm minute")
-        script.send(.stopRequested(within: .seconds(20)))
-        script.run(for: .seconds(30))
-        #expect(script.stoppedAt != nil, "seed \(seed)")
+            scenario.exchanges.count - before <= 5 + 15 * 4, "seed \(seed): \(scenario.exchanges.count - before) exchanges in a calm minute"
+        )
+        scenario.send(.stopRequested(within: .seconds(20)))
+        scenario.run(for: .seconds(30))
+        #expect(scenario.stoppedAt != nil, "seed \(seed)")
     }
 
     @Test func `the same seed and the same events lead to the same actions`() {
         func journal(_ seed: UInt64) -> [String] {
             let life = Life(seed: seed)
-            life.script.start()
+            life.scenario.start()
             for _ in 0..<200 { life.takeStep() }
-            let calls = life.script.calls.map { "\($0.at.notation) \($0.id.number) \($0.remote) \($0.conversation ?? "-")" }
-            let exchanges = life.script.exchanges.map {
+            let calls = life.scenario.calls.map { "\($0.at.notation) \($0.id.number) \($0.remote) \($0.conversation ?? "-")" }
+            let exchanges = life.scenario.exchanges.map {
                 "\($0.at.notation) \($0.exchange.lanes.map { "\($0.remote) \($0.finished.map(\.row)) \(String(describing: $0.claim))" }) \($0.exchange.plan?.keySeed ?? 0)"
             }
             return calls + exchanges

@@ -1,3 +1,4 @@
+import NIOCore
 import SyncCore
 import Testing
 
@@ -5,13 +6,10 @@ import Testing
 
 /// Where the network drops every attempt to connect, each call waits for its own connect timeout: not less because others have waited
 /// before, and not more because others are ahead of it.
-@Suite(.serialized) struct ConnectTimeoutTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct ConnectTimeoutTests {
     private typealias Transport = NetworkTransportTests
 
-    private static let connectTimeout = Duration.milliseconds(800)
-    /// How much later than due a call may end on a busy machine. Less than the connect timeout, so that waiting for two attempts in a row
-    /// fails the test.
-    private static let delay = Duration.milliseconds(750)
+    private static let connectTimeout = Duration.milliseconds(400)
 
     private func transport(connections: Int) -> NetworkTransport {
         var limits = Transport.limits(connect: Self.connectTimeout.milliseconds)
@@ -19,31 +17,38 @@ import Testing
         return NetworkTransport(limits)
     }
 
-    /// Makes calls, each with a pause before it, and returns how they ended and how long each took.
-    private func calls(
-        after pauses: [Duration], to url: String, over transport: NetworkTransport
-    ) async -> [(failure: TransportFailure?, took: Duration)] {
-        await withTaskGroup(of: (Int, TransportFailure?, Duration).self) { group in
-            for (index, pause) in pauses.enumerated() {
-                group.addTask {
-                    // The test depends on the times at which the calls begin. A cancelled pause only ends the test sooner.
-                    try? await Task.sleep(for: pause)
-                    let startedAt = ContinuousClock.now
-                    let result = await Transport.send(Transport.call(url), over: transport)
-                    let took = ContinuousClock.now - startedAt
-                    guard case .failure(let failure) = result else { return (index, nil, took) }
-                    return (index, failure, took)
-                }
-            }
-            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map { ($0.1, $0.2) }
-        }
+    private struct End: Sendable {
+        var failure: TransportFailure?
+        var took: Duration
+        /// Another half of a connect timeout had passed as well.
+        var isLate: Bool
     }
 
-    private func expectOwnTimeout(_ ends: [(failure: TransportFailure?, took: Duration)]) {
+    /// Starts calls, each after a pause, and expects each to wait for its own connect timeout.
+    ///
+    /// The loop of the transport starts them and has a second timer for each, half a connect timeout later. A loop runs its timers in the
+    /// order of their deadlines, so a busy machine makes no call late.
+    private func expectOwnTimeouts(after pauses: [Duration], to url: String, over transport: NetworkTransport) async throws {
+        let loop = transport.loop
+        let promises = pauses.map { _ in loop.makePromise(of: End.self) }
+        for (pause, promise) in zip(pauses, promises) {
+            loop.scheduleTask(in: pause.timeAmount) {
+                let isLate = NIOLoopBoundBox(false, eventLoop: loop)
+                let startedAt = NIODeadline.now()
+                _ = transport.start(Transport.call(url)) { result in
+                    let took = Duration.nanoseconds((NIODeadline.now() - startedAt).nanoseconds)
+                    var failure: TransportFailure?
+                    if case .failure(let reason) = result { failure = reason }
+                    promise.succeed(End(failure: failure, took: took, isLate: isLate.value))
+                }
+                loop.scheduleTask(in: (Self.connectTimeout + Self.connectTimeout / 2).timeAmount) { isLate.value = true }
+            }
+        }
+        let ends = try await EventLoopFuture.whenAllSucceed(promises.map(\.futureResult), on: loop).get()
         for (index, end) in ends.enumerated() {
             #expect(end.failure?.kind == .connectTimeout, "call \(index): \(end.failure?.detail ?? "a response")")
             #expect(end.took >= Self.connectTimeout - .milliseconds(5), "call \(index) after \(end.took)")
-            #expect(end.took < Self.connectTimeout + Self.delay, "call \(index) after \(end.took)")
+            #expect(!end.isLate, "call \(index) after \(end.took)")
         }
     }
 
@@ -51,7 +56,7 @@ import Testing
     func `calls that start together end together, however few connections are allowed`(connections: Int) async throws {
         try await LoopbackServer.withFullQueue { url in
             let transport = transport(connections: connections)
-            expectOwnTimeout(await calls(after: Array(repeating: .zero, count: 20), to: url, over: transport))
+            try await expectOwnTimeouts(after: Array(repeating: .zero, count: 20), to: url, over: transport)
             await transport.shutdown()
         }
     }
@@ -60,7 +65,7 @@ import Testing
     func `a call that starts shortly before another's attempt ends still has its whole connect timeout`(connections: Int) async throws {
         try await LoopbackServer.withFullQueue { url in
             let transport = transport(connections: connections)
-            expectOwnTimeout(await calls(after: (0..<10).map { .milliseconds(150 * $0) }, to: url, over: transport))
+            try await expectOwnTimeouts(after: (0..<10).map { .milliseconds(75 * $0) }, to: url, over: transport)
             await transport.shutdown()
         }
     }
@@ -69,7 +74,7 @@ import Testing
         try await LoopbackServer.withFullQueue { url in
             let transport = transport(connections: 2)
             for _ in 0..<2 {
-                expectOwnTimeout(await calls(after: [.zero, .milliseconds(300), .milliseconds(600)], to: url, over: transport))
+                try await expectOwnTimeouts(after: [.zero, .milliseconds(150), .milliseconds(300)], to: url, over: transport)
             }
             await transport.shutdown()
         }

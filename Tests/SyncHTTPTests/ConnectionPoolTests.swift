@@ -1,5 +1,5 @@
+import Fixtures
 import NIOCore
-import SeededRandom
 import SyncCore
 import Testing
 

@@ -1,4 +1,4 @@
-import Glibc
+import Dispatch
 import SyncCore
 import Testing
 
@@ -173,18 +173,21 @@ import Testing
 
     @Test func `bytes without a call close an idle connection and are not taken for the next response`() async throws {
         let closed = Signal()
+        let isTaken = DispatchSemaphore(value: 0)
         let server = try LoopbackServer { connection in
             connection.write(Self.ok)
-            usleep(20_000)
+            isTaken.wait()
             connection.write("HTTP/1.1 408 Too slow\r\nContent-Length: 0\r\n\r\n")
             connection.waitForClose()
             closed.send()
         }
         let transport = transport()
         #expect(try await transport.send(Transport.call(server.url)).status == 200)
+        isTaken.signal()
         await closed.wait()
         #expect(try await transport.send(Transport.call(server.url)).status == 200)
         #expect(server.connectionCount == 2)
+        isTaken.signal()
         await transport.shutdown()
     }
 

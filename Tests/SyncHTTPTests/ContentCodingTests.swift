@@ -1,5 +1,5 @@
+import Fixtures
 import FoundationEssentials
-import SeededRandom
 import SyncCore
 import Testing
 

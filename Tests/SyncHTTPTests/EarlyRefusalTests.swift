@@ -4,7 +4,7 @@ import Testing
 @testable import SyncHTTP
 
 /// A complete response counts, whatever happened to the request.
-@Suite(.serialized) struct EarlyRefusalTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct EarlyRefusalTests {
     private typealias Transport = NetworkTransportTests
 
     enum Ending: CaseIterable {

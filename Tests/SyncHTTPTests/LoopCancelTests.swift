@@ -1,6 +1,6 @@
 import Dispatch
+import Fixtures
 import NIOCore
-import SeededRandom
 import SyncCore
 import Testing
 

@@ -5,7 +5,7 @@ import Testing
 @testable import SyncHTTP
 
 /// ``NetworkTransport`` with a real socket: complete responses, and one failure for a call without one.
-@Suite(.serialized) struct NetworkTransportTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct NetworkTransportTests {
     static let token = "transport-token"
 
     /// A body that no socket accepts at once.
@@ -39,17 +39,8 @@ import Testing
     }
 
     static func send(_ call: HTTPCall, over transport: NetworkTransport) async -> Result<HTTPReply, TransportFailure> {
-        let sending = Task { () async -> Result<HTTPReply, TransportFailure> in
-            do throws(TransportFailure) { return .success(try await transport.send(call)) } catch { return .failure(error) }
-        }
-        // A bound that is not kept fails the test instead of hanging it.
-        let alarm = Task {
-            try await Task.sleep(for: .seconds(8))
-            sending.cancel()
-        }
-        let result = await sending.value
-        alarm.cancel()
-        return result
+        // A bound that is not kept: the time limit of the suite cancels the call.
+        do throws(TransportFailure) { return .success(try await transport.send(call)) } catch { return .failure(error) }
     }
 
     /// Expects a reply with its status, and the reason why its body is incomplete.

@@ -5,7 +5,7 @@ import Testing
 @testable import SyncHTTP
 
 /// `https`: which servers the transport trusts.
-@Suite(.serialized) struct SecureTransportTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct SecureTransportTests {
     private typealias Transport = NetworkTransportTests
 
     private func withServer(

@@ -5,7 +5,7 @@ import Testing
 @testable import SyncHTTP
 
 /// The text of a TLS failure: the host and the cause, without details of the library.
-@Suite(.serialized) struct SecurityFailureTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct SecurityFailureTests {
     private typealias Transport = NetworkTransportTests
 
     /// The failure of a call to a server that shows the certificate.

@@ -1,4 +1,4 @@
-import Glibc
+import Fixtures
 import Sandbox
 import SyncCore
 import Testing
@@ -6,7 +6,7 @@ import Testing
 @testable import SyncHTTP
 
 /// A call without a response has a failure of a kind, which tells whether the remote may have applied the call nevertheless.
-@Suite(.serialized) struct TransportFailureTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct TransportFailureTests {
     private typealias Transport = NetworkTransportTests
 
     @Test func `a refused connection was not applied`() async throws {
@@ -47,7 +47,7 @@ import Testing
         let server = try LoopbackServer { connection in
             connection.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
             for _ in 0..<8 {
-                usleep(100_000)
+                Delay.blocking(for: .milliseconds(100))
                 connection.write("x")
             }
         }
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func `a large call that is not read runs into the write timeout and may have been applied`() async throws {
-        let server = try LoopbackServer(readsRequest: false) { _ in usleep(2_500_000) }
+        let server = try LoopbackServer(readsRequest: false) { $0.waitForHangUp() }
         let result = await Transport.send(server.url, limits: Transport.limits(read: 300), body: Transport.largeBody)
         guard case .failure(let failure) = result else { return _ = Issue.record("\(result)") }
         #expect(failure.kind == .timeout)

@@ -1,6 +1,6 @@
 import Crypto
+import Fixtures
 import Foundation
-import SeededRandom
 import SyncCore
 import Testing
 

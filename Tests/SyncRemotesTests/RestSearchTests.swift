@@ -17,6 +17,24 @@ import Testing
         }
     }
 
+    /// The configuration is not searched while it has these maps.
+    @Test func `the default maps reach rest whichever remotes are adopted from`() {
+        for choice in 0..<(1 << Kinds.all.count) {
+            let remotes = Kinds.all.enumerated().map { index, kind in
+                remote(kind) { $0.adoption.fields = choice & 1 << index != 0 ? Set(kind.adoptable) : [] }
+            }
+            #expect(!remotes.contains { !$0.hasDefaultMaps })
+            #expect(RestSearch(remotes: remotes).violations() == [], "\(choice)")
+        }
+    }
+
+    @Test func `a changed map, and an assignee that is sent, are searched`() {
+        #expect(!remote(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }.hasDefaultMaps)
+        #expect(!remote(.vg) { $0.statusMap[LocalState(.open, .ai)] = .noStatement }.hasDefaultMaps)
+        #expect(!remote(.vg) { $0.statusMap.neverOver = [:] }.hasDefaultMaps)
+        #expect(!remote(.vg) { $0.map("chatAssignedTo", to: "assignee_id") }.hasDefaultMaps)
+    }
+
     @Test func `a spelling of an end that means something open is found, because the end is written repeatedly`() {
         let vg = remote(.vg) { $0.inboundMap.cells["completed"] = .state(.open, .none) }
         let found = RestSearch(remotes: [vg]).violations()

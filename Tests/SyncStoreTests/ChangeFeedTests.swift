@@ -6,15 +6,15 @@ import Testing
 /// Which writes of the application put conversations on the feed, and which do not.
 @Suite struct ChangeFeedTests {
     /// c1 with user u1 and assignee agent_jane, c2 with neither; both linked; the feeds are empty.
-    private func bench() throws -> Bench {
-        let bench = try Bench()
-        try bench.write("INSERT INTO users (id, name) VALUES ('u1', 'Jane'), ('u2', 'Max')")
-        try bench.addConversations("c1", "c2")
-        try bench.write("UPDATE conversations SET user_id = 'u1', assignee_id = 'agent_jane' WHERE id = 'c1'")
-        try bench.write("INSERT INTO assignees VALUES ('agent_jane', 'voicebot', '7')")
-        try bench.addMessage("m0", of: "c1")
-        try bench.clearFeed()
-        return bench
+    private func scenario() throws -> StoreScenario {
+        let scenario = try StoreScenario()
+        try scenario.write("INSERT INTO users (id, name) VALUES ('u1', 'Jane'), ('u2', 'Max')")
+        try scenario.addConversations("c1", "c2")
+        try scenario.write("UPDATE conversations SET user_id = 'u1', assignee_id = 'agent_jane' WHERE id = 'c1'")
+        try scenario.write("INSERT INTO assignees VALUES ('agent_jane', 'voicebot', '7')")
+        try scenario.addMessage("m0", of: "c1")
+        try scenario.clearFeed()
+        return scenario
     }
 
     @Test(arguments: [
@@ -23,9 +23,9 @@ import Testing
         "updated_at = '2026-03-01T12:00:00Z'",
     ])
     func `a changed column puts the conversation on the feed for every remote`(_ assignment: String) throws {
-        let bench = try bench()
-        try bench.write("UPDATE conversations SET \(assignment) WHERE id = 'c1'")
-        #expect(try bench.feed() == ["c1||0"])
+        let scenario = try scenario()
+        try scenario.write("UPDATE conversations SET \(assignment) WHERE id = 'c1'")
+        #expect(try scenario.feed() == ["c1||0"])
     }
 
     @Test(arguments: [
@@ -38,25 +38,25 @@ import Testing
         "INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'agent'), ('m2', 'c1', 'fin')",
     ])
     func `a write that changes nothing puts nothing on the feed`(_ sql: String) throws {
-        let bench = try bench()
-        try bench.write(sql)
-        #expect(try bench.feed().isEmpty)
-        #expect(try bench.lines("SELECT * FROM message_feed").isEmpty)
+        let scenario = try scenario()
+        try scenario.write(sql)
+        #expect(try scenario.feed().isEmpty)
+        #expect(try scenario.lines("SELECT * FROM message_feed").isEmpty)
     }
 
     @Test(arguments: ["name = 'Janet'", "email = 'j@example.com'", "photo_url = 'x'", "user_type = NULL", "attributes = '{\"a\":1}'"])
     func `a changed user puts only the conversations of that user on the feed`(_ assignment: String) throws {
-        let bench = try bench()
-        try bench.write("UPDATE users SET \(assignment) WHERE id = 'u1'")
-        #expect(try bench.feed() == ["c1||0"])
+        let scenario = try scenario()
+        try scenario.write("UPDATE users SET \(assignment) WHERE id = 'u1'")
+        #expect(try scenario.feed() == ["c1||0"])
     }
 
     @Test func `a user that is written after a conversation puts it on the feed`() throws {
-        let bench = try Bench(foreignKeys: false)
-        try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
-        try bench.clearFeed()
-        try bench.write("INSERT INTO users (id) VALUES ('u1')")
-        #expect(try bench.feed() == ["c1||0"])
+        let scenario = try StoreScenario(foreignKeys: false)
+        try scenario.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try scenario.clearFeed()
+        try scenario.write("INSERT INTO users (id) VALUES ('u1')")
+        #expect(try scenario.feed() == ["c1||0"])
     }
 
     @Test(arguments: [
@@ -64,32 +64,32 @@ import Testing
         "INSERT OR REPLACE INTO assignees VALUES ('agent_jane', 'vg', '9')",
     ])
     func `a new row in assignees puts the assignee's conversations on the feed for its remote`(_ sql: String) throws {
-        let bench = try bench()
-        try bench.write(sql)
-        #expect(try bench.feed() == ["c1|vg|0"])
+        let scenario = try scenario()
+        try scenario.write(sql)
+        #expect(try scenario.feed() == ["c1|vg|0"])
     }
 
     @Test func `a row in assignees that changes its remote puts conversations on the feed for both remotes`() throws {
-        let bench = try bench()
-        try bench.write("UPDATE assignees SET remote = 'vg'")
-        #expect(try bench.feed() == ["c1|vg|0", "c1|voicebot|0"])
+        let scenario = try scenario()
+        try scenario.write("UPDATE assignees SET remote = 'vg'")
+        #expect(try scenario.feed() == ["c1|vg|0", "c1|voicebot|0"])
     }
 
     @Test func `a renamed assignee puts the conversations of the old key and of the new one on the feed`() throws {
-        let bench = try bench()
-        try bench.write("INSERT INTO conversations (id, assignee_id) VALUES ('c9', 'agent_joan')")
-        try bench.clearFeed()
-        try bench.write("UPDATE assignees SET assignee_id = 'agent_joan'")
-        #expect(try bench.feed() == ["c1|voicebot|0", "c9|voicebot|0"])
+        let scenario = try scenario()
+        try scenario.write("INSERT INTO conversations (id, assignee_id) VALUES ('c9', 'agent_joan')")
+        try scenario.clearFeed()
+        try scenario.write("UPDATE assignees SET assignee_id = 'agent_joan'")
+        #expect(try scenario.feed() == ["c1|voicebot|0", "c9|voicebot|0"])
     }
 
     @Test func `a renamed user puts the conversations of the old id and of the new one on the feed`() throws {
-        let bench = try Bench(foreignKeys: false)
-        try bench.write("INSERT INTO users (id) VALUES ('u1')")
-        try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u2')")
-        try bench.clearFeed()
-        try bench.write("UPDATE users SET id = 'u2'")
-        #expect(try bench.feed() == ["c1||0", "c2||0"])
+        let scenario = try StoreScenario(foreignKeys: false)
+        try scenario.write("INSERT INTO users (id) VALUES ('u1')")
+        try scenario.write("INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u2')")
+        try scenario.clearFeed()
+        try scenario.write("UPDATE users SET id = 'u2'")
+        #expect(try scenario.feed() == ["c1||0", "c2||0"])
     }
 
     @Test(arguments: [
@@ -99,62 +99,63 @@ import Testing
         "INSERT OR REPLACE INTO links VALUES ('c2', 'vg', 'r-c2', NULL)",
     ])
     func `a new or changed link puts its conversation on the feed for its remote`(_ sql: String) throws {
-        let bench = try bench()
-        try bench.write(sql)
-        #expect(try bench.feed() == ["c2|vg|0"])
+        let scenario = try scenario()
+        try scenario.write(sql)
+        #expect(try scenario.feed() == ["c2|vg|0"])
     }
 
     @Test func `a new conversation is on the feed once, however often it changes`() throws {
-        let bench = try bench()
-        try bench.write("INSERT INTO conversations (id) VALUES ('c3')")
-        for status in ["closed", "open", "ended"] { try bench.write("UPDATE conversations SET status = ? WHERE id = 'c3'", [status]) }
-        #expect(try bench.feed() == ["c3||0"])
+        let scenario = try scenario()
+        try scenario.write("INSERT INTO conversations (id) VALUES ('c3')")
+        for status in ["closed", "open", "ended"] { try scenario.write("UPDATE conversations SET status = ? WHERE id = 'c3'", [status]) }
+        #expect(try scenario.feed() == ["c3||0"])
     }
 
     @Test func `an upsert puts conversations on the feed as an update does`() throws {
-        let bench = try bench()
+        let scenario = try scenario()
         let upsert = "INSERT INTO conversations (id, title) VALUES ('c2', 'x') ON CONFLICT (id) DO UPDATE SET title = excluded.title"
-        try bench.write(upsert)
-        #expect(try bench.feed() == ["c2||0"])
-        try bench.clearFeed()
-        try bench.write(upsert)
-        #expect(try bench.feed().isEmpty)
+        try scenario.write(upsert)
+        #expect(try scenario.feed() == ["c2||0"])
+        try scenario.clearFeed()
+        try scenario.write(upsert)
+        #expect(try scenario.feed().isEmpty)
     }
 
     @Test func `a change that is rolled back is not on the feed`() throws {
-        let bench = try bench()
-        try bench.write("BEGIN; UPDATE conversations SET status = 'ended'; ROLLBACK")
-        #expect(try bench.feed().isEmpty)
+        let scenario = try scenario()
+        try scenario.write("BEGIN; UPDATE conversations SET status = 'ended'; ROLLBACK")
+        #expect(try scenario.feed().isEmpty)
     }
 
     @Test func `messages by users are on the feed in the order in which they were written`() throws {
-        let bench = try bench()
-        try bench.addMessage("m9", of: "c2", at: "2026-03-01T12:00:00Z")
-        try bench.addMessage("m1", of: "c1", at: "2020-03-01T12:00:00Z")
-        #expect(try bench.lines("SELECT message_id, conversation_id, remote FROM message_feed ORDER BY sequence") == ["m9|c2|", "m1|c1|"])
-        #expect(try bench.feed().isEmpty)
+        let scenario = try scenario()
+        try scenario.addMessage("m9", of: "c2", at: "2026-03-01T12:00:00Z")
+        try scenario.addMessage("m1", of: "c1", at: "2020-03-01T12:00:00Z")
+        #expect(
+            try scenario.lines("SELECT message_id, conversation_id, remote FROM message_feed ORDER BY sequence") == ["m9|c2|", "m1|c1|"])
+        #expect(try scenario.feed().isEmpty)
     }
 
     @Test func `a message that is written twice is on the feed once`() throws {
-        let bench = try bench()
-        for _ in 0..<3 { try bench.write("INSERT OR REPLACE INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'user')") }
-        #expect(try bench.lines("SELECT message_id FROM message_feed") == ["m1"])
+        let scenario = try scenario()
+        for _ in 0..<3 { try scenario.write("INSERT OR REPLACE INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'user')") }
+        #expect(try scenario.lines("SELECT message_id FROM message_feed") == ["m1"])
     }
 
     @Test func `a change makes an entry ready that waited for a call in flight`() throws {
-        let bench = try bench()
-        try bench.write(
+        let scenario = try scenario()
+        try scenario.write(
             "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES ('c1', 'vg', '2026-03-01T12:00:00Z', 1)")
-        try bench.write("UPDATE links SET agent_id = 'x' WHERE conversation_id = 'c1' AND remote = 'vg'")
-        #expect(try bench.feed() == ["c1|vg|0"])
+        try scenario.write("UPDATE links SET agent_id = 'x' WHERE conversation_id = 'c1' AND remote = 'vg'")
+        #expect(try scenario.feed() == ["c1|vg|0"])
     }
 
     @Test func `a row that makes a user known puts the conversations in which the remote names that user on the feed`() async throws {
-        let bench = try await Bench.converged()
-        try bench.write("UPDATE link_state SET unknown_user = '99' WHERE remote = 'voicebot'")
-        try bench.write("INSERT INTO assignees VALUES ('zoe', 'vg', '99')")
-        #expect(try bench.feed() == [])
-        try bench.write("INSERT INTO assignees VALUES ('zoe', 'voicebot', '99')")
-        #expect(try bench.feed() == ["c1|voicebot|0"])
+        let scenario = try await StoreScenario.converged()
+        try scenario.write("UPDATE link_state SET unknown_user = '99' WHERE remote = 'voicebot'")
+        try scenario.write("INSERT INTO assignees VALUES ('zoe', 'vg', '99')")
+        #expect(try scenario.feed() == [])
+        try scenario.write("INSERT INTO assignees VALUES ('zoe', 'voicebot', '99')")
+        #expect(try scenario.feed() == ["c1|voicebot|0"])
     }
 }

@@ -9,54 +9,56 @@ import Testing
 
     @Test(arguments: [Duration.hours(1), .hours(-3), .milliseconds(-2501), .milliseconds(999)])
     func `stored times that are waited for move with the clock`(step: Duration) async throws {
-        let bench = try Bench([.vg, .helpdesk])
-        try bench.addConversations("c1", "c2", "c3")
-        try await bench.plan()
+        let scenario = try StoreScenario([.vg, .helpdesk])
+        try scenario.addConversations("c1", "c2", "c3")
+        try await scenario.plan()
         let columns = ["due_at", "lease_until", "passed_over_at", "counted_since", "in_doubt_since"]
-        let time = Bench.start.iso8601
-        try bench.write("UPDATE outbox SET \(columns.map { "\($0) = '\(time)'" }.joined(separator: ", "))")
-        try bench.write(
+        let time = StoreScenario.start.iso8601
+        try scenario.write("UPDATE outbox SET \(columns.map { "\($0) = '\(time)'" }.joined(separator: ", "))")
+        try scenario.write(
             """
             UPDATE outbox SET due_at = 'soon', lease_until = NULL, in_doubt_since = '2026-03-01T12:00:00Z' WHERE id = 2;
             UPDATE outbox SET state = 'delivered', finished_at = '\(time)' WHERE id = 3;
             INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, waits_since) VALUES ('c1', 'helpdesk', 'x', 3, '\(time)')
             """)
-        let exchange = bench.exchange { $0.clockStep = step }
+        let exchange = scenario.exchange { $0.clockStep = step }
         #expect(!exchange.mayOnlyRead)
-        #expect(try await bench.store.exchange(exchange, for: bench.parties()).problems == [])
-        let moved = (Bench.start + step).iso8601
+        #expect(try await scenario.store.exchange(exchange, for: scenario.parties()).problems == [])
+        let moved = (StoreScenario.start + step).iso8601
         let query = "SELECT \(columns.joined(separator: ", ")) FROM outbox WHERE id ="
-        #expect(try bench.lines("\(query) 1") == [columns.map { _ in moved }.joined(separator: "|")])
-        #expect(try bench.lines("\(query) 2") == ["soon|-|\(moved)|\(moved)|\(moved)"], "what is no time stays")
-        #expect(try bench.lines("\(query) 3") == [columns.map { _ in time }.joined(separator: "|")], "it is finished")
-        #expect(try bench.lines("SELECT waits_since FROM change_feed") == [moved])
+        #expect(try scenario.lines("\(query) 1") == [columns.map { _ in moved }.joined(separator: "|")])
+        #expect(try scenario.lines("\(query) 2") == ["soon|-|\(moved)|\(moved)|\(moved)"], "what is no time stays")
+        #expect(try scenario.lines("\(query) 3") == [columns.map { _ in time }.joined(separator: "|")], "it is finished")
+        #expect(try scenario.lines("SELECT waits_since FROM change_feed") == [moved])
     }
 
     /// Reconciles a report that was read a second before the given time.
-    private func report(_ bench: Bench, _ word: String, at: Instant) async throws -> [Reconciled] {
+    private func report(_ scenario: StoreScenario, _ word: String, at: Instant) async throws -> [Reconciled] {
         let report = Report(
             remote: "vg", subject: .object(ReadRequest(remoteID: "r-c1", agentID: "agent9")), observation: Observation(word: word),
             readAt: at - .seconds(1))
-        return try await bench.store.reconcile([report], bench.inbound(now: at))
+        return try await scenario.store.reconcile([report], scenario.inbound(now: at))
     }
 
     @Test func `a report after the clock was set back is not older than reports from before`() async throws {
-        let bench = try await Bench.converged()
-        let back = Bench.start - Self.hour
-        #expect(try await report(bench, "closed", at: back).map(\.verdict.kind) == [.adopted])
-        #expect(try bench.lines("SELECT status FROM conversations") == ["closed"])
+        let scenario = try await StoreScenario.converged()
+        let back = StoreScenario.start - Self.hour
+        #expect(try await report(scenario, "closed", at: back).map(\.verdict.kind) == [.adopted])
+        #expect(try scenario.lines("SELECT status FROM conversations") == ["closed"])
     }
 
     @Test func `a clock that is corrected by a second does not make an overtaken report new`() async throws {
-        let bench = try await Bench.converged()
-        #expect(try await report(bench, "closed", at: Bench.start - .milliseconds(500)).map(\.verdict.kind) == [.stale])
+        let scenario = try await StoreScenario.converged()
+        #expect(try await report(scenario, "closed", at: StoreScenario.start - .milliseconds(500)).map(\.verdict.kind) == [.stale])
     }
 
     @Test func `a local change from before the clock was set back is older than a later read`() async throws {
-        let bench = try await Bench.converged()
-        let back = Bench.start - Self.hour
-        try bench.write("UPDATE local_changes SET title_changed_at = ?, status_changed_at = ?", [Bench.start.iso8601, Bench.start.iso8601])
-        _ = try await report(bench, "open", at: back)
-        #expect(try bench.lines("SELECT status_changed_at, title_changed_at FROM local_changes") == ["\(back.iso8601)|\(back.iso8601)"])
+        let scenario = try await StoreScenario.converged()
+        let back = StoreScenario.start - Self.hour
+        try scenario.write(
+            "UPDATE local_changes SET title_changed_at = ?, status_changed_at = ?",
+            [StoreScenario.start.iso8601, StoreScenario.start.iso8601])
+        _ = try await report(scenario, "open", at: back)
+        #expect(try scenario.lines("SELECT status_changed_at, title_changed_at FROM local_changes") == ["\(back.iso8601)|\(back.iso8601)"])
     }
 }

@@ -17,17 +17,17 @@ import Testing
         }
     }
 
-    private func bench() throws -> Bench {
-        let bench = try Bench()
-        try bench.write("INSERT INTO users (id) VALUES ('u1')")
-        try bench.addConversations("c1")
-        try bench.addMessage("m1", of: "c1")
-        return bench
+    private func scenario() throws -> StoreScenario {
+        let scenario = try StoreScenario()
+        try scenario.write("INSERT INTO users (id) VALUES ('u1')")
+        try scenario.addConversations("c1")
+        try scenario.addMessage("m1", of: "c1")
+        return scenario
     }
 
     private func refusal(_ sql: String) throws -> String {
         do {
-            try bench().write(sql)
+            try scenario().write(sql)
             return "accepted"
         } catch let error as DatabaseError {
             return error.message ?? ""
@@ -96,9 +96,9 @@ import Testing
     }
 
     @Test func `a number in a text column is stored as a text, and a blob is refused`() throws {
-        let bench = try bench()
-        try bench.write("UPDATE links SET remote_id = 123 WHERE remote = 'voicebot'")
-        #expect(try bench.lines("SELECT remote_id, typeof(remote_id) FROM links WHERE remote = 'voicebot'") == ["123|text"])
+        let scenario = try scenario()
+        try scenario.write("UPDATE links SET remote_id = 123 WHERE remote = 'voicebot'")
+        #expect(try scenario.lines("SELECT remote_id, typeof(remote_id) FROM links WHERE remote = 'voicebot'") == ["123|text"])
         #expect(try refusal("UPDATE conversations SET title = x'00'").contains("cannot store BLOB value in TEXT column"))
     }
 

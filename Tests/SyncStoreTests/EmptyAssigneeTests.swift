@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import GRDB
 import SyncCore
@@ -13,9 +14,9 @@ import Testing
     ]
     private static let message = "conversations.assignee_id must not be empty; NULL means that nobody has the conversation"
 
-    private func refusal(_ bench: Bench, _ sql: String, _ arguments: StatementArguments) -> String? {
+    private func refusal(_ scenario: StoreScenario, _ sql: String, _ arguments: StatementArguments) -> String? {
         do {
-            try bench.write(sql, arguments)
+            try scenario.write(sql, arguments)
             return nil
         } catch {
             return (error as? DatabaseError)?.message
@@ -24,9 +25,9 @@ import Testing
 
     @Test(arguments: blanks)
     func `an empty assignee is refused, however it is written`(blank: String) throws {
-        let bench = try Bench()
-        try bench.addConversations("c1")
-        try bench.write("UPDATE conversations SET assignee_id = 'anna'")
+        let scenario = try StoreScenario()
+        try scenario.addConversations("c1")
+        try scenario.write("UPDATE conversations SET assignee_id = 'anna'")
         #expect(blank.isBlank)
         for sql in [
             "INSERT INTO conversations (id, assignee_id) VALUES ('c2', ?)",
@@ -34,41 +35,38 @@ import Testing
             "INSERT OR REPLACE INTO conversations (id, assignee_id) VALUES ('c1', ?)", "UPDATE conversations SET assignee_id = ?",
             "INSERT INTO conversations (id) VALUES ('c1') ON CONFLICT (id) DO UPDATE SET assignee_id = ?",
         ] {
-            #expect(refusal(bench, sql, [blank]) == Self.message, "\(sql)")
+            #expect(refusal(scenario, sql, [blank]) == Self.message, "\(sql)")
         }
-        #expect(try bench.lines("SELECT id, assignee_id FROM conversations") == ["c1|anna"])
-        #expect(refusal(bench, "INSERT INTO assignees VALUES (?, 'vg', 'x')", [blank]) != nil)
+        #expect(try scenario.lines("SELECT id, assignee_id FROM conversations") == ["c1|anna"])
+        #expect(refusal(scenario, "INSERT INTO assignees VALUES (?, 'vg', 'x')", [blank]) != nil)
     }
 
     @Test(arguments: ["anna", " anna ", "0", "\u{200B}", "-"])
     func `an assignee with at least one visible character is accepted`(name: String) throws {
-        let bench = try Bench()
-        try bench.addConversations("c1")
+        let scenario = try StoreScenario()
+        try scenario.addConversations("c1")
         #expect(!name.isBlank)
-        #expect(refusal(bench, "UPDATE conversations SET assignee_id = ?", [name]) == nil)
-        #expect(refusal(bench, "INSERT INTO conversations (id, assignee_id) VALUES ('c2', ?)", [name]) == nil)
-        #expect(refusal(bench, "UPDATE conversations SET assignee_id = NULL", []) == nil)
+        #expect(refusal(scenario, "UPDATE conversations SET assignee_id = ?", [name]) == nil)
+        #expect(refusal(scenario, "INSERT INTO conversations (id, assignee_id) VALUES ('c2', ?)", [name]) == nil)
+        #expect(refusal(scenario, "UPDATE conversations SET assignee_id = NULL", []) == nil)
     }
 
     /// A database as left by an earlier release.
-    private func former(_ folder: URL, _ sql: String) throws -> String {
-        let path = folder.appending(path: "old.db").path
-        var configuration = Configuration()
-        configuration.foreignKeysEnabled = false
+    private func former(_ folder: TemporaryDirectory, _ sql: String) throws -> String {
+        let path = folder.file("old.db")
         try SchemaMigrations.migrate(fileAt: path, upTo: "0007_fate")
-        let old = try DatabaseQueue(path: path, configuration: configuration)
-        try old.writeWithoutTransaction { db in try db.execute(sql: sql) }
+        let old = try ApplicationDatabase(path: path, foreignKeys: false)
+        try old.execute(sql)
         try old.close()
         return path
     }
 
     private func lines(_ path: String, _ sql: String) throws -> [String] {
-        try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: sql) }
+        try ApplicationDatabase(path: path).texts(sql)
     }
 
     @Test func `the migration sets empty assignees to NULL and reports their number, without recording a local change`() async throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try TemporaryDirectory()
         let path = try former(
             folder,
             """
@@ -95,8 +93,7 @@ import Testing
     }
 
     @Test func `a row that is older than the checks of keys does not stop the migration`() async throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try TemporaryDirectory()
         let path = try former(
             folder,
             """
@@ -109,12 +106,13 @@ import Testing
     }
 
     @Test func `a row with an empty assignee is read as unassigned`() async throws {
-        let bench = try Bench([.voicebot])
-        try bench.addConversations("c1")
-        try bench.write("DROP TRIGGER conversations_assignee_updated; UPDATE conversations SET assignee_id = ' '")
-        let read = try #require(try await bench.store.storedConversation("c1", remotes: bench.remotes, history: 1, now: Bench.start))
+        let scenario = try StoreScenario([.voicebot])
+        try scenario.addConversations("c1")
+        try scenario.write("DROP TRIGGER conversations_assignee_updated; UPDATE conversations SET assignee_id = ' '")
+        let read = try #require(
+            try await scenario.store.storedConversation("c1", remotes: scenario.remotes, history: 1, now: StoreScenario.start))
         #expect(read.conversation.assigneeID == nil)
-        try await bench.plan()
-        #expect(try bench.outbox() == ["1|c1|voicebot|pending"])
+        try await scenario.plan()
+        #expect(try scenario.outbox() == ["1|c1|voicebot|pending"])
     }
 }

@@ -5,18 +5,18 @@ import Testing
 
 /// The row of `runs` that exchanges belong to, the brake of a page, retention, and the start.
 @Suite struct ExchangeRunTests {
-    private static func at(_ seconds: Int64) -> Instant { Bench.start + .seconds(seconds) }
+    private static func at(_ seconds: Int64) -> Instant { StoreScenario.start + .seconds(seconds) }
     private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
 
-    private func run(_ bench: Bench, _ part: RunPart, now: Instant, _ fill: (inout Exchange) -> Void = { _ in }) async throws
+    private func run(_ scenario: StoreScenario, _ part: RunPart, now: Instant, _ fill: (inout Exchange) -> Void = { _ in }) async throws
         -> ExchangeResult
     {
-        let exchange = bench.exchange(now: now) { exchange in
+        let exchange = scenario.exchange(now: now) { exchange in
             exchange.run = part
-            exchange.plan = bench.page()
+            exchange.plan = scenario.page()
             fill(&exchange)
         }
-        let result = try await bench.store.exchange(exchange, for: bench.parties())
+        let result = try await scenario.store.exchange(exchange, for: scenario.parties())
         #expect(result.problems == [])
         return result
     }
@@ -24,91 +24,93 @@ import Testing
     // MARK: Runs
 
     @Test func `a run is stored with its first effect, and its counts are sums`() async throws {
-        let bench = try Bench([.vg])
-        var part = RunPart(cause: .request, startedAt: Bench.start, endsIfDone: true)
-        let nothing = try await run(bench, part, now: Bench.start)
+        let scenario = try StoreScenario([.vg])
+        var part = RunPart(cause: .request, startedAt: StoreScenario.start, endsIfDone: true)
+        let nothing = try await run(scenario, part, now: StoreScenario.start)
         #expect(nothing.runID == nil)
         #expect(nothing.hasEndedRun)
-        #expect(try bench.lines("SELECT count(*) FROM runs") == ["0"])
-        try bench.addConversations("c1")
+        #expect(try scenario.lines("SELECT count(*) FROM runs") == ["0"])
+        try scenario.addConversations("c1")
         var lane = LaneRequest(remote: "vg")
         lane.claim = .init(rows: 1, retries: 1, retriesDueBy: Self.at(1), leaseDuration: .seconds(60))
-        let first = try await run(bench, part, now: Self.at(1)) { [lane] in $0.lanes = [lane] }
+        let first = try await run(scenario, part, now: Self.at(1)) { [lane] in $0.lanes = [lane] }
         part.id = first.runID
         #expect(part.id != nil)
         #expect(!first.hasEndedRun, "a row was claimed")
         #expect(
-            try bench.lines("SELECT id, cause, started_at, finished_at, examined, planned, delivered FROM runs")
-                == ["1|request|\(Bench.start.iso8601)|-|2|1|0"])
-        #expect(try bench.lines("SELECT run_id FROM outbox") == ["1"])
+            try scenario.lines("SELECT id, cause, started_at, finished_at, examined, planned, delivered FROM runs")
+                == ["1|request|\(StoreScenario.start.iso8601)|-|2|1|0"])
+        #expect(try scenario.lines("SELECT run_id FROM outbox") == ["1"])
         lane.claim = nil
-        lane.finished = [bench.finished(try #require(first.lanes["vg"]?.claimed.first), ok, now: Self.at(2))]
+        lane.finished = [scenario.finished(try #require(first.lanes["vg"]?.claimed.first), ok, now: Self.at(2))]
         (part.counts.delivered, part.counts.putBack, part.counts.dead) = (1, 2, 3)
-        try bench.write("UPDATE conversations SET title = 'x'")
-        let second = try await run(bench, part, now: Self.at(2)) { [lane] in $0.lanes = [lane] }
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        let second = try await run(scenario, part, now: Self.at(2)) { [lane] in $0.lanes = [lane] }
         #expect(second.runID == 1)
         #expect(second.hasEndedRun)
         #expect(
-            try bench.lines("SELECT finished_at, examined, planned, delivered, put_back, dead, error FROM runs")
+            try scenario.lines("SELECT finished_at, examined, planned, delivered, put_back, dead, error FROM runs")
                 == ["\(Self.at(2).iso8601)|4|2|1|2|3|-"])
     }
 
     @Test func `a run that waits for calls does not end by itself, and ends when the engine says so`() async throws {
-        let bench = try Bench([.vg, .helpdesk])
-        try bench.addConversations("c1")
-        try await bench.plan()
-        _ = try await bench.claimOne("vg")
-        try bench.write("UPDATE conversations SET title = 'x'")
-        var part = RunPart(cause: .change, startedAt: Bench.start, endsIfDone: true)
-        let exchange = bench.exchange { [part] exchange in
-            var page = bench.page()
+        let scenario = try StoreScenario([.vg, .helpdesk])
+        try scenario.addConversations("c1")
+        try await scenario.plan()
+        _ = try await scenario.claimOne("vg")
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        var part = RunPart(cause: .change, startedAt: StoreScenario.start, endsIfDone: true)
+        let exchange = scenario.exchange { [part] exchange in
+            var page = scenario.page()
             page.stall = .seconds(30)
             exchange.plan = page
             exchange.run = part
         }
-        let first = try await bench.store.exchange(exchange, for: bench.parties())
-        #expect(try bench.feed() == ["c1|helpdesk|3", "c1|vg|1"])
+        let first = try await scenario.store.exchange(exchange, for: scenario.parties())
+        #expect(try scenario.feed() == ["c1|helpdesk|3", "c1|vg|1"])
         #expect(!first.hasEndedRun)
         part.id = first.runID
         #expect(part.id != nil)
         part.ends = true
         part.error = "locked"
-        let last = try await bench.store.exchange(bench.exchange(now: Self.at(9)) { [part] in $0.run = part }, for: bench.parties())
+        let last = try await scenario.store.exchange(
+            scenario.exchange(now: Self.at(9)) { [part] in $0.run = part }, for: scenario.parties())
         #expect(last.hasEndedRun)
-        #expect(try bench.lines("SELECT finished_at, error FROM runs WHERE id = \(first.runID ?? 0)") == ["\(Self.at(9).iso8601)|locked"])
+        #expect(
+            try scenario.lines("SELECT finished_at, error FROM runs WHERE id = \(first.runID ?? 0)") == ["\(Self.at(9).iso8601)|locked"])
     }
 
     @Test func `the end of a run is written even if nothing else is`() async throws {
-        let bench = try Bench([.vg])
-        try bench.addConversations("c1")
-        var part = RunPart(cause: .change, startedAt: Bench.start)
-        part.id = try await run(bench, part, now: Bench.start).runID
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        var part = RunPart(cause: .change, startedAt: StoreScenario.start)
+        part.id = try await run(scenario, part, now: StoreScenario.start).runID
         #expect(part.id != nil)
         part.endsIfDone = true
-        #expect(try await run(bench, part, now: Self.at(5)).hasWritten)
-        #expect(try bench.lines("SELECT finished_at FROM runs") == [Self.at(5).iso8601])
+        #expect(try await run(scenario, part, now: Self.at(5)).hasWritten)
+        #expect(try scenario.lines("SELECT finished_at FROM runs") == [Self.at(5).iso8601])
     }
 
     @Test func `a run that cannot plan anything is not stored`() async throws {
-        let bench = try Bench([.vg])
-        for number in 1...(PlanWriter.hopelessPage + 1) { try bench.addConversations("c\(number)") }
-        try bench.write(
+        let scenario = try StoreScenario([.vg])
+        for number in 1...(PlanWriter.hopelessPage + 1) { try scenario.addConversations("c\(number)") }
+        try scenario.write(
             "CREATE TRIGGER refused BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'nothing goes'); END")
-        let exchange = bench.exchange { $0.plan = bench.page() }
-        let result = try await bench.store.exchange(exchange, for: bench.parties())
+        let exchange = scenario.exchange { $0.plan = scenario.page() }
+        let result = try await scenario.store.exchange(exchange, for: scenario.parties())
         #expect(result.problems.count == 1)
         #expect(result.plan?.hasMore == false, "the same would fail again")
         #expect(result.runID == nil)
-        #expect(try bench.lines("SELECT count(*) FROM runs") == ["0"])
+        #expect(try scenario.lines("SELECT count(*) FROM runs") == ["0"])
     }
 
     @Test func `the same exchange leads to the same idempotency keys`() async throws {
         var keys: [[String]] = []
         for _ in 0..<2 {
-            let bench = try Bench([.vg, .voicebot])
-            try bench.addConversations("c1", "c2")
-            try await bench.plan()
-            keys.append(try bench.lines("SELECT idempotency_key FROM outbox ORDER BY id"))
+            let scenario = try StoreScenario([.vg, .voicebot])
+            try scenario.addConversations("c1", "c2")
+            try await scenario.plan()
+            keys.append(try scenario.lines("SELECT idempotency_key FROM outbox ORDER BY id"))
         }
         #expect(keys[0] == keys[1])
         #expect(Set(keys[0]).count == 4)
@@ -122,24 +124,24 @@ import Testing
         return settings
     }
 
-    private func changed(_ count: Int) async throws -> Bench {
-        let bench = try Bench([.vg, .helpdesk])
-        for number in 1...count { try bench.addConversations("c\(number)") }
-        try await bench.converge()
-        try bench.write("UPDATE conversations SET status = 'closed'")
-        return bench
+    private func changed(_ count: Int) async throws -> StoreScenario {
+        let scenario = try StoreScenario([.vg, .helpdesk])
+        for number in 1...count { try scenario.addConversations("c\(number)") }
+        try await scenario.converge()
+        try scenario.write("UPDATE conversations SET status = 'closed'")
+        return scenario
     }
 
     @Test func `many entries are surveyed before any of them is planned, and held if they exceed a rule of the brake`() async throws {
-        let bench = try await changed(3)
+        let scenario = try await changed(3)
         var brake = Brake(settings())
-        let planning = bench.exchange { [brake] in $0.plan = bench.page(brake) }
-        let first = try #require(try await bench.store.exchange(planning, for: bench.parties()).plan)
+        let planning = scenario.exchange { [brake] in $0.plan = scenario.page(brake) }
+        let first = try #require(try await scenario.store.exchange(planning, for: scenario.parties()).plan)
         #expect(first.needsSurvey)
         #expect(!first.hasMore)
         #expect(first.batch.examined == 0)
-        let surveying = bench.exchange { $0.survey = FeedSurvey(rememberedRows: 10) }
-        let surveyed = try await bench.store.exchange(surveying, for: bench.parties())
+        let surveying = scenario.exchange { $0.survey = FeedSurvey(rememberedRows: 10) }
+        let surveyed = try await scenario.store.exchange(surveying, for: scenario.parties())
         #expect(!surveyed.hasWritten)
         let survey = try #require(surveyed.survey)
         #expect(survey.isComplete)
@@ -147,41 +149,41 @@ import Testing
         brake = first.brake
         let engagement = brake.survey(survey.reach, entries: survey.entries, conversations: survey.conversations)
         #expect(engagement?.rule == .finish)
-        let exchange = bench.exchange { [brake] in $0.plan = bench.page(brake) }
-        let second = try #require(try await bench.store.exchange(exchange, for: bench.parties()).plan)
+        let exchange = scenario.exchange { [brake] in $0.plan = scenario.page(brake) }
+        let second = try #require(try await scenario.store.exchange(exchange, for: scenario.parties()).plan)
         #expect(second.batch.held == 6)
         #expect(second.engagement == nil, "it has been told")
         #expect(
-            try bench.lines("SELECT DISTINCT state, last_error FROM outbox WHERE state <> 'delivered'")
+            try scenario.lines("SELECT DISTINCT state, last_error FROM outbox WHERE state <> 'delivered'")
                 == ["held|held by the brake: its run would finish 3 and touch 3 of 3 conversations"])
     }
 
     @Test func `few entries are planned without a survey, and no more than were counted`() async throws {
-        let bench = try await changed(2)
-        let exchange = bench.exchange { $0.plan = bench.page(Brake(self.settings())) }
-        let planned = try #require(try await bench.store.exchange(exchange, for: bench.parties()).plan)
+        let scenario = try await changed(2)
+        let exchange = scenario.exchange { $0.plan = scenario.page(Brake(self.settings())) }
+        let planned = try #require(try await scenario.store.exchange(exchange, for: scenario.parties()).plan)
         #expect(!planned.needsSurvey)
         #expect(planned.batch.planned == 4)
         #expect(planned.brake.needsCount)
     }
 
     @Test func `nothing is planned before all conversations of a changed remote are on the feed`() async throws {
-        let bench = try await changed(2)
-        _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        let scenario = try await changed(2)
+        _ = try await scenario.store.reconcileRemotes(scenario.remotes, now: StoreScenario.start)
         for pages in [2, 1, 0] {
-            let exchange = bench.exchange { $0.plan = bench.page() }
-            let planned = try #require(try await bench.store.exchange(exchange, for: bench.parties()).plan)
+            let exchange = scenario.exchange { $0.plan = scenario.page() }
+            let planned = try #require(try await scenario.store.exchange(exchange, for: scenario.parties()).plan)
             #expect((planned.batch.examined == 0) == (pages > 0))
             #expect(planned.hasMore == (pages > 0))
         }
-        #expect(try bench.feed() == [])
+        #expect(try scenario.feed() == [])
     }
 
     // MARK: Retention and start
 
     @Test func `a step of retention follows the commit, and says whether another is needed`() async throws {
-        let bench = try Bench([.vg])
-        try bench.write(
+        let scenario = try StoreScenario([.vg])
+        try scenario.write(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
             INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state, due_at,
@@ -192,21 +194,21 @@ import Testing
         var retention = Retention(.init())
         var pruned: [Int] = []
         repeat {
-            let exchange = bench.exchange { [retention] in $0.retention = retention }
-            let result = try await bench.store.exchange(exchange, for: bench.parties())
+            let exchange = scenario.exchange { [retention] in $0.retention = retention }
+            let result = try await scenario.store.exchange(exchange, for: scenario.parties())
             retention = try #require(result.retention)
             pruned.append(result.prunedRows)
             #expect(result.hasMoreRetention == retention.isSweeping)
         } while retention.isSweeping
         #expect(pruned == [500, 500, 200])
         #expect(retention.removed == 1200)
-        let exchange = bench.exchange { [retention] in $0.retention = retention }
-        #expect(try await bench.store.exchange(exchange, for: bench.parties()).prunedRows == 0, "no sweep is due")
+        let exchange = scenario.exchange { [retention] in $0.retention = retention }
+        #expect(try await scenario.store.exchange(exchange, for: scenario.parties()).prunedRows == 0, "no sweep is due")
     }
 
     @Test func `the last page of a sweep is repeated until the rows that remained are gone`() async throws {
-        let bench = try Bench([.vg])
-        try bench.write(
+        let scenario = try StoreScenario([.vg])
+        try scenario.write(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
             INSERT INTO inbox (remote, kind, conversation_id, event_key, occurred_at, received_at, payload, state)
@@ -215,28 +217,28 @@ import Testing
         var retention = Retention(.init())
         var steps = 0
         repeat {
-            let exchange = bench.exchange { [retention] in $0.retention = retention }
-            retention = try #require(try await bench.store.exchange(exchange, for: bench.parties()).retention)
+            let exchange = scenario.exchange { [retention] in $0.retention = retention }
+            retention = try #require(try await scenario.store.exchange(exchange, for: scenario.parties()).retention)
             steps += 1
         } while retention.isSweeping && steps < 10
-        #expect(try bench.lines("SELECT count(*) FROM inbox") == ["0"])
+        #expect(try scenario.lines("SELECT count(*) FROM inbox") == ["0"])
         #expect(steps == 4)
     }
 
     @Test func `a start stores the process and its remotes, and puts back the rows of ended processes`() async throws {
-        let bench = try Bench([.vg, .helpdesk])
-        try bench.addConversations("c1")
+        let scenario = try StoreScenario([.vg, .helpdesk])
+        try scenario.addConversations("c1")
         let process = ProcessIdentity(bootID: "b", pidNamespace: "n", pid: 1, startedTicks: 1)
-        let first = try await bench.store.start(process, for: bench.parties(), now: Bench.start)
+        let first = try await scenario.store.start(process, for: scenario.parties(), now: StoreScenario.start)
         #expect(first.recovered == 0)
         #expect(Set(first.remotes.keys) == ["vg", "helpdesk"])
-        try await bench.plan()
-        let claimed = try await bench.claimOne("vg", process: first.processID)
-        let again = try await bench.store.start(process, for: bench.parties(), except: [claimed.id], now: Self.at(3600))
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("vg", process: first.processID)
+        let again = try await scenario.store.start(process, for: scenario.parties(), except: [claimed.id], now: Self.at(3600))
         #expect(again.processID != first.processID)
         #expect(again.recovered == 0)
-        let last = try await bench.store.start(process, for: bench.parties(), now: Self.at(3600))
+        let last = try await scenario.store.start(process, for: scenario.parties(), now: Self.at(3600))
         #expect(last.recovered == 1)
-        #expect(try bench.outbox("id = \(claimed.id)") == ["\(claimed.id)|c1|vg|pending"])
+        #expect(try scenario.outbox("id = \(claimed.id)") == ["\(claimed.id)|c1|vg|pending"])
     }
 }

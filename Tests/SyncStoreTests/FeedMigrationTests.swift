@@ -1,5 +1,5 @@
+import Fixtures
 import Foundation
-import GRDB
 import Testing
 
 @testable import SyncSQLite
@@ -8,30 +8,27 @@ import Testing
 /// The feeds are rebuilt by 0010_operators_view: waiting entries are kept, and all triggers on them exist afterwards.
 @Suite struct FeedMigrationTests {
     @Test func `waiting entries and the triggers on the feeds survive the migration`() async throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "convosync.db").path
+        let folder = try TemporaryDirectory()
+        let path = folder.file("convosync.db")
         try SchemaMigrations.migrate(fileAt: path, upTo: "0009_agreed_pair")
-        let old = try DatabaseQueue(path: path)
+        let old = try ApplicationDatabase(path: path)
         let schema = """
             SELECT type || ' ' || name || ' ' || tbl_name FROM sqlite_schema
             WHERE tbl_name IN ('change_feed', 'message_feed') AND type <> 'table' ORDER BY 1
             """
-        let before = try await old.write { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES
-                        ('c1', '', '2026-01-01T00:00:00.000Z', 0), ('c1', 'vg', '2026-01-02T00:00:00.000Z', 1),
-                        ('c2', '', '2026-01-03T00:00:00.000Z', 2);
-                    INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved) VALUES
-                        (3, 'm1', 'c1', '', 0), (7, 'm2', 'c1', '-', 0), (9, 'm3', 'c1', '!', 0), (11, 'm4', 'c1', 'fin', 1);
-                    INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state,
-                        due_at, created_at, updated_at)
-                    VALUES ('c1', 'vg', 'state', 'o', 'PATCH', '/p', '{}', 'v1', 'k1', 'pending', '2026-01-05T00:00:00.000Z',
-                        '2026-01-04T00:00:00.000Z', '2026-01-05T00:00:00.000Z');
-                    """)
-            return try String.fetchAll(db, sql: schema)
-        }
+        try old.write(
+            """
+            INSERT INTO change_feed (conversation_id, remote, changed_at, deferred) VALUES
+                ('c1', '', '2026-01-01T00:00:00.000Z', 0), ('c1', 'vg', '2026-01-02T00:00:00.000Z', 1),
+                ('c2', '', '2026-01-03T00:00:00.000Z', 2);
+            INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved) VALUES
+                (3, 'm1', 'c1', '', 0), (7, 'm2', 'c1', '-', 0), (9, 'm3', 'c1', '!', 0), (11, 'm4', 'c1', 'fin', 1);
+            INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state,
+                due_at, created_at, updated_at)
+            VALUES ('c1', 'vg', 'state', 'o', 'PATCH', '/p', '{}', 'v1', 'k1', 'pending', '2026-01-05T00:00:00.000Z',
+                '2026-01-04T00:00:00.000Z', '2026-01-05T00:00:00.000Z');
+            """)
+        let before = try old.texts(schema)
         #expect(before.count >= 6)
         try old.close()
         let store = try Store(path: path, access: .migrating)

@@ -15,9 +15,9 @@ import Testing
     static let usable = ["61", "C3A9", "E282AC", "F09F9880", "EFBFBD", "EFBFBE", "EFBFBF", "7F", "610A", "65CC81"]
 
     /// Accepts rows that only an older schema allows.
-    private func dropBorders(_ bench: Bench) throws {
-        for name in try bench.lines("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '*_keys_*'") {
-            try bench.write("DROP TRIGGER \(name)")
+    private func dropBorders(_ scenario: StoreScenario) throws {
+        for name in try scenario.lines("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '*_keys_*'") {
+            try scenario.write("DROP TRIGGER \(name)")
         }
     }
 
@@ -38,11 +38,11 @@ import Testing
 
     @Test(arguments: columns)
     func `a key that cannot be addressed is refused with the reason`(_ column: String, _ sql: String) throws {
-        let bench = try Bench(foreignKeys: false)
-        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
+        let scenario = try StoreScenario(foreignKeys: false)
+        try scenario.write("INSERT INTO conversations (id) VALUES ('c1')")
         for hex in Self.unusable {
             let error = #expect(throws: DatabaseError.self) {
-                try bench.write(sql.replacingOccurrences(of: "KEY", with: "CAST(x'\(hex)' AS TEXT)"))
+                try scenario.write(sql.replacingOccurrences(of: "KEY", with: "CAST(x'\(hex)' AS TEXT)"))
             }
             let message = error?.message ?? ""
             #expect(
@@ -51,154 +51,156 @@ import Testing
             #expect(error?.extendedResultCode == .SQLITE_CONSTRAINT_TRIGGER)
         }
         for hex in Self.usable {
-            try bench.write("BEGIN; \(sql.replacingOccurrences(of: "KEY", with: "CAST(x'\(hex)' AS TEXT)")); ROLLBACK")
+            try scenario.write("BEGIN; \(sql.replacingOccurrences(of: "KEY", with: "CAST(x'\(hex)' AS TEXT)")); ROLLBACK")
         }
     }
 
     @Test func `a key is checked by UPDATE as well, and other columns of an old row can be written`() throws {
-        let bench = try Bench(foreignKeys: false)
-        try bench.addConversations("c1")
-        try bench.addMessage("m1", of: "c1")
+        let scenario = try StoreScenario(foreignKeys: false)
+        try scenario.addConversations("c1")
+        try scenario.addMessage("m1", of: "c1")
         for sql in [
             "UPDATE conversations SET assignee_id = CAST(x'6100' AS TEXT)", "UPDATE messages SET conversation_id = CAST(x'FF' AS TEXT)",
             "UPDATE links SET remote_id = CAST(x'6100' AS TEXT)",
         ] {
-            #expect(throws: DatabaseError.self) { try bench.write(sql) }
+            #expect(throws: DatabaseError.self) { try scenario.write(sql) }
         }
-        let creation = try bench.lines("SELECT sql FROM sqlite_schema WHERE name = 'conversations_keys_inserted'")
-        try bench.write("DROP TRIGGER conversations_keys_inserted; INSERT INTO conversations (id) VALUES (CAST(x'610062' AS TEXT))")
-        try bench.write(creation.joined())
-        try bench.write("UPDATE conversations SET title = 'x'")
+        let creation = try scenario.lines("SELECT sql FROM sqlite_schema WHERE name = 'conversations_keys_inserted'")
+        try scenario.write("DROP TRIGGER conversations_keys_inserted; INSERT INTO conversations (id) VALUES (CAST(x'610062' AS TEXT))")
+        try scenario.write(creation.joined())
+        try scenario.write("UPDATE conversations SET title = 'x'")
     }
 
     @Test func `old rows with unusable keys are put aside and reported, and everything else is delivered`() async throws {
-        let bench = try Bench(foreignKeys: false)
-        try dropBorders(bench)
-        try bench.write("INSERT INTO users (id) VALUES ('u1')")
+        let scenario = try StoreScenario(foreignKeys: false)
+        try dropBorders(scenario)
+        try scenario.write("INSERT INTO users (id) VALUES ('u1')")
         for hex in Self.unusable {
-            try bench.write("INSERT INTO conversations (id, user_id) VALUES (CAST(x'\(hex)' AS TEXT), 'u1')")
-            try bench.write("INSERT INTO links VALUES (CAST(x'\(hex)' AS TEXT), 'vg', 'r', NULL)")
-            try bench.write(
+            try scenario.write("INSERT INTO conversations (id, user_id) VALUES (CAST(x'\(hex)' AS TEXT), 'u1')")
+            try scenario.write("INSERT INTO links VALUES (CAST(x'\(hex)' AS TEXT), 'vg', 'r', NULL)")
+            try scenario.write(
                 "INSERT INTO messages (id, conversation_id, author, body) VALUES (CAST(x'\(hex)' AS TEXT), 'good', 'user', 'x')")
-            try bench.write(
+            try scenario.write(
                 "INSERT INTO messages (id, conversation_id, author, body) VALUES ('of \(hex)', CAST(x'\(hex)' AS TEXT), 'user', 'x')")
         }
         // A key that GRDB would read instead of the one with the NUL character.
-        try bench.addConversations("a", "good")
-        try bench.write("UPDATE conversations SET user_id = 'u1'")
-        try bench.addMessage("m1", of: "good")
-        _ = try await bench.store.reconcileRemotes(bench.remotes, now: Bench.start)
+        try scenario.addConversations("a", "good")
+        try scenario.write("UPDATE conversations SET user_id = 'u1'")
+        try scenario.addMessage("m1", of: "good")
+        _ = try await scenario.store.reconcileRemotes(scenario.remotes, now: StoreScenario.start)
         var fed = 0
-        while case let count = try await bench.store.feedReplan(bench.remotes, pageSize: 3, now: Bench.start), count > 0 {
+        while case let count = try await scenario.store.feedReplan(scenario.remotes, pageSize: 3, now: StoreScenario.start), count > 0 {
             fed += count
             try #require(fed < 1000)
         }
-        _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
-        try await bench.store.preview(bench.context()) { _ in }
+        _ = try await scenario.store.surveyFeed(scenario.context(), rememberedRows: 100)
+        try await scenario.store.preview(scenario.context()) { _ in }
         var batches = 0
-        while case let batch = try await bench.planPage(), batch.examined > 0 {
+        while case let batch = try await scenario.planPage(), batch.examined > 0 {
             batches += 1
             try #require(batches < 100 && batch.takenOff > 0, "planning must end")
         }
-        #expect(try await bench.store.feedIsEmpty())
-        try await bench.converge()
+        #expect(try await scenario.store.feedIsEmpty())
+        try await scenario.converge()
         #expect(
-            try bench.lines("SELECT DISTINCT conversation_id, remote, state FROM outbox ORDER BY 1, 2") == [
+            try scenario.lines("SELECT DISTINCT conversation_id, remote, state FROM outbox ORDER BY 1, 2") == [
                 "a|helpdesk|delivered", "a|vg|delivered", "a|voicebot|delivered", "good|fin|delivered", "good|helpdesk|delivered",
                 "good|vg|delivered", "good|voicebot|delivered",
             ])
-        #expect(try bench.lines("SELECT message_id FROM outbox WHERE remote = 'fin'") == ["m1"])
-        let status = try await bench.store.status(of: [.named("vg")])
+        #expect(try scenario.lines("SELECT message_id FROM outbox WHERE remote = 'fin'") == ["m1"])
+        let status = try await scenario.store.status(of: [.named("vg")])
         #expect(status.putAside == Self.unusable.count * 3)
         #expect(status.unplanned == 0)
         #expect(status.unreadable.contains { $0.hex == "610062" && $0.problem == "conversations.id contains a NUL character" })
         // A row that is written again is planned again, and put aside again.
-        try bench.write("UPDATE conversations SET title = 'x' WHERE id = CAST(x'C328' AS TEXT)")
-        let again = try await bench.planPage()
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id = CAST(x'C328' AS TEXT)")
+        let again = try await scenario.planPage()
         #expect(again.unreadable.map(\.hex) == ["C328"])
         #expect(again.unreadable.map(\.problem) == ["conversations.id is not valid UTF-8"])
     }
 
     @Test func `a row that was put aside is planned when its key is repaired`() async throws {
-        let bench = try Bench([.fin, .helpdesk], foreignKeys: false)
-        try dropBorders(bench)
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('d', 'u1')")
-        try bench.write("INSERT INTO conversations (id) VALUES (CAST(x'630064' AS TEXT))")
-        try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('x', CAST(x'610062' AS TEXT), 'user', '1')")
-        try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES (CAST(x'6D0031' AS TEXT), 'd', 'user', '2')")
-        try await bench.plan()
-        #expect(try bench.lines("SELECT conversation_id FROM outbox") == ["d"])
-        try bench.write("UPDATE messages SET conversation_id = 'd' WHERE id = 'x'")
-        try bench.write("UPDATE messages SET id = 'y' WHERE id = CAST(x'6D0031' AS TEXT)")
-        try bench.write("UPDATE conversations SET id = 'e' WHERE id = CAST(x'630064' AS TEXT)")
-        try await bench.plan()
-        #expect(try bench.lines("SELECT message_id FROM outbox WHERE remote = 'fin' ORDER BY 1") == ["x", "y"])
-        #expect(try bench.lines("SELECT conversation_id FROM outbox WHERE remote = 'helpdesk' ORDER BY 1") == ["d", "e"])
-        #expect(try await bench.store.status(of: [.named("fin")]).putAside == 0)
+        let scenario = try StoreScenario([.fin, .helpdesk], foreignKeys: false)
+        try dropBorders(scenario)
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('d', 'u1')")
+        try scenario.write("INSERT INTO conversations (id) VALUES (CAST(x'630064' AS TEXT))")
+        try scenario.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('x', CAST(x'610062' AS TEXT), 'user', '1')")
+        try scenario.write("INSERT INTO messages (id, conversation_id, author, body) VALUES (CAST(x'6D0031' AS TEXT), 'd', 'user', '2')")
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT conversation_id FROM outbox") == ["d"])
+        try scenario.write("UPDATE messages SET conversation_id = 'd' WHERE id = 'x'")
+        try scenario.write("UPDATE messages SET id = 'y' WHERE id = CAST(x'6D0031' AS TEXT)")
+        try scenario.write("UPDATE conversations SET id = 'e' WHERE id = CAST(x'630064' AS TEXT)")
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT message_id FROM outbox WHERE remote = 'fin' ORDER BY 1") == ["x", "y"])
+        #expect(try scenario.lines("SELECT conversation_id FROM outbox WHERE remote = 'helpdesk' ORDER BY 1") == ["d", "e"])
+        #expect(try await scenario.store.status(of: [.named("fin")]).putAside == 0)
     }
 
     @Test(arguments: ["610062", "C328"])
     func `an old link with an unusable id is refused with the reason, at its remote only`(_ hex: String) async throws {
-        let bench = try Bench([.voicebot, .vg, .helpdesk], foreignKeys: false)
-        try bench.addConversations("c1")
-        try dropBorders(bench)
-        try bench.write("UPDATE links SET remote_id = CAST(x'\(hex)' AS TEXT) WHERE remote = 'vg'")
-        try await bench.converge()
-        try bench.write("UPDATE conversations SET title = 'x'")
-        try await bench.converge()
+        let scenario = try StoreScenario([.voicebot, .vg, .helpdesk], foreignKeys: false)
+        try scenario.addConversations("c1")
+        try dropBorders(scenario)
+        try scenario.write("UPDATE links SET remote_id = CAST(x'\(hex)' AS TEXT) WHERE remote = 'vg'")
+        try await scenario.converge()
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        try await scenario.converge()
         #expect(
-            try bench.lines("SELECT DISTINCT remote, state FROM outbox ORDER BY 1, 2")
+            try scenario.lines("SELECT DISTINCT remote, state FROM outbox ORDER BY 1, 2")
                 == ["helpdesk|delivered", "vg|dead", "voicebot|delivered"])
         #expect(
-            try bench.lines("SELECT last_error FROM outbox WHERE state = 'dead'").allSatisfy { $0.contains("links.remote_id of \"c1\"") })
+            try scenario.lines("SELECT last_error FROM outbox WHERE state = 'dead'").allSatisfy { $0.contains("links.remote_id of \"c1\"") }
+        )
     }
 
     @Test func `an assignee with a NUL character is not taken for another one`() async throws {
-        let bench = try Bench([.voicebot], foreignKeys: false)
-        try dropBorders(bench)
-        try bench.write("INSERT INTO assignees VALUES ('a', 'voicebot', '7')")
-        try bench.addConversations("c1")
-        try bench.write("UPDATE conversations SET assignee_id = CAST(x'610062' AS TEXT)")
-        try await bench.plan()
-        #expect(try bench.lines("SELECT body FROM outbox") == ["{\"status\":\"open\",\"title\":null}"])
+        let scenario = try StoreScenario([.voicebot], foreignKeys: false)
+        try dropBorders(scenario)
+        try scenario.write("INSERT INTO assignees VALUES ('a', 'voicebot', '7')")
+        try scenario.addConversations("c1")
+        try scenario.write("UPDATE conversations SET assignee_id = CAST(x'610062' AS TEXT)")
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT body FROM outbox") == ["{\"status\":\"open\",\"title\":null}"])
     }
 
     @Test func `titles and message texts are sent completely, with invalid UTF-8 replaced`() async throws {
-        let bench = try Bench([.vg, .fin])
-        try bench.addConversations("c1")
-        try bench.write(
+        let scenario = try StoreScenario([.vg, .fin])
+        try scenario.addConversations("c1")
+        try scenario.write(
             "INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1', title = CAST(x'610062FF63' AS TEXT)")
-        try bench.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', 'user', CAST(x'0061C32800' AS TEXT))")
-        try await bench.plan()
+        try scenario.write(
+            "INSERT INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', 'user', CAST(x'0061C32800' AS TEXT))")
+        try await scenario.plan()
         #expect(
-            try bench.lines("SELECT body FROM outbox WHERE remote = 'vg'")
+            try scenario.lines("SELECT body FROM outbox WHERE remote = 'vg'")
                 == ["{\"status\":\"open\",\"title\":\"a\\u0000b\u{FFFD}c\"}"])
-        let body = try #require(try bench.lines("SELECT body FROM outbox WHERE remote = 'fin'").first)
+        let body = try #require(try scenario.lines("SELECT body FROM outbox WHERE remote = 'fin'").first)
         #expect(try JSONValue(text: body)["message"]?["body"] == .string("\0a\u{FFFD}(\0"))
     }
 
     @Test func `a title and a message with a NUL character are adopted completely`() async throws {
-        let bench = try await Bench.converged()
-        let context = bench.inbound(now: Bench.start + .hours(1))
+        let scenario = try await StoreScenario.converged()
+        let context = scenario.inbound(now: StoreScenario.start + .hours(1))
         let report = Report(
             remote: "vg", subject: .conversation("c1"), observation: Observation(word: "open", title: "a\0b"),
-            readAt: Bench.start + .hours(1))
-        _ = try await bench.store.reconcile([report], context)
-        #expect(try bench.lines("SELECT hex(title) FROM conversations") == ["610062"])
+            readAt: StoreScenario.start + .hours(1))
+        _ = try await scenario.store.reconcile([report], context)
+        #expect(try scenario.lines("SELECT hex(title) FROM conversations") == ["610062"])
         // The id c1 followed by a NUL character and more is not c1.
         let other = Report(
-            remote: "vg", subject: .conversation("c1\0x"), observation: Observation(word: "x"), readAt: Bench.start + .hours(2))
-        #expect(try await bench.store.reconcile([other], context).isEmpty)
-        let at = Bench.start + .hours(1)
-        let new = try await bench.store.receive(
+            remote: "vg", subject: .conversation("c1\0x"), observation: Observation(word: "x"), readAt: StoreScenario.start + .hours(2))
+        #expect(try await scenario.store.reconcile([other], context).isEmpty)
+        let at = StoreScenario.start + .hours(1)
+        let new = try await scenario.store.receive(
             [
                 .message(conversationID: "c1", id: "f\0g", body: "x\0y", at: at, key: "k\0a"),
                 .message(conversationID: "c1", id: "h", body: "", at: at, key: "k\0b"),
                 .message(conversationID: "c1\0x", id: "i", body: "z", at: at, key: "k"),
             ], from: "fin", now: at)
         #expect(new == 2)
-        _ = try await bench.store.processInbox(context)
+        _ = try await scenario.store.processInbox(context)
         #expect(
-            try bench.lines("SELECT id, hex(body) FROM messages ORDER BY id") == ["fin/c1/f\u{FFFD}g|780079", "fin/c1/h|"])
+            try scenario.lines("SELECT id, hex(body) FROM messages ORDER BY id") == ["fin/c1/f\u{FFFD}g|780079", "fin/c1/h|"])
     }
 }

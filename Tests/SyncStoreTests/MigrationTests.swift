@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import Migrations
 import SyncCore
 import Testing
@@ -41,42 +40,42 @@ import Testing
     }
 
     @Test func `all migrations are applied, and only once`() async throws {
-        let bench = try Bench()
-        #expect(try await bench.store.appliedMigrations() == EmbeddedMigrations.all.map(\.identifier))
-        try bench.addConversations("c1")
-        let again = try Store(path: bench.path, access: .migrating)
+        let scenario = try StoreScenario()
+        #expect(try await scenario.store.appliedMigrations() == EmbeddedMigrations.all.map(\.identifier))
+        try scenario.addConversations("c1")
+        let again = try Store(path: scenario.path, access: .migrating)
         #expect(try await again.appliedMigrations() == EmbeddedMigrations.all.map(\.identifier))
-        #expect(try bench.lines("SELECT id FROM conversations") == ["c1"])
+        #expect(try scenario.lines("SELECT id FROM conversations") == ["c1"])
     }
 
     @Test func `every table is strict`() throws {
-        let bench = try Bench()
-        let loose = try bench.lines(
+        let scenario = try StoreScenario()
+        let loose = try scenario.lines(
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'")
         #expect(loose == ["grdb_migrations"])
-        let tables = try bench.lines("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 1")
+        let tables = try scenario.lines("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 1")
         #expect(Int(tables.first ?? "") ?? 0 >= 12)
     }
 
     @Test func `triggers and checks use only functions that every client has`() throws {
-        let bench = try Bench()
-        for sql in try bench.lines("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'grdb_migrations'") {
+        let scenario = try StoreScenario()
+        for sql in try scenario.lines("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'grdb_migrations'") {
             #expect(!sql.lowercased().contains("jsonb"), "not in SQLite 3.40")
             #expect(!sql.lowercased().contains("subsec"), "NULL in SQLite 3.40")
         }
         // A connection without any preparation can write every application table.
-        try bench.addConversations("c1")
-        try bench.addMessage("m1", of: "c1")
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'; DELETE FROM conversations")
-        #expect(try bench.lines("SELECT count(*) FROM links") == ["0"])
+        try scenario.addConversations("c1")
+        try scenario.addMessage("m1", of: "c1")
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'; DELETE FROM conversations")
+        #expect(try scenario.lines("SELECT count(*) FROM links") == ["0"])
     }
 
     @Test func `a conversation only needs an id`() throws {
-        let bench = try Bench()
-        try bench.write("INSERT INTO conversations(id) VALUES('c1')")
-        let row = try bench.lines("SELECT title, tags, attributes, status, assignee_id, last_user_read_at, user_id FROM conversations")
+        let scenario = try StoreScenario()
+        try scenario.write("INSERT INTO conversations(id) VALUES('c1')")
+        let row = try scenario.lines("SELECT title, tags, attributes, status, assignee_id, last_user_read_at, user_id FROM conversations")
         #expect(row == ["-|[]|{}|open|-|-|-"])
-        let times = try bench.lines("SELECT created_at FROM conversations UNION ALL SELECT updated_at FROM conversations")
+        let times = try scenario.lines("SELECT created_at FROM conversations UNION ALL SELECT updated_at FROM conversations")
         for time in times {
             let moment = try #require(Instant(iso8601: time))
             #expect(moment.iso8601 == time, "ISO 8601 in UTC with milliseconds")
@@ -84,14 +83,14 @@ import Testing
     }
 
     @Test func `users, links, messages and assignees have their defaults`() throws {
-        let bench = try Bench()
-        try bench.write("INSERT INTO users (id) VALUES ('u1')")
-        #expect(try bench.lines("SELECT * FROM users") == ["u1|-|-|-|end_user|{}"])
-        try bench.addConversations("c1")
-        #expect(try bench.lines("SELECT agent_id FROM links WHERE remote = 'vg'") == ["-"])
-        try bench.write("INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'fin')")
-        #expect(try bench.lines("SELECT body, attachments FROM messages") == ["-|[]"])
-        try bench.write("INSERT INTO assignees VALUES ('agent_jane', 'voicebot', '77')")
-        #expect(try bench.lines("SELECT * FROM assignees") == ["agent_jane|voicebot|77"])
+        let scenario = try StoreScenario()
+        try scenario.write("INSERT INTO users (id) VALUES ('u1')")
+        #expect(try scenario.lines("SELECT * FROM users") == ["u1|-|-|-|end_user|{}"])
+        try scenario.addConversations("c1")
+        #expect(try scenario.lines("SELECT agent_id FROM links WHERE remote = 'vg'") == ["-"])
+        try scenario.write("INSERT INTO messages (id, conversation_id, author) VALUES ('m1', 'c1', 'fin')")
+        #expect(try scenario.lines("SELECT body, attachments FROM messages") == ["-|[]"])
+        try scenario.write("INSERT INTO assignees VALUES ('agent_jane', 'voicebot', '77')")
+        #expect(try scenario.lines("SELECT * FROM assignees") == ["agent_jane|voicebot|77"])
     }
 }

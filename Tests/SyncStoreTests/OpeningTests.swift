@@ -1,5 +1,5 @@
+import Fixtures
 import Foundation
-import GRDB
 import Migrations
 import SyncCore
 import Testing
@@ -20,8 +20,8 @@ import Testing
 
     @Test(arguments: [Store.Access.migrating, .existing])
     func `commits are synchronous enough to survive a power cut`(_ access: Store.Access) async throws {
-        let bench = try Bench()
-        let store = try Store(path: bench.path, access: access)
+        let scenario = try StoreScenario()
+        let store = try Store(path: scenario.path, access: access)
         let durability = try await store.durability()
         #expect(durability.synchronous == 2, "FULL")
         #expect(durability.journalMode == "wal")
@@ -32,18 +32,16 @@ import Testing
 
     @Test(arguments: [Store.Access.existing, .reading])
     func `a missing file is named and not created`(_ access: Store.Access) throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "none.db").path
+        let folder = try TemporaryDirectory()
+        let path = folder.file("none.db")
         #expect(failure(path, access) == .missing(path: path))
         #expect(!FileManager.default.fileExists(atPath: path))
         #expect(failure(path, access)?.description.contains("convosync migrate") == true)
     }
 
     @Test func `a missing directory is named`() throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "missing/convosync.db").path
+        let folder = try TemporaryDirectory()
+        let path = folder.file("missing/convosync.db")
         guard case .cannotOpen(path, _) = failure(path, .migrating) else {
             Issue.record("\(String(describing: failure(path, .migrating)))")
             return
@@ -52,33 +50,31 @@ import Testing
 
     @Test(arguments: [Store.Access.migrating, .existing, .reading])
     func `a file that is not a database is left as it is`(_ access: Store.Access) throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appending(path: "notes.txt")
+        let folder = try TemporaryDirectory()
+        let file = folder.file("notes.txt")
         let text = String(repeating: "this is not a database, and it must stay so\n", count: 50)
-        try text.write(to: file, atomically: true, encoding: .utf8)
-        guard case .damaged(file.path, _) = failure(file.path, access) else {
-            Issue.record("\(String(describing: failure(file.path, access)))")
+        try folder.write(text, to: "notes.txt")
+        guard case .damaged(file, _) = failure(file, access) else {
+            Issue.record("\(String(describing: failure(file, access)))")
             return
         }
-        #expect(try String(contentsOf: file, encoding: .utf8) == text)
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
     }
 
     @Test(arguments: [Store.Access.migrating, .existing, .reading])
     func `a newer schema is refused and left alone`(_ access: Store.Access) throws {
-        let bench = try Bench()
-        try bench.write("INSERT INTO grdb_migrations VALUES ('0099_from_the_future')")
-        #expect(failure(bench.path, access) == .newerSchema(applied: ["0099_from_the_future"]))
-        #expect(try bench.lines("SELECT count(*) FROM grdb_migrations") == ["\(EmbeddedMigrations.all.count + 1)"])
+        let scenario = try StoreScenario()
+        try scenario.write("INSERT INTO grdb_migrations VALUES ('0099_from_the_future')")
+        #expect(failure(scenario.path, access) == .newerSchema(applied: ["0099_from_the_future"]))
+        #expect(try scenario.lines("SELECT count(*) FROM grdb_migrations") == ["\(EmbeddedMigrations.all.count + 1)"])
     }
 
     @Test func `an older schema is refused, and migrated by migrate`() async throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "old.db").path
+        let folder = try TemporaryDirectory()
+        let path = folder.file("old.db")
         try SchemaMigrations.migrate(fileAt: path, upTo: "0001_application")
-        let old = try DatabaseQueue(path: path)
-        try await old.write { db in try db.execute(sql: "INSERT INTO conversations (id) VALUES ('c1')") }
+        let old = try ApplicationDatabase(path: path)
+        try old.write("INSERT INTO conversations (id) VALUES ('c1')")
         try old.close()
         let missing = EmbeddedMigrations.all.dropFirst().map(\.identifier)
         #expect(failure(path, .existing) == .olderSchema(missing: missing))
@@ -89,39 +85,38 @@ import Testing
     }
 
     @Test func `an empty file is treated as an old schema`() throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "empty.db").path
+        let folder = try TemporaryDirectory()
+        let path = folder.file("empty.db")
         #expect(FileManager.default.createFile(atPath: path, contents: nil))
         #expect(failure(path, .existing) == .olderSchema(missing: EmbeddedMigrations.all.map(\.identifier)))
     }
 
     @Test func `a connection for reading refuses to write`() async throws {
-        let bench = try Bench()
-        let reader = try Store(path: bench.path, access: .reading)
-        await #expect(throws: StoreError.readOnly(path: bench.path)) {
+        let scenario = try StoreScenario()
+        let reader = try Store(path: scenario.path, access: .reading)
+        await #expect(throws: StoreError.readOnly(path: scenario.path)) {
             try await reader.touch()
         }
-        #expect(try bench.lines("SELECT count(*) FROM runs") == ["0"])
+        #expect(try scenario.lines("SELECT count(*) FROM runs") == ["0"])
         #expect(try await reader.status(of: []).unplanned == 0)
     }
 
     @Test func `only commits by others change the data version`() async throws {
-        let bench = try Bench()
-        let before = try await bench.store.dataVersion()
-        try await bench.store.touch()
-        #expect(try await bench.store.dataVersion() == before)
-        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
-        #expect(try await bench.store.dataVersion() != before)
+        let scenario = try StoreScenario()
+        let before = try await scenario.store.dataVersion()
+        try await scenario.store.touch()
+        #expect(try await scenario.store.dataVersion() == before)
+        try scenario.write("INSERT INTO conversations (id) VALUES ('c1')")
+        #expect(try await scenario.store.dataVersion() != before)
     }
 
     @Test func `the application can write between two transactions of the daemon`() async throws {
-        let bench = try Bench([.vg])
+        let scenario = try StoreScenario([.vg])
         for index in 0..<50 {
-            try bench.addConversations("c\(index)")
-            try await bench.converge()
+            try scenario.addConversations("c\(index)")
+            try await scenario.converge()
         }
-        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'delivered'") == ["50"])
+        #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE state = 'delivered'") == ["50"])
     }
 
     @Test(arguments: [

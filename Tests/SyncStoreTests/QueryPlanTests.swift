@@ -9,22 +9,22 @@ import Testing
 ///
 /// The statements are not copied here: they are recorded while the store runs them, and then explained.
 @Suite struct QueryPlanTests {
-    private func statements(_ bench: Bench, during work: () async throws -> Void) async throws -> [String] {
+    private func statements(_ scenario: StoreScenario, during work: () async throws -> Void) async throws -> [String] {
         let heard = Mutex<[String]>([])
-        try await bench.store.trace { text in heard.withLock { $0.append(text) } }
+        try await scenario.store.trace { text in heard.withLock { $0.append(text) } }
         try await work()
-        try await bench.store.trace(nil)
+        try await scenario.store.trace(nil)
         return heard.withLock { $0 }
     }
 
     /// The plan of every statement that reads or writes `table`.
     private func plans(
-        _ bench: Bench, of table: String, during work: () async throws -> Void
+        _ scenario: StoreScenario, of table: String, during work: () async throws -> Void
     ) async throws -> [(sql: String, plan: [String])] {
-        let statements = try await statements(bench, during: work).filter { sql in
+        let statements = try await statements(scenario, during: work).filter { sql in
             ["SELECT", "UPDATE", "INSERT", "DELETE"].contains { sql.hasPrefix($0) } && sql.contains(table)
         }
-        return try await bench.application.read { db in
+        return try await scenario.application.queue.read { db in
             try statements.map { sql in
                 // Without values: the plan is the same for all of them.
                 let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
@@ -35,18 +35,18 @@ import Testing
     }
 
     /// 2000 delivered rows and 20 pending ones, with statistics as SQLite gathers them.
-    private func bench() async throws -> Bench {
-        let bench = try Bench([.voicebot, .vg, .helpdesk])
-        try bench.write(
+    private func scenario() async throws -> StoreScenario {
+        let scenario = try StoreScenario([.voicebot, .vg, .helpdesk])
+        try scenario.write(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
             INSERT INTO conversations (id) SELECT 'c' || i FROM n;
             INSERT INTO links SELECT id, 'voicebot', id, NULL FROM conversations;
             INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
             """)
-        try await bench.plan()
-        try bench.write("UPDATE outbox SET state = 'delivered' WHERE id % 100 <> 0")
-        return bench
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET state = 'delivered' WHERE id % 100 <> 0")
+        return scenario
     }
 
     private func expectNoScan(_ plans: [(sql: String, plan: [String])], of tables: String...) {
@@ -61,8 +61,8 @@ import Testing
     }
 
     @Test func `claiming reads due rows by index, and looks up rows before them`() async throws {
-        let bench = try await bench()
-        let plans = try await plans(bench, of: "outbox") { _ = try await bench.claim("vg", 5) }
+        let scenario = try await scenario()
+        let plans = try await plans(scenario, of: "outbox") { _ = try await scenario.claim("vg", 5) }
         expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
         let claim = try #require(plans.first { $0.sql.contains("ORDER BY o.due_at") })
         #expect(claim.plan.contains { $0.contains("USING INDEX outbox_due") })
@@ -71,10 +71,10 @@ import Testing
     }
 
     @Test func `first attempts are found without reading the retries before them`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE outbox SET attempts = 1 WHERE state = 'pending' AND id % 200 = 0")
-        let plans = try await plans(bench, of: "outbox") {
-            _ = try await bench.exchange("vg", claim: 10, retries: 0)
+        let scenario = try await scenario()
+        try scenario.write("UPDATE outbox SET attempts = 1 WHERE state = 'pending' AND id % 200 = 0")
+        let plans = try await plans(scenario, of: "outbox") {
+            _ = try await scenario.exchange("vg", claim: 10, retries: 0)
         }
         expectNoScan(plans, of: "o", "e", "outbox", "s", "a")
         let claim = try #require(plans.first { $0.sql.contains("o.attempts = 0\n") })
@@ -83,29 +83,29 @@ import Testing
     }
 
     @Test func `recording an outcome finds its rows by key`() async throws {
-        let bench = try await bench()
-        let claimed = try #require(try await bench.claim("vg", 1).first)
-        let plans = try await plans(bench, of: "outbox") {
-            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+        let scenario = try await scenario()
+        let claimed = try #require(try await scenario.claim("vg", 1).first)
+        let plans = try await plans(scenario, of: "outbox") {
+            try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
         }
         expectNoScan(plans, of: "outbox", "link_state", "change_feed")
     }
 
     @Test func `the next due time is looked up by index`() async throws {
-        let bench = try await bench()
-        let plans = try await plans(bench, of: "outbox") {
-            _ = try await bench.store.nextDue("vg", after: Bench.start)
-            _ = try await bench.store.hasPending("vg")
+        let scenario = try await scenario()
+        let plans = try await plans(scenario, of: "outbox") {
+            _ = try await scenario.store.nextDue("vg", after: StoreScenario.start)
+            _ = try await scenario.store.hasPending("vg")
         }
         expectNoScan(plans, of: "outbox")
         #expect(plans.allSatisfy { $0.plan.contains { $0.contains("outbox_due") } })
     }
 
     @Test func `recovery reads only claimed rows`() async throws {
-        let bench = try await bench()
-        _ = try await bench.claim("vg", 3)
-        let plans = try await plans(bench, of: "outbox") {
-            _ = try await bench.store.recover(now: Bench.start + .hours(1), isGone: { _ in false })
+        let scenario = try await scenario()
+        _ = try await scenario.claim("vg", 3)
+        let plans = try await plans(scenario, of: "outbox") {
+            _ = try await scenario.store.recover(now: StoreScenario.start + .hours(1), isGone: { _ in false })
         }
         expectNoScan(plans, of: "o", "outbox", "a", "p", "s")
         let recovery = try #require(plans.first { $0.sql.contains("lease >> 32") })
@@ -114,15 +114,17 @@ import Testing
     }
 
     @Test func `repair reads only pending rows`() async throws {
-        let bench = try await bench()
-        let plans = try await plans(bench, of: "outbox") { try await bench.store.repair(now: Bench.start, farthestDue: .days(3)) }
+        let scenario = try await scenario()
+        let plans = try await plans(scenario, of: "outbox") {
+            try await scenario.store.repair(now: StoreScenario.start, farthestDue: .days(3))
+        }
         expectNoScan(plans, of: "outbox", "o")
     }
 
     @Test func `the cost of planning depends on the number of changes`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE conversations SET title = 'x' WHERE id = 'c7'")
-        let plans = try await plans(bench, of: " ") { try await bench.plan() }
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id = 'c7'")
+        let plans = try await plans(scenario, of: " ") { try await scenario.plan() }
         expectNoScan(plans, of: "change_feed", "outbox", "conversations", "c", "u", "links", "link_state", "assignees")
         let feed = plans.filter { $0.sql.hasPrefix("SELECT conversation_id, remote FROM change_feed") }
         #expect(!feed.isEmpty)
@@ -130,28 +132,28 @@ import Testing
     }
 
     @Test func `the brake counts ready entries, and its survey reads the feed by index`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c7', 'c8')")
-        let plans = try await plans(bench, of: "change_feed") {
-            try await bench.store.read { session in _ = try Store.feedSize(of: [.everyRemote, .remote("vg")], limit: 100, session) }
-            _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id IN ('c7', 'c8')")
+        let plans = try await plans(scenario, of: "change_feed") {
+            try await scenario.store.read { session in _ = try Store.feedSize(of: [.everyRemote, .remote("vg")], limit: 100, session) }
+            _ = try await scenario.store.surveyFeed(scenario.context(), rememberedRows: 100)
         }
         expectNoScan(plans, of: "change_feed")
         #expect(plans.first?.plan.contains { $0.contains("change_feed_ready") } == true)
         #expect(plans.dropFirst().allSatisfy { $0.plan.contains { $0.hasPrefix("SEARCH change_feed USING PRIMARY KEY") } })
-        let lookups = try await self.plans(bench, of: "outbox") {
-            _ = try await bench.store.surveyFeed(bench.context(), rememberedRows: 100)
+        let lookups = try await self.plans(scenario, of: "outbox") {
+            _ = try await scenario.store.surveyFeed(scenario.context(), rememberedRows: 100)
         }
         expectNoScan(lookups.filter { !$0.sql.hasPrefix("SELECT NOT EXISTS") }, of: "outbox", "s", "o")
     }
 
     @Test func `pruning reads one page by id`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE outbox SET state = 'superseded', finished_at = created_at WHERE id % 3 = 0")
+        let scenario = try await scenario()
+        try scenario.write("UPDATE outbox SET state = 'superseded', finished_at = created_at WHERE id % 3 = 0")
         var retention = Retention(.init())
-        let next = retention.next(now: Bench.start + .days(100), newestRow: 2000)
+        let next = retention.next(now: StoreScenario.start + .days(100), newestRow: 2000)
         let cut = try #require(next)
-        let plans = try await plans(bench, of: "outbox") { _ = try await bench.store.prune(cut) }
+        let plans = try await plans(scenario, of: "outbox") { _ = try await scenario.store.prune(cut) }
         expectNoScan(plans, of: "o", "n", "c", "outbox", "outbox_attempts")
         #expect(plans.count == 5)
         let page = try #require(plans.first { $0.sql.hasPrefix("SELECT o.id") })
@@ -162,9 +164,9 @@ import Testing
     }
 
     @Test func `planning messages reads the feed in its order`() async throws {
-        let bench = try await bench()
-        try bench.addMessage("m1", of: "c1")
-        let plans = try await plans(bench, of: " ") { _ = try await bench.planPage(bench.context(remotes: [.fin])) }
+        let scenario = try await scenario()
+        try scenario.addMessage("m1", of: "c1")
+        let plans = try await plans(scenario, of: " ") { _ = try await scenario.planPage(scenario.context(remotes: [.fin])) }
         expectNoScan(plans, of: "message_feed", "outbox", "messages", "m", "c", "u", "planned_messages")
         let feed = try #require(plans.first { $0.sql.contains("FROM message_feed") })
         #expect(feed.plan.contains { $0.contains("message_feed_by_remote") })
@@ -172,17 +174,17 @@ import Testing
     }
 
     @Test func `a taken timestamp is looked up by index`() async throws {
-        let bench = try await bench()
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1' WHERE id = 'c1'")
-        for id in ["m1", "m2"] { try bench.addMessage(id, of: "c1") }
-        let plans = try await plans(bench, of: "dedupe_key") { _ = try await bench.planPage(bench.context(remotes: [.fin])) }
+        let scenario = try await scenario()
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1' WHERE id = 'c1'")
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1") }
+        let plans = try await plans(scenario, of: "dedupe_key") { _ = try await scenario.planPage(scenario.context(remotes: [.fin])) }
         let lookup = try #require(plans.first { $0.sql.hasPrefix("SELECT dedupe_key") })
         #expect(lookup.plan.contains { $0.contains("outbox_by_dedupe_key") })
         #expect(!lookup.plan.contains { $0.contains("TEMP B-TREE") })
     }
 
     @Test func `the row after a finished one, and after a planned change, is found by index`() throws {
-        let bench = try Bench()
+        let scenario = try StoreScenario()
         let queries = [
             """
             SELECT min(id) FROM outbox WHERE conversation_id = 'c' AND remote = 'r' AND state = 'pending' AND behind = 1
@@ -190,30 +192,30 @@ import Testing
             "UPDATE outbox SET behind = 0 WHERE conversation_id = 'c' AND behind >= 2 AND ('x' = '' OR remote = 'x')": "outbox_overtaken",
         ]
         for (query, index) in queries {
-            #expect(try bench.lines("EXPLAIN QUERY PLAN \(query)").contains { $0.contains(index) }, "\(query)")
+            #expect(try scenario.lines("EXPLAIN QUERY PLAN \(query)").contains { $0.contains(index) }, "\(query)")
         }
     }
 
     @Test func `the status of all remotes reads only unfinished rows`() async throws {
-        let bench = try await bench()
-        let plans = try await plans(bench, of: "outbox") {
-            _ = try await bench.store.status(of: [.named("vg")])
-            _ = try await bench.store.retryError(of: "vg")
-            _ = try await bench.store.remainder(of: ["vg"])
+        let scenario = try await scenario()
+        let plans = try await plans(scenario, of: "outbox") {
+            _ = try await scenario.store.status(of: [.named("vg")])
+            _ = try await scenario.store.retryError(of: "vg")
+            _ = try await scenario.store.remainder(of: ["vg"])
         }
         #expect(plans.count == 5)
         for (sql, plan) in plans { #expect(plan.contains { $0.contains("outbox_unfinished") }, "\(plan) in \(sql)") }
     }
 
     @Test func `the conversations of a changed user are found by index`() throws {
-        let bench = try Bench()
+        let scenario = try StoreScenario()
         let queries = [
             "SELECT id FROM conversations WHERE user_id = 'u1'": "conversations_by_user",
             "SELECT id FROM conversations WHERE assignee_id = 'a'": "conversations_by_assignee",
             "SELECT id FROM outbox WHERE message_id = 'm' AND state IN ('pending', 'held')": "outbox_by_message",
         ]
         for (query, index) in queries {
-            #expect(try bench.lines("EXPLAIN QUERY PLAN \(query)").contains { $0.contains(index) }, "\(query)")
+            #expect(try scenario.lines("EXPLAIN QUERY PLAN \(query)").contains { $0.contains(index) }, "\(query)")
         }
     }
 }

@@ -5,189 +5,190 @@ import Testing
 
 /// `resend`: what a remote acknowledged is forgotten, the present state is sent, and nothing older is adopted meanwhile.
 @Suite struct ResendingTests {
-    private let later = Bench.start + .minutes(5)
+    private let later = StoreScenario.start + .minutes(5)
     private let vg = PreviewScope(remote: "vg")
     private let ok = DeliveryOutcome(.delivered, httpStatus: 200)
 
     /// vg holds the local state, and was read to confirm it.
-    private func bench() async throws -> Bench {
-        let bench = try await Bench.converged()
-        try bench.write("UPDATE conversations SET status = 'closed', title = 'present'")
-        try await bench.converge(now: Bench.start + .minutes(1))
-        return bench
+    private func scenario() async throws -> StoreScenario {
+        let scenario = try await StoreScenario.converged()
+        try scenario.write("UPDATE conversations SET status = 'closed', title = 'present'")
+        try await scenario.converge(now: StoreScenario.start + .minutes(1))
+        return scenario
     }
 
-    private func resend(_ bench: Bench, _ scope: PreviewScope) async throws {
-        try await bench.store.resend(scope, at: bench.remotes, now: later)
-        while try await bench.store.feedReplan(bench.remotes, now: later) > 0 {}
+    private func resend(_ scenario: StoreScenario, _ scope: PreviewScope) async throws {
+        try await scenario.store.resend(scope, at: scenario.remotes, now: later)
+        while try await scenario.store.feedReplan(scenario.remotes, now: later) > 0 {}
     }
 
-    private func report(_ bench: Bench, _ word: String, title: String = "former", began: Instant, dated: Instant? = nil) async throws
+    private func report(_ scenario: StoreScenario, _ word: String, title: String = "former", began: Instant, dated: Instant? = nil)
+        async throws
         -> [Reconciled]
     {
         var observation = Observation(word: word, changedAt: dated)
         observation.title = title
         let report = Report(
             remote: "vg", subject: .object(ReadRequest(remoteID: "r-c1", agentID: "agent9")), observation: observation, readAt: began)
-        return try await bench.store.reconcile([report], bench.inbound(now: began))
+        return try await scenario.store.reconcile([report], scenario.inbound(now: began))
     }
 
-    private func local(_ bench: Bench) throws -> [String] { try bench.lines("SELECT status, title FROM conversations") }
+    private func local(_ scenario: StoreScenario) throws -> [String] { try scenario.lines("SELECT status, title FROM conversations") }
 
-    private func waiting(_ bench: Bench) throws -> [String] {
-        try bench.lines("SELECT remote, body FROM outbox WHERE state = 'pending' ORDER BY id")
+    private func waiting(_ scenario: StoreScenario) throws -> [String] {
+        try scenario.lines("SELECT remote, body FROM outbox WHERE state = 'pending' ORDER BY id")
     }
 
     @Test func `everything is due again at that remote, and at no other`() async throws {
-        let bench = try await bench()
-        try await bench.plan(now: later)
-        #expect(try waiting(bench) == [])
-        try await resend(bench, vg)
-        try await bench.plan(now: later)
-        #expect(try waiting(bench) == [#"vg|{"status":"closed","title":"present"}"#])
-        try await bench.converge(now: later)
-        try await bench.plan(now: later)
-        #expect(try waiting(bench) == [])
-        #expect(try bench.lines("SELECT record LIKE '%forgotten%' FROM link_state WHERE remote = 'vg'") == ["0"])
+        let scenario = try await scenario()
+        try await scenario.plan(now: later)
+        #expect(try waiting(scenario) == [])
+        try await resend(scenario, vg)
+        try await scenario.plan(now: later)
+        #expect(try waiting(scenario) == [#"vg|{"status":"closed","title":"present"}"#])
+        try await scenario.converge(now: later)
+        try await scenario.plan(now: later)
+        #expect(try waiting(scenario) == [])
+        #expect(try scenario.lines("SELECT record LIKE '%forgotten%' FROM link_state WHERE remote = 'vg'") == ["0"])
     }
 
     @Test func `an older state that a restored remote reports is not adopted, and the present one is sent`() async throws {
-        let bench = try await bench()
-        try await resend(bench, vg)
-        #expect(try await report(bench, "open", began: later + .seconds(1)).allSatisfy { $0.verdict.changes.isEmpty })
-        try await bench.plan(now: later + .seconds(2))
-        #expect(try waiting(bench) == [#"vg|{"status":"closed","title":"present"}"#])
-        _ = try await report(bench, "open", began: later + .seconds(3), dated: Bench.start)
-        try await bench.converge(now: later + .seconds(4))
-        #expect(try local(bench) == ["closed|present"])
-        #expect(try bench.lines("SELECT count(*) FROM adopted_changes") == ["0"])
+        let scenario = try await scenario()
+        try await resend(scenario, vg)
+        #expect(try await report(scenario, "open", began: later + .seconds(1)).allSatisfy { $0.verdict.changes.isEmpty })
+        try await scenario.plan(now: later + .seconds(2))
+        #expect(try waiting(scenario) == [#"vg|{"status":"closed","title":"present"}"#])
+        _ = try await report(scenario, "open", began: later + .seconds(3), dated: StoreScenario.start)
+        try await scenario.converge(now: later + .seconds(4))
+        #expect(try local(scenario) == ["closed|present"])
+        #expect(try scenario.lines("SELECT count(*) FROM adopted_changes") == ["0"])
         // From now on its reports are adopted again.
-        _ = try await report(bench, "closed", title: "present", began: later + .minutes(1))
-        let changed = try await report(bench, "resolved", title: "present", began: later + .minutes(3), dated: later + .minutes(2))
+        _ = try await report(scenario, "closed", title: "present", began: later + .minutes(1))
+        let changed = try await report(scenario, "resolved", title: "present", began: later + .minutes(3), dated: later + .minutes(2))
         #expect(changed.contains { $0.verdict.changes.status == .resolved })
     }
 
     @Test func `a value that the remote already holds is not sent`() async throws {
-        let bench = try await bench()
-        try await resend(bench, vg)
-        _ = try await report(bench, "closed", title: "present", began: later + .seconds(1))
-        try await bench.plan(now: later + .seconds(2))
-        #expect(try waiting(bench) == [])
+        let scenario = try await scenario()
+        try await resend(scenario, vg)
+        _ = try await report(scenario, "closed", title: "present", began: later + .seconds(1))
+        try await scenario.plan(now: later + .seconds(2))
+        #expect(try waiting(scenario) == [])
     }
 
     @Test func `a read that began before the resend is ignored`() async throws {
-        let bench = try await bench()
-        try await resend(bench, vg)
-        _ = try await report(bench, "closed", title: "present", began: later - .seconds(1))
-        try await bench.plan(now: later + .seconds(2))
-        #expect(try waiting(bench) == [#"vg|{"status":"closed","title":"present"}"#])
+        let scenario = try await scenario()
+        try await resend(scenario, vg)
+        _ = try await report(scenario, "closed", title: "present", began: later - .seconds(1))
+        try await scenario.plan(now: later + .seconds(2))
+        #expect(try waiting(scenario) == [#"vg|{"status":"closed","title":"present"}"#])
     }
 
     @Test func `a call that was in flight does not end the first contact`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE conversations SET title = 'newer'")
-        try await bench.plan(now: later - .seconds(2))
-        let inFlight = try await bench.claimOne("vg", now: later - .seconds(1))
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'newer'")
+        try await scenario.plan(now: later - .seconds(2))
+        let inFlight = try await scenario.claimOne("vg", now: later - .seconds(1))
         #expect(inFlight.body == #"{"title":"newer"}"#)
-        try await resend(bench, vg)
-        try await bench.finish(inFlight, ok, now: later - .seconds(1))
-        _ = try await report(bench, "open", began: later + .seconds(1))
-        #expect(try local(bench) == ["closed|newer"])
-        try await bench.converge(now: later + .seconds(2))
-        _ = try await report(bench, "closed", title: "newer", began: later + .seconds(3))
+        try await resend(scenario, vg)
+        try await scenario.finish(inFlight, ok, now: later - .seconds(1))
+        _ = try await report(scenario, "open", began: later + .seconds(1))
+        #expect(try local(scenario) == ["closed|newer"])
+        try await scenario.converge(now: later + .seconds(2))
+        _ = try await report(scenario, "closed", title: "newer", began: later + .seconds(3))
         #expect(
-            try bench.lines("SELECT body FROM outbox WHERE remote = 'vg' AND state = 'delivered' ORDER BY id DESC LIMIT 1")
+            try scenario.lines("SELECT body FROM outbox WHERE remote = 'vg' AND state = 'delivered' ORDER BY id DESC LIMIT 1")
                 == [#"{"status":"closed","title":"newer"}"#])
-        #expect(try local(bench) == ["closed|newer"])
+        #expect(try local(scenario) == ["closed|newer"])
     }
 
     @Test func `a row that was planned before the resend and is sent first does not end the first contact`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE conversations SET title = 'newer'")
-        try await bench.plan(now: later)
-        try await bench.store.resend(vg, at: bench.remotes, now: later)
-        try bench.write("UPDATE remotes SET replan_cursor = NULL")
-        try await bench.finish(try await bench.claimOne("vg", now: later + .seconds(1)), ok, now: later + .seconds(1))
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'newer'")
+        try await scenario.plan(now: later)
+        try await scenario.store.resend(vg, at: scenario.remotes, now: later)
+        try scenario.write("UPDATE remotes SET replan_cursor = NULL")
+        try await scenario.finish(try await scenario.claimOne("vg", now: later + .seconds(1)), ok, now: later + .seconds(1))
         // A difference soon after a call is read twice before it is accepted.
-        for seconds in [2, 3] { _ = try await report(bench, "resolved", title: "newer", began: later + .seconds(seconds)) }
-        #expect(try local(bench) == ["closed|newer"])
-        try await bench.plan(now: later + .seconds(4))
-        #expect(try waiting(bench).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed"}"#])
+        for seconds in [2, 3] { _ = try await report(scenario, "resolved", title: "newer", began: later + .seconds(seconds)) }
+        #expect(try local(scenario) == ["closed|newer"])
+        try await scenario.plan(now: later + .seconds(4))
+        #expect(try waiting(scenario).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed"}"#])
     }
 
     @Test func `a gone object is tried again, and the row that found it gone is discarded`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE conversations SET title = 'newer'")
-        try await bench.plan(now: later)
-        let claimed = try await bench.claimOne("vg", now: later)
-        try await bench.finish(claimed, DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"), now: later)
-        let preview = try await bench.store.previewResend(vg, bench.context(now: later))
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'newer'")
+        try await scenario.plan(now: later)
+        let claimed = try await scenario.claimOne("vg", now: later)
+        try await scenario.finish(claimed, DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"), now: later)
+        let preview = try await scenario.store.previewResend(vg, scenario.context(now: later))
         #expect(preview.map(\.gone) == [1])
         #expect(preview.map(\.calls) == [1])
-        try await resend(bench, vg)
-        try await bench.plan(now: later)
-        #expect(try bench.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["discarded"])
-        #expect(try waiting(bench).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed","title":"newer"}"#])
+        try await resend(scenario, vg)
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["discarded"])
+        #expect(try waiting(scenario).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"closed","title":"newer"}"#])
     }
 
     @Test func `a dead row with the same content stays, and a waiting one is superseded`() async throws {
-        let bench = try await bench()
-        try bench.write("UPDATE conversations SET title = 'newer'")
-        try await bench.plan(now: later)
-        let waitingID = try bench.lines("SELECT id FROM outbox WHERE remote = 'vg' AND state = 'pending'")
-        try await resend(bench, vg)
-        try await bench.plan(now: later)
-        #expect(try bench.lines("SELECT id FROM outbox WHERE remote = 'vg' AND state = 'superseded'") == waitingID)
-        let claimed = try await bench.claimOne("vg", now: later)
-        try await bench.finish(claimed, DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"), now: later)
-        #expect(try await bench.store.previewResend(vg, bench.context(now: later)).map(\.dead) == [1])
-        try await resend(bench, vg)
-        try await bench.plan(now: later)
-        #expect(try bench.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["dead"])
-        #expect(try waiting(bench).filter { $0.hasPrefix("vg") } == [])
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'newer'")
+        try await scenario.plan(now: later)
+        let waitingID = try scenario.lines("SELECT id FROM outbox WHERE remote = 'vg' AND state = 'pending'")
+        try await resend(scenario, vg)
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines("SELECT id FROM outbox WHERE remote = 'vg' AND state = 'superseded'") == waitingID)
+        let claimed = try await scenario.claimOne("vg", now: later)
+        try await scenario.finish(claimed, DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"), now: later)
+        #expect(try await scenario.store.previewResend(vg, scenario.context(now: later)).map(\.dead) == [1])
+        try await resend(scenario, vg)
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["dead"])
+        #expect(try waiting(scenario).filter { $0.hasPrefix("vg") } == [])
     }
 
     @Test func `a conversation is sent again to all of its remotes, and its messages are not`() async throws {
-        let bench = try await bench()
-        try bench.addConversations("c2")
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
-        try bench.addMessage("m1", of: "c1")
-        try await bench.converge(now: Bench.start + .minutes(2))
-        try await resend(bench, PreviewScope(conversationID: "c1"))
-        #expect(try bench.feed() == ["c1|helpdesk|0", "c1|vg|0", "c1|voicebot|0"])
-        try await bench.plan(now: later)
-        #expect(try bench.lines("SELECT conversation_id, remote FROM outbox WHERE state = 'pending' ORDER BY 2").count == 3)
-        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE payload = 'message'") == ["1"])
+        let scenario = try await scenario()
+        try scenario.addConversations("c2")
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.converge(now: StoreScenario.start + .minutes(2))
+        try await resend(scenario, PreviewScope(conversationID: "c1"))
+        #expect(try scenario.feed() == ["c1|helpdesk|0", "c1|vg|0", "c1|voicebot|0"])
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines("SELECT conversation_id, remote FROM outbox WHERE state = 'pending' ORDER BY 2").count == 3)
+        #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE payload = 'message'") == ["1"])
     }
 
     @Test func `a preview shows what would be sent, and writes nothing`() async throws {
-        let bench = try await bench()
-        try bench.addConversations("c2", "c3")
-        try await bench.converge(now: Bench.start + .minutes(2))
+        let scenario = try await scenario()
+        try scenario.addConversations("c2", "c3")
+        try await scenario.converge(now: StoreScenario.start + .minutes(2))
         let tables = ["outbox", "change_feed", "link_state", "remotes"]
-        let before = try tables.map { try bench.lines("SELECT * FROM \($0)") }
-        let preview = try await bench.store.previewResend(vg, bench.context(now: later))
+        let before = try tables.map { try scenario.lines("SELECT * FROM \($0)") }
+        let preview = try await scenario.store.previewResend(vg, scenario.context(now: later))
         #expect(preview.map(\.remote) == ["vg"])
         #expect(preview.first?.conversations == 3)
         #expect(preview.first?.calls == 3)
         #expect(preview.first?.fields == ["status": 3, "title": 3])
         #expect(preview.first?.reach.touched == 3, "the brake counts what the remote was told before")
-        #expect(try tables.map { try bench.lines("SELECT * FROM \($0)") } == before)
-        let one = try await bench.store.previewResend(PreviewScope(conversationID: "c2"), bench.context(now: later))
+        #expect(try tables.map { try scenario.lines("SELECT * FROM \($0)") } == before)
+        let one = try await scenario.store.previewResend(PreviewScope(conversationID: "c2"), scenario.context(now: later))
         #expect(Set(one.map(\.remote)) == ["helpdesk", "vg", "voicebot"])
         #expect(one.allSatisfy { $0.conversations == 1 })
     }
 
     @Test func `nothing is claimed before all conversations are on the feed, and the brake surveys all of them`() async throws {
-        let bench = try await bench()
-        try bench.addConversations("c2", "c3")
-        try await bench.converge(now: Bench.start + .minutes(2))
-        try bench.write("UPDATE conversations SET title = 'newer' WHERE id = 'c2'")
-        try await bench.plan(now: later)
-        try await bench.store.resend(vg, at: bench.remotes, now: later)
-        #expect(try await bench.claim("vg", now: later).isEmpty)
-        while try await bench.store.feedReplan(bench.remotes, now: later) > 0 {}
-        let survey = try await bench.store.surveyFeed(bench.context(now: later), rememberedRows: .max)
+        let scenario = try await scenario()
+        try scenario.addConversations("c2", "c3")
+        try await scenario.converge(now: StoreScenario.start + .minutes(2))
+        try scenario.write("UPDATE conversations SET title = 'newer' WHERE id = 'c2'")
+        try await scenario.plan(now: later)
+        try await scenario.store.resend(vg, at: scenario.remotes, now: later)
+        #expect(try await scenario.claim("vg", now: later).isEmpty)
+        while try await scenario.store.feedReplan(scenario.remotes, now: later) > 0 {}
+        let survey = try await scenario.store.surveyFeed(scenario.context(now: later), rememberedRows: .max)
         #expect(survey.reach.any.touched == 3)
     }
 }

@@ -1,5 +1,5 @@
+import Fixtures
 import Foundation
-import GRDB
 import Migrations
 import Testing
 
@@ -8,11 +8,11 @@ import Testing
 
 /// The copy that is made before the schema is changed.
 @Suite struct SchemaBackupTests {
-    private let folder: URL
-    private var path: String { folder.appending(path: "convosync.db").path }
+    private let folder: TemporaryDirectory
+    private var path: String { folder.file("convosync.db") }
 
     init() throws {
-        folder = try Bench.temporaryFolder()
+        folder = try TemporaryDirectory()
     }
 
     private func copies() throws -> [String] {
@@ -22,21 +22,19 @@ import Testing
     /// A database of an earlier version: all migrations but the last.
     private func makeOlderDatabase() throws {
         try SchemaMigrations.migrate(fileAt: path, upTo: SchemaMigrations.identifiers.dropLast().last)
-        let queue = try DatabaseQueue(path: path)
-        try queue.write { try $0.execute(sql: "INSERT INTO users (id, name) VALUES ('u1', 'Jane Doe')") }
-        try queue.close()
+        let application = try ApplicationDatabase(path: path)
+        try application.write("INSERT INTO users (id, name) VALUES ('u1', 'Jane Doe')")
+        try application.close()
         try FileManager.default.setAttributes([.posixPermissions: 0o660], ofItemAtPath: path)
     }
 
     @Test func `a new or current database is not copied`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         #expect(try Store(path: path, access: .migrating).backupPath == nil)
         #expect(try Store(path: path, access: .migrating).backupPath == nil)
         #expect(try copies() == [])
     }
 
     @Test func `an older database is copied unchanged, with its mode, and then migrated`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         let store = try Store(path: path, access: .migrating)
         let backup = try #require(store.backupPath)
@@ -50,16 +48,14 @@ import Testing
     }
 
     @Test func `the newest three copies are kept`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         let old = (1...4).map { "convosync.db.before-000\(5 - $0)_x-2026010\($0)T000000Z" }
-        for name in old { _ = FileManager.default.createFile(atPath: folder.appending(path: name).path, contents: nil) }
+        for name in old { _ = FileManager.default.createFile(atPath: folder.file(name), contents: nil) }
         let backup = try #require(try Store(path: path, access: .migrating).backupPath)
         #expect(Set(try copies()) == Set(old.suffix(2) + [(backup as NSString).lastPathComponent]))
     }
 
     @Test func `without space for the copy nothing is changed`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeOlderDatabase()
         // A folder in the place of the copy.
         let session = try SQLiteSession(path: path, access: .readWrite, busyTimeout: .zero)

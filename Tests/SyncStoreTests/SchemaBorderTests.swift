@@ -1,5 +1,5 @@
+import Fixtures
 import Foundation
-import GRDB
 import SyncCore
 import Testing
 
@@ -8,18 +8,18 @@ import Testing
 
 /// A schema is changed as a whole or not at all, and files of other programs are not changed.
 @Suite struct SchemaBorderTests {
-    private let folder: URL
-    private var path: String { folder.appending(path: "app.db").path }
+    private let folder: TemporaryDirectory
+    private var path: String { folder.file("app.db") }
 
     init() throws {
-        folder = try Bench.temporaryFolder()
+        folder = try TemporaryDirectory()
     }
 
     private func makeFile(_ sql: String, upTo last: String? = nil) throws {
         if let last { try SchemaMigrations.migrate(fileAt: path, upTo: last) }
-        let queue = try DatabaseQueue(path: path)
-        try queue.writeWithoutTransaction { db in try db.execute(sql: sql) }
-        try queue.close()
+        let application = try ApplicationDatabase(path: path)
+        try application.execute(sql)
+        try application.close()
     }
 
     private func failure(_ access: Store.Access) -> StoreError? {
@@ -34,9 +34,7 @@ import Testing
     private func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
 
     private func lines(_ sql: String) throws -> [String] {
-        let queue = try DatabaseQueue(path: path)
-        defer { try? queue.close() }
-        return try queue.read { try String.fetchAll($0, sql: sql) }
+        try ApplicationDatabase(path: path).texts(sql)
     }
 
     struct Foreign: Sendable, CustomTestStringConvertible {
@@ -64,7 +62,6 @@ import Testing
     func `a file of another program with names that the schema needs is refused and stays the same to the byte`(
         _ foreign: Foreign, _ access: Store.Access
     ) throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile(foreign.sql)
         let before = try Data(contentsOf: URL(filePath: path))
         #expect(failure(access) == .foreignSchema(path: path, names: foreign.names))
@@ -78,14 +75,12 @@ import Testing
     }
 
     @Test func `a name that only a later migration uses is found as well`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile("CREATE TABLE shared_objects (id)", upTo: "0007_fate")
         #expect(failure(.migrating) == .foreignSchema(path: path, names: ["shared_objects"]))
         #expect(try lines("SELECT max(identifier) FROM grdb_migrations") == ["0007_fate"])
     }
 
     @Test func `other tables of the application are no obstacle`() async throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile("CREATE TABLE orders (id); INSERT INTO orders VALUES (7)")
         let store = try Store(path: path, access: .migrating)
         #expect(!store.schemaChange.isCreated)
@@ -97,7 +92,6 @@ import Testing
 
     /// No table, no bookkeeping, no copy, no other journal mode.
     @Test func `if one of several migrations fails, none of them has an effect`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         // 0009 replaces this trigger.
         try makeFile("DROP TRIGGER conversations_status_updated", upTo: "0007_fate")
         let schema = "SELECT name || sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
@@ -115,21 +109,18 @@ import Testing
     }
 
     @Test func `a failed migration does not delete an earlier copy`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         try makeFile("DROP TRIGGER conversations_status_updated", upTo: "0007_fate")
         let old = (1...3).map { "app.db.before-000\($0)_x-2026010\($0)T000000Z" }
-        for name in old { _ = FileManager.default.createFile(atPath: folder.appending(path: name).path, contents: nil) }
+        for name in old { _ = FileManager.default.createFile(atPath: folder.file(name), contents: nil) }
         #expect(failure(.migrating) != nil)
         #expect(try files() == ["app.db"] + old)
     }
 
     @Test func `migrating reports whether the database was created, migrated or up to date`() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         let created = try Store(path: path, access: .migrating).schemaChange
         #expect(created == SchemaChange(isCreated: true, applied: SchemaMigrations.identifiers))
         #expect(try Store(path: path, access: .migrating).schemaChange == SchemaChange())
-        try FileManager.default.removeItem(at: folder)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        for name in try files() { try FileManager.default.removeItem(atPath: folder.file(name)) }
         try makeFile("", upTo: "0008_keys_and_queues")
         let migrated = try Store(path: path, access: .migrating).schemaChange
         #expect(!migrated.isCreated)
@@ -138,7 +129,6 @@ import Testing
     }
 
     @Test func `two processes that create one file at the same time both get it`() async throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         let path = path
         let changes = try await withThrowingTaskGroup(of: SchemaChange.self) { group in
             for _ in 0..<2 { group.addTask { try Store(path: path, access: .migrating).schemaChange } }

@@ -6,141 +6,145 @@ import Testing
 /// What `status` and `outbox list` read.
 @Suite struct StatusTests {
     /// Rows 1 … 8 for vg, one per state, with different ages and errors.
-    private func bench() async throws -> Bench {
-        let bench = try Bench([.vg])
+    private func scenario() async throws -> StoreScenario {
+        let scenario = try StoreScenario([.vg])
         let states = OutboxState.allCases
-        for index in states.indices { try bench.addConversations("c\(index + 1)") }
-        try await bench.plan()
+        for index in states.indices { try scenario.addConversations("c\(index + 1)") }
+        try await scenario.plan()
         for (index, state) in states.enumerated() {
-            try bench.write(
+            try scenario.write(
                 "UPDATE outbox SET state = ?1, attempts = ?2, created_at = ?3, differs_since = ?3, last_error = ?4 WHERE id = ?5",
-                [state.rawValue, index % 2, (Bench.start + .minutes(Int64(index))).iso8601, "HTTP 42\(index): Bad Title", index + 1])
+                [
+                    state.rawValue, index % 2, (StoreScenario.start + .minutes(Int64(index))).iso8601, "HTTP 42\(index): Bad Title",
+                    index + 1,
+                ])
         }
-        return bench
+        return scenario
     }
 
-    private func ids(_ bench: Bench, _ change: (inout OutboxFilter) -> Void) async throws -> [Int64] {
+    private func ids(_ scenario: StoreScenario, _ change: (inout OutboxFilter) -> Void) async throws -> [Int64] {
         var filter = OutboxFilter()
         change(&filter)
-        return try await bench.store.outbox(filter).map(\.id)
+        return try await scenario.store.outbox(filter).map(\.id)
     }
 
     @Test func `every remote is counted by state`() async throws {
-        let bench = try await bench()
-        try bench.addConversations("c9")
-        try await bench.plan(now: Bench.start + .hours(1))
-        try bench.write("UPDATE outbox SET attempts = 2 WHERE id = 9")
-        let status = try await bench.store.status(of: [.named("vg"), .named("voicebot")])
+        let scenario = try await scenario()
+        try scenario.addConversations("c9")
+        try await scenario.plan(now: StoreScenario.start + .hours(1))
+        try scenario.write("UPDATE outbox SET attempts = 2 WHERE id = 9")
+        let status = try await scenario.store.status(of: [.named("vg"), .named("voicebot")])
         #expect(status.remotes.map(\.name) == ["vg", "voicebot"])
         let vg = try #require(status.remotes.first)
         #expect([vg.pending, vg.retrying, vg.inFlight, vg.held, vg.dead, vg.uncertain] == [2, 1, 1, 1, 1, 1])
-        #expect(vg.oldestPendingAt == Bench.start.iso8601)
+        #expect(vg.oldestPendingAt == StoreScenario.start.iso8601)
         #expect(status.remotes.last == RemoteStatus(name: "voicebot"))
     }
 
     @Test func `rows of a remote that is no longer configured are shown as well`() async throws {
-        let bench = try await bench()
-        #expect(try await bench.store.status(of: []).remotes.map(\.name) == ["vg"])
+        let scenario = try await scenario()
+        #expect(try await scenario.store.status(of: []).remotes.map(\.name) == ["vg"])
     }
 
     @Test func `health and gate are shown`() async throws {
-        let bench = try await bench()
-        try await bench.store.enterRemotes(bench.remotes)
-        let claimed = try await bench.claimOne("vg")
-        try await bench.finish(claimed, DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401: expired"))
-        try bench.write("UPDATE remotes SET parked_at = ?, park_reason = 'HTTP 401'", [Bench.start.iso8601])
-        let vg = try #require(try await bench.store.status(of: [.named("vg")]).remotes.first)
+        let scenario = try await scenario()
+        try await scenario.store.enterRemotes(scenario.remotes)
+        let claimed = try await scenario.claimOne("vg")
+        try await scenario.finish(claimed, DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401: expired"))
+        try scenario.write("UPDATE remotes SET parked_at = ?, park_reason = 'HTTP 401'", [StoreScenario.start.iso8601])
+        let vg = try #require(try await scenario.store.status(of: [.named("vg")]).remotes.first)
         #expect(vg.lastError == "HTTP 401: expired")
-        #expect(vg.lastFailureAt == Bench.start.iso8601)
+        #expect(vg.lastFailureAt == StoreScenario.start.iso8601)
         #expect(vg.lastSuccessAt == nil)
-        #expect(vg.gate == RemoteGate.Stored(parkedAt: Bench.start, parkReason: "HTTP 401"))
+        #expect(vg.gate == RemoteGate.Stored(parkedAt: StoreScenario.start, parkReason: "HTTP 401"))
     }
 
     @Test func `a stored gate is read back unchanged`() async throws {
-        let bench = try await bench()
-        try await bench.store.enterRemotes(bench.remotes)
+        let scenario = try await scenario()
+        try await scenario.store.enterRemotes(scenario.remotes)
         let gate = RemoteGate.Stored(
-            parkedAt: Bench.start, parkReason: "HTTP 401", throttledUntil: Bench.start + .seconds(9),
-            breakerOpenUntil: Bench.start + .seconds(5), breakerOpenings: 2, concurrency: 3)
-        _ = try await bench.exchange("vg", gate: gate)
-        #expect(try await bench.store.storedRemotes()["vg"]?.gate == gate)
-        #expect(try await bench.store.status(of: [.named("vg")]).remotes.first?.gate == gate)
+            parkedAt: StoreScenario.start, parkReason: "HTTP 401", throttledUntil: StoreScenario.start + .seconds(9),
+            breakerOpenUntil: StoreScenario.start + .seconds(5), breakerOpenings: 2, concurrency: 3)
+        _ = try await scenario.exchange("vg", gate: gate)
+        #expect(try await scenario.store.storedRemotes()["vg"]?.gate == gate)
+        #expect(try await scenario.store.status(of: [.named("vg")]).remotes.first?.gate == gate)
     }
 
     @Test func `every resume stores its time, even for a remote that is not paused`() async throws {
-        let bench = try await bench()
-        try await bench.store.enterRemotes(bench.remotes)
-        func ask() async throws -> RemoteOrders { try await bench.exchange("vg").orders }
+        let scenario = try await scenario()
+        try await scenario.store.enterRemotes(scenario.remotes)
+        func ask() async throws -> RemoteOrders { try await scenario.exchange("vg").orders }
         #expect(try await ask().resumedAt == nil)
-        #expect(try await bench.store.pause("vg", now: Bench.start) != nil)
+        #expect(try await scenario.store.pause("vg", now: StoreScenario.start) != nil)
         #expect(try await ask().isPaused)
         for second in [Int64(1), 2] {
-            #expect(try await bench.store.resume("vg", now: Bench.start + .seconds(second)) != nil)
+            #expect(try await scenario.store.resume("vg", now: StoreScenario.start + .seconds(second)) != nil)
             let reply = try await ask()
-            #expect(!reply.isPaused && reply.resumedAt == (Bench.start + .seconds(second)).iso8601)
+            #expect(!reply.isPaused && reply.resumedAt == (StoreScenario.start + .seconds(second)).iso8601)
         }
     }
 
     @Test func `unplanned conversations are counted`() async throws {
-        let bench = try await bench()
-        #expect(try await bench.store.status(of: [.named("vg")]).unplanned == 0)
-        try bench.write("UPDATE conversations SET title = 'x' WHERE id IN ('c1', 'c2')")
-        try bench.addMessage("m1", of: "c1")
-        #expect(try await bench.store.status(of: [.named("vg")]).unplanned == 3)
+        let scenario = try await scenario()
+        #expect(try await scenario.store.status(of: [.named("vg")]).unplanned == 0)
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id IN ('c1', 'c2')")
+        try scenario.addMessage("m1", of: "c1")
+        #expect(try await scenario.store.status(of: [.named("vg")]).unplanned == 3)
     }
 
     @Test func `the newest run is shown with its counts`() async throws {
-        let bench = try Bench()
-        #expect(try await bench.store.status(of: []).lastRun == nil)
+        let scenario = try StoreScenario()
+        #expect(try await scenario.store.status(of: []).lastRun == nil)
         var counts = RunCounts()
         (counts.examined, counts.planned, counts.delivered, counts.putBack, counts.dead) = (5, 4, 3, 2, 1)
-        let started = Bench.start + .seconds(1)
+        let started = StoreScenario.start + .seconds(1)
         let run = RunPart(cause: .change, startedAt: started, counts: counts, error: "locked", ends: true)
-        let result = try await bench.store.exchange(bench.exchange(now: Bench.start + .seconds(2)) { $0.run = run }, for: bench.parties())
+        let result = try await scenario.store.exchange(
+            scenario.exchange(now: StoreScenario.start + .seconds(2)) { $0.run = run }, for: scenario.parties())
         let id = try #require(result.runID)
-        let last = try #require(try await bench.store.status(of: []).lastRun)
+        let last = try #require(try await scenario.store.status(of: []).lastRun)
         #expect(
             [last.cause, last.startedAt, last.finishedAt ?? "", last.error ?? ""]
-                == ["change", (Bench.start + .seconds(1)).iso8601, (Bench.start + .seconds(2)).iso8601, "locked"])
+                == ["change", (StoreScenario.start + .seconds(1)).iso8601, (StoreScenario.start + .seconds(2)).iso8601, "locked"])
         #expect(last.id == id)
         #expect(last.counts == counts)
     }
 
     @Test func `remaining rows are counted for the named remotes only`() async throws {
-        let bench = try await bench()
-        let remainder = try await bench.store.remainder(of: ["vg"])
+        let scenario = try await scenario()
+        let remainder = try await scenario.store.remainder(of: ["vg"])
         #expect([remainder.waiting, remainder.held, remainder.dead] == [2, 1, 2])
-        let nothing = try await bench.store.remainder(of: ["voicebot"])
+        let nothing = try await scenario.store.remainder(of: ["voicebot"])
         #expect([nothing.waiting, nothing.held, nothing.dead] == [0, 0, 0])
     }
 
     @Test func `rows are listed newest first and narrowed by every filter`() async throws {
-        let bench = try await bench()
-        #expect(try await ids(bench) { _ in } == [8, 7, 6, 5, 4, 3, 2, 1])
-        #expect(try await ids(bench) { $0.limit = 2 } == [8, 7])
-        #expect(try await ids(bench) { $0.ids = [3, 5, 99] } == [5, 3])
-        #expect(try await ids(bench) { $0.conversation = "c4" } == [4])
-        #expect(try await ids(bench) { $0.states = [.pending, .dead] } == [6, 1])
-        #expect(try await ids(bench) { $0.since = Bench.start + .minutes(6) } == [8, 7])
-        #expect(try await ids(bench) { $0.error = "http 423" } == [4])
-        #expect(try await ids(bench) { $0.error = "bad title" }.count == 8)
-        #expect(try await ids(bench) { $0.remote = "voicebot" }.isEmpty)
-        #expect(try await ids(bench) { ($0.remote, $0.states) = ("vg", [.held]) } == [5])
+        let scenario = try await scenario()
+        #expect(try await ids(scenario) { _ in } == [8, 7, 6, 5, 4, 3, 2, 1])
+        #expect(try await ids(scenario) { $0.limit = 2 } == [8, 7])
+        #expect(try await ids(scenario) { $0.ids = [3, 5, 99] } == [5, 3])
+        #expect(try await ids(scenario) { $0.conversation = "c4" } == [4])
+        #expect(try await ids(scenario) { $0.states = [.pending, .dead] } == [6, 1])
+        #expect(try await ids(scenario) { $0.since = StoreScenario.start + .minutes(6) } == [8, 7])
+        #expect(try await ids(scenario) { $0.error = "http 423" } == [4])
+        #expect(try await ids(scenario) { $0.error = "bad title" }.count == 8)
+        #expect(try await ids(scenario) { $0.remote = "voicebot" }.isEmpty)
+        #expect(try await ids(scenario) { ($0.remote, $0.states) = ("vg", [.held]) } == [5])
     }
 
     @Test(arguments: ["'; DROP TABLE outbox; --", "100%", "_", "\""])
     func `special characters in a filter have no meaning`(_ text: String) async throws {
-        let bench = try await bench()
-        #expect(try await ids(bench) { $0.error = text }.isEmpty)
-        #expect(try await ids(bench) { $0.conversation = text }.isEmpty)
-        #expect(try await ids(bench) { $0.remote = text }.isEmpty)
-        #expect(try bench.lines("SELECT count(*) FROM outbox") == ["8"])
+        let scenario = try await scenario()
+        #expect(try await ids(scenario) { $0.error = text }.isEmpty)
+        #expect(try await ids(scenario) { $0.conversation = text }.isEmpty)
+        #expect(try await ids(scenario) { $0.remote = text }.isEmpty)
+        #expect(try scenario.lines("SELECT count(*) FROM outbox") == ["8"])
     }
 
     @Test func `only an empty filter selects everything`() {
         #expect(OutboxFilter().selectsEverything)
         let changes: [(inout OutboxFilter) -> Void] = [
-            { $0.ids = [1] }, { $0.remote = "vg" }, { $0.conversation = "c" }, { $0.states = [.dead] }, { $0.since = Bench.start },
+            { $0.ids = [1] }, { $0.remote = "vg" }, { $0.conversation = "c" }, { $0.states = [.dead] }, { $0.since = StoreScenario.start },
             { $0.error = "x" },
         ]
         for change in changes {
@@ -151,12 +155,12 @@ import Testing
     }
 
     @Test func `links that cannot be sent are counted`() async throws {
-        let bench = try Bench([.voicebot])
-        try bench.addConversations("c1", "c2", "c3")
-        try bench.write("UPDATE links SET remote_id = '12', agent_id = 'a' WHERE conversation_id = 'c1'")
-        try bench.write("UPDATE links SET remote_id = '007' WHERE conversation_id = 'c2'")
-        #expect(try await bench.store.linkCensus(of: "voicebot") == LinkCensus(notInteger: 2, withoutAgent: 2))
-        #expect(try await bench.store.linkCensus(of: "vg") == LinkCensus())
-        #expect(try await bench.store.linkedRemotes() == ["voicebot"])
+        let scenario = try StoreScenario([.voicebot])
+        try scenario.addConversations("c1", "c2", "c3")
+        try scenario.write("UPDATE links SET remote_id = '12', agent_id = 'a' WHERE conversation_id = 'c1'")
+        try scenario.write("UPDATE links SET remote_id = '007' WHERE conversation_id = 'c2'")
+        #expect(try await scenario.store.linkCensus(of: "voicebot") == LinkCensus(notInteger: 2, withoutAgent: 2))
+        #expect(try await scenario.store.linkCensus(of: "vg") == LinkCensus())
+        #expect(try await scenario.store.linkedRemotes() == ["voicebot"])
     }
 }

@@ -5,26 +5,26 @@ import Testing
 
 /// What an operator does with rows: retry, discard, release.
 @Suite struct SteeringTests {
-    private let later = Bench.start + .hours(1)
+    private let later = StoreScenario.start + .hours(1)
 
     /// c1 … c4 with one row each for vg (ids 1 … 4) in the given states.
-    private func bench(_ states: String...) async throws -> Bench {
-        let bench = try Bench([.vg])
-        for index in states.indices { try bench.addConversations("c\(index + 1)") }
-        try await bench.plan()
+    private func scenario(_ states: String...) async throws -> StoreScenario {
+        let scenario = try StoreScenario([.vg])
+        for index in states.indices { try scenario.addConversations("c\(index + 1)") }
+        try await scenario.plan()
         for (index, state) in states.enumerated() {
-            try bench.write(
+            try scenario.write(
                 "UPDATE outbox SET state = ?, attempts = 5, last_error = 'HTTP 422', finished_at = due_at WHERE id = ?", [state, index + 1])
         }
-        return bench
+        return scenario
     }
 
-    private func message() async throws -> Bench {
-        let bench = try Bench([.fin])
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
-        try bench.addMessage("m1", of: "c1")
-        try await bench.plan()
-        return bench
+    private func message() async throws -> StoreScenario {
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.plan()
+        return scenario
     }
 
     private func filter(_ ids: Int64...) -> OutboxFilter {
@@ -34,15 +34,15 @@ import Testing
     }
 
     @Test func `a retried dead row gets all of its attempts again`() async throws {
-        let bench = try await bench("dead")
-        let result = try await bench.store.steer(.retry, filter(1), now: later)
+        let scenario = try await scenario("dead")
+        let result = try await scenario.store.steer(.retry, filter(1), now: later)
         #expect(result.affected == [1])
         #expect(
-            try bench.lines("SELECT state, attempts, due_at, replayed_at, finished_at, in_doubt_since FROM outbox")
+            try scenario.lines("SELECT state, attempts, due_at, replayed_at, finished_at, in_doubt_since FROM outbox")
                 == ["pending|0|\(later.iso8601)|\(later.iso8601)|-|-"])
-        let claimed = try await bench.claimOne("vg", now: later)
+        let claimed = try await scenario.claimOne("vg", now: later)
         #expect(claimed.row.countedSince == nil, "age counts from the replay")
-        #expect(claimed.idempotencyKey == Bench.firstKey)
+        #expect(claimed.idempotencyKey == StoreScenario.firstKey)
     }
 
     @Test(arguments: [
@@ -54,13 +54,13 @@ import Testing
         async throws
     {
         for state in apply {
-            let bench = try await bench(state)
-            #expect(try await bench.store.steer(action, filter(1), now: later).affected == [1], "\(state)")
+            let scenario = try await scenario(state)
+            #expect(try await scenario.store.steer(action, filter(1), now: later).affected == [1], "\(state)")
         }
         for state in skip {
-            let bench = try await bench(state)
-            let before = try bench.lines("SELECT * FROM outbox")
-            let result = try await bench.store.steer(action, filter(1), now: later)
+            let scenario = try await scenario(state)
+            let before = try scenario.lines("SELECT * FROM outbox")
+            let result = try await scenario.store.steer(action, filter(1), now: later)
             #expect(
                 result
                     == SteeringResult(
@@ -69,165 +69,165 @@ import Testing
                             .init(id: 1, obstacle: .state(try #require(OutboxState(rawValue: state)), holder: nil, supersededBy: nil))
                         ]))
             #expect(result.skipped.first?.reason == "is \(state)")
-            #expect(try bench.lines("SELECT * FROM outbox") == before)
+            #expect(try scenario.lines("SELECT * FROM outbox") == before)
         }
     }
 
     @Test func `discarding and releasing write only the row`() async throws {
-        let bench = try await bench("held", "held", "dead")
-        #expect(try await bench.store.steer(.release, filter(1), now: later).affected == [1])
-        #expect(try await bench.store.steer(.discard, filter(3), now: later).affected == [3])
+        let scenario = try await scenario("held", "held", "dead")
+        #expect(try await scenario.store.steer(.release, filter(1), now: later).affected == [1])
+        #expect(try await scenario.store.steer(.discard, filter(3), now: later).affected == [3])
         #expect(
-            try bench.lines("SELECT id, state, last_error, attempts FROM outbox ORDER BY id")
+            try scenario.lines("SELECT id, state, last_error, attempts FROM outbox ORDER BY id")
                 == ["1|pending|-|5", "2|held|HTTP 422|5", "3|discarded|discarded by hand|5"])
     }
 
     @Test(arguments: [OutboxAction.retry, .discard, .release])
     func `a dry run returns the same result and writes nothing`(_ action: OutboxAction) async throws {
-        let bench = try await bench("dead", "held", "pending", "delivered")
-        try bench.write("UPDATE outbox SET last_error = 'not sendable: x' WHERE id = 1")
+        let scenario = try await scenario("dead", "held", "pending", "delivered")
+        try scenario.write("UPDATE outbox SET last_error = 'not sendable: x' WHERE id = 1")
         let tables = ["outbox", "change_feed", "link_state", "message_feed", "planned_messages"]
-        let before = try tables.map { try bench.lines("SELECT * FROM \($0)") }
-        let dry = try await bench.store.steer(action, filter(1, 2, 3, 4), dryRun: true, now: later)
-        #expect(try tables.map { try bench.lines("SELECT * FROM \($0)") } == before)
-        #expect(try await bench.store.steer(action, filter(1, 2, 3, 4), now: later) == dry)
+        let before = try tables.map { try scenario.lines("SELECT * FROM \($0)") }
+        let dry = try await scenario.store.steer(action, filter(1, 2, 3, 4), dryRun: true, now: later)
+        #expect(try tables.map { try scenario.lines("SELECT * FROM \($0)") } == before)
+        #expect(try await scenario.store.steer(action, filter(1, 2, 3, 4), now: later) == dry)
         #expect(!dry.affected.isEmpty)
-        #expect(try tables.map { try bench.lines("SELECT * FROM \($0)") } != before)
+        #expect(try tables.map { try scenario.lines("SELECT * FROM \($0)") } != before)
     }
 
     @Test func `a filter without ids selects the rows to which the action applies`() async throws {
-        let bench = try await bench("dead", "delivered", "dead", "sending")
+        let scenario = try await scenario("dead", "delivered", "dead", "sending")
         var filter = OutboxFilter()
         filter.remote = "vg"
-        let result = try await bench.store.steer(.retry, filter, now: later)
+        let result = try await scenario.store.steer(.retry, filter, now: later)
         #expect(result.affected == [1, 3])
         #expect(result.skipped.isEmpty)
     }
 
     @Test func `a refused row is planned again from the present tables`() async throws {
-        let bench = try Bench([.vg])
-        try bench.addConversations("c1")
-        try bench.write("UPDATE links SET remote_id = 'refused'; DELETE FROM outbox")
-        try await bench.plan()
-        try bench.write("UPDATE links SET remote_id = 'good'; DELETE FROM change_feed")
-        #expect(try await bench.store.steer(.retry, filter(1), now: later).affected == [1])
-        #expect(try bench.feed() == ["c1|vg|0"])
-        try await bench.plan()
-        #expect(try bench.lines("SELECT id, state, path FROM outbox ORDER BY id") == ["1|discarded|/", "2|pending|/vg/agent9/good"])
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        try scenario.write("UPDATE links SET remote_id = 'refused'; DELETE FROM outbox")
+        try await scenario.plan()
+        try scenario.write("UPDATE links SET remote_id = 'good'; DELETE FROM change_feed")
+        #expect(try await scenario.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try scenario.feed() == ["c1|vg|0"])
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT id, state, path FROM outbox ORDER BY id") == ["1|discarded|/", "2|pending|/vg/agent9/good"])
     }
 
     @Test func `a refused message is planned again`() async throws {
-        let bench = try Bench([.fin])
-        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
-        try bench.addMessage("m1", of: "c1")
-        try await bench.plan()
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
-        #expect(try await bench.store.steer(.retry, filter(1), now: later).affected == [1])
-        try await bench.plan()
-        #expect(try bench.lines("SELECT id, state, message_id FROM outbox ORDER BY id") == ["1|discarded|m1", "2|pending|m1"])
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO conversations (id) VALUES ('c1')")
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.plan()
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
+        #expect(try await scenario.store.steer(.retry, filter(1), now: later).affected == [1])
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT id, state, message_id FROM outbox ORDER BY id") == ["1|discarded|m1", "2|pending|m1"])
     }
 
     @Test(arguments: ["delivered", "sending", "dead"])
     func `a state that a newer row has replaced is planned again instead of sent`(_ newer: String) async throws {
-        let bench = try await bench("discarded")
-        try bench.write("UPDATE conversations SET status = 'closed'")
-        try await bench.plan()
-        try bench.write("UPDATE outbox SET state = ? WHERE id = 2", [newer])
-        #expect(try await bench.store.steer(.retry, filter(1), now: later).affected == [1])
-        #expect(try bench.lines("SELECT state, last_error FROM outbox WHERE id = 1") == ["discarded|planned again by hand"])
-        #expect(try bench.feed() == ["c1|vg|0"])
+        let scenario = try await scenario("discarded")
+        try scenario.write("UPDATE conversations SET status = 'closed'")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET state = ? WHERE id = 2", [newer])
+        #expect(try await scenario.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try scenario.lines("SELECT state, last_error FROM outbox WHERE id = 1") == ["discarded|planned again by hand"])
+        #expect(try scenario.feed() == ["c1|vg|0"])
     }
 
     @Test func `a retry of a row that was discarded as not needed does not send its old content`() async throws {
-        let bench = try Bench([.vg])
-        try bench.addConversations("c1")
-        try await bench.converge()
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        try await scenario.converge()
         for status in ["closed", "open"] {
-            try bench.write("UPDATE conversations SET status = ?", [status])
-            try await bench.plan()
+            try scenario.write("UPDATE conversations SET status = ?", [status])
+            try await scenario.plan()
         }
-        #expect(try bench.outbox() == ["1|c1|vg|delivered", "2|c1|vg|discarded"])
-        _ = try await bench.store.steer(.retry, filter(2), now: later)
-        try await bench.plan(now: later)
-        let claimed = try await bench.claim("vg", now: later)
+        #expect(try scenario.outbox() == ["1|c1|vg|delivered", "2|c1|vg|discarded"])
+        _ = try await scenario.store.steer(.retry, filter(2), now: later)
+        try await scenario.plan(now: later)
+        let claimed = try await scenario.claim("vg", now: later)
         #expect(claimed.isEmpty)
     }
 
     @Test(arguments: ["DELETE FROM links", "DELETE FROM conversations"])
     func `a row whose link was deleted cannot be sent by a retry`(_ sql: String) async throws {
-        let bench = try await bench("pending")
-        try bench.write(sql)
-        _ = try await bench.store.steer(.retry, filter(1), now: later)
-        try await bench.plan(now: later)
-        let claimed = try await bench.claim("vg", now: later)
+        let scenario = try await scenario("pending")
+        try scenario.write(sql)
+        _ = try await scenario.store.steer(.retry, filter(1), now: later)
+        try await scenario.plan(now: later)
+        let claimed = try await scenario.claim("vg", now: later)
         #expect(claimed.isEmpty)
     }
 
     @Test func `a retry of a gone object removes the tombstone and sends the newest state`() async throws {
-        let bench = try await bench("pending")
-        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
-        try bench.write("UPDATE conversations SET status = 'ended'")
-        try await bench.plan(now: later)
-        #expect(try bench.outbox("state = 'pending'").isEmpty, "nothing is planned for a link that is gone")
-        let result = try await bench.store.steer(.retry, filter(1), now: later)
+        let scenario = try await scenario("pending")
+        try await scenario.finish(try await scenario.claimOne("vg"), DeliveryOutcome(.gone, httpStatus: 404, error: "HTTP 404"))
+        try scenario.write("UPDATE conversations SET status = 'ended'")
+        try await scenario.plan(now: later)
+        #expect(try scenario.outbox("state = 'pending'").isEmpty, "nothing is planned for a link that is gone")
+        let result = try await scenario.store.steer(.retry, filter(1), now: later)
         #expect(result.steps.map(\.effect) == [.planAgain])
-        #expect(try bench.lines("SELECT gone_at FROM link_state") == ["-"])
-        #expect(try await bench.claim("vg", now: later).isEmpty, "the old state is not sent")
-        try await bench.plan(now: later)
-        #expect(try await bench.claim("vg", now: later).map(\.body) == ["{\"status\":\"ended\",\"title\":null}"])
+        #expect(try scenario.lines("SELECT gone_at FROM link_state") == ["-"])
+        #expect(try await scenario.claim("vg", now: later).isEmpty, "the old state is not sent")
+        try await scenario.plan(now: later)
+        #expect(try await scenario.claim("vg", now: later).map(\.body) == ["{\"status\":\"ended\",\"title\":null}"])
     }
 
     @Test func `an uncertain message is sent again only if a duplicate is accepted`() async throws {
-        let bench = try await message()
-        try bench.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [Bench.start.iso8601])
-        let refused = try await bench.store.steer(.retry, filter(1), now: later)
+        let scenario = try await message()
+        try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [StoreScenario.start.iso8601])
+        let refused = try await scenario.store.steer(.retry, filter(1), now: later)
         #expect(refused.affected.isEmpty)
         #expect(refused.skipped.first?.reason.contains("--accept-duplicate") == true)
-        let accepted = try await bench.store.steer(.retry, filter(1), acceptDuplicate: true, now: later)
+        let accepted = try await scenario.store.steer(.retry, filter(1), acceptDuplicate: true, now: later)
         #expect(accepted.affected == [1])
-        let claimed = try await bench.claimOne("fin", now: later)
+        let claimed = try await scenario.claimOne("fin", now: later)
         #expect(claimed.row.mayBeSent(now: later, timeout: .seconds(10)))
     }
 
     @Test func `a discarded message is sent when it is retried`() async throws {
-        let bench = try await message()
-        _ = try await bench.store.steer(.discard, filter(1), now: later)
-        #expect(try await bench.claim("fin", now: later).isEmpty)
-        _ = try await bench.store.steer(.retry, filter(1), now: later)
-        #expect(try await bench.claim("fin", now: later).count == 1)
+        let scenario = try await message()
+        _ = try await scenario.store.steer(.discard, filter(1), now: later)
+        #expect(try await scenario.claim("fin", now: later).isEmpty)
+        _ = try await scenario.store.steer(.retry, filter(1), now: later)
+        #expect(try await scenario.claim("fin", now: later).count == 1)
     }
 
     @Test func `a refused message that was discarded is planned again, and never sent without a body`() async throws {
-        let bench = try Bench([.fin])
-        try bench.write("INSERT INTO conversations (id) VALUES ('c1')")
-        try bench.addMessage("m1", of: "c1")
-        try await bench.plan()
-        _ = try await bench.store.steer(.discard, filter(1), now: later)
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
-        _ = try await bench.store.steer(.retry, filter(1), now: later)
-        #expect(try await bench.claim("fin", now: later).isEmpty)
-        try await bench.plan()
-        #expect(try bench.lines("SELECT id, state FROM outbox WHERE body <> '{}'") == ["2|pending"])
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO conversations (id) VALUES ('c1')")
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.plan()
+        _ = try await scenario.store.steer(.discard, filter(1), now: later)
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
+        _ = try await scenario.store.steer(.retry, filter(1), now: later)
+        #expect(try await scenario.claim("fin", now: later).isEmpty)
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT id, state FROM outbox WHERE body <> '{}'") == ["2|pending"])
     }
 
     @Test func `a message that was deleted is not sent by a retry`() async throws {
-        let bench = try await message()
-        try bench.write("DELETE FROM messages")
-        let result = try await bench.store.steer(.retry, filter(1), now: later)
+        let scenario = try await message()
+        try scenario.write("DELETE FROM messages")
+        let result = try await scenario.store.steer(.retry, filter(1), now: later)
         #expect(result.affected.isEmpty && result.skipped.map(\.id) == [1])
-        #expect(try await bench.claim("fin", now: later).isEmpty)
+        #expect(try await scenario.claim("fin", now: later).isEmpty)
     }
 
     @Test func `ids that do not exist or do not match the other filters are distinguished from rows in another state`() async throws {
-        let bench = try await bench("dead", "delivered", "dead", "held")
-        try bench.write("UPDATE outbox SET held_by = 'brake' WHERE id = 4")
+        let scenario = try await scenario("dead", "delivered", "dead", "held")
+        try scenario.write("UPDATE outbox SET held_by = 'brake' WHERE id = 4")
         var wanted = filter(1, 2, 3, 4, 77, 78)
         wanted.conversation = "c1"
-        let narrowed = try await bench.store.steer(.retry, wanted, now: later)
+        let narrowed = try await scenario.store.steer(.retry, wanted, now: later)
         #expect(narrowed.affected == [1])
         #expect(narrowed.skipped.map(\.obstacle) == [.leftOut, .leftOut, .leftOut, .missing, .missing])
         wanted.conversation = nil
-        let result = try await bench.store.steer(.retry, wanted, now: later)
+        let result = try await scenario.store.steer(.retry, wanted, now: later)
         #expect(result.affected == [1, 3], "what can be done is done")
         #expect(
             result.skipped == [
@@ -238,44 +238,44 @@ import Testing
     }
 
     @Test func `rows beyond the limit are not reported as missing`() async throws {
-        let bench = try await bench("dead", "dead", "dead")
+        let scenario = try await scenario("dead", "dead", "dead")
         var wanted = filter(1, 2, 3)
         wanted.limit = 2
-        let result = try await bench.store.steer(.retry, wanted, now: later)
+        let result = try await scenario.store.steer(.retry, wanted, now: later)
         #expect(result.affected == [1, 2])
         #expect(result.skipped == [.init(id: 3, obstacle: .leftOut)])
     }
 
     @Test func `uncertain rows are skipped individually if selected by id or state, and only counted otherwise`() async throws {
-        let bench = try await message()
-        try bench.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [Bench.start.iso8601])
+        let scenario = try await message()
+        try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [StoreScenario.start.iso8601])
         var byRemote = OutboxFilter()
         byRemote.remote = "fin"
-        let silent = try await bench.store.steer(.retry, byRemote, now: later)
+        let silent = try await scenario.store.steer(.retry, byRemote, now: later)
         #expect(silent == SteeringResult(steps: [], skipped: [], leftUncertain: 1))
         var byState = OutboxFilter()
         byState.states = [.dead, .uncertain]
-        let named = try await bench.store.steer(.retry, byState, now: later)
+        let named = try await scenario.store.steer(.retry, byState, now: later)
         #expect(named == SteeringResult(steps: [], skipped: [.init(id: 1, obstacle: .mayHaveArrived(wasDiscarded: false))]))
-        #expect(try await bench.store.steer(.discard, byRemote, now: later).affected == [1])
+        #expect(try await scenario.store.steer(.discard, byRemote, now: later).affected == [1])
     }
 
     @Test func `the age of a row counts from its first counted attempt, and again from a replay`() async throws {
-        let bench = try Bench([.vg])
-        try bench.addConversations("c1")
-        try await bench.store.enterRemotes(bench.remotes)
-        try await bench.plan()
-        try await bench.finish(try await bench.claimOne("vg"), DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401"))
-        #expect(try bench.lines("SELECT counted_since FROM outbox") == ["-"])
-        let first = Bench.start + .days(4)
-        try await bench.finish(
-            try await bench.claimOne("vg", now: first), DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first)
-        #expect(try bench.lines("SELECT state, counted_since FROM outbox") == ["pending|\(first.iso8601)"])
-        let second = try await bench.claimOne("vg", now: first + .hours(1))
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        try await scenario.store.enterRemotes(scenario.remotes)
+        try await scenario.plan()
+        try await scenario.finish(try await scenario.claimOne("vg"), DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401"))
+        #expect(try scenario.lines("SELECT counted_since FROM outbox") == ["-"])
+        let first = StoreScenario.start + .days(4)
+        try await scenario.finish(
+            try await scenario.claimOne("vg", now: first), DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first)
+        #expect(try scenario.lines("SELECT state, counted_since FROM outbox") == ["pending|\(first.iso8601)"])
+        let second = try await scenario.claimOne("vg", now: first + .hours(1))
         #expect(second.row.countedSince == first)
-        try await bench.finish(second, DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first + .hours(1))
-        #expect(try bench.lines("SELECT counted_since FROM outbox") == [first.iso8601])
-        _ = try await bench.store.steer(.retry, filter(1), now: first + .hours(2))
-        #expect(try bench.lines("SELECT attempts, counted_since FROM outbox") == ["0|-"])
+        try await scenario.finish(second, DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first + .hours(1))
+        #expect(try scenario.lines("SELECT counted_since FROM outbox") == [first.iso8601])
+        _ = try await scenario.store.steer(.retry, filter(1), now: first + .hours(2))
+        #expect(try scenario.lines("SELECT attempts, counted_since FROM outbox") == ["0|-"])
     }
 }

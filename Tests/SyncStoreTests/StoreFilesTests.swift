@@ -1,5 +1,5 @@
+import Fixtures
 import Foundation
-import GRDB
 import SyncCore
 import Synchronization
 import Testing
@@ -24,8 +24,8 @@ import Testing
     }
 
     /// A second database, complete and closed.
-    private func other(_ folder: URL, users: Int) async throws -> String {
-        let path = folder.appending(path: "other.db").path
+    private func other(_ folder: TemporaryDirectory, users: Int) async throws -> String {
+        let path = folder.file("other.db")
         let store = try Store(path: path, access: .migrating)
         try await store.write { session in
             for number in 0..<users { try session.run("INSERT INTO users (id) VALUES (\("other\(number)"))") }
@@ -42,10 +42,9 @@ import Testing
         try handle.close()
     }
 
-    private func inFolder(_ body: (URL, String, Store) async throws -> Void) async throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "convosync.db").path
+    private func inFolder(_ body: (TemporaryDirectory, String, Store) async throws -> Void) async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.file("convosync.db")
         let store = try Store(path: path, access: .migrating)
         try await store.write { _ = try $0.run("INSERT INTO users (id) VALUES ('u1')") }
         try await body(folder, path, store)
@@ -115,7 +114,7 @@ import Testing
             try await store.write { _ = try $0.run("UPDATE users SET name = 'Uma'") }
             try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: path)
             #expect(await failure(store) == nil)
-            let same = folder.appending(path: "same.db").path
+            let same = folder.file("same.db")
             try FileManager.default.copyItem(atPath: path, toPath: same)
             try copy(same, into: path)
             #expect(await failure(store) == nil)
@@ -126,7 +125,7 @@ import Testing
 
     @Test func `an older copy of the same database is detected as well`() async throws {
         try await inFolder { folder, path, store in
-            let past = folder.appending(path: "past.db").path
+            let past = folder.file("past.db")
             try await store.checkpoint()
             try FileManager.default.copyItem(atPath: path, toPath: past)
             try await store.write { _ = try $0.run("UPDATE users SET name = 'Uma'") }
@@ -138,10 +137,9 @@ import Testing
     }
 
     @Test func `a symbolic link that is changed to another file counts as another file`() async throws {
-        let folder = try Bench.temporaryFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try TemporaryDirectory()
         let other = try await other(folder, users: 1)
-        let (real, link) = (folder.appending(path: "real.db").path, folder.appending(path: "link.db").path)
+        let (real, link) = (folder.file("real.db"), folder.file("link.db"))
         try Store(path: real, access: .migrating).close()
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
         let store = try Store(path: link, access: .migrating)
@@ -161,15 +159,13 @@ import Testing
     func `writes through SQLite by an application do not end the store`(sql: String) async throws {
         try await inFolder { _, path, store in
             for round in 0..<4 {
-                let application = try DatabaseQueue(path: path)
-                try await application.write { db in
-                    for number in 0..<300 {
-                        try db.execute(
-                            sql: "INSERT INTO users (id, name) VALUES (?, ?)",
-                            arguments: ["\(sql) \(round) \(number)", String(repeating: "x", count: 500)])
-                    }
-                }
-                try await application.writeWithoutTransaction { try $0.execute(sql: sql) }
+                let application = try ApplicationDatabase(path: path)
+                try application.write(
+                    """
+                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+                    INSERT INTO users (id, name) SELECT ? || i, ? FROM n
+                    """, ["\(sql) \(round) ", String(repeating: "x", count: 500)])
+                try application.execute(sql)
                 #expect(await failure(store) == nil)
                 try application.close()
                 #expect(await failure(store) == nil)
@@ -181,9 +177,9 @@ import Testing
 
     @Test func `a restore through the backup interface does not end the store`() async throws {
         try await inFolder { folder, path, store in
-            let source = try DatabaseQueue(path: try await other(folder, users: 2000))
-            let application = try DatabaseQueue(path: path)
-            try source.backup(to: application)
+            let source = try ApplicationDatabase(path: try await other(folder, users: 2000))
+            let application = try ApplicationDatabase(path: path)
+            try source.queue.backup(to: application.queue)
             try application.close()
             #expect(await failure(store) == nil)
             #expect(try await store.read { try $0.value("SELECT count(*) FROM users", as: Int.self) } == 2000)

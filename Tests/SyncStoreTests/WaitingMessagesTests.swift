@@ -1,4 +1,3 @@
-import GRDB
 import SyncCore
 import Synchronization
 import Testing
@@ -8,35 +7,35 @@ import Testing
 /// Many waiting rows do not make claims and planning transactions longer: the application's own commits wait for both.
 @Suite struct WaitingMessagesTests {
     /// Messages of one conversation with one timestamp, planned.
-    private func bench(messages count: Int) async throws -> Bench {
-        let bench = try Bench([.fin])
-        try bench.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
-        try bench.write(
+    private func scenario(messages count: Int) async throws -> StoreScenario {
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try scenario.write(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(count))
             INSERT INTO messages (id, conversation_id, author, body, created_at)
                 SELECT 'm' || i, 'c1', 'user', 'text', '2026-03-01T11:00:00.000Z' FROM n
             """)
-        return bench
+        return scenario
     }
 
     @Test func `thousands of messages of one millisecond get timestamps of their own, in short transactions`() async throws {
-        let bench = try await bench(messages: 4000)
+        let scenario = try await scenario(messages: 4000)
         let clock = ContinuousClock()
         var longest = Duration.zero
         var batches = 0
         while true {
             let start = clock.now
-            var page = bench.page()
+            var page = scenario.page()
             page.timeLimit = .milliseconds(20)
-            let exchange = bench.exchange { [page] in $0.plan = page }
-            let examined = try await bench.store.exchange(exchange, for: bench.parties()).plan?.batch.examined
+            let exchange = scenario.exchange { [page] in $0.plan = page }
+            let examined = try await scenario.store.exchange(exchange, for: scenario.parties()).plan?.batch.examined
             longest = max(longest, clock.now - start)
             if examined == 0 { break }
             batches += 1
         }
         #expect(
-            try bench.lines(
+            try scenario.lines(
                 "SELECT count(*), count(DISTINCT json_extract(body, '$.message.timestamp')), count(DISTINCT dedupe_key) FROM outbox")
                 == ["4000|4000|4000"])
         // Bounded by the time limit; generous, because tests run in parallel.
@@ -44,28 +43,28 @@ import Testing
     }
 
     @Test func `a message that is replayed while a later one is in flight does not block both when that one is put back`() async throws {
-        let bench = try await bench(messages: 2)
-        try await bench.plan()
-        let first = try await bench.claimOne("fin")
-        try await bench.finish(first, DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"))
-        let second = try await bench.claimOne("fin")
+        let scenario = try await scenario(messages: 2)
+        try await scenario.plan()
+        let first = try await scenario.claimOne("fin")
+        try await scenario.finish(first, DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"))
+        let second = try await scenario.claimOne("fin")
         var filter = OutboxFilter()
         filter.ids = [first.id]
-        _ = try await bench.store.steer(.retry, filter, now: Bench.start)
-        #expect(try await bench.claim("fin").isEmpty)
-        try await bench.finish(second, DeliveryOutcome(.retry, error: "HTTP 503"))
-        #expect(try await bench.claim("fin", now: Bench.start + .hours(1)).map(\.id) == [first.id])
+        _ = try await scenario.store.steer(.retry, filter, now: StoreScenario.start)
+        #expect(try await scenario.claim("fin").isEmpty)
+        try await scenario.finish(second, DeliveryOutcome(.retry, error: "HTTP 503"))
+        #expect(try await scenario.claim("fin", now: StoreScenario.start + .hours(1)).map(\.id) == [first.id])
     }
 
     @Test func `a claim reads only the first message of a conversation, and each message gets its turn`() async throws {
-        let bench = try await bench(messages: 30)
-        try await bench.plan()
-        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind = 0") == ["1"])
+        let scenario = try await scenario(messages: 30)
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE behind = 0") == ["1"])
         for number in 1...30 {
-            let claimed = try await bench.claimOne("fin")
+            let claimed = try await scenario.claimOne("fin")
             #expect(claimed.id == Int64(number))
-            #expect(try await bench.claim("fin").isEmpty)
-            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+            #expect(try await scenario.claim("fin").isEmpty)
+            try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
         }
     }
 
@@ -76,85 +75,86 @@ import Testing
         "UPDATE messages SET conversation_id = 'c2' WHERE id = 'm1'",
     ])
     func `whatever removes the first row, the next one gets its turn`(_ sql: String) async throws {
-        let bench = try await bench(messages: 3)
-        try bench.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")
-        try await bench.plan()
-        try bench.write(sql)
-        #expect(try await bench.claim("fin").map(\.id) == [2])
+        let scenario = try await scenario(messages: 3)
+        try scenario.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")
+        try await scenario.plan()
+        try scenario.write(sql)
+        #expect(try await scenario.claim("fin").map(\.id) == [2])
     }
 
     @Test func `a replayed row is sent before the later ones, and they get their turn after it`() async throws {
-        let bench = try await bench(messages: 3)
-        try await bench.plan()
-        try await bench.finish(try await bench.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "no"))
+        let scenario = try await scenario(messages: 3)
+        try await scenario.plan()
+        try await scenario.finish(try await scenario.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "no"))
         var filter = OutboxFilter()
         filter.ids = [1]
-        _ = try await bench.store.steer(.retry, filter, now: Bench.start)
+        _ = try await scenario.store.steer(.retry, filter, now: StoreScenario.start)
         for id in 1...3 {
-            let claimed = try await bench.claimOne("fin", now: Bench.start + .seconds(1))
+            let claimed = try await scenario.claimOne("fin", now: StoreScenario.start + .seconds(1))
             #expect(claimed.id == Int64(id))
-            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: Bench.start + .seconds(1))
+            try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: StoreScenario.start + .seconds(1))
         }
     }
 
     @Test func `a wrong mark is repaired`() async throws {
-        let bench = try await bench(messages: 3)
-        try await bench.plan()
-        try bench.write("UPDATE outbox SET behind = 1")
-        #expect(try await bench.claim("fin").isEmpty)
-        try await bench.store.repair(now: Bench.start, farthestDue: .days(3))
-        #expect(try await bench.claim("fin").map(\.id) == [1])
-        #expect(try bench.lines("SELECT id FROM outbox WHERE behind = 1 ORDER BY id") == ["2", "3"])
+        let scenario = try await scenario(messages: 3)
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET behind = 1")
+        #expect(try await scenario.claim("fin").isEmpty)
+        try await scenario.store.repair(now: StoreScenario.start, farthestDue: .days(3))
+        #expect(try await scenario.claim("fin").map(\.id) == [1])
+        #expect(try scenario.lines("SELECT id FROM outbox WHERE behind = 1 ORDER BY id") == ["2", "3"])
     }
 
     @Test func `a row of a conversation that waits to be planned is passed over once, and is free when it was planned`() async throws {
-        let bench = try Bench([.vg])
-        try bench.write(
+        let scenario = try StoreScenario([.vg])
+        try scenario.write(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
             INSERT INTO conversations (id) SELECT 'c' || i FROM n;
             INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
             """)
-        try await bench.plan()
-        try bench.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z' WHERE id <> 'c7'")
-        let later = Bench.start + .minutes(5)
+        try await scenario.plan()
+        try scenario.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z' WHERE id <> 'c7'")
+        let later = StoreScenario.start + .minutes(5)
         var passes = 0
         var claimed: [ClaimedRow] = []
         while true {
-            let reply = try await bench.exchange("vg", claim: 2, now: later)
+            let reply = try await scenario.exchange("vg", claim: 2, now: later)
             claimed += reply.claimed
             passes += 1
             if !reply.mayHaveMore { break }
         }
         #expect(claimed.map(\.conversationID) == ["c7"])
         #expect((2...4).contains(passes))
-        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind = 2") == ["2499"])
-        #expect(try await bench.store.nextDue("vg", after: Bench.start - .hours(1)) == nil)
+        #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE behind = 2") == ["2499"])
+        #expect(try await scenario.store.nextDue("vg", after: StoreScenario.start - .hours(1)) == nil)
         // Planning finds no difference, so the same rows are sent.
-        try await bench.plan(now: later)
-        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE behind <> 0") == ["0"])
-        #expect(try await bench.claim("vg", 3000, now: later).count == 2499)
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE behind <> 0") == ["0"])
+        #expect(try await scenario.claim("vg", 3000, now: later).count == 2499)
     }
 
     @Test func `many messages are held and released in parts, and none remains`() async throws {
-        let bench = try await bench(messages: 2500)
-        try await bench.plan()
-        let first = try await bench.claimOne("fin")
+        let scenario = try await scenario(messages: 2500)
+        try await scenario.plan()
+        let first = try await scenario.claimOne("fin")
         var row = first.row
         row.state = .held
         let held = FinishedCall(
-            claimed: first, row: row, startedAt: Bench.start, finishedAt: Bench.start, outcome: nil, error: "escalated", heldBy: "fin")
-        _ = try await bench.exchange("fin", finished: [held])
-        #expect(try bench.lines("SELECT count(*) FROM outbox WHERE state = 'held'") == ["1001"])
-        #expect(try await bench.claim("fin").isEmpty)
-        try bench.addMessage("late", of: "c1")
-        try await bench.plan()
+            claimed: first, row: row, startedAt: StoreScenario.start, finishedAt: StoreScenario.start, outcome: nil, error: "escalated",
+            heldBy: "fin")
+        _ = try await scenario.exchange("fin", finished: [held])
+        #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE state = 'held'") == ["1001"])
+        #expect(try await scenario.claim("fin").isEmpty)
+        try scenario.addMessage("late", of: "c1")
+        try await scenario.plan()
         // Fin's status changed.
-        let report = Report(remote: "fin", subject: .conversation("c1"), observation: Observation(word: "x"), readAt: Bench.start)
-        _ = try await bench.store.reconcile([report], bench.inbound())
+        let report = Report(remote: "fin", subject: .conversation("c1"), observation: Observation(word: "x"), readAt: StoreScenario.start)
+        _ = try await scenario.store.reconcile([report], scenario.inbound())
         var delivered = 0
-        while let claimed = try await bench.claim("fin", 1).first {
-            try await bench.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
+        while let claimed = try await scenario.claim("fin", 1).first {
+            try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200))
             delivered += 1
             try #require(delivered <= 2501)
         }

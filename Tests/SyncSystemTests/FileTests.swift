@@ -1,3 +1,4 @@
+import Fixtures
 import FoundationEssentials
 import Glibc
 import Testing
@@ -7,10 +8,8 @@ import Testing
 /// New files, and the status of files.
 @Suite struct FileTests {
     private static func withFolder(_ body: (String) throws -> Void) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "convosync-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
-        try body(folder)
+        let folder = try TemporaryDirectory()
+        try body(folder.path)
     }
 
     @Test func `a new file has the given content and permissions`() throws {

@@ -27,6 +27,13 @@ extension Adapter {
             }
     }
 
+    /// Whether the remote's status values have the meaning of its kind, in both directions, and calls carry the assignee as by default.
+    package var hasDefaultMaps: Bool {
+        let vocabulary = profile.kind.vocabulary
+        return profile.statusMap == vocabulary.outbound && profile.inboundMap == vocabulary.inbound
+            && isToldUser == profile.kind.adapter(Profile(name: profile.name, kind: profile.kind)).isToldUser
+    }
+
     /// The two-way rules for this remote. The remote always wins: the search examines what one change leads to, not conflicts of two.
     func restRules(mayReopen: Bool) -> TwoWayRules {
         let (lens, showsUser) = (profile.lens, showsUser)

@@ -151,7 +151,7 @@ package enum JSONTextError: Error, Equatable {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    // Not `ExpressibleByNilLiteral`: `condition ? value : nil` would then silently mean `.null` instead of "absent".
+    // No nil literals: `condition ? value : nil` would then silently mean `.null` instead of "absent".
 
     package init(stringLiteral value: String) { self = .string(value) }
     package init(integerLiteral value: Int64) { self = .integer(value) }

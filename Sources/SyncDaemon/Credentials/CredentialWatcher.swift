@@ -2,35 +2,24 @@ import Dispatch
 import SyncCore
 import SyncSystem
 
-/// Reads a token, or the secret of a webhook, again when its file changes, so that a rotated or corrected one is in use within a second.
+/// Checks the files of tokens, or of the secrets of webhooks, so that a rotated or corrected one is in use within a second. What a check
+/// means is decided by ``CredentialFile``.
 ///
-/// | a look finds                          | next                                                                 |
-/// |---------------------------------------|----------------------------------------------------------------------|
-/// | the file as it was                    | nothing                                                              |
-/// | another file with a token             | that token is in force; its remote is told, also when it is the same |
-/// | a file without a usable token         | another look, half a second later: somebody may be writing it        |
-/// | the same without a usable token again | one report; the former token stays in force                          |
-///
-/// Looks follow inotify events, and as a net below them every run looks once, and the service once a minute. Files are read on a queue of
-/// their own.
+/// Checks follow inotify events; as a net below them there is one at the start, at each reload and once a minute. Files are read on a
+/// queue of their own.
 actor CredentialWatcher {
     private let executor = DispatchQueueExecutor(label: "convosync.credentials")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// One change is several events: they are given this long to come together.
+    /// One change is several events: they are given this long to come together. In milliseconds.
     private static let settling = 50
     /// How long somebody may take to write a token, in milliseconds.
-    private static let secondLook = 500
+    private static let secondCheck = 500
 
-    private struct File {
-        var source: CredentialSource
-        var path: String
-        /// Nil when there is no such file.
-        var status: FileStatus?
-        /// The first look only takes note: the token was read shortly before.
-        var isKnown = false
-        /// Has been found without a usable token once.
-        var isSuspect = false
+    private struct Watched {
+        let source: CredentialSource
+        let path: String
+        var file = CredentialFile()
     }
 
     private let kind: CredentialKind
@@ -38,10 +27,10 @@ actor CredentialWatcher {
     private let log: EventLog
     private let onChange: @Sendable ([String]) -> Void
     /// By remote.
-    private var files: [String: File]
+    private var files: [String: Watched]
     private var watcher: FileWatcher?
     private var isStarted = false
-    private var isLookPlanned = false
+    private var isCheckPlanned = false
 
     /// - Parameter onChange: told the names of the remotes whose files were replaced.
     init(
@@ -53,14 +42,14 @@ actor CredentialWatcher {
         self.log = log
         self.onChange = onChange
         files = sources.compactMapValues { source in
-            source.path().map { File(source: source, path: $0) }
+            source.path().map { Watched(source: source, path: $0) }
         }
     }
 
-    /// To be called at the beginning of every run, and once a minute.
-    func runBegins() {
+    /// Checks all files now; the first time, watching begins.
+    func check() {
         if !isStarted { start() }
-        look()
+        checkAll()
     }
 
     private func start() {
@@ -77,57 +66,44 @@ actor CredentialWatcher {
     }
 
     private func take(_ events: FileWatcher.Events) {
-        if watcher?.concern(events) == true { look(after: CredentialWatcher.settling) }
+        if watcher?.concern(events) == true { check(after: CredentialWatcher.settling) }
     }
 
-    private func look(after milliseconds: Int) {
-        guard !isLookPlanned else { return }
-        isLookPlanned = true
+    private func check(after milliseconds: Int) {
+        guard !isCheckPlanned else { return }
+        isCheckPlanned = true
         executor.queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { @Sendable [weak self] in
             self?.assumeIsolated { watcher in
-                watcher.isLookPlanned = false
-                watcher.look()
+                watcher.isCheckPlanned = false
+                watcher.checkAll()
             }
         }
     }
 
-    private func look() {
+    private func checkAll() {
         watcher?.watchAgain()
         var changed: [String] = []
-        for (remote, file) in files.sorted(by: { $0.key < $1.key }) where look(at: file, of: remote) { changed.append(remote) }
-        if !changed.isEmpty { onChange(changed) }
-    }
-
-    /// True when the file was replaced and has a token.
-    private func look(at known: File, of remote: String) -> Bool {
-        var file = known
-        // Before reading: what is written meanwhile is another change.
-        file.status = FileStatus.ifPresent(file.path)
-        let isSame = file.status == known.status
-        guard !isSame || known.isSuspect else { return false }
-        defer { files[remote] = file }
-        do {
-            let fresh = try file.source.read(as: kind)
-            file.isSuspect = false
-            file.isKnown = true
-            let isNew = fresh != credentials[remote]
-            if isNew {
+        for (remote, watched) in files.sorted(by: { $0.key < $1.key }) {
+            var file = watched.file
+            let finding = file.check(FileStatus.ifPresent(watched.path), inForce: credentials[remote]) { () throws(CredentialError) in
+                try watched.source.read(as: kind)
+            }
+            files[remote]?.file = file
+            switch finding {
+            case .unchanged: break
+            case .replaced(let fresh):
                 credentials[remote] = fresh
                 log.write(LogEvent(kind == .token ? "credential.changed" : "webhook.secret_changed", level: .notice).with("remote", remote))
-            }
-            return isNew || known.isKnown
-        } catch {
-            if known.isSuspect, isSame {
-                file.isSuspect = false
+                changed.append(remote)
+            case .writtenAgain: changed.append(remote)
+            case .incomplete: check(after: CredentialWatcher.secondCheck)
+            case .rejected(let error):
                 log.write(
                     LogEvent(kind == .token ? "credential.rejected" : "webhook.secret_rejected", level: .warning).with("remote", remote)
                         .with("error", error.reason)
                         .with("hint", "the former \(kind.noun) stays in use"))
-            } else {
-                file.isSuspect = true
-                look(after: CredentialWatcher.secondLook)
             }
-            return false
         }
+        if !changed.isEmpty { onChange(changed) }
     }
 }

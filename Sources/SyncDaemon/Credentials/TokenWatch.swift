@@ -11,12 +11,12 @@ final class TokenWatch: Sendable {
         let sources = Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, $0.credential) })
         let fresh = CredentialWatcher(sources, credentials: credentials, log: log, onChange: onChange)
         watcher.withLock { $0 = fresh }
-        look()
+        check()
     }
 
     /// A replacement that nobody noticed is found.
-    func look() {
+    func check() {
         guard let watcher = watcher.withLock({ $0 }) else { return }
-        Task { await watcher.runBegins() }
+        Task { await watcher.check() }
     }
 }

@@ -7,8 +7,8 @@ package final class DeliveryReporter: Sendable {
     private let tally: DeliveryTally
     private let now: @Sendable () -> Instant
     private let repeats: Mutex<RepeatCounter>
-    /// Remote and field of omissions that were reported already: once is enough, `explain` and `plan` show the rest.
-    private let reportedOmissions = Mutex<Set<String>>([])
+    /// Remote and field of what was left out.
+    private let reportedOmissions = Mutex(ReportedFacts(limit: 1000))
 
     /// - Parameter repeats: how many identical failures of a remote are written in a minute; the rest is counted.
     package init(log: EventLog, repeats: Int, tally: DeliveryTally, now: @escaping @Sendable () -> Instant) {
@@ -175,8 +175,7 @@ package final class DeliveryReporter: Sendable {
                         "another process has planned with another configuration; everything is planned again at the next reload or start"))
         }
         for omitted in batch.omissions {
-            let isNew = reportedOmissions.withLock { $0.insert("\(omitted.remote)\u{0}\(omitted.omission.field)").inserted }
-            guard isNew else { continue }
+            guard reportedOmissions.withLock({ $0.insert(omitted.remote, omitted.omission.field) }) else { continue }
             log.write(
                 LogEvent("projection.omitted", level: .warning).with("remote", omitted.remote)
                     .with("conversation", omitted.conversationID).with("field", omitted.omission.field)

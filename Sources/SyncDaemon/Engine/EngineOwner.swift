@@ -56,7 +56,7 @@ package final class EngineOwner: Sendable {
                 calls: calls, queue: StoreQueue(parts.store, on: parts.loop, for: parties), now: parts.now
             ) { report in
                 parts.onChange()
-                if case .runBegan = report { tokens.look() }
+                if case .runBegan = report { tokens.check() }
             }, eventLoop: parts.loop)
     }
 
@@ -110,7 +110,7 @@ package final class EngineOwner: Sendable {
 
     /// Does what has to be done periodically: checks token files whose replacement was not detected, and logs the counts of minutes that have passed.
     package func checkUp() {
-        tokens.look()
+        tokens.check()
         onLoop { $0.reportRepeats() }
     }
 

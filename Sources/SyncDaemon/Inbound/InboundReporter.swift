@@ -4,9 +4,8 @@ import Synchronization
 /// Writes the log events of what comes back from remotes (docs/log-events.md).
 package final class InboundReporter: Sendable {
     private let log: EventLog
-    /// Remote and word that were reported as unmapped already: once is enough, `explain` shows the rest.
-    private let reportedWords = Mutex<Set<String>>([])
-    private static let rememberedWords = 1000
+    /// Remote and status value that were reported as unmapped.
+    private let unmapped = Mutex(ReportedFacts(limit: 1000))
     /// Remotes whose last read failed.
     private let failing = Mutex<[String: Failing]>([:])
     /// Objects that cannot be read for one reason: the first is written, the others are counted.
@@ -15,9 +14,8 @@ package final class InboundReporter: Sendable {
 
     /// Objects that several conversations link to, as they were reported last.
     private let shared = Mutex<Set<SharedObject>>([])
-    /// Objects that could not be read.
-    private let unreadable = Mutex<Set<ExactText>>([])
-    private static let rememberedObjects = 10_000
+    /// Objects that could not be read: remote, id and agent.
+    private let unreadable = Mutex(ReportedFacts(limit: 10_000))
 
     private let tally: DeliveryTally
 
@@ -93,10 +91,7 @@ package final class InboundReporter: Sendable {
                 event("conflict.resolved", result, level: .warning)
                     .with("winner", verdict.changes.isEmpty ? "local" : "remote").with("to", verdict.changes.status?.rawValue))
         case .unmapped:
-            let isNew = reportedWords.withLock {
-                $0.count < InboundReporter.rememberedWords && $0.insert("\(result.remote)\u{0}\(verdict.word ?? "")").inserted
-            }
-            guard isNew else { return }
+            guard unmapped.withLock({ $0.insert(result.remote, verdict.word ?? "") }) else { return }
             log.write(event("status.unmapped", result, level: .warning))
         case .rolledBack:
             log.write(
@@ -143,11 +138,7 @@ package final class InboundReporter: Sendable {
     /// One object that cannot be read says nothing about the others. Each is reported once until the program starts again; of many that
     /// cannot be read for the same reason, the first is named and the rest is counted.
     func reportUnreadable(_ object: ReadRequest, remote: String, reason: String, hint: String? = nil) {
-        let isNew = unreadable.withLock { known in
-            known.count < InboundReporter.rememberedObjects
-                && known.insert(ExactText("\(remote)\u{0}\(object.remoteID)\u{0}\(object.agentID ?? "")")).inserted
-        }
-        guard isNew else { return }
+        guard unreadable.withLock({ $0.insert(remote, object.remoteID, object.agentID ?? "") }) else { return }
         let kind = RepeatCounter.Kind(remote: remote, outcome: "unreadable", status: nil, error: reason)
         let (isWritten, summary) = repeats.withLock { $0.take(kind, error: reason, now: now()) }
         if let summary { report(summary) }

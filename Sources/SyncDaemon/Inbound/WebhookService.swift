@@ -75,8 +75,8 @@ package actor WebhookService {
     }
 
     /// Checks whether files of secrets were replaced, in case that was not noticed: to be called once a minute.
-    package func runBegins() async {
-        await secretWatcher?.runBegins()
+    package func checkSecrets() async {
+        await secretWatcher?.check()
     }
 
     private func watch(_ plan: Plan) async {
@@ -85,7 +85,7 @@ package actor WebhookService {
             Task { await self?.replaceSecrets(of: names, with: credentials) }
         }
         secretWatcher = watcher
-        await watcher.runBegins()
+        await watcher.check()
     }
 
     private func replaceSecrets(of remotes: [String], with credentials: Credentials) {

@@ -9,7 +9,7 @@ extension Daemon {
         await recordService()
         await writeStateLines()
         owner.checkUp()
-        await webhooks.runBegins()
+        await webhooks.checkSecrets()
         await repairIfDue()
         await metrics.write()
     }

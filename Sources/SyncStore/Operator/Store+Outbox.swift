@@ -67,6 +67,14 @@ package struct OutboxListing: Sendable, Equatable {
     package var heldBy: String?
 }
 
+/// A row that was replaced before it was delivered. Its changes are part of the row that replaced it.
+package struct SupersededListing: Sendable, Equatable {
+    package var id: Int64
+    package var supersededBy: Int64?
+    package var createdAt: String
+    package var supersededAt: String?
+}
+
 /// One line of a row's history.
 package struct AttemptListing: Sendable, Equatable {
     package var attempt: Int
@@ -114,6 +122,18 @@ extension OutboxListing: RowRecord {
     }
 }
 
+extension SupersededListing: RowRecord {
+    /// Of the table `outbox` under the name `o`.
+    package static let columns: SQL = "o.id, o.superseded_by, o.created_at, o.finished_at"
+
+    package init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        supersededBy = try columns.next()
+        createdAt = try columns.next()
+        supersededAt = try columns.next()
+    }
+}
+
 extension AttemptListing: RowRecord {
     package static let columns: SQL = "attempt, started_at, finished_at, outcome, http_status, error, response_excerpt"
 
@@ -143,8 +163,17 @@ extension Store {
         }
     }
 
-    /// Rows that were replaced by the given one.
-    package func absorbed(by id: Int64) async throws(StoreError) -> [Int64] {
-        try await read { session in try session.values("SELECT id FROM outbox WHERE superseded_by = \(id) ORDER BY id") }
+    /// The rows that the given one replaced, and those that these had replaced, oldest first, at most a thousand. Rows that retention
+    /// has deleted are missing.
+    package func superseded(by id: Int64) async throws(StoreError) -> [SupersededListing] {
+        try await read { session in
+            try session.rows(
+                """
+                WITH RECURSIVE chain(id) AS (
+                    SELECT id FROM outbox WHERE superseded_by = \(id)
+                    UNION SELECT o.id FROM chain JOIN outbox o ON o.superseded_by = chain.id LIMIT 1000)
+                SELECT \(SupersededListing.columns) FROM chain JOIN outbox o ON o.id = chain.id ORDER BY o.id
+                """)
+        }
     }
 }

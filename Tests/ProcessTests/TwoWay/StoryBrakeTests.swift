@@ -8,7 +8,7 @@ import Testing
     private static let count = 24
     private static let limit = 6
 
-    private func withBrake(at remote: String, _ body: (Scenario) async throws -> Void) async throws {
+    private func withBrake(at remote: String, _ body: (ProgramScenario) async throws -> Void) async throws {
         try await withHistory(
             Self.count, at: [remote], assignee: "agent_fin",
             configure: {
@@ -18,7 +18,7 @@ import Testing
             }, body)
     }
 
-    private func finished(_ scenario: Scenario) async throws -> Int {
+    private func finished(_ scenario: ProgramScenario) async throws -> Int {
         try await scenario.number("SELECT count(*) FROM conversations WHERE status <> 'open'")
     }
 

@@ -7,7 +7,7 @@ import Testing
     private static let laravel = RefusedMember("user_id", value: 77, message: "The selected user id is invalid.")
 
     private func expectDead(
-        _ member: String, at remote: String, _ scenario: Scenario, sourceLocation: SourceLocation = #_sourceLocation
+        _ member: String, at remote: String, _ scenario: ProgramScenario, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         #expect(try await scenario.states(at: remote).count { $0 == "dead" } == 1, "\(scenario.calls)", sourceLocation: sourceLocation)
         #expect(try await scenario.run("status", "--json").json["remotes"]?[remote]?["dead"] == 1, sourceLocation: sourceLocation)
@@ -19,7 +19,7 @@ import Testing
     }
 
     /// The number of calls with the member, refused or not.
-    private func count(_ member: String, at remote: String, _ scenario: Scenario) -> Int {
+    private func count(_ member: String, at remote: String, _ scenario: ProgramScenario) -> Int {
         scenario.written(remote).count { fields in
             var value: SandboxJSON? = fields
             for name in member.split(separator: ".") { value = value?[String(name)] }

@@ -20,7 +20,7 @@ import Testing
 
     /// A rule at a remote reopens every ended conversation at once, and this one is closed here; `sync` runs until nothing is sent.
     private func reopened(
-        by rule: Rule, _ body: (Scenario, _ events: [SandboxJSON]) async throws -> Void
+        by rule: Rule, _ body: (ProgramScenario, _ events: [SandboxJSON]) async throws -> Void
     ) async throws {
         try await withHistory(at: [rule.remote]) { scenario in
             try scenario.world.setOptions(on: rule.remote) { $0.reopensWith = rule.word }
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    private func expectHeld(_ scenario: Scenario, _ rule: Rule, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    private func expectHeld(_ scenario: ProgramScenario, _ rule: Rule, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         #expect(try await scenario.local("c1") == "closed/anna", sourceLocation: sourceLocation)
         #expect((2...4).contains(scenario.writeCount(rule.remote)), "\(scenario.calls)", sourceLocation: sourceLocation)
         let held = try await scenario.texts("SELECT last_error FROM outbox WHERE state = 'held'")
@@ -133,7 +133,7 @@ import Testing
     /// `c1` is ended, by the AI unless an assignee is given; something happens at vg a second later.
     private func afterTheEnd(
         assignee: String? = "agent_fin", reopen: String? = nil, _ changes: [String: SandboxJSON],
-        _ body: (Scenario) async throws -> Void
+        _ body: (ProgramScenario) async throws -> Void
     ) async throws {
         try await withHistory(
             assignee: assignee, sql: "UPDATE conversations SET status = 'ended'",

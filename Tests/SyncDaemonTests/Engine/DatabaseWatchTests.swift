@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import SyncCore
 import SyncStore
 import Testing
@@ -8,22 +7,21 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct DatabaseWatchTests {
     @Test func `a commit by somebody else is detected at once, and one of our own is not`() async throws {
-        let bench = try await ScriptedBench()
+        let scenario = try DaemonScenario()
         let (commits, committed) = AsyncStream.makeStream(of: Void.self)
-        let watch = DatabaseWatch(bench.store) { committed.yield() }
+        let watch = DatabaseWatch(scenario.store) { committed.yield() }
         #expect(await watch.start())
-        try bench.write("UPDATE conversations SET title = 'one'")
+        try scenario.write("UPDATE conversations SET title = 'one'")
         var iterator = commits.makeAsyncIterator()
         await iterator.next()
-        _ = try await bench.store.start(.current(), for: bench.configuration.parties, now: SystemClock.now())
+        _ = try await scenario.store.start(.current(), for: scenario.configuration.parties, now: SystemClock.now())
         let startedAt = ContinuousClock.now
-        try bench.write("UPDATE conversations SET title = 'two'")
+        try scenario.write("UPDATE conversations SET title = 'two'")
         await iterator.next()
         #expect(ContinuousClock.now - startedAt < .milliseconds(900), "without a hint it takes a second")
         await watch.stop()
-        try bench.write("UPDATE conversations SET title = 'three'")
+        try scenario.write("UPDATE conversations SET title = 'three'")
         committed.finish()
         #expect(await iterator.next() == nil, "every commit is told once")
-        bench.close()
     }
 }

@@ -1,26 +1,23 @@
-import FoundationEssentials
+import Fixtures
 import SyncCore
 import SyncSQLite
 import SyncStore
 
 /// The application beside the service: it writes its tables over a connection of its own. Operators at the command line use the same one.
 final class WalkApplication {
-    let directory: URL
+    let directory: TemporaryDirectory
     let store: Store
 
-    private var path: String { directory.appendingPathComponent("convosync.db").path }
+    private var path: String { directory.file("convosync.db") }
 
     init(seed: UInt64, _ clock: WalkClock) throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("convosync-walk-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let path = directory.appendingPathComponent("convosync.db").path
+        directory = try TemporaryDirectory()
+        let path = directory.file("convosync.db")
         store = try clock.opening { try Store(path: path, access: .migrating) }
     }
 
     deinit {
         store.close()
-        // A leftover file is in the temporary directory.
-        try? FileManager.default.removeItem(at: directory)
     }
 
     /// A connection of the service.

@@ -1,5 +1,5 @@
+import Fixtures
 import SandboxModel
-import SeededRandom
 
 /// Faults of calls.
 extension WalkRemotes {

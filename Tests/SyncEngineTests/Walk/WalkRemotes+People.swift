@@ -1,5 +1,5 @@
+import Fixtures
 import SandboxModel
-import SeededRandom
 import SyncCore
 
 /// What people at the remotes do, and Fin.

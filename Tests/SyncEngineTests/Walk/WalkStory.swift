@@ -1,5 +1,5 @@
+import Fixtures
 import SandboxModel
-import SeededRandom
 import SyncCore
 import SyncEngine
 import SyncRemotes

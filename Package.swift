@@ -179,7 +179,6 @@ let package = Package(
                 "SyncDaemon", "SyncEngine", "SyncStore", "SyncSQLite", "SyncRemotes", "SyncHTTP", "SyncCore", "SyncSystem", "Sandbox",
                 "Fixtures",
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -9,7 +9,7 @@ import Testing
 /// Token files that are replaced in all the ways that people and programs use.
 @Suite struct CredentialWatcherTests {
     /// A directory with a token file, a watcher, and what it reports.
-    private struct Bench {
+    private struct TokenFile {
         let directory: TemporaryDirectory
         let credentials: Credentials
         let watcher: CredentialWatcher
@@ -42,41 +42,41 @@ import Testing
 
     @Test(.timeLimit(.minutes(1)), arguments: [true, false])
     func `a new token is used as soon as its file is written, by rename or in place`(atomically: Bool) async throws {
-        var bench = try await Bench()
+        var file = try await TokenFile()
         for token in ["second", "third"] {
             let writtenAt = ContinuousClock.now
-            try bench.write(token, atomically: atomically)
-            #expect(await bench.news.next() == "credential.changed")
-            #expect(bench.credentials["vg"]?.token == token)
-            #expect(await bench.news.next() == "told vg")
+            try file.write(token, atomically: atomically)
+            #expect(await file.news.next() == "credential.changed")
+            #expect(file.credentials["vg"]?.token == token)
+            #expect(await file.news.next() == "told vg")
             #expect(ContinuousClock.now - writtenAt < .seconds(20))
         }
     }
 
     @Test(.timeLimit(.minutes(1))) func `a token that is written again unchanged is reported, so that it is tried again`() async throws {
-        var bench = try await Bench()
-        try bench.write("first", atomically: true)
-        #expect(await bench.news.next() == "told vg")
+        var file = try await TokenFile()
+        try file.write("first", atomically: true)
+        #expect(await file.news.next() == "told vg")
     }
 
     @Test(.timeLimit(.minutes(1))) func `a file without a token is reported once, and the former token stays in use`() async throws {
-        var bench = try await Bench()
-        try bench.write("two words", atomically: true)
-        #expect(await bench.news.next() == "credential.rejected")
-        #expect(bench.credentials["vg"]?.token == "first")
-        await bench.watcher.check()
-        try FileManager.default.removeItem(atPath: bench.directory.file("token"))
-        #expect(await bench.news.next() == "credential.rejected")
-        try bench.write("second", atomically: false)
-        #expect(await bench.news.next() == "credential.changed")
-        #expect(bench.credentials["vg"]?.token == "second")
+        var file = try await TokenFile()
+        try file.write("two words", atomically: true)
+        #expect(await file.news.next() == "credential.rejected")
+        #expect(file.credentials["vg"]?.token == "first")
+        await file.watcher.check()
+        try FileManager.default.removeItem(atPath: file.directory.file("token"))
+        #expect(await file.news.next() == "credential.rejected")
+        try file.write("second", atomically: false)
+        #expect(await file.news.next() == "credential.changed")
+        #expect(file.credentials["vg"]?.token == "second")
     }
 
     @Test(.timeLimit(.minutes(1))) func `a symbolic link that is pointed to another file is followed, as with mounted secrets`()
         async throws
     {
         // token → ..data/token, ..data → one, as Kubernetes lays secrets out.
-        var bench = try await Bench(link: "token") { directory in
+        var file = try await TokenFile(link: "token") { directory in
             let manager = FileManager.default
             for (folder, token) in [("one", "first"), ("two", "second")] {
                 try manager.createDirectory(atPath: "\(directory)/\(folder)", withIntermediateDirectories: true)
@@ -85,40 +85,40 @@ import Testing
             try manager.createSymbolicLink(atPath: "\(directory)/..data", withDestinationPath: "one")
             try manager.createSymbolicLink(atPath: "\(directory)/token", withDestinationPath: "..data/token")
         }
-        try FileManager.default.createSymbolicLink(atPath: bench.directory.file("fresh"), withDestinationPath: "two")
-        #expect(rename(bench.directory.file("fresh"), bench.directory.file("..data")) == 0)
-        #expect(await bench.news.next() == "credential.changed")
-        #expect(bench.credentials["vg"]?.token == "second")
-        #expect(await bench.news.next() == "told vg")
-        try bench.write("third", to: "two/token", atomically: true)
-        #expect(await bench.news.next() == "credential.changed")
-        #expect(bench.credentials["vg"]?.token == "third")
+        try FileManager.default.createSymbolicLink(atPath: file.directory.file("fresh"), withDestinationPath: "two")
+        #expect(rename(file.directory.file("fresh"), file.directory.file("..data")) == 0)
+        #expect(await file.news.next() == "credential.changed")
+        #expect(file.credentials["vg"]?.token == "second")
+        #expect(await file.news.next() == "told vg")
+        try file.write("third", to: "two/token", atomically: true)
+        #expect(await file.news.next() == "credential.changed")
+        #expect(file.credentials["vg"]?.token == "third")
     }
 
     @Test(.timeLimit(.minutes(1))) func `a directory that is replaced as a whole is found again by the next run`() async throws {
-        var bench = try await Bench(link: "inner/token") { directory in
+        var file = try await TokenFile(link: "inner/token") { directory in
             try FileManager.default.createDirectory(atPath: "\(directory)/inner", withIntermediateDirectories: true)
             try "first".write(toFile: "\(directory)/inner/token", atomically: false, encoding: .utf8)
         }
-        try FileManager.default.moveItem(atPath: bench.directory.file("inner"), toPath: bench.directory.file("former"))
-        try FileManager.default.createDirectory(atPath: bench.directory.file("inner"), withIntermediateDirectories: true)
-        try bench.write("second", to: "inner/token", atomically: true)
-        await bench.watcher.check()
-        #expect(await bench.news.next() == "credential.changed")
-        #expect(await bench.news.next() == "told vg")
-        try bench.write("third", to: "inner/token", atomically: true)
-        #expect(await bench.news.next() == "credential.changed")
+        try FileManager.default.moveItem(atPath: file.directory.file("inner"), toPath: file.directory.file("former"))
+        try FileManager.default.createDirectory(atPath: file.directory.file("inner"), withIntermediateDirectories: true)
+        try file.write("second", to: "inner/token", atomically: true)
+        await file.watcher.check()
+        #expect(await file.news.next() == "credential.changed")
+        #expect(await file.news.next() == "told vg")
+        try file.write("third", to: "inner/token", atomically: true)
+        #expect(await file.news.next() == "credential.changed")
     }
 
     @Test(.timeLimit(.minutes(1))) func `the first run finds a token that was replaced before it`() async throws {
-        var bench = try await Bench()
+        var file = try await TokenFile()
         let credentials = Credentials(["vg": Credential(token: "stale")])
-        let path = bench.directory.file("token")
+        let path = file.directory.file("token")
         let log = EventLog(.init(), hasPriorityPrefix: false, output: { _ in })
         await CredentialWatcher(["vg": .file(path: path)], credentials: credentials, log: log, onChange: { _ in }).check()
         #expect(credentials["vg"]?.token == "first")
-        try bench.write("second", atomically: true)
-        #expect(await bench.news.next() == "credential.changed")
+        try file.write("second", atomically: true)
+        #expect(await file.news.next() == "credential.changed")
     }
 
     @Test func `a token from the environment is not watched`() async throws {

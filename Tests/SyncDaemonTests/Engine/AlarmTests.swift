@@ -8,7 +8,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct AlarmTests {
     /// An alarm on a loop of its own, and the number of times it rang.
-    private final class Bench: Sendable {
+    private final class AlarmOnLoop: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let uptime = Mutex(Duration.seconds(100))
         let rings: AsyncStream<Void>
@@ -34,38 +34,38 @@ import Testing
     }
 
     @Test func `an alarm rings at its time, once`() async throws {
-        let bench = Bench()
-        try await bench.set(.seconds(100))
-        var rings = bench.rings.makeAsyncIterator()
+        let alarm = AlarmOnLoop()
+        try await alarm.set(.seconds(100))
+        var rings = alarm.rings.makeAsyncIterator()
         await rings.next()
-        bench.end()
+        alarm.end()
         #expect(await rings.next() == nil)
     }
 
     @Test func `an alarm that is set again replaces the previous one, and without a time it does not ring`() async throws {
-        let bench = Bench()
-        try await bench.set(.seconds(100) + .milliseconds(1))
-        try await bench.set(nil)
-        try await bench.set(.hours(5))
+        let alarm = AlarmOnLoop()
+        try await alarm.set(.seconds(100) + .milliseconds(1))
+        try await alarm.set(nil)
+        try await alarm.set(.hours(5))
         // Whatever was set before would have rung before this one.
         let startedAt = ContinuousClock.now
-        bench.uptime.withLock { $0 = .seconds(100) }
-        try await bench.set(.seconds(100) + .milliseconds(50))
-        bench.uptime.withLock { $0 = .seconds(200) }
-        var rings = bench.rings.makeAsyncIterator()
+        alarm.uptime.withLock { $0 = .seconds(100) }
+        try await alarm.set(.seconds(100) + .milliseconds(50))
+        alarm.uptime.withLock { $0 = .seconds(200) }
+        var rings = alarm.rings.makeAsyncIterator()
         await rings.next()
         #expect(ContinuousClock.now - startedAt >= .milliseconds(50))
-        bench.end()
+        alarm.end()
         #expect(await rings.next() == nil)
     }
 
     @Test func `a timer that fires before the alarm's time does not ring it`() async throws {
-        let bench = Bench()
+        let alarm = AlarmOnLoop()
         // The clock stands still, so the timer fires before its time, repeatedly.
-        try await bench.set(.seconds(100) + .milliseconds(5))
-        try await bench.loop.scheduleTask(in: .milliseconds(50)) {}.futureResult.get()
-        bench.end()
-        var rings = bench.rings.makeAsyncIterator()
+        try await alarm.set(.seconds(100) + .milliseconds(5))
+        try await alarm.loop.scheduleTask(in: .milliseconds(50)) {}.futureResult.get()
+        alarm.end()
+        var rings = alarm.rings.makeAsyncIterator()
         #expect(await rings.next() == nil)
     }
 }

@@ -45,7 +45,7 @@ demo: dependencies
 test: build
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
 
-# .ci/phrases: English that must not come back in what users read. .ci/references: files, headings, sections and names that do not exist.
+# .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
 lint:
 	.ci/phrases
 	.ci/references --self-test

@@ -46,12 +46,12 @@ enum Completion {
 /// The command line typed so far. Its words are as the shell passes them, with quotes and backslashes; bash splits `--config=path` into three words.
 struct TypedLine {
     var words: [String]
-    /// The beginning of the word that is being completed, without quotes.
+    /// The beginning of the argument that is being completed, without quotes.
     var prefix: String
 
     /// - Parameters:
-    ///   - index: the index of the word that is being completed.
-    ///   - typed: that word up to the cursor.
+    ///   - index: the index of the argument that is being completed.
+    ///   - typed: that argument up to the cursor.
     init(words: [String], index: Int, typed: String) {
         self.words = words
         let word = words.indices.contains(index) ? words[index] : typed

@@ -12,7 +12,7 @@ struct SkippedRow {
     /// The most rows that are listed for people.
     private static let lines = 20
 
-    init(_ skipped: SteeringResult.Skipped, action: OutboxAction) {
+    init(_ skipped: ManagingResult.Skipped, action: OutboxAction) {
         id = skipped.id
         reason = skipped.reason
         hint = skipped.obstacle.hint(id: skipped.id, action: action)
@@ -20,8 +20,8 @@ struct SkippedRow {
 
     init(missing id: Int64) {
         self.id = id
-        reason = SteeringObstacle.missing.reason
-        hint = SteeringObstacle.missing.hint(id: id, action: .retry)
+        reason = ManagingObstacle.missing.reason
+        hint = ManagingObstacle.missing.hint(id: id, action: .retry)
     }
 
     var json: JSONValue { ["id": .integer(id), "reason": .string(reason), "hint": .string(hint)] }
@@ -45,7 +45,7 @@ struct SkippedRow {
     }
 }
 
-extension SteeringObstacle {
+extension ManagingObstacle {
     /// The command to use instead, or why none is needed.
     func hint(id: Int64, action: OutboxAction) -> String {
         let show = "convosync outbox show \(id)"

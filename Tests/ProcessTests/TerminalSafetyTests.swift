@@ -8,7 +8,7 @@ import Testing
     private static let evil =
         "\u{1B}[31mred\u{7}\u{1B}]0;owned\u{7}\u{9B}2J\u{85}\u{7F}\nid: 99  delivered\r\n\u{2028}x\u{2029}\u{202E}esrever\u{202C}\u{2066}\u{2069}\u{8}"
 
-    private func steering(_ text: String) -> [String] {
+    private func controls(_ text: String) -> [String] {
         text.unicodeScalars.filter { scalar in
             switch scalar.value {
             case 0x0A: false
@@ -52,7 +52,7 @@ import Testing
                 outputs[arguments.joined(separator: " ").prefix(20).description + "…"] = result.output + result.errorOutput
             }
             for (command, text) in outputs {
-                #expect(steering(text) == [], "\(command): \(text.debugDescription)")
+                #expect(controls(text) == [], "\(command): \(text.debugDescription)")
                 #expect(!text.contains("\nid: 99"), "\(command): \(text)")
             }
             // A table has a line for its header and one for each row.
@@ -67,12 +67,12 @@ import Testing
             for column in ["outbox.last_error", "outbox_attempts.error", "outbox_attempts.response_excerpt", "remotes.last_error"] {
                 let parts = column.split(separator: ".")
                 for text in try await scenario.texts("SELECT \(parts[1]) FROM \(parts[0]) WHERE \(parts[1]) LIKE 'HTTP%'") {
-                    #expect(steering(text) == [] && !text.contains("\n"), "\(column): \(text.debugDescription)")
+                    #expect(controls(text) == [] && !text.contains("\n"), "\(column): \(text.debugDescription)")
                 }
             }
             // With --json the data is unchanged.
             let list = try await scenario.run("outbox", "list", "--json")
-            #expect(steering(list.output) == [])
+            #expect(controls(list.output) == [])
             #expect(try list.json["rows"]?.array?.compactMap { $0["conversation_id"]?.string }.allSatisfy { $0 == id } == true)
             #expect(
                 try await scenario.start(["explain", id, "--json", "--config", scenario.configurationPath]).end().json["conversation"]?[

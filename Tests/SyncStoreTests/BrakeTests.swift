@@ -142,9 +142,9 @@ import Testing
         var filter = OutboxFilter()
         filter.holder = .brake
         let later = StoreScenario.start + .days(4)
-        let dry = try await scenario.store.steer(.release, filter, dryRun: true, now: later)
+        let dry = try await scenario.store.manage(.release, filter, dryRun: true, now: later)
         #expect(dry.steps.allSatisfy { $0.effect == .sendNow && $0.state == "held" })
-        #expect(try await scenario.store.steer(.release, filter, now: later) == dry)
+        #expect(try await scenario.store.manage(.release, filter, now: later) == dry)
         #expect(dry.affected.count == 18)
         // The same conversations are planned again, by a run that is held for another reason.
         try scenario.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
@@ -189,9 +189,9 @@ import Testing
         var filter = OutboxFilter()
         filter.holder = .brake
         filter.limit = 1001
-        #expect(try await scenario.store.steer(.release, filter, now: StoreScenario.start).affected.count == 1001)
+        #expect(try await scenario.store.manage(.release, filter, now: StoreScenario.start).affected.count == 1001)
         filter.limit = nil
-        #expect(try await scenario.store.steer(.discard, filter, now: StoreScenario.start).affected.count == 200)
+        #expect(try await scenario.store.manage(.discard, filter, now: StoreScenario.start).affected.count == 200)
     }
 
     @Test func `a preview shows what the brake would count, and what is held`() async throws {

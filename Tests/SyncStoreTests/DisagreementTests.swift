@@ -100,14 +100,14 @@ import Testing
         try await scenario.plan()
         var filter = OutboxFilter()
         filter.remote = "vg"
-        _ = try await scenario.store.steer(.discard, filter, now: StoreScenario.start)
+        _ = try await scenario.store.manage(.discard, filter, now: StoreScenario.start)
         let discarded = { try await scenario.store.status(of: [.vg]).remotes.first?.discarded }
         #expect(try await discarded() == 2)
         try scenario.write("UPDATE conversations SET title = 'again' WHERE id = 'c1'")
         try await scenario.plan()
         #expect(try await discarded() == 1)
         filter.ids = [2]
-        _ = try await scenario.store.steer(.retry, filter, now: StoreScenario.start)
+        _ = try await scenario.store.manage(.retry, filter, now: StoreScenario.start)
         try await scenario.plan()
         #expect(try await discarded() == 0)
         #expect(try scenario.outbox("state = 'pending'").count == 2)
@@ -126,7 +126,7 @@ import Testing
         var filter = OutboxFilter()
         filter.remote = "vg"
         filter.states = [.pending]
-        let steps = try await scenario.store.steer(.discard, filter, now: StoreScenario.start).steps
+        let steps = try await scenario.store.manage(.discard, filter, now: StoreScenario.start).steps
         #expect(steps.count == 1)
         let discarded = { try await scenario.store.status(of: [.vg]).remotes.first { $0.name == "vg" }?.discarded }
         // Polls continue to read the conversation.

@@ -104,7 +104,7 @@ import Testing
         // A retry by an operator sends it to its present conversation.
         var filter = OutboxFilter()
         filter.ids = [1]
-        let result = try await scenario.store.steer(.retry, filter, acceptDuplicate: true, now: StoreScenario.start + .minutes(2))
+        let result = try await scenario.store.manage(.retry, filter, acceptDuplicate: true, now: StoreScenario.start + .minutes(2))
         #expect(result.steps.map(\.effect) == [.planAgain])
         try await scenario.converge(now: StoreScenario.start + .minutes(2))
         #expect(try rows(scenario) == ["m1|c1|discarded", "m1|c2|delivered"])
@@ -155,7 +155,7 @@ import Testing
         try await scenario.plan()
         var filter = OutboxFilter()
         filter.ids = [2]
-        _ = try await scenario.store.steer(.discard, filter, now: StoreScenario.start)
+        _ = try await scenario.store.manage(.discard, filter, now: StoreScenario.start)
         #expect(try rows(scenario) == ["m1|c1|dead", "m2|c1|discarded"])
         try scenario.write(Self.merge)
         try await scenario.converge()

@@ -50,7 +50,7 @@ import Testing
         let second = try await scenario.claimOne("fin")
         var filter = OutboxFilter()
         filter.ids = [first.id]
-        _ = try await scenario.store.steer(.retry, filter, now: StoreScenario.start)
+        _ = try await scenario.store.manage(.retry, filter, now: StoreScenario.start)
         #expect(try await scenario.claim("fin").isEmpty)
         try await scenario.finish(second, DeliveryOutcome(.retry, error: "HTTP 503"))
         #expect(try await scenario.claim("fin", now: StoreScenario.start + .hours(1)).map(\.id) == [first.id])
@@ -88,7 +88,7 @@ import Testing
         try await scenario.finish(try await scenario.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "no"))
         var filter = OutboxFilter()
         filter.ids = [1]
-        _ = try await scenario.store.steer(.retry, filter, now: StoreScenario.start)
+        _ = try await scenario.store.manage(.retry, filter, now: StoreScenario.start)
         for id in 1...3 {
             let claimed = try await scenario.claimOne("fin", now: StoreScenario.start + .seconds(1))
             #expect(claimed.id == Int64(id))

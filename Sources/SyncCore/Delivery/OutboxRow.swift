@@ -56,7 +56,7 @@ package enum PayloadKind: String, Sendable, Codable {
 /// | sending   | gone, dead                    | dead; a message in doubt: uncertain                             |
 /// | pending, held, dead | superseded by a newer state | superseded                                              |
 /// | pending, held, dead, uncertain | discarded  | discarded                                                       |
-/// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned again (`Store.steer`)     |
+/// | held, dead, uncertain, discarded | replayed | pending with a fresh count, or planned again (`Store.manage`)     |
 ///
 /// Invariants: only `sending` rows have a lease. A message is never superseded. `attempts` counts outcomes `retry`, `dead`, `gone`
 /// and `delivered` only, `countedSince` is the beginning of the first of them that was a retry. A message in doubt is never sent later

@@ -13,7 +13,7 @@ package struct LinkSnapshot: Sendable {
     package var seats: [Seat]
     /// The row that already exists for this conversation at this remote, if any.
     package var standing: StandingRow?
-    /// So many conversations are finished at the remote that a person has to check before that is adopted.
+    /// Whether the ends of conversations at the remote are adopted only after a person has checked: there are too many of them.
     package var areEndsHeld: Bool
     package var now: Instant
 

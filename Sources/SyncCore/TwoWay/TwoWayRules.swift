@@ -89,7 +89,7 @@ package struct TwoWayRules: Sendable {
     /// The AI's assignee that an event removed, if the assignee has not changed since: then it was the AI that finished the conversation,
     /// whatever was reported in between about who is needed.
     package var takenOff: String?
-    /// So many conversations were reported as finished that no further one is adopted until a person has checked.
+    /// Whether ends are adopted only after a person has checked: too many conversations were reported as finished.
     package var areEndsHeld: Bool
 
     package init(

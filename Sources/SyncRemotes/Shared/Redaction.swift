@@ -3,7 +3,7 @@ import SyncCore
 /// Removes from a text what must not appear in logs, errors or status output: the credential, and personal values from the call.
 ///
 /// A remote may repeat in an error what it was sent: whole, cut off, in other letters or encoded. Errors have to stay readable, so a secret
-/// is only removed as a whole, never as a part of another word:
+/// is only removed as a whole, never as a part of a longer word:
 ///
 /// | what                                       | is removed                                                                  |
 /// |--------------------------------------------|-----------------------------------------------------------------------------|
@@ -87,7 +87,7 @@ package struct Redaction: Sendable {
 }
 
 extension Redaction {
-    /// An occurrence that begins or ends within a word is another word, and stays. A credential is removed there too, unless it is short.
+    /// An occurrence that begins or ends within a longer word stays. A credential is removed there too, unless it is short.
     private static func removing(_ secret: String, from text: String, isCredential: Bool = false) -> String {
         guard text.contains(secret) else { return text }
         guard !isCredential || secret.count < shortestCredential else { return text.replacing(secret, with: mark) }

@@ -121,7 +121,7 @@ private struct LinkRow: RowRecord {
     /// Another conversation links to the same object.
     var isShared: Bool
     var isInFlight: Bool
-    /// The remote reported so many finished conversations that a person has to check before they are adopted.
+    /// Whether ends are adopted only after a person has checked: the remote reported too many.
     var areEndsHeld: Bool
     /// The object that ``stored`` is about; nil if nothing is known.
     var targetID: String?

@@ -6,7 +6,9 @@ import Testing
 @Suite(.serialized) struct StoryPeopleTests {
     // MARK: People who are not in the table assignees
 
-    @Test func `an unknown user who took over at voicebot is not removed by another change, and explain names the user`() async throws {
+    @Test func `an unknown user who picked the conversation up at voicebot is not removed by another change, and explain names the user`()
+        async throws
+    {
         try await withHistory { scenario in
             try scenario.act(at: "voicebot", on: 1, ["user_id": 99])
             try await scenario.syncs(2)
@@ -43,7 +45,7 @@ import Testing
         }
     }
 
-    // MARK: Took over and finished
+    // MARK: Picked up and finished
 
     /// - Parameter bySync: whether it is found by a poll of voicebot, else by its webhook call.
     private func tookOverAndFinished(user: SandboxJSON, bySync: Bool, expecting local: String) async throws {

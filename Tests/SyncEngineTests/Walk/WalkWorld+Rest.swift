@@ -57,7 +57,7 @@ extension WalkWorld {
             filter.states = [.held]
             filter.holder = .receiver
             note("a person releases what Fin does not take")
-            _ = try await application.store.steer(.release, filter, now: clock.wall)
+            _ = try await application.store.manage(.release, filter, now: clock.wall)
         }
         committed()
         try await run(until: clock.uptime + .minutes(1))
@@ -72,7 +72,7 @@ extension WalkWorld {
             filter.ids = [row]
             note("a person settles \(line) \(hasArrived)")
             uncertainMessages.insert(parts[2])
-            _ = try await application.store.steer(hasArrived ? .discard : .retry, filter, acceptDuplicate: true, now: clock.wall)
+            _ = try await application.store.manage(hasArrived ? .discard : .retry, filter, acceptDuplicate: true, now: clock.wall)
         }
         committed()
     }

@@ -1,7 +1,7 @@
 import SyncCore
 
 /// Why an action does not apply to a row that was selected.
-package enum SteeringObstacle: Sendable, Equatable {
+package enum ManagingObstacle: Sendable, Equatable {
     /// There is no such row.
     case missing
     /// The row exists, but the other filters or the limit exclude it.

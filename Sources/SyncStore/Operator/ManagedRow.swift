@@ -1,7 +1,7 @@
 import SyncCore
 
 /// An outbox row with all columns that determine what an action does to it.
-struct SteeredRow: RowRecord {
+struct ManagedRow: RowRecord {
     var id: Int64
     var state: String
     /// True for the state of a conversation, false for a message.
@@ -76,9 +76,9 @@ struct SteeredRow: RowRecord {
     var isHeldAsUndone: Bool { heldBy == .undone }
 }
 
-extension SteeredRow {
+extension ManagedRow {
     /// Nil if the action applies.
-    func obstacle(to action: OutboxAction, acceptDuplicate: Bool) -> SteeringObstacle? {
+    func obstacle(to action: OutboxAction, acceptDuplicate: Bool) -> ManagingObstacle? {
         guard let state = OutboxState(rawValue: state) else { return .unknownState }
         guard action.applicableStates.contains(state) else { return .state(state, holder: heldBy, supersededBy: supersededBy) }
         guard action == .retry else { return nil }
@@ -92,7 +92,7 @@ extension SteeredRow {
     }
 
     /// What the action does to a row that it applies to.
-    func effect(of action: OutboxAction) -> SteeringResult.Effect {
+    func effect(of action: OutboxAction) -> ManagingResult.Effect {
         switch action {
         case .discard: return .drop
         case .release: return .sendNow

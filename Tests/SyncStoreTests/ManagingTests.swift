@@ -4,7 +4,7 @@ import Testing
 @testable import SyncStore
 
 /// What an operator does with rows: retry, discard, release.
-@Suite struct SteeringTests {
+@Suite struct ManagingTests {
     private let later = StoreScenario.start + .hours(1)
 
     /// c1 … c4 with one row each for vg (ids 1 … 4) in the given states.
@@ -35,7 +35,7 @@ import Testing
 
     @Test func `a retried dead row gets all of its attempts again`() async throws {
         let scenario = try await scenario("dead")
-        let result = try await scenario.store.steer(.retry, filter(1), now: later)
+        let result = try await scenario.store.manage(.retry, filter(1), now: later)
         #expect(result.affected == [1])
         #expect(
             try scenario.lines("SELECT state, attempts, due_at, replayed_at, finished_at, in_doubt_since FROM outbox")
@@ -55,15 +55,15 @@ import Testing
     {
         for state in apply {
             let scenario = try await scenario(state)
-            #expect(try await scenario.store.steer(action, filter(1), now: later).affected == [1], "\(state)")
+            #expect(try await scenario.store.manage(action, filter(1), now: later).affected == [1], "\(state)")
         }
         for state in skip {
             let scenario = try await scenario(state)
             let before = try scenario.lines("SELECT * FROM outbox")
-            let result = try await scenario.store.steer(action, filter(1), now: later)
+            let result = try await scenario.store.manage(action, filter(1), now: later)
             #expect(
                 result
-                    == SteeringResult(
+                    == ManagingResult(
                         steps: [],
                         skipped: [
                             .init(id: 1, obstacle: .state(try #require(OutboxState(rawValue: state)), holder: nil, supersededBy: nil))
@@ -75,8 +75,8 @@ import Testing
 
     @Test func `discarding and releasing write only the row`() async throws {
         let scenario = try await scenario("held", "held", "dead")
-        #expect(try await scenario.store.steer(.release, filter(1), now: later).affected == [1])
-        #expect(try await scenario.store.steer(.discard, filter(3), now: later).affected == [3])
+        #expect(try await scenario.store.manage(.release, filter(1), now: later).affected == [1])
+        #expect(try await scenario.store.manage(.discard, filter(3), now: later).affected == [3])
         #expect(
             try scenario.lines("SELECT id, state, last_error, attempts FROM outbox ORDER BY id")
                 == ["1|pending|-|5", "2|held|HTTP 422|5", "3|discarded|discarded by hand|5"])
@@ -88,9 +88,9 @@ import Testing
         try scenario.write("UPDATE outbox SET last_error = 'not sendable: x' WHERE id = 1")
         let tables = ["outbox", "change_feed", "link_state", "message_feed", "planned_messages"]
         let before = try tables.map { try scenario.lines("SELECT * FROM \($0)") }
-        let dry = try await scenario.store.steer(action, filter(1, 2, 3, 4), dryRun: true, now: later)
+        let dry = try await scenario.store.manage(action, filter(1, 2, 3, 4), dryRun: true, now: later)
         #expect(try tables.map { try scenario.lines("SELECT * FROM \($0)") } == before)
-        #expect(try await scenario.store.steer(action, filter(1, 2, 3, 4), now: later) == dry)
+        #expect(try await scenario.store.manage(action, filter(1, 2, 3, 4), now: later) == dry)
         #expect(!dry.affected.isEmpty)
         #expect(try tables.map { try scenario.lines("SELECT * FROM \($0)") } != before)
     }
@@ -99,7 +99,7 @@ import Testing
         let scenario = try await scenario("dead", "delivered", "dead", "sending")
         var filter = OutboxFilter()
         filter.remote = "vg"
-        let result = try await scenario.store.steer(.retry, filter, now: later)
+        let result = try await scenario.store.manage(.retry, filter, now: later)
         #expect(result.affected == [1, 3])
         #expect(result.skipped.isEmpty)
     }
@@ -110,7 +110,7 @@ import Testing
         try scenario.write("UPDATE links SET remote_id = 'refused'; DELETE FROM outbox")
         try await scenario.plan()
         try scenario.write("UPDATE links SET remote_id = 'good'; DELETE FROM change_feed")
-        #expect(try await scenario.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).affected == [1])
         #expect(try scenario.feed() == ["c1|vg|0"])
         try await scenario.plan()
         #expect(try scenario.lines("SELECT id, state, path FROM outbox ORDER BY id") == ["1|discarded|/", "2|pending|/vg/agent9/good"])
@@ -122,7 +122,7 @@ import Testing
         try scenario.addMessage("m1", of: "c1")
         try await scenario.plan()
         try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
-        #expect(try await scenario.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).affected == [1])
         try await scenario.plan()
         #expect(try scenario.lines("SELECT id, state, message_id FROM outbox ORDER BY id") == ["1|discarded|m1", "2|pending|m1"])
     }
@@ -133,7 +133,7 @@ import Testing
         try scenario.write("UPDATE conversations SET status = 'closed'")
         try await scenario.plan()
         try scenario.write("UPDATE outbox SET state = ? WHERE id = 2", [newer])
-        #expect(try await scenario.store.steer(.retry, filter(1), now: later).affected == [1])
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).affected == [1])
         #expect(try scenario.lines("SELECT state, last_error FROM outbox WHERE id = 1") == ["discarded|planned again by hand"])
         #expect(try scenario.feed() == ["c1|vg|0"])
     }
@@ -147,7 +147,7 @@ import Testing
             try await scenario.plan()
         }
         #expect(try scenario.outbox() == ["1|c1|vg|delivered", "2|c1|vg|discarded"])
-        _ = try await scenario.store.steer(.retry, filter(2), now: later)
+        _ = try await scenario.store.manage(.retry, filter(2), now: later)
         try await scenario.plan(now: later)
         let claimed = try await scenario.claim("vg", now: later)
         #expect(claimed.isEmpty)
@@ -157,7 +157,7 @@ import Testing
     func `a row whose link was deleted cannot be sent by a retry`(_ sql: String) async throws {
         let scenario = try await scenario("pending")
         try scenario.write(sql)
-        _ = try await scenario.store.steer(.retry, filter(1), now: later)
+        _ = try await scenario.store.manage(.retry, filter(1), now: later)
         try await scenario.plan(now: later)
         let claimed = try await scenario.claim("vg", now: later)
         #expect(claimed.isEmpty)
@@ -169,7 +169,7 @@ import Testing
         try scenario.write("UPDATE conversations SET status = 'ended'")
         try await scenario.plan(now: later)
         #expect(try scenario.outbox("state = 'pending'").isEmpty, "nothing is planned for a link that is gone")
-        let result = try await scenario.store.steer(.retry, filter(1), now: later)
+        let result = try await scenario.store.manage(.retry, filter(1), now: later)
         #expect(result.steps.map(\.effect) == [.planAgain])
         #expect(try scenario.lines("SELECT gone_at FROM link_state") == ["-"])
         #expect(try await scenario.claim("vg", now: later).isEmpty, "the old state is not sent")
@@ -180,10 +180,10 @@ import Testing
     @Test func `an uncertain message is sent again only if a duplicate is accepted`() async throws {
         let scenario = try await message()
         try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [StoreScenario.start.iso8601])
-        let refused = try await scenario.store.steer(.retry, filter(1), now: later)
+        let refused = try await scenario.store.manage(.retry, filter(1), now: later)
         #expect(refused.affected.isEmpty)
         #expect(refused.skipped.first?.reason.contains("--accept-duplicate") == true)
-        let accepted = try await scenario.store.steer(.retry, filter(1), acceptDuplicate: true, now: later)
+        let accepted = try await scenario.store.manage(.retry, filter(1), acceptDuplicate: true, now: later)
         #expect(accepted.affected == [1])
         let claimed = try await scenario.claimOne("fin", now: later)
         #expect(claimed.row.mayBeSent(now: later, timeout: .seconds(10)))
@@ -191,9 +191,9 @@ import Testing
 
     @Test func `a discarded message is sent when it is retried`() async throws {
         let scenario = try await message()
-        _ = try await scenario.store.steer(.discard, filter(1), now: later)
+        _ = try await scenario.store.manage(.discard, filter(1), now: later)
         #expect(try await scenario.claim("fin", now: later).isEmpty)
-        _ = try await scenario.store.steer(.retry, filter(1), now: later)
+        _ = try await scenario.store.manage(.retry, filter(1), now: later)
         #expect(try await scenario.claim("fin", now: later).count == 1)
     }
 
@@ -202,9 +202,9 @@ import Testing
         try scenario.write("INSERT INTO conversations (id) VALUES ('c1')")
         try scenario.addMessage("m1", of: "c1")
         try await scenario.plan()
-        _ = try await scenario.store.steer(.discard, filter(1), now: later)
+        _ = try await scenario.store.manage(.discard, filter(1), now: later)
         try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1'")
-        _ = try await scenario.store.steer(.retry, filter(1), now: later)
+        _ = try await scenario.store.manage(.retry, filter(1), now: later)
         #expect(try await scenario.claim("fin", now: later).isEmpty)
         try await scenario.plan()
         #expect(try scenario.lines("SELECT id, state FROM outbox WHERE body <> '{}'") == ["2|pending"])
@@ -213,7 +213,7 @@ import Testing
     @Test func `a message that was deleted is not sent by a retry`() async throws {
         let scenario = try await message()
         try scenario.write("DELETE FROM messages")
-        let result = try await scenario.store.steer(.retry, filter(1), now: later)
+        let result = try await scenario.store.manage(.retry, filter(1), now: later)
         #expect(result.affected.isEmpty && result.skipped.map(\.id) == [1])
         #expect(try await scenario.claim("fin", now: later).isEmpty)
     }
@@ -223,11 +223,11 @@ import Testing
         try scenario.write("UPDATE outbox SET held_by = 'brake' WHERE id = 4")
         var wanted = filter(1, 2, 3, 4, 77, 78)
         wanted.conversation = "c1"
-        let narrowed = try await scenario.store.steer(.retry, wanted, now: later)
+        let narrowed = try await scenario.store.manage(.retry, wanted, now: later)
         #expect(narrowed.affected == [1])
         #expect(narrowed.skipped.map(\.obstacle) == [.leftOut, .leftOut, .leftOut, .missing, .missing])
         wanted.conversation = nil
-        let result = try await scenario.store.steer(.retry, wanted, now: later)
+        let result = try await scenario.store.manage(.retry, wanted, now: later)
         #expect(result.affected == [1, 3], "what can be done is done")
         #expect(
             result.skipped == [
@@ -241,7 +241,7 @@ import Testing
         let scenario = try await scenario("dead", "dead", "dead")
         var wanted = filter(1, 2, 3)
         wanted.limit = 2
-        let result = try await scenario.store.steer(.retry, wanted, now: later)
+        let result = try await scenario.store.manage(.retry, wanted, now: later)
         #expect(result.affected == [1, 2])
         #expect(result.skipped == [.init(id: 3, obstacle: .leftOut)])
     }
@@ -251,13 +251,13 @@ import Testing
         try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [StoreScenario.start.iso8601])
         var byRemote = OutboxFilter()
         byRemote.remote = "fin"
-        let silent = try await scenario.store.steer(.retry, byRemote, now: later)
-        #expect(silent == SteeringResult(steps: [], skipped: [], leftUncertain: 1))
+        let silent = try await scenario.store.manage(.retry, byRemote, now: later)
+        #expect(silent == ManagingResult(steps: [], skipped: [], leftUncertain: 1))
         var byState = OutboxFilter()
         byState.states = [.dead, .uncertain]
-        let named = try await scenario.store.steer(.retry, byState, now: later)
-        #expect(named == SteeringResult(steps: [], skipped: [.init(id: 1, obstacle: .mayHaveArrived(wasDiscarded: false))]))
-        #expect(try await scenario.store.steer(.discard, byRemote, now: later).affected == [1])
+        let named = try await scenario.store.manage(.retry, byState, now: later)
+        #expect(named == ManagingResult(steps: [], skipped: [.init(id: 1, obstacle: .mayHaveArrived(wasDiscarded: false))]))
+        #expect(try await scenario.store.manage(.discard, byRemote, now: later).affected == [1])
     }
 
     @Test func `the age of a row counts from its first counted attempt, and again from a replay`() async throws {
@@ -275,7 +275,7 @@ import Testing
         #expect(second.row.countedSince == first)
         try await scenario.finish(second, DeliveryOutcome(.retry, httpStatus: 503, error: "HTTP 503"), now: first + .hours(1))
         #expect(try scenario.lines("SELECT counted_since FROM outbox") == [first.iso8601])
-        _ = try await scenario.store.steer(.retry, filter(1), now: first + .hours(2))
+        _ = try await scenario.store.manage(.retry, filter(1), now: first + .hours(2))
         #expect(try scenario.lines("SELECT attempts, counted_since FROM outbox") == ["0|-"])
     }
 }

@@ -5,7 +5,7 @@ import SyncSQLite
 import SyncStore
 
 /// The options that `retry`, `discard` and `release` share.
-struct SteeringOptions: ParsableArguments {
+struct ManagingOptions: ParsableArguments {
     @OptionGroup var filters: FilterOptions
     @Argument(help: "The rows; or none, with at least one filter.", completion: Completion.unfinishedRows) var ids: [Int64] = []
     @Flag(help: "Only show what would happen.") var dryRun = false
@@ -17,9 +17,9 @@ extension OutboxAction {
     private static let handful = 5
 
     func run(
-        _ steering: SteeringOptions, _ options: ConfigurationOptions, _ output: OutputOptions, acceptDuplicate: Bool = false
+        _ managing: ManagingOptions, _ options: ConfigurationOptions, _ output: OutputOptions, acceptDuplicate: Bool = false
     ) async throws {
-        let filter = try steering.filters.filter(ids: steering.ids)
+        let filter = try managing.filters.filter(ids: managing.ids)
         guard !filter.selectsEverything else {
             throw ValidationError("name rows, or narrow them with --remote, --state, --conversation, --since, --error or --held-by")
         }
@@ -29,17 +29,17 @@ extension OutboxAction {
             let store = try Store(path: configuration.databasePath, access: .existing)
             try await configuration.checkRemote(filter.remote, in: store)
             let now = SystemClock.now()
-            var result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
+            var result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
             // The brake works in both directions: it also holds back reports of remotes.
             let meansEnds = self == .release && filter.meansHeldEnds
             var ends = meansEnds ? try await store.releaseEnds(filter, dryRun: true, now: now) : nil
-            let isConfirmed = try steering.dryRun || steering.yes || confirm(result.steps, ends: ends ?? 0, output)
-            if !steering.dryRun, isConfirmed {
-                result = try await store.steer(self, filter, acceptDuplicate: acceptDuplicate, now: now)
+            let isConfirmed = try managing.dryRun || managing.yes || confirm(result.steps, ends: ends ?? 0, output)
+            if !managing.dryRun, isConfirmed {
+                result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, now: now)
                 if meansEnds { ends = try await store.releaseEnds(filter, dryRun: false, now: now) }
             }
             let skipped = result.skipped.map { SkippedRow($0, action: self) }
-            show(result, skipped, ends: ends, steering.dryRun, isConfirmed, output)
+            show(result, skipped, ends: ends, managing.dryRun, isConfirmed, output)
             try complain(of: skipped, filter, acceptDuplicate, output)
         }
     }
@@ -55,7 +55,7 @@ extension OutboxAction {
     }
 
     /// Confirms an action on many rows: prompts on a terminal, and requires --yes in scripts.
-    private func confirm(_ steps: [SteeringResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
+    private func confirm(_ steps: [ManagingResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
             guard steps.count > OutboxAction.handful else { return true }
             Terminal.printError([
@@ -72,7 +72,7 @@ extension OutboxAction {
     }
 
     private func show(
-        _ result: SteeringResult, _ skipped: [SkippedRow], ends: Int?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions
+        _ result: ManagingResult, _ skipped: [SkippedRow], ends: Int?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions
     ) {
         if output.json {
             print(
@@ -118,7 +118,7 @@ extension OutboxAction {
         throw ExitCode.wrongUsage
     }
 
-    private func table(_ steps: [SteeringResult.Step]) -> [String] {
+    private func table(_ steps: [ManagingResult.Step]) -> [String] {
         var table = TextTable(header: ["ID", "REMOTE", "CONVERSATION", "STATE", "WOULD", "CALL", "ERROR"])
         table.rows = steps.map { step in
             [
@@ -140,10 +140,10 @@ struct OutboxRetry: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var steering: SteeringOptions
+    @OptionGroup var managing: ManagingOptions
     @Flag(help: "Also rows of unknown fate: the remote may get a message twice.") var acceptDuplicate = false
 
-    func run() async throws { try await OutboxAction.retry.run(steering, options, output, acceptDuplicate: acceptDuplicate) }
+    func run() async throws { try await OutboxAction.retry.run(managing, options, output, acceptDuplicate: acceptDuplicate) }
 }
 
 struct OutboxDiscard: AsyncParsableCommand {
@@ -151,9 +151,9 @@ struct OutboxDiscard: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var steering: SteeringOptions
+    @OptionGroup var managing: ManagingOptions
 
-    func run() async throws { try await OutboxAction.discard.run(steering, options, output) }
+    func run() async throws { try await OutboxAction.discard.run(managing, options, output) }
 }
 
 struct OutboxRelease: AsyncParsableCommand {
@@ -161,12 +161,12 @@ struct OutboxRelease: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var steering: SteeringOptions
+    @OptionGroup var managing: ManagingOptions
 
-    func run() async throws { try await OutboxAction.release.run(steering, options, output) }
+    func run() async throws { try await OutboxAction.release.run(managing, options, output) }
 }
 
-extension SteeringResult.Effect {
+extension ManagingResult.Effect {
     var text: String {
         switch self {
         case .sendNow: "be sent now"
@@ -177,7 +177,7 @@ extension SteeringResult.Effect {
     }
 }
 
-extension SteeringResult.Step {
+extension ManagingResult.Step {
     var json: JSONValue {
         [
             "id": .integer(id), "remote": .string(remote), "conversation_id": .string(conversationID), "state": .string(state),

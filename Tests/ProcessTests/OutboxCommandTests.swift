@@ -2,7 +2,7 @@ import Sandbox
 import Testing
 
 /// What operators do: pause and resume, outbox retry and discard.
-@Suite(.serialized) struct SteeringTests {
+@Suite(.serialized) struct OutboxCommandTests {
     @Test func `pause stops deliveries of a running daemon to one remote, and resume continues them`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)

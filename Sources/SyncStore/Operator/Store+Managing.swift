@@ -20,7 +20,7 @@ package enum OutboxAction: String, Sendable {
 }
 
 /// What an action did, or would do.
-package struct SteeringResult: Sendable, Equatable {
+package struct ManagingResult: Sendable, Equatable {
     /// What becomes of a row.
     package enum Effect: String, Sendable {
         /// Due at once, as it is.
@@ -57,27 +57,27 @@ package struct SteeringResult: Sendable, Equatable {
 
     package struct Skipped: Sendable, Equatable {
         package var id: Int64
-        package var obstacle: SteeringObstacle
+        package var obstacle: ManagingObstacle
         package var reason: String { obstacle.reason }
     }
 }
 
 extension Store {
     /// Rows changed in one transaction: the application waits for the write lock no longer than that takes.
-    private static let steeringPageSize = 500
+    private static let managingPageSize = 500
 
     /// Carries out an action on the selected rows, page by page, or only reports what it would do.
     /// - Parameter acceptDuplicate: repeats messages that may have arrived, although the remote may treat them as new ones.
-    package func steer(
+    package func manage(
         _ action: OutboxAction, _ filter: OutboxFilter, acceptDuplicate: Bool = false, dryRun: Bool = false, now: Instant
-    ) async throws(StoreError) -> SteeringResult {
-        var result = SteeringResult()
+    ) async throws(StoreError) -> ManagingResult {
+        var result = ManagingResult()
         var left = filter.limit ?? .max
         var cursor: Int64? = 0
         while let after = cursor, left > 0 {
-            let size = min(left, Store.steeringPageSize)
-            let work: @Sendable (any Session) throws -> (SteeringResult, Int, Int64?) = { session in
-                try Store.steerPage(session, action, filter, after: after, size: size, acceptDuplicate, dryRun, now: now)
+            let size = min(left, Store.managingPageSize)
+            let work: @Sendable (any Session) throws -> (ManagingResult, Int, Int64?) = { session in
+                try Store.managePage(session, action, filter, after: after, size: size, acceptDuplicate, dryRun, now: now)
             }
             let (page, count, last) = dryRun ? try await read(work) : try await write(work)
             result.steps += page.steps
@@ -103,13 +103,13 @@ extension Store {
         }
     }
 
-    private static func steerPage(
+    private static func managePage(
         _ session: any Session, _ action: OutboxAction, _ filter: OutboxFilter, after id: Int64, size: Int, _ acceptDuplicate: Bool,
         _ dryRun: Bool, now: Instant
-    ) throws -> (SteeringResult, count: Int, last: Int64?) {
-        let rows: [SteeredRow] = try session.rows(
-            "SELECT \(SteeredRow.columns) FROM outbox o WHERE \(filter.condition) AND o.id > \(id) ORDER BY o.id LIMIT \(size)")
-        var result = SteeringResult()
+    ) throws -> (ManagingResult, count: Int, last: Int64?) {
+        let rows: [ManagedRow] = try session.rows(
+            "SELECT \(ManagedRow.columns) FROM outbox o WHERE \(filter.condition) AND o.id > \(id) ORDER BY o.id LIMIT \(size)")
+        var result = ManagingResult()
         for row in rows {
             if let obstacle = row.obstacle(to: action, acceptDuplicate: acceptDuplicate) {
                 // Without explicit ids, a filter selects the rows that the action applies to. A row selected as `uncertain` needs
@@ -133,7 +133,7 @@ extension Store {
     }
 
     private static func carryOut(
-        _ action: OutboxAction, _ effect: SteeringResult.Effect, on row: SteeredRow, now: Instant, _ session: any Session
+        _ action: OutboxAction, _ effect: ManagingResult.Effect, on row: ManagedRow, now: Instant, _ session: any Session
     ) throws {
         if action == .retry {
             try session.run(
@@ -167,18 +167,18 @@ extension Store {
         }
     }
 
-    private static func discard(_ row: SteeredRow, because reason: String, now: Instant, _ session: any Session) throws {
+    private static func discard(_ row: ManagedRow, because reason: String, now: Instant, _ session: any Session) throws {
         try session.run(
             "UPDATE outbox SET state = 'discarded', last_error = \(reason), updated_at = \(now), finished_at = \(now) WHERE id = \(row.id)")
     }
 
     /// The remote differs from now on, and nothing is due.
-    private static func noteDiscarded(_ row: SteeredRow, _ session: any Session) throws {
+    private static func noteDiscarded(_ row: ManagedRow, _ session: any Session) throws {
         try session.run(
             "UPDATE link_state SET discarded_row = \(row.id) WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote)")
     }
 
-    private static func changeRecord(of row: SteeredRow, _ session: any Session, _ change: (inout LinkRecord) -> Void) throws {
+    private static func changeRecord(of row: ManagedRow, _ session: any Session, _ change: (inout LinkRecord) -> Void) throws {
         let known = try session.row(
             "SELECT \(LinkColumns.columns) FROM link_state s WHERE s.conversation_id = \(row.conversationID) AND s.remote = \(row.remote)"
         ) { columns in try LinkColumns(&columns) }
@@ -192,7 +192,7 @@ extension Store {
     }
 
     /// Puts the row's conversation or message back on its feed.
-    private static func feed(_ row: SteeredRow, now: Instant, _ session: any Session) throws {
+    private static func feed(_ row: ManagedRow, now: Instant, _ session: any Session) throws {
         if row.isState {
             try requestPlanning(session, row.conversationID, row.remote, now: now)
             // The remote has differed since the row was planned.

@@ -8,7 +8,7 @@ extension Exchange {
             precondition(areDistinct(lane.finished.map(\.claimed.id)), "an outcome is recorded once")
             precondition(lane.finished.allSatisfy { $0.claimed.remote == lane.remote }, "a lane records the outcomes of its own remote")
             guard let claim = lane.claim else { continue }
-            precondition(claim.rows > 0 && claim.retries > 0, "a claim asks for rows")
+            precondition(claim.rows >= 0 && claim.retries >= 0, "a claim has no negative numbers")
             precondition(claim.leaseDuration > .zero, "a lease lasts")
         }
         if let plan { precondition(plan.limit > 0 && survey == nil, "a page is planned when nothing is being surveyed") }

@@ -103,7 +103,7 @@ import Testing
     @Test func `a status value for a person that is read back as the AI's is reported`() {
         let found = violations(.vg) { $0.statusMap[LocalState(.open, .human)] = .word("ai-chatting") }
         #expect(found.map(\.law) == [.putGet])
-        #expect(found.first?.text.contains("turned into something else") == true)
+        #expect(found.first?.text.contains("turned into another one") == true)
     }
 
     @Test func `the search for rest alone finds a map that never reaches rest`() {

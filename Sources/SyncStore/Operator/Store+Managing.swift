@@ -157,7 +157,7 @@ extension Store {
                 """
                 UPDATE outbox SET state = 'pending', attempts = 0, due_at = \(now), counted_since = NULL, missing_at = NULL,
                     replayed_at = \(now), finished_at = NULL, updated_at = \(now),
-                    -- A pending message that is in doubt is repeated only while Fin still recognises the repetition, also on a manual retry.
+                    -- A pending message that is in doubt is repeated only while the remote still recognises the repetition, also on a manual retry.
                     in_doubt_since = CASE state WHEN 'pending' THEN in_doubt_since END
                 WHERE id = \(row.id)
                 """)

@@ -8,6 +8,11 @@ import Testing
 
 /// A log without a reader: writers continue, lines are bounded, dropped lines are counted.
 @Suite struct LogWriterTests {
+    init() {
+        // As in the program: a reader that is gone is an error of the write.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
     private let start = Instant(milliseconds: 1_700_000_000_000)
 
     private func line(_ text: String) -> LogBacklog.Line { .init(text: Array(text.utf8)) }
@@ -127,7 +132,6 @@ import Testing
     }
 
     @Test func `a flush does not wait for a reader that has closed the pipe`() async throws {
-        signal(SIGPIPE, SIG_IGN)
         let ends = try smallPipe()
         close(ends.read)
         let log = EventLog(.init(), hasPriorityPrefix: false, descriptor: ends.write)

@@ -19,6 +19,7 @@ struct Migrate: AsyncParsableCommand {
         try await reportingErrors {
             let path = try options.load().databasePath
             let store = try Store(path: path, access: .migrating)
+            defer { store.close() }
             let change = store.schemaChange
             if output.json {
                 print(change.json(of: path, has: try await store.appliedMigrations()).printableText)

@@ -27,6 +27,7 @@ extension OutboxAction {
         try await reportingErrors {
             let configuration = try options.loadForOperator()
             let store = try Store(path: configuration.databasePath, access: .existing)
+            defer { store.close() }
             try await configuration.checkRemote(filter.remote, in: store)
             let now = SystemClock.now()
             var result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)

@@ -69,6 +69,7 @@ extension ConfigurationOptions {
             throw ValidationError(configuration.unknownRemote(remote))
         }
         let store = try Store(path: configuration.databasePath, access: .existing)
+        defer { store.close() }
         try await configuration.checkRemote(remote, in: store)
         // A remote that no run has seen yet has to be stored first.
         try await store.enterRemotes(configuration.participations)

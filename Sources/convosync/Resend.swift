@@ -32,6 +32,7 @@ struct Resend: AsyncParsableCommand {
             let configuration = try options.load()
             try check(remote, configuration)
             let store = try Store(path: configuration.databasePath, access: .existing)
+            defer { store.close() }
             if let conversation, try await !store.hasConversation(conversation) {
                 throw ValidationError(
                     "there is no conversation \"\(conversation.onOneLine)\" in \(configuration.databasePath.onOneLine)")

@@ -12,7 +12,8 @@ import Testing
             let local = try await scenario.local(conversation)
             return unfinished == 0 && local == expected
         }
-        #expect(try await scenario.local(conversation) == expected, sourceLocation: sourceLocation)
+        let local = try await scenario.local(conversation)
+        #expect(local == expected, sourceLocation: sourceLocation)
     }
 
     /// Processed one by one: the order of arrival is the order of processing.

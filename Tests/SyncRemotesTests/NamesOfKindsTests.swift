@@ -30,7 +30,9 @@ import Testing
 
         /// The code of the lines that contain one of these texts, in whichever case.
         func lines(with texts: some Sequence<String>) -> [(place: String, code: String)] {
-            let texts = Array(texts)
+            let whole = text.lowercased()
+            let texts = texts.filter { whole.contains($0) }
+            guard !texts.isEmpty else { return [] }
             return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { index, line in
                 let lowercased = line.lowercased()
                 guard texts.contains(where: lowercased.contains) else { return nil }

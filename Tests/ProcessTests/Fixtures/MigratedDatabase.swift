@@ -15,6 +15,10 @@ enum MigratedDatabase {
             ConvosyncProcess.path, ["migrate", "--config", directory.file("convosync.toml")], environment: ConvosyncProcess.environment
         ).end()
         guard migrated.exitCode == 0 else { throw HarnessError("migrate failed: \(migrated.errorOutput)") }
+        // Should the process have ended before its connection: the last one to close a file takes its log into it.
+        let application = try ApplicationDatabase(path: directory.file("convosync.db"))
+        _ = try application.number("SELECT count(*) FROM conversations")
+        try application.close()
         return try DatabaseTemplate(closedFile: "convosync.db", in: directory)
     }
 }

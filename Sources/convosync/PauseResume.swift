@@ -14,6 +14,7 @@ struct Pause: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             let (_, store) = try await options.open(toManage: remote)
+            defer { store.close() }
             let now = SystemClock.now()
             guard let pause = try await store.pause(remote, now: now) else { throw NotEntered.error(remote) }
             if output.json {
@@ -45,6 +46,7 @@ struct Resume: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             let (configuration, store) = try await options.open(toManage: remote)
+            defer { store.close() }
             let moment = SystemClock.now()
             guard let resumption = try await store.resume(remote, attemptsNow: now, now: moment) else { throw NotEntered.error(remote) }
             let view = ResumeView(
@@ -69,7 +71,6 @@ extension ConfigurationOptions {
             throw ValidationError(configuration.unknownRemote(remote))
         }
         let store = try Store(path: configuration.databasePath, access: .existing)
-        defer { store.close() }
         try await configuration.checkRemote(remote, in: store)
         // A remote that no run has seen yet has to be stored first.
         try await store.enterRemotes(configuration.participations)

@@ -43,7 +43,7 @@ demo: dependencies
 
 # Many tests start processes and servers: more than a few at once would wait for each other.
 test: build
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
 
 # .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
 lint:

@@ -8,7 +8,7 @@ extension Engine {
         for index in remotes.indices where drain.putsOff(remotes[index].lane, time) { remotes[index].lane.isPutOff = true }
         if !drain.endsWaits, schedule.isWaitingOnly, hasNothingToDo(drain, context) {
             self.drain?.endsWaits = true
-            schedule.request(.request)
+            schedule.request(.request, time)
             return exchangeIfWanted(&context)
         }
         guard drain.hasGivenUp || drain.isOver(time) || isDrained(drain, context) else { return }

@@ -17,10 +17,13 @@ extension Engine {
         !context.isStopping && survey == nil && drain?.mayPlan(context.time) != false && planningWaitsUntil(context.time) == nil
     }
 
-    /// The time until which planning waits for lists that are being read.
+    /// The time until which planning waits for lists that are being read: no longer than that after it fell due, however many lists are read
+    /// one after the other.
     func planningWaitsUntil(_ time: EventTime) -> Instant? {
         let patience = drain == nil ? Engine.readPatience : settings.stall
-        return remotes.compactMap { $0.reader?.planningWaitsUntil(patience, time) }.max()
+        guard let end = remotes.compactMap({ $0.reader?.planningWaitsUntil(patience, time) }).max() else { return nil }
+        let limit = (schedule.dueSince(time) ?? time.steady) + patience
+        return time.steady < limit ? min(end, limit) : nil
     }
 
     /// No delivery is in flight at any remote: outcomes need not wait to be stored together.
@@ -167,7 +170,7 @@ extension Engine {
         if let engagement = turn?.brake.survey(found.reach, entries: found.entries, conversations: found.conversations) {
             turn?.engagement = engagement
         }
-        schedule.request(turn?.cause ?? .change)
+        schedule.request(turn?.cause ?? .change, context.time)
     }
 
     private mutating func finishTurn(_ result: ExchangeResult, _ counts: RunCounts, _ cause: RunCause?, _ context: inout Context) {

@@ -95,9 +95,9 @@ package struct Engine: Sendable {
         case .remoteEvents(let ticket, let remote, let notices):
             events.append(ReceivedEvents(ticket: ticket, remote: remote, notices: notices))
         case .turnRequested(let cause):
-            schedule.request(cause)
+            schedule.request(cause, time)
         case .drainRequested(let until):
-            schedule.request(.request)
+            schedule.request(.request, time)
             for index in remotes.indices { remotes[index].reader?.drain(time) }
             drain = Drain(until: until.map { time.steady + ($0 - clock.uptime(of: time.steady)) }, time)
         case .stopRequested(let span):
@@ -154,7 +154,7 @@ package struct Engine: Sendable {
         upkeep.configure(settings.retention)
         survey = nil
         turn?.brake = Brake(settings.brake)
-        schedule.request(.request)
+        schedule.request(.request, context.time)
     }
 
     // MARK: Stopping

@@ -22,6 +22,9 @@ struct TurnSchedule: Sendable {
     private var nextInterval: Instant
     private var changeDue: Instant?
     private var requested: RunCause?
+    private var requestedAt: Instant?
+    /// Since when the page in progress, or the last one of a turn that goes on, was due.
+    private var pageDueSince: Instant?
     /// A page has left more.
     private var resumeAt: Instant?
     private var waitingAt: Instant?
@@ -44,8 +47,8 @@ struct TurnSchedule: Sendable {
         if changeDue == nil { changeDue = time.steady + debounce }
     }
 
-    mutating func request(_ cause: RunCause) {
-        requested = requested ?? cause
+    mutating func request(_ cause: RunCause, _ time: EventTime) {
+        if requested == nil { (requested, requestedAt) = (cause, time.steady) }
         isFirstPage = true
     }
 
@@ -58,11 +61,18 @@ struct TurnSchedule: Sendable {
         return time.steady >= nextInterval ? .interval : nil
     }
 
+    /// Since when a page is due; for one that continues a turn, since when the turn's first page was. Nil while none is due.
+    func dueSince(_ time: EventTime) -> Instant? {
+        let continued = resumeAt.flatMap { $0 <= time.steady ? pageDueSince ?? $0 : nil }
+        return [requestedAt, changeDue, continued, waitingAt, nextInterval].compactMap { $0 }.filter { $0 <= time.steady }.min()
+    }
+
     /// A page is being planned, even if it was not due.
     mutating func pageBegins(_ time: EventTime) {
+        pageDueSince = dueSince(time)
         if changeDue.map({ $0 <= time.steady }) == true { changeDue = nil }
         if time.steady >= nextInterval { isFirstPage = true }
-        (requested, resumeAt, waitingAt) = (nil, nil, nil)
+        (requested, requestedAt, resumeAt, waitingAt) = (nil, nil, nil, nil)
         nextInterval = time.steady + interval
     }
 
@@ -81,7 +91,7 @@ struct TurnSchedule: Sendable {
 
     /// The page was not planned, because the exchange failed.
     mutating func pageFailed(_ cause: RunCause?, _ time: EventTime) {
-        requested = requested ?? cause
+        if requested == nil, let cause { (requested, requestedAt) = (cause, pageDueSince ?? time.steady) }
         // What waited will be found again.
         if cause == nil { resumeAt = time.steady }
     }

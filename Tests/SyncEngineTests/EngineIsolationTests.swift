@@ -39,6 +39,22 @@ import Testing
         #expect(spans.count == 20 && spans.last.map { $0 <= .milliseconds(60) } == true, "\(spans)")
     }
 
+    /// Planning waits for a list that is being read, and not for the ones that begin before it has ended.
+    @Test func `a fresh change goes out beside lists that are read one after the other`() {
+        let intervals = [("vg", Int64(1000)), ("helpdesk", 1100), ("voicebot", 1300)]
+        let scenario = EngineScenario(
+            intervals.map { name, interval in
+                MadeUp.remote(name, poll: PollSettings(interval: .milliseconds(interval), pages: 1, rotate: 1))
+            })
+        scenario.ending = { call in
+            guard case .read = call.purpose else { return .after(.milliseconds(10), .init(.delivered)) }
+            return .readAfter(.milliseconds(480), .object(["data": .array([])]))
+        }
+        scenario.start()
+        let spans = fresh(scenario, 100)
+        #expect(spans.count == 100 && spans.last.map { $0 <= .milliseconds(560) } == true, "\(spans.suffix(5))")
+    }
+
     @Test func `a fresh change goes out beside a remote with a rate as fast as without it`() {
         let scenario = scenario(RateLimit(calls: 5, period: .seconds(1))) { _ in .after(.milliseconds(10), .init(.delivered)) }
         let spans = fresh(scenario)

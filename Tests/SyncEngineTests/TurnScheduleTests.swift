@@ -48,8 +48,8 @@ import Testing
         var schedule = schedule()
         planPage(&schedule, at: .zero)
         #expect(!schedule.isFirstPage)
-        schedule.request(.startup)
-        schedule.request(.request)
+        schedule.request(.startup, MadeUp.time())
+        schedule.request(.request, MadeUp.time())
         #expect(schedule.dueCause(MadeUp.time()) == .startup)
         #expect(schedule.isFirstPage && schedule.isPlanning)
         planPage(&schedule, at: .zero)
@@ -126,7 +126,7 @@ import Testing
             now = now + .milliseconds(Int64.random(in: 0...4000, using: &random))
             switch Int.random(in: 0..<6, using: &random) {
             case 0: schedule.databaseChanged(MadeUp.time(now))
-            case 1: schedule.request(.request)
+            case 1: schedule.request(.request, MadeUp.time(now))
             case 2: schedule.turnEnded()
             default:
                 guard let cause = schedule.dueCause(MadeUp.time(now)) else { break }

@@ -17,6 +17,11 @@ extension Engine {
         !context.isStopping && survey == nil && drain?.mayPlan(context.time) != false && planningWaitsUntil(context.time) == nil
     }
 
+    /// Whether planning waits for nothing but lists that are being read.
+    private func isPlanningPostponed(_ context: Context) -> Bool {
+        !context.isStopping && survey == nil && drain?.mayPlan(context.time) != false && planningWaitsUntil(context.time) != nil
+    }
+
     /// The time until which planning waits for lists that are being read: no longer than that after it fell due, however many lists are read
     /// one after the other.
     func planningWaitsUntil(_ time: EventTime) -> Instant? {
@@ -55,8 +60,8 @@ extension Engine {
         let time = context.time
         let cause = mayPlan(context) ? schedule.dueCause(time) : nil
         let retriesDueBy = drain?.retriesDueBy(time)
-        let doesSomething =
-            cause != nil || !events.isEmpty || remotes.contains { !$0.lane.finished.isEmpty || $0.reader?.hasReports == true }
+        let bringsReports = !events.isEmpty || remotes.contains { $0.reader?.hasReports == true }
+        let doesSomething = cause != nil || bringsReports || remotes.contains { !$0.lane.finished.isEmpty }
         var counts = RunCounts()
         var requests: [LaneRequest] = []
         let isEverythingQuiet = isEverythingQuiet
@@ -77,7 +82,11 @@ extension Engine {
         }
         next.processesInbox = !context.isStopping && (hasInbox || !events.isEmpty || cause != nil)
         next.survey = survey
-        if cause != nil || (doesSomething && mayPlan(context)) { next.plan = page(&context) }
+        if cause != nil || (doesSomething && mayPlan(context)) {
+            next.plan = page(&context)
+        } else if bringsReports, isPlanningPostponed(context) {
+            schedule.pagePostponed(time)
+        }
         if next.plan?.isFirst == true, recovery.isDue(cause, interval: settings.interval, time) {
             next.recoversExcept = ownRows
             recovery.begins(time)

@@ -8,6 +8,7 @@ import SyncCore
 /// | the database changed        | after the debounce, counted from the first change                                |
 /// | a page left more            | after a pause as long as the page held the write lock, up to ``longestPause``     |
 /// | something waits for calls   | when the store has reported                                                      |
+/// | a page was postponed        | as soon as a page may be planned                                                 |
 /// | a page removed nothing from the feed | with the next change, request or interval                               |
 /// | none of these               | after the interval                                                               |
 ///
@@ -82,8 +83,14 @@ struct TurnSchedule: Sendable {
     ///   - taken: how long the exchange took.
     mutating func pageEnded(hasMore: Bool, waitingAt: Instant?, taken: Duration, _ time: EventTime) {
         isFirstPage = false
+        if !hasMore { pageDueSince = nil }
         resumeAt = hasMore ? time.steady + (taken > .milliseconds(2) ? min(taken, TurnSchedule.longestPause) : .zero) : nil
         self.waitingAt = waitingAt
+    }
+
+    /// An exchange with reports of remotes, which may put something on the feed, was made without a page.
+    mutating func pagePostponed(_ time: EventTime) {
+        if resumeAt == nil { resumeAt = time.steady }
     }
 
     /// The next change begins another turn.

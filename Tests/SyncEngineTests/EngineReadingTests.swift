@@ -73,20 +73,6 @@ import Testing
         #expect(scenario.store.requests["voicebot"]?.isEmpty == true)
     }
 
-    @Test func `what a webhook call adopts while a list is being read is planned when the list has been read`() {
-        let poll = PollSettings(interval: .seconds(30), pages: 1, rotate: 0)
-        let scenario = EngineScenario([MadeUp.remote("voicebot", poll: poll), MadeUp.remote("vg")])
-        answer(scenario, after: .milliseconds(300))
-        scenario.start()
-        scenario.run(for: .seconds(31))
-        let listAt = scenario.calls.last { $0.conversation == nil }?.at ?? .zero
-        scenario.run(for: listAt + .seconds(30) + .milliseconds(100) - scenario.uptime)
-        let calledAt = scenario.uptime
-        scenario.send(.remoteEvents(1, "vg", [.changed(remoteID: "7", agentID: nil)]))
-        scenario.run(for: .milliseconds(700))
-        #expect(scenario.exchanges.contains { $0.exchange.plan != nil && $0.at > calledAt })
-    }
-
     @Test func `reads that fail do not stop deliveries, and pause`() {
         let scenario = EngineScenario([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         scenario.start()

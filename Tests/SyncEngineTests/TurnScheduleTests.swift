@@ -37,6 +37,18 @@ import Testing
         #expect(schedule.dueCause(MadeUp.time(.milliseconds(51))) == nil && schedule.isAtRest)
     }
 
+    @Test func `a postponed page stays due since it was postponed, until one is planned`() {
+        var schedule = schedule()
+        planPage(&schedule, at: .zero)
+        schedule.pagePostponed(MadeUp.time(.seconds(1)))
+        schedule.pagePostponed(MadeUp.time(.seconds(2)))
+        #expect(schedule.dueCause(MadeUp.time(.seconds(2))) == .change && !schedule.isAtRest)
+        #expect(schedule.dueSince(MadeUp.time(.seconds(2))) == MadeUp.noon + .seconds(1))
+        planPage(&schedule, at: .seconds(2))
+        #expect(schedule.dueCause(MadeUp.time(.seconds(3))) == nil && schedule.isAtRest)
+        #expect(schedule.dueSince(MadeUp.time(.seconds(3))) == nil)
+    }
+
     @Test func `a page that begins for another reason leaves a change whose debounce is not over`() {
         var schedule = schedule()
         schedule.databaseChanged(MadeUp.time())

@@ -1,5 +1,6 @@
-import AsyncHTTPClient
 import Sandbox
+import SyncCore
+import SyncHTTP
 import Testing
 
 /// Faults on the TCP connection itself.
@@ -59,12 +60,14 @@ struct ConnectionFaultTests {
         let sandbox = try await SandboxServer.start()
         try sandbox.world.setFaults([FaultRule(.hangBefore)], on: "vg")
         let url = sandbox.url(of: "vg") + "/agents/a1/convos"
-        let hanging = Task { try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(100)).status }
+        let client = NetworkTransport(HTTPLimits(firstByteTimeout: .seconds(100), totalTimeout: .seconds(100)))
+        let hanging = Task { try await client.send(HTTPCall(method: "GET", url: url, headers: [], body: "")).status }
         #expect(await sandbox.world.wait { $0.requests().count == 1 })
         let start = ContinuousClock.now
         await sandbox.stop()
         #expect(ContinuousClock.now - start < .seconds(20))
         await #expect(throws: (any Error).self) { try await hanging.value }
+        await client.shutdown()
     }
 
     @Test func `a truncated response announces more than it sends`() async throws {

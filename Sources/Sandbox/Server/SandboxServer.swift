@@ -27,7 +27,7 @@ package struct SandboxServer: Sendable {
         let model = SimulatedWorld(token: configuration.token, recordLimit: configuration.recordLimit, seed: configuration.seed)
         let world = SandboxWorld(model, recorder: recorder)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
-        let webhooks = WebhookSender(group: group)
+        let webhooks = WebhookSender(on: group.next())
         let (ports, announcement) = AsyncThrowingStream.makeStream(of: Int.self)
         let server = makeServer(configuration, world: world, webhooks: webhooks, group: group, announcement: announcement)
         let serving = Task {

@@ -1,6 +1,6 @@
-import AsyncHTTPClient
 import NIOCore
-import NIOPosix
+import SyncCore
+import SyncHTTP
 
 /// Sends the webhook calls of all instances in the order in which their events happened, each of them once.
 final class WebhookSender: Sendable {
@@ -12,14 +12,12 @@ final class WebhookSender: Sendable {
     /// Waiting calls beyond this number are dropped.
     private static let maximumWaiting = 10_000
 
-    private let client: HTTPClient
+    private let client: NetworkTransport
     private let queue: AsyncStream<Delivery>.Continuation
     private let sending: Task<Void, Never>
 
-    init(group: MultiThreadedEventLoopGroup) {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(2), read: .seconds(5))
-        let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    init(on loop: any EventLoop) {
+        let client = NetworkTransport(HTTPLimits(connectTimeout: .seconds(2), totalTimeout: .seconds(5)), on: loop)
         let (deliveries, queue) = AsyncStream.makeStream(of: Delivery.self, bufferingPolicy: .bufferingOldest(Self.maximumWaiting))
         self.client = client
         self.queue = queue
@@ -29,7 +27,7 @@ final class WebhookSender: Sendable {
                 if delivery.dueAt > .now { try? await Task.sleep(until: delivery.dueAt, clock: .continuous) }
                 guard !Task.isCancelled else { return }
                 // The simulated system does not learn whether its webhook call arrived.
-                _ = try? await Self.send(delivery.call, with: client)
+                _ = try? await client.send(delivery.call.message)
             }
         }
     }
@@ -44,15 +42,14 @@ final class WebhookSender: Sendable {
         queue.finish()
         sending.cancel()
         await sending.value
-        // The client is no longer used, so a failure loses nothing.
-        try? await client.shutdown()
+        await client.shutdown()
     }
+}
 
-    private static func send(_ call: WebhookCall, with client: HTTPClient) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: call.url)
-        request.method = .POST
-        for header in call.headers { request.headers.add(name: header.name, value: header.value) }
-        request.body = .bytes(ByteBuffer(bytes: call.body))
-        return try await client.execute(request, timeout: .seconds(5))
+extension WebhookCall {
+    fileprivate var message: HTTPCall {
+        HTTPCall(
+            method: "POST", url: url, headers: headers.map { (name: $0.name, value: $0.value) }, body: String(decoding: body, as: UTF8.self)
+        )
     }
 }

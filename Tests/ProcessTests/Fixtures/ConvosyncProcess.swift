@@ -80,7 +80,7 @@ final class ConvosyncProcess: Sendable {
     func end(within timeout: Duration = patience) async throws -> Result {
         guard let code = await progress.wait(for: timeout, until: \.exitCode) else {
             await killAndWait()
-            throw HarnessError("the program did not end within \(timeout); its log ends with:\n\(tail)")
+            throw HarnessError("the program did not end within \(timeout.components.seconds) s; its log ends with:\n\(tail)")
         }
         return Result(exitCode: code, output: output, errorOutput: errorOutput)
     }

@@ -1,6 +1,6 @@
-import AsyncHTTPClient
-import NIOCore
 import Sandbox
+import SyncCore
+import SyncHTTP
 import Testing
 
 /// A client of one sandbox: no redirects, no retries, one call at a time unless the test needs more.
@@ -15,7 +15,7 @@ struct SandboxClient: Sendable {
     }
 
     let sandbox: SandboxServer
-    let http: HTTPClient
+    let http: NetworkTransport
 
     func call(
         _ method: String,
@@ -24,17 +24,13 @@ struct SandboxClient: Sendable {
         raw: String? = nil,
         headers: [String: String] = [:]
     ) async throws -> Reply {
-        var request = HTTPClientRequest(url: sandbox.url + path)
-        request.method = .init(rawValue: method)
         var all = ["Authorization": "Bearer sandbox-token", "Content-Type": "application/json", "Intercom-Version": "2.15"]
         for (name, value) in headers { all[name] = value }
-        for (name, value) in all where !value.isEmpty { request.headers.add(name: name, value: value) }
-        if let text = raw ?? body?.text { request.body = .bytes(ByteBuffer(string: text)) }
-        let response = try await http.execute(request, timeout: .seconds(20))
-        let received = try await response.body.collect(upTo: 8 * 1024 * 1024)
-        var fields: [String: String] = [:]
-        for header in response.headers { fields[header.name.lowercased()] = header.value }
-        return Reply(status: Int(response.status.code), headers: fields, text: String(buffer: received))
+        let fields = all.filter { !$0.value.isEmpty }.map { (name: $0.key, value: $0.value) }
+        let reply = try await http.send(
+            HTTPCall(method: method, url: sandbox.url + path, headers: fields, body: raw ?? body?.text ?? ""))
+        if let failure = reply.bodyFailure { throw failure }
+        return Reply(status: reply.status, headers: reply.headers, text: String(decoding: reply.body, as: UTF8.self))
     }
 
     func update(_ fields: SandboxJSON) async throws -> Reply {
@@ -67,19 +63,19 @@ func withSandbox<Result: Sendable>(
     _ body: @Sendable (SandboxClient) async throws -> Result
 ) async throws -> Result {
     let sandbox = try await SandboxServer.start(configuration)
-    var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
-    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
-    let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    let http = NetworkTransport(
+        HTTPLimits(
+            firstByteTimeout: .seconds(20), readTimeout: .seconds(20), totalTimeout: .seconds(20), maximumResponseSize: 8 << 20,
+            connections: 64))
+    let result: Swift.Result<Result, any Error>
     do {
-        let result = try await body(SandboxClient(sandbox: sandbox, http: http))
-        try await http.shutdown()
-        await sandbox.stop()
-        return result
+        result = .success(try await body(SandboxClient(sandbox: sandbox, http: http)))
     } catch {
-        try await http.shutdown()
-        await sandbox.stop()
-        throw error
+        result = .failure(error)
     }
+    await http.shutdown()
+    await sandbox.stop()
+    return try result.get()
 }
 
 extension SandboxJSON {

@@ -71,7 +71,8 @@ extension LinkRecord {
             lastHeardAt = report.began
             return .readAgain
         }
-        let isStoredForm = order != nil && ownDate == order.map(OwnDate.date)
+        // Unless a read has shown another date since our call: what was there then was not the form of what we sent.
+        let isStoredForm = order != nil && ownDate == order.map(OwnDate.date) && heldDate == nil
         for field in rules.fields {
             guard let value = report.values[field.name] else { continue }
             apply(value, of: field, rules, isStoredForm: isStoredForm)

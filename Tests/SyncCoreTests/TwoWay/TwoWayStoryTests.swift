@@ -29,6 +29,21 @@ import Testing
         #expect(play.sent.count == 2)
     }
 
+    @Test func `after a lagging copy showed another title, the one that was sent is not taken for its stored form`() {
+        var play = TwoWayPlay(.helpdesk, storedForm: { $0.uppercased() })
+        let floor = play.world.remotes[0].link.floor
+        play.world.act(.title, "new")
+        play.world.deliver(0)
+        // The remote's clock is two seconds ahead, so the date in its response orders nothing yet.
+        let date = play.world.now + .seconds(2)
+        (play.world.remotes[0].link.floor, play.world.remotes[0].link.ownDate) = (floor, .date(date))
+        play.hear(0, ["title": "older"], date: play.world.now)
+        #expect(play.title == "older")
+        for _ in 0..<2 { play.hear(0, ["title": "NEW"], date: date) }
+        #expect(play.title == "NEW")
+        #expect(play.sent == [["title": "new"]])
+    }
+
     @Test func `an assignee at the remote who is unknown here is not overwritten by another change`() {
         var play = TwoWayPlay(.voicebot, row: Self.annasOpen)
         play.world.act(at: 0, ["user": 99])

@@ -5,11 +5,12 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test check format lint build release install uninstall deb boot-test bench clean dependencies
+.PHONY: help demo test sim check format lint build release install uninstall deb boot-test bench clean dependencies
 
 help:
 	@echo 'make demo      watch convosync at work against four simulated remotes (the first build: about six minutes)'
 	@echo 'make test      run all tests'
+	@echo 'make sim       run the engine in simulated worlds: SEEDS=1000 FIRST=1'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
@@ -44,6 +45,14 @@ demo: dependencies
 # Many tests start processes and servers: more than a few at once would wait for each other.
 test: build
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test --disable-xctest --skip-build $(BUILD_FLAGS)
+
+SEEDS ?= 1000
+FIRST ?= 1
+
+# With optimisation: about ten times as many worlds in the same time.
+sim: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync-simulator
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-simulator" --seeds $(SEEDS) --first $(FIRST) --jobs "$$(nproc)"
 
 # .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
 lint:

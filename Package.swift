@@ -129,6 +129,17 @@ let package = Package(
             dependencies: ["Sandbox", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict
         ),
+        // A second owner of the engine: a machine, an application and remotes that are decided by a seed, in virtual time.
+        .target(
+            name: "SyncSimulator",
+            dependencies: ["SyncEngine", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SandboxModel", "CSQLite"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "convosync-simulator",
+            dependencies: ["SyncSimulator", "SyncCore", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "convosync-benchmark",
             dependencies: [
@@ -139,7 +150,6 @@ let package = Package(
             exclude: ["README.md"],
             swiftSettings: strict
         ),
-        // The random numbers of property tests.
         // What tests of several targets need: folders, the application's side of the database, values that are waited for, random numbers.
         .target(
             name: "Fixtures", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], path: "Tests/Fixtures", swiftSettings: strict),
@@ -184,12 +194,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "SyncEngineTests",
-            dependencies: [
-                "SyncEngine", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SandboxModel", "CSQLite", "Fixtures",
-            ],
-            swiftSettings: strict
-        ),
+            name: "SyncEngineTests", dependencies: ["SyncEngine", "SyncCore", "SyncRemotes", "Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "SyncSimulatorTests",
+            dependencies: ["SyncSimulator", "SyncEngine", "SyncCore", "SyncRemotes", "SyncStore", "SyncSQLite", "SandboxModel"],
+            swiftSettings: strict),
         // The whole program as a process, against the sandbox over loopback.
         .testTarget(
             name: "ProcessTests",

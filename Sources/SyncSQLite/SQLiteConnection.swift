@@ -14,30 +14,34 @@ final class SQLiteConnection: StoreConnection {
     let path: String
     let schemaChange: SchemaChange
     let queue: SessionQueue
-    let files: StoreFiles
+    /// Nil for a database that is not in files of the operating system.
+    let files: StoreFiles?
     private let lossState = Mutex<(loss: Store.Loss?, tell: (@Sendable (Store.Loss) -> Void)?)>((nil, nil))
 
-    init(path: String, access: Store.Access) throws(StoreError) {
+    /// - Parameter vfs: the name of the registered VFS that has the database; nil for the files of the operating system.
+    init(path: String, access: Store.Access, vfs: String? = nil) throws(StoreError) {
         self.path = path
         var status = stat()
-        if !access.migrates, stat(path, &status) != 0 { throw .missing(path: path) }
-        if access.migrates { SQLiteConnection.createFile(path) }
+        if vfs == nil, !access.migrates, stat(path, &status) != 0 { throw .missing(path: path) }
+        if vfs == nil, access.migrates { SQLiteConnection.createFile(path) }
         do {
             let session = try SQLiteSession(
                 path: path, access: access == .reading ? .readOnly : access.migrates ? .creating : .readWrite,
-                busyTimeout: Store.busyTimeout)
+                busyTimeout: Store.busyTimeout, vfs: vfs)
             // Before anything else: a file of another program is left unchanged, including its journal mode.
             let state = try SchemaState.read(session, path: path)
             guard access.migrates || state.missing.isEmpty else { throw StoreError.olderSchema(missing: state.missing) }
             if access != .reading { try SQLiteConnection.prepare(session, access) }
             // Before the schema is changed under a running service.
-            if access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) { throw StoreError.inUse(by: Store.serviceText(session)) }
+            if vfs == nil, access == .serving, !StoreFiles.lock(StoreFiles.resolve(path)) {
+                throw StoreError.inUse(by: Store.serviceText(session))
+            }
             schemaChange = access.migrates ? try SchemaMigrations.bringUpToDate(session, path: path) : SchemaChange()
             if access != .reading { try SQLiteConnection.useLog(session) }
             queue = SessionQueue(session)
-            files = StoreFiles(path, withLog: access != .reading)
+            files = vfs == nil ? StoreFiles(path, withLog: access != .reading) : nil
             // An interrupted checkpoint would hide other writes to the file.
-            if access.migrates, !files.isSettled { _ = try session.checkpoint() }
+            if access.migrates, files?.isSettled == false { _ = try session.checkpoint() }
         } catch {
             throw StoreError(error, path: path)
         }
@@ -98,9 +102,9 @@ final class SQLiteConnection: StoreConnection {
 
     // MARK: Files
 
-    var watchedFiles: [String] { [path, "\(files.realPath)-wal"] }
+    var watchedFiles: [String] { files.map { [path, "\($0.realPath)-wal"] } ?? [] }
 
-    var isInPlace: Bool { files.loss() == nil }
+    var isInPlace: Bool { files?.loss() == nil }
 
     var loss: Store.Loss? { lossState.withLock { $0.loss } }
 
@@ -116,13 +120,13 @@ final class SQLiteConnection: StoreConnection {
 
     private func verify(_ session: SQLiteSession) throws {
         if let loss { throw loss.error }
-        guard let found = files.loss() else { return }
-        throw lose(found, session).error
+        guard let files, let found = files.loss() else { return }
+        throw lose(found, files, session).error
     }
 
     /// Nothing is written any more, and the connection stays open until the process ends: closing it would write the log's pages to the
     /// file that is there now, and delete the log that is there now.
-    private func lose(_ found: StoreLoss, _ session: SQLiteSession) -> Store.Loss {
+    private func lose(_ found: StoreLoss, _ files: StoreFiles, _ session: SQLiteSession) -> Store.Loss {
         var loss = Store.Loss(error: .replaced(path: path, detail: found.text(path)))
         if files.canStillCheckpoint(after: found) {
             // The commits of all processes that have this database open are in a file without a name: this is the last chance to keep them.
@@ -183,8 +187,10 @@ final class SQLiteConnection: StoreConnection {
 
 extension Store {
     /// Opens the database in a file.
-    package convenience init(path: String, access: Access) throws(StoreError) {
-        self.init(try SQLiteConnection(path: path, access: access))
+    /// - Parameter vfs: the name of the registered VFS that has the file ("OS Interface Object", https://sqlite.org/c3ref/vfs.html); nil for
+    ///   that of the operating system. What happens to the files behind another one is not watched.
+    package convenience init(path: String, access: Access, vfs: String? = nil) throws(StoreError) {
+        self.init(try SQLiteConnection(path: path, access: access, vfs: vfs))
     }
 
     /// The version of the SQLite library in use, `3.40.1`.

@@ -31,7 +31,8 @@ final class SQLiteSession: Session {
     /// - Parameters:
     ///   - path: of the file; `:memory:` for none.
     ///   - busyTimeout: how long a statement waits for the locks of other connections.
-    init(path: String, access: Access, busyTimeout: Duration) throws(SQLiteError) {
+    ///   - vfs: the name of the registered VFS that has the file; nil for that of the operating system.
+    init(path: String, access: Access, busyTimeout: Duration, vfs: String? = nil) throws(SQLiteError) {
         _ = SQLiteSession.isConfigured
         let flags =
             switch access {
@@ -40,7 +41,7 @@ final class SQLiteSession: Session {
             case .creating: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             }
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
         guard let opened else { throw SQLiteError(code: code, message: "out of memory") }
         connection = opened
         self.path = path

@@ -6,7 +6,8 @@ import Testing
     private static let names = [
         "SyncCore", "SyncSystem", "SyncRemotes", "SyncEngine", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncDaemon", "convosync", "Sandbox",
         "convosync-sandbox", "convosync-demo", "convosync-benchmark", "SyncCoreTests", "SyncRemotesTests", "SyncStoreTests",
-        "SyncHTTPTests", "SyncSystemTests", "SyncDaemonTests", "ProcessTests", "SandboxTests",
+        "SyncHTTPTests", "SyncSystemTests", "SyncDaemonTests", "ProcessTests", "SandboxTests", "SyncSimulator", "convosync-simulator",
+        "SyncSimulatorTests",
     ]
 
     @Test func `every target is found in Package.swift, with sources that have imports`() throws {

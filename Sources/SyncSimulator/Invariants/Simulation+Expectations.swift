@@ -1,0 +1,70 @@
+import SandboxModel
+import SyncCore
+import SyncStore
+
+/// The conditions at rest.
+extension Simulation {
+    func expectDelivered() async throws {
+        let left = try await application.lines(
+            """
+            SELECT id, conversation_id, remote, state, held_by, last_error FROM outbox
+            WHERE payload = 'state' AND state NOT IN ('delivered', 'superseded', 'discarded')
+            """, columns: 6)
+        for row in left where !row.contains("|undone|") { fail("not delivered: \(row)") }
+        let messages = try await application.lines(
+            "SELECT id, message_id, state, last_error FROM outbox WHERE payload = 'message' AND state = 'dead'", columns: 4)
+        for row in messages { fail("a message was given up: \(row)") }
+    }
+
+    /// Every message of a user is at Fin once, in the order in which it was written, unless it is held or was settled by an operator.
+    func expectMessages() async throws {
+        guard plan.remotes.contains(where: { $0.kind.receivesMessages }) else { return }
+        for id in plan.conversations {
+            let written = try await application.lines(
+                """
+                SELECT m.id, coalesce((SELECT o.state FROM outbox o WHERE o.message_id = m.id AND o.state <> 'discarded'
+                    ORDER BY o.id DESC LIMIT 1), '-') FROM messages m
+                WHERE m.conversation_id = \(id) AND m.author = 'user' ORDER BY m.rowid
+                """, columns: 2)
+            let taken = remotes.messages(id).filter { $0.author == "user" }.map(\.body)
+            var order: [String] = []
+            for line in written {
+                let parts = line.split(separator: "|").map(String.init)
+                let (message, state) = (parts[0], parts[1])
+                let count = taken.count { $0 == message }
+                let isSettled = uncertainMessages.contains(message)
+                if count > 1 { fail("\(message) of \(id) is at Fin \(count) times, its row is \(state)") }
+                if count == 0, state == "delivered" { fail("\(message) of \(id) is delivered, and not at Fin") }
+                if !isSettled, state != "delivered", state != "held", !(state == "pending" && written.contains { $0.hasSuffix("|held") }) {
+                    fail("\(message) of \(id) is \(state)")
+                }
+                if count > 0, !isSettled { order.append(message) }
+            }
+            if taken.filter({ order.contains($0) }) != order { fail("messages of \(id) are at Fin as \(taken), written as \(order)") }
+        }
+    }
+
+    /// A changed title at rest costs three commits: planned and claimed for vg, recorded with what the helpdesk gets, recorded.
+    func expectFewCommits() async throws {
+        guard !plan.isTwoWay, let id = plan.conversations.first else { return }
+        let (commits, calls) = (checks.commitCount, checks.callCount)
+        try await application.change(id, "title = 'the last one'")
+        committed()
+        try await run(until: clock.uptime + .seconds(10))
+        let states = plan.remotes.count { $0.kind.carriesState && $0.name != "voicebot" }
+        if checks.callCount - calls > states { fail("\(checks.callCount - calls) calls for one title at \(states) remotes") }
+        if checks.commitCount - commits > 3 { fail("\(checks.commitCount - commits) commits for one title") }
+    }
+
+    /// `convosync sync` with nothing to do ends, and has done nothing.
+    func expectIdleDrain() async throws {
+        guard engine != nil else { return }
+        let before = try await activity()
+        drained = nil
+        try await handle(.drainRequested(until: nil))
+        try await run(until: clock.uptime + .minutes(1))
+        guard let drained else { return fail("a drain with nothing to do does not end") }
+        if drained.counts != RunCounts() { fail("a drain with nothing to do did something: \(drained.counts)") }
+        if try await activity() != before { fail("a drain with nothing to do has written or adopted something") }
+    }
+}

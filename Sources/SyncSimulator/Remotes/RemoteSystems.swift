@@ -1,0 +1,186 @@
+import SandboxModel
+import SyncCore
+
+/// The four remote systems, the faults of calls to them, and what people changed there.
+struct RemoteSystems {
+    /// An object at a remote, by its local conversation.
+    struct Object: Hashable {
+        let remote: String
+        let conversation: String
+    }
+
+    /// How calls to a remote fare for a while.
+    enum Weather: CaseIterable {
+        case fair, down, failing, throttling, hanging, unauthorized, gateway
+        /// Every call is applied, and no response comes back.
+        case silent
+    }
+
+    var world: SimulatedWorld
+    var weather: [String: Weather] = [:]
+    /// In percent of calls, in fair weather.
+    var faultShare: Int
+
+    // MARK: Counts for the bounds
+
+    /// Calls that were sent, and those of them of which the service did not record that they were acknowledged.
+    private(set) var writes: [Object: Int] = [:]
+    private(set) var failedWrites: [Object: Int] = [:]
+    /// Rows whose call was acknowledged, until that is recorded.
+    private var unrecorded: [Int64: Object] = [:]
+    /// What people changed.
+    var choices: [Object: Choices] = [:]
+    var finEvents: [String: Int] = [:]
+    /// Written and not shown since, by the number of the call: what a text becomes there is taken for the form in which it is stored,
+    /// whoever changed it.
+    private(set) var unshown: [Object: Int] = [:]
+    /// The time of the last change by anybody.
+    var changedAt: [Object: Instant] = [:]
+    /// When the service last got to see it by itself, not in a list.
+    private(set) var readAt: [Object: Instant] = [:]
+    /// The latest of the application's titles that arrived.
+    private var lastTitle: [Object: Int] = [:]
+    /// What lists showed, by remote and path.
+    private var lists: [String: HTTPReply] = [:]
+    private(set) var history: [Object: [String]] = [:]
+    private let conversations: [String]
+    private let endedAs: String?
+
+    init(_ plan: WorldPlan, seed: UInt64) throws {
+        conversations = plan.conversations
+        endedAs = plan.options.endedAs
+        world = SimulatedWorld(token: SimulatedCall.token, recordLimit: 0, seed: seed)
+        faultShare = plan.faultShare
+        for remote in plan.remotes {
+            try world.withInstance(remote.name) { instance in
+                instance.options.echoesWrites = plan.options.echoesWrites
+                instance.options.envelope = plan.options.envelope
+                instance.options.staleChanges = plan.options.staleChanges
+                instance.options.titleForm = plan.options.titleForm
+                instance.options.sortsTags = plan.options.sortsTags
+                // Without dates, an older state that no read had shown cannot be distinguished from a change.
+                if remote.name != "voicebot" { instance.options.laggingReads = plan.options.laggingReads }
+                if plan.options.isUndated { instance.options.writeResponse = .undated }
+                if let webhook = remote.webhook {
+                    instance.webhook = WebhookTarget(url: "http://convosync.example.com\(webhook.path)", secret: WorldPlan.secret)
+                }
+            }
+        }
+    }
+
+    static func id(of conversation: String, at remote: String) -> String {
+        switch remote {
+        case "voicebot": "\((Int(conversation.dropFirst()) ?? 0) + 1)"
+        case "vg": "v\(conversation.dropFirst())"
+        default: conversation
+        }
+    }
+
+    func state(_ object: Object) -> SandboxJSON? {
+        world.state(of: object.remote, conversation: RemoteSystems.id(of: object.conversation, at: object.remote))
+    }
+
+    // MARK: Calls
+
+    mutating func receive(_ call: SimulatedCall, _ fault: FaultRule?, now: Instant) -> SandboxModel.Exchange {
+        let exchange = world.receive(
+            call.request, fault: fault ?? habit(with: call), now: SandboxInstant(milliseconds: Int(now.milliseconds)))
+        if let conversation = call.conversation {
+            let object = Object(remote: call.remote.name, conversation: conversation)
+            unshown[object] = exchange.ticket?.sequence
+            changedAt[object] = now
+            // Fin reports its status in the response as well.
+            if call.remote.kind.receivesMessages { finEvents[conversation, default: 0] += 1 }
+            note("call \(call.text)", object, now)
+        }
+        return exchange
+    }
+
+    /// vg calls an end what it likes.
+    private func habit(with call: SimulatedCall) -> FaultRule? {
+        guard let endedAs, call.remote.name == "vg", case .deliver(let row) = call.purpose, row.body.contains("\"ended_chat\"") else {
+            return nil
+        }
+        var rule = FaultRule(.drift)
+        rule.value = endedAs
+        return rule
+    }
+
+    /// - Returns: what is wrong with a call that arrives: it brings a title of the application after a later one.
+    mutating func problem(with call: SimulatedCall) throws -> String? {
+        guard let conversation = call.conversation, let number = try Titles.number(in: call) else { return nil }
+        let object = Object(remote: call.remote.name, conversation: conversation)
+        let last = lastTitle[object] ?? number
+        lastTitle[object] = max(last, number)
+        return number < last ? "\(object) gets title \(number) after title \(last)" : nil
+    }
+
+    mutating func sent(_ call: SimulatedCall) {
+        guard let conversation = call.conversation else { return }
+        writes[Object(remote: call.remote.name, conversation: conversation), default: 0] += 1
+    }
+
+    /// A cache in front of the remote keeps what lists show.
+    /// - Parameter isOld: it shows what it has instead of asking the remote.
+    mutating func throughCache(_ call: inout SimulatedCall, isOld: Bool) {
+        guard call.isList, case .success(let reply)? = call.result, reply.status == 200 else { return }
+        let place = "\(call.remote.name) \(call.request.target.path)"
+        if isOld, let old = lists[place] { call.result = .success(old) } else { lists[place] = reply }
+    }
+
+    /// - Parameter isHeard: whether the service that made the call got the response.
+    mutating func ended(_ call: SimulatedCall, isHeard: Bool, now: Instant) {
+        let isAnswered = if case .success(let reply)? = call.result { (200...299).contains(reply.status) } else { false }
+        if let exchange = call.exchange {
+            world.finish(exchange, isAnswered: isHeard && isAnswered, now: SandboxInstant(milliseconds: Int(now.milliseconds)))
+        }
+        guard let conversation = call.conversation else {
+            if isHeard, isAnswered { shown(call, now: now) }
+            return
+        }
+        let object = Object(remote: call.remote.name, conversation: conversation)
+        if isHeard, isAnswered {
+            unshown[object] = nil
+            if case .deliver(let row) = call.purpose { unrecorded[row.id] = object }
+        } else {
+            failedWrites[object, default: 0] += 1
+        }
+    }
+
+    /// The database has the outcomes of these calls, or refused them because their lease was over.
+    mutating func recorded(_ calls: [FinishedCall], fenced: [Int64]) {
+        for call in calls {
+            guard let object = unrecorded.removeValue(forKey: call.claimed.id) else { continue }
+            if fenced.contains(call.claimed.id) { failedWrites[object, default: 0] += 1 }
+        }
+    }
+
+    /// What the process had not recorded is lost with it.
+    mutating func processEnded() {
+        for object in unrecorded.values { failedWrites[object, default: 0] += 1 }
+        unrecorded = [:]
+    }
+
+    /// What a read of an object has shown is known; of a call that arrived later it shows nothing.
+    private mutating func shown(_ call: SimulatedCall, now: Instant) {
+        guard let id = call.readID, let sequence = call.exchange?.ticket?.sequence,
+            let conversation = conversations.first(where: { RemoteSystems.id(of: $0, at: call.remote.name) == id })
+        else { return }
+        let object = Object(remote: call.remote.name, conversation: conversation)
+        readAt[object] = now
+        if let written = unshown[object], written < sequence { unshown[object] = nil }
+    }
+
+    mutating func finReplied(_ conversation: String) { finEvents[conversation, default: 0] += 1 }
+
+    mutating func note(_ text: String, _ object: Object, _ now: Instant) {
+        history[object, default: []].append("\((now - VirtualClock.start).milliseconds) \(text): \(state(object)?.text ?? "-")")
+    }
+
+    /// The bodies of the messages that Fin accepted, in order.
+    func messages(_ conversation: String) -> [(author: String, body: String, timestamp: String)] {
+        (world.state(of: "fin", conversation: conversation)?["messages"]?.array ?? []).map {
+            ($0["author"]?.string ?? "", $0["body"]?.string ?? "", $0["timestamp"]?.string ?? "")
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import SandboxModel
+import SyncCore
+import SyncEngine
+import SyncStore
+
+/// The whole simulation: a first phase in which things happen, and a second one without disturbances, after which nothing may be left to do.
+extension Simulation {
+    /// The longest virtual time until nothing is left to do.
+    private static let patience = Duration.minutes(90)
+    /// The limit for the whole second phase.
+    private static let mostEvents = 60_000
+
+    /// - Returns: the conditions that did not hold; empty where all did.
+    func run() async throws -> [String] {
+        try await application.populate(plan)
+        after(.zero, .processStarts)
+        after(.milliseconds(500), .anything)
+        after(.seconds(5), .weatherChanges)
+        after(.seconds(20), .clockIsSet)
+        try await run(until: plan.length)
+        try await calmDown()
+        let begin = events
+        guard try await comeToRest() else { return checks.problems }
+        if events - begin > Simulation.mostEvents { fail("\(events - begin) events until it was at rest") }
+        try await expectDelivered()
+        try await expectMessages()
+        try await expectAgreement()
+        try await expectBounds()
+        try await expectFewCommits()
+        try await expectIdleDrain()
+        return checks.problems
+    }
+
+    /// Faults and changes end. An operator takes care of what waits for one.
+    private func calmDown() async throws {
+        note("calm")
+        isCalm = true
+        remotes.faultShare = 0
+        for remote in plan.remotes {
+            remotes.weather[remote.name] = .fair
+            try await resume(remote.name)
+        }
+        try await reload(isPlanned: true)
+        try await run(until: clock.uptime + .seconds(45))
+        let inDoubt = try await application.number(
+            "SELECT count(*) FROM outbox WHERE payload = 'message' AND (state = 'uncertain' OR in_doubt_since IS NOT NULL AND finished_at IS NULL)"
+        )
+        // After the window it is decided whether they can be sent again.
+        if inDoubt > 0 { try await run(until: clock.uptime + OutboxRow.messageWindow) }
+        try await settleMessages()
+    }
+
+    /// An operator settles uncertain messages, and releases those that Fin does not take by itself.
+    private func settleMessages() async throws {
+        if chance(50) {
+            var filter = OutboxFilter()
+            filter.states = [.held]
+            filter.holder = .receiver
+            note("a person releases what Fin does not take")
+            _ = try await application.store.manage(.release, filter, now: clock.wall)
+        }
+        committed()
+        try await run(until: clock.uptime + .minutes(1))
+        let uncertain = try await application.lines(
+            "SELECT id, conversation_id, message_id FROM outbox WHERE payload = 'message' AND state = 'uncertain' ORDER BY id", columns: 3)
+        for line in uncertain {
+            let parts = line.split(separator: "|").map(String.init)
+            guard parts.count == 3, let row = Int64(parts[0]) else { continue }
+            count("messages that were uncertain")
+            let hasArrived = remotes.messages(parts[1]).contains { $0.author == "user" && $0.body == parts[2] }
+            var filter = OutboxFilter()
+            filter.ids = [row]
+            note("a person settles \(line) \(hasArrived)")
+            uncertainMessages.insert(parts[2])
+            _ = try await application.store.manage(hasArrived ? .discard : .retry, filter, acceptDuplicate: true, now: clock.wall)
+        }
+        committed()
+    }
+
+    /// The entries that could be processed without an operator.
+    private func leftOver() async throws -> [String] {
+        let outbox = try await application.lines(
+            """
+            SELECT id, conversation_id, remote, state, behind, due_at, last_error FROM outbox o WHERE state IN ('pending', 'sending')
+                AND NOT (payload = 'message' AND EXISTS (
+                    SELECT 1 FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.remote = o.remote AND h.state = 'held'
+                        AND h.id < o.id))
+            """, columns: 7)
+        let feed = try await application.lines("SELECT conversation_id, remote, deferred, problem FROM change_feed", columns: 4)
+        let requests = try await application.lines("SELECT remote, remote_id FROM read_requests", columns: 2)
+        let inbox = try await application.lines("SELECT id, state FROM inbox WHERE state <> 'done'", columns: 2)
+        return outbox + feed.map { "feed \($0)" } + requests.map { "read \($0)" } + inbox.map { "inbox \($0)" }
+    }
+
+    /// Runs until nothing was written or adopted for long enough that every object was read meanwhile.
+    /// - Parameters:
+    ///   - more: how much longer than that nothing may have happened.
+    ///   - round: the time between two checks.
+    func comeToRest(andMore more: Duration = .seconds(100), round: Duration = .seconds(30)) async throws -> Bool {
+        let reads = plan.remotes.compactMap { remote in
+            remote.poll.map { $0.interval * (plan.conversations.count / $0.rotate + 3) }
+        }
+        let quiet = (reads.max() ?? .zero) + more
+        let end = clock.uptime + Simulation.patience + clockSteps.lost
+        var since = clock.uptime
+        var before = try await activity()
+        while clock.uptime < end {
+            try await run(until: clock.uptime + round)
+            let present = try await activity()
+            let left = try await leftOver()
+            if present != before || !left.isEmpty { since = clock.uptime }
+            before = present
+            if clock.uptime - since >= quiet {
+                try await expectRead(since: since)
+                return checks.problems.isEmpty
+            }
+            if !checks.problems.isEmpty { return false }
+        }
+        fail(
+            "it did not come to rest: \(try await leftOver()), writes and adoptions \(before), \(engine.map { "\($0.health(now: clock.now))" } ?? "no engine")"
+        )
+        return false
+    }
+
+    func activity() async throws -> [Int] {
+        [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM adopted_changes")]
+    }
+}

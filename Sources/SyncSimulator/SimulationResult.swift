@@ -1,0 +1,47 @@
+import SyncCore
+
+/// The result of a simulation.
+package struct SimulationResult: Sendable {
+    package let seed: UInt64
+    /// The conditions that did not hold; empty where all did.
+    package let problems: [String]
+    /// What the seed decided, and what happened, in one line.
+    package let summary: String
+    /// The last lines of the trace.
+    package let tail: String
+    /// The virtual time that passed.
+    package let span: Duration
+    /// Events that the engine got.
+    package let steps: Int
+    /// Two simulations with the same trace have the same number.
+    package let trace: UInt64
+
+    /// Runs the simulation of a seed to its end.
+    /// - Parameter isPrinted: whether every line of the trace is printed.
+    package static func of(seed: UInt64, isPrinted: Bool = false) async -> SimulationResult {
+        do {
+            let simulation = try Simulation(seed: seed, isPrinted: isPrinted)
+            do {
+                return SimulationResult(simulation, problems: try await simulation.run())
+            } catch {
+                return SimulationResult(simulation, problems: simulation.checks.problems + ["it ended with an error: \(error)"])
+            }
+        } catch {
+            return SimulationResult(
+                seed: seed, problems: ["it did not begin: \(error)"], summary: "seed \(seed)", tail: "", span: .zero, steps: 0, trace: 0)
+        }
+    }
+
+    private init(_ simulation: Simulation, problems: [String]) {
+        self.init(
+            seed: simulation.seed, problems: problems, summary: simulation.summary, tail: simulation.trace.tail(60),
+            span: simulation.clock.uptime, steps: simulation.events, trace: simulation.trace.hash)
+    }
+
+    private init(
+        seed: UInt64, problems: [String], summary: String, tail: String, span: Duration, steps: Int, trace: UInt64
+    ) {
+        (self.seed, self.problems, self.summary, self.tail) = (seed, problems, summary, tail)
+        (self.span, self.steps, self.trace) = (span, steps, trace)
+    }
+}

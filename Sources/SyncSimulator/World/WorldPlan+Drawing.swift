@@ -1,0 +1,89 @@
+import SandboxModel
+import SyncCore
+import SyncEngine
+import SyncRemotes
+
+/// What the seed of a simulation decides before it begins.
+extension WorldPlan {
+    init(_ random: inout SplitMix64) {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        let isTwoWay = chance(65)
+        let settings = Engine.Settings(
+            interval: .seconds(number(20...120)), debounce: .milliseconds(number(5...500)), stall: .milliseconds(number(200...10_000)),
+            retry: RetryPolicy(base: .milliseconds(number(200...3000)), cap: .seconds(number(5...40)), maximumAttempts: 10_000),
+            brake: .init(), retention: .init())
+        self.init(
+            remotes: WorldPlan.remotes(isTwoWay: isTwoWay, &random), settings: settings,
+            conversations: (0..<number(3...10)).map { "c\($0)" }, isTwoWay: isTwoWay)
+        length = .seconds(number(60...500))
+        spacing = .milliseconds(number(200...4000))
+        faultShare = chance(20) ? 0 : number(2...35)
+        storeFaultShare = chance(50) ? 0 : chance(15) ? 40 : number(1...10)
+        killShare = chance(40) ? 0 : chance(15) ? number(100...400) : number(5...60)
+        stepsClock = chance(50)
+        reloads = chance(50)
+        seesGoneProcesses = chance(70)
+        lostHooks = chance(30) ? 0 : number(5...40)
+        vagueHooks = chance(50) ? 0 : number(5...40)
+        options = RemoteOptions(&random)
+    }
+
+    private static func remotes(isTwoWay: Bool, _ random: inout SplitMix64) -> [Remote] {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        let adopted: Set<AdoptionPolicy.Field> = chance(50) ? [.status] : [.status, .title, .tags]
+        let conflict = AdoptionPolicy.Conflict.allCases.randomElement(using: &random) ?? .newest
+        let reopening = AdoptionPolicy.Reopening.allCases.randomElement(using: &random) ?? .message
+        let total = Duration.seconds(number(8...30))
+        let omitted = chance(35) ? number(0...3) : nil
+        let isUnguarded = chance(25)
+        return Kinds.all.enumerated().filter { $0.offset != omitted }.map { _, kind in
+            let fields = isTwoWay ? adopted.intersection(Set(kind.adoptable)) : []
+            let gate = RemoteGate.Settings(
+                concurrency: number(1...6), rate: chance(30) ? RateLimit(calls: number(1...20), period: .seconds(1)) : nil,
+                breaker: .init(minimumSample: number(4...20), pause: .seconds(number(2...15)), longestPause: .minutes(1)),
+                probeInterval: .seconds(number(15...60)))
+            let limits = HTTPLimits(
+                connectTimeout: min(.seconds(5), total), firstByteTimeout: min(.seconds(number(3...15)), total),
+                readTimeout: min(.seconds(15), total), totalTimeout: total, connections: gate.concurrency)
+            let poll = PollSettings(interval: .seconds(number(8...40)), pages: 2, rotate: number(3...8))
+            return remote(
+                kind,
+                RemoteSettings(
+                    adoption: AdoptionPolicy(fields: fields, conflict: conflict, reopening: reopening), gate: gate, limits: limits,
+                    poll: isTwoWay && kind.isReadable ? poll : nil, hasWebhook: isTwoWay, isUnguarded: isUnguarded))
+        }
+    }
+
+    /// The same remotes with other limits, some of them disabled.
+    func reloaded(_ random: inout SplitMix64) -> [Remote] {
+        remotes.map { remote in
+            var changed = remote
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0: changed.isEnabled = false
+            case 1: changed.gate.rate = RateLimit(calls: Int.random(in: 1...10, using: &random), period: .seconds(1))
+            case 2: changed.gate.concurrency = Int.random(in: 1...6, using: &random)
+            case 3: if changed.poll != nil { changed.poll?.interval = .seconds(Int.random(in: 5...40, using: &random)) }
+            default: break
+            }
+            return changed
+        }
+    }
+}
+
+extension WorldPlan.RemoteOptions {
+    fileprivate init(_ random: inout SplitMix64) {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        self.init(
+            echoesWrites: chance(30), envelope: chance(50), isUndated: chance(25), staleChanges: chance(30) ? number(1...3) : 0,
+            laggingReads: chance(20) ? 1 : 0, oldLists: chance(50) ? 0 : number(10...60))
+        if chance(30) {
+            titleForm = TitleForm(length: chance(50) ? 12 : nil, escapesAmpersands: chance(50), capitalises: chance(50))
+        }
+        sortsTags = chance(50)
+        endedAs = chance(50) ? "completed" : nil
+        hasUnmappedValues = chance(50)
+    }
+}

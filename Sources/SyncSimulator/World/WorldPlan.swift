@@ -1,0 +1,86 @@
+import SandboxModel
+import SyncCore
+import SyncEngine
+import SyncRemotes
+
+/// What is decided before a simulation begins: remotes, rates, shares of faults, steps of the clock. Without more being said, nothing happens and
+/// nothing goes wrong; ``init(_:)`` draws everything from a seed.
+struct WorldPlan {
+    static let agent = "a"
+    static let secret = "simulated-secret"
+    /// The assignee whom the AI is, and who is known at voicebot, with the id there.
+    static let ai = "agent_fin"
+    static let known = (assignee: "jane", id: 7)
+
+    /// The planned configuration; reloads may change it for a while.
+    var remotes: [Remote]
+    var settings: Engine.Settings
+    var conversations: [String]
+    /// Whether people at the remotes change things as well, and reports are adopted.
+    var isTwoWay = true
+    /// The length of the first phase, in which things happen.
+    var length = Duration.zero
+    /// The average time between two happenings.
+    var spacing = Duration.seconds(1)
+    /// The percentage of calls that fail in fair weather.
+    var faultShare = 0
+    /// The percentage of exchanges that fail.
+    var storeFaultShare = 0
+    /// The number of actions in ten thousand after which the process is killed.
+    var killShare = 0
+    var stepsClock = false
+    var reloads = false
+    /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
+    var seesGoneProcesses = true
+    /// How many of a hundred webhook calls get lost on the way, and how many do not say what changed.
+    var lostHooks = 0
+    var vagueHooks = 0
+    var options = RemoteOptions()
+
+    /// How the simulated systems behave where their documents leave it open.
+    struct RemoteOptions {
+        var echoesWrites = false
+        var envelope = false
+        var isUndated = false
+        var staleChanges = 0
+        var laggingReads = 0
+        /// How many of a hundred reads of a list show what an earlier one has shown: there is a cache in front of the remote.
+        var oldLists = 0
+        /// What the helpdesk and vg make of the titles that they are sent.
+        var titleForm = TitleForm()
+        /// The helpdesk keeps tags in an order of its own.
+        var sortsTags = false
+        /// What vg calls the end, whatever it was sent.
+        var endedAs: String?
+        /// Whether people use status values that have no meaning here.
+        var hasUnmappedValues = false
+    }
+
+    /// What is drawn for one remote.
+    struct RemoteSettings {
+        var adoption: AdoptionPolicy
+        var gate: RemoteGate.Settings
+        var limits: HTTPLimits
+        var poll: PollSettings?
+        var hasWebhook = false
+        /// vg: the AI gets a conversation whoever has it there (`never_over` is empty).
+        var isUnguarded = false
+    }
+
+    static func remote(_ kind: Kind, _ settings: RemoteSettings) -> Remote {
+        var profile = Profile(
+            name: kind.name, kind: kind, adoption: settings.adoption, own: ["agent_id": .text(WorldPlan.agent)], aiAssignees: [WorldPlan.ai]
+        )
+        if settings.isUnguarded { profile.statusMap.neverOver = [:] }
+        return Remote(
+            profile: profile, url: "http://sandbox.example.com/\(kind.name)", credential: .file(path: "token"), isEnabled: true,
+            gate: settings.gate, limits: settings.limits, classifier: OutcomeClassifier(), poll: settings.poll,
+            webhook: settings.hasWebhook ? WebhookSettings(path: "/hooks/\(kind.name)", secret: .file(path: "secret")) : nil)
+    }
+
+    var summary: String {
+        "\(remotes.map(\.name).joined(separator: ",")) \(conversations.count) conversations, \(isTwoWay ? "two-way" : "one-way"), "
+            + "\(length.milliseconds / 1000) s, faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
+            + "clock \(stepsClock), reloads \(reloads)"
+    }
+}

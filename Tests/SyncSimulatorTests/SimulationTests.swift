@@ -1,0 +1,24 @@
+import Testing
+
+@testable import SyncSimulator
+
+/// Whole simulations; `make sim` runs as many as one likes. To examine one: `swift run convosync-simulator --first 17 --trace`.
+@Suite struct SimulationTests {
+    /// Seeds that once failed, besides the first ones.
+    private static let former: [UInt64] = [56, 131, 1070]
+
+    @Test(arguments: Array(1...4) + former)
+    func `when things have calmed down nothing is left to do, and all remotes have the right state`(seed: UInt64) async {
+        let result = await SimulationResult.of(seed: seed)
+        #expect(result.problems.isEmpty, "\(result.summary): \(result.problems.joined(separator: "\n"))")
+        #expect(result.steps > 100)
+    }
+
+    @Test(arguments: [UInt64(5)])
+    func `a seed repeats to the byte`(seed: UInt64) async {
+        let (first, second) = (await SimulationResult.of(seed: seed), await SimulationResult.of(seed: seed))
+        #expect(first.trace == second.trace)
+        #expect(first.summary == second.summary)
+        #expect(await SimulationResult.of(seed: seed + 1000).trace != first.trace)
+    }
+}

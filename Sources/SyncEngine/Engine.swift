@@ -210,7 +210,7 @@ package struct Engine: Sendable {
     }
 
     /// The time for the last outcomes after the deadline.
-    static let stopGrace = Duration.seconds(5)
+    package static let stopGrace = Duration.seconds(5)
 
     private mutating func setAlarm(_ context: inout Context) {
         let time = context.time

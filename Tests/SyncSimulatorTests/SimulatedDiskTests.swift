@@ -14,7 +14,7 @@ import Testing
         disk = SimulatedDisk()
         disk.wall = VirtualClock.start
         application = try Application(disk)
-        application.store.close()
+        application.crash()
     }
 
     /// A process with its connection.
@@ -22,8 +22,8 @@ import Testing
         let mount: DiskMount
         let store: Store
 
-        init(_ disk: SimulatedDisk, number: Int) throws {
-            mount = DiskMount(disk, process: number)
+        init(_ disk: SimulatedDisk) throws {
+            mount = DiskMount(disk)
             store = try Store(path: Application.path, access: .existing, vfs: mount.name)
         }
 
@@ -45,7 +45,7 @@ import Testing
         var kept: [String] = []
         for round in 0..<40 {
             do {
-                let process = try Process(disk, number: round + 1)
+                let process = try Process(disk)
                 #expect(try await process.users == kept)
                 try await process.insert("u\(round + 100)")
                 kept.append("u\(round + 100)")
@@ -55,7 +55,7 @@ import Testing
                 process.mount.kill()
             }
             disk.losePower(&random)
-            let users = try await Process(disk, number: 1000 + round).users
+            let users = try await Process(disk).users
             if users.count > kept.count { kept = users }
             #expect(users == kept)
         }
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func `a killed process changes nothing any more, and its locks are gone`() async throws {
-        let (first, second) = (try Process(disk, number: 1), try Process(disk, number: 2))
+        let (first, second) = (try Process(disk), try Process(disk))
         let before = disk.file(Application.path).bytes
         first.mount.kill()
         await #expect(throws: StoreError.self) { try await first.insert("u1") }
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func `a write lock of another process is waited for, without time passing outside`() async throws {
-        let (first, second) = (try Process(disk, number: 1), try Process(disk, number: 2))
+        let (first, second) = (try Process(disk), try Process(disk))
         let begin = ContinuousClock.now
         try await first.store.write { _ in }
         _ = try await first.store.connection.perform { session in try session.run("BEGIN IMMEDIATE") }
@@ -103,9 +103,9 @@ import Testing
     }
 
     @Test func `a full disk refuses a commit and loses nothing`() async throws {
-        let process = try Process(disk, number: 1)
+        let process = try Process(disk)
         try await process.insert("u1")
-        disk.capacity = disk.files.values.reduce(0) { $0 + $1.size }
+        disk.capacity = disk.used
         await #expect(throws: StoreError.self) { try await process.insert("u2") }
         disk.capacity = .max
         try await process.insert("u3")

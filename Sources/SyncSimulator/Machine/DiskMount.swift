@@ -1,6 +1,7 @@
 import CSQLite
 import Glibc
 import SyncCore
+import Synchronization
 
 /// A ``SimulatedDisk`` as one process sees it: a VFS of SQLite ("OS Interface Object", https://sqlite.org/c3ref/vfs.html).
 ///
@@ -18,11 +19,11 @@ final class DiskMount {
     var changesToLive: Int?
     fileprivate var handleCount = 0
 
-    private static let prefix = "simulated-disk"
+    private static let count = Atomic(0)
 
-    init(_ disk: SimulatedDisk, process: Int) {
+    init(_ disk: SimulatedDisk) {
         self.disk = disk
-        name = "\(DiskMount.prefix)-\(UInt(bitPattern: ObjectIdentifier(disk).hashValue))-\(process)"
+        name = "simulated-disk-\(DiskMount.count.wrappingAdd(1, ordering: .relaxed).newValue)"
         nameText = strdup(name)
         vfs = .allocate(capacity: 1)
         vfs.initialize(to: sqlite3_vfs())

@@ -32,10 +32,13 @@ final class SimulatedDisk {
 
     func wait(_ span: Duration) { waited += span }
 
+    /// The bytes of all files together.
+    var used: Int { files.values.reduce(0) { $0 + $1.size } }
+
     /// Whether this many more bytes fit.
     func hasRoom(for count: Int) -> Bool {
         guard capacity < Int.max, count > 0 else { return true }
-        return files.values.reduce(count) { $0 + $1.size } <= capacity
+        return used + count <= capacity
     }
 
     /// The power fails: of what was not synced, each sector is lost or not. Nobody may have a file open any more.

@@ -43,6 +43,8 @@ extension Simulation {
 
     func carryOut(_ exchange: SyncCore.Exchange, _ parties: Parties) async throws {
         guard let store else { return }
+        let waited = disk.waited
+        if !isCalm, plan.killShare > 0, number(0...9999) < plan.killShare { mount?.changesToLive = number(0...40) }
         let result: Result<ExchangeResult, StoreError>
         if !isCalm, chance(plan.storeFaultShare) {
             count("exchanges that failed")
@@ -55,13 +57,18 @@ extension Simulation {
                 mutateChecks { $0.exchanged(exchange, brought, at: clock.uptime) }
                 result = .success(brought)
             } catch {
-                fail("an exchange failed: \(error)")
+                if !isExpected(error), mount?.isDead == false { fail("an exchange failed: \(error)") }
                 result = .failure(error)
             }
         }
+        if mount?.isDead == true {
+            count("kills")
+            note("process \(generation) is killed while it writes: \(TraceText.of(result))")
+            return try await died()
+        }
         note("exchanged \(TraceText.of(result))")
         self.exchange = (exchange, parties, true)
-        after(span(0...5), .engine(.exchanged(result), generation: generation))
+        after(span(0...5) + (disk.waited - waited), .engine(.exchanged(result), generation: generation))
     }
 
     func recorded(_ exchange: SyncCore.Exchange, _ result: ExchangeResult) {

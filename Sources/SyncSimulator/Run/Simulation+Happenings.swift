@@ -43,15 +43,14 @@ extension Simulation {
         default: assignments = "status = \(status), assignee_id = \(assignee)"
         }
         note("application \(id) \(assignments.text) \(status) \(assignee ?? "-")")
-        try await application.change(id, assignments)
-        committed()
+        if try await attempt({ try await application.change(id, assignments) }) { committed() }
     }
 
     private func write(_ id: String) async throws {
         count("messages")
         let message = "m\(counts["messages"] ?? 0)"
         note("application \(id) writes \(message)")
-        try await application.write(message: message, of: id)
+        guard try await attempt({ try await application.write(message: message, of: id) }) else { return }
         committed()
         guard plan.isTwoWay, plan.remotes.contains(where: { $0.name == "voicebot" }), chance(50) else { return }
         for hook in try remotes.customerWrites(id, now: clock.truth) { send(hook, "voicebot") }
@@ -60,8 +59,8 @@ extension Simulation {
     /// A conversation without a link gets one.
     private func relink(_ id: String) async throws {
         note("application links \(id)")
-        try await application.link(id, to: chance(50) ? "voicebot" : "vg")
-        committed()
+        let remote = chance(50) ? "voicebot" : "vg"
+        if try await attempt({ try await application.link(id, to: remote) }) { committed() }
     }
 
     /// Somebody other than the service has committed: the service is told a little later.
@@ -88,7 +87,9 @@ extension Simulation {
 
     private func pause() async throws {
         guard let remote = plan.remotes.randomElement(using: &random)?.name else { return }
-        guard try await application.store.pause(remote, now: clock.wall) != nil else { return }
+        var isPaused = false
+        try await attempt { isPaused = try await application.store.pause(remote, now: clock.wall) != nil }
+        guard isPaused else { return }
         count("pauses")
         note("pause \(remote)")
         mutateChecks { $0.paused(remote, at: clock.uptime) }
@@ -98,8 +99,11 @@ extension Simulation {
 
     func resume(_ remote: String) async throws {
         note("resume \(remote)")
+        let attemptsNow = chance(30)
+        guard try await attempt({ _ = try await application.store.resume(remote, attemptsNow: attemptsNow, now: clock.wall) }) else {
+            return after(.seconds(5), .resumed(remote))
+        }
         mutateChecks { $0.resumed(remote) }
-        _ = try await application.store.resume(remote, attemptsNow: chance(30), now: clock.wall)
         committed()
     }
 

@@ -10,7 +10,7 @@ extension Simulation {
     private static let drainPatience = Duration.minutes(8)
 
     private func process(_ generation: Int) -> ProcessIdentity {
-        ProcessIdentity(bootID: "simulated", pidNamespace: "simulated", pid: Int64(generation), startedTicks: Int64(generation))
+        ProcessIdentity(bootID: "boot \(boots)", pidNamespace: "simulated", pid: Int64(generation), startedTicks: Int64(generation))
     }
 
     private func makeParties(_ remotes: [Remote]) -> Parties {
@@ -23,11 +23,19 @@ extension Simulation {
         generation += 1
         count("processes")
         note("process \(generation) starts")
-        let mount = DiskMount(disk, process: generation)
-        let store = try Store(path: Application.path, access: .serving, vfs: mount.name)
-        (self.mount, self.store) = (mount, store)
         parties = makeParties(configured)
-        let (processID, stored, recovered) = try await store.start(process(generation), for: parties, now: clock.wall)
+        let mount = DiskMount(disk)
+        let (processID, stored, recovered): (Int64, [String: StoredRemote], Int)
+        do throws(StoreError) {
+            let store = try Store(path: Application.path, access: .serving, vfs: mount.name)
+            (self.mount, self.store) = (mount, store)
+            (processID, stored, recovered) = try await store.start(process(generation), for: parties, now: clock.wall)
+        } catch {
+            guard isExpected(error) else { throw error }
+            // The service manager tries again.
+            note("it cannot start: \(error)")
+            return try await processEnded()
+        }
         self.processID = processID
         note("process id \(processID), recovered \(recovered)")
         engine = Engine(
@@ -44,6 +52,7 @@ extension Simulation {
 
     /// Another configuration takes effect while calls are in flight.
     func reload(isPlanned: Bool) async throws {
+        let former = configured
         configured = isPlanned ? plan.remotes : plan.reloaded(&random)
         note("reload \(configured.map { "\($0.name) \($0.isEnabled) \($0.gate.concurrency) \($0.gate.rate?.description ?? "-")" })")
         count("reloads")
@@ -53,7 +62,16 @@ extension Simulation {
             calls.values.compactMap { call -> Int64? in
                 if call.generation == generation, case .deliver(let row) = call.purpose { row.id } else { nil }
             })
-        let (processID, stored, _) = try await store.start(process(generation), for: parties, except: inFlight, now: clock.wall)
+        let (processID, stored): (Int64, [String: StoredRemote])
+        do throws(StoreError) {
+            (processID, stored, _) = try await store.start(process(generation), for: parties, except: inFlight, now: clock.wall)
+        } catch {
+            guard isExpected(error) else { throw error }
+            note("the reload failed: \(error)")
+            configured = former
+            parties = makeParties(former)
+            return
+        }
         self.processID = processID
         try await handle(.configured(configured, plan.settings, .init(processID: processID, remotes: stored)))
     }
@@ -65,23 +83,35 @@ extension Simulation {
         note("process \(generation) is killed")
         engine = nil
         if let (exchange, parties, isCarriedOut) = exchange, let store, !isCarriedOut, chance(50) {
-            let result = try await store.exchange(exchange, for: parties)
-            recorded(exchange, result)
-            note("its exchange was committed: \(TraceText.of(.success(result)))")
+            try await attempt {
+                let result = try await store.exchange(exchange, for: parties)
+                recorded(exchange, result)
+                note("its exchange was committed: \(TraceText.of(.success(result)))")
+            }
         }
+        try await died()
+    }
+
+    /// Nothing of the process is left but what it has written.
+    func died() async throws {
+        engine = nil
         mount?.kill()
         try await processEnded()
+        if chance(plan.powerCuts) { try losePower() }
     }
 
     func stopped() async throws {
         note("process \(generation) has stopped")
-        if exchange != nil { fail("the engine stopped while an exchange was in progress") }
+        // Nothing is waited for longer than the grace, not even the database.
+        if exchange != nil, let stopBy, clock.uptime < stopBy + Engine.stopGrace {
+            fail("the engine stopped while an exchange was in progress")
+        }
         engine = nil
         try await processEnded()
     }
 
     private func processEnded() async throws {
-        exchange = nil
+        (exchange, stopBy) = (nil, nil)
         clockSteps.processEnded()
         store?.close()
         (store, mount) = (nil, nil)

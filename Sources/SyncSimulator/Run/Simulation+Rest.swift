@@ -17,6 +17,8 @@ extension Simulation {
         after(.milliseconds(500), .anything)
         after(.seconds(5), .weatherChanges)
         after(.seconds(20), .clockIsSet)
+        after(.seconds(10), .diskFills)
+        after(.seconds(15), .databaseIsLocked)
         try await run(until: plan.length)
         try await calmDown()
         let begin = events
@@ -36,6 +38,8 @@ extension Simulation {
         note("calm")
         isCalm = true
         remotes.faultShare = 0
+        makeRoom()
+        try await freeDatabase()
         for remote in plan.remotes {
             remotes.weather[remote.name] = .fair
             try await resume(remote.name)

@@ -25,6 +25,10 @@ final class Simulation {
         case weatherChanges
         case weatherEnds(String)
         case clockIsSet
+        case diskFills
+        case diskHasRoom
+        case databaseIsLocked
+        case databaseIsFree
         case resumed(String)
         /// The configuration is as planned again.
         case reloaded(isPlanned: Bool)
@@ -48,6 +52,10 @@ final class Simulation {
     var engine: Engine?
     var store: Store?
     var mount: DiskMount?
+    /// How often the machine has started.
+    var boots = 1
+    /// The application's transaction that is open.
+    var lockHolder: Application.Transaction?
     /// The number of the process.
     var generation = 0
     /// The configuration in use.
@@ -58,6 +66,8 @@ final class Simulation {
     var calls: [Engine.CallID: SimulatedCall] = [:]
     /// The exchange without a result so far; the database may have committed it already.
     var exchange: (exchange: SyncCore.Exchange, parties: Parties, isCarriedOut: Bool)?
+    /// Until when calls may take after a request to stop.
+    var stopBy: Duration?
     var nextTicket: UInt64 = 0
     var hooks: [UInt64: (call: SandboxModel.WebhookCall?, remote: String)] = [:]
     var clockSteps = ClockSteps()
@@ -149,6 +159,10 @@ final class Simulation {
             remotes.weather[remote] = .fair
             note("the weather at \(remote) is fair")
         case .clockIsSet: setClock()
+        case .diskFills: fillDisk()
+        case .diskHasRoom: makeRoom()
+        case .databaseIsLocked: try await lockDatabase()
+        case .databaseIsFree: try await freeDatabase()
         case .resumed(let remote): try await resume(remote)
         case .reloaded(let isPlanned): if !isCalm || isPlanned { try await reload(isPlanned: isPlanned) }
         }
@@ -163,6 +177,7 @@ final class Simulation {
         checks.event(event, at: clock.uptime)
         clockSteps.engineHasEvent()
         if case .exchanged = event { exchange = nil }
+        if case .stopRequested(let span) = event { stopBy = min(stopBy ?? clock.uptime + span, clock.uptime + span) }
         var actions: [Engine.Action] = []
         engine.handle(event, now: clock.now, into: &actions)
         self.engine = engine

@@ -7,30 +7,66 @@ import Synchronization
 final class Application {
     static let path = "convosync.db"
 
-    /// The number of its process on the disk.
-    private static let process = 0
     /// A database with the present schema, which is copied for every simulation.
     private static let template = Mutex<[UInt8]?>(nil)
 
-    let store: Store
-    private let mount: DiskMount
+    private(set) var store: Store
+    private var mount: DiskMount
 
     init(_ disk: SimulatedDisk) throws {
         disk.file(Application.path).replace(with: try Application.migrated())
-        mount = DiskMount(disk, process: Application.process)
-        store = try Store(path: Application.path, access: .migrating, vfs: mount.name)
+        (mount, store) = try Application.connect(disk)
     }
 
     deinit {
         store.close()
     }
 
+    private static func connect(_ disk: SimulatedDisk) throws -> (DiskMount, Store) {
+        let mount = DiskMount(disk)
+        return (mount, try Store(path: Application.path, access: .migrating, vfs: mount.name))
+    }
+
+    /// Its process is gone, with its connection.
+    func crash() {
+        mount.kill()
+        store.close()
+    }
+
+    /// It is started again.
+    func open(_ disk: SimulatedDisk) throws {
+        (mount, store) = try Application.connect(disk)
+    }
+
+    /// A transaction that another process of the application has open.
+    final class Transaction {
+        private let mount: DiskMount
+        private let store: Store
+
+        fileprivate init(_ disk: SimulatedDisk) async throws {
+            (mount, store) = try Application.connect(disk)
+            _ = try await store.connection.perform { session in try session.run("BEGIN IMMEDIATE") }
+        }
+
+        deinit {
+            rollBack()
+        }
+
+        /// The process ends.
+        func rollBack() {
+            mount.kill()
+            store.close()
+        }
+    }
+
+    func beginTransaction(_ disk: SimulatedDisk) async throws -> Transaction { try await Transaction(disk) }
+
     private static func migrated() throws -> [UInt8] {
         try template.withLock { template in
             if let template { return template }
             let disk = SimulatedDisk()
             disk.wall = VirtualClock.start
-            let mount = DiskMount(disk, process: Application.process)
+            let mount = DiskMount(disk)
             try Store(path: Application.path, access: .migrating, vfs: mount.name).close()
             let bytes = disk.file(Application.path).bytes
             template = bytes

@@ -27,6 +27,9 @@ extension WorldPlan {
         lostHooks = chance(30) ? 0 : number(5...40)
         vagueHooks = chance(50) ? 0 : number(5...40)
         options = RemoteOptions(&random)
+        powerCuts = chance(50) ? 0 : number(10...100)
+        fillsDisk = chance(25)
+        locksDatabase = chance(25)
     }
 
     private static func remotes(isTwoWay: Bool, _ random: inout SplitMix64) -> [Remote] {

@@ -28,6 +28,11 @@ struct WorldPlan {
     var storeFaultShare = 0
     /// The number of actions in ten thousand after which the process is killed.
     var killShare = 0
+    /// How many of a hundred kills cut the power of the machine.
+    var powerCuts = 0
+    var fillsDisk = false
+    /// Whether the application leaves transactions open.
+    var locksDatabase = false
     var stepsClock = false
     var reloads = false
     /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
@@ -81,6 +86,6 @@ struct WorldPlan {
     var summary: String {
         "\(remotes.map(\.name).joined(separator: ",")) \(conversations.count) conversations, \(isTwoWay ? "two-way" : "one-way"), "
             + "\(length.milliseconds / 1000) s, faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
-            + "clock \(stepsClock), reloads \(reloads)"
+            + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), reloads \(reloads)"
     }
 }

@@ -146,7 +146,8 @@ struct Lane: Sendable {
 
     /// Admits a read, if one may go out. It counts as in flight until ``readEnded(_:startedAt:_:)``.
     mutating func admitRead(beforeDeliveries: Bool = false, _ context: Context) -> RemoteGate.Admission {
-        let deliveriesWait = !buffer.isEmpty || (claims.mayHaveDue && !context.holdsClaims)
+        // Rows that are not claimed, because a drain no longer waits for this remote, take no turn.
+        let deliveriesWait = !buffer.isEmpty || (claims.mayHaveDue && !context.holdsClaims && !isPutOff)
         guard beforeDeliveries || readTurn.mayRead(deliveriesWait: deliveriesWait) else { return .full }
         let admission = gate.admitRead(now: context.time.steady)
         if admission == .admitted { readTurn.readAdmitted() }

@@ -180,6 +180,25 @@ import Testing
         #expect(reader.nextAt == now + 60)
     }
 
+    @Test func `after failures a read that succeeds brings the poll forward to one interval`() {
+        let reader = Reader(.minutes(1))
+        #expect(reader.begins(0))
+        reader.failed(0)
+        for now: Int64 in [120, 360] {
+            #expect(reader.begins(now))
+            reader.failed(now)
+        }
+        #expect(!reader.begins(800))
+        #expect(reader.begin(800, hasRequests: true) == .requests)
+        reader.ended(801)
+        #expect(reader.nextAt == 840)
+        #expect(reader.begins(840))
+        reader.failed(840)
+        #expect(reader.begin(850, asksForList: true) == .requestedList)
+        reader.ended(851)
+        #expect(reader.nextAt == 911)
+    }
+
     @Test func `a poll waits for a closed gate, which is not a failure`() {
         let reader = Reader()
         #expect(reader.begins(0))

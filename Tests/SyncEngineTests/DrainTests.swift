@@ -60,6 +60,15 @@ import Testing
         #expect(lane.holdsInARow == 0)
     }
 
+    /// Otherwise `sync` would wait for a read that never begins.
+    @Test func `rows of a remote that is not waited for take no turn of its reads`() {
+        var lane = lane()
+        lane.claims.mayBeDue()
+        #expect(lane.admitRead(MadeUp.context()) == .full)
+        lane.isPutOff = true
+        #expect(lane.admitRead(MadeUp.context()) == .admitted)
+    }
+
     @Test func `with a deadline, holds and retries that end before it are waited for`() {
         let drain = drain(until: .seconds(10))
         #expect(!drain.isDone(lane(nextDueAt: .seconds(9)), MadeUp.time()))

@@ -21,7 +21,7 @@ package struct PollSettings: Equatable, Sendable {
 /// | start                  | at once                                                | at once                                         |
 /// | requested: objects     | ``objectSpacing`` after the last cycle began, else at once | –                                           |
 /// | requested: the list    | –                                                      | ``listSpacing`` after it was last read on request, else at once |
-/// | ended                  | on the next request                                    | an interval after the last read of it began     |
+/// | ended                  | on the next request                                    | an interval after the last read of it began; after failures, an interval from now at the latest |
 /// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after the last read of it began     |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
@@ -112,6 +112,8 @@ package struct PollSchedule: Equatable, Sendable {
     /// - Parameter hasMore: whether more objects were requested than a cycle takes: then the next cycle need not wait.
     /// - Returns: whether another cycle is needed, for remaining requests or after a rest.
     package mutating func ended(hasSingleFailures: Bool = false, hasMore: Bool = false, now: Instant) -> Bool {
+        // The remote responds again: what the failures had put off is due an interval from now at the latest.
+        if failures > 0, let interval, let dueAt = listAt { listAt = min(dueAt, now + interval) }
         failures = 0
         if hasMore { objectsFrom = nil }
         if hasSingleFailures { restsUntil = now + PollSchedule.restAfterSingleFailure }

@@ -18,7 +18,8 @@ final class SQLiteConnection: StoreConnection {
     let files: StoreFiles?
     private let lossState = Mutex<(loss: Store.Loss?, tell: (@Sendable (Store.Loss) -> Void)?)>((nil, nil))
 
-    /// - Parameter vfs: the name of the registered VFS that has the database; nil for the files of the operating system.
+    /// - Parameter vfs: the name of the registered VFS that has the database; nil for the files of the operating system. Work on another
+    ///   one runs on the caller's thread, one piece at a time.
     init(path: String, access: Store.Access, vfs: String? = nil) throws(StoreError) {
         self.path = path
         var status = stat()
@@ -38,7 +39,7 @@ final class SQLiteConnection: StoreConnection {
             }
             schemaChange = access.migrates ? try SchemaMigrations.bringUpToDate(session, path: path) : SchemaChange()
             if access != .reading { try SQLiteConnection.useLog(session) }
-            queue = SessionQueue(session)
+            queue = SessionQueue(session, hasThread: vfs == nil)
             files = vfs == nil ? StoreFiles(path, withLog: access != .reading) : nil
             // An interrupted checkpoint would hide other writes to the file.
             if access.migrates, files?.isSettled == false { _ = try session.checkpoint() }
@@ -188,7 +189,8 @@ final class SQLiteConnection: StoreConnection {
 extension Store {
     /// Opens the database in a file.
     /// - Parameter vfs: the name of the registered VFS that has the file ("OS Interface Object", https://sqlite.org/c3ref/vfs.html); nil for
-    ///   that of the operating system. What happens to the files behind another one is not watched.
+    ///   that of the operating system. What happens to the files behind another one is not watched, and work on it runs on the caller's thread:
+    ///   the caller sees to it that there is one piece at a time.
     package convenience init(path: String, access: Access, vfs: String? = nil) throws(StoreError) {
         self.init(try SQLiteConnection(path: path, access: access, vfs: vfs))
     }

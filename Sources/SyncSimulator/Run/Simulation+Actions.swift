@@ -61,6 +61,7 @@ extension Simulation {
                 result = .failure(error)
             }
         }
+        mount?.changesToLive = nil
         if mount?.isDead == true {
             count("kills")
             note("process \(generation) is killed while it writes: \(TraceText.of(result))")

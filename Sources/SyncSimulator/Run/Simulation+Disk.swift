@@ -31,7 +31,7 @@ extension Simulation {
 
     func fillDisk() {
         guard !isCalm, plan.fillsDisk else { return }
-        after(span(20_000...200_000), .diskFills)
+        after(gap(20_000...200_000), .diskFills)
         count("times without room on the disk")
         disk.capacity = disk.used + number(0...40_000)
         note("the disk has room for \(disk.capacity - disk.used) bytes")
@@ -49,7 +49,7 @@ extension Simulation {
     /// The application begins a transaction and leaves it open.
     func lockDatabase() async throws {
         guard !isCalm, plan.locksDatabase else { return }
-        after(span(10_000...120_000), .databaseIsLocked)
+        after(gap(10_000...120_000), .databaseIsLocked)
         guard lockHolder == nil, disk.capacity == .max else { return }
         count("times that the database was locked")
         note("the database is locked")

@@ -94,7 +94,7 @@ extension Simulation {
         note("pause \(remote)")
         mutateChecks { $0.paused(remote, at: clock.uptime) }
         committed()
-        after(span(500...60_000), .resumed(remote))
+        after(gap(500...60_000), .resumed(remote))
     }
 
     func resume(_ remote: String) async throws {
@@ -153,17 +153,17 @@ extension Simulation {
 
     func changeWeather() {
         guard !isCalm else { return }
-        after(span(5_000...90_000), .weatherChanges)
+        after(gap(5_000...90_000), .weatherChanges)
         guard plan.faultShare > 0, let remote = plan.remotes.randomElement(using: &random)?.name else { return }
         let weather = RemoteSystems.Weather.allCases.randomElement(using: &random) ?? .fair
         note("the weather at \(remote) is \(weather)")
         remotes.weather[remote] = weather
-        after(span(1000...60_000), .weatherEnds(remote))
+        after(gap(1000...60_000), .weatherEnds(remote))
     }
 
     func setClock() {
         guard !isCalm, plan.stepsClock else { return }
-        after(span(20_000...300_000), .clockIsSet)
+        after(gap(20_000...300_000), .clockIsSet)
         // A clock step while no process runs cannot be noticed.
         guard engine != nil else { return }
         let step: Duration =

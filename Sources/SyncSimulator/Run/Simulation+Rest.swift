@@ -99,13 +99,14 @@ extension Simulation {
     /// Runs until nothing was written or adopted for long enough that every object was read meanwhile.
     /// - Parameters:
     ///   - more: how much longer than that nothing may have happened.
-    ///   - round: the time between two checks.
-    func comeToRest(andMore more: Duration = .seconds(100), round: Duration = .seconds(30)) async throws -> Bool {
+    ///   - round: the shortest time between two checks.
+    func comeToRest(andMore more: Duration = .seconds(100), round shortest: Duration = .seconds(30)) async throws -> Bool {
         let reads = plan.remotes.compactMap { remote in
             remote.poll.map { $0.interval * (plan.conversations.count / $0.rotate + 3) }
         }
         let quiet = (reads.max() ?? .zero) + more
-        let end = clock.uptime + Simulation.patience + clockSteps.lost
+        let round = max(shortest, quiet / 20)
+        let end = clock.uptime + Simulation.patience + quiet * 2 + clockSteps.lost
         var since = clock.uptime
         var before = try await activity()
         while clock.uptime < end {

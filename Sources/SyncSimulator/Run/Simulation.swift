@@ -111,6 +111,9 @@ final class Simulation {
 
     // MARK: Time
 
+    /// A time between two happenings in this world.
+    func gap(_ range: ClosedRange<Int>) -> Duration { span(range) * plan.pace }
+
     private func advance(to moment: Duration) {
         clock.advance(to: max(moment, clock.uptime))
         disk.wall = clock.wall

@@ -30,6 +30,21 @@ extension WorldPlan {
         powerCuts = chance(50) ? 0 : number(10...100)
         fillsDisk = chance(25)
         locksDatabase = chance(25)
+        if chance(60) { slowDown(by: number(10...400)) }
+    }
+
+    private mutating func slowDown(by pace: Int) {
+        self.pace = pace
+        length = length * pace
+        spacing = spacing * pace
+        settings.interval = min(settings.interval * pace, .hours(1))
+        settings.retry.cap = min(settings.retry.cap * pace, .minutes(30))
+        for index in remotes.indices {
+            remotes[index].gate.probeInterval = min(remotes[index].gate.probeInterval * pace, .minutes(10))
+            remotes[index].gate.breaker.longestPause = min(remotes[index].gate.breaker.longestPause * pace, .minutes(10))
+            guard let interval = remotes[index].poll?.interval else { continue }
+            remotes[index].poll?.interval = min(interval * pace, .hours(2))
+        }
     }
 
     private static func remotes(isTwoWay: Bool, _ random: inout SplitMix64) -> [Remote] {

@@ -22,6 +22,8 @@ struct WorldPlan {
     var length = Duration.zero
     /// The average time between two happenings.
     var spacing = Duration.seconds(1)
+    /// By how much everything but calls and processes is slower than in a busy hour: a world of minutes becomes one of days.
+    var pace = 1
     /// The percentage of calls that fail in fair weather.
     var faultShare = 0
     /// The percentage of exchanges that fail.
@@ -85,7 +87,7 @@ struct WorldPlan {
 
     var summary: String {
         "\(remotes.map(\.name).joined(separator: ",")) \(conversations.count) conversations, \(isTwoWay ? "two-way" : "one-way"), "
-            + "\(length.milliseconds / 1000) s, faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
+            + "\(length.milliseconds / 1000) s, pace \(pace), faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
             + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), reloads \(reloads)"
     }
 }

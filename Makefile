@@ -49,7 +49,7 @@ test: build
 SEEDS ?= 1000
 FIRST ?= 1
 
-# With optimisation: about ten times as many worlds in the same time.
+# Optimised: a debug build takes several times as long.
 sim: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync-simulator
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-simulator" --seeds $(SEEDS) --first $(FIRST) --jobs "$$(nproc)"

@@ -4,18 +4,19 @@ import Testing
 
 /// Whole simulations; `make sim` runs as many as one likes. To examine one: `swift run convosync-simulator --first 17 --trace`.
 @Suite struct SimulationTests {
-    @Test(arguments: Array(UInt64(1)...6))
+    /// A busy world of minutes, and three of hours.
+    @Test(arguments: [UInt64(1), 2, 4, 7])
     func `when things have calmed down nothing is left to do, and all remotes have the right state`(seed: UInt64) async {
         let result = await SimulationResult.of(seed: seed)
         #expect(result.problems.isEmpty, "\(result.summary): \(result.problems.joined(separator: "\n"))")
         #expect(result.steps > 100)
     }
 
-    @Test(arguments: [UInt64(5)])
+    @Test(arguments: [UInt64(7)])
     func `a seed repeats to the byte`(seed: UInt64) async {
         let (first, second) = (await SimulationResult.of(seed: seed), await SimulationResult.of(seed: seed))
         #expect(first.trace == second.trace)
         #expect(first.summary == second.summary)
-        #expect(await SimulationResult.of(seed: seed + 1000).trace != first.trace)
+        #expect(await SimulationResult.of(seed: 1).trace != first.trace)
     }
 }

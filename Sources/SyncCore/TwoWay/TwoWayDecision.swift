@@ -144,13 +144,13 @@ private struct Deciding {
     /// Tags that were added or removed at the remote since both sides agreed are added or removed here; all others stay.
     private mutating func compareTags(_ name: String) {
         guard rules.policy.fields.contains(.tags), let local = local.values.tags, let held = link[name].held.value?.texts else { return }
-        // Tags of calls of unknown fate may be there because of those calls.
-        let before = ([link[name].theirs.value] + link[name].doubt).compactMap { $0?.texts }.joined().exactSet
-        let now = held.exactSet
+        let (before, now) = ((link[name].theirs.value?.texts ?? []).exactSet, held.exactSet)
+        // Tags of calls of unknown fate may be there because of those calls, and are not removed there if they are missing.
+        let sent = link[name].doubt.compactMap(\.texts).joined().exactSet
         func merged(_ tags: [String]) -> [String] {
-            let known = tags.exactSet
+            let known = before.union(sent).union(tags.exactSet)
             return tags.filter { now.contains(ExactText($0)) || !before.contains(ExactText($0)) }
-                + held.filter { !before.contains(ExactText($0)) && !known.contains(ExactText($0)) }
+                + held.filter { !known.contains(ExactText($0)) }
         }
         let tags = merged(local)
         var agreed = merged(link[name].ours.value?.texts ?? [])

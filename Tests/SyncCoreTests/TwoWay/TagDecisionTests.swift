@@ -38,6 +38,16 @@ import Testing
         #expect(decision.send["tags"]?.texts == tags.sent)
     }
 
+    @Test(arguments: [false, true])
+    func `a tag that a lost call carried and that is not at the remote was not removed there`(onlyAdds: Bool) {
+        // `a` and `b` were sent without a response, and somebody has added `c` there.
+        let tags = Case(
+            agreed: [], local: ["a", "b"], held: ["c"], adopted: ["a", "b", "c"], sent: ["a", "b", "c"], onlyAdds: onlyAdds)
+        let decision = decide(tags, doubt: [Self.value(["a", "b"])])
+        #expect(decision.local.values.tags == tags.adopted)
+        #expect(decision.send["tags"]?.texts == tags.sent)
+    }
+
     private func decide(_ tags: Case, doubt: [JSONValue]) -> TwoWayDecision {
         let rules = TwoWayRules(
             fields: [.init("tags", .tags, onlyAdds: tags.onlyAdds)], lens: TwoWayKind.helpdesk.lens,

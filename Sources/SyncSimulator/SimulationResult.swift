@@ -7,8 +7,6 @@ package struct SimulationResult: Sendable {
     package let problems: [String]
     /// What the seed decided, and what happened, in one line.
     package let summary: String
-    /// The last lines of the trace.
-    package let tail: String
     /// The virtual time that passed.
     package let span: Duration
     /// Events that the engine got.
@@ -28,20 +26,20 @@ package struct SimulationResult: Sendable {
             }
         } catch {
             return SimulationResult(
-                seed: seed, problems: ["it did not begin: \(error)"], summary: "seed \(seed)", tail: "", span: .zero, steps: 0, trace: 0)
+                seed: seed, problems: ["it did not begin: \(error)"], summary: "seed \(seed)", span: .zero, steps: 0, trace: 0)
         }
     }
 
     private init(_ simulation: Simulation, problems: [String]) {
         self.init(
-            seed: simulation.seed, problems: problems, summary: simulation.summary, tail: simulation.trace.tail(60),
-            span: simulation.clock.uptime, steps: simulation.events, trace: simulation.trace.hash)
+            seed: simulation.seed, problems: problems, summary: simulation.summary, span: simulation.clock.uptime, steps: simulation.events,
+            trace: simulation.trace.hash)
     }
 
     private init(
-        seed: UInt64, problems: [String], summary: String, tail: String, span: Duration, steps: Int, trace: UInt64
+        seed: UInt64, problems: [String], summary: String, span: Duration, steps: Int, trace: UInt64
     ) {
-        (self.seed, self.problems, self.summary, self.tail) = (seed, problems, summary, tail)
+        (self.seed, self.problems, self.summary) = (seed, problems, summary)
         (self.span, self.steps, self.trace) = (span, steps, trace)
     }
 }

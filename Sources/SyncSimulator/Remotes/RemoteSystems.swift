@@ -28,6 +28,8 @@ struct RemoteSystems {
     private(set) var failedWrites: [Object: Int] = [:]
     /// Rows whose call was acknowledged, until that is recorded.
     private var unrecorded: [Int64: Object] = [:]
+    /// Reads whose change was refused.
+    private(set) var refusals: [Object: Int] = [:]
     /// What people changed.
     var choices: [Object: Choices] = [:]
     var finEvents: [String: Int] = [:]
@@ -152,6 +154,12 @@ struct RemoteSystems {
         for call in calls {
             guard let object = unrecorded.removeValue(forKey: call.claimed.id) else { continue }
             if fenced.contains(call.claimed.id) { failedWrites[object, default: 0] += 1 }
+        }
+    }
+
+    mutating func reconciled(_ reports: [Reconciled]) {
+        for report in reports where report.verdict.kind == .refused {
+            refusals[Object(remote: report.remote, conversation: report.conversationID), default: 0] += 1
         }
     }
 

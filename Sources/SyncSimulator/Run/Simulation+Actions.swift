@@ -74,6 +74,7 @@ extension Simulation {
 
     func recorded(_ exchange: SyncCore.Exchange, _ result: ExchangeResult) {
         for lane in exchange.lanes { remotes.recorded(lane.finished, fenced: result.lanes[lane.remote]?.fenced ?? []) }
+        for read in result.reads.values { remotes.reconciled(read.reconciled) }
     }
 
     // MARK: Calls

@@ -145,11 +145,12 @@ private struct Deciding {
     private mutating func compareTags(_ name: String) {
         guard rules.policy.fields.contains(.tags), let local = local.values.tags, let held = link[name].held.value?.texts else { return }
         let (before, now) = ((link[name].theirs.value?.texts ?? []).exactSet, held.exactSet)
-        // Tags of calls of unknown fate may be there because of those calls, and are not removed there if they are missing.
-        let sent = link[name].doubt.compactMap(\.texts).joined().exactSet
+        // A call of unknown fate may be why a tag is there that it brought, and why one is missing that it did not bring.
+        let sent = link[name].doubt.compactMap(\.texts).map(\.exactSet)
+        let (either, both) = (sent.reduce(before) { $0.union($1) }, sent.reduce(before) { $0.intersection($1) })
         func merged(_ tags: [String]) -> [String] {
-            let known = before.union(sent).union(tags.exactSet)
-            return tags.filter { now.contains(ExactText($0)) || !before.contains(ExactText($0)) }
+            let known = either.union(tags.exactSet)
+            return tags.filter { now.contains(ExactText($0)) || !both.contains(ExactText($0)) }
                 + held.filter { !known.contains(ExactText($0)) }
         }
         let tags = merged(local)

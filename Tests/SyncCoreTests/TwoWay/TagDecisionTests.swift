@@ -48,6 +48,14 @@ import Testing
         #expect(decision.send["tags"]?.texts == tags.sent)
     }
 
+    @Test func `a tag that a lost call left out and that is missing at the remote was not removed there`() {
+        // `b` alone was sent without a response, and `a` has been added here again since.
+        let tags = Case(agreed: ["a"], local: ["a", "b"], held: ["b"], adopted: ["a", "b"], sent: ["a", "b"])
+        let decision = decide(tags, doubt: [Self.value(["b"])])
+        #expect(decision.local.values.tags == tags.adopted)
+        #expect(decision.send["tags"]?.texts == tags.sent)
+    }
+
     private func decide(_ tags: Case, doubt: [JSONValue]) -> TwoWayDecision {
         let rules = TwoWayRules(
             fields: [.init("tags", .tags, onlyAdds: tags.onlyAdds)], lens: TwoWayKind.helpdesk.lens,

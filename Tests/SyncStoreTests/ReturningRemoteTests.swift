@@ -126,4 +126,34 @@ import Testing
         try await scenario.plan(remotes: [edited])
         #expect(try await scenario.store.reconcileRemotes([edited], now: StoreScenario.start) == [])
     }
+
+    @Test func `what a process without a remote took off the feed is planned for it when a process with it starts`() async throws {
+        let scenario = try StoreScenario([.vg, .helpdesk])
+        try scenario.addConversations("c1")
+        try await run(scenario, [.vg, .helpdesk], at: StoreScenario.start)
+        try await scenario.converge()
+        // The daemon has read a file without the helpdesk; `sync` runs with it.
+        _ = try await scenario.store.reconcileRemotes([.vg], now: StoreScenario.start)
+        try await run(scenario, [.vg, .helpdesk], at: StoreScenario.start)
+        try await scenario.converge()
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        try await scenario.plan(remotes: [.vg])
+        #expect(try scenario.outbox("state = 'pending'").map { $0.contains("helpdesk") } == [false])
+        // The daemon reads a file with the helpdesk again.
+        #expect(try await scenario.store.reconcileRemotes([.vg, .helpdesk], now: StoreScenario.start) == ["helpdesk"])
+        try await scenario.plan(remotes: [.vg, .helpdesk])
+        #expect(try scenario.outbox("state = 'pending' AND remote = 'helpdesk'").count == 1)
+    }
+
+    @Test func `entries that a process without their remote drops are planned when a process with it starts`() async throws {
+        let scenario = try StoreScenario([.vg, .helpdesk])
+        try scenario.addConversations("c1")
+        try await run(scenario, [.vg, .helpdesk], at: StoreScenario.start)
+        try await scenario.converge()
+        try scenario.write("INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES ('c1', 'helpdesk', 'x')")
+        let first = scenario.exchange { $0.plan = scenario.page(.off, isFirst: true) }
+        #expect(try await scenario.store.exchange(first, for: scenario.parties([.vg])).plan?.strayRemotes == ["helpdesk"])
+        #expect(try scenario.lines("SELECT remote FROM change_feed") == [])
+        #expect(try await scenario.store.reconcileRemotes([.vg, .helpdesk], now: StoreScenario.start) == ["helpdesk"])
+    }
 }

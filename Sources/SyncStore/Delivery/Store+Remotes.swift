@@ -21,12 +21,14 @@ extension RemoteGate.Stored: RowRecord {
 }
 
 extension Store {
-    /// Removes feed entries that name a remote which is not configured or not enabled. When the remote is enabled, everything is planned anyway.
+    /// Removes feed entries that name a remote which is not configured or not enabled. When the remote is enabled, everything is planned anyway, also
+    /// if another process has enabled it meanwhile.
     /// - Returns: the names of these remotes.
     static func dropStrayFeed(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
         let names = try strayFeedNames(remotes, session)
         guard !names.isEmpty else { return [] }
         try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: feedTargets(remotes))")
+        try markForeign(names, session)
         return names
     }
 

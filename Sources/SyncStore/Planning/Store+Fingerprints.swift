@@ -81,17 +81,31 @@ extension Store {
         try session.run("UPDATE remotes SET read_cursor = NULL, read_cursor_agent = NULL WHERE name = \(remote)")
     }
 
-    /// Marks remotes whose stored fingerprint is not that of the configuration that plans now. It is then unknown which conversations were planned
-    /// with which configuration.
+    /// Marks remotes whose stored fingerprint is not that of the configuration that plans now, and those that another process has configured and this
+    /// one has not. It is then unknown which conversations were planned with which configuration, or at all.
+    /// - Parameter remotes: all that take part in planning.
     /// - Returns: the remotes for which this was found just now.
     static func markForeignFingerprints(_ session: any Session, _ remotes: [RemoteParticipation]) throws -> [String] {
-        try remotes.filter { remote in
+        let foreign = try remotes.filter { remote in
             try session.run(
                 """
                 UPDATE remotes SET fingerprint = \(foreignFingerprint)
                 WHERE name = \(remote.name) AND fingerprint IS NOT \(remote.fingerprint) AND fingerprint IS NOT \(foreignFingerprint)
                 """) > 0
         }.map(\.name)
+        let unknown: [String] = try session.values(
+            """
+            SELECT name FROM remotes WHERE receives_messages = 0 AND fingerprint IS NOT NULL AND fingerprint IS NOT \(foreignFingerprint)
+                AND name NOT IN \(in: remotes.map(\.name)) ORDER BY name
+            """)
+        try markForeign(unknown, session)
+        return foreign + unknown
+    }
+
+    /// What was on the feed for these remotes is planned again when a process starts that has configured them.
+    static func markForeign(_ names: [String], _ session: any Session) throws {
+        guard !names.isEmpty else { return }
+        try session.run("UPDATE remotes SET fingerprint = \(foreignFingerprint) WHERE fingerprint IS NOT NULL AND name IN \(in: names)")
     }
 
     /// Puts the next page of conversations of remotes that are being planned from scratch on the feed.

@@ -53,6 +53,7 @@ let package = Package(
                 .embedInCode("0010_operators_view.sql"),
                 .embedInCode("0011_claims_and_problems.sql"),
                 .embedInCode("0012_waiting_entries.sql"),
+                .embedInCode("0013_clock.sql"),
             ],
             swiftSettings: strict
         ),

@@ -17,6 +17,7 @@ package enum EmbeddedMigrations {
             ("0010_operators_view", PackageResources._010_operators_view_sql),
             ("0011_claims_and_problems", PackageResources._011_claims_and_problems_sql),
             ("0012_waiting_entries", PackageResources._012_waiting_entries_sql),
+            ("0013_clock", PackageResources._013_clock_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

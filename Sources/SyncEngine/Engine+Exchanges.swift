@@ -72,7 +72,9 @@ extension Engine {
         if turn == nil { turn = Turn(cause ?? (events.isEmpty ? .retry : .request), settings.brake, time) }
         let interval = settings.interval
         let part = turn?.part(counts, isQuiet: isEverythingQuiet, interval: interval, isStopping: context.isStopping, time)
-        var next = Exchange(now: time.wall, run: part ?? RunPart(cause: .retry, startedAt: time.wall), leases: leases)
+        var next = Exchange(
+            now: time.wall, uptime: clock.uptime(of: time.steady), run: part ?? RunPart(cause: .retry, startedAt: time.wall), leases: leases
+        )
         next.lanes = requests
         leases.counter += Int64(requests.count)
         next.clockStep = clockStep

@@ -37,6 +37,15 @@ struct ReadCycle: Sendable {
         var read: CompletedRead?
     }
 
+    var phaseName: String {
+        switch phase {
+        case .preparing: "preparing"
+        case .listing: "listing"
+        case .comparing: "comparing"
+        case .reading: "reading"
+        }
+    }
+
     let scope: PollSchedule.Scope
     /// By the steady clock.
     let beganAt: Instant

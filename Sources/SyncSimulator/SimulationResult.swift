@@ -11,14 +11,14 @@ package struct SimulationResult: Sendable {
     package let span: Duration
     /// Events that the engine got.
     package let steps: Int
-    /// Two simulations with the same trace have the same number.
-    package let trace: UInt64
+    /// Two simulations with the same trace have the same number; nil: no trace was made.
+    package let trace: UInt64?
+    package let coverage: Coverage
 
     /// Runs the simulation of a seed to its end.
-    /// - Parameter isPrinted: whether every line of the trace is printed.
-    package static func of(seed: UInt64, isPrinted: Bool = false) async -> SimulationResult {
+    package static func of(seed: UInt64, _ trace: Trace.Detail = .none) async -> SimulationResult {
         do {
-            let simulation = try Simulation(seed: seed, isPrinted: isPrinted)
+            let simulation = try Simulation(seed: seed, trace)
             do {
                 return SimulationResult(simulation, problems: try await simulation.run())
             } catch {
@@ -26,20 +26,22 @@ package struct SimulationResult: Sendable {
             }
         } catch {
             return SimulationResult(
-                seed: seed, problems: ["it did not begin: \(error)"], summary: "seed \(seed)", span: .zero, steps: 0, trace: 0)
+                seed: seed, problems: ["it did not begin: \(error)"], summary: "seed \(seed)", span: .zero, steps: 0, trace: nil,
+                coverage: Coverage())
         }
     }
 
     private init(_ simulation: Simulation, problems: [String]) {
         self.init(
             seed: simulation.seed, problems: problems, summary: simulation.summary, span: simulation.clock.uptime, steps: simulation.events,
-            trace: simulation.trace.hash)
+            trace: simulation.trace.isKept ? simulation.trace.hash : nil, coverage: simulation.coverage)
     }
 
     private init(
-        seed: UInt64, problems: [String], summary: String, span: Duration, steps: Int, trace: UInt64
+        seed: UInt64, problems: [String], summary: String, span: Duration, steps: Int, trace: UInt64?, coverage: Coverage
     ) {
         (self.seed, self.problems, self.summary) = (seed, problems, summary)
-        (self.span, self.steps, self.trace) = (span, steps, trace)
+        (self.span, self.steps) = (span, steps)
+        (self.trace, self.coverage) = (trace, coverage)
     }
 }

@@ -29,7 +29,7 @@ struct ExchangeWork {
     /// All parts, in an order in which each can rely on those before it.
     mutating func write() throws {
         result.hasWritten = true
-        if let step = exchange.clockStep { try Store.moveTimes(by: step, session) }
+        if let step = exchange.clockStep { try Store.clockWasSet(by: step, Now(wall: exchange.now, uptime: exchange.uptime), session) }
         if let inFlight = exchange.recoversExcept {
             result.recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)
         }

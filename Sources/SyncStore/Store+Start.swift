@@ -6,9 +6,11 @@ extension Store {
     /// - Parameter inFlight: rows that the process is already working on, with a previous configuration.
     /// - Returns: the upper half of the fencing values, the stored state of each remote, and how many rows were returned to pending.
     package func start(
-        _ process: ProcessIdentity, for parties: Parties, except inFlight: Set<Int64> = [], now: Instant
+        _ process: ProcessIdentity, for parties: Parties, except inFlight: Set<Int64> = [], _ time: Now
     ) async throws(StoreError) -> (processID: Int64, remotes: [String: StoredRemote], recovered: Int) {
-        try await write { session in
+        let now = time.wall
+        return try await write { session in
+            try Store.enter(time, boot: process.bootID, session)
             let processID = try Store.register(process, now: now, session)
             _ = try Store.reconcileRemotes(parties.remotes, now: now, session)
             // Without a brake, finished statuses that it holds back are released.

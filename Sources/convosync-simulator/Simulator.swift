@@ -31,7 +31,7 @@ struct Simulator: AsyncParsableCommand {
 
     func run() async throws {
         if trace {
-            let result = await SimulationResult.of(seed: first, isPrinted: true)
+            let result = await SimulationResult.of(seed: first, .printed)
             print(text(of: result))
             throw result.problems.isEmpty ? ExitCode.success : ExitCode.failure
         }
@@ -56,7 +56,11 @@ struct Simulator: AsyncParsableCommand {
             }
         }
         print(totals.text(elapsed: clock.now - begin))
-        if !totals.failed.isEmpty { throw ExitCode.failure }
+        for line in totals.coverage.lines { print("  \(line)") }
+        guard let failed = totals.failed.min() else { return }
+        print("The story of seed \(failed), shortened (times in milliseconds):")
+        for line in await Shrinker.story(ofSeed: failed) ?? [] { print("  \(line)") }
+        throw ExitCode.failure
     }
 
     private func text(of result: SimulationResult) -> String {
@@ -71,11 +75,13 @@ private struct Totals {
     private(set) var failed: [UInt64] = []
     private var span = Duration.zero
     private var steps = 0
+    private(set) var coverage = Coverage()
 
     mutating func add(_ result: SimulationResult) {
         seeds += 1
         span += result.span
         steps += result.steps
+        coverage.add(result.coverage)
         if !result.problems.isEmpty { failed.append(result.seed) }
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ExchangeProgressTests {
     private let exchange = Exchange(
-        now: MadeUp.noon, run: RunPart(cause: .retry, startedAt: MadeUp.noon), leases: LeaseValues(processID: 1, counter: 0))
+        now: MadeUp.noon, uptime: .zero, run: RunPart(cause: .retry, startedAt: MadeUp.noon), leases: LeaseValues(processID: 1, counter: 0))
 
     private func begun() -> ExchangeProgress {
         var progress = ExchangeProgress()

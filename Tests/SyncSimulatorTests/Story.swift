@@ -34,9 +34,9 @@ final class Story {
                 interval: .minutes(1), debounce: .milliseconds(50), stall: .milliseconds(200),
                 retry: RetryPolicy(base: .minutes(2), cap: .minutes(2), maximumAttempts: 10_000), brake: .init(), retention: .init()),
             conversations: [Story.id])
-        world = try Simulation(plan, seed: 1, SplitMix64(seed: 1))
+        world = try Simulation(plan, seed: 1, .hashed)
         try await world.application.populate(plan)
-        world.after(.zero, .processStarts)
+        world.after(.zero, .daemonStarts)
         try await settle()
     }
 
@@ -53,7 +53,7 @@ final class Story {
     /// The application changes columns of the conversation.
     /// - Parameter isSeen: the service learns that the file has changed.
     func change(_ assignments: SQL, isSeen: Bool = true) async throws {
-        try await world.application.change(Story.id, assignments)
+        try await world.application.change([Story.id], assignments)
         if isSeen { world.committed() }
     }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ClockTests {
     private static let hour = Duration.hours(1)
 
-    @Test(arguments: [Duration.hours(1), .hours(-3), .milliseconds(-2501), .milliseconds(999)])
+    @Test(arguments: [Duration.hours(1), .hours(-3), .milliseconds(-2501), .milliseconds(2001)])
     func `stored times that are waited for move with the clock`(step: Duration) async throws {
         let scenario = try StoreScenario([.vg, .helpdesk])
         try scenario.addConversations("c1", "c2", "c3")
@@ -30,6 +30,53 @@ import Testing
         #expect(try scenario.lines("\(query) 2") == ["soon|-|\(moved)|\(moved)|\(moved)"], "what is no time stays")
         #expect(try scenario.lines("\(query) 3") == [columns.map { _ in time }.joined(separator: "|")], "it is finished")
         #expect(try scenario.lines("SELECT waits_since FROM change_feed") == [moved])
+    }
+
+    private static let boot = ProcessIdentity(bootID: "b", pidNamespace: "n", pid: 1, startedTicks: 1)
+
+    private func dueAt(_ scenario: StoreScenario) throws -> String? { try scenario.lines("SELECT due_at FROM outbox").first }
+
+    @Test func `of several processes that notice a step one moves the times`() async throws {
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        _ = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .minutes(1)))
+        try await scenario.plan()
+        for _ in 0..<3 {
+            let exchange = scenario.exchange {
+                ($0.now, $0.uptime, $0.clockStep) = (StoreScenario.start + Self.hour, .minutes(1), Self.hour)
+            }
+            _ = try await scenario.store.exchange(exchange, for: scenario.parties())
+        }
+        #expect(try dueAt(scenario) == (StoreScenario.start + Self.hour).iso8601)
+        // One has slept through the next two steps, and another one through the first of them.
+        for (wall, step) in [(Duration.hours(-1), Duration.hours(-2)), (.hours(4), .hours(5)), (.hours(4), .hours(3))] {
+            let exchange = scenario.exchange {
+                ($0.now, $0.uptime, $0.clockStep) = (StoreScenario.start + wall, .minutes(1), step)
+            }
+            _ = try await scenario.store.exchange(exchange, for: scenario.parties())
+            #expect(try dueAt(scenario) == (StoreScenario.start + wall).iso8601)
+        }
+    }
+
+    @Test(arguments: [Duration.hours(1), .hours(-3), .seconds(1)])
+    func `a clock that was set while no process ran moves the times at the next start`(step: Duration) async throws {
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        _ = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .minutes(1)))
+        try await scenario.plan()
+        try scenario.write("UPDATE remotes SET throttled_until = '\(StoreScenario.start.iso8601)'")
+        let later = Now(wall: StoreScenario.start + .minutes(5) + step, uptime: .minutes(6))
+        let moved = StoreScenario.start + (step == .seconds(1) ? .zero : step)
+        for _ in 0..<2 {
+            _ = try await scenario.store.start(Self.boot, for: scenario.parties(), later)
+            #expect(try dueAt(scenario) == moved.iso8601)
+            #expect(try scenario.lines("SELECT throttled_until FROM remotes") == [moved.iso8601])
+        }
+        // After the machine has started again, nothing is known of the clock before.
+        let next = ProcessIdentity(bootID: "b2", pidNamespace: "n", pid: 1, startedTicks: 1)
+        _ = try await scenario.store.start(next, for: scenario.parties(), Now(wall: later.wall, uptime: .seconds(3)))
+        #expect(try dueAt(scenario) == moved.iso8601)
+        #expect(try scenario.lines("SELECT boot_id FROM clock") == ["b2"])
     }
 
     /// Reconciles a report that was read a second before the given time.

@@ -5,7 +5,10 @@
 package struct Exchange: Sendable {
     /// The wall clock when the exchange was made.
     package var now: Instant
-    /// By how much the wall clock was set: stored times that something waits for are shifted by it, here and nowhere else.
+    /// The uptime when the exchange was made.
+    package var uptime: Duration
+    /// By how much the wall clock was set as this process has seen it: stored times that something waits for have to be shifted, unless another
+    /// process has done it.
     package var clockStep: Duration?
     /// If set, rows claimed by processes that have ended are put back, except these rows, which belong to this process.
     package var recoversExcept: Set<Int64>?
@@ -24,8 +27,9 @@ package struct Exchange: Sendable {
     /// One page of finished rows is checked for pruning, after the commit.
     package var retention: Retention?
 
-    package init(now: Instant, run: RunPart, leases: LeaseValues) {
+    package init(now: Instant, uptime: Duration, run: RunPart, leases: LeaseValues) {
         self.now = now
+        self.uptime = uptime
         self.run = run
         self.leases = leases
     }

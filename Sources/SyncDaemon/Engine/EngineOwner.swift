@@ -32,7 +32,7 @@ package final class EngineOwner: Sendable {
     private static func enter(
         _ parties: Parties, in parts: Parts, except ownRows: Set<Int64> = []
     ) async throws(StoreError) -> (stored: Engine.StoredState, recovered: Int) {
-        let start = try await parts.store.start(.current(), for: parties, except: ownRows, now: parts.now().wall)
+        let start = try await parts.store.start(.current(), for: parties, except: ownRows, parts.now())
         return (Engine.StoredState(processID: start.processID, remotes: start.remotes), start.recovered)
     }
 

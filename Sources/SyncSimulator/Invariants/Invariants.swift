@@ -17,21 +17,34 @@ struct Invariants {
     /// How long the service may take to notice that a remote was paused.
     private static let pausePatience = Duration.seconds(12)
 
+    /// Failed exchanges of the last second that excuse another one; more would not be backing off.
+    private static let mostFailures = 6
+
     private(set) var problems: [String] = []
     private let plan: WorldPlan
-    /// Remotes that are paused in the file, since when, and those that the engine was told about.
+    /// Remotes that are paused in the file, and since when.
     private var pausedSince: [String: Duration] = [:]
-    private var knownPaused: Set<String> = []
-    private var readPaused: Set<String> = []
+    private var processes: [Int: Process] = [:]
     /// What was sent of an outbox row, and whose keys were seen.
     private var sent: [Int64: (key: String, body: String)] = [:]
     private var rows: [String: Int64] = [:]
-    private var exchanges: [Duration] = []
     private var disturbances: [Duration] = []
     private(set) var exchangeCount = 0
     private(set) var callCount = 0
     /// Exchanges that wrote, without those that check the file or clean up after ended processes.
     private(set) var commitCount = 0
+
+    /// What is known of one process.
+    private struct Process {
+        /// Remotes whose pause the engine was told about, and those that an exchange has read, whose result it does not have yet.
+        var knownPaused: Set<String>
+        var readPaused: Set<String> = []
+        var exchanges: [Duration] = []
+        var failures: [Duration] = []
+        var ownEvents: [Duration] = []
+
+        mutating func gotResult() { knownPaused = readPaused }
+    }
 
     init(_ plan: WorldPlan) {
         self.plan = plan
@@ -44,45 +57,51 @@ struct Invariants {
 
     // MARK: Events
 
-    mutating func started() { knownPaused = Set(pausedSince.keys) }
+    mutating func started(_ process: Int) { processes[process] = Process(knownPaused: Set(pausedSince.keys)) }
 
-    mutating func processEnded() {
-        knownPaused = []
-        readPaused = []
-    }
+    mutating func processEnded(_ process: Int) { processes[process] = nil }
 
-    /// An event that may cause exchanges.
+    /// An event that may cause exchanges of every process.
     mutating func disturbed(at moment: Duration) { disturbances.append(moment) }
 
-    mutating func event(_ event: Engine.Event, at moment: Duration) {
+    mutating func event(_ event: Engine.Event, _ process: Int, at moment: Duration) {
         switch event {
-        case .exchanged(.success): knownPaused = readPaused
-        case .alarmRang, .exchanged(.failure): break
+        case .exchanged(.success): processes[process]?.gotResult()
+        case .exchanged(.failure): processes[process]?.failures.append(moment)
+        case .alarmRang: break
         case .callEnded, .databaseChanged, .remoteEvents, .turnRequested, .drainRequested, .stopRequested, .configured, .credentialReplaced:
-            disturbances.append(moment)
+            processes[process]?.ownEvents.append(moment)
         }
     }
 
     mutating func happened(at moment: Duration) {
         let horizon = moment - .seconds(1)
-        exchanges.removeAll { $0 < horizon }
-        disturbances.removeAll { $0 < horizon }
-        if exchanges.count > Invariants.mostExchanges + 3 * disturbances.count {
-            fail("\(exchanges.count) exchanges within a second, after \(disturbances.count) events", at: moment)
-            exchanges = []
-        }
+        if let first = disturbances.first, first < horizon { disturbances.removeAll { $0 < horizon } }
+        for number in processes.keys { check(number, since: horizon, at: moment) }
     }
 
-    mutating func exchangeBegan(_ exchange: Exchange, isInProgress: Bool, at moment: Duration) {
+    private mutating func check(_ number: Int, since horizon: Duration, at moment: Duration) {
+        guard var process = processes.removeValue(forKey: number) else { return }
+        defer { processes[number] = process }
+        process.exchanges.removeAll { $0 < horizon }
+        process.failures.removeAll { $0 < horizon }
+        process.ownEvents.removeAll { $0 < horizon }
+        let causes = 3 * (disturbances.count + process.ownEvents.count) + min(process.failures.count, Invariants.mostFailures)
+        guard process.exchanges.count > Invariants.mostExchanges + causes else { return }
+        fail("\(process.exchanges.count) exchanges of process \(number) within a second, \(causes) of them with a cause", at: moment)
+        process.exchanges = []
+    }
+
+    mutating func exchangeBegan(_ exchange: Exchange, _ process: Int, isInProgress: Bool, at moment: Duration) {
         exchangeCount += 1
-        exchanges.append(moment)
+        processes[process]?.exchanges.append(moment)
         if isInProgress { fail("two exchanges in progress", at: moment) }
     }
 
     /// The database has committed it: the engine knows what it says about the remotes once it gets the result.
-    mutating func exchanged(_ exchange: Exchange, _ result: ExchangeResult, at moment: Duration) {
+    mutating func exchanged(_ exchange: Exchange, _ result: ExchangeResult, _ process: Int, at moment: Duration) {
         if result.hasWritten, exchange.retention == nil, exchange.recoversExcept == nil { commitCount += 1 }
-        readPaused = Set(result.lanes.filter { pausedSince[$0.key] != nil }.map(\.key))
+        processes[process]?.readPaused = Set(result.lanes.filter { pausedSince[$0.key] != nil }.map(\.key))
         for problem in result.problems { fail("a part of an exchange failed: \(problem)", at: moment) }
     }
 
@@ -90,32 +109,40 @@ struct Invariants {
         if case .planStalled(let entries) = report { fail("a page of \(entries) entries took nothing off the feed", at: moment) }
     }
 
+    /// Rows of the outbox have numbers that others had before.
+    mutating func databaseWasReplaced() { (sent, rows) = ([:], [:]) }
+
     // MARK: Pauses
 
     mutating func paused(_ remote: String, at moment: Duration) { pausedSince[remote] = pausedSince[remote] ?? moment }
 
     mutating func resumed(_ remote: String) {
         pausedSince[remote] = nil
-        knownPaused.remove(remote)
-        readPaused.remove(remote)
+        for number in processes.keys {
+            processes[number]?.knownPaused.remove(remote)
+            processes[number]?.readPaused.remove(remote)
+        }
     }
 
     // MARK: Calls
 
     /// - Parameter all: the calls in flight, including this one.
-    mutating func called(_ call: SimulatedCall, all: [Engine.CallID: SimulatedCall], at moment: Duration) {
+    mutating func called(_ call: SimulatedCall, all: [Simulation.CallKey: SimulatedCall], at moment: Duration) {
         callCount += 1
         let name = call.remote.name
-        let others = all.values.filter { $0.remote.name == name && $0.generation == call.generation }
-        if others.count > call.remote.gate.concurrency {
-            fail("\(others.count) calls to \(name) in flight, concurrency \(call.remote.gate.concurrency)", at: moment)
+        let others = all.values.filter { $0.remote.name == name }
+        let own = others.count { $0.process == call.process }
+        if own > call.remote.gate.concurrency {
+            fail("\(own) calls to \(name) in flight, concurrency \(call.remote.gate.concurrency)", at: moment)
         }
         if let conversation = call.conversation, others.count(where: { $0.conversation == conversation }) > 1 {
             fail("two deliveries of \(conversation) to \(name) in flight", at: moment)
         }
         if case .deliver(let row) = call.purpose { sent(row, to: name, at: moment) }
         if !call.remote.isEnabled { fail("a call to \(name), which is disabled", at: moment) }
-        if knownPaused.contains(name) { fail("a call to \(name), which is paused and known to be", at: moment) }
+        if processes[call.process]?.knownPaused.contains(name) == true {
+            fail("a call to \(name), which is paused and known to be", at: moment)
+        }
         if let since = pausedSince[name], moment - since > Invariants.pausePatience {
             fail("a call to \(name), which has been paused for \((moment - since).milliseconds) ms", at: moment)
         }

@@ -68,6 +68,7 @@ extension Simulation {
         case "voicebot":
             let user = state["user_id"]?.integer
             // Who is not known there cannot be sent, and nobody but the service sets users where people have no say.
+            if relinked.contains(local.id) { return local.status == "open" ? value != "done" : value == "done" }
             if !plan.isTwoWay, local.assignee != "bob", user != (local.assignee == WorldPlan.known.assignee ? WorldPlan.known.id : nil) {
                 return false
             }

@@ -11,10 +11,6 @@ struct ClockSteps {
     private var unseen = Duration.zero
     /// Steps that the engine has seen and that are not stored.
     private var owed = Duration.zero
-    /// By how much in all the clock was set back without being stored, because the process ended: stored waits last longer by as
-    /// much.
-    private(set) var lost = Duration.zero
-
     mutating func wasSet(by step: Duration) { unseen += step }
 
     mutating func engineHasEvent() {
@@ -29,11 +25,6 @@ struct ClockSteps {
     }
 
     mutating func stored(_ step: Duration?) { owed -= step ?? .zero }
-
-    mutating func processEnded() {
-        lost += max(.zero, .zero - owed - unseen)
-        (owed, unseen) = (.zero, .zero)
-    }
 
     private func abs(_ span: Duration) -> Duration { max(span, .zero - span) }
 }

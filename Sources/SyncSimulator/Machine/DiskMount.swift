@@ -17,6 +17,8 @@ final class DiskMount {
     private(set) var isDead = false
     /// The number of further changes to the disk after which the process is killed, in the middle of what it does; nil: never.
     var changesToLive: Int?
+    /// The changes that were made to the disk.
+    private(set) var changeCount = 0
     fileprivate var handleCount = 0
 
     private static let count = Atomic(0)
@@ -53,6 +55,7 @@ final class DiskMount {
     /// - Returns: whether the process lives to make this change.
     fileprivate func mayChange() -> Bool {
         guard !isDead else { return false }
+        changeCount += 1
         guard let left = changesToLive else { return true }
         changesToLive = left - 1
         if left <= 0 { kill() }

@@ -31,7 +31,7 @@ extension RemoteSystems {
     }
 
     private static func fault(mayDate: Bool, _ random: inout SplitMix64) -> Mishap {
-        switch Int.random(in: 0..<13, using: &random) {
+        switch Int.random(in: 0..<16, using: &random) {
         case 0: return .refused
         case 1: return .fault(FaultRule(.dropBefore))
         case 2, 3: return .fault(FaultRule(.dropAfter))
@@ -49,6 +49,9 @@ extension RemoteSystems {
             if mayDate { rule.retryAfterDateSeconds = Int.random(in: 1...5, using: &random) }
             return .fault(rule)
         case 10: return .misreported(status: 502)
+        case 11: return .fault(FaultRule(.garbage))
+        case 12: return .fault(FaultRule(.truncated))
+        case 13: return .fault(FaultRule(.wrongType))
         default: return .fault(status([500, 502, 503, 504].randomElement(using: &random) ?? 500))
         }
     }

@@ -6,14 +6,10 @@ extension RemoteSystems {
     /// Status values that have no meaning here.
     static let unmapped = ["voicebot": "snoozed", "vg": "open"]
 
-    /// A person at a remote changes something.
-    /// - Returns: the webhook calls of the remote.
-    mutating func act(
-        at object: Object, mayUseUnmapped: Bool, now: Instant, _ random: inout SplitMix64
-    ) throws(ControlRefusal) -> [SandboxModel.WebhookCall] {
-        guard let before = state(object) else { return [] }
-        let wanted = change(of: object, before, mayUseUnmapped: mayUseUnmapped, now: now, &random)
-        return try act(at: object, wanted, now: now)
+    /// What somebody at a remote would change.
+    func change(of object: Object, mayUseUnmapped: Bool, now: Instant, _ random: inout SplitMix64) -> [String: SandboxJSON] {
+        guard let before = state(object) else { return [:] }
+        return change(of: object, before, mayUseUnmapped: mayUseUnmapped, now: now, &random).filter { $0.value != before[$0.key] ?? .null }
     }
 
     /// Somebody at a remote changes these fields of an object that is there.
@@ -28,7 +24,7 @@ extension RemoteSystems {
             case "user_id": choices[object, default: .init()].changedUser()
             case "title": choices[object, default: .init()].changedTitle(to: value.string ?? "")
             default:
-                let (former, present) = (Set(before["tags"]?.strings ?? []), Set(value.strings ?? []))
+                let (former, present) = ((before["tags"]?.strings ?? []).exactSet, (value.strings ?? []).exactSet)
                 choices[object, default: .init()].changedTags(from: former, to: present)
             }
         }
@@ -72,17 +68,18 @@ extension RemoteSystems {
             return ["status": one(isTaken ? ["in-progress", "done"] : ["to-do", "in-progress", "done"])]
         case ("vg", 0), ("helpdesk", 0):
             guard !isStoredFormUnknown(of: object, at: now) else { return [:] }
-            return ["title": .string(Titles.ofPeople(Int.random(in: 0..<1000, using: &random)))]
+            let rest = isHostile ? HostileText.draw(&random) : ""
+            return ["title": .string(Titles.ofPeople(Int.random(in: 0..<1000, using: &random), rest))]
         case ("vg", 1):
             // Tags are merged there and never removed.
             guard !isStoredFormUnknown(of: object, at: now) else { return [:] }
-            let tag = SandboxJSON.string("t\(Int.random(in: 0..<6, using: &random))")
+            let tag = one((knownTags + ["t6"]).map(SandboxJSON.string))
             let tags = before["tags"]?.array ?? []
             return tags.contains(tag) ? [:] : ["tags": .array(tags + [tag])]
         case ("helpdesk", 1):
             guard !isStoredFormUnknown(of: object, at: now) else { return [:] }
-            let tags = (0..<4).filter { _ in Bool.random(using: &random) }.shuffled(using: &random)
-            return ["tags": .array(tags.map { .string("t\($0)") })]
+            let tags = knownTags.dropLast().filter { _ in Bool.random(using: &random) }.shuffled(using: &random)
+            return ["tags": .array(tags.map(SandboxJSON.string))]
         case ("vg", _): return ["state": one(["ai-chatting", "requested_chat", "human-chatting", "completed", "ended_chat"])]
         case ("helpdesk", _): return ["status": one(["open", "resolved", "closed", "ended"])]
         default: return [:]

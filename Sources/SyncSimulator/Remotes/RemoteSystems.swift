@@ -26,13 +26,15 @@ struct RemoteSystems {
     /// Calls that were sent, and those of them of which the service did not record that they were acknowledged.
     private(set) var writes: [Object: Int] = [:]
     private(set) var failedWrites: [Object: Int] = [:]
-    /// Rows whose call was acknowledged, until that is recorded.
-    private var unrecorded: [Int64: Object] = [:]
+    /// Rows whose call was acknowledged, until that is recorded, and the process that knows it.
+    private var unrecorded: [Int64: (object: Object, process: Int)] = [:]
     /// Reads whose change was refused.
     private(set) var refusals: [Object: Int] = [:]
     /// What people changed.
     var choices: [Object: Choices] = [:]
     var finEvents: [String: Int] = [:]
+    /// Objects of which a response did not say what is true.
+    private(set) var misstated: Set<Object> = []
     /// Written and not shown since, by the number of the call: what a text becomes there is taken for the form in which it is stored,
     /// whoever changed it.
     private(set) var unshown: [Object: Int] = [:]
@@ -47,10 +49,16 @@ struct RemoteSystems {
     private(set) var history: [Object: [String]] = [:]
     private let conversations: [String]
     private let endedAs: String?
+    let knownTags: [String]
+    let isHostile: Bool
+    private let keepsHistory: Bool
 
-    init(_ plan: WorldPlan, seed: UInt64) throws {
+    /// - Parameter keepsHistory: whether it is kept what happened to each object.
+    init(_ plan: WorldPlan, seed: UInt64, keepsHistory: Bool) throws {
+        self.keepsHistory = keepsHistory
         conversations = plan.conversations
         endedAs = plan.options.endedAs
+        (knownTags, isHostile) = (plan.tags, plan.isHostile)
         world = SimulatedWorld(token: SimulatedCall.token, recordLimit: 0, seed: seed)
         faultShare = plan.faultShare
         for remote in plan.remotes {
@@ -70,11 +78,13 @@ struct RemoteSystems {
         }
     }
 
+    /// The id that the object of a conversation has at a remote.
     static func id(of conversation: String, at remote: String) -> String {
+        let rest = conversation.unicodeScalars.dropFirst()
         switch remote {
-        case "voicebot": "\((Int(conversation.dropFirst()) ?? 0) + 1)"
-        case "vg": "v\(conversation.dropFirst())"
-        default: conversation
+        case "voicebot": return "\((Int(String(rest.prefix { ("0"..."9").contains($0) })) ?? 0) + 1)"
+        case "vg": return "v\(String(rest))"
+        default: return conversation
         }
     }
 
@@ -132,7 +142,7 @@ struct RemoteSystems {
 
     /// - Parameter isHeard: whether the service that made the call got the response.
     mutating func ended(_ call: SimulatedCall, isHeard: Bool, now: Instant) {
-        let isAnswered = if case .success(let reply)? = call.result { (200...299).contains(reply.status) } else { false }
+        let isAnswered = if case .success(let reply)? = call.result { (200...299).contains(reply.status) && !call.isGarbled } else { false }
         if let exchange = call.exchange {
             world.finish(exchange, isAnswered: isHeard && isAnswered, now: SandboxInstant(milliseconds: Int(now.milliseconds)))
         }
@@ -141,9 +151,10 @@ struct RemoteSystems {
             return
         }
         let object = Object(remote: call.remote.name, conversation: conversation)
+        if isHeard, call.isGarbled { misstated.insert(object) }
         if isHeard, isAnswered {
             unshown[object] = nil
-            if case .deliver(let row) = call.purpose { unrecorded[row.id] = object }
+            if case .deliver(let row) = call.purpose { unrecorded[row.id] = (object, call.process) }
         } else {
             failedWrites[object, default: 0] += 1
         }
@@ -152,7 +163,7 @@ struct RemoteSystems {
     /// The database has the outcomes of these calls, or refused them because their lease was over.
     mutating func recorded(_ calls: [FinishedCall], fenced: [Int64]) {
         for call in calls {
-            guard let object = unrecorded.removeValue(forKey: call.claimed.id) else { continue }
+            guard let object = unrecorded.removeValue(forKey: call.claimed.id)?.object else { continue }
             if fenced.contains(call.claimed.id) { failedWrites[object, default: 0] += 1 }
         }
     }
@@ -164,9 +175,9 @@ struct RemoteSystems {
     }
 
     /// What the process had not recorded is lost with it.
-    mutating func processEnded() {
-        for object in unrecorded.values { failedWrites[object, default: 0] += 1 }
-        unrecorded = [:]
+    mutating func processEnded(_ process: Int) {
+        for entry in unrecorded.values where entry.process == process { failedWrites[entry.object, default: 0] += 1 }
+        unrecorded = unrecorded.filter { $0.value.process != process }
     }
 
     /// What a read of an object has shown is known; of a call that arrived later it shows nothing.
@@ -179,10 +190,25 @@ struct RemoteSystems {
         if let written = unshown[object], written < sequence { unshown[object] = nil }
     }
 
+    /// The conversation is gone here, with all that was counted; one with the same id is another one.
+    mutating func forgot(_ conversation: String) {
+        for remote in ["helpdesk", "voicebot", "vg", "fin"] {
+            let object = Object(remote: remote, conversation: conversation)
+            (writes[object], failedWrites[object], refusals[object]) = (nil, nil, nil)
+        }
+    }
+
+    /// Nothing of what was acknowledged is known any more.
+    mutating func unheard() {
+        unrecorded = [:]
+        lastTitle = [:]
+    }
+
     mutating func finReplied(_ conversation: String) { finEvents[conversation, default: 0] += 1 }
 
-    mutating func note(_ text: String, _ object: Object, _ now: Instant) {
-        history[object, default: []].append("\((now - VirtualClock.start).milliseconds) \(text): \(state(object)?.text ?? "-")")
+    mutating func note(_ text: @autoclosure () -> String, _ object: Object, _ now: Instant) {
+        guard keepsHistory else { return }
+        history[object, default: []].append("\((now - VirtualClock.start).milliseconds) \(text()): \(state(object)?.text ?? "-")")
     }
 
     /// The bodies of the messages that Fin accepted, in order.

@@ -12,9 +12,11 @@ struct SimulatedCall {
     let purpose: Engine.CallPurpose
     let startedAt: Duration
     /// The number of the process that made it.
-    let generation: Int
+    let process: Int
     /// The response of the remote, once the call has arrived.
     var exchange: SandboxModel.Exchange?
+    /// What comes back does not say that it was applied, whatever the status.
+    var isGarbled = false
     /// The result that the client gets when the call ends.
     var result: Result<HTTPReply, TransportFailure>?
 
@@ -33,7 +35,7 @@ struct SimulatedCall {
     /// The remote's id of the object that it reads; nil for a list, and for a call that changes something.
     var readID: String? {
         guard case .read(let call) = purpose, !isList else { return nil }
-        return call.body["conversation_id"]?.stringValue ?? call.path.split(separator: "/").last.map(String.init)
+        return call.body["conversation_id"]?.stringValue ?? RequestTarget(call.path).segments.last
     }
 
     var request: SimulatedRequest {
@@ -66,6 +68,7 @@ struct SimulatedCall {
     mutating func arrived(_ exchange: SandboxModel.Exchange) -> Duration {
         self.exchange = exchange
         var waited = Duration.zero
+        var (begun, received): (ResponseHead?, [UInt8]) = (nil, [])
         for step in exchange.steps {
             switch step {
             case .wait(let milliseconds):
@@ -74,14 +77,19 @@ struct SimulatedCall {
                     result = .failure(TransportFailure(.timeout, detail: "no response"))
                     return remote.limits.firstByteTimeout
                 }
-            case .respond(let head, let body):
-                let headers = Dictionary(head.headers.map { ($0.name.lowercased(), $0.value) }) { $1 }
-                result = .success(HTTPReply(status: head.status, headers: headers, body: body))
+            case .respond(let head, let body): result = .success(SimulatedCall.reply(head, body))
             case .close: result = .failure(TransportFailure(.connectionClosed, detail: "closed without a response"))
-            case .begin, .send, .pad, .end: preconditionFailure("no fault is drawn that sends a response in pieces")
+            case .begin(let head): begun = head
+            case .send(let bytes): received += bytes
+            case .pad(let count): received += [UInt8](repeating: UInt8(ascii: "x"), count: count)
+            case .end: if let begun { result = .success(SimulatedCall.reply(begun, received)) }
             }
         }
         return waited
+    }
+
+    private static func reply(_ head: ResponseHead, _ body: [UInt8]) -> HTTPReply {
+        HTTPReply(status: head.status, headers: Dictionary(head.headers.map { ($0.name.lowercased(), $0.value) }) { $1 }, body: body)
     }
 
     /// The end of the call as the engine gets it. Its timestamps are those of the wall clock.

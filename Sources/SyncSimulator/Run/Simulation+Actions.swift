@@ -5,71 +5,74 @@ import SyncStore
 
 /// Carries out the actions of the engine.
 extension Simulation {
-    func perform(_ action: Engine.Action) async throws {
+    func perform(_ action: Engine.Action, _ process: ServiceProcess) async throws {
         switch action {
         case .exchange(var exchange):
             // Transactions take real time, which is not measured: pages end by their number of entries only.
             exchange.plan?.timeLimit = .hours(1)
-            note("exchange \(TraceText.of(exchange))")
-            if let problem = clockSteps.problem(with: exchange.clockStep) { fail(problem) }
-            mutateChecks { $0.exchangeBegan(exchange, isInProgress: self.exchange != nil, at: clock.uptime) }
-            self.exchange = (exchange, parties, false)
+            note("\(process) exchange \(TraceText.of(exchange))")
+            if let problem = process.clockSteps.problem(with: exchange.clockStep) { fail(problem) }
+            mutateChecks { $0.exchangeBegan(exchange, process.number, isInProgress: process.exchange != nil, at: clock.uptime) }
+            process.exchange = (exchange, process.parties, false)
             let isSlow = !isCalm && chance(3)
-            after(isSlow ? span(100...3000) : span(1...12), .exchange(exchange, parties, generation: generation))
-        case .call(let id, let remote, let purpose): try begin(id, remote, purpose)
+            after(isSlow ? span(100...3000) : span(1...12), .exchange(exchange, process.parties, process: process.number))
+        case .call(let id, let remote, let purpose): try begin(CallKey(process: process.number, id: id), remote, purpose, process)
         case .cancel(let id):
-            note("cancel \(id.number)")
-            guard calls[id] != nil else { return }
-            try settleArrival(of: id)
-            calls[id]?.result = .failure(TransportFailure(.cancelled, detail: "the service stops"))
-            after(.milliseconds(1), .callEnds(id))
-        case .respond(let ticket, let new): respond(ticket, new)
+            note("\(process) cancel \(id.number)")
+            let key = CallKey(process: process.number, id: id)
+            guard calls[key] != nil else { return }
+            try settleArrival(of: key)
+            calls[key]?.result = .failure(TransportFailure(.cancelled, detail: "the service stops"))
+            after(.milliseconds(1), .callEnds(key))
+        case .respond(let ticket, let new): respond(ticket, new, process)
         case .setAlarm(let moment):
-            alarm += 1
-            note("alarm \(moment.map { "\($0.milliseconds)" } ?? "-")")
-            if let moment { queue.enter(.alarm(alarm), at: max(moment, clock.uptime) + span(0...2)) }
+            process.alarm += 1
+            note("\(process) alarm \(moment.map { "\($0.milliseconds)" } ?? "-")")
+            if let moment { queue.enter(.alarm(process.alarm, process: process.number), at: max(moment, clock.uptime) + span(0...2)) }
         case .report(let report):
-            note("report \(TraceText.of(report))")
+            note("\(process) report \(TraceText.of(report))")
             mutateChecks { $0.reported(report, at: clock.uptime) }
         case .drained(let summary):
-            note("drained \(summary.counts)")
-            drained = summary
-            after(.milliseconds(1), .engine(.stopRequested(within: .seconds(5)), generation: generation))
-        case .stopped: try await stopped()
+            note("\(process) drained \(summary.counts)")
+            process.drained = summary
+            after(.milliseconds(1), .engine(.stopRequested(within: .seconds(5)), process: process.number))
+        case .stopped: try await stopped(process)
         }
     }
 
     // MARK: Exchanges
 
-    func carryOut(_ exchange: SyncCore.Exchange, _ parties: Parties) async throws {
-        guard let store else { return }
-        let waited = disk.waited
-        if !isCalm, plan.killShare > 0, number(0...9999) < plan.killShare { mount?.changesToLive = number(0...40) }
+    func carryOut(_ exchange: SyncCore.Exchange, _ parties: Parties, _ process: ServiceProcess) async throws {
+        let (waited, changes) = (disk.waited, process.mount.changeCount)
+        if !isCalm, plan.killShare > 0, number(0...9999) < plan.killShare { process.mount.changesToLive = number(0...40) }
         let result: Result<ExchangeResult, StoreError>
         if !isCalm, chance(plan.storeFaultShare) {
             count("exchanges that failed")
             result = .failure(chance(70) ? .locked : .sqlite(code: 1, detail: "simulated"))
         } else {
             do throws(StoreError) {
-                let brought = try await store.exchange(exchange, for: parties)
-                clockSteps.stored(exchange.clockStep)
+                let brought = try await process.store.exchange(exchange, for: parties)
+                process.clockSteps.stored(exchange.clockStep)
+                if exchange.clockStep != nil { unstoredClockStep = .zero }
                 recorded(exchange, brought)
-                mutateChecks { $0.exchanged(exchange, brought, at: clock.uptime) }
+                mutateChecks { $0.exchanged(exchange, brought, process.number, at: clock.uptime) }
+                if brought.hasWritten { committed(by: process) }
+                expectSmallTransaction(process.mount.changeCount - changes)
                 result = .success(brought)
             } catch {
-                if !isExpected(error), mount?.isDead == false { fail("an exchange failed: \(error)") }
+                if !isExpected(error), !process.mount.isDead { fail("an exchange failed: \(error)") }
                 result = .failure(error)
             }
         }
-        mount?.changesToLive = nil
-        if mount?.isDead == true {
+        process.mount.changesToLive = nil
+        if process.mount.isDead {
             count("kills")
-            note("process \(generation) is killed while it writes: \(TraceText.of(result))")
-            return try await died()
+            tell("The \(process) is killed while it writes.")
+            return try await died(process)
         }
-        note("exchanged \(TraceText.of(result))")
-        self.exchange = (exchange, parties, true)
-        after(span(0...5) + (disk.waited - waited), .engine(.exchanged(result), generation: generation))
+        note("\(process) exchanged \(TraceText.of(result))")
+        process.exchange = (exchange, parties, true)
+        after(span(0...5) + (disk.waited - waited), .engine(.exchanged(result), process: process.number))
     }
 
     func recorded(_ exchange: SyncCore.Exchange, _ result: ExchangeResult) {
@@ -79,17 +82,19 @@ extension Simulation {
 
     // MARK: Calls
 
-    private func begin(_ id: Engine.CallID, _ name: String, _ purpose: Engine.CallPurpose) throws {
-        guard let remote = configured.first(where: { $0.name == name }) else { return fail("a call to \(name), which is not configured") }
-        let call = SimulatedCall(id: id, remote: remote, purpose: purpose, startedAt: clock.uptime, generation: generation)
-        note("call \(id.number) \(call.text)")
-        calls[id] = call
+    private func begin(_ key: CallKey, _ name: String, _ purpose: Engine.CallPurpose, _ process: ServiceProcess) throws {
+        guard let remote = process.configured.first(where: { $0.name == name }) else {
+            return fail("a call to \(name), which is not configured")
+        }
+        let call = SimulatedCall(id: key.id, remote: remote, purpose: purpose, startedAt: clock.uptime, process: process.number)
+        tell("Call \(key.process)/\(key.id.number): \(call.text)")
+        calls[key] = call
         remotes.sent(call)
         mutateChecks { $0.called(call, all: calls, at: clock.uptime) }
-        after(span(1...30), .callArrives(id))
+        after(span(1...30), .callArrives(key))
     }
 
-    func arrive(_ id: Engine.CallID) throws {
+    func arrive(_ id: CallKey) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil else { return }
         let mishap = isCalm ? nil : remotes.mishap(call.remote.name, mayDate: !plan.stepsClock, &random)
         switch mishap {
@@ -108,15 +113,18 @@ extension Simulation {
     }
 
     /// The call arrives at the remote.
-    private func apply(_ id: Engine.CallID, _ fault: FaultRule?, misreportedAs status: Int? = nil) throws {
+    private func apply(_ id: CallKey, _ fault: FaultRule?, misreportedAs status: Int? = nil) throws {
         guard var call = calls[id] else { return }
         // A former title that a copy shows, as if people had set it, may be adopted, and is sent to the others then.
-        if let problem = try remotes.problem(with: call), plan.options.laggingReads == 0 { fail(problem) }
+        if let problem = try remotes.problem(with: call), plan.options.laggingReads == 0, !wasRestored { fail(problem) }
         let exchange = remotes.receive(call, fault, now: clock.truth)
-        note("arrived \(id.number)\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")")
+        tell(
+            "Call \(id.process)/\(id.id.number) arrives\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")"
+        )
         let wait = call.arrived(exchange)
         remotes.throughCache(&call, isOld: call.isList && !isCalm && chance(plan.options.oldLists))
         if let status { call.result = .success(HTTPReply(status: status)) }
+        call.isGarbled = fault.map { [.garbage, .wrongType].contains($0.kind) } ?? false
         calls[id] = call
         after(wait + span(1...120), .callEnds(id))
         for hook in exchange.webhookCalls {
@@ -126,16 +134,16 @@ extension Simulation {
     }
 
     /// Decides whether a call whose process has ended still arrives.
-    func settleArrival(of id: Engine.CallID) throws {
+    func settleArrival(of id: CallKey) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil, chance(50) else { return }
         try apply(id, nil)
     }
 
-    func end(_ id: Engine.CallID) async throws {
+    func end(_ id: CallKey) async throws {
         guard let call = calls.removeValue(forKey: id) else { return }
-        let isHeard = call.generation == generation && engine != nil
-        remotes.ended(call, isHeard: isHeard, now: clock.truth)
-        guard isHeard else { return }
-        try await handle(.callEnded(id, call.end(now: clock.wall)))
+        let process = processes[id.process]
+        remotes.ended(call, isHeard: process != nil, now: clock.truth)
+        guard let process else { return }
+        try await handle(.callEnded(id.id, call.end(now: clock.wall)), process)
     }
 }

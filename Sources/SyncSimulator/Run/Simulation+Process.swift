@@ -9,121 +9,139 @@ extension Simulation {
     /// The time within which all due rows are attempted, whatever the weather.
     private static let drainPatience = Duration.minutes(8)
 
-    private func process(_ generation: Int) -> ProcessIdentity {
-        ProcessIdentity(bootID: "boot \(boots)", pidNamespace: "simulated", pid: Int64(generation), startedTicks: Int64(generation))
+    private func identity(_ number: Int) -> ProcessIdentity {
+        ProcessIdentity(bootID: "boot \(boots)", pidNamespace: "simulated", pid: Int64(number), startedTicks: Int64(number))
     }
 
     private func makeParties(_ remotes: [Remote]) -> Parties {
-        let (present, seesGone) = (Int64(generation), plan.seesGoneProcesses)
-        return Parties(remotes, brake: plan.settings.brake, isGone: { seesGone && $0.pid != present })
+        let (living, seesGone) = (living, plan.seesGoneProcesses)
+        return Parties(remotes, brake: plan.settings.brake, isGone: { seesGone && !living.contains(Int($0.pid)) })
     }
 
-    func start() async throws {
-        guard engine == nil else { return }
-        generation += 1
-        count("processes")
-        note("process \(generation) starts")
-        parties = makeParties(configured)
-        let mount = DiskMount(disk)
-        let (processID, stored, recovered): (Int64, [String: StoredRemote], Int)
+    /// A process reads the configuration file and begins.
+    func start(_ command: ServiceProcess.Command) async throws {
+        guard command == .sync || daemon == nil else { return }
+        processCount += 1
+        let number = processCount
+        count(command == .run ? "daemons" : "syncs")
+        let process: ServiceProcess
+        let (stored, recovered): ([String: StoredRemote], Int)
         do throws(StoreError) {
-            let store = try Store(path: Application.path, access: .serving, vfs: mount.name)
-            (self.mount, self.store) = (mount, store)
-            (processID, stored, recovered) = try await store.start(process(generation), for: parties, now: clock.wall)
+            process = try ServiceProcess(number, command, on: disk, configured, makeParties([]))
+            processes[number] = process
+            living.insert(number)
+            process.parties = makeParties(configured)
+            (process.storedID, stored, recovered) = try await process.store.start(identity(number), for: process.parties, clock.now)
         } catch {
             guard isExpected(error) else { throw error }
+            tell("A process cannot start: \(error)")
+            if let process = processes[number] { return try await ended(process, isKilled: false) }
             // The service manager tries again.
-            note("it cannot start: \(error)")
-            return try await processEnded()
+            return daemonIsGone(command)
         }
-        self.processID = processID
-        note("process id \(processID), recovered \(recovered)")
-        engine = Engine(
-            configured, plan.settings, stored: .init(processID: processID, remotes: stored), seed: random.next(), now: clock.now)
-        mutateChecks { $0.started() }
-        try await handle(.turnRequested(.startup))
-        // Like `convosync sync`, it ends by itself.
-        if !isCalm, engine != nil, chance(10) {
-            count("drains")
-            after(Simulation.drainPatience, .drainIsOverdue(generation: generation))
-            try await handle(.drainRequested(until: chance(50) ? clock.uptime + span(1000...20_000) : nil))
-        }
+        learnClock()
+        tell("The \(process) starts.")
+        note("process id \(process.storedID), recovered \(recovered)")
+        process.engine = Engine(
+            configured, plan.settings, stored: .init(processID: process.storedID, remotes: stored), seed: random.next(), now: clock.now)
+        mutateChecks { $0.started(number) }
+        committed(by: process)
+        try await handle(.turnRequested(.startup), process)
+        guard command == .sync else { return }
+        let isUntil = chance(50)
+        let until = isUntil ? clock.uptime + span(1000...20_000) : nil
+        after(Simulation.drainPatience, .drainIsOverdue(process: number))
+        try await handle(.drainRequested(until: until), process)
     }
 
-    /// Another configuration takes effect while calls are in flight.
+    /// What the clock was before the machine started is not known to the first process afterwards.
+    private func learnClock() {
+        if knownBoot != boots { lostClockSteps += max(.zero, .zero - unstoredClockStep) }
+        (knownBoot, unstoredClockStep) = (boots, .zero)
+    }
+
+    /// The configuration file is changed, and the daemon reads it while calls are in flight.
     func reload(isPlanned: Bool) async throws {
-        let former = configured
-        configured = isPlanned ? plan.remotes : plan.reloaded(&random)
-        note("reload \(configured.map { "\($0.name) \($0.isEnabled) \($0.gate.concurrency) \($0.gate.rate?.description ?? "-")" })")
+        edit(isPlanned: isPlanned)
+        guard let process = daemon, process.engine != nil else { return }
         count("reloads")
-        guard let store, engine != nil else { return }
-        parties = makeParties(configured)
+        let parties = makeParties(configured)
         let inFlight = Set(
             calls.values.compactMap { call -> Int64? in
-                if call.generation == generation, case .deliver(let row) = call.purpose { row.id } else { nil }
+                if call.process == process.number, case .deliver(let row) = call.purpose { row.id } else { nil }
             })
-        let (processID, stored): (Int64, [String: StoredRemote])
+        let (storedID, stored): (Int64, [String: StoredRemote])
         do throws(StoreError) {
-            (processID, stored, _) = try await store.start(process(generation), for: parties, except: inFlight, now: clock.wall)
+            (storedID, stored, _) = try await process.store.start(identity(process.number), for: parties, except: inFlight, clock.now)
         } catch {
             guard isExpected(error) else { throw error }
-            note("the reload failed: \(error)")
-            configured = former
-            parties = makeParties(former)
+            tell("The reload failed: \(error)")
+            // The operator is told, and tries again.
+            if isPlanned { after(.seconds(3), .reloaded) }
             return
         }
-        self.processID = processID
-        try await handle(.configured(configured, plan.settings, .init(processID: processID, remotes: stored)))
+        (process.storedID, process.configured, process.parties) = (storedID, configured, parties)
+        try await handle(.configured(configured, plan.settings, .init(processID: storedID, remotes: stored)), process)
+    }
+
+    /// Somebody changes the configuration file; a process that runs does not know.
+    func edit(isPlanned: Bool) {
+        configured = isPlanned ? plan.remotes : plan.reloaded(&random)
+        let texts = configured.map {
+            "\($0.name)\($0.isEnabled ? "" : " disabled") \($0.gate.concurrency) \($0.gate.rate?.description ?? "-")"
+        }
+        tell("The configuration names \(texts.joined(separator: ", ")).")
     }
 
     /// The process ends between two actions, with everything in its memory. Its calls may have arrived, and so may its exchange.
-    func kill() async throws {
-        guard engine != nil else { return }
+    func kill(_ process: ServiceProcess) async throws {
+        guard process.engine != nil else { return }
         count("kills")
-        note("process \(generation) is killed")
-        engine = nil
-        if let (exchange, parties, isCarriedOut) = exchange, let store, !isCarriedOut, chance(50) {
+        tell("The \(process) is killed.")
+        process.engine = nil
+        if let (exchange, parties, isCarriedOut) = process.exchange, !isCarriedOut, chance(50) {
             try await attempt {
-                let result = try await store.exchange(exchange, for: parties)
+                let result = try await process.store.exchange(exchange, for: parties)
                 recorded(exchange, result)
                 note("its exchange was committed: \(TraceText.of(.success(result)))")
+                committed(by: process)
             }
         }
-        try await died()
+        try await died(process)
     }
 
     /// Nothing of the process is left but what it has written.
-    func died() async throws {
-        engine = nil
-        mount?.kill()
-        try await processEnded()
-        if chance(plan.powerCuts) { try losePower() }
+    func died(_ process: ServiceProcess) async throws {
+        try await ended(process, isKilled: true)
+        if chance(plan.powerCuts) { try await losePower() }
     }
 
-    func stopped() async throws {
-        note("process \(generation) has stopped")
+    func stopped(_ process: ServiceProcess) async throws {
+        tell("The \(process) has stopped.")
         // Nothing is waited for longer than the grace, not even the database.
-        if exchange != nil, let stopBy, clock.uptime < stopBy + Engine.stopGrace {
+        if process.exchange != nil, let stopBy = process.stopBy, clock.uptime < stopBy + Engine.stopGrace {
             fail("the engine stopped while an exchange was in progress")
         }
-        engine = nil
-        try await processEnded()
+        try await ended(process, isKilled: false)
     }
 
-    private func processEnded() async throws {
-        (exchange, stopBy) = (nil, nil)
-        clockSteps.processEnded()
-        store?.close()
-        (store, mount) = (nil, nil)
-        alarm += 1
-        for id in calls.keys.sorted(by: { $0.number < $1.number }) {
-            try settleArrival(of: id)
-            guard let call = calls.removeValue(forKey: id) else { continue }
+    func ended(_ process: ServiceProcess, isKilled: Bool) async throws {
+        processes[process.number] = nil
+        living.remove(process.number)
+        process.end(isKilled: isKilled)
+        for key in calls.keys.filter({ $0.process == process.number }).sorted(by: { $0.id.number < $1.id.number }) {
+            try settleArrival(of: key)
+            guard let call = calls.removeValue(forKey: key) else { continue }
             remotes.ended(call, isHeard: false, now: clock.truth)
         }
-        remotes.processEnded()
-        hooks.removeAll()
-        mutateChecks { $0.processEnded() }
-        after(isCalm ? .seconds(1) : span(50...40_000), .processStarts)
+        remotes.processEnded(process.number)
+        mutateChecks { $0.processEnded(process.number) }
+        daemonIsGone(process.command)
+    }
+
+    /// The service manager starts it again.
+    private func daemonIsGone(_ command: ServiceProcess.Command) {
+        guard command == .run else { return }
+        after(isCalm ? .seconds(1) : span(50...40_000), .daemonStarts)
     }
 }

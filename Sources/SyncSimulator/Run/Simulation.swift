@@ -5,101 +5,89 @@ import SyncSQLite
 import SyncStore
 
 /// The owner of an engine in a world that is decided by a seed: virtual time, a real database, simulated remotes, an application and people
-/// at the remotes that change things, and a machine whose clock is set and whose processes are killed.
+/// at the remotes that change things, operators, and a machine whose clock is set and whose processes are killed.
 ///
 /// It does what the owner in the service does (runs the actions, posts the events), and checks the invariants after every event.
 final class Simulation {
-    enum Happening {
-        /// Only for the process with this number.
-        case engine(Engine.Event, generation: Int)
-        case alarm(Int)
-        case exchange(SyncCore.Exchange, Parties, generation: Int)
-        case callArrives(Engine.CallID)
-        case callEnds(Engine.CallID)
-        case webhook(SandboxModel.WebhookCall, remote: String)
-        case processStarts
-        /// For a process that was asked to end when all due rows have been attempted.
-        case drainIsOverdue(generation: Int)
-        /// A happening that is drawn when its time comes.
-        case anything
-        case weatherChanges
-        case weatherEnds(String)
-        case clockIsSet
-        case diskFills
-        case diskHasRoom
-        case databaseIsLocked
-        case databaseIsFree
-        case resumed(String)
-        /// The configuration is as planned again.
-        case reloaded(isPlanned: Bool)
-    }
-
     let seed: UInt64
     let plan: WorldPlan
     private(set) var clock = VirtualClock()
     let disk = SimulatedDisk()
+    /// Drawn from while one happening is processed; see ``Happening/number``.
     var random: SplitMix64
     var queue = HappeningQueue<Happening>()
-    var trace: Trace
+    private(set) var trace: Trace
     var remotes: RemoteSystems
     let application: Application
     private(set) var checks: Invariants
+    private(set) var coverage = Coverage()
     /// In the second phase: no changes by people and no faults.
     var isCalm = false
+    /// Acts that are left out, by their number.
+    let omitted: Set<Int>
+    /// How many acts were drawn.
+    var actCount = 0
 
-    // MARK: The process
+    // MARK: The machine
 
-    var engine: Engine?
-    var store: Store?
-    var mount: DiskMount?
+    /// The processes that run.
+    var processes: [Int: ServiceProcess] = [:]
+    /// Their numbers, as one process can find out about another.
+    let living = LivingProcesses()
+    /// How many were started.
+    var processCount = 0
+    /// The contents of the configuration file, which a process reads when it starts and when it is told to.
+    var configured: [Remote]
     /// How often the machine has started.
     var boots = 1
     /// The application's transaction that is open.
     var lockHolder: Application.Transaction?
-    /// The number of the process.
-    var generation = 0
-    /// The configuration in use.
-    var configured: [Remote]
-    var parties: Parties
-    var processID: Int64 = 0
-    var alarm = 0
-    var calls: [Engine.CallID: SimulatedCall] = [:]
-    /// The exchange without a result so far; the database may have committed it already.
-    var exchange: (exchange: SyncCore.Exchange, parties: Parties, isCarriedOut: Bool)?
-    /// Until when calls may take after a request to stop.
-    var stopBy: Duration?
-    var nextTicket: UInt64 = 0
-    var hooks: [UInt64: (call: SandboxModel.WebhookCall?, remote: String)] = [:]
-    var clockSteps = ClockSteps()
-    /// What the last drain that ended had done.
-    var drained: Engine.DrainSummary?
+    /// The files of the database as they were copied.
+    var backup: [String: [UInt8]] = [:]
+    /// The database has forgotten what happened after a backup.
+    var wasRestored = false
+    /// Until then no process of the machine gets anything done.
+    var frozenUntil: Duration?
+    var calls: [CallKey: SimulatedCall] = [:]
+    /// By how much the clock was set without the database knowing, and by how much back before the power failed: stored waits last longer by as
+    /// much.
+    var unstoredClockStep = Duration.zero
+    var lostClockSteps = Duration.zero
+    /// The start of the machine since which the database knows its clock.
+    var knownBoot = 0
     var events = 0
     /// Uncertain messages, which an operator had to settle.
     var uncertainMessages: Set<String> = []
+    /// Conversations that lost a link and got it again: what the object held before is not known any more.
+    var relinked: Set<String> = []
+    /// Messages that were moved to another conversation.
+    var movedMessages: Set<String> = []
     var counts: [String: Int] = [:]
 
-    convenience init(seed: UInt64, isPrinted: Bool = false) throws {
+    /// - Parameter omitted: the drawn happenings that do not take place, by their number.
+    convenience init(seed: UInt64, _ detail: Trace.Detail = .none, omitting omitted: Set<Int> = []) throws {
         var random = SplitMix64(seed: seed)
-        let plan = WorldPlan(&random)
-        try self.init(plan, seed: seed, random, isPrinted: isPrinted)
+        try self.init(WorldPlan(&random), seed: seed, detail, omitting: omitted)
     }
 
-    init(_ plan: WorldPlan, seed: UInt64, _ random: SplitMix64, isPrinted: Bool = false) throws {
+    init(_ plan: WorldPlan, seed: UInt64, _ detail: Trace.Detail = .none, omitting omitted: Set<Int> = []) throws {
         self.seed = seed
-        self.random = random
         self.plan = plan
-        trace = Trace(isPrinted: isPrinted)
-        remotes = try RemoteSystems(plan, seed: seed)
+        self.omitted = omitted
+        random = SplitMix64(seed: seed)
+        trace = Trace(detail)
+        remotes = try RemoteSystems(plan, seed: seed, keepsHistory: detail != .none)
         checks = Invariants(plan)
         configured = plan.remotes
         disk.wall = clock.wall
         application = try Application(disk)
-        parties = Parties(plan.remotes, brake: plan.settings.brake, isGone: { _ in false })
     }
 
-    deinit {
-        store?.close()
-    }
+    /// `convosync run`, if it runs.
+    var daemon: ServiceProcess? { processes.values.first { $0.command == .run } }
+
+    /// The processes in the order in which they started.
+    var running: [ServiceProcess] { processes.values.sorted { $0.number < $1.number } }
 
     // MARK: Drawing
 
@@ -126,7 +114,11 @@ final class Simulation {
 
     func after(_ span: Duration, _ happening: Happening) { queue.enter(happening, at: clock.uptime + span) }
 
-    func note(_ line: String) { trace.note(line, at: clock.uptime) }
+    /// What the service does, for developers.
+    func note(_ line: @autoclosure () -> String) { trace.note(line, for: .developers, at: clock.uptime) }
+
+    /// A sentence of the story.
+    func tell(_ sentence: @autoclosure () -> String) { trace.note(sentence, for: .everybody, at: clock.uptime) }
 
     func count(_ name: String) { counts[name, default: 0] += 1 }
 
@@ -134,6 +126,10 @@ final class Simulation {
     func run(until end: Duration) async throws {
         while let next = queue.nextAt, next <= end, let (moment, happening) = queue.take() {
             advance(to: moment)
+            // What is drawn depends on the seed, the time and the happening only: without one of them, the others stay as they are.
+            random = SplitMix64(
+                seed: seed &+ UInt64(clock.uptime.milliseconds) &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(happening.number)
+                    &* 0xD1B5_4A32_D192_ED03)
             try await happen(happening)
             checks.happened(at: clock.uptime)
         }
@@ -141,52 +137,57 @@ final class Simulation {
     }
 
     private func happen(_ happening: Happening) async throws {
+        if let frozenUntil, happening.needsProcess {
+            if clock.uptime < frozenUntil { return queue.enter(happening, at: frozenUntil + .milliseconds(1)) }
+            self.frozenUntil = nil
+        }
         switch happening {
-        case .engine(let event, let generation):
-            guard generation == self.generation, engine != nil else { return }
-            try await handle(event)
-        case .alarm(let number):
-            guard number == alarm, engine != nil else { return }
-            try await handle(.alarmRang)
-        case .exchange(let exchange, let parties, let generation):
-            guard generation == self.generation, store != nil else { return }
-            try await carryOut(exchange, parties)
-        case .callArrives(let id): try arrive(id)
-        case .callEnds(let id): try await end(id)
+        case .engine(let event, let number):
+            if let process = processes[number] { try await handle(event, process) }
+        case .alarm(let alarm, let number):
+            if let process = processes[number], process.alarm == alarm { try await handle(.alarmRang, process) }
+        case .exchange(let exchange, let parties, let number):
+            if let process = processes[number] { try await carryOut(exchange, parties, process) }
+        case .callArrives(let key): try arrive(key)
+        case .callEnds(let key): try await end(key)
         case .webhook(let call, let remote): try await receive(call, remote)
-        case .processStarts: try await start()
-        case .drainIsOverdue(let generation): if generation == self.generation, engine != nil { fail("it drains without an end") }
-        case .anything: try await anything()
+        case .daemonStarts: try await start(.run)
+        case .drainIsOverdue(let number): if let process = processes[number] { fail("\(process) drains without an end") }
+        case .act(let number): try await act(number)
         case .weatherChanges: changeWeather()
         case .weatherEnds(let remote):
             remotes.weather[remote] = .fair
-            note("the weather at \(remote) is fair")
+            tell("\(remote) works again.")
         case .clockIsSet: setClock()
+        case .machineFreezes: freeze()
         case .diskFills: fillDisk()
         case .diskHasRoom: makeRoom()
         case .databaseIsLocked: try await lockDatabase()
         case .databaseIsFree: try await freeDatabase()
+        case .backupIsMade: makeBackup()
+        case .backupIsRestored: try await restoreBackup()
         case .resumed(let remote): try await resume(remote)
-        case .reloaded(let isPlanned): if !isCalm || isPlanned { try await reload(isPlanned: isPlanned) }
+        case .reloaded: try await reload(isPlanned: true)
         }
     }
 
     // MARK: The engine
 
-    func handle(_ event: Engine.Event) async throws {
-        guard var engine else { return }
+    func handle(_ event: Engine.Event, _ process: ServiceProcess) async throws {
+        guard var engine = process.engine else { return }
         events += 1
-        note("event \(TraceText.of(event))")
-        checks.event(event, at: clock.uptime)
-        clockSteps.engineHasEvent()
-        if case .exchanged = event { exchange = nil }
-        if case .stopRequested(let span) = event { stopBy = min(stopBy ?? clock.uptime + span, clock.uptime + span) }
+        note("\(process) event \(TraceText.of(event))")
+        checks.event(event, process.number, at: clock.uptime)
+        coverage.met(event, engine.phases)
+        process.clockSteps.engineHasEvent()
+        if case .exchanged = event { process.exchange = nil }
+        if case .stopRequested(let span) = event { process.stopBy = min(process.stopBy ?? clock.uptime + span, clock.uptime + span) }
         var actions: [Engine.Action] = []
         engine.handle(event, now: clock.now, into: &actions)
-        self.engine = engine
+        process.engine = engine
         for action in actions {
-            if !isCalm, plan.killShare > 0, number(0...9999) < plan.killShare { return try await kill() }
-            try await perform(action)
+            if !isCalm, plan.killShare > 0, self.number(0...9999) < plan.killShare { return try await kill(process) }
+            try await perform(action, process)
         }
     }
 
@@ -195,7 +196,7 @@ final class Simulation {
     var summary: String {
         let counts = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         return "seed \(seed): \(plan.summary); \(events) events, \(checks.exchangeCount) exchanges, \(checks.callCount) calls, \(counts); "
-            + "\(clock.uptime.milliseconds / 1000) s, trace \(String(trace.hash, radix: 16))"
+            + "\(clock.uptime.milliseconds / 1000) s"
     }
 
     func mutateChecks(_ change: (inout Invariants) -> Void) { change(&checks) }

@@ -6,6 +6,8 @@ import Synchronization
 /// The application beside the service: it writes its tables over a connection of its own. Operators at the command line use the same one.
 final class Application {
     static let path = "convosync.db"
+    /// What a copy of the database consists of.
+    static let files = [path, "\(path)-wal"]
 
     /// A database with the present schema, which is copied for every simulation.
     private static let template = Mutex<[UInt8]?>(nil)
@@ -78,7 +80,8 @@ final class Application {
     func populate(_ plan: WorldPlan) async throws {
         let conversations = plan.conversations
         try await store.write { session in
-            try session.run("INSERT INTO users (id, name) VALUES ('u1', 'Jane Doe')")
+            let name = plan.isHostile ? plan.tags.joined() : "Jane Doe"
+            try session.run("INSERT INTO users (id, name) VALUES ('u1', \(name))")
             try session.run("INSERT INTO assignees VALUES ('jane', 'voicebot', '7')")
             try session.run(
                 "CREATE TABLE test_changes (id INTEGER PRIMARY KEY, conversation_id TEXT NOT NULL, writer TEXT NOT NULL DEFAULT 'daemon')")
@@ -98,25 +101,78 @@ final class Application {
     }
 
     private static func link(_ id: String, to remote: String, _ session: any Session) throws {
-        try session.run("INSERT OR IGNORE INTO links VALUES (\(id), \(remote), \(RemoteSystems.id(of: id, at: remote)), NULL)")
+        let count = try session.run("INSERT OR IGNORE INTO links VALUES (\(id), \(remote), \(RemoteSystems.id(of: id, at: remote)), NULL)")
+        if count > 0 { try expectWrite(of: id, session) }
     }
 
     func link(_ id: String, to remote: String) async throws {
         try await store.write { session in try Application.link(id, to: remote, session) }
     }
 
-    /// Writes columns of a conversation; the change is recorded as the application's.
-    func change(_ id: String, _ assignments: SQL) async throws {
+    func unlink(_ id: String, from remote: String) async throws {
+        try await store.write { session in
+            _ = try session.run("DELETE FROM links WHERE conversation_id = \(id) AND remote = \(remote)")
+        }
+    }
+
+    /// A call is to be expected, as if a column had changed.
+    private static func expectWrite(of id: String, _ session: any Session) throws {
+        try session.run("INSERT INTO test_changes (conversation_id, writer) VALUES (\(id), 'application')")
+    }
+
+    func expectWrite(of id: String) async throws {
+        try await store.write { session in try Application.expectWrite(of: id, session) }
+    }
+
+    /// Writes columns of conversations in one transaction; the changes are recorded as the application's.
+    func change(_ ids: [String], _ assignments: SQL) async throws {
         try await store.write { session in
             let last = try session.value("SELECT max(id) FROM test_changes", as: Int64.self) ?? 0
-            try session.run("UPDATE conversations SET \(assignments) WHERE id = \(id)")
+            for id in ids { try session.run("UPDATE conversations SET \(assignments) WHERE id = \(id)") }
             try session.run("UPDATE test_changes SET writer = 'application' WHERE id > \(last)")
         }
     }
 
-    func write(message: String, of id: String) async throws {
+    /// Writes a whole row over the one that is there. Columns that are not named get their defaults.
+    func replace(_ id: String, status: String, assignee: String?, title: String, tags: String) async throws {
         try await store.write { session in
-            _ = try session.run("INSERT INTO messages (id, conversation_id, author, body) VALUES (\(message), \(id), 'user', \(message))")
+            try session.run(
+                """
+                INSERT OR REPLACE INTO conversations (id, status, assignee_id, title, tags, user_id)
+                VALUES (\(id), \(status), \(assignee), \(title), \(tags), 'u1')
+                """)
+            try Application.expectWrite(of: id, session)
+        }
+    }
+
+    /// Deletes a conversation with everything that belongs to it.
+    /// - Parameter title: that of a conversation with the same id that is inserted again; nil: none is.
+    func delete(_ id: String, insertingAgain title: String?) async throws {
+        try await store.write { session in
+            try session.run("DELETE FROM conversations WHERE id = \(id)")
+            try session.run("DELETE FROM test_changes WHERE conversation_id = \(id)")
+            guard let title else { return }
+            try session.run("INSERT INTO conversations (id, title, user_id) VALUES (\(id), \(title), 'u1')")
+            for remote in ["voicebot", "vg"] { try Application.link(id, to: remote, session) }
+        }
+    }
+
+    /// - Returns: the ids of the messages.
+    func moveMessages(from id: String, to other: String) async throws -> [String] {
+        try await store.write { session in
+            let moved: [String] = try session.values("SELECT id FROM messages WHERE conversation_id = \(id) AND author <> 'fin'")
+            try session.run("UPDATE messages SET conversation_id = \(other) WHERE conversation_id = \(id) AND author <> 'fin'")
+            return moved
+        }
+    }
+
+    func write(message: String, _ body: String, of id: String, by author: String = "user", at moment: Instant) async throws {
+        try await store.write { session in
+            _ = try session.run(
+                """
+                INSERT INTO messages (id, conversation_id, author, body, created_at)
+                VALUES (\(message), \(id), \(author), \(body), \(moment.iso8601))
+                """)
         }
     }
 

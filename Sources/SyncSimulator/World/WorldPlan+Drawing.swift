@@ -30,6 +30,16 @@ extension WorldPlan {
         powerCuts = chance(50) ? 0 : number(10...100)
         fillsDisk = chance(25)
         locksDatabase = chance(25)
+        freezes = chance(25)
+        if chance(25) { applicationClock = .minutes(Int64(number(-2000...2000))) }
+        deletes = chance(40)
+        forgedHooks = chance(50) ? 0 : 20
+        restoresBackup = chance(10)
+        if chance(50) {
+            isHostile = true
+            conversations = conversations.map { $0 + (chance(50) ? "-\(HostileText.ofID(&random))" : "") }
+            tags = ["t0", "\u{E9}", "e\u{301}"] + (0..<2).map { "t\($0 + 3)\(HostileText.draw(&random))" }
+        }
         if chance(60) { slowDown(by: number(10...400)) }
     }
 
@@ -74,12 +84,13 @@ extension WorldPlan {
         }
     }
 
-    /// The same remotes with other limits, some of them disabled.
+    /// The same remotes with other limits, some of them disabled or left out.
     func reloaded(_ random: inout SplitMix64) -> [Remote] {
-        remotes.map { remote in
+        remotes.compactMap { remote in
             var changed = remote
-            switch Int.random(in: 0..<6, using: &random) {
+            switch Int.random(in: 0..<7, using: &random) {
             case 0: changed.isEnabled = false
+            case 6: return nil
             case 1: changed.gate.rate = RateLimit(calls: Int.random(in: 1...10, using: &random), period: .seconds(1))
             case 2: changed.gate.concurrency = Int.random(in: 1...6, using: &random)
             case 3: if changed.poll != nil { changed.poll?.interval = .seconds(Int.random(in: 5...40, using: &random)) }

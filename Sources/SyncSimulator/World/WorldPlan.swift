@@ -36,6 +36,20 @@ struct WorldPlan {
     /// Whether the application leaves transactions open.
     var locksDatabase = false
     var stepsClock = false
+    /// Whether titles, tags, messages, names and ids contain what programs get wrong.
+    var isHostile = false
+    /// The tags that the application uses.
+    var tags = (0..<5).map { "t\($0)" }
+    /// How many of a hundred webhook calls are followed by one that somebody has forged.
+    var forgedHooks = 0
+    /// Whether a backup of the database is put in place while the world goes on.
+    var restoresBackup = false
+    /// Whether the machine stands still at times.
+    var freezes = false
+    /// By how much the clock of the application deviates.
+    var applicationClock = Duration.zero
+    /// Whether the application deletes conversations and merges them.
+    var deletes = false
     var reloads = false
     /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
     var seesGoneProcesses = true
@@ -88,6 +102,6 @@ struct WorldPlan {
     var summary: String {
         "\(remotes.map(\.name).joined(separator: ",")) \(conversations.count) conversations, \(isTwoWay ? "two-way" : "one-way"), "
             + "\(length.milliseconds / 1000) s, pace \(pace), faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
-            + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), reloads \(reloads)"
+            + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), freezes \(freezes), deletes \(deletes), hostile \(isHostile), backup \(restoresBackup), reloads \(reloads)"
     }
 }

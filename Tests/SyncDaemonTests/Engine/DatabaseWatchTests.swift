@@ -14,7 +14,7 @@ import Testing
         try scenario.write("UPDATE conversations SET title = 'one'")
         var iterator = commits.makeAsyncIterator()
         await iterator.next()
-        _ = try await scenario.store.start(.current(), for: scenario.configuration.parties, now: SystemClock.now())
+        _ = try await scenario.store.start(.current(), for: scenario.configuration.parties, SystemClock.time())
         let startedAt = ContinuousClock.now
         try scenario.write("UPDATE conversations SET title = 'two'")
         await iterator.next()

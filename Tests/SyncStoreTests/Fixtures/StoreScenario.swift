@@ -112,7 +112,8 @@ final class StoreScenario: ApplicationSide, Sendable {
             return counter
         }
         var exchange = Exchange(
-            now: now, run: RunPart(cause: .change, startedAt: now), leases: LeaseValues(processID: process, counter: counter))
+            now: now, uptime: .zero, run: RunPart(cause: .change, startedAt: now), leases: LeaseValues(processID: process, counter: counter)
+        )
         fill(&exchange)
         return exchange
     }

@@ -1,0 +1,137 @@
+import SandboxModel
+import SyncCore
+import SyncStore
+
+/// What the application does.
+extension Simulation {
+    /// The values of a conversation as somebody who works with the application sets them.
+    private struct Values {
+        let status: String
+        let assignee: String?
+    }
+
+    private func drawValues() -> Values {
+        Values(
+            status: ["open", "open", "resolved", "closed", "ended"].randomElement(using: &random) ?? "open",
+            assignee: ["agent_fin", "jane", "bob", nil].randomElement(using: &random) ?? nil)
+    }
+
+    private func newTitle() -> String {
+        count("titles")
+        return Titles.ofApplication(counts["titles"] ?? 0, hostileText())
+    }
+
+    private func drawTags() -> String {
+        JSONValue.array(plan.tags.filter { _ in chance(40) }.shuffled(using: &random).map(JSONValue.string)).text
+    }
+
+    /// Empty in most worlds.
+    private func hostileText(mayBeLong: Bool = false) -> String {
+        plan.isHostile ? HostileText.draw(mayBeLong: mayBeLong, &random) : ""
+    }
+
+    /// Some columns of a conversation get other values.
+    func change(_ id: String) async throws {
+        count("changes of the application")
+        let values = drawValues()
+        let assignments: SQL
+        switch number(0...5) {
+        case 0:
+            let title = newTitle()
+            assignments = "title = \(title)"
+            tell("The application sets the title of \(id) to '\(title)'.")
+        case 1:
+            let tags = drawTags()
+            assignments = "tags = \(tags)"
+            tell("The application sets the tags of \(id) to \(tags).")
+        case 2:
+            assignments = "assignee_id = \(values.assignee)"
+            tell("The application gives \(id) to \(values.assignee ?? "nobody").")
+        default:
+            assignments = "status = \(values.status), assignee_id = \(values.assignee)"
+            tell("The application sets \(id) to \(values.status), and gives it to \(values.assignee ?? "nobody").")
+        }
+        let updatedAt = applicationTime.iso8601
+        if try await attempt({ try await application.change([id], "\(assignments), updated_at = \(updatedAt)") }) { committed() }
+    }
+
+    /// The application's clock is not that of the service.
+    private var applicationTime: Instant { clock.truth + plan.applicationClock }
+
+    func write(_ id: String) async throws {
+        count("messages")
+        let message = "m\(counts["messages"] ?? 0)"
+        tell("A user writes \(message) in \(id).")
+        let body = Messages.body(message, hostileText(mayBeLong: true))
+        guard try await attempt({ try await application.write(message: message, body, of: id, at: applicationTime) }) else { return }
+        committed()
+        guard plan.isTwoWay, plan.remotes.contains(where: { $0.name == "voicebot" }), chance(50) else { return }
+        for hook in try remotes.customerWrites(id, now: clock.truth) { send(hook, "voicebot") }
+    }
+
+    /// Less common things.
+    func rework(_ id: String) async throws {
+        let other = plan.conversations[number(0...plan.conversations.count - 1)]
+        switch number(0...9) {
+        case 0..<2:
+            let remote = chance(50) ? "voicebot" : "vg"
+            tell("The application links \(id) to its object at \(remote).")
+            if try await attempt({ try await application.link(id, to: remote) }) { committed() }
+        case 2:
+            let remote = chance(50) ? "voicebot" : "vg"
+            tell("The application deletes the link of \(id) to \(remote).")
+            guard try await attempt({ try await application.unlink(id, from: remote) }) else { return }
+            relinked.insert(id)
+            committed()
+        case 3: try await changeMany()
+        case 4..<6:
+            count("replaced conversations")
+            let (values, title, tags) = (drawValues(), newTitle(), drawTags())
+            tell("The application replaces \(id): \(values.status), \(values.assignee ?? "nobody"), '\(title)', \(tags).")
+            if try await attempt({
+                try await application.replace(id, status: values.status, assignee: values.assignee, title: title, tags: tags)
+            }) {
+                committed()
+            }
+        case 6..<8 where plan.deletes:
+            count("deleted conversations")
+            let title = chance(60) ? newTitle() : nil
+            tell("The application deletes \(id)\(title.map { " and inserts it again as '\($0)'" } ?? "").")
+            if try await attempt({ try await application.delete(id, insertingAgain: title) }) {
+                remotes.forgot(id)
+                relinked.insert(id)
+                committed()
+            }
+        case 8 where plan.deletes && id != other:
+            count("merged conversations")
+            tell("The application moves the messages of \(id) to \(other).")
+            if try await attempt({ movedMessages.formUnion(try await application.moveMessages(from: id, to: other)) }) { committed() }
+        default:
+            tell("The application writes a message of an agent in \(id).")
+            count("messages of agents")
+            let message = "a\(counts["messages of agents"] ?? 0)"
+            if try await attempt({ try await application.write(message: message, message, of: id, by: "agent", at: applicationTime) }) {
+                committed()
+            }
+        }
+    }
+
+    /// Many conversations change in one transaction.
+    private func changeMany() async throws {
+        count("bulk changes")
+        let values = drawValues()
+        let ids = plan.conversations.filter { _ in chance(60) }
+        tell("The application sets \(ids.joined(separator: ", ")) to \(values.status), and gives them to \(values.assignee ?? "nobody").")
+        if try await attempt({ try await application.change(ids, "status = \(values.status), assignee_id = \(values.assignee)") }) {
+            committed()
+        }
+    }
+
+    /// Somebody other than this process has committed: the processes are told a little later.
+    func committed(by writer: ServiceProcess? = nil) {
+        if writer == nil { mutateChecks { $0.disturbed(at: clock.uptime) } }
+        for process in running where process !== writer {
+            after(chance(95) ? span(0...30) : span(100...5000), .engine(.databaseChanged, process: process.number))
+        }
+    }
+}

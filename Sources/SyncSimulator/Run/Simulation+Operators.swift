@@ -1,0 +1,84 @@
+import SyncCore
+import SyncEngine
+import SyncStore
+
+/// What operators do: commands, signals, and the configuration file.
+extension Simulation {
+    func operate(_ id: String) async throws {
+        guard let remote = plan.remotes.randomElement(using: &random)?.name else { return }
+        switch number(0...15) {
+        case 0..<4: try await pause(remote)
+        case 4..<6: if let process = daemon { try await handle(.turnRequested(.request), process) }
+        case 6..<8: if plan.reloads { try await reload(isPlanned: chance(50)) }
+        case 8: if plan.reloads { edit(isPlanned: chance(30)) }
+        case 9: if let process = daemon, process.engine != nil { try await stop(process) }
+        case 10..<12: try await startSync()
+        case 12: for process in running { try await handle(.credentialReplaced(remote), process) }
+        case 13: try await retry(remote)
+        case 14: try await resend(id, remote)
+        default: try await release(remote)
+        }
+    }
+
+    private func stop(_ process: ServiceProcess) async throws {
+        let patience = span(0...10_000)
+        tell("The \(process) is asked to stop within \(patience.milliseconds) ms.")
+        try await handle(.stopRequested(within: patience), process)
+    }
+
+    private func startSync() async throws {
+        guard processes.values.count(where: { $0.command == .sync }) < 2 else { return }
+        try await start(.sync)
+    }
+
+    // MARK: Pauses
+
+    private func pause(_ remote: String) async throws {
+        var isPaused = false
+        try await attempt { isPaused = try await application.store.pause(remote, now: clock.wall) != nil }
+        guard isPaused else { return }
+        count("pauses")
+        tell("An operator pauses \(remote).")
+        mutateChecks { $0.paused(remote, at: clock.uptime) }
+        committed()
+        after(gap(500...60_000), .resumed(remote))
+    }
+
+    func resume(_ remote: String) async throws {
+        tell("An operator resumes \(remote).")
+        let attemptsNow = chance(30)
+        guard try await attempt({ _ = try await application.store.resume(remote, attemptsNow: attemptsNow, now: clock.wall) }) else {
+            return after(.seconds(5), .resumed(remote))
+        }
+        mutateChecks { $0.resumed(remote) }
+        committed()
+    }
+
+    // MARK: The outbox
+
+    private func retry(_ remote: String) async throws {
+        var filter = OutboxFilter()
+        filter.remote = remote
+        tell("An operator retries what waits for \(remote).")
+        if try await attempt({ _ = try await application.store.manage(.retry, filter, now: clock.wall) }) { committed() }
+    }
+
+    private func release(_ remote: String) async throws {
+        var filter = OutboxFilter()
+        (filter.remote, filter.states) = (remote, [.held])
+        tell("An operator releases what is held for \(remote).")
+        if try await attempt({ _ = try await application.store.manage(.release, filter, now: clock.wall) }) { committed() }
+    }
+
+    private func resend(_ id: String, _ remote: String) async throws {
+        count("resends")
+        tell("An operator has \(id) sent to \(remote) again.")
+        let parties = daemon?.parties.remotes ?? []
+        let scope = PreviewScope(conversationID: id, remote: remote)
+        guard try await attempt({ try await application.store.resend(scope, at: parties, now: clock.wall) }) else { return }
+        // It is not known any more which assignments are the service's.
+        relinked.insert(id)
+        try await attempt { try await application.expectWrite(of: id) }
+        committed()
+    }
+}

@@ -87,7 +87,7 @@ extension Lane {
         take(result.orders, context.time)
         if !result.reconciled.isEmpty { context.report(.reconciled(result.reconciled)) }
         if isCommittingClaim {
-            claims.brought(result.claimed.count)
+            claims.brought(result.claimed.count, isCutShort: result.isCutShort)
         } else if !committing.isEmpty || result.isSomethingDue {
             // These outcomes may have made rows available that waited for theirs.
             claims.mayBeDue()

@@ -15,7 +15,7 @@ final class SQLiteSession: Session {
 
     private let connection: OpaquePointer
     private let path: String
-    private var statements: [String: SQLiteStatement] = [:]
+    private(set) var statements: [String: SQLiteStatement] = [:]
     private var savepoints = 0
     /// Receives the text of every statement before it runs, to find out which statements an operation uses.
     var trace: (@Sendable (String) -> Void)?

@@ -21,6 +21,26 @@ import Testing
         }
     }
 
+    @Test func `without a limit the list shows people the newest 50 rows, and --json all`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            let before = try await scenario.number("SELECT count(*) FROM outbox")
+            try await scenario.write(
+                """
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+                INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state,
+                    due_at, created_at, updated_at, finished_at)
+                SELECT 'c1', 'vg', 'state', 'o', 'PATCH', '/', '{}', 't', 'k' || i, 'superseded', '2026-01-01T00:00:00.000Z',
+                    '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z' FROM n
+                """)
+            let lines = try await scenario.run("outbox", "list").output.split(separator: "\n")
+            #expect(lines.count == 52 && lines.last == "… more; see --limit", "a header, 50 rows and a note")
+            let all = try await scenario.run("outbox", "list", "--json").json["rows"]?.array
+            #expect(all?.count == Int(before) + 60)
+        }
+    }
+
     @Test func `a pause survives a restart and stops a sync as well`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...2)

@@ -45,6 +45,21 @@ import Testing
         #expect(claims.mayHaveDue)
     }
 
+    @Test func `after a claim that large rows cut short, few rows are claimed, and more again once they fit`() {
+        var claims = ClaimAhead(concurrency: 8, payload: .state)
+        claims.asked(for: 16)
+        claims.brought(4, isCutShort: true)
+        #expect(claims.mayHaveDue)
+        #expect(wanted(claims, buffered: 3) == 0 && wanted(claims, buffered: 2) == 4)
+        claims.asked(for: 4)
+        claims.brought(4)
+        #expect(wanted(claims) == 8)
+        var messages = ClaimAhead(concurrency: 8, payload: .message)
+        messages.asked(for: 8)
+        messages.brought(1, isCutShort: true)
+        #expect(messages.mayHaveDue && wanted(messages) == 8, "as many as may be in flight")
+    }
+
     @Test func `an exchange that claimed nothing does not change what is known of due rows`() {
         var claims = ClaimAhead(concurrency: 8, payload: .state)
         claims.mayBeDue()

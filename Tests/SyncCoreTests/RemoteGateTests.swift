@@ -248,6 +248,20 @@ import Testing
         #expect(gate.concurrency == 4)
     }
 
+    @Test func `the pauses between probes double up to the configured interval`() {
+        var gate = gate()
+        var now = start
+        var pauses: [Int64] = []
+        for _ in 0..<8 {
+            guard case .admitted = gate.admit(now: now).0 else { break }
+            _ = gate.finished(DeliveryOutcome(.park, error: "HTTP 401"), now: now)
+            let until = gate.opensAt(now: now) ?? now
+            pauses.append((until - now).milliseconds / 1000)
+            now = until
+        }
+        #expect(pauses == [10, 20, 40, 80, 160, 300, 300, 300])
+    }
+
     @Test func `a new credential is probed at once`() {
         var gate = gate()
         _ = gate.admit(now: start)

@@ -134,6 +134,11 @@ import Testing
         ("status = { open = 5 }", "expected"), ("status = { open = { ai = \"busy\" } }", "not a status of voicebot"),
         ("max_response_size = \"4MB\"", "size with a unit"), ("breaker = { pause = \"10m\" }", "max_pause"),
         ("enabled = \"yes\"", "true or false"),
+        ("concurrency = 0", "1 to 256"), ("concurrency = 257", "1 to 256"), ("probe_interval = \"999ms\"", "at least 1s"),
+        ("breaker = { min_sample = 100001 }", "1 to 100000"), ("breaker = { failure_percent = 101 }", "1 to 100"),
+        ("breaker = { window = \"999ms\" }", "at least 1s"), ("breaker = { pause = \"9ms\" }", "at least 10ms"),
+        ("timeouts = { connect = \"9ms\" }", "at least 10ms"), ("poll = { interval = \"999ms\" }", "at least 1s"),
+        ("poll = { interval = \"1s\", pages = 101 }", "1 to 100"), ("poll = { interval = \"1s\", rotate = 1001 }", "0 to 1000"),
     ])
     func `an invalid value is reported with the values that are allowed`(line: String, expected: String) {
         let found = problems(
@@ -146,6 +151,19 @@ import Testing
                 "token_env = \"A\"", with: line.hasPrefix("token_env") ? "token_file = \"a\"\n\(line)" : "token_env = \"A\"\n\(line)"))
         #expect(found.count == 1, "\(found)")
         #expect(found.first?.description.contains(expected) == true, "\(found)")
+    }
+
+    @Test(arguments: [
+        ("schedule", "interval = \"999ms\"", "at least 1s"), ("schedule", "stall = \"99ms\"", "at least 100ms"),
+        ("log", "repeats = 0", "1 to 1000000"), ("log", "repeats = 1000001", "1 to 1000000"),
+        ("retry", "max_attempts = 10001", "1 to 10000"), ("retry", "max_age = \"999ms\"", "at least 1s"),
+        ("brake", "touch_percent = 101", "0 to 100"), ("brake", "finish_min = 1000000001", "0 to 1000000000"),
+        ("retention", "max_age = \"59m\"", "at least 1h"), ("retention", "max_rows = 1000000001", "0 to 1000000000"),
+        ("retention", "dead_age = \"23h\"", "at least 1d"),
+    ])
+    func `a value out of its range is reported with the range`(table: String, line: String, expected: String) {
+        let found = problems("database = { path = \"x.db\" }\n[\(table)]\n\(line)")
+        #expect(found.contains { $0.path.hasPrefix("\(table).") && $0.description.contains(expected) }, "\(found)")
     }
 
     /// A file of an earlier version: the line of the table, once, whatever it contains.

@@ -52,9 +52,9 @@ import Testing
     @Test func `a datagram is bounded, and no character is cut in two`() throws {
         let fields = try fields(JournalEntry.datagram(LogEvent("x").with("error", String(repeating: "ä", count: 9000))))
         let error = try #require(fields["ERROR"])
-        #expect(error.utf8.count <= JournalEntry.longestValue)
+        #expect(error.utf8.count <= LogEvent.longestValue)
         #expect(error.hasSuffix("ä…") && !error.contains("\u{FFFD}"))
-        #expect(fields["MESSAGE"].map { $0.utf8.count <= JournalEntry.longestValue } == true)
+        #expect(fields["MESSAGE"].map { $0.utf8.count <= LogEvent.longestValue } == true)
     }
 
     @Test func `field names are valid for the journal`() {

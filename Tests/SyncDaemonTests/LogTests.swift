@@ -33,6 +33,23 @@ import Testing
         #expect(line.contains("v=\""))
     }
 
+    /// An id may have any length, and stands in every line about its conversation.
+    @Test(arguments: [LogFormat.logfmt, .json])
+    func `a value is cut off after 8 KiB, and no character is cut in two`(format: LogFormat) throws {
+        for (text, shown) in [
+            (String(repeating: "x", count: 8192), String(repeating: "x", count: 8192)),
+            (String(repeating: "x", count: 8193), String(repeating: "x", count: 8189) + "…"),
+            (String(repeating: "ä", count: 1 << 20), String(repeating: "ä", count: 4094) + "…"),
+        ] {
+            let line = LogLine.render(LogEvent("x").with("conversation", text), at: Instant(milliseconds: 0), as: format)
+            if format == .json {
+                #expect(try JSONValue(text: line)["conversation"]?.stringValue == shown)
+            } else {
+                #expect(line.hasSuffix(shown.utf8.count == shown.count ? "conversation=\(shown)" : "conversation=\"\(shown)\""))
+            }
+        }
+    }
+
     @Test func `the level and deliveries = failures are respected`() {
         let lines = Mutex<[String]>([])
         var settings = Configuration.Log()

@@ -26,6 +26,23 @@ import Testing
         ).text
     }
 
+    /// Outcomes are a fixed list, and remotes that are not configured have no series.
+    @Test func `the number of series depends on nothing but the number of remotes`() {
+        func series(_ remotes: Int, calls: Int) -> Int {
+            let status = StoreStatus(remotes: (0..<remotes).map { RemoteStatus(name: "vg\($0)") }, lastRun: nil, unplanned: 2)
+            var counts = DeliveryTally.Counts()
+            for number in 0..<calls { counts.remotes["former\(number)"] = .init(calls: ["outcome \(number)": 7], seconds: 1) }
+            counts.remotes["vg0"] = .init(calls: ["outcome": 7], seconds: 1)
+            let page = MetricsPage(
+                status: status, counts: counts, size: StoreSize(pages: 10, freePages: 1, pageSize: 4096, shrinks: true),
+                startedAt: now, now: now)
+            return page.text.split(separator: "\n").count { !$0.hasPrefix("#") }
+        }
+        let (none, one) = (series(0, calls: 0), series(1, calls: 0))
+        #expect(series(1, calls: 500) == one)
+        #expect(series(20, calls: 500) == none + 20 * (one - none))
+    }
+
     @Test func `the first metric is the age of the oldest undelivered row of each remote`() {
         let text = page()
         #expect(text.contains("# TYPE convosync_oldest_undelivered_age_seconds gauge\n"))

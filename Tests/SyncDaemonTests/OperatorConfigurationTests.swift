@@ -24,6 +24,13 @@ import Testing
         #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])
     }
 
+    @Test func `a file with more than a hundred lines that are not TOML is not read`() throws {
+        for (count, isRead) in [(100, true), (101, false)] {
+            let text = "\(Self.minimal)\n" + String(repeating: "not toml\n", count: count)
+            #expect((try? read(text).databasePath == "/etc/convosync/convosync.db") == (isRead ? true : nil), "\(count)")
+        }
+    }
+
     @Test func `with mistakes in keys the database's path is still read, and unreadable remotes are named`() throws {
         let configuration = try read(
             """

@@ -137,6 +137,21 @@ import Testing
         await hooks.stop()
     }
 
+    @Test func `64 connections are open at once, and each further one closes the oldest without a verified call`() async throws {
+        let hooks = try await Hooks.start()
+        let address = hooks.listener.address
+        let statuses = try await onThread {
+            let connections = try (0..<70).map { _ in try RawConnection(address) }
+            for connection in connections.prefix(6) { try connection.waitForEnd() }
+            return try connections.dropFirst(6).map { connection in
+                connection.write(Hooks.request("HEAD", "/hooks/fin"))
+                return try connection.readResponse()?.status
+            }
+        }
+        #expect(statuses == Array(repeating: 200, count: 64))
+        await hooks.stop()
+    }
+
     @Test func `if every connection has had a verified call, further ones wait`() async throws {
         let hooks = try await Hooks.start(
             limits: Self.limits {

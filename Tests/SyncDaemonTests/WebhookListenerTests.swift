@@ -158,6 +158,21 @@ import Testing
         await hooks.stop()
     }
 
+    @Test func `headers are read up to 16 KiB`() async throws {
+        let hooks = try await Hooks.start()
+        for (length, isServed) in [(16_000, true), (16_384, false)] {
+            let request = Hooks.request("HEAD", "/hooks/fin", ["X: " + String(repeating: "a", count: length)])
+            let address = hooks.listener.address
+            let response = try await onThread {
+                let connection = try RawConnection(address)
+                connection.write(request)
+                return try connection.readResponse()
+            }
+            #expect((response?.status == 200) == isServed, "\(length): \(String(describing: response))")
+        }
+        await hooks.stop()
+    }
+
     @Test func `a call beyond the rate gets a 429 with Retry-After`() async throws {
         let start = Instant(milliseconds: 1_800_000_000_000)
         let clock = Mutex(start)

@@ -55,6 +55,16 @@ import Testing
         #expect(spans.count == 100 && spans.last.map { $0 <= .milliseconds(560) } == true, "\(spans.suffix(5))")
     }
 
+    @Test func `planning waits half a second for a list that hangs, and no longer`() throws {
+        let scenario = EngineScenario([MadeUp.remote("helpdesk"), MadeUp.remote("voicebot", poll: PollSettings(interval: .minutes(30)))])
+        scenario.ending = { call in call.isRead ? .never : .after(.milliseconds(10), .init(.delivered)) }
+        scenario.send(.turnRequested(.startup))
+        scenario.change("c1", at: ["helpdesk"])
+        scenario.run(for: .seconds(5))
+        let sent = try #require(scenario.calls(to: "helpdesk").first)
+        #expect(sent.at >= .milliseconds(500) && sent.at <= .milliseconds(560), "\(sent.at.notation)")
+    }
+
     @Test func `a fresh change goes out beside a remote with a rate as fast as without it`() {
         let scenario = scenario(RateLimit(calls: 5, period: .seconds(1))) { _ in .after(.milliseconds(10), .init(.delivered)) }
         let spans = fresh(scenario)

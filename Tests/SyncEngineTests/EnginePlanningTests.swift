@@ -33,6 +33,7 @@ import Testing
         #expect(pages.count == 10)
         let gaps = zip(pages, pages.dropFirst()).map { $1.at - $0.at }
         #expect(gaps.dropFirst().allSatisfy { $0 >= .milliseconds(30) && $0 <= .milliseconds(40) }, "\(gaps.map(\.notation))")
+        #expect(pages.allSatisfy { $0.page.limit == 500 && $0.page.timeLimit == .milliseconds(20) })
         #expect(pages.map(\.page.isFirst) == [true] + Array(repeating: false, count: 9))
         #expect(Set(pages.map(\.page.keySeed)).count == 10, "idempotency keys are never the same")
     }

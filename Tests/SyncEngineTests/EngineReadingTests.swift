@@ -47,6 +47,35 @@ import Testing
         #expect(scenario.store.requests["voicebot"]?.isEmpty == true, "\(scenario.store.requests["voicebot"]?.count ?? 0) are left")
     }
 
+    @Test func `a poll cycle reads 200 named objects, four at a time, and stores the reports of 50 together`() {
+        let scenario = EngineScenario([MadeUp.remote("voicebot", concurrency: 64)])
+        answer(scenario)
+        let answering = scenario.ending
+        var most = 0
+        scenario.ending = { [unowned scenario] call in
+            most = max(most, scenario.openCalls.count)
+            return answering(call)
+        }
+        scenario.start()
+        scenario.run(for: .seconds(2))
+        hook(scenario, 1...450)
+        scenario.run(for: .seconds(10))
+        let parts = scenario.exchanges.flatMap(\.exchange.reads)
+        #expect(most == 4)
+        #expect(parts.map(\.requests).max() == 200)
+        #expect(parts.map(\.reports.count).max() == 50 && parts.map(\.reports.count).reduce(0, +) == 450)
+    }
+
+    @Test func `a drain reads five poll cycles, and leaves the rest of the named objects`() {
+        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        answer(scenario)
+        scenario.store.requests["voicebot"] = (1...1500).map { ReadRequest(remoteID: "\($0)") }
+        scenario.send(.drainRequested(until: nil))
+        scenario.run(for: .minutes(2)) { scenario.summary != nil }
+        #expect(scenario.summary != nil)
+        #expect(scenario.store.requests["voicebot"]?.count == 500)
+    }
+
     @Test(arguments: [nil, PollSettings(interval: .minutes(30))])
     func `an object that is named during a poll cycle is read after it`(poll: PollSettings?) {
         let scenario = EngineScenario([MadeUp.remote("voicebot", poll: poll)])

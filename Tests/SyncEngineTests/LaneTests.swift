@@ -43,6 +43,19 @@ import Testing
         #expect(sent == Array(1...8) && lane.buffer.map(\.id) == Array(9...16) && lane.claimed == Set(1...16))
     }
 
+    @Test func `after a claim that large rows cut short, the next one follows when half of its rows are sent`() {
+        var context = MadeUp.context()
+        var lane = lane()
+        #expect(lane.request(context, retriesDueBy: nil, mayFreeRows: false).claim?.rows == 16)
+        var result = LaneResult()
+        result.claimed = rows(1...10)
+        result.isCutShort = true
+        _ = lane.take(result, &context)
+        #expect(lane.claim(context, retriesDueBy: nil) == nil)
+        lane.admit(&context)
+        #expect(lane.buffer.count == 2 && lane.claim(context, retriesDueBy: nil)?.rows == 10)
+    }
+
     @Test func `outcomes wait briefly for others while calls are in flight, and not otherwise`() {
         var context = MadeUp.context()
         var lane = lane(claiming: [], &context)

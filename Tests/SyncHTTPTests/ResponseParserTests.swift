@@ -114,6 +114,17 @@ import Testing
         #expect(parse("HTTP/1.1 200 OK\r\nContent-Length: \(Int.max)\r\n\r\n", limit: 10).progress != .incomplete)
     }
 
+    @Test func `the line with the size of a chunk is accepted up to 4 KiB`() {
+        for (length, isAccepted) in [(4000, true), (4200, false)] {
+            let extensions = String(repeating: "x", count: length)
+            let outcome = parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;\(extensions)\r\nx\r\n0\r\n\r\n")
+            #expect((outcome.progress == .complete) == isAccepted && outcome.progress != .incomplete)
+            // Nor is more of it buffered while it does not end.
+            #expect(
+                (parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;\(extensions)").progress == .incomplete) == isAccepted)
+        }
+    }
+
     /// Bytes changed at random: parsing always ends, with no more than the limits allow, and with the same result in one piece as in many.
     @Test(arguments: 0..<300 as Range<UInt64>)
     func `a damaged response ends within the limits, with the same result in one piece and in many`(seed: UInt64) {

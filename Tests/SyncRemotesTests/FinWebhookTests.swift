@@ -21,6 +21,21 @@ import Testing
         """#
     private static let moment = Instant(milliseconds: 1_737_712_800_123)
 
+    @Test func `an id of more than 512 bytes is refused, and a status value of more than 100 is not quoted`() throws {
+        func event(id: Int, word: Int) -> String {
+            let (id, word) = (String(repeating: "x", count: id), String(repeating: "y", count: word))
+            return #"{"event_name":"fin_status_updated","conversation_id":"\#(id)","status":"\#(word)","created_at_ms":1737712800123}"#
+        }
+        func word(_ length: Int) throws -> String? {
+            guard case .notices(let notices) = try read(event(id: 512, word: length)), case .status(_, let word, _, _)? = notices.first
+            else { return nil }
+            return word
+        }
+        #expect(try word(100) == String(repeating: "y", count: 100))
+        #expect(try word(101) == "(a text of 101 characters)")
+        #expect(throws: WebhookRejection.self) { try read(event(id: 513, word: 1)) }
+    }
+
     @Test func `a status event is a notice with a key of conversation, status value and time`() throws {
         #expect(
             try read(Self.status)

@@ -66,6 +66,14 @@ import Testing
         #expect(try nextPath("?page=2", after: PageToken(token)) == path)
     }
 
+    @Test func `a cursor of more than 2,048 bytes ends the list`() throws {
+        let vg = Kind.vg.adapter(Profile(name: "vg", kind: .vg, agentID: "a"))
+        for (length, goesOn) in [(2048, true), (2049, false)] {
+            let body: JSONValue = ["success": true, "data": [], "nextCursor": .string(String(repeating: "x", count: length))]
+            #expect(try (vg.page(in: body, after: nil).next != nil) == goesOn)
+        }
+    }
+
     @Test func `a list that always links to a next page ends`() throws {
         var token: PageToken?
         var calls = 0

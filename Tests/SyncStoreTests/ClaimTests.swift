@@ -43,6 +43,21 @@ import Testing
                 == ["sending|\(claimed.lease)|\(claimed.leaseUntil.iso8601)"])
     }
 
+    @Test func `a claim of large rows ends with the row that reaches 4 MiB, and the rest is claimed next`() async throws {
+        let scenario = try StoreScenario([.vg])
+        for index in 1...6 { try scenario.addConversations("c\(index)") }
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET body = json_object('title', printf('%.*c', 1100000, 'x'))")
+        let first = try await scenario.exchange("vg", claim: 6)
+        #expect(first.claimed.map(\.id) == [1, 2, 3, 4] && first.isCutShort)
+        #expect(first.claimed.reduce(0) { $0 + $1.body.utf8.count } >= 4 << 20)
+        let second = try await scenario.exchange("vg", claim: 6)
+        #expect(second.claimed.map(\.id) == [5, 6] && !second.isCutShort)
+        // A single row may be larger than that.
+        try scenario.write("UPDATE outbox SET state = 'pending', lease = NULL, body = json_object('title', printf('%.*c', 5000000, 'x'))")
+        #expect(try await scenario.claim("vg").map(\.id) == [1])
+    }
+
     /// Rows 1 … 6 for as many conversations; the first four have failed before and fell due first.
     private func retriesFirst() async throws -> StoreScenario {
         let scenario = try StoreScenario([.vg])

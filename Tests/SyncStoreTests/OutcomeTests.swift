@@ -55,6 +55,26 @@ import Testing
         #expect(try await scenario.store.attempts(of: 1).map(\.outcome) == [outcome.rawValue])
     }
 
+    /// Throttles do not count, so nothing else ends their number.
+    @Test func `of the attempts of a row the newest thousand stay`() async throws {
+        let scenario = try await scenario()
+        try scenario.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+            INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome)
+            SELECT 1, i, '2026-03-01T11:00:00.000Z', '2026-03-01T11:00:00.000Z', 'throttled' FROM n
+            """)
+        let later = StoreScenario.start + .hours(1)
+        for _ in 0..<2 {
+            try await scenario.finish(try await scenario.claimOne("vg", now: later), DeliveryOutcome(.throttled, error: "429"), now: later)
+        }
+        let kept = "SELECT count(*), min(attempt), max(attempt) FROM outbox_attempts WHERE outbox_id = 1"
+        #expect(try scenario.lines(kept) == ["1000|3|1002"])
+        _ = try await scenario.claimOne("vg", now: later)
+        #expect(try await scenario.store.recover(now: later + .hours(1), isGone: { _ in false }) == 1)
+        #expect(try scenario.lines(kept) == ["1000|4|1003"], "an interrupted attempt as well")
+    }
+
     @Test func `attempts are numbered from one, whether they were counted or not`() async throws {
         let scenario = try await scenario()
         for (index, outcome) in [OutcomeClass.throttled, .retry, .interrupted, .delivered].enumerated() {

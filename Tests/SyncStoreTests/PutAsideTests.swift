@@ -32,6 +32,18 @@ import Testing
         #expect(try await scenario.planPage().examined == 0, "it is not tried again by itself")
     }
 
+    @Test func `of a long problem the first 500 characters are kept`() async throws {
+        let scenario = try await scenario()
+        try scenario.write(
+            """
+            DROP TRIGGER refused;
+            CREATE TRIGGER refused BEFORE INSERT ON outbox WHEN NEW.conversation_id = 'c2'
+            BEGIN SELECT RAISE(ABORT, '\(String(repeating: "x", count: 5000))'); END
+            """)
+        #expect(try await scenario.planPage().putAside.first?.problem.count == 500)
+        #expect(try scenario.lines("SELECT length(problem) FROM change_feed") == ["500"])
+    }
+
     @Test func `the writes of a failed entry are rolled back`() async throws {
         let scenario = try await scenario([.vg, .voicebot])
         try scenario.write(

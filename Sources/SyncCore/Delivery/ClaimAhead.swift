@@ -5,6 +5,7 @@
 /// | something may be due                 | rows are wanted again                                    |
 /// | a claim returned as many as requested | rows are wanted; the next claim is twice as large       |
 /// | a claim returned fewer               | nothing is due any more, until something may be again    |
+/// | a claim was cut short because its rows are large | rows are wanted; the next claim is as large as this one was |
 /// | the store reported whether rows are due, without a claim | rows are wanted later, or nothing is due |
 ///
 /// If the remote has a rate limit, a row is claimed only when a call for it will be admitted soon: a claimed row that cannot go out is put
@@ -54,9 +55,15 @@ package struct ClaimAhead: Equatable, Sendable {
     }
 
     /// The result of the last claim; ignored if there was none.
-    package mutating func brought(_ count: Int) {
+    /// - Parameter isCutShort: whether it returned fewer rows than requested because they are large. Then few are claimed at once, so that those in
+    ///   memory stay few as well.
+    package mutating func brought(_ count: Int, isCutShort: Bool = false) {
         guard askedFor > 0 else { return }
-        mayHaveDue = count == askedFor
-        if mayHaveDue, mayGrow, askedFor == size { size = min(size * 2, ClaimAhead.largest) }
+        mayHaveDue = count == askedFor || isCutShort
+        if isCutShort {
+            if mayGrow { size = max(count, 1) }
+        } else if mayHaveDue, mayGrow, askedFor == size {
+            size = min(size * 2, ClaimAhead.largest)
+        }
     }
 }

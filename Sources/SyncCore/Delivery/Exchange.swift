@@ -240,6 +240,8 @@ package struct LaneResult: Sendable {
     package var hasLeftRetries = false
     /// Due rows were skipped, and there are more than were examined.
     package var mayHaveMore = false
+    /// The claim ended before it had all rows that were requested, because they are large.
+    package var isCutShort = false
     /// Rows that had been given up because of a wrong URL and are due again.
     package var takenBack = 0
     /// When the next row falls due, later than the exchange; nil when none does.

@@ -37,4 +37,13 @@ extension String {
         let line = String(prefix(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }).onOneLine
         return line.count <= limit ? line : line.prefix(limit - 1) + "…"
     }
+    /// At most this many bytes of UTF-8. What is cut off is replaced by an ellipsis; no character of Unicode is cut in two.
+    package func truncated(toBytes limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        let mark = "…"
+        let bytes = Array(utf8.prefix(limit - mark.utf8.count + 1))
+        var end = bytes.count - 1
+        while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return String(decoding: bytes[..<end], as: UTF8.self) + mark
+    }
 }

@@ -36,6 +36,9 @@ package struct LogEvent: Sendable, Equatable {
         case flag(Bool)
     }
 
+    /// In bytes. Ids and texts come from the tables of the application and from remotes, which limit nothing.
+    package static let longestValue = 8192
+
     package var name: String
     package var level: LogLevel
     package var fields: [(key: String, value: Value)]
@@ -50,8 +53,10 @@ package struct LogEvent: Sendable, Equatable {
         left.name == right.name && left.level == right.level && left.fields.elementsEqual(right.fields) { $0 == $1 }
     }
 
-    /// A copy with one more field; nil values are left out.
-    package func with(_ key: String, _ text: String?) -> LogEvent { adding(key, text.map(Value.text)) }
+    /// A copy with one more field; nil values are left out. A text is truncated to ``longestValue``.
+    package func with(_ key: String, _ text: String?) -> LogEvent {
+        adding(key, text.map { .text($0.truncated(toBytes: LogEvent.longestValue)) })
+    }
     package func with(_ key: String, _ number: Int64?) -> LogEvent { adding(key, number.map(Value.number)) }
     package func with(_ key: String, _ number: Int?) -> LogEvent { adding(key, number.map { .number(Int64($0)) }) }
     package func with(_ key: String, _ flag: Bool) -> LogEvent { adding(key, .flag(flag)) }

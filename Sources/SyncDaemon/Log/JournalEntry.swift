@@ -4,12 +4,9 @@ import SyncCore
 /// of fields.
 ///
 /// The fields are `CONVERSATION`, `REMOTE`, `EVENT` and the others of docs/log-events.md in capitals, so that `journalctl -u convosync
-/// CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`. Values are truncated to ``longestValue``: with the few fields of an event, a
-/// datagram stays far below the limit of a socket.
+/// CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`. Values are truncated to ``LogEvent/longestValue``: with the few fields of an
+/// event, a datagram stays far below the limit of a socket.
 enum JournalEntry {
-    /// In bytes.
-    static let longestValue = 8192
-
     static func datagram(_ event: LogEvent) -> [UInt8] {
         var bytes: [UInt8] = []
         append("MESSAGE", message(event), to: &bytes)
@@ -34,7 +31,7 @@ enum JournalEntry {
 
     /// `NAME=value`, or for a value with line breaks the name, the length and the value.
     private static func append(_ name: String, _ text: String, to bytes: inout [UInt8]) {
-        let value = bounded(text)
+        let value = Array(text.truncated(toBytes: LogEvent.longestValue).utf8)
         bytes += name.utf8
         if value.contains(UInt8(ascii: "\n")) {
             bytes.append(UInt8(ascii: "\n"))
@@ -44,16 +41,6 @@ enum JournalEntry {
         }
         bytes += value
         bytes.append(UInt8(ascii: "\n"))
-    }
-
-    private static func bounded(_ text: String) -> [UInt8] {
-        let bytes = Array(text.utf8)
-        guard bytes.count > longestValue else { return bytes }
-        let mark = Array("…".utf8)
-        var end = longestValue - mark.count
-        // Does not cut a character in half.
-        while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
-        return bytes[..<end] + mark
     }
 }
 

@@ -59,6 +59,7 @@ enum TraceText {
                 if lane.orders.isPaused { text += " paused" }
                 if lane.orders.isBeingFed { text += " fed" }
                 if lane.mayHaveMore { text += " more" }
+                if lane.isCutShort { text += " cut short" }
                 if lane.isSomethingDue { text += " something due" }
                 parts.append(text + "]")
             }

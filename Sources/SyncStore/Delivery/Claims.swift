@@ -14,11 +14,11 @@ extension Store {
     ) throws {
         let leaseUntil = now + claim.leaseDuration
         let due = DueQuery(name: name, remote: remote, now: now, retriesDueBy: min(now, claim.retriesDueBy))
-        var rows = try dueRows(.all, due, limit: claim.rows, &result.mayHaveMore, session)
+        var rows = try dueRows(.all, due, limit: claim.rows, &result, session)
         let failed = rows.filter(\.isRetry)
         if failed.count > claim.retries {
             // First attempts do not wait behind retries.
-            let first = try dueRows(.firstAttempts, due, limit: claim.rows - claim.retries, &result.mayHaveMore, session)
+            let first = try dueRows(.firstAttempts, due, limit: claim.rows - claim.retries, &result, session)
             let retries = failed.prefix(claim.rows - first.count)
             result.hasLeftRetries = retries.count < failed.count
             rows = first + retries
@@ -68,6 +68,9 @@ extension Store {
 
     /// The most rows that one claim skips. The next claim continues behind them.
     private static let passedOver = 1000
+    /// A claim ends with the row with which the bodies of its rows reach this size, in bytes: claimed rows are in memory, and titles, attributes and
+    /// messages may have any length.
+    static let claimedBytes = 4 << 20
 
     /// Due rows that can be sent now, oldest first. The others are marked (`outbox.behind`), so that they are examined once and not by every claim;
     /// triggers remove the mark.
@@ -76,11 +79,12 @@ extension Store {
     /// that it was skipped (`outbox.passed_over_at`), and is not skipped again, so a conversation that changes all the time is sent as soon as the
     /// others. A newer state is planned after that call has ended, so no older state follows it.
     private static func dueRows(
-        _ which: DueRows, _ due: DueQuery, limit: Int, _ mayHaveMore: inout Bool, _ session: any Session
+        _ which: DueRows, _ due: DueQuery, limit: Int, _ result: inout LaneResult, _ session: any Session
     ) throws -> [ClaimedRow] {
         guard limit > 0 else { return [] }
         let now = due.now
         var rows: [ClaimedRow] = []
+        var bytes = 0
         var blocked: [(id: Int64, by: Obstacle)] = []
         try session.each(
             """
@@ -124,8 +128,9 @@ extension Store {
                 blocked.append((row.id, .planning))
             } else {
                 rows.append(row)
+                bytes += row.body.utf8.count
             }
-            return rows.count < limit ? .next : .stop
+            return rows.count < limit && bytes < claimedBytes ? .next : .stop
         }
         for row in blocked {
             let passedOverAt = row.by == .planning ? now : nil
@@ -135,7 +140,10 @@ extension Store {
                 WHERE id = \(row.id)
                 """)
         }
-        if rows.count < limit, rows.count + blocked.count == limit + passedOver { mayHaveMore = true }
+        if rows.count < limit {
+            if bytes >= claimedBytes { result.isCutShort = true }
+            if rows.count + blocked.count == limit + passedOver { result.mayHaveMore = true }
+        }
         return rows
     }
 }

@@ -149,6 +149,18 @@ extension Store {
             VALUES (\(finished.claimed.id), \(finished.claimed.earlierAttempts + 1), \(finished.startedAt), \(finished.finishedAt),
                 \(outcome.outcome.rawValue), \(outcome.httpStatus), \(error), \(outcome.responseExcerpt))
             """)
+        try dropAttempts(of: finished.claimed.id, before: finished.claimed.earlierAttempts + 1, session)
+    }
+
+    /// How many attempts of a row are kept. Those that do not count have no maximum: a remote that throttles, refuses the token or is stopped over
+    /// and over adds to the row for as long as that lasts.
+    static let keptAttempts = 1000
+
+    /// Deletes the oldest attempts of a row that has had many.
+    /// - Parameter number: the number of the newest attempt.
+    static func dropAttempts(of id: Int64, before number: Int, _ session: any Session) throws {
+        guard number > keptAttempts else { return }
+        try session.run("DELETE FROM outbox_attempts WHERE outbox_id = \(id) AND attempt <= \(number - keptAttempts)")
     }
 
     private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ session: any Session) throws -> [Reconciled] {

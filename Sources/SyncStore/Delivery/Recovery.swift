@@ -77,6 +77,7 @@ extension Store {
             VALUES (\(claim.id), \(claim.attempts + 1), \(claim.claimedAt), \(now), 'interrupted',
                 'the process ended before a response was recorded')
             """)
+        try dropAttempts(of: claim.id, before: claim.attempts + 1, session)
         try settleReturned(claim.id, now: now, session)
         if claim.payload == .state { try doubt(claim, session) }
         try session.run(

@@ -18,6 +18,8 @@ struct TimestampRegister {
         private static let limit = 10_000
         private let ends = Mutex<[Start: Int64]>([:])
 
+        var count: Int { ends.withLock { $0.count } }
+
         fileprivate func end(of start: Start) -> Int64? { ends.withLock { $0[start] } }
 
         fileprivate func note(_ end: Int64, of start: Start) {

@@ -31,10 +31,15 @@ extension String {
 }
 
 extension String {
-    /// At most this many characters, on one line and without terminal control characters.
+    /// At most this many Unicode scalars, on one line and without terminal control characters.
+    ///
+    /// Not characters: one of them can have any number of combining marks.
     package func bounded(to limit: Int) -> String {
         // Text that is cut off below need not be processed; an escape is at most ten times as long as its character.
-        let line = String(prefix(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }).onOneLine
-        return line.count <= limit ? line : line.prefix(limit - 1) + "…"
+        let line = prefixOfScalars(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }
+        let shown = String(line).onOneLine
+        return shown.unicodeScalars.count <= limit ? shown : shown.prefixOfScalars(limit - 1) + "…"
     }
+
+    private func prefixOfScalars(_ count: Int) -> String { String(UnicodeScalarView(unicodeScalars.prefix(count))) }
 }

@@ -148,6 +148,13 @@ package enum JSONTextError: Error, Equatable {
     /// It is nested deeper than the limit.
     /// - at: how many bytes precede the bracket of the level that is too deep.
     case tooDeep(at: Int)
+
+    /// In bytes.
+    package var offset: Int {
+        switch self {
+        case .invalid(let offset), .tooDeep(let offset): offset
+        }
+    }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

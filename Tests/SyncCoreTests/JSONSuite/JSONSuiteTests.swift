@@ -63,11 +63,3 @@ import Testing
         }
     }
 }
-
-extension JSONTextError {
-    fileprivate var offset: Int {
-        switch self {
-        case .invalid(let offset), .tooDeep(let offset): offset
-        }
-    }
-}

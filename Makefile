@@ -5,12 +5,15 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test sim check format lint build release install uninstall deb boot-test bench clean dependencies
+.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies
 
 help:
 	@echo 'make demo      watch convosync at work against four simulated remotes (the first build: about six minutes)'
 	@echo 'make test      run all tests'
 	@echo 'make sim       run the engine in simulated worlds: SEEDS=1000 FIRST=1'
+	@echo 'make fuzz      give the readers of outside input made-up and damaged ones: MINUTES=5 TARGET=json'
+	@echo 'make asan      run the tests under AddressSanitizer and LeakSanitizer'
+	@echo 'make tsan      run the tests of everything with threads under ThreadSanitizer'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
@@ -53,6 +56,27 @@ FIRST ?= 1
 sim: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync-simulator
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-simulator" --seeds $(SEEDS) --first $(FIRST) --jobs "$$(nproc)"
+
+MINUTES ?= 5
+TARGET ?=
+FUZZ_BUILD = .build-fuzz
+FUZZ_FLAGS = --scratch-path $(FUZZ_BUILD) -c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
+
+# All targets for MINUTES together, or one: Sources/FuzzProperties. The first inputs are those of Fuzz/Corpus.
+fuzz: dependencies
+	CONVOSYNC_FUZZ=1 $(SWIFT) build $(FUZZ_FLAGS) --product convosync-fuzz
+	@Fuzz/run $(MINUTES) $(FUZZ_BUILD)/release/convosync-fuzz $(FUZZ_BUILD) $(TARGET)
+
+# One input that `make fuzz` has found: TARGET=json INPUT=.build-fuzz/findings/…
+fuzz-replay: dependencies
+	CONVOSYNC_FUZZ=1 $(SWIFT) build $(FUZZ_FLAGS) --product convosync-fuzz
+	FUZZ_TARGET=$(TARGET) SWIFT_BACKTRACE=enable=no $(FUZZ_BUILD)/release/convosync-fuzz '$(INPUT)'
+
+asan: dependencies
+	.ci/sanitize address
+
+tsan: dependencies
+	.ci/sanitize thread
 
 # .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
 lint:
@@ -100,4 +124,4 @@ uninstall:
 	packaging/layout --remove '$(DESTDIR)' '$(PREFIX)'
 
 clean:
-	rm -rf .build dist
+	rm -rf .build .build-fuzz .build-asan .build-tsan dist

@@ -154,6 +154,12 @@ let package = Package(
         // What tests of several targets need: folders, the application's side of the database, values that are waited for, random numbers.
         .target(
             name: "Fixtures", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], path: "Tests/Fixtures", swiftSettings: strict),
+        // What has to hold for any input: of the fuzzer, and of the tests, which replay its corpus.
+        .target(
+            name: "FuzzProperties",
+            dependencies: ["SyncCore", "SyncDaemon", "SyncRemotes", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzProperties"], swiftSettings: strict),
         .testTarget(
             name: "SyncCoreTests", dependencies: ["SyncCore", "Fixtures"], resources: [.copy("TwoWay/cases.jsonl")],
             swiftSettings: strict),
@@ -225,3 +231,12 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzzer links only in a build with -sanitize=fuzzer: `make fuzz`.
+if Context.environment["CONVOSYNC_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer"),
+        .executableTarget(
+            name: "convosync-fuzz", dependencies: ["FuzzProperties", "CLibFuzzer"], swiftSettings: strict),
+    ]
+}

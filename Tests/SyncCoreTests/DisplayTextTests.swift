@@ -14,6 +14,15 @@ import Testing
         #expect(shown.onOneLine.hasSameBytes(as: shown), "and once is enough")
     }
 
+    @Test(arguments: [
+        ("plain", "plain"), ("12345678", "12345678"), ("123456789", "1234567…"), ("a\r\nb\tc", "a b c"), ("a\u{1B}", #"a\u{1b}"#),
+        ("ab\u{1B}c", #"ab\u{1b…"#),
+        ("e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}…"),
+    ])
+    func `bounded text has at most as many scalars, with combining marks and escapes`(text: String, shown: String) {
+        #expect(text.bounded(to: 8).hasSameBytes(as: shown))
+    }
+
     @Test func `in JSON control characters are escaped, and the value stays the same`() throws {
         let value: JSONValue = ["\u{1B}\u{9B}": "a\u{7F}\u{85}\u{2028}\u{202E}\u{2069}\u{FEFF}é\n"]
         #expect(value.printableText == #"{"\u001b\u009b":"a\u007f\u0085\u2028\u202e\u2069\#u{FEFF}é\n"}"#)

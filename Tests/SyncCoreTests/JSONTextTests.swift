@@ -55,7 +55,7 @@ import Testing
     @Test func `nesting deeper than the limit is refused`() throws {
         let deep = String(repeating: "[", count: 256) + String(repeating: "]", count: 256)
         #expect(try JSONValue(text: deep).arrayValue?.count == 1)
-        #expect(throws: JSONTextError.tooDeep) { try JSONValue(text: "[\(deep)]") }
+        #expect(throws: JSONTextError.tooDeep(at: 256)) { try JSONValue(text: "[\(deep)]") }
     }
 
     @Test func `a value that was read at the deepest level can be stored and read again`() throws {

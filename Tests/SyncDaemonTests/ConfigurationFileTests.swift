@@ -122,6 +122,23 @@ import Testing
         #expect(!lines.joined().contains("secret-secret"), "a token is never repeated")
     }
 
+    @Test(arguments: ["kind", "rate", "conflict"])
+    func `a token in the place of another value is not repeated`(key: String) {
+        let lines = problems(Self.minimal + "\n\(key) = \"secret-secret-secret\"").map(\.description)
+        #expect(lines.contains { $0.hasPrefix("line 15: remotes.vg.\(key): a string is not ") }, "\(lines)")
+        #expect(!lines.joined().contains("secret-secret"))
+    }
+
+    @Test func `a problem is one bounded line, whatever the names in the file are`() {
+        let name = #"\n\u001b[31m"# + String(repeating: "x", count: 5000)
+        let lines = problems("[database]\npath = \"c.db\"\n[remotes.\"\(name)\"]\n\"\(name)\" = 1").map(\.description)
+        #expect(lines.count >= 2)
+        for line in lines {
+            #expect(line.count <= 1000)
+            #expect(line.onOneLine.hasSameBytes(as: line), "no control characters")
+        }
+    }
+
     @Test(arguments: [
         ("rate = \"fast\"", "rate"), ("token_env = \"B\"", "more than one token"), ("timeouts = { total = \"6m\" }", "timeouts.total"),
         ("timeouts = { first_byte = \"40s\" }", "timeouts.first_byte: 40s is longer than total, 30s"),

@@ -107,6 +107,29 @@ import Testing
         #expect(outcome.error?.hasSuffix("…") == true)
     }
 
+    /// To Swift, any number of combining marks are one character.
+    @Test func `error texts are bounded whatever their characters consist of`() {
+        let outcome = read(JSONValue.object(["message": .string("a" + String(repeating: "\u{301}", count: 100_000))]).text)
+        #expect((outcome.error?.utf8.count ?? 0) < 1600)
+        #expect((outcome.responseExcerpt?.utf8.count ?? 0) < 2000)
+    }
+
+    @Test(arguments: ["secret-token-1", "c2VjcmV0LXRva2VuLTE=", "%73%65%63%72%65%74%2D%74%6F%6B%65%6E%2D%31"])
+    func `a combining mark does not hide the credential`(credential: String) {
+        for (before, after) in [("", "\u{301}"), ("\u{200D}", "\u{FE0F}"), ("", "\u{200D}"), ("e", "\u{300}x")] {
+            let answer = JSONValue.object(["message": .string("token \(before)\(credential)\(after)")])
+            #expect(!texts(read(answer.text)).utf8.contains(part: credential.utf8), "\(before)…\(after)")
+        }
+    }
+
+    @Test(arguments: ["secret-token-1", "Juergen.Mueller@Example.com", "Jürgen Müller", "somebody@example.com"])
+    func `a value that a server uses as the name of a member is redacted`(personal: String) {
+        let answer: JSONValue = ["message": "invalid", "by_address": [personal: ["taken"]], "list": [["x": [personal: 1]]]]
+        let outcome = read(answer.text)
+        #expect(!texts(outcome).contains(personal))
+        #expect(outcome.responseExcerpt?.contains(#""by_address":{"[redacted]":["taken"]}"#) == true)
+    }
+
     @Test func `partial errors are bounded`() {
         let answer: JSONValue = ["errors": ["user": ["attributes": ["plan": .string(String(repeating: "x", count: 1000))]]]]
         let outcome = read(answer.text, status: 200)
@@ -193,4 +216,8 @@ import Testing
         #expect(apply("Müller is unknown", body: Self.body) == "[redacted] is unknown")
         #expect(apply("Gold is unknown", body: Self.body) == "Gold is unknown")
     }
+}
+
+extension String.UTF8View {
+    fileprivate func contains(part: String.UTF8View) -> Bool { firstRange(of: part) != nil }
 }

@@ -146,7 +146,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("'oops'", "is not JSON"), ("'[]'", "is not a JSON object"), ("NULL", nil), ("'{}'", nil),
+            ("'oops'", "is not JSON (at byte 0)"), ("'[]'", "is not a JSON object"), ("NULL", nil), ("'{}'", nil),
             (
                 "'{\"a\":' || replace(hex(zeroblob(300)), '00', '[') || replace(hex(zeroblob(300)), '00', ']') || '}'",
                 "is nested deeper than 256 levels"

@@ -31,12 +31,16 @@ extension String {
 }
 
 extension String {
-    /// At most this many characters, on one line and without terminal control characters.
+    /// At most this many Unicode scalars, on one line and without terminal control characters.
+    ///
+    /// Not characters: one of them can have any number of combining marks.
     package func bounded(to limit: Int) -> String {
         // Text that is cut off below need not be processed; an escape is at most ten times as long as its character.
-        let line = String(prefix(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }).onOneLine
-        return line.count <= limit ? line : line.prefix(limit - 1) + "…"
+        let line = prefixOfScalars(limit + 1).map { $0.isNewline || $0 == "\t" ? " " : $0 }
+        let shown = String(line).onOneLine
+        return shown.unicodeScalars.count <= limit ? shown : shown.prefixOfScalars(limit - 1) + "…"
     }
+
     /// At most this many bytes of UTF-8. What is cut off is replaced by an ellipsis; no character of Unicode is cut in two.
     package func truncated(toBytes limit: Int) -> String {
         guard utf8.count > limit else { return self }
@@ -46,4 +50,6 @@ extension String {
         while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
         return String(decoding: bytes[..<end], as: UTF8.self) + mark
     }
+
+    private func prefixOfScalars(_ count: Int) -> String { String(UnicodeScalarView(unicodeScalars.prefix(count))) }
 }

@@ -143,9 +143,18 @@ extension JSONValue {
 /// Why a text cannot be read as JSON. Contains no part of the text, which may be personal.
 package enum JSONTextError: Error, Equatable {
     /// It is not JSON.
-    case invalid
+    /// - at: how many bytes of the text precede the first one that cannot follow them; the length of a text that ends too early.
+    case invalid(at: Int)
     /// It is nested deeper than the limit.
-    case tooDeep
+    /// - at: how many bytes precede the bracket of the level that is too deep.
+    case tooDeep(at: Int)
+
+    /// In bytes.
+    package var offset: Int {
+        switch self {
+        case .invalid(let offset), .tooDeep(let offset): offset
+        }
+    }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

@@ -65,9 +65,14 @@ package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equ
         package var line: Int?
         package var message: String
 
+        /// In characters. Names of keys and remotes have any length.
+        private static let longestDescription = 1000
+
+        /// One bounded line.
         package var description: String {
             let place = line.map { "line \($0): " } ?? ""
-            return path.isEmpty ? "\(place)\(message)" : "\(place)\(path): \(message)"
+            let text = path.isEmpty ? "\(place)\(message)" : "\(place)\(path): \(message)"
+            return text.bounded(to: Problem.longestDescription)
         }
     }
 

@@ -40,6 +40,13 @@ package struct OperatorConfiguration: Sendable {
         try OperatorConfiguration(ConfigurationFile.readLeniently(path: path, kinds: kinds), kinds: kinds)
     }
 
+    /// The same for a text. Relative paths in it are resolved in `directory`.
+    package static func parse(
+        _ source: String, directory: String, kinds: [Kind] = Kinds.all
+    ) throws(ConfigurationError) -> OperatorConfiguration {
+        try OperatorConfiguration(ConfigurationFile.readLeniently(source, directory: directory, kinds: kinds), kinds: kinds)
+    }
+
     init(_ reading: ConfigurationFile.Reading, kinds: [Kind] = Kinds.all) throws(ConfigurationError) {
         guard let configuration = reading.configuration, !configuration.databasePath.isEmpty else {
             throw ConfigurationError(problems: reading.problems)

@@ -151,7 +151,8 @@ struct TableReader {
     mutating func word(_ key: String, among allowed: [String]) -> String? {
         guard let text = string(key) else { return nil }
         if allowed.contains(text) { return text }
-        problems.add(dotted(key), "\"\(text)\" is not one of \(allowed.joined(separator: ", "))\(Spelling.hint(text, among: allowed))")
+        let hint = Spelling.hint(text, among: allowed)
+        problems.add(dotted(key), "\(TableReader.shown(.string(text))) is not one of \(allowed.joined(separator: ", "))\(hint)")
         return nil
     }
 
@@ -178,7 +179,7 @@ struct TableReader {
     private static func quoted(_ value: JSONValue) -> String { "\"\((value.stringValue ?? "").prefix(40))\"" }
 
     /// Shows short strings and numbers, which is enough to find the place. Longer strings are not shown, because they may be misplaced tokens.
-    private static func shown(_ value: JSONValue) -> String {
+    fileprivate static func shown(_ value: JSONValue) -> String {
         switch value {
         case .string(let text) where text.count <= 16: "\"\(text)\""
         case .integer(let number): "\(number)"
@@ -191,7 +192,7 @@ struct TableReader {
 
 extension RateLimit {
     static func problem(with text: String) -> String {
-        "\"\(text.prefix(32))\" is not a rate; write \"10/s\", \"600/min\", \"1500/h\" (1 to \(mostCalls) calls) or \"unlimited\""
+        "\(TableReader.shown(.string(text))) is not a rate; write \"10/s\", \"600/min\", \"1500/h\" (1 to \(mostCalls) calls) or \"unlimited\""
     }
 }
 

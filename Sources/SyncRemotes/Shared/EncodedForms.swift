@@ -17,27 +17,31 @@ struct EncodedForms: Sendable {
 
     func removed(from text: String, mark: String) -> String {
         var text = text
-        for form in percent where text.contains(form) { text = text.replacing(form, with: mark) }
+        for form in percent { text = text.replacingScalars(of: form, with: mark) }
         for form in base64 { text = EncodedForms.removing(form, from: text, mark: mark) }
         return text
     }
 
     /// The rest of the same base64 text, before and after the secret, is removed with it.
     private static func removing(_ form: String, from text: String, mark: String) -> String {
-        guard text.contains(form) else { return text }
-        var result = ""
-        var rest = text[...]
-        while let found = rest.firstRange(of: form) {
+        var result = String.UnicodeScalarView()
+        var rest = text.unicodeScalars[...]
+        while let found = rest.firstRange(of: form.unicodeScalars) {
             let before = rest[..<found.lowerBound]
             let start = before.lastIndex { !isBase64($0) }.map { before.index(after: $0) } ?? before.startIndex
-            result += before[..<start] + mark
+            result.append(contentsOf: before[..<start])
+            result.append(contentsOf: mark.unicodeScalars)
             rest = rest[found.upperBound...].drop(while: isBase64)
         }
-        return result + rest
+        result.append(contentsOf: rest)
+        return String(result)
     }
 
-    private static func isBase64(_ character: Character) -> Bool {
-        character.isASCII && (character.isLetter || character.isNumber || "+/-_=".contains(character))
+    private static func isBase64(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "A"..."Z", "a"..."z", "0"..."9", "+", "/", "-", "_", "=": true
+        default: false
+        }
     }
 
     private static func base64(_ secret: String) -> [String] {
@@ -73,5 +77,13 @@ struct EncodedForms: Sendable {
         let alphabets = ["0123456789ABCDEF", "0123456789abcdef"]
         let usual = alphabets.flatMap { digits in ["%20", "+"].map { encoded(digits, space: $0) } }
         return usual.filter { $0.contains("%") || $0.contains("+") } + alphabets.map(whole)
+    }
+}
+
+extension String {
+    /// Replaces a text wherever its Unicode scalars occur. The `replacing` of the standard library compares characters: a combining mark
+    /// after the text would belong to its last one, and hide it.
+    func replacingScalars(of text: String, with other: String) -> String {
+        String(UnicodeScalarView(unicodeScalars.replacing(text.unicodeScalars, with: other.unicodeScalars)))
     }
 }

@@ -57,12 +57,14 @@ package struct Redaction: Sendable {
         return Redaction.pieces(of: text).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
     }
 
-    /// The same for every string in a JSON value; long arrays are cut, since an excerpt shows only their beginning.
+    /// The same for every string in a JSON value, names of members included: a remote may use a person's address as one. Long arrays are
+    /// cut, since an excerpt shows only their beginning.
     func apply(to value: JSONValue) -> JSONValue {
         switch value {
         case .string(let text): .string(apply(to: String(text.prefix(1000))))
         case .array(let values): .array(values.prefix(20).map { apply(to: $0) })
-        case .object(let members): .object(members.mapValues { apply(to: $0) })
+        case .object(let members):
+            .object(JSONObject(members: members.sorted.map { (apply(to: String($0.key.prefix(1000))), apply(to: $0.value)) }))
         case .integer(let number) where secrets.contains(String(number)) || number.magnitude >= 1_000_000: .string(Redaction.mark)
         case .number(let number) where secrets.contains(number.text) || Redaction.digits(in: number.text) >= 7: .string(Redaction.mark)
         default: value
@@ -89,8 +91,11 @@ package struct Redaction: Sendable {
 extension Redaction {
     /// An occurrence that begins or ends within a longer word stays. A credential is removed there too, unless it is short.
     private static func removing(_ secret: String, from text: String, isCredential: Bool = false) -> String {
+        if isCredential, secret.count >= shortestCredential {
+            // By characters, also in another normalization; by scalars, also with a combining mark after it.
+            return text.replacing(secret, with: mark).replacingScalars(of: secret, with: mark)
+        }
         guard text.contains(secret) else { return text }
-        guard !isCredential || secret.count < shortestCredential else { return text.replacing(secret, with: mark) }
         let isOrdinary = isCredential && technicalWords.contains(secret.lowercased())
         var result = ""
         var rest = text[...]

@@ -34,7 +34,7 @@ enum JSONColumn {
 
     private static func problem(_ error: JSONTextError) -> String {
         switch error {
-        case .invalid: "is not JSON"
+        case .invalid(let offset): "is not JSON (at byte \(offset))"
         case .tooDeep: "is nested deeper than \(JSONValue.maximumDepth) levels"
         }
     }

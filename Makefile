@@ -5,12 +5,14 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test sim check format lint build release install uninstall deb boot-test bench clean dependencies
+.PHONY: help demo test sim torture torture-program soak check format lint build release install uninstall deb boot-test bench clean dependencies
 
 help:
 	@echo 'make demo      watch convosync at work against four simulated remotes (the first build: about six minutes)'
 	@echo 'make test      run all tests'
 	@echo 'make sim       run the engine in simulated worlds: SEEDS=1000 FIRST=1'
+	@echo 'make torture   kill the program at random instants and mistreat it: KILLS=1000 SEED= (root: a full disk, too)'
+	@echo 'make soak      a steady load with faults; fails if memory, descriptors, log, database or queue grow: MINUTES=30'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
@@ -53,6 +55,24 @@ FIRST ?= 1
 sim: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync-simulator
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-simulator" --seeds $(SEEDS) --first $(FIRST) --jobs "$$(nproc)"
+
+KILLS ?= 1000
+SEED ?=
+MINUTES ?= 30
+
+torture-program: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync-torture
+
+# The choices follow from the seed, their timing does not.
+torture: torture-program
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" kill --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" hardship
+
+# soak.svg and soak.csv are in dist/ then.
+soak: torture-program
+	@mkdir -p dist
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" soak --minutes $(MINUTES) --output dist $(if $(SEED),--seed $(SEED))
 
 # .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
 lint:

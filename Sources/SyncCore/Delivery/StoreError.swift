@@ -56,7 +56,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "(\(query.prefix(120)) …)"
         case .sqlite(let code, let detail) where Self.isOfDisk(code):
             "the disk of the database cannot be read or written (SQLite error \(code): \(detail)): `dmesg` says why; "
-                + "when the disk was mounted anew, start convosync again"
+                + "when the disk is mounted again, start convosync again"
         case .sqlite(let code, let detail):
             "SQLite error \(code): \(detail)"
         }

@@ -47,7 +47,7 @@ struct AdjustableClock: Sendable {
         try set(seconds: 0)
     }
 
-    /// Sets the clock to so many seconds after the machine's.
+    /// Sets the clock to this many seconds after the machine's.
     func set(seconds: Int) throws {
         let descriptor = open(offsetPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw HarnessError("cannot write \(offsetPath): error \(errno)") }

@@ -7,9 +7,9 @@ enum Moment {
     case uptime(Duration)
     /// That long after it is ready.
     case ready(Duration)
-    /// When so many calls have arrived at the remotes.
+    /// When this many calls have arrived at the remotes.
     case arrival(Int)
-    /// That long after so many calls have got their response.
+    /// That long after this many calls have got their response.
     case response(Int, Duration)
     /// That long after a commit of the application.
     case commit(Duration)

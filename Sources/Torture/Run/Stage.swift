@@ -31,7 +31,7 @@ struct Stage: Sendable {
         let sandbox = try await SandboxServer.start(settings)
         var configuration = ScenarioConfiguration(url: sandbox.url(of:))
         configuration["database", "path"] = "\"\(database)\""
-        // Neither people nor the application finish so many by mistake.
+        // A change of all conversations is not a mistake here.
         configuration["brake", "enabled"] = "false"
         configure(&configuration, sandbox)
         try Data(settings.token.utf8).write(to: URL(filePath: "\(folder)/token"))

@@ -5,7 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies
+.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies torture torture-program soak
 
 help:
 	@echo 'make demo      watch convosync at work against four simulated remotes (the first build: about six minutes)'
@@ -14,6 +14,8 @@ help:
 	@echo 'make fuzz      give the readers of outside input made-up and damaged ones: MINUTES=5 TARGET=json'
 	@echo 'make asan      run the tests under AddressSanitizer and LeakSanitizer'
 	@echo 'make tsan      run the tests of everything with threads under ThreadSanitizer'
+	@echo 'make torture   kill the program at random instants and mistreat it: KILLS=1000 SEED= (root: a full disk, too)'
+	@echo 'make soak      a steady load with faults; fails if memory, descriptors, log, database or queue grow: MINUTES=30'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
@@ -57,7 +59,7 @@ sim: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync-simulator
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-simulator" --seeds $(SEEDS) --first $(FIRST) --jobs "$$(nproc)"
 
-MINUTES ?= 5
+fuzz: MINUTES ?= 5
 TARGET ?=
 FUZZ_BUILD = .build-fuzz
 FUZZ_FLAGS = --scratch-path $(FUZZ_BUILD) -c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
@@ -77,6 +79,23 @@ asan: dependencies
 
 tsan: dependencies
 	.ci/sanitize thread
+KILLS ?= 1000
+SEED ?=
+soak: MINUTES ?= 30
+
+torture-program: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync-torture
+
+# The choices follow from the seed, their timing does not.
+torture: torture-program
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" kill --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" hardship
+
+# soak.svg and soak.csv are in dist/ then.
+soak: torture-program
+	@mkdir -p dist
+	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" soak --minutes $(MINUTES) --output dist $(if $(SEED),--seed $(SEED))
 
 # .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
 lint:

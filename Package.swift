@@ -141,6 +141,19 @@ let package = Package(
             dependencies: ["SyncSimulator", "SyncCore", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict
         ),
+        // The program as a process that is killed and mistreated, against the sandbox, and the comparison of what came of it: `make torture`.
+        .target(
+            name: "Torture",
+            dependencies: [
+                "Sandbox", "SandboxModel", "Fixtures", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "convosync-torture",
+            dependencies: ["Torture", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "convosync-benchmark",
             dependencies: [
@@ -210,13 +223,14 @@ let package = Package(
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "convosync", "Sandbox", "Fixtures",
+                "convosync", "Sandbox", "Torture", "Fixtures",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),
+        .testTarget(name: "TortureTests", dependencies: ["convosync", "Torture", "Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "SandboxModelTests",
             dependencies: ["SandboxModel", "Fixtures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),

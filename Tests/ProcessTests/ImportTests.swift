@@ -7,7 +7,7 @@ import Testing
         "SyncCore", "SyncSystem", "SyncRemotes", "SyncEngine", "SyncStore", "SyncSQLite", "SyncHTTP", "SyncDaemon", "convosync", "Sandbox",
         "convosync-sandbox", "convosync-demo", "convosync-benchmark", "SyncCoreTests", "SyncRemotesTests", "SyncStoreTests",
         "SyncHTTPTests", "SyncSystemTests", "SyncDaemonTests", "ProcessTests", "SandboxTests", "SyncSimulator", "convosync-simulator",
-        "SyncSimulatorTests",
+        "SyncSimulatorTests", "Torture", "convosync-torture", "TortureTests",
     ]
 
     @Test func `every target is found in Package.swift, with sources that have imports`() throws {

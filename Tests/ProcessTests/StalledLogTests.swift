@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import Sandbox
 import Testing
@@ -40,7 +41,7 @@ import Testing
                 // shutdown_timeout is 3 s.
                 #expect(ContinuousClock.now - stoppedAt < .seconds(15))
                 #expect(child.collect() == 0)
-                for descriptor in [child.output, child.errorOutput] { close(descriptor) }
+                child.closeOutput()
             }
         }
     }

@@ -129,6 +129,13 @@ import Testing
         #expect(!error.description.isEmpty)
     }
 
+    @Test(arguments: [10, 266, 778, 1034])
+    func `an error of the disk says where to look, and what to do`(code: Int) {
+        let text = StoreError.sqlite(code: code, detail: "disk I/O error").description
+        for part in ["\(code)", "disk I/O error", "`dmesg`", "start convosync again"] { #expect(text.contains(part), "\(text)") }
+        #expect(!StoreError.sqlite(code: 1, detail: "no such table").description.contains("dmesg"))
+    }
+
     @Test func `the version of the library is known`() {
         #expect(Store.libraryVersion.split(separator: ".").count == 3)
     }

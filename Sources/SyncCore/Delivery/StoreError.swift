@@ -54,16 +54,22 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unexpectedColumn(let index, let query, let expected):
             "column \(index + 1) of a query is not of the type \(expected): the database was changed by another program, or is damaged "
                 + "(\(query.prefix(120)) …)"
+        case .sqlite(let code, let detail) where Self.isOfDisk(code):
+            "the disk of the database cannot be read or written (SQLite error \(code): \(detail)): `dmesg` says why; "
+                + "when the disk is mounted again, start convosync again"
         case .sqlite(let code, let detail):
             "SQLite error \(code): \(detail)"
         }
     }
 
+    /// SQLITE_IOERR with all its extended codes: https://sqlite.org/rescode.html
+    private static func isOfDisk(_ code: Int) -> Bool { code & 0xFF == 10 }
+
     /// Whether a later attempt may succeed without any action by this service or its user.
     package var isTransient: Bool {
         switch self {
         case .locked, .full, .readOnly: true
-        case .sqlite(let code, _): code & 0xFF == 10
+        case .sqlite(let code, _): Self.isOfDisk(code)
         default: false
         }
     }

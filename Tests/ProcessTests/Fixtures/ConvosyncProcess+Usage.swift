@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 
 /// The system's counters of a process (proc(5)).

@@ -6,18 +6,8 @@ import Sandbox
 final class ConvosyncProcess: Sendable {
     static let patience = Fixtures.patience
 
-    /// The program is in the folder of the tests' executable.
-    static let path: String = {
-        let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-        return (executable as NSString).deletingLastPathComponent + "/convosync"
-    }()
-
-    /// What every process gets. A crash must not write a report to the log, and must not take minutes over it.
-    static let environment: [String: String] = {
-        var all = ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"]
-        for name in ["LD_LIBRARY_PATH", "HOME", "LLVM_PROFILE_FILE"] { all[name] = ProcessInfo.processInfo.environment[name] }
-        return all
-    }()
+    static let path = BuiltProgram.path
+    static let environment = BuiltProgram.environment
 
     struct Progress: Sendable {
         fileprivate(set) var output: [UInt8] = []

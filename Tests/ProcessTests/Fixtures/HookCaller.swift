@@ -1,4 +1,5 @@
 import Crypto
+import Fixtures
 import Foundation
 import Sandbox
 import Testing

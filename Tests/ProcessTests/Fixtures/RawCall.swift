@@ -1,4 +1,5 @@
 import Dispatch
+import Fixtures
 import Foundation
 
 /// A single HTTP call over loopback, written by hand.

@@ -1,14 +1,14 @@
 /// The configuration file of a scenario: tables of keys with TOML values. Retries are quick unless a test says otherwise.
-struct ScenarioConfiguration: Sendable {
+package struct ScenarioConfiguration: Sendable {
     /// Table name → key → TOML value.
     private var tables: [String: [String: String]] = [:]
     /// Appended unchanged.
-    var rest = ""
+    package var rest = ""
 
-    static let remotes = ["helpdesk", "fin", "voicebot", "vg"]
+    package static let remotes = ["helpdesk", "fin", "voicebot", "vg"]
 
     /// - Parameter url: the URL of a remote.
-    init(url: (String) -> String) {
+    package init(url: (String) -> String) {
         self["database", "path"] = "\"convosync.db\""
         // Changes must be detected by themselves, not found by the interval.
         self["schedule", "interval"] = "\"60s\""
@@ -32,17 +32,17 @@ struct ScenarioConfiguration: Sendable {
     }
 
     /// The value of a key as TOML text; nil removes the key.
-    subscript(_ table: String, _ key: String) -> String? {
+    package subscript(_ table: String, _ key: String) -> String? {
         get { tables[table]?[key] }
         set { tables[table, default: [:]][key] = newValue }
     }
 
     /// Removes a table and all tables below it.
-    mutating func remove(_ table: String) {
+    package mutating func remove(_ table: String) {
         tables = tables.filter { $0.key != table && !$0.key.hasPrefix("\(table).") }
     }
 
-    var text: String {
+    package var text: String {
         tables.sorted { $0.key < $1.key }.map { name, keys in
             "[\(name)]\n" + keys.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
         }.joined(separator: "\n") + rest

@@ -5,7 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies torture torture-program soak
+.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies torture torture-program soak power-cut release-sandbox
 
 help:
 	@echo 'make demo      watch convosync at work against four simulated remotes (the first build: about six minutes)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make uninstall take away what make install put there; configuration and database stay'
 	@echo 'make deb       a Debian package, in dist/'
 	@echo 'make boot-test try the package on a booted Debian 12 in a folder (root)'
+	@echo 'make power-cut cut the power of an emulated machine while the service drains: CUTS=20 SEED=1 (root)'
 	@echo 'make bench     measure, see Benchmarks/README.md'
 
 # The two libraries that have to come from the system.
@@ -126,10 +127,20 @@ deb: release
 	packaging/make-deb
 
 # Debian 12 in a folder, booted, with the package. As root; takes minutes and downloads packages.
-boot-test: deb
-	$(SWIFT) build -c release --static-swift-stdlib --product convosync-sandbox
-	strip -o dist/convosync-sandbox "$$($(SWIFT) build -c release --show-bin-path)/convosync-sandbox"
+boot-test: deb release-sandbox
 	packaging/boot-test
+
+# A machine in software emulation whose power is cut again and again. As root; about half an hour for 20 cuts, and downloads packages.
+CUTS ?= 20
+SEED ?= 1
+power-cut: release release-sandbox
+	CUTS=$(CUTS) SEED=$(SEED) packaging/power-cut
+
+# The simulated remotes for these two tests.
+release-sandbox: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product convosync-sandbox
+	mkdir -p dist
+	strip -o dist/convosync-sandbox "$$($(SWIFT) build -c release --show-bin-path)/convosync-sandbox"
 
 bench: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product convosync-benchmark

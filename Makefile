@@ -5,7 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 BUILD_FLAGS ?=
 
-.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies torture torture-program soak power-cut release-sandbox
+.PHONY: help demo test sim fuzz fuzz-replay asan tsan check format lint build release install uninstall deb boot-test bench clean dependencies torture torture-program soak power-cut release-sandbox mutations
 
 help:
 	@echo 'make demo      watch convosync at work against four simulated remotes (the first build: about six minutes)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make tsan      run the tests of everything with threads under ThreadSanitizer'
 	@echo 'make torture   kill the program at random instants and mistreat it: KILLS=1000 SEED= (root: a full disk, too)'
 	@echo 'make soak      a steady load with faults; fails if memory, descriptors, log, database or queue grow: MINUTES=30'
+	@echo 'make mutations break one rule at a time, and see that the simulator finds it: ONLY=name SEEDS=400 (hours)'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'
@@ -97,12 +98,18 @@ torture: torture-program
 soak: torture-program
 	@mkdir -p dist
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" soak --minutes $(MINUTES) --output dist $(if $(SEED),--seed $(SEED))
+# Each needs a build of the simulator with one rule broken.
+mutations: SEEDS = 400
+mutations: dependencies
+	SWIFT='$(SWIFT)' ONLY='$(ONLY)' SEEDS='$(SEEDS)' FIRST='$(FIRST)' .ci/mutations
 
 # .ci/phrases: English that must not come back in texts, comments and test names. .ci/references: files, headings, sections and names that do not exist.
+# .ci/mutations --check: patches of Tests/Mutations that cannot be applied any more.
 lint:
 	.ci/phrases
 	.ci/references --self-test
 	.ci/references
+	.ci/mutations --check
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests migrations Benchmarks
 	packaging/check-links
 

@@ -42,6 +42,10 @@ struct Invariants {
         var exchanges: [Duration] = []
         var failures: [Duration] = []
         var ownEvents: [Duration] = []
+        var callRules = CallRules()
+        var pauses: RetryPauses
+        /// Nil for a process that ends by itself.
+        var planning: PlanningDelay?
 
         mutating func gotResult() { knownPaused = readPaused }
     }
@@ -57,14 +61,30 @@ struct Invariants {
 
     // MARK: Events
 
-    mutating func started(_ process: Int) { processes[process] = Process(knownPaused: Set(pausedSince.keys)) }
+    /// - Parameter staysOn: whether it plans until it is asked to stop.
+    mutating func started(_ process: Int, staysOn: Bool) {
+        processes[process] = Process(
+            knownPaused: Set(pausedSince.keys), pauses: RetryPauses(plan.settings.retry), planning: staysOn ? PlanningDelay() : nil)
+    }
 
     mutating func processEnded(_ process: Int) { processes[process] = nil }
+
+    /// Somebody other than the service has committed.
+    mutating func committed(at moment: Duration) {
+        for number in processes.keys { processes[number]?.planning?.changed(at: moment) }
+        disturbed(at: moment)
+    }
 
     /// An event that may cause exchanges of every process.
     mutating func disturbed(at moment: Duration) { disturbances.append(moment) }
 
     mutating func event(_ event: Engine.Event, _ process: Int, at moment: Duration) {
+        switch event {
+        case .configured: processes[process]?.callRules.reset()
+        case .drainRequested, .stopRequested: processes[process]?.planning?.processMayEnd()
+        case .exchanged(.failure): processes[process]?.planning?.exchangeFailed(at: moment)
+        default: break
+        }
         switch event {
         case .exchanged(.success): processes[process]?.gotResult()
         case .exchanged(.failure): processes[process]?.failures.append(moment)
@@ -83,6 +103,7 @@ struct Invariants {
     private mutating func check(_ number: Int, since horizon: Duration, at moment: Duration) {
         guard var process = processes.removeValue(forKey: number) else { return }
         defer { processes[number] = process }
+        if let problem = process.planning?.problem(at: moment) { fail(problem, at: moment) }
         process.exchanges.removeAll { $0 < horizon }
         process.failures.removeAll { $0 < horizon }
         process.ownEvents.removeAll { $0 < horizon }
@@ -101,12 +122,17 @@ struct Invariants {
     /// The database has committed it: the engine knows what it says about the remotes once it gets the result.
     mutating func exchanged(_ exchange: Exchange, _ result: ExchangeResult, _ process: Int, at moment: Duration) {
         if result.hasWritten, exchange.retention == nil, exchange.recoversExcept == nil { commitCount += 1 }
+        if exchange.plan != nil { for number in processes.keys { processes[number]?.planning?.planned() } }
         processes[process]?.readPaused = Set(result.lanes.filter { pausedSince[$0.key] != nil }.map(\.key))
         for problem in result.problems { fail("a part of an exchange failed: \(problem)", at: moment) }
     }
 
-    mutating func reported(_ report: EngineReport, at moment: Duration) {
+    mutating func reported(_ report: EngineReport, _ process: Int, at moment: Duration) {
         if case .planStalled(let entries) = report { fail("a page of \(entries) entries took nothing off the feed", at: moment) }
+        // Due times follow the clock when it is set, and the times of calls that have ended do not.
+        if case .attempted(let call, _) = report, !plan.stepsClock, let problem = processes[process]?.pauses.problem(with: call) {
+            fail(problem, at: moment)
+        }
     }
 
     /// Rows of the outbox have numbers that others had before.
@@ -119,6 +145,7 @@ struct Invariants {
     mutating func resumed(_ remote: String) {
         pausedSince[remote] = nil
         for number in processes.keys {
+            processes[number]?.callRules.resumed(remote)
             processes[number]?.knownPaused.remove(remote)
             processes[number]?.readPaused.remove(remote)
         }
@@ -126,9 +153,14 @@ struct Invariants {
 
     // MARK: Calls
 
-    /// - Parameter all: the calls in flight, including this one.
-    mutating func called(_ call: SimulatedCall, all: [Simulation.CallKey: SimulatedCall], at moment: Duration) {
+    /// - Parameters:
+    ///   - all: the calls in flight, including this one.
+    ///   - isStopping: whether the process was asked to stop.
+    mutating func called(_ call: SimulatedCall, all: [Simulation.CallKey: SimulatedCall], isStopping: Bool, at moment: Duration) {
         callCount += 1
+        if let problem = processes[call.process]?.callRules.problem(with: call, isStopping: isStopping, at: moment) {
+            fail(problem, at: moment)
+        }
         let name = call.remote.name
         let others = all.values.filter { $0.remote.name == name }
         let own = others.count { $0.process == call.process }
@@ -146,6 +178,11 @@ struct Invariants {
         if let since = pausedSince[name], moment - since > Invariants.pausePatience {
             fail("a call to \(name), which has been paused for \((moment - since).milliseconds) ms", at: moment)
         }
+    }
+
+    /// The service has got the end of a call.
+    mutating func ended(_ call: SimulatedCall, _ end: Engine.CallEnd, wall: Instant, at moment: Duration) {
+        processes[call.process]?.callRules.ended(call, end, wall: wall, at: moment)
     }
 
     private mutating func sent(_ row: ClaimedRow, to remote: String, at moment: Duration) {

@@ -59,9 +59,12 @@ extension Simulation {
         }
     }
 
-    /// A changed title at rest costs three commits: planned and claimed for vg, recorded with what the helpdesk gets, recorded.
+    /// A changed title at rest arrives within seconds, at the helpdesk last, and costs three commits: planned and claimed for vg, recorded with what the
+    /// helpdesk gets, recorded.
     func expectFewCommits() async throws {
-        guard !plan.isTwoWay, let id = plan.conversations.first else { return }
+        let linked = try await application.lines(
+            "SELECT c.id FROM conversations c JOIN links l ON l.conversation_id = c.id AND l.remote = 'vg' ORDER BY 1 LIMIT 1", columns: 1)
+        guard !plan.isTwoWay, let id = linked.first else { return }
         let (commits, calls) = (checks.commitCount, checks.callCount)
         try await application.change([id], "title = 'the last one'")
         committed()
@@ -69,6 +72,9 @@ extension Simulation {
         let states = plan.remotes.count { $0.kind.carriesState && $0.name != "voicebot" }
         if checks.callCount - calls > states { fail("\(checks.callCount - calls) calls for one title at \(states) remotes") }
         if checks.commitCount - commits > 3 { fail("\(checks.commitCount - commits) commits for one title") }
+        if checks.callCount - calls < states { fail("\(checks.callCount - calls) calls within 10 s of a changed title, \(states) remotes") }
+        let changes = ["vg", "helpdesk"].map { remotes.changedAt[.init(remote: $0, conversation: id)] }
+        if let first = changes[0], let last = changes[1], last <= first { fail("the helpdesk got a title before vg") }
     }
 
     /// `convosync sync` with nothing to do ends, and has done nothing.

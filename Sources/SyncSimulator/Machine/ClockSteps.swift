@@ -11,6 +11,9 @@ struct ClockSteps {
     private var unseen = Duration.zero
     /// Steps that the engine has seen and that are not stored.
     private var owed = Duration.zero
+    /// Whether the database has all steps.
+    var areStored: Bool { abs(owed) <= ClockSteps.tolerance && abs(unseen) <= ClockSteps.tolerance }
+
     mutating func wasSet(by step: Duration) { unseen += step }
 
     mutating func engineHasEvent() {

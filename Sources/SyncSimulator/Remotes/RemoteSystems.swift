@@ -28,6 +28,9 @@ struct RemoteSystems {
     private(set) var failedWrites: [Object: Int] = [:]
     /// Rows whose call was acknowledged, until that is recorded, and the process that knows it.
     private var unrecorded: [Int64: (object: Object, process: Int)] = [:]
+    /// Whether a process knows that a call was acknowledged, and the database does not.
+    func hasUnrecorded(_ process: Int) -> Bool { unrecorded.values.contains { $0.process == process } }
+
     /// Reads whose change was refused.
     private(set) var refusals: [Object: Int] = [:]
     /// What people changed.

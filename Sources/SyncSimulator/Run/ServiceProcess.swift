@@ -33,7 +33,7 @@ final class ServiceProcess {
     var stopBy: Duration?
     var nextTicket: UInt64 = 0
     /// The webhook calls whose sender waits for a response, by ticket.
-    var hooks: [UInt64: (call: SandboxModel.WebhookCall?, remote: String)] = [:]
+    var hooks: [UInt64: (call: SandboxModel.WebhookCall?, remote: String, keys: [String])] = [:]
     var clockSteps = ClockSteps()
     /// What the last drain that ended had done.
     var drained: Engine.DrainSummary?

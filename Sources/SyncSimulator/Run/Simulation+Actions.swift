@@ -31,7 +31,7 @@ extension Simulation {
             if let moment { queue.enter(.alarm(process.alarm, process: process.number), at: max(moment, clock.uptime) + span(0...2)) }
         case .report(let report):
             note("\(process) report \(TraceText.of(report))")
-            mutateChecks { $0.reported(report, at: clock.uptime) }
+            mutateChecks { $0.reported(report, process.number, at: clock.uptime) }
         case .drained(let summary):
             note("\(process) drained \(summary.counts)")
             process.drained = summary
@@ -71,6 +71,7 @@ extension Simulation {
             return try await died(process)
         }
         note("\(process) exchanged \(TraceText.of(result))")
+        if exchange.clockStep != nil, case .success = result, process.clockSteps.areStored { try await expectMovedTimes() }
         process.exchange = (exchange, parties, true)
         after(span(0...5) + (disk.waited - waited), .engine(.exchanged(result), process: process.number))
     }
@@ -90,7 +91,7 @@ extension Simulation {
         tell("Call \(key.process)/\(key.id.number): \(call.text)")
         calls[key] = call
         remotes.sent(call)
-        mutateChecks { $0.called(call, all: calls, at: clock.uptime) }
+        mutateChecks { $0.called(call, all: calls, isStopping: process.stopBy != nil, at: clock.uptime) }
         after(span(1...30), .callArrives(key))
     }
 
@@ -144,6 +145,8 @@ extension Simulation {
         let process = processes[id.process]
         remotes.ended(call, isHeard: process != nil, now: clock.truth)
         guard let process else { return }
-        try await handle(.callEnded(id.id, call.end(now: clock.wall)), process)
+        let end = call.end(now: clock.wall)
+        mutateChecks { $0.ended(call, end, wall: clock.wall, at: clock.uptime) }
+        try await handle(.callEnded(id.id, end), process)
     }
 }

@@ -129,7 +129,7 @@ extension Simulation {
 
     /// Somebody other than this process has committed: the processes are told a little later.
     func committed(by writer: ServiceProcess? = nil) {
-        if writer == nil { mutateChecks { $0.disturbed(at: clock.uptime) } }
+        if writer == nil { mutateChecks { $0.committed(at: clock.uptime) } }
         for process in running where process !== writer {
             after(chance(95) ? span(0...30) : span(100...5000), .engine(.databaseChanged, process: process.number))
         }

@@ -44,7 +44,7 @@ extension Simulation {
         note("process id \(process.storedID), recovered \(recovered)")
         process.engine = Engine(
             configured, plan.settings, stored: .init(processID: process.storedID, remotes: stored), seed: random.next(), now: clock.now)
-        mutateChecks { $0.started(number) }
+        mutateChecks { $0.started(number, staysOn: command == .run) }
         committed(by: process)
         try await handle(.turnRequested(.startup), process)
         guard command == .sync else { return }
@@ -121,6 +121,9 @@ extension Simulation {
         // Nothing is waited for longer than the grace, not even the database.
         if process.exchange != nil, let stopBy = process.stopBy, clock.uptime < stopBy + Engine.stopGrace {
             fail("the engine stopped while an exchange was in progress")
+        }
+        if remotes.hasUnrecorded(process.number), let stopBy = process.stopBy, clock.uptime < stopBy + Engine.stopGrace {
+            fail("the engine stopped before the end of a call was stored")
         }
         try await ended(process, isKilled: false)
     }

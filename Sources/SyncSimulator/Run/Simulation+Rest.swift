@@ -31,9 +31,11 @@ extension Simulation {
         if events - begin > Simulation.mostEvents { fail("\(events - begin) events until it was at rest") }
         try await expectDelivered()
         try await expectMessages()
-        try await expectAgreement()
+        // A remote that is not read keeps what it was sent after the copy was made.
+        if plan.isTwoWay || !wasRestored { try await expectAgreement() }
         // What was counted and recorded before a backup was put in place does not belong together.
         if !wasRestored { try await expectBounds() }
+        try await expectOrder()
         expectSmallEngine()
         try await expectFewCommits()
         try await expectIdleDrain()
@@ -51,7 +53,8 @@ extension Simulation {
             remotes.weather[remote.name] = .fair
             try await resume(remote.name)
         }
-        try await reload(isPlanned: true)
+        // A reload recovers rows that were lost, so it is made only where it has to be.
+        if plan.reloads { try await reload(isPlanned: true) }
         try await run(until: clock.uptime + .seconds(45))
         let inDoubt = try await application.number(
             "SELECT count(*) FROM outbox WHERE payload = 'message' AND (state = 'uncertain' OR in_doubt_since IS NOT NULL AND finished_at IS NULL)"
@@ -143,6 +146,7 @@ extension Simulation {
             try await run(until: clock.uptime + round)
             let present = try await activity()
             let left = try await leftOver()
+            try await expectNothingOverdue()
             if present != before || !left.isEmpty { since = clock.uptime }
             before = present
             if clock.uptime - since >= quiet {

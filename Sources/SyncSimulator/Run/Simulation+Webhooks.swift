@@ -49,14 +49,17 @@ extension Simulation {
     func receive(_ notices: [Notice], from remote: String, _ hook: SandboxModel.WebhookCall? = nil) async throws {
         guard let process = daemon else { return }
         process.nextTicket += 1
-        process.hooks[process.nextTicket] = (hook, remote)
+        process.hooks[process.nextTicket] = (hook, remote, notices.compactMap(\.key))
         mutateChecks { $0.disturbed(at: clock.uptime) }
         try await handle(.remoteEvents(process.nextTicket, remote, notices), process)
     }
 
     func respond(_ ticket: UInt64, _ new: Int?, _ process: ServiceProcess) {
         note("respond \(ticket) \(new.map { "\($0)" } ?? "-")")
-        guard let (hook, remote) = process.hooks.removeValue(forKey: ticket) else { return fail("ticket \(ticket) got two responses") }
+        guard let (hook, remote, keys) = process.hooks.removeValue(forKey: ticket) else {
+            return fail("ticket \(ticket) got two responses")
+        }
+        if new != nil { acknowledgedEvents.formUnion(keys) }
         // A sender that is told to repeat a call usually does so.
         if new == nil, let hook, isCalm || chance(80) { after(span(1000...10_000), .webhook(hook, remote: remote)) }
     }

@@ -55,6 +55,8 @@ final class Simulation {
     var lostClockSteps = Duration.zero
     /// The start of the machine since which the database knows its clock.
     var knownBoot = 0
+    /// The keys of events that their sender does not repeat, because it was told that they are stored.
+    var acknowledgedEvents: Set<String> = []
     var events = 0
     /// Uncertain messages, which an operator had to settle.
     var uncertainMessages: Set<String> = []

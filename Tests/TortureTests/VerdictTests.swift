@@ -103,9 +103,9 @@ import Testing
     }
 
     @Test func `a repeat of an acknowledged call needs a kill at which it was in flight`() {
-        func repeated(_ history: inout History) {
+        func repeated(_ history: inout History, at time: Int = 9000) {
             var again = history.calls[6]
-            (again.arrivedAt, again.finishedAt) = (9000, 9010)
+            (again.arrivedAt, again.finishedAt) = (time, time + 10)
             history.calls.append(again)
         }
         #expect(promises { repeated(&$0) } == [.repeated])
@@ -128,7 +128,7 @@ import Testing
         #expect(
             promises { history in
                 repeated(&history)
-                repeated(&history)
+                repeated(&history, at: 9500)
                 history.kills = [kill]
             } == [.repeated])
         // After a failure every call is made again.

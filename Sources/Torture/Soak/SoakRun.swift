@@ -110,7 +110,7 @@ package actor SoakRun {
         let mebibyte = 1_048_576.0
         return [
             series("resident memory", "MiB", per: mebibyte, relative: 0.1, absolute: 4) { $0.residentBytes },
-            series("open descriptors", "", relative: 0, absolute: 3) { $0.descriptors },
+            series("open descriptors", "number", relative: 0, absolute: 3) { $0.descriptors },
             series("write-ahead log", "MiB", per: mebibyte, relative: 0.25, absolute: 4) { $0.logBytes },
             // The table runs grows to its 10,000 rows.
             series("database, the program's tables", "MiB", per: mebibyte, relative: 0.1, absolute: 2) { $0.databaseBytes },

@@ -133,7 +133,8 @@ import Testing
             INSERT INTO conversations (id) SELECT 'c' || i FROM n;
             INSERT INTO links SELECT id, 'voicebot', id, NULL FROM conversations
             """)
-        #expect(try await scenario.planPage().examined == 500)
+        _ = try await scenario.planPage()
+        #expect(try scenario.lines("SELECT count(*) FROM outbox") == ["500"])
         try await scenario.plan()
         #expect(try scenario.lines("SELECT count(*), count(DISTINCT conversation_id) FROM outbox") == ["1203|1203"])
         #expect(try scenario.feed().isEmpty)

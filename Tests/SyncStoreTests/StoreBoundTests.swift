@@ -69,8 +69,8 @@ import Testing
             page.timeLimit = .zero
             let exchange = scenario.exchange { [page] in $0.plan = page }
             let planned = try #require(try await scenario.store.exchange(exchange, for: scenario.parties()).plan)
-            #expect(planned.batch.examined == 1 && planned.hasMore == (left > 0))
-            #expect(try scenario.lines("SELECT count(*) FROM change_feed") == ["\(left)"])
+            #expect(planned.batch.planned == 1 && planned.hasMore == (left > 0))
+            #expect(try scenario.lines("SELECT count(DISTINCT conversation_id) FROM change_feed") == ["\(left)"])
         }
     }
 

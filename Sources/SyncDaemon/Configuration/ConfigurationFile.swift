@@ -126,6 +126,11 @@ package enum ConfigurationFile {
     }
 
     static func members(of source: String) throws(ConfigurationError) -> JSONObject {
+        if let line = TableHeaders.lineWithoutKey(in: source) {
+            let message =
+                "the file is not valid TOML: a table is named between brackets, as in [remotes.NAME]; a name with other characters needs quotes"
+            throw ConfigurationError(problems: [.init(path: "", line: line, message: message)])
+        }
         do {
             let table = try TOMLTable(string: source)
             return try JSONValue(text: table.convert(to: .json)).objectValue ?? [:]

@@ -58,7 +58,7 @@ extension RemoteReader {
                 default:
                     table.problems.add(
                         table.dotted(word),
-                        "\"\(text)\" is not a meaning; write { status = \"open\", owner = \"human\" }, \"ends_ai\" or \"none\""
+                        "\(TableReader.shown(.string(text))) is not a meaning; write { status = \"open\", owner = \"human\" }, \"ends_ai\" or \"none\""
                             + Spelling.hint(text, among: ["ends_ai", "none"]))
                 }
             } else {

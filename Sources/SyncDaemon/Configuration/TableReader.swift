@@ -179,7 +179,7 @@ struct TableReader {
     private static func quoted(_ value: JSONValue) -> String { "\"\((value.stringValue ?? "").prefix(40))\"" }
 
     /// Shows short strings and numbers, which is enough to find the place. Longer strings are not shown, because they may be misplaced tokens.
-    fileprivate static func shown(_ value: JSONValue) -> String {
+    static func shown(_ value: JSONValue) -> String {
         switch value {
         case .string(let text) where text.count <= 16: "\"\(text)\""
         case .integer(let number): "\(number)"

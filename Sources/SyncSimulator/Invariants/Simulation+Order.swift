@@ -23,6 +23,16 @@ extension Simulation {
         for row in rows { fail("a row is overdue at \(clock.wall.iso8601): \(row)") }
     }
 
+    /// A process recovers rows whose lease is over, whoever claimed them.
+    func expectNoLostClaims() async throws {
+        let patience = plan.settings.interval * 2 + .minutes(3)
+        guard let daemon, daemon.engine != nil, !plan.stepsClock, clock.uptime - daemon.startedAt > patience + .minutes(2) else { return }
+        let rows = try await application.lines(
+            "SELECT id, conversation_id, remote, lease_until FROM outbox WHERE state = 'sending' AND lease_until < \(clock.wall - patience)",
+            columns: 4)
+        for row in rows { fail("a claimed row was not recovered, now \(clock.wall.iso8601): \(row)") }
+    }
+
     /// After a step of the clock was stored, no stored time lies further ahead than it could without the step.
     func expectMovedTimes() async throws {
         let slack = lostClockSteps + .seconds(10)

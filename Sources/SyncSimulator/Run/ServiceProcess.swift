@@ -16,6 +16,7 @@ final class ServiceProcess {
     /// Its place among all processes of the simulation, from 1.
     let number: Int
     let command: Command
+    let startedAt: Duration
     let mount: DiskMount
     let store: Store
     /// The identity under which the store knows it.
@@ -38,8 +39,10 @@ final class ServiceProcess {
     /// What the last drain that ended had done.
     var drained: Engine.DrainSummary?
 
-    init(_ number: Int, _ command: Command, on disk: SimulatedDisk, _ configured: [Remote], _ parties: Parties) throws(StoreError) {
-        (self.number, self.command) = (number, command)
+    init(
+        _ number: Int, _ command: Command, on disk: SimulatedDisk, _ configured: [Remote], _ parties: Parties, at moment: Duration
+    ) throws(StoreError) {
+        (self.number, self.command, startedAt) = (number, command, moment)
         mount = DiskMount(disk)
         store = try Store(path: Application.path, access: .serving, vfs: mount.name)
         (self.configured, self.parties) = (configured, parties)

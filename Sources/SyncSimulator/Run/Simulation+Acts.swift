@@ -9,6 +9,7 @@ extension Simulation {
         guard !isCalm else { return }
         actCount = number
         after(.milliseconds(self.number(1...Int(plan.spacing.milliseconds) * 2)), .act(number + 1))
+        try await expectNoLostClaims()
         guard !omitted.contains(number) else { return }
         let id = plan.conversations[self.number(0...plan.conversations.count - 1)]
         switch self.number(0...99) {

@@ -27,7 +27,7 @@ extension Simulation {
         let process: ServiceProcess
         let (stored, recovered): ([String: StoredRemote], Int)
         do throws(StoreError) {
-            process = try ServiceProcess(number, command, on: disk, configured, makeParties([]))
+            process = try ServiceProcess(number, command, on: disk, configured, makeParties([]), at: clock.uptime)
             processes[number] = process
             living.insert(number)
             process.parties = makeParties(configured)

@@ -5,43 +5,50 @@ import SyncCore
 /// A smaller world has fewer kinds of faults, remotes and conversations, is shorter, and less is done in it. What is left out changes nothing of what
 /// is drawn for the rest, see ``Simulation/run(until:)``.
 package struct Shrinker {
+    /// Runs a world without some acts.
+    /// - Returns: the first condition that did not hold, and how many acts were drawn; nil if all held.
+    typealias Attempt = (_ plan: WorldPlan, _ omitted: Set<Int>) async -> (problem: String, acts: Int)?
+
     /// The most simulations that are run.
     private static let mostRuns = 400
 
-    private let seed: UInt64
-    private var plan: WorldPlan
-    private var omitted: Set<Int> = []
+    private(set) var plan: WorldPlan
+    private(set) var omitted: Set<Int> = []
     /// The condition that does not hold, without the numbers and names in it.
     private let problem: String
     private var actCount: Int
     private var runs = 0
+    private let attempt: Attempt
 
     /// - Returns: the sentences of the story, and last the conditions that did not hold; nil if all hold with this seed.
     package static func story(ofSeed seed: UInt64) async -> [String]? {
         var random = SplitMix64(seed: seed)
         let plan = WorldPlan(&random)
-        guard let (first, acts) = await attempt(plan, seed, omitting: []) else { return nil }
-        var shrinker = Shrinker(seed: seed, plan: plan, problem: first, actCount: acts)
-        await shrinker.leaveOutFeatures()
-        await shrinker.shorten()
-        await shrinker.leaveOutActs()
-        await shrinker.leaveOutFeatures()
-        return await shrinker.tell()
+        let shrinker = await Shrinker(plan) { plan, omitted in await run(plan, seed, omitting: omitted) }
+        guard var shrinker else { return nil }
+        await shrinker.shrink()
+        return await tell(shrinker.plan, seed, omitting: shrinker.omitted)
     }
 
-    private init(seed: UInt64, plan: WorldPlan, problem: String, actCount: Int) {
-        (self.seed, self.plan, self.problem, self.actCount) = (seed, plan, problem, actCount)
+    /// - Returns: nil if all conditions hold in this world.
+    init?(_ plan: WorldPlan, _ attempt: @escaping Attempt) async {
+        guard let (first, acts) = await attempt(plan, []) else { return nil }
+        (self.plan, problem, actCount, self.attempt) = (plan, Shrinker.kind(of: first), acts, attempt)
     }
 
-    /// - Returns: the kind of the first problem, and how many acts were drawn; nil if there is none.
-    private static func attempt(_ plan: WorldPlan, _ seed: UInt64, omitting omitted: Set<Int>) async -> (problem: String, acts: Int)? {
+    mutating func shrink() async {
+        await leaveOutFeatures()
+        await shorten()
+        await leaveOutActs()
+        await leaveOutFeatures()
+    }
+
+    private static func run(_ plan: WorldPlan, _ seed: UInt64, omitting omitted: Set<Int>) async -> (problem: String, acts: Int)? {
         do {
             let simulation = try Simulation(plan, seed: seed, omitting: omitted)
-            let problems = try await simulation.run()
-            guard let first = problems.first else { return nil }
-            return (kind(of: first), simulation.actCount)
+            return try await simulation.run().first.map { ($0, simulation.actCount) }
         } catch {
-            return (kind(of: "\(error)"), 0)
+            return ("\(error)", 0)
         }
     }
 
@@ -56,7 +63,7 @@ package struct Shrinker {
         runs += 1
         var other = self
         change(&other)
-        guard let (found, acts) = await Shrinker.attempt(other.plan, seed, omitting: other.omitted), found == problem else { return false }
+        guard let (found, acts) = await attempt(other.plan, other.omitted), Shrinker.kind(of: found) == problem else { return false }
         (plan, omitted, actCount) = (other.plan, other.omitted, acts)
         return true
     }
@@ -99,7 +106,7 @@ package struct Shrinker {
         }
     }
 
-    private func tell() async -> [String] {
+    private static func tell(_ plan: WorldPlan, _ seed: UInt64, omitting omitted: Set<Int>) async -> [String] {
         do {
             let simulation = try Simulation(plan, seed: seed, .story, omitting: omitted)
             let problems = try await simulation.run()

@@ -17,8 +17,8 @@ extension Simulation {
     }
 
     private func newTitle() -> String {
-        count("titles")
-        return Titles.ofApplication(counts["titles"] ?? 0, hostileText())
+        // Numbered by the act, so that without some acts the others have the same titles.
+        Titles.ofApplication(actCount + 1, hostileText())
     }
 
     private func drawTags() -> String {
@@ -60,7 +60,7 @@ extension Simulation {
 
     func write(_ id: String) async throws {
         count("messages")
-        let message = "m\(counts["messages"] ?? 0)"
+        let message = "m\(actCount)"
         tell("A user writes \(message) in \(id).")
         let body = Messages.body(message, hostileText(mayBeLong: true))
         guard try await attempt({ try await application.write(message: message, body, of: id, at: applicationTime) }) else { return }
@@ -109,7 +109,7 @@ extension Simulation {
         default:
             tell("The application writes a message of an agent in \(id).")
             count("messages of agents")
-            let message = "a\(counts["messages of agents"] ?? 0)"
+            let message = "a\(actCount)"
             if try await attempt({ try await application.write(message: message, message, of: id, by: "agent", at: applicationTime) }) {
                 committed()
             }

@@ -7,11 +7,9 @@ import SyncCore
 ///
 /// | the wall clock deviates by | next                                                                         |
 /// |----------------------------|------------------------------------------------------------------------------|
-/// | less than ``smallestStep`` | the offset follows                                                           |
+/// | at most ``Now/smallestClockStep`` | the offset follows                                                    |
 /// | more                       | the offset follows, and stored times that something waits for must be shifted |
 struct EngineClock: Sendable {
-    static let smallestStep = Duration.seconds(2)
-
     private let origin: Now
     /// What is added to a steady time to get the wall time.
     private(set) var offset = Duration.zero
@@ -26,7 +24,7 @@ struct EngineClock: Sendable {
         let deviation = now.wall - (steady + offset)
         let size = max(deviation, .zero - deviation)
         offset += deviation
-        return (EventTime(steady: steady, offset: offset), size > EngineClock.smallestStep ? deviation : nil)
+        return (EventTime(steady: steady, offset: offset), size > Now.smallestClockStep ? deviation : nil)
     }
 
     func uptime(of steady: Instant) -> Duration { origin.uptime + (steady - origin.wall) }

@@ -19,27 +19,10 @@ import Testing
         page.components(separatedBy: "```sh\n").dropFirst().compactMap { $0.components(separatedBy: "```").first }.joined()
     }
 
-    /// A port that is free at present.
-    private func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
-            }
-        }
-        guard isBound else { throw HarnessError("no free port: error \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
-    }
-
     @Test(.enabled(if: hasTools)) func `the commands do what the page says, one after the other`() async throws {
         try await withScenario { scenario in
-            let script = try commands.replacingOccurrences(of: "8090", with: "\(freePort())")
-                .replacingOccurrences(of: "8480", with: "\(freePort())")
+            let script = try commands.replacingOccurrences(of: "8090", with: "\(FreePort.find())")
+                .replacingOccurrences(of: "8480", with: "\(FreePort.find())")
             let programs = (ConvosyncProcess.path as NSString).deletingLastPathComponent
             let run = try scenario.startShell(
                 """

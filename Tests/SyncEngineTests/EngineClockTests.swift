@@ -79,7 +79,7 @@ import Testing
                 steps += 1
             } else {
                 let size = clock.offset - before
-                #expect(max(size, .zero - size) <= EngineClock.smallestStep)
+                #expect(max(size, .zero - size) <= Now.smallestClockStep)
             }
             found = found + (clock.offset - before)
         }

@@ -79,6 +79,24 @@ import Testing
         #expect(try scenario.lines("SELECT boot_id FROM clock") == ["b2"])
     }
 
+    @Test func `starts of the machine that cannot be told apart move no times`() async throws {
+        let unknown = ProcessIdentity(bootID: "", pidNamespace: "n", pid: 1, startedTicks: 1)
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        _ = try await scenario.store.start(unknown, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .days(9)))
+        try await scenario.plan()
+        // The machine has started again: its uptime begins anew.
+        let later = Now(wall: StoreScenario.start + .minutes(5), uptime: .seconds(3))
+        _ = try await scenario.store.start(unknown, for: scenario.parties(), later)
+        #expect(try dueAt(scenario) == StoreScenario.start.iso8601)
+        // Steps that are noticed while it runs are.
+        let step = scenario.exchange {
+            ($0.now, $0.uptime, $0.clockStep) = (later.wall + Self.hour, .seconds(3), Self.hour)
+        }
+        _ = try await scenario.store.exchange(step, for: scenario.parties())
+        #expect(try dueAt(scenario) == (StoreScenario.start + Self.hour).iso8601)
+    }
+
     /// Reconciles a report that was read a second before the given time.
     private func report(_ scenario: StoreScenario, _ word: String, at: Instant) async throws -> [Reconciled] {
         let report = Report(

@@ -65,7 +65,7 @@ package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equ
         package var line: Int?
         package var message: String
 
-        /// In characters. Names of keys and remotes have any length.
+        /// In Unicode scalars. Names of keys and remotes have any length.
         private static let longestDescription = 1000
 
         /// One bounded line.

@@ -5,14 +5,12 @@ import SyncCore
 /// The table `clock` has the offset between wall clock and uptime that the stored times correspond to. Several processes notice the same step; the
 /// first one shifts the times and the offset, and the others find nothing left to do.
 extension Store {
-    /// Smaller deviations are corrections, by which nothing is shifted.
-    private static let smallestStep = Duration.seconds(2)
-
     /// Shifts the times if the clock was set while no process was there to notice.
     ///
-    /// Nothing is known of the clock before the machine started.
+    /// Nothing is known of the clock before the machine started, nor where starts cannot be told apart.
+    /// - Parameter boot: empty if it is not known which start of the machine this is.
     static func enter(_ now: Now, boot: String, _ session: any Session) throws {
-        if let offset = try session.value("SELECT offset_ms FROM clock WHERE boot_id = \(boot)", as: Int64.self) {
+        if !boot.isEmpty, let offset = try session.value("SELECT offset_ms FROM clock WHERE boot_id = \(boot)", as: Int64.self) {
             try moveTimes(by: now.offset - .milliseconds(offset), session)
         }
         try session.run("INSERT OR REPLACE INTO clock (id, boot_id, offset_ms) VALUES (1, \(boot), \(now.offset.milliseconds))")
@@ -26,7 +24,7 @@ extension Store {
     }
 
     private static func moveTimes(by step: Duration, _ session: any Session) throws {
-        guard max(step, .zero - step) > smallestStep else { return }
+        guard max(step, .zero - step) > Now.smallestClockStep else { return }
         let outbox = ["due_at", "lease_until", "passed_over_at", "counted_since", "in_doubt_since"].map { assignment($0, step) }
         try session.run("UPDATE outbox SET \(SQL.joined(outbox, separator: ", ")) WHERE finished_at IS NULL")
         let holds = ["throttled_until", "breaker_open_until"].map { assignment($0, step) }

@@ -5,11 +5,23 @@ import Sandbox
 extension Hardship {
     private static let conversations = 20
 
+    /// Unmounts the file system afterwards, whatever happens.
+    private static func trial(on mount: Mount, _ body: (inout Trial) async throws -> Void) async throws -> Trial {
+        var trial = Trial()
+        do {
+            try await body(&trial)
+        } catch {
+            try? await mount.unmount()
+            throw error
+        }
+        try await mount.unmount()
+        return trial
+    }
+
     static let diskFull = Hardship(name: "disk-full", summary: "the disk has no room while calls are in flight", obstacle: needsRoot) {
         folder in
         let mount = try await Mount.memory(on: "\(folder)/disk", mebibytes: 24)
-        var trial = Trial()
-        do {
+        return try await trial(on: mount) { trial in
             let stage = try await Stage.make(in: folder, seed: 1, database: "disk/convosync.db")
             let application = Application(stage.application, seed: 1)
             let process = try await stage.startAtRest(application, conversations)
@@ -26,20 +38,14 @@ extension Hardship {
             trial.expect(try await process.reports("store.available"), "it goes on when there is room")
             try await application.reviseAll()
             try await trial.end(process, stage, application, allowing: ["store.unavailable"])
-        } catch {
-            try? await mount.unmount()
-            throw error
         }
-        try await mount.unmount()
-        return trial
     }
 
     static let readOnlyStart = Hardship(
         name: "read-only-start", summary: "the file system of the database is read-only at the start", obstacle: needsRoot
     ) { folder in
         let mount = try await Mount.memory(on: "\(folder)/disk", mebibytes: 24)
-        var trial = Trial()
-        do {
+        return try await trial(on: mount) { trial in
             let stage = try await Stage.make(in: folder, seed: 1, database: "disk/convosync.db")
             let application = Application(stage.application, seed: 1)
             try await application.begin(with: conversations)
@@ -56,12 +62,7 @@ extension Hardship {
                 folder: folder, sandbox: stage.sandbox, application: try ApplicationDatabase(path: "\(folder)/disk/convosync.db"))
             let process = try reopened.start("run", log: "run")
             try await trial.end(process, reopened, application, allowing: [])
-        } catch {
-            try? await mount.unmount()
-            throw error
         }
-        try await mount.unmount()
-        return trial
     }
 
     static let readOnlyWhileRunning = Hardship(
@@ -73,8 +74,7 @@ extension Hardship {
     ) { folder in
         let image = "\(folder)/image"
         let mount = try await Mount.image(image, on: "\(folder)/disk")
-        var trial = Trial()
-        do {
+        return try await trial(on: mount) { trial in
             let stage = try await Stage.make(in: folder, seed: 1, database: "disk/convosync.db")
             let application = Application(stage.application, seed: 1)
             let process = try await stage.startAtRest(application, conversations)
@@ -103,12 +103,7 @@ extension Hardship {
             let next = try reopened.start("run", log: "next")
             try await application.reviseAll()
             try await trial.end(next, reopened, application, allowing: [], kills: [kill])
-        } catch {
-            try? await mount.unmount()
-            throw error
         }
-        try await mount.unmount()
-        return trial
     }
 }
 

@@ -30,7 +30,7 @@ import Testing
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 1, sourceLocation: sourceLocation)
             try await correct(scenario)
             #expect(try await scenario.run("outbox", "retry", "\(id)").exitCode == 0, sourceLocation: sourceLocation)
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 0, sourceLocation: sourceLocation)
             #expect(try await scenario.differences() == [], sourceLocation: sourceLocation)
         }

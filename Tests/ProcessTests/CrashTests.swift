@@ -167,7 +167,7 @@ import Testing
             await daemon.killAndWait()
             // Back to the acknowledged value: only the doubt about the call in flight makes it due.
             try await scenario.setTitle("revision 0 of c1", of: "c1")
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.differences() == [])
         }
     }

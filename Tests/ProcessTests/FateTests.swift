@@ -28,7 +28,7 @@ import Testing
             try await scenario.sync(expecting: 75)
             try await scenario.write("UPDATE conversations SET status = 'open'")
             scenario.world.clearRequests()
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.differences() == [])
             let sent = scenario.world.requests(instance: remote)
             #expect(sent.contains { $0.bodyText.contains(remote == "helpdesk" ? "open" : remote == "vg" ? "ai-chatting" : "in-progress") })
@@ -45,7 +45,7 @@ import Testing
             try await scenario.sync(expecting: 75)
             try await scenario.write("UPDATE conversations SET status = 'open'")
             scenario.world.clearRequests()
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(scenario.requestCount("helpdesk") == 0)
         }
     }
@@ -57,7 +57,7 @@ import Testing
             try await scenario.sync()
             try scenario.world.setFaults([fault(status, times: 2)], on: "fin")
             try await scenario.addMessage("m1", to: "c1")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(Set(scenario.world.requests(instance: "fin").map(\.bodyText)).count == 1)
             #expect(try await scenario.text("SELECT state || attempts FROM outbox WHERE message_id = 'm1'") == "delivered3")
             try scenario.world.setFaults([fault(status)], on: "fin")
@@ -105,7 +105,7 @@ import Testing
             }
             #expect(try await scenario.text("SELECT state FROM outbox WHERE remote = 'fin' AND in_doubt_since IS NULL") == "pending")
             try scenario.configure { $0["remotes.fin", "url"] = "\"\(right)\"" }
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.text("SELECT state FROM outbox WHERE remote = 'fin'") == "delivered")
         }
     }
@@ -130,7 +130,7 @@ import Testing
             try await scenario.sync(expecting: 75)
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 0)
             #expect(try await scenario.number("SELECT max(attempts) FROM outbox WHERE remote = 'vg' AND state = 'pending'") == 1)
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.differences() == [])
         }
     }

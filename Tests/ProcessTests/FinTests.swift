@@ -9,7 +9,7 @@ import Testing
             try await scenario.sync()
             try scenario.world.setFaults([FaultRule(.dropAfter, times: 2)], on: "fin")
             try await scenario.addMessage("m1", to: "c1", createdAt: "2026-01-31T09:30:00.120Z")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             let requests = scenario.world.requests(instance: "fin")
             #expect(requests.map(\.outcome) == [.applied, .deduplicated, .deduplicated])
             #expect(Set(requests.map(\.bodyText)).count == 1)
@@ -25,7 +25,7 @@ import Testing
             for number in 1...3 {
                 try await scenario.addMessage("m\(number)", to: "c1", body: "message \(number)", createdAt: "2026-01-31T09:30:00.999Z")
             }
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             let messages = scenario.world.state(of: "fin", conversation: "c1")?["messages"]?.array ?? []
             #expect(messages.map { $0["body"]?.string } == ["message 1", "message 2", "message 3"])
             #expect(Set(messages.map { $0["timestamp"]?.string }).count == 3)
@@ -42,7 +42,7 @@ import Testing
                     try await scenario.addMessage("m\(conversation)-\(number)", to: "c\(conversation)", body: "\(number)")
                 }
             }
-            try await scenario.sync("--drain", "25")
+            try await scenario.sync("--drain", "60")
             for conversation in 1...3 {
                 let messages = scenario.world.state(of: "fin", conversation: "c\(conversation)")?["messages"]?.array ?? []
                 #expect(messages.map { $0["body"]?.string } == (1...6).map { "\($0)" })

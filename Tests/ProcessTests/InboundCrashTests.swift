@@ -17,7 +17,7 @@ import Testing
             for remote in ScenarioConfiguration.readable { $0["remotes.\(remote).poll", "rotate"] = "100" }
         }) { scenario in
             try await scenario.addConversations(1...Self.conversations)
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             for instance in ScenarioConfiguration.remotes {
                 try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 10)], on: instance)
             }

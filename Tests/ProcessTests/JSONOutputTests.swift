@@ -74,7 +74,7 @@ import Testing
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)
             try scenario.world.setFaults([FaultRule(.status, times: 1)], on: "vg")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             let rows = try #require(try await scenario.run("outbox", "list", "--json").json["rows"]?.array)
             #expect(rows.count == 3)
             let columns: Set<String> = [

@@ -21,7 +21,7 @@ import Testing
             if planned { try await scenario.sync(expecting: 75) }
             for sql in Self.merge { try await scenario.write(sql) }
             try scenario.world.setFaults([], on: "fin")
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             let messages = scenario.world.state(of: "fin", conversation: "c2")?["messages"]?.array ?? []
             #expect(messages.map { $0["body"]?.string } == ["1", "2", "3"])
             #expect(try await scenario.number("SELECT count(*) FROM messages") == 3)

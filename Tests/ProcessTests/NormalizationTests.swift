@@ -37,7 +37,7 @@ import Testing
             try await scenario.setTitle(composed, of: "c1")
             try await scenario.sync(expecting: 75)
             try await scenario.setTitle(decomposed, of: "c1")
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             let title = scenario.world.state(of: "vg", conversation: "v1")?["title"]?.string
             #expect(title.map { Array($0.unicodeScalars) } == Array(decomposed.unicodeScalars))
         }

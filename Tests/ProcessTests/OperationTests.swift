@@ -115,7 +115,7 @@ import Testing
                 try await scenario.number("SELECT count(*) FROM outbox_attempts WHERE outbox_id NOT IN (SELECT id FROM outbox)") == 0)
             // A pruned state is not sent again.
             try scenario.world.setFaults([], on: "vg")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             scenario.world.clearRequests()
             try await scenario.write("UPDATE conversations SET updated_at = '2027-01-01T00:00:00.000Z'")
             try await scenario.sync()

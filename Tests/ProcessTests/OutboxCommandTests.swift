@@ -50,7 +50,7 @@ import Testing
             #expect(scenario.requestCount("vg") == 0)
             #expect(scenario.requestCount("helpdesk") == 2)
             #expect(try await scenario.run("resume", "vg").exitCode == 0)
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.differences() == [])
         }
     }

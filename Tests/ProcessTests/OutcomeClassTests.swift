@@ -58,7 +58,7 @@ import Testing
             #expect(seen.outcomes("vg") == ["retry"])
             #expect(try await row(scenario, "vg") == "pending 1 500")
             try await scenario.write("UPDATE outbox SET due_at = updated_at WHERE state = 'pending'")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(try await row(scenario, "vg") == "delivered 2 200")
             #expect(
                 try await scenario.number("SELECT count(*) FROM outbox_attempts a JOIN outbox o ON o.id = outbox_id WHERE remote = 'vg'")

@@ -11,7 +11,7 @@ import Testing
             $0["remotes.voicebot.poll", "rotate"] = "20"
         }) { scenario in
             try await scenario.addConversations(1...30)
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             scenario.world.clearRequests()
             _ = try await scenario.startDaemon()
             try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id IN ('c1', 'c2', 'c3')")

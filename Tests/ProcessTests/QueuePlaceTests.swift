@@ -14,7 +14,7 @@ import Testing
         try await withScenario({ Self.onlyVG(&$0) }) { scenario in
             let hook = try VGHook(scenario)
             try await scenario.addConversations(1...320)
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             try scenario.configure { $0["remotes.vg", "rate"] = "\"25/s\"" }
             let daemon = try await scenario.startDaemon()
             let port = try await hook.port(daemon)
@@ -47,7 +47,7 @@ import Testing
     @Test func `a conversation that changes constantly is sent as soon as others, and never an older state after a newer`() async throws {
         try await withScenario({ Self.onlyVG(&$0) }) { scenario in
             try await scenario.addConversations(1...400)
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             try scenario.configure { $0["remotes.vg", "rate"] = "\"10/s\"" }
             scenario.world.clearRequests()
             _ = try await scenario.startDaemon()

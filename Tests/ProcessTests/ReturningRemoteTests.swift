@@ -50,7 +50,7 @@ import Testing
                 for key in ["url", "token_file", "timeouts"] { configuration["remotes.fin", key] = original["remotes.fin", key] }
             }
             try await scenario.addMessage("m3", to: "c1", body: "third")
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             let messages = scenario.world.state(of: "fin", conversation: "c1")?["messages"]?.array ?? []
             #expect(messages.map { $0["body"]?.string } == ["first", "second", "third"])
         }

@@ -25,7 +25,7 @@ import Testing
             #expect(try await daemon.end().exitCode == 0)
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE remote = 'vg' AND state = 'delivered'") == 3)
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'sending'") == 0)
-            try await scenario.sync("--drain", "10")
+            try await scenario.sync("--drain", "60")
             #expect(scenario.requestCount("vg") == 3)
         }
     }
@@ -48,7 +48,7 @@ import Testing
             let keys = Set(scenario.world.requests(instance: "vg").map(\.idempotencyKey))
             try scenario.world.setFaults([], on: "vg")
             scenario.world.clearRequests()
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(Set(scenario.world.requests(instance: "vg").map(\.idempotencyKey)) == keys)
             #expect(try await scenario.differences() == [])
         }

@@ -78,7 +78,7 @@ import Testing
             #expect(waiting["next_due"]?.string != nil)
             #expect(scenario.requestCount("helpdesk") == 1)
             try scenario.world.setFaults([], on: "vg")
-            let done = try await scenario.sync("--drain", "20")
+            let done = try await scenario.sync("--drain", "60")
             #expect(done["waiting"] == 0)
             #expect(try await scenario.differences() == [])
         }
@@ -88,7 +88,7 @@ import Testing
         try await withScenario { scenario in
             try await scenario.addConversations(1...4)
             try scenario.world.setFaults([FaultRule(.status, times: 6)], on: "vg")
-            let outcome = try await scenario.sync("--drain", "25")
+            let outcome = try await scenario.sync("--drain", "60")
             #expect(scenario.requestCount("vg") == 10)
             #expect(outcome["waiting"] == 0)
             #expect(try await scenario.differences() == [])
@@ -185,7 +185,7 @@ import Testing
             try await scenario.write("DELETE FROM links WHERE conversation_id = 'c1'")
             try await scenario.write("DELETE FROM conversations WHERE id = 'c1'")
             try scenario.world.setFaults([], on: "vg")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(scenario.world.state(of: "vg").compactMap { $0["ID"]?.string } == ["v2"])
             #expect(scenario.world.state(of: "helpdesk").count == 2)
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE conversation_id = 'c1' AND state = 'discarded'") >= 1)

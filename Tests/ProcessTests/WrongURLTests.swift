@@ -47,7 +47,7 @@ import Testing
             try scenario.configure { file in
                 for (name, url) in right { file["remotes.\(name)", "url"] = "\"\(url)\"" }
             }
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.differences() == [])
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE remote = 'fin' AND state = 'delivered'") == count)
             #expect(try await scenario.number("SELECT count(*) FROM remotes WHERE parked_at IS NOT NULL") == 0)
@@ -91,7 +91,7 @@ import Testing
             #expect(process.events("delivery.attempted", remote: "vg").map { $0["outcome"] } == ["retry"])
             #expect(process.events("remote.parked").isEmpty)
             try await scenario.write("UPDATE outbox SET due_at = updated_at WHERE state = 'pending'")
-            try await scenario.sync("--drain", "20")
+            try await scenario.sync("--drain", "60")
             #expect(try await scenario.text("SELECT state || attempts FROM outbox WHERE remote = 'vg'") == "delivered2")
         }
     }

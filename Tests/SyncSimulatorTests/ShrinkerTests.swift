@@ -4,7 +4,7 @@ import Testing
 @testable import SyncSimulator
 
 /// How a world becomes smaller in which a condition does not hold.
-@Suite struct ShrinkerTests {
+@Suite(.ownThread) struct ShrinkerTests {
     private let plan: WorldPlan
 
     init() {

@@ -6,7 +6,7 @@ import Testing
 @testable import SyncSimulator
 
 /// The disk does to real SQLite what a machine does: kill, power cut, a full disk, locks.
-@Suite struct SimulatedDiskTests {
+@Suite(.ownThread) struct SimulatedDiskTests {
     private let disk: SimulatedDisk
     private let application: Application
 

@@ -3,7 +3,7 @@ import Testing
 @testable import SyncSimulator
 
 /// Whole simulations; `make sim` runs as many as one likes. To examine one: `swift run convosync-simulator --first 17 --trace`.
-@Suite struct SimulationTests {
+@Suite(.ownThread) struct SimulationTests {
     /// A busy world of minutes, and three of hours.
     @Test(arguments: [UInt64(1), 2, 4, 7])
     func `when things have calmed down nothing is left to do, and all remotes have the right state`(seed: UInt64) async {

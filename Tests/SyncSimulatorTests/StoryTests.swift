@@ -5,7 +5,7 @@ import Testing
 @testable import SyncSimulator
 
 /// One change by somebody at one system: who is written because of it, exactly.
-@Suite struct StoryTests {
+@Suite(.ownThread) struct StoryTests {
     struct Change: CustomTestStringConvertible, Sendable {
         var remote: String
         var value: String

@@ -30,7 +30,7 @@ func withHistory(
         }
         if let sql { try await scenario.write(sql) }
         // Sent, and read once: a change after the first contact with a remote without dates is read twice.
-        for _ in 1...2 { try await scenario.sync("--drain", "5") }
+        for _ in 1...2 { try await scenario.sync("--drain", "60") }
         #expect(try await scenario.differences(at: remotes) == [])
         scenario.world.clearRequests()
         try await body(scenario)

@@ -85,7 +85,7 @@ import Testing
         try scenario.addConversations("c1")
         _ = try await scenario.store.start(unknown, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .days(9)))
         try await scenario.plan()
-        // The machine has started again: its uptime begins anew.
+        // The machine has started again: its uptime begins again.
         let later = Now(wall: StoreScenario.start + .minutes(5), uptime: .seconds(3))
         _ = try await scenario.store.start(unknown, for: scenario.parties(), later)
         #expect(try dueAt(scenario) == StoreScenario.start.iso8601)

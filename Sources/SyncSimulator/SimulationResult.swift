@@ -14,6 +14,8 @@ package struct SimulationResult: Sendable {
     /// Two simulations with the same trace have the same number; nil: no trace was made.
     package let trace: UInt64?
     package let coverage: Coverage
+    /// What happened, and how often.
+    package let counts: [String: Int]
 
     /// Runs the simulation of a seed to its end.
     package static func of(seed: UInt64, _ trace: Trace.Detail = .none) async -> SimulationResult {
@@ -27,21 +29,23 @@ package struct SimulationResult: Sendable {
         } catch {
             return SimulationResult(
                 seed: seed, problems: ["it did not begin: \(error)"], summary: "seed \(seed)", span: .zero, steps: 0, trace: nil,
-                coverage: Coverage())
+                coverage: Coverage(), counts: [:])
         }
     }
 
     private init(_ simulation: Simulation, problems: [String]) {
         self.init(
             seed: simulation.seed, problems: problems, summary: simulation.summary, span: simulation.clock.uptime, steps: simulation.events,
-            trace: simulation.trace.isKept ? simulation.trace.hash : nil, coverage: simulation.coverage)
+            trace: simulation.trace.isKept ? simulation.trace.hash : nil, coverage: simulation.coverage,
+            counts: simulation.counts)
     }
 
     private init(
-        seed: UInt64, problems: [String], summary: String, span: Duration, steps: Int, trace: UInt64?, coverage: Coverage
+        seed: UInt64, problems: [String], summary: String, span: Duration, steps: Int, trace: UInt64?, coverage: Coverage,
+        counts: [String: Int]
     ) {
         (self.seed, self.problems, self.summary) = (seed, problems, summary)
         (self.span, self.steps) = (span, steps)
-        (self.trace, self.coverage) = (trace, coverage)
+        (self.trace, self.coverage, self.counts) = (trace, coverage, counts)
     }
 }

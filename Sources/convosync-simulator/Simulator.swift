@@ -25,6 +25,9 @@ struct Simulator: AsyncParsableCommand {
     @Flag(help: "Print every event of the first seed, and run no other.")
     var trace = false
 
+    @Flag(inversion: .prefixedNo, help: "Shorten the story of the first seed that failed, and print it; takes minutes.")
+    var story = true
+
     func validate() throws {
         guard seeds > 0, jobs > 0 else { throw ValidationError("--seeds and --jobs are at least 1") }
     }
@@ -56,8 +59,10 @@ struct Simulator: AsyncParsableCommand {
             }
         }
         print(totals.text(elapsed: clock.now - begin))
+        print("  happened: \(totals.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))")
         for line in totals.coverage.lines { print("  \(line)") }
         guard let failed = totals.failed.min() else { return }
+        guard story else { throw ExitCode.failure }
         print("The story of seed \(failed), shortened (times in milliseconds):")
         for line in await Shrinker.story(ofSeed: failed) ?? [] { print("  \(line)") }
         throw ExitCode.failure
@@ -76,12 +81,14 @@ private struct Totals {
     private var span = Duration.zero
     private var steps = 0
     private(set) var coverage = Coverage()
+    private(set) var counts: [String: Int] = [:]
 
     mutating func add(_ result: SimulationResult) {
         seeds += 1
         span += result.span
         steps += result.steps
         coverage.add(result.coverage)
+        counts.merge(result.counts, uniquingKeysWith: +)
         if !result.problems.isEmpty { failed.append(result.seed) }
     }
 

@@ -12,17 +12,15 @@ extension RemoteSystems {
         case misreported(status: Int)
     }
 
-    func mishap(_ remote: String, mayDate: Bool, _ random: inout SplitMix64) -> Mishap? {
-        switch weather[remote] ?? .fair {
+    func mishap(with call: SimulatedCall, mayDate: Bool, _ random: inout SplitMix64) -> Mishap? {
+        switch weather[call.remote.name] ?? .fair {
         case .fair:
             guard Int.random(in: 0..<100, using: &random) < faultShare else { return nil }
             return RemoteSystems.fault(mayDate: mayDate, &random)
         case .down: return .refused
         case .failing: return .fault(RemoteSystems.status(Bool.random(using: &random) ? 500 : 503))
-        case .throttling:
-            var rule = RemoteSystems.status(429)
-            rule.retryAfterSeconds = Bool.random(using: &random) ? 1 : nil
-            return .fault(rule)
+        case .throttling: return .fault(RemoteSystems.throttled(&random))
+        case .throttlingChanges: return call.isWrite ? .fault(RemoteSystems.throttled(&random)) : nil
         case .hanging: return .fault(FaultRule(Bool.random(using: &random) ? .hangBefore : .hangAfter))
         case .unauthorized: return .fault(RemoteSystems.status(401))
         case .gateway: return .fault(RemoteSystems.gateway)
@@ -54,6 +52,12 @@ extension RemoteSystems {
         case 13: return .fault(FaultRule(.wrongType))
         default: return .fault(status([500, 502, 503, 504].randomElement(using: &random) ?? 500))
         }
+    }
+
+    private static func throttled(_ random: inout SplitMix64) -> FaultRule {
+        var rule = status(429)
+        rule.retryAfterSeconds = Bool.random(using: &random) ? 1 : nil
+        return rule
     }
 
     private static func status(_ status: Int) -> FaultRule {

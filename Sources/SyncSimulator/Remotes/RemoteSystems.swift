@@ -14,6 +14,8 @@ struct RemoteSystems {
         case fair, down, failing, throttling, hanging, unauthorized, gateway
         /// Every call is applied, and no response comes back.
         case silent
+        /// It can be read, and takes no changes for now.
+        case throttlingChanges
     }
 
     var world: SimulatedWorld
@@ -33,6 +35,8 @@ struct RemoteSystems {
 
     /// Reads whose change was refused.
     private(set) var refusals: [Object: Int] = [:]
+    /// How often something was decided about what the remote showed.
+    private(set) var comparisons: [Object: Int] = [:]
     /// What people changed.
     var choices: [Object: Choices] = [:]
     var finEvents: [String: Int] = [:]
@@ -172,8 +176,10 @@ struct RemoteSystems {
     }
 
     mutating func reconciled(_ reports: [Reconciled]) {
-        for report in reports where report.verdict.kind == .refused {
-            refusals[Object(remote: report.remote, conversation: report.conversationID), default: 0] += 1
+        for report in reports {
+            let object = Object(remote: report.remote, conversation: report.conversationID)
+            if report.verdict.kind == .refused { refusals[object, default: 0] += 1 }
+            if report.verdict.isDecision { comparisons[object, default: 0] += 1 }
         }
     }
 
@@ -219,5 +225,12 @@ struct RemoteSystems {
         (world.state(of: "fin", conversation: conversation)?["messages"]?.array ?? []).map {
             ($0["author"]?.string ?? "", $0["body"]?.string ?? "", $0["timestamp"]?.string ?? "")
         }
+    }
+}
+
+extension Verdict {
+    /// Another value was shown than the one that both sides had agreed on.
+    fileprivate var isDecision: Bool {
+        [.adopted, .conflict, .kept, .refused, .left, .braked].contains(kind) || changes.title != nil || titleWinner != nil
     }
 }

@@ -97,7 +97,7 @@ extension Simulation {
 
     func arrive(_ id: CallKey) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil else { return }
-        let mishap = isCalm ? nil : remotes.mishap(call.remote.name, mayDate: !plan.stepsClock, &random)
+        let mishap = remotes.mishap(with: call, mayDate: !plan.stepsClock, &random)
         switch mishap {
         case .refused?:
             count("calls that did not arrive")

@@ -38,6 +38,7 @@ extension Simulation {
         try await expectOrder()
         expectSmallEngine()
         try await expectFewCommits()
+        try await expectWinners()
         try await expectIdleDrain()
         return checks.problems
     }

@@ -1,0 +1,131 @@
+import SandboxModel
+import SyncCore
+import SyncStore
+
+/// Changes by two sides whose result is known, at rest.
+extension Simulation {
+    private static let contests = 3
+    /// How long the remote takes no changes at most, so that what people did is compared before.
+    private static let patience = Duration.minutes(10)
+
+    func expectWinners() async throws {
+        // Where a copy lags, or the past is forgotten, it is not known what has been seen when; and a message from the future comes after
+        // whatever people do.
+        guard plan.isTwoWay, !wasRestored, plan.options.laggingReads == 0, plan.applicationClock <= .zero else { return }
+        random = SplitMix64(seed: seed)
+        for number in 0..<Simulation.contests where checks.problems.isEmpty {
+            if let contest = try await drawContest(number) { try await hold(contest) }
+        }
+    }
+
+    private func drawContest(_ number: Int) async throws -> Contest? {
+        let linked = try await application.lines("SELECT conversation_id, remote FROM links ORDER BY 1, 2", columns: 2)
+        let present = try await application.lines("SELECT id, 'helpdesk' FROM conversations ORDER BY 1", columns: 2)
+        let order = Contest.Order.allCases.randomElement(using: &random) ?? .peopleOnly
+        let subjects = Contest.Subject.allCases.filter { $0 != .title || plan.options.titleForm == TitleForm() }
+        return (linked + present).flatMap { line in
+            let (id, remote) = Simulation.parts(of: line)
+            return subjects.compactMap { subject in
+                plan.remotes.first { $0.name == remote }.flatMap {
+                    Contest(subject, at: $0, of: id, order, number: actCount + 10 * (number + 1))
+                }
+            }
+        }.randomElement(using: &random)
+    }
+
+    private static func parts(of line: String) -> (conversation: String, remote: String) {
+        let remote = line.split(separator: "|").last.map(String.init) ?? ""
+        return (String(line.dropLast(remote.count + 1)), remote)
+    }
+
+    private func hold(_ contest: Contest) async throws {
+        let remote = contest.object.remote
+        guard try await isReady(for: contest) else { return }
+        count("contests about the \(contest.subject)")
+        tell("A contest begins: \(contest.text).")
+        let comparisons: Int
+        switch contest.order {
+        case .peopleOnly, .oneAfterTheOther: comparisons = try peopleChange(contest)
+        case .peopleFirst:
+            remotes.weather[remote] = .throttlingChanges
+            comparisons = try peopleChange(contest, earlier: .seconds(3))
+            try await applicationChanges(contest)
+        case .applicationFirst:
+            remotes.weather[remote] = .throttlingChanges
+            try await applicationChanges(contest)
+            try await run(until: clock.uptime + .seconds(5))
+            comparisons = try peopleChange(contest)
+        }
+        var isCompared: Bool { remotes.comparisons[contest.object] ?? 0 > comparisons }
+        if remotes.weather[remote] == .throttlingChanges {
+            let end = clock.uptime + Simulation.patience
+            while !isCompared, clock.uptime < end { try await run(until: clock.uptime + .seconds(1)) }
+            remotes.weather[remote] = .fair
+            // The change of the application was sent before anybody looked.
+            if !isCompared {
+                count("contests that nobody saw")
+                _ = try await comeToRest(andMore: .zero, round: .seconds(5))
+                return
+            }
+        }
+        guard try await comeToRest(andMore: .zero, round: .seconds(5)) else { return }
+        guard isCompared else { return fail("what people did is not compared: \(contest.text)\(told(contest.object))") }
+        if contest.order == .oneAfterTheOther {
+            try await applicationChanges(contest)
+            guard try await comeToRest(andMore: .zero, round: .seconds(5)) else { return }
+        }
+        try await expectWinner(of: contest)
+        try await expectAgreement()
+    }
+
+    /// Everything is as it should be before the contest.
+    private func isReady(for contest: Contest) async throws -> Bool {
+        let id = contest.object.conversation
+        guard remotes.state(contest.object) != nil else { return false }
+        // What was written last has a date then.
+        for change in [SQL("status = 'closed'"), contest.preparation] {
+            try await application.change([id], change)
+            committed()
+            guard try await comeToRest(andMore: .zero, round: .seconds(5)) else { return false }
+        }
+        guard try await row(of: contest) == contest.rows.before else { return false }
+        let unsent = try await application.number(
+            "SELECT count(*) FROM outbox WHERE conversation_id = \(id) AND state IN ('held', 'uncertain', 'dead')")
+        return unsent == 0
+    }
+
+    /// - Returns: how often what the object showed was compared before.
+    private func peopleChange(_ contest: Contest, earlier: Duration = .zero) throws -> Int {
+        tell("Somebody at \(contest.object.remote) changes \(contest.object.conversation) to \(SandboxJSON.object(contest.people).text).")
+        for hook in try remotes.act(at: contest.object, contest.people, now: clock.truth - earlier) { send(hook, contest.object.remote) }
+        return remotes.comparisons[contest.object] ?? 0
+    }
+
+    private func applicationChanges(_ contest: Contest) async throws {
+        let id = contest.object.conversation
+        if let change = contest.change {
+            tell("The application changes \(id).")
+            try await application.change([id], change)
+        } else {
+            tell("A user writes in \(id).")
+            let message = "contest\(clock.uptime.milliseconds)"
+            try await application.write(message: message, Messages.body(message, ""), of: id, at: clock.truth)
+        }
+        committed()
+    }
+
+    private func expectWinner(of contest: Contest) async throws {
+        guard let policy = plan.remotes.first(where: { $0.name == contest.object.remote })?.profile.adoption.conflict else { return }
+        let isDated = !plan.options.isUndated && clock.wall == clock.truth
+        if let expected = contest.winner(policy, isDated: isDated), try await row(of: contest) != expected {
+            let present = try await row(of: contest) ?? "no row"
+            fail("\(contest.text), conflict = \(policy): '\(present)' instead of '\(expected)'\(told(contest.object))")
+        }
+        guard contest.subject == .person, let state = remotes.state(contest.object) else { return }
+        for (name, value) in contest.people where state[name] != value {
+            fail("\(contest.text): '\(name)' is not what people chose any more\(told(contest.object))")
+        }
+    }
+
+    private func row(of contest: Contest) async throws -> String? { try await application.lines(contest.row, columns: 1).first }
+}

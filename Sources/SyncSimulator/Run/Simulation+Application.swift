@@ -22,12 +22,19 @@ extension Simulation {
     }
 
     private func drawTags() -> String {
-        JSONValue.array(plan.tags.filter { _ in chance(40) }.shuffled(using: &random).map(JSONValue.string)).text
+        let tags = JSONValue.array(plan.tags.filter { _ in chance(40) }.shuffled(using: &random).map(JSONValue.string)).text
+        guard plan.isHostile, chance(10) else { return tags }
+        // A text that was cut in the middle of a character by a program that counts in UTF-16.
+        return #"["cut\ud83d""# + (tags == "[]" ? "]" : ",\(tags.dropFirst())")
     }
 
     /// Empty in most worlds.
     private func hostileText(mayBeLong: Bool = false) -> String {
         plan.isHostile ? HostileText.draw(mayBeLong: mayBeLong, &random) : ""
+    }
+
+    private func hostileBytes() -> [UInt8] {
+        plan.isHostile && chance(15) ? HostileText.notUTF8.randomElement(using: &random) ?? [] : []
     }
 
     /// Some columns of a conversation get other values.
@@ -38,7 +45,7 @@ extension Simulation {
         switch number(0...5) {
         case 0:
             let title = newTitle()
-            assignments = "title = \(title)"
+            assignments = "title = \(RawText(title, hostileBytes()))"
             tell("The application sets the title of \(id) to '\(title)'.")
         case 1:
             let tags = drawTags()
@@ -62,7 +69,7 @@ extension Simulation {
         count("messages")
         let message = "m\(actCount)"
         tell("A user writes \(message) in \(id).")
-        let body = Messages.body(message, hostileText(mayBeLong: true))
+        let body = RawText(Messages.body(message, hostileText(mayBeLong: true)), hostileBytes())
         guard try await attempt({ try await application.write(message: message, body, of: id, at: applicationTime) }) else { return }
         committed()
         guard plan.isTwoWay, plan.remotes.contains(where: { $0.name == "voicebot" }), chance(50) else { return }
@@ -106,13 +113,30 @@ extension Simulation {
             count("merged conversations")
             tell("The application moves the messages of \(id) to \(other).")
             if try await attempt({ movedMessages.formUnion(try await application.moveMessages(from: id, to: other)) }) { committed() }
+        case 9 where plan.isHostile: try await expectRefusedKey()
         default:
             tell("The application writes a message of an agent in \(id).")
             count("messages of agents")
             let message = "a\(actCount)"
-            if try await attempt({ try await application.write(message: message, message, of: id, by: "agent", at: applicationTime) }) {
+            if try await attempt({
+                try await application.write(message: message, RawText(message), of: id, by: "agent", at: applicationTime)
+            }) {
                 committed()
             }
+        }
+    }
+
+    /// An id that no remote could be told is not taken.
+    private func expectRefusedKey() async throws {
+        count("ids that were refused")
+        let id = RawText("c", (HostileText.notUTF8 + [[0], [0, 0x61]]).randomElement(using: &random) ?? [])
+        tell("The application inserts a conversation whose id has the bytes \(id.bytes).")
+        do {
+            if try await attempt({ try await application.insert(id) }) {
+                fail("a conversation whose id has the bytes \(id.bytes) was taken")
+            }
+        } catch StoreError.sqlite(let code, _) where code & 0xFF == 19 {
+            // SQLITE_CONSTRAINT, from the trigger that checks ids.
         }
     }
 

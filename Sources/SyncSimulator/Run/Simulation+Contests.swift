@@ -109,7 +109,7 @@ extension Simulation {
         } else {
             tell("A user writes in \(id).")
             let message = "contest\(clock.uptime.milliseconds)"
-            try await application.write(message: message, Messages.body(message, ""), of: id, at: clock.truth)
+            try await application.write(message: message, RawText(Messages.body(message, "")), of: id, at: clock.truth)
         }
         committed()
     }

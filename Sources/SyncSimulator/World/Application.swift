@@ -166,7 +166,11 @@ final class Application {
         }
     }
 
-    func write(message: String, _ body: String, of id: String, by author: String = "user", at moment: Instant) async throws {
+    func insert(_ id: RawText) async throws {
+        try await store.write { session in _ = try session.run("INSERT INTO conversations (id) VALUES (\(id))") }
+    }
+
+    func write(message: String, _ body: RawText, of id: String, by author: String = "user", at moment: Instant) async throws {
         try await store.write { session in
             _ = try session.run(
                 """

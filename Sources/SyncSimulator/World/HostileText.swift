@@ -1,4 +1,5 @@
 import SyncCore
+import SyncStore
 
 /// Text that programs get wrong: what people paste, and what breaks parsers, terminals and comparisons.
 enum HostileText {
@@ -15,7 +16,12 @@ enum HostileText {
         // What means something in JSON, HTML, SQL, a log line, a URL, a terminal.
         #"\"#, #"""#, "\\u0041", "\\ud800", "</script>", "&amp;", "'; DROP TABLE links; --", "%00%2e", "?a=b#c", "../",
         "key=value other=\"", "\n",
-        "\r\n", "\t", "\u{1B}[31m", "\u{7}", "\u{7F}", "\u{10FFFF}", "\u{FFFD}", "\u{FFFE}", "\u{E000}", "1e999", "-0", "null",
+        "\r\n", "\t", "\u{1B}[31m", "\u{7}", "\u{7F}", "\u{0}", "\u{10FFFF}", "\u{FFFD}", "\u{FFFE}", "\u{E000}", "1e999", "-0", "null",
+    ]
+
+    /// What is not UTF-8: truncated, stray, overlong, a surrogate, above U+10FFFF.
+    static let notUTF8: [[UInt8]] = [
+        [0xC3, 0x28], [0xE2, 0x82], [0xFF], [0x80, 0x61], [0xC1, 0x81], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
     ]
 
     /// The rest of an id. Control characters are refused in events, and no id in the field has any.
@@ -31,6 +37,17 @@ enum HostileText {
         }
         return (0..<Int.random(in: 1...4, using: &random)).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
     }
+}
+
+/// Text by its bytes, as a program writes it that does not check them.
+struct RawText: SQLConvertible {
+    let bytes: [UInt8]
+
+    init(_ text: String, _ rest: [UInt8] = []) {
+        bytes = Array(text.utf8) + rest
+    }
+
+    var sqlValue: SQLValue { .bytes(bytes) }
 }
 
 extension Unicode.GeneralCategory {

@@ -32,6 +32,7 @@ struct SoakCommand: AsyncParsableCommand {
         print(
             "\(result.requests) requests, \(result.history.calls.count) of them to change something; soak.svg and soak.csv are in \(output)"
         )
+        print("longest transaction of the application: \(result.history.journal.longestMilliseconds) ms")
         for series in result.series {
             let medians = series.medians.map { "\(($0 * 10).rounded() / 10)" }.joined(separator: ", ")
             print("\(series.name): medians of the thirds \(medians) \(series.unit)\(series.grows ? ", GROWS" : "")")

@@ -184,11 +184,12 @@ import Testing
         #expect(promises { $0.tables.rows["c9"] = Journal.State(title: "added") } == [.changedRow])
     }
 
-    @Test func `damage, what is not finished, calls at rest, and failed processes are violations`() {
+    @Test func `damage, what is not finished, calls at rest, failed processes, and a lock that is held for long are violations`() {
         #expect(promises { $0.tables.integrity = ["row 3 missing from index"] } == [.database])
         #expect(promises { $0.tables.unfinished = ["outbox|1|c2|vg|pending|-"] } == [.unfinished])
         #expect(promises { $0.callsAtRest = 1 } == [.notQuiet])
         #expect(promises { $0.failures = ["exit code 134"] } == [.process])
+        #expect(promises { $0.journal.longestTransaction = .seconds(6) } == [.delayed])
     }
 
     @Test func `what a process was doing when it was killed follows from its calls and rows`() {

@@ -24,7 +24,12 @@ package struct Journal: Sendable {
     /// The local status that has to follow from what a person did last at a remote.
     package var ends: [String: String] = [:]
 
+    /// The longest time that a transaction of the application took, with the wait for the write lock.
+    package var longestTransaction = Duration.zero
+
     package init() {}
+
+    package var longestMilliseconds: Int { Int(longestTransaction / .milliseconds(1)) }
 
     /// The number of states that the application has written.
     var changeCount: Int { states.values.reduce(0) { $0 + $1.count } }

@@ -12,12 +12,16 @@ package struct Verdict: Sendable {
         case unfinished
         case notQuiet = "calls at rest"
         case process = "a process failed"
+        case delayed = "the application waited too long"
     }
 
     package struct Violation: Sendable {
         package let promise: Promise
         package let evidence: String
     }
+
+    /// After which an application that waits as long as most libraries' defaults is refused the write lock.
+    private static let patience = Duration.seconds(5)
 
     package private(set) var violations: [Violation] = []
     /// Calls that were made again after their acknowledgement, and those in flight at a kill, which may be.
@@ -36,6 +40,9 @@ package struct Verdict: Sendable {
         checkRemotes(history)
         checkTables(history)
         for failure in history.failures { fail(.process, failure) }
+        if history.journal.longestTransaction > Verdict.patience {
+            fail(.delayed, "a transaction of the application took \(history.journal.longestMilliseconds) ms")
+        }
         if history.callsAtRest > 0 { fail(.notQuiet, "\(history.callsAtRest) calls although nothing had changed") }
     }
 

@@ -154,11 +154,15 @@ actor Application {
     }
 
     private func commit(_ change: Change) async throws {
-        try await database.onThread { database in
-            try database.queue.write { db in
-                for (sql, arguments) in change.statements { try db.execute(sql: sql, arguments: arguments) }
+        let span = try await database.onThread { database in
+            let clock = ContinuousClock()
+            return try clock.measure {
+                try database.queue.write { db in
+                    for (sql, arguments) in change.statements { try db.execute(sql: sql, arguments: arguments) }
+                }
             }
         }
+        journal.longestTransaction = max(journal.longestTransaction, span)
         for (conversation, state) in change.states { journal.states[conversation, default: []].append(state) }
         for (conversation, text) in change.messages { journal.messages[conversation, default: []].append(text) }
         ownRows += change.ownRows

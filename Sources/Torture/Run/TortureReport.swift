@@ -16,6 +16,7 @@ package struct TortureReport {
             "requests        \(result.requests), \(history.calls.count) of them to change something",
             "repeated        \(verdict.repeats) after an acknowledgement; in flight at kills: \(verdict.mayRepeat)",
             "longest start   \(result.longestStart) ms until ready; until everything was delivered at the end: \(result.drain.components.seconds) s",
+            "application     its longest transaction took \(history.journal.longestMilliseconds) ms, with the wait for the write lock",
         ]
         for promise in Verdict.Promise.allCases {
             lines.append(promise.rawValue.padded(to: 40) + "\(verdict.count(promise))")

@@ -126,10 +126,8 @@ package enum ConfigurationFile {
     }
 
     static func members(of source: String) throws(ConfigurationError) -> JSONObject {
-        if let line = TableHeaders.lineWithoutKey(in: source) {
-            let message =
-                "the file is not valid TOML: a table is named between brackets, as in [remotes.NAME]; a name with other characters needs quotes"
-            throw ConfigurationError(problems: [.init(path: "", line: line, message: message)])
+        if let (line, expected) = FatalTOML.first(in: source) {
+            throw ConfigurationError(problems: [.init(path: "", line: line, message: "the file is not valid TOML: \(expected)")])
         }
         do {
             let table = try TOMLTable(string: source)

@@ -1,16 +1,20 @@
-/// Finds a table header without a key, such as `[.a]` or a lone `[`: the TOML library does not report an error there but ends the process
-/// (an assertion of toml++, in `parse_key`).
+/// Finds what the TOML library does not report as an error, but ends the process for (assertions of toml++):
+///
+/// - a table header without a key, such as `[.a]` or a lone `[` (in `parse_key`)
+/// - a date with a `T` that no time follows, such as `2026-01-31T[` (in `parse_time`)
 ///
 /// The text is followed as far as it is well-formed. The library reports whatever is wrong before that.
-struct TableHeaders {
+struct FatalTOML {
     private let bytes: [UInt8]
     private var position = 0
+    /// The last byte before the present one that is not a space, a line break or part of a comment; 0 at the beginning.
+    private var last: UInt8 = 0
 
-    /// - Returns: the line of the first header without a key, from 1; nil if there is none.
-    static func lineWithoutKey(in source: String) -> Int? {
-        var headers = TableHeaders(bytes: Array(source.utf8))
-        guard let position = headers.firstWithoutKey() else { return nil }
-        return headers.bytes[..<position].count { $0 == UInt8(ascii: "\n") } + 1
+    /// - Returns: the line of the first such place, from 1, and what is expected there; nil if there is none.
+    static func first(in source: String) -> (line: Int, expected: String)? {
+        var text = FatalTOML(bytes: Array(source.utf8))
+        guard let (position, expected) = text.first() else { return nil }
+        return (text.bytes[..<position].count { $0 == UInt8(ascii: "\n") } + 1, expected)
     }
 
     private init(bytes: [UInt8]) {
@@ -21,7 +25,7 @@ struct TableHeaders {
 
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-    private mutating func firstWithoutKey() -> Int? {
+    private mutating func first() -> (position: Int, expected: String)? {
         /// How many arrays and inline tables are open.
         var depth = 0
         var isStart = true
@@ -35,7 +39,9 @@ struct TableHeaders {
             case UInt8(ascii: "["), UInt8(ascii: "{"):
                 if isStart, byte == UInt8(ascii: "[") {
                     let begin = position
-                    guard skipBrackets() else { return begin }
+                    guard skipBrackets() else {
+                        return (begin, "a table is named between brackets, as in [remotes.NAME]; a name with other characters needs quotes")
+                    }
                 } else {
                     depth += 1
                     position += 1
@@ -49,11 +55,32 @@ struct TableHeaders {
                 skipString(byte)
                 isStart = false
             default:
+                if isDateWithoutTime {
+                    return (position, "after a date and a T comes a time, as in 2026-01-31T09:30:00; a text needs quotes")
+                }
                 position += 1
                 isStart = false
             }
+            if !" \t\r\n#".utf8.contains(byte) { last = byte }
         }
         return nil
+    }
+
+    /// A value begins here that has the form of a date, with a `T` and something that is not part of a word.
+    private var isDateWithoutTime: Bool {
+        guard "=[,".utf8.contains(last) else { return false }
+        let text = bytes[position...].prefix(12)
+        guard text.count == 12, text.prefix(11).elementsEqual("0000-00-00T".utf8, by: FatalTOML.hasForm) else { return false }
+        return !FatalTOML.beginsBareKey(bytes[position + 11])
+    }
+
+    /// - Parameter form: a `0` for every digit, a `T` for both cases.
+    private static func hasForm(_ byte: UInt8, _ form: UInt8) -> Bool {
+        switch form {
+        case UInt8(ascii: "0"): (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        case UInt8(ascii: "T"): byte == form || byte == UInt8(ascii: "t")
+        default: byte == form
+        }
     }
 
     /// Skips what a header begins with.
@@ -64,13 +91,17 @@ struct TableHeaders {
         if isArray { position += 1 }
         while let byte = next, byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") { position += 1 }
         guard let byte = next else { return true }
-        return byte == UInt8(ascii: "]") || !isArray && byte == UInt8(ascii: "[") || TableHeaders.beginsKey(byte)
+        return byte == UInt8(ascii: "]") || !isArray && byte == UInt8(ascii: "[") || FatalTOML.beginsKey(byte)
     }
 
     private static func beginsKey(_ byte: UInt8) -> Bool {
+        beginsBareKey(byte) || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'")
+    }
+
+    private static func beginsBareKey(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-            UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "\""), UInt8(ascii: "'"):
+            UInt8(ascii: "-"), UInt8(ascii: "_"):
             true
         default: false
         }

@@ -118,6 +118,17 @@ import Testing
         #expect([nothing.waiting, nothing.held, nothing.dead] == [0, 0, 0])
     }
 
+    @Test func `of the remaining rows the earliest time is told, unless the remote is paused`() async throws {
+        let scenario = try await scenario()
+        try scenario.write("UPDATE outbox SET due_at = '2026-01-0' || (1 + id % 8) || 'T00:00:00.000Z', behind = 0 WHERE state = 'pending'")
+        let earliest = try #require(try scenario.lines("SELECT min(due_at) FROM outbox WHERE state = 'pending' AND remote = 'vg'").first)
+        #expect(try await scenario.store.remainder(of: ["vg"]).dueAt?.iso8601 == earliest)
+        #expect(try await scenario.store.remainder(of: ["voicebot"]).dueAt == nil)
+        try scenario.write("INSERT INTO remotes (name, kind, paused_at) VALUES ('vg', 'vg', '2026-01-01T00:00:00.000Z')")
+        #expect(try await scenario.store.remainder(of: ["vg"]).dueAt == nil)
+        #expect(try await scenario.store.remainder(of: ["vg"]).waiting == 2)
+    }
+
     @Test func `rows are listed newest first and narrowed by every filter`() async throws {
         let scenario = try await scenario()
         #expect(try await ids(scenario) { _ in } == [8, 7, 6, 5, 4, 3, 2, 1])

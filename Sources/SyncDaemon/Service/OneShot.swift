@@ -48,7 +48,8 @@ package struct OneShot: Sendable {
         let remainder = try await store.remainder(of: configuration.enabledRemotes.map(\.name))
         return Outcome(
             runs: summary?.runs ?? 0, counts: summary?.counts ?? RunCounts(), waiting: remainder.waiting, held: remainder.held,
-            nextDue: summary?.nextDue, error: summary?.error)
+            // The engine does not look again for rows that fell due after they had been attempted.
+            nextDue: summary?.nextDue ?? remainder.dueAt, error: summary?.error)
     }
 
     /// Shows the rate over the last few seconds, and the time that the rest takes at this rate.

@@ -234,17 +234,32 @@ extension Store {
         try session.row("SELECT \(StoredRun.columns) FROM runs ORDER BY id DESC LIMIT 1")
     }
 
-    /// How many rows of these remotes are waiting for an attempt, are held, and need a person.
-    package func remainder(of remotes: [String]) async throws(StoreError) -> (waiting: Int, held: Int, dead: Int) {
+    /// What is left of the rows of some remotes.
+    package struct Remainder: Equatable, Sendable {
+        /// Rows that wait for an attempt, rows that are held, and rows that need a person.
+        package var waiting = 0
+        package var held = 0
+        package var dead = 0
+        /// When the first of the waiting rows falls due, or has fallen due; nil if none waits, or only for remotes that are paused.
+        package var dueAt: Instant?
+    }
+
+    package func remainder(of remotes: [String]) async throws(StoreError) -> Remainder {
         try await read { session in
-            // Sums over no rows are NULL.
-            let sums: (waiting: Int?, held: Int?, dead: Int?)? = try session.row(
+            let remainder: Remainder? = try session.row(
                 """
-                SELECT sum(state IN ('pending', 'sending')), sum(state = 'held'), sum(state IN ('dead', 'uncertain')) FROM outbox
+                SELECT sum(state IN ('pending', 'sending')), sum(state = 'held'), sum(state IN ('dead', 'uncertain')),
+                    min(CASE WHEN state = 'pending' AND behind = 0 AND remote NOT IN (SELECT name FROM remotes WHERE paused_at IS NOT NULL)
+                        THEN due_at END)
+                FROM outbox
                 WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND remote IN \(in: remotes)
                 """
-            ) { columns in (try columns.next(), try columns.next(), try columns.next()) }
-            return (sums?.waiting ?? 0, sums?.held ?? 0, sums?.dead ?? 0)
+            ) { columns in
+                // Sums over no rows are NULL.
+                let (waiting, held, dead): (Int?, Int?, Int?) = (try columns.next(), try columns.next(), try columns.next())
+                return Remainder(waiting: waiting ?? 0, held: held ?? 0, dead: dead ?? 0, dueAt: .column(try columns.next()))
+            }
+            return remainder ?? Remainder()
         }
     }
 }

@@ -57,14 +57,17 @@ extension Simulation {
     /// The same for titles and tags.
     private func expectChosenTexts(_ object: RemoteSystems.Object) async throws {
         let choices = remotes.choices[object] ?? .init()
-        let titles = try await application.counts(
+        // SQLite ends a text from JSON at a NUL character.
+        let adopted = try await application.lines(
             """
-            SELECT changes ->> '$.title.to', count(*) FROM adopted_changes WHERE conversation_id = \(object.conversation)
-                AND remote = \(object.remote) AND changes -> '$.title' IS NOT NULL GROUP BY 1
-            """)
-        for (title, count) in titles where count > choices.titles[ExactText(title)] ?? 0 {
+            SELECT changes FROM adopted_changes WHERE conversation_id = \(object.conversation) AND remote = \(object.remote)
+                AND changes -> '$.title' IS NOT NULL
+            """, columns: 1)
+        let titles = try adopted.map { ExactText(try JSONValue(text: $0)["title"]?["to"]?.stringValue ?? "") }
+            .reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        for (title, count) in titles where count > choices.titles[title] ?? 0 {
             fail(
-                "\(object): title '\(title)' was adopted \(count) times, people chose it \(choices.titles[ExactText(title)] ?? 0) times\(told(object))"
+                "\(object): title '\(title)' was adopted \(count) times, people chose it \(choices.titles[title] ?? 0) times\(told(object))"
             )
         }
         let tags = try await application.lines(

@@ -6,7 +6,7 @@ import SyncStore
 extension Simulation {
     private static let contests = 3
     /// How long the remote takes no changes at most, so that what people did is compared before.
-    private static let patience = Duration.minutes(10)
+    private static let longestThrottle = Duration.minutes(10)
 
     func expectWinners() async throws {
         // Where a copy lags, or the past is forgotten, it is not known what has been seen when; and a message from the future comes after
@@ -58,7 +58,7 @@ extension Simulation {
         }
         var isCompared: Bool { remotes.comparisons[contest.object] ?? 0 > comparisons }
         if remotes.weather[remote] == .throttlingChanges {
-            let end = clock.uptime + Simulation.patience
+            let end = clock.uptime + Simulation.longestThrottle
             while !isCompared, clock.uptime < end { try await run(until: clock.uptime + .seconds(1)) }
             remotes.weather[remote] = .fair
             // The change of the application was sent before anybody looked.

@@ -76,9 +76,7 @@ final class TransportServer: Sendable {
 
     /// A URL without a server: its port was free a little earlier.
     static func closedURL() throws -> String {
-        let (descriptor, port) = try listen()
-        close(descriptor)
-        return "http://127.0.0.1:\(port)"
+        "http://127.0.0.1:\(try FreePort.find())"
     }
 
     private static func listen() throws -> (Int32, UInt16) {

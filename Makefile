@@ -16,7 +16,7 @@ help:
 	@echo 'make tsan      run the tests of everything with threads under ThreadSanitizer'
 	@echo 'make torture   kill the program at random instants and mistreat it: KILLS=1000 SEED= (root: a full disk, too)'
 	@echo 'make soak      a steady load with faults; fails if memory, descriptors, log, database or queue grow: MINUTES=30'
-	@echo 'make mutations break one rule at a time, and see that the simulator finds it: ONLY=name SEEDS=400 (hours)'
+	@echo 'make mutations break one rule at a time, and see that the simulator finds it: ONLY="name …" SEEDS=400 (hours)'
 	@echo 'make check     format, build without warnings, tests'
 	@echo 'make format    rewrite the sources in the project style'
 	@echo 'make release   the program, which needs libsqlite3, libz and C libraries only, in dist/'

@@ -91,7 +91,13 @@ extension Simulation {
         guard try await row(of: contest) == contest.rows.before else { return false }
         let unsent = try await application.number(
             "SELECT count(*) FROM outbox WHERE conversation_id = \(id) AND state IN ('held', 'uncertain', 'dead')")
-        return unsent == 0
+        // A person at another remote whom the row does not name has it as soon as the row names nobody.
+        let waiting = try await application.number(
+            """
+            SELECT count(*) FROM link_state, json_each(verdicts)
+            WHERE conversation_id = \(id) AND remote <> \(contest.object.remote) AND value ->> 'decision' = 'left'
+            """)
+        return unsent == 0 && waiting == 0
     }
 
     /// - Returns: how often what the object showed was compared before.

@@ -42,6 +42,7 @@ struct Invariants {
         var exchanges: [Duration] = []
         var failures: [Duration] = []
         var ownEvents: [Duration] = []
+        var suspendedUntil = Duration.zero
         var callRules = CallRules()
         var pauses: RetryPauses
         /// Nil for a process that ends by itself.
@@ -65,6 +66,12 @@ struct Invariants {
     mutating func started(_ process: Int, staysOn: Bool) {
         processes[process] = Process(
             knownPaused: Set(pausedSince.keys), pauses: RetryPauses(plan.settings.retry), planning: staysOn ? PlanningDelay() : nil)
+    }
+
+    /// It gets no time for a while.
+    mutating func suspended(_ process: Int, until end: Duration) {
+        processes[process]?.planning?.processMayEnd()
+        processes[process]?.suspendedUntil = end
     }
 
     mutating func processEnded(_ process: Int) { processes[process] = nil }
@@ -167,7 +174,7 @@ struct Invariants {
         if own > call.remote.gate.concurrency {
             fail("\(own) calls to \(name) in flight, concurrency \(call.remote.gate.concurrency)", at: moment)
         }
-        if let conversation = call.conversation, others.count(where: { $0.conversation == conversation }) > 1 {
+        if let conversation = call.conversation, others.count(where: { !$0.isOver && $0.conversation == conversation }) > 1 {
             fail("two deliveries of \(conversation) to \(name) in flight", at: moment)
         }
         if case .deliver(let row) = call.purpose { sent(row, to: name, at: moment) }
@@ -175,7 +182,9 @@ struct Invariants {
         if processes[call.process]?.knownPaused.contains(name) == true {
             fail("a call to \(name), which is paused and known to be", at: moment)
         }
-        if let since = pausedSince[name], moment - since > Invariants.pausePatience {
+        if let since = pausedSince[name].map({ max($0, processes[call.process]?.suspendedUntil ?? .zero) }),
+            moment - since > Invariants.pausePatience
+        {
             fail("a call to \(name), which has been paused for \((moment - since).milliseconds) ms", at: moment)
         }
     }

@@ -15,6 +15,8 @@ struct SimulatedCall {
     let process: Int
     /// The response of the remote, once the call has arrived.
     var exchange: SandboxModel.Exchange?
+    /// It has ended, and its process does not know that yet.
+    var isOver = false
     /// What comes back does not say that it was applied, whatever the status.
     var isGarbled = false
     /// The result that the client gets when the call ends.

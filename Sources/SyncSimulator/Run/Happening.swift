@@ -28,6 +28,8 @@ extension Simulation {
         case clockIsSet
         /// The processes of the machine get no time, while the world goes on.
         case machineFreezes
+        /// One process gets no time; the others of the machine do.
+        case processIsSuspended
         case diskFills
         case diskHasRoom
         case databaseIsLocked
@@ -62,6 +64,16 @@ extension Simulation {
             case .reloaded: 19
             case .backupIsMade: 20
             case .backupIsRestored: 21
+            case .processIsSuspended: 22
+            }
+        }
+
+        /// The process in which it happens; nil for a process that does not run yet, and for everything else.
+        var process: Int? {
+            switch self {
+            case .engine(_, let process), .alarm(_, let process), .exchange(_, _, let process), .drainIsOverdue(let process): process
+            case .callEnds(let key): key.process
+            default: nil
             }
         }
 

@@ -10,6 +10,7 @@ extension Simulation {
         case .exchange(var exchange):
             // Transactions take real time, which is not measured: pages end by their number of entries only.
             exchange.plan?.timeLimit = .hours(1)
+            if let size = exchange.plan?.limit { exchange.plan?.limit = min(size, plan.pageSize) }
             note("\(process) exchange \(TraceText.of(exchange))")
             if let problem = process.clockSteps.problem(with: exchange.clockStep) { fail(problem) }
             mutateChecks { $0.exchangeBegan(exchange, process.number, isInProgress: process.exchange != nil, at: clock.uptime) }
@@ -77,6 +78,12 @@ extension Simulation {
     }
 
     func recorded(_ exchange: SyncCore.Exchange, _ result: ExchangeResult) {
+        for call in exchange.lanes.flatMap(\.finished) where call.row.payload == .message && call.row.state == .dead {
+            count("messages that were given up")
+            if let text = try? JSONValue(text: call.claimed.body)["message"]?["body"]?.stringValue {
+                givenUpMessages.insert(Messages.id(of: text))
+            }
+        }
         for lane in exchange.lanes { remotes.recorded(lane.finished, fenced: result.lanes[lane.remote]?.fenced ?? []) }
         for read in result.reads.values { remotes.reconciled(read.reconciled) }
     }

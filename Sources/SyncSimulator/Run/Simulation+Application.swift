@@ -82,6 +82,7 @@ extension Simulation {
         switch number(0...9) {
         case 0..<2:
             let remote = chance(50) ? "voicebot" : "vg"
+            if plan.sharesObjects, chance(60) { return try await share(id, remote, with: other) }
             tell("The application links \(id) to its object at \(remote).")
             if try await attempt({ try await application.link(id, to: remote) }) { committed() }
         case 2:
@@ -124,6 +125,32 @@ extension Simulation {
                 committed()
             }
         }
+    }
+
+    /// By mistake, two conversations are linked to one object, for a while.
+    private func share(_ id: String, _ remote: String, with other: String) async throws {
+        guard id != other else { return }
+        if strayLinks[remote] != nil { return try await endSharing(remote) }
+        count("objects of two conversations")
+        tell("The application links \(id) to the object that \(other) has at \(remote).")
+        var isLinked = false
+        try await attempt { isLinked = try await application.link(id, to: remote, asThatOf: other) }
+        guard isLinked else { return }
+        strayLinks[remote] = (id, other)
+        relinked.formUnion([id, other])
+        committed()
+    }
+
+    func endSharing() async throws {
+        for remote in strayLinks.keys.sorted() { try await endSharing(remote) }
+    }
+
+    private func endSharing(_ remote: String) async throws {
+        guard let (id, _) = strayLinks[remote] else { return }
+        tell("The application links \(id) to its own object at \(remote) again.")
+        guard try await attempt({ _ = try await application.link(id, to: remote, asThatOf: id) }) else { return }
+        strayLinks[remote] = nil
+        committed()
     }
 
     /// An id that no remote could be told is not taken.

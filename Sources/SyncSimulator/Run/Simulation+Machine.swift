@@ -136,6 +136,20 @@ extension Simulation {
         frozenUntil = clock.uptime + span
     }
 
+    /// A debugger or the scheduler of a host keeps one process from running, for longer than its claims last. Another one works meanwhile.
+    func suspendProcess() async throws {
+        guard !isCalm, plan.suspendsProcesses else { return }
+        after(gap(30_000...200_000), .processIsSuspended)
+        guard frozenUntil == nil, let process = running.randomElement(using: &random), process.engine != nil else { return }
+        let span = span(1000...200_000)
+        count("suspended processes")
+        tell("The \(process) gets no time for \(span.milliseconds) ms.")
+        let end = clock.uptime + span
+        suspendedUntil[process.number] = end
+        mutateChecks { $0.suspended(process.number, until: end) }
+        if chance(70) { try await startSync() }
+    }
+
     // MARK: The weather
 
     func changeWeather() {

@@ -16,7 +16,7 @@ extension Simulation {
         case 12: for process in running { try await handle(.credentialReplaced(remote), process) }
         case 13: try await retry(remote)
         case 14: try await resend(id, remote)
-        default: try await release(remote)
+        default: plan.brakes && chance(50) ? try await releaseBrake() : try await release(remote)
         }
     }
 
@@ -26,7 +26,7 @@ extension Simulation {
         try await handle(.stopRequested(within: patience), process)
     }
 
-    private func startSync() async throws {
+    func startSync() async throws {
         guard processes.values.count(where: { $0.command == .sync }) < 2 else { return }
         try await start(.sync)
     }
@@ -68,6 +68,25 @@ extension Simulation {
         (filter.remote, filter.states) = (remote, [.held])
         tell("An operator releases what is held for \(remote).")
         if try await attempt({ _ = try await application.store.manage(.release, filter, now: clock.wall) }) { committed() }
+    }
+
+    /// An operator has looked at what the brake holds.
+    func releaseBrake() async throws {
+        var filter = OutboxFilter()
+        filter.holder = .brake
+        let isHeld: [SQL] = [
+            "SELECT count(*) FROM outbox WHERE state = 'held' AND held_by = 'brake'",
+            "SELECT count(*) FROM link_state WHERE braked_at IS NOT NULL",
+        ]
+        for question in isHeld where try await application.number(question) > 0 {
+            count("releases of the brake")
+            tell("An operator releases what the brake holds.")
+            try await attempt {
+                _ = try await application.store.manage(.release, filter, now: clock.wall)
+                _ = try await application.store.releaseEnds(filter, dryRun: false, now: clock.wall)
+            }
+            return committed()
+        }
     }
 
     private func resend(_ id: String, _ remote: String) async throws {

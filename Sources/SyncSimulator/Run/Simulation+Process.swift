@@ -130,6 +130,7 @@ extension Simulation {
 
     func ended(_ process: ServiceProcess, isKilled: Bool) async throws {
         processes[process.number] = nil
+        suspendedUntil[process.number] = nil
         living.remove(process.number)
         process.end(isKilled: isKilled)
         for key in calls.keys.filter({ $0.process == process.number }).sorted(by: { $0.id.number < $1.id.number }) {

@@ -22,6 +22,7 @@ extension Simulation {
         after(plan.length / 3, .backupIsMade)
         after(plan.length / 3 * 2, .backupIsRestored)
         after(.seconds(15), .databaseIsLocked)
+        after(.seconds(30), .processIsSuspended)
         try await run(until: plan.length)
         try await calmDown()
         let begin = events
@@ -47,9 +48,11 @@ extension Simulation {
     private func calmDown() async throws {
         tell("Everything calms down: no faults and no changes from now on.")
         isCalm = true
+        if let end = suspendedUntil.values.max() { try await run(until: max(clock.uptime, end)) }
         remotes.faultShare = 0
         makeRoom()
         try await freeDatabase()
+        try await endSharing()
         for remote in plan.remotes {
             remotes.weather[remote.name] = .fair
             try await resume(remote.name)
@@ -145,6 +148,7 @@ extension Simulation {
         var before = try await activity()
         while clock.uptime < end {
             try await run(until: clock.uptime + round)
+            if plan.brakes { try await releaseBrake() }
             let present = try await activity()
             let left = try await leftOver()
             try await expectNothingOverdue()
@@ -163,6 +167,6 @@ extension Simulation {
     }
 
     func activity() async throws -> [Int] {
-        [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM adopted_changes")]
+        [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'")]
     }
 }

@@ -48,6 +48,10 @@ final class Simulation {
     var wasRestored = false
     /// Until then no process of the machine gets anything done.
     var frozenUntil: Duration?
+    /// Processes that get no time until then.
+    var suspendedUntil: [Int: Duration] = [:]
+    /// Links that lead to the object of another conversation, by remote.
+    var strayLinks: [String: (id: String, object: String)] = [:]
     var calls: [CallKey: SimulatedCall] = [:]
     /// By how much the clock was set without the database knowing, and by how much back before the power failed: stored waits last longer by as
     /// much.
@@ -60,6 +64,8 @@ final class Simulation {
     var events = 0
     /// Uncertain messages, which an operator had to settle.
     var uncertainMessages: Set<String> = []
+    /// Messages that were given up at some time: later ones did not wait for them.
+    var givenUpMessages: Set<String> = []
     /// Conversations that lost a link and got it again: what the object held before is not known any more.
     var relinked: Set<String> = []
     /// Messages that were moved to another conversation.
@@ -143,6 +149,10 @@ final class Simulation {
             if clock.uptime < frozenUntil { return queue.enter(happening, at: frozenUntil + .milliseconds(1)) }
             self.frozenUntil = nil
         }
+        if let process = happening.process, let until = suspendedUntil[process], clock.uptime < until {
+            if case .callEnds(let key) = happening { calls[key]?.isOver = true }
+            return queue.enter(happening, at: until + .milliseconds(1))
+        }
         switch happening {
         case .engine(let event, let number):
             if let process = processes[number] { try await handle(event, process) }
@@ -162,6 +172,7 @@ final class Simulation {
             tell("\(remote) works again.")
         case .clockIsSet: setClock()
         case .machineFreezes: freeze()
+        case .processIsSuspended: try await suspendProcess()
         case .diskFills: fillDisk()
         case .diskHasRoom: makeRoom()
         case .databaseIsLocked: try await lockDatabase()

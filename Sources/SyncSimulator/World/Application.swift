@@ -109,6 +109,19 @@ final class Application {
         try await store.write { session in try Application.link(id, to: remote, session) }
     }
 
+    /// - Returns: whether the object belongs to a conversation that is linked to it, and the conversation itself has a link.
+    func link(_ id: String, to remote: String, asThatOf other: String) async throws -> Bool {
+        try await store.write { session in
+            let count = try session.run(
+                """
+                UPDATE links SET remote_id = \(RemoteSystems.id(of: other, at: remote)) WHERE conversation_id = \(id) AND remote = \(remote)
+                    AND EXISTS (SELECT 1 FROM links WHERE conversation_id = \(other) AND remote = \(remote))
+                """)
+            for id in [id, other] where count > 0 { try Application.expectWrite(of: id, session) }
+            return count > 0
+        }
+    }
+
     func unlink(_ id: String, from remote: String) async throws {
         try await store.write { session in
             _ = try session.run("DELETE FROM links WHERE conversation_id = \(id) AND remote = \(remote)")

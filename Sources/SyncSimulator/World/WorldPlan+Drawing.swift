@@ -41,6 +41,22 @@ extension WorldPlan {
             tags = ["t0", "\u{E9}", "e\u{301}"] + (0..<2).map { "t\($0 + 3)\(HostileText.draw(&random))" }
         }
         if chance(60) { slowDown(by: number(10...400)) }
+        drawLimits(&random)
+    }
+
+    /// What few conversations do not reach with the values of the service.
+    private mutating func drawLimits(_ random: inout SplitMix64) {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        suspendsProcesses = chance(25)
+        sharesObjects = chance(20)
+        if chance(30) { pageSize = number(1...4) }
+        if chance(20) { settings.retry.maximumAttempts = number(2...8) }
+        if chance(25) {
+            settings.retention.maximumRows = number(0...60)
+            settings.retention.maximumAge = .minutes(Int64(number(1...120)))
+        }
+        if chance(15) { (settings.brake.touchMinimum, settings.brake.finishMinimum) = (number(1...3), number(0...2)) }
     }
 
     private mutating func slowDown(by pace: Int) {

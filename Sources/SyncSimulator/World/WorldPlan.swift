@@ -51,6 +51,12 @@ struct WorldPlan {
     /// Whether the application deletes conversations and merges them.
     var deletes = false
     var reloads = false
+    /// Whether single processes get no time for a while, longer than their claims last.
+    var suspendsProcesses = false
+    /// Whether the application links two conversations to one object.
+    var sharesObjects = false
+    /// The largest number of entries of the feed that one transaction plans.
+    var pageSize = 500
     /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
     var seesGoneProcesses = true
     /// How many of a hundred webhook calls get lost on the way, and how many do not say what changed.
@@ -88,6 +94,12 @@ struct WorldPlan {
         var isUnguarded = false
     }
 
+    /// Whether the brake holds what a few conversations change.
+    var brakes: Bool { settings.brake != Brake.Settings() }
+
+    /// Whether entries are deleted before anybody looks at the end.
+    var forgets: Bool { settings.retention != Retention.Settings() }
+
     static func remote(_ kind: Kind, _ settings: RemoteSettings) -> Remote {
         var profile = Profile(
             name: kind.name, kind: kind, adoption: settings.adoption, own: ["agent_id": .text(WorldPlan.agent)], aiAssignees: [WorldPlan.ai]
@@ -102,6 +114,8 @@ struct WorldPlan {
     var summary: String {
         "\(remotes.map(\.name).joined(separator: ",")) \(conversations.count) conversations, \(isTwoWay ? "two-way" : "one-way"), "
             + "\(length.milliseconds / 1000) s, pace \(pace), faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
-            + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), freezes \(freezes), deletes \(deletes), hostile \(isHostile), backup \(restoresBackup), reloads \(reloads)"
+            + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), freezes \(freezes), deletes \(deletes), hostile \(isHostile), backup \(restoresBackup), reloads \(reloads), "
+            + "suspends \(suspendsProcesses), shares \(sharesObjects), pages of \(pageSize), brake \(brakes), "
+            + "attempts \(settings.retry.maximumAttempts), kept rows \(settings.retention.maximumRows)"
     }
 }

@@ -21,8 +21,8 @@ import Testing
 
     @Test(.enabled(if: hasTools)) func `the commands do what the page says, one after the other`() async throws {
         try await withScenario { scenario in
-            let script = try commands.replacingOccurrences(of: "8090", with: "\(FreePort.find())")
-                .replacingOccurrences(of: "8480", with: "\(FreePort.find())")
+            let script = try commands.replacingOccurrences(of: "8090", with: "\(LoopbackPort.unused())")
+                .replacingOccurrences(of: "8480", with: "\(LoopbackPort.unused())")
             let programs = (ConvosyncProcess.path as NSString).deletingLastPathComponent
             let run = try scenario.startShell(
                 """

@@ -10,7 +10,7 @@ import Testing
     private typealias Transport = NetworkTransportTests
 
     @Test func `a refused connection was not applied`() async throws {
-        let port = try LoopbackServer.closedPort()
+        let port = try LoopbackPort.unused()
         await Transport.expect(.connectionRefused, mayHaveBeenApplied: false, from: "http://127.0.0.1:\(port)/")
     }
 

@@ -35,7 +35,7 @@ package actor TortureRun {
     ///   - kills: how many processes are killed.
     ///   - folder: for configuration, database and logs; it is created, and nothing removes it.
     package static func run(kills: Int, seed: UInt64, folder: String, progress: @Sendable (String) -> Void) async throws -> Result {
-        let port = try FreePort.find()
+        let port = try LoopbackPort.unused()
         let stage = try await Stage.make(in: folder, seed: seed) { configuration, _ in configuration.torture(listeningOn: port) }
         let run = TortureRun(stage, kills: kills, seed: seed)
         do {

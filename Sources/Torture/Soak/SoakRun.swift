@@ -28,7 +28,7 @@ package actor SoakRun {
     package static func run(minutes: Double, seed: UInt64, folder: String, progress: @escaping @Sendable (String) -> Void) async throws
         -> Result
     {
-        let port = try FreePort.find()
+        let port = try LoopbackPort.unused()
         let stage = try await Stage.make(in: folder, seed: seed) { configuration, _ in
             configuration.torture(listeningOn: port)
             // The shortest that may be configured.

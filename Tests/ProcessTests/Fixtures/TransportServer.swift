@@ -47,7 +47,7 @@ final class TransportServer: Sendable {
     }
 
     private let listener: Int32
-    private let port: UInt16
+    private let port: Int
     private let counted = Mutex(0)
 
     var url: String { "http://127.0.0.1:\(port)" }
@@ -55,7 +55,7 @@ final class TransportServer: Sendable {
 
     /// - Parameter script: called for each connection, which is closed when it returns.
     init(_ script: @escaping @Sendable (Connection) -> Void) throws {
-        (listener, port) = try TransportServer.listen()
+        (listener, port) = try LoopbackPort.listen()
         Thread.detachNewThread { [listener, weak self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
@@ -76,25 +76,6 @@ final class TransportServer: Sendable {
 
     /// A URL without a server: its port was free a little earlier.
     static func closedURL() throws -> String {
-        "http://127.0.0.1:\(try FreePort.find())"
-    }
-
-    private static func listen() throws -> (Int32, UInt16) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                guard bind(descriptor, pointer, size) == 0, Glibc.listen(descriptor, 64) == 0 else { return Int32(-1) }
-                return getsockname(descriptor, pointer, &size)
-            }
-        }
-        guard code == 0 else {
-            close(descriptor)
-            throw HarnessError("no free port: error \(errno)")
-        }
-        return (descriptor, UInt16(bigEndian: address.sin_port))
+        "http://127.0.0.1:\(try LoopbackPort.unused())"
     }
 }

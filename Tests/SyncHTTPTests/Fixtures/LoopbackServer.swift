@@ -102,7 +102,7 @@ final class LoopbackServer: Sendable {
     /// - Parameter script: called on a thread of its own for each connection, with the request if `readsRequest`; the connection is
     ///   closed when it returns.
     init(readsRequest: Bool = true, _ script: @escaping @Sendable (Connection) -> Void) throws {
-        (listener, port) = try LoopbackServer.listen()
+        (listener, port) = try LoopbackPort.listen()
         Thread.detachNewThread { [listener, weak self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
@@ -129,16 +129,9 @@ final class LoopbackServer: Sendable {
 
     var url: String { "http://127.0.0.1:\(port)/path" }
 
-    /// A port on loopback on which no program listens: it was free a little earlier.
-    static func closedPort() throws -> Int {
-        let (descriptor, port) = try listen()
-        close(descriptor)
-        return port
-    }
-
     /// Calls `body` with the URL of a port whose queue of connections is full: the kernel drops further attempts to connect without a response.
     static func withFullQueue(_ body: (String) async throws -> Void) async throws {
-        let (listener, port) = try listen(backlog: 0)
+        let (listener, port) = try LoopbackPort.listen(backlog: 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
@@ -155,24 +148,5 @@ final class LoopbackServer: Sendable {
         }
         defer { for descriptor in clients + [listener] { close(descriptor) } }
         try await body("http://127.0.0.1:\(port)/path")
-    }
-
-    private static func listen(backlog: Int32 = 64) throws -> (Int32, Int) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                guard bind(descriptor, pointer, size) == 0, Glibc.listen(descriptor, backlog) == 0 else { return Int32(-1) }
-                return getsockname(descriptor, pointer, &size)
-            }
-        }
-        guard code == 0 else {
-            close(descriptor)
-            throw POSIXError(.init(rawValue: errno) ?? .EIO)
-        }
-        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 }

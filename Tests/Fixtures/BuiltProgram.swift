@@ -9,10 +9,12 @@ package enum BuiltProgram {
         return (executable as NSString).deletingLastPathComponent + "/convosync"
     }()
 
-    /// What every process gets. A crash must not write a report to the log, and must not take minutes over it.
+    /// What every process gets. A crash must not write a report to the log, and must not take minutes over it. A sanitizer of the tests is one of the
+    /// program as well.
     package static let environment: [String: String] = {
         var all = ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"]
-        for name in ["LD_LIBRARY_PATH", "HOME", "LLVM_PROFILE_FILE"] { all[name] = ProcessInfo.processInfo.environment[name] }
+        let inherited = ["LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "LLVM_PROFILE_FILE", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"]
+        for name in inherited { all[name] = ProcessInfo.processInfo.environment[name] }
         return all
     }()
 }

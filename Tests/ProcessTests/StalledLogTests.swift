@@ -11,7 +11,7 @@ import Testing
     private func withUnread(_ scenario: ProgramScenario, _ body: (ChildProcess) async throws -> Void) async throws {
         let child = try ChildProcess.start(
             ConvosyncProcess.path, ["run", "--config", scenario.configurationPath],
-            environment: ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"])
+            environment: ConvosyncProcess.environment)
         do {
             try await body(child)
         } catch {

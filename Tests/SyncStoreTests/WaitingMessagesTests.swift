@@ -38,8 +38,8 @@ import Testing
             try scenario.lines(
                 "SELECT count(*), count(DISTINCT json_extract(body, '$.message.timestamp')), count(DISTINCT dedupe_key) FROM outbox")
                 == ["4000|4000|4000"])
-        // Bounded by the time limit; generous, because tests run in parallel.
-        #expect(longest < .seconds(1), "\(longest) in \(batches) batches")
+        // Bounded by the time limit; generous, because tests run in parallel, and slowly under a sanitizer.
+        #expect(longest < .seconds(10), "\(longest) in \(batches) batches")
     }
 
     @Test func `a message that is replayed while a later one is in flight does not block both when that one is put back`() async throws {

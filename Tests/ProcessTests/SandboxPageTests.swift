@@ -50,7 +50,7 @@ import Testing
 
     @Test func `the options on the page are those of the program`() async throws {
         let program = (ConvosyncProcess.path as NSString).deletingLastPathComponent + "/convosync-sandbox"
-        let help = try await ConvosyncProcess(program, ["--help"], environment: [:]).end().output
+        let help = try await ConvosyncProcess(program, ["--help"], environment: ConvosyncProcess.environment).end().output
         func options(_ text: String) -> Set<String> {
             Set(text.split { !$0.isLetter && $0 != "-" }.filter { $0.hasPrefix("--") && $0.contains { $0.isLetter } }.map(String.init))
         }

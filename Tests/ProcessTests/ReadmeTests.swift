@@ -130,7 +130,8 @@ import Testing
     }
 
     private func withHelp(_ command: [String]) async throws -> String {
-        let result = try await ConvosyncProcess(ConvosyncProcess.path, command + ["--help"], environment: ConvosyncProcess.environment).end()
+        let result = try await ConvosyncProcess(ConvosyncProcess.path, command + ["--help"], environment: ConvosyncProcess.environment)
+            .end()
         return result.output + result.errorOutput
     }
 }

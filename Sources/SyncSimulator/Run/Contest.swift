@@ -10,7 +10,7 @@ import SyncStore
 /// | state   | voicebot     | open, nobody's   | jane picks it up           | gives it to bob   |
 /// | state   | vg           | open, jane's     | want somebody to take it   | gives it to bob   |
 /// | title   | helpdesk, vg |                  | another title              | another title     |
-/// | person  | voicebot     | open, nobody's   | somebody unknown has it    | gives it to bob, or to nobody |
+/// | person  | voicebot     | open, nobody's   | somebody unknown has it    | gives it to bob   |
 /// | person  | vg           | open, nobody's   | somebody has the chat      | gives it to the AI |
 /// | end     | helpdesk     | open, nobody's   | resolve it                 | a user's message  |
 /// | end     | vg           | open, nobody's   | complete it                | a user's message  |
@@ -60,10 +60,8 @@ struct Contest {
             rows = (Titles.ofApplication(number), Titles.ofPeople(number), Titles.ofApplication(number + 1))
             (preparation, people, change) = ("title = \(rows.before)", ["title": .string(rows.people)], "title = \(rows.application)")
         case (.person, "voicebot"):
-            (preparation, people) = (nobodys, ["status": "in-progress", "user_id": 9])
-            let isGivenUp = number.isMultiple(of: 2)
-            change = isGivenUp ? "assignee_id = NULL" : toBob
-            rows = ("open -", "open \(Profile.standardUnknownAssignee)", isGivenUp ? "open -" : "open bob")
+            (preparation, people, change) = (nobodys, ["status": "in-progress", "user_id": 9], toBob)
+            rows = ("open -", "open \(Profile.standardUnknownAssignee)", "open bob")
         case (.person, "vg") where !remote.profile.statusMap.neverOver.isEmpty:
             (preparation, people, change) = (nobodys, ["state": "human-chatting"], "assignee_id = \(WorldPlan.ai)")
             rows = ("open -", "open \(Profile.standardUnknownAssignee)", "open \(WorldPlan.ai)")

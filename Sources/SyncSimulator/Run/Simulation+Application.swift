@@ -130,27 +130,32 @@ extension Simulation {
     /// By mistake, two conversations are linked to one object, for a while.
     private func share(_ id: String, _ remote: String, with other: String) async throws {
         guard id != other else { return }
-        if strayLinks[remote] != nil { return try await endSharing(remote) }
+        if try await endSharing() { return }
         count("objects of two conversations")
         tell("The application links \(id) to the object that \(other) has at \(remote).")
         var isLinked = false
         try await attempt { isLinked = try await application.link(id, to: remote, asThatOf: other) }
         guard isLinked else { return }
-        strayLinks[remote] = (id, other)
         relinked.formUnion([id, other])
         committed()
     }
 
-    func endSharing() async throws {
-        for remote in strayLinks.keys.sorted() { try await endSharing(remote) }
-    }
-
-    private func endSharing(_ remote: String) async throws {
-        guard let (id, _) = strayLinks[remote] else { return }
-        tell("The application links \(id) to its own object at \(remote) again.")
-        guard try await attempt({ _ = try await application.link(id, to: remote, asThatOf: id) }) else { return }
-        strayLinks[remote] = nil
-        committed()
+    /// - Returns: whether a conversation was linked to another one's object.
+    @discardableResult
+    func endSharing() async throws -> Bool {
+        var isShared = false
+        for remote in ["voicebot", "vg"] {
+            for id in plan.conversations {
+                let own = RemoteSystems.id(of: id, at: remote)
+                let isStray = try await application.number(
+                    "SELECT count(*) FROM links WHERE conversation_id = \(id) AND remote = \(remote) AND remote_id <> \(own)")
+                guard isStray > 0 else { continue }
+                isShared = true
+                tell("The application links \(id) to its own object at \(remote) again.")
+                if try await attempt({ _ = try await application.link(id, to: remote, asThatOf: id) }) { committed() }
+            }
+        }
+        return isShared
     }
 
     /// An id that no remote could be told is not taken.

@@ -128,8 +128,7 @@ extension Simulation {
             fail("\(contest.text), conflict = \(policy): '\(present)' instead of '\(expected)'\(told(contest.object))")
         }
         guard contest.subject == .person, let state = remotes.state(contest.object) else { return }
-        // The person whom people chose is theirs; the status follows the row.
-        for (name, value) in contest.people where name != "status" && state[name] != value {
+        for (name, value) in contest.people where state[name] != value {
             fail("\(contest.text): '\(name)' is not what people chose any more\(told(contest.object))")
         }
     }

@@ -140,7 +140,9 @@ extension Simulation {
     func suspendProcess() async throws {
         guard !isCalm, plan.suspendsProcesses else { return }
         after(gap(30_000...200_000), .processIsSuspended)
-        guard frozenUntil == nil, let process = running.randomElement(using: &random), process.engine != nil else { return }
+        guard frozenUntil == nil, let process = running.randomElement(using: &random), process.engine != nil,
+            suspendedUntil[process.number, default: .zero] <= clock.uptime
+        else { return }
         let span = span(1000...200_000)
         count("suspended processes")
         tell("The \(process) gets no time for \(span.milliseconds) ms.")

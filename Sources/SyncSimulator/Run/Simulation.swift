@@ -50,8 +50,6 @@ final class Simulation {
     var frozenUntil: Duration?
     /// Processes that get no time until then.
     var suspendedUntil: [Int: Duration] = [:]
-    /// Links that lead to the object of another conversation, by remote.
-    var strayLinks: [String: (id: String, object: String)] = [:]
     var calls: [CallKey: SimulatedCall] = [:]
     /// By how much the clock was set without the database knowing, and by how much back before the power failed: stored waits last longer by as
     /// much.

@@ -113,7 +113,7 @@ extension Engine {
     }
 
     /// The rows that this process has claimed.
-    package var ownRows: Set<Int64> { remotes.reduce(into: []) { $0.formUnion($1.lane.claimed) } }
+    package var ownRows: Set<Int64> { remotes.reduce(into: []) { $0.formUnion($1.lane.ownRows) } }
 
     /// Nothing is in flight, buffered or being surveyed, apart from the exchange that is being built.
     private var isEverythingQuiet: Bool {

@@ -65,7 +65,7 @@ extension Lane {
     mutating func take(_ result: LaneResult, _ context: inout Context) -> RunCounts {
         result.check(for: remote.name)
         var counts = RunCounts()
-        claimed.subtract(committing.map(\.claimed.id))
+        for call in committing { claimed[ExactText(call.claimed.conversationID)] = nil }
         for var call in committing where !result.fenced.contains(call.claimed.id) {
             if result.split.contains(call.claimed.id) { call.row.state = .discarded }
             if let revived = result.revived[call.claimed.id] {
@@ -98,10 +98,30 @@ extension Lane {
         // Rows that a drain leaves are still due, although no claim returns them.
         hasDueRows = result.isSomethingDue || (leavesRetries && hasDueRows && result.claimed.isEmpty)
         nextDueAt = result.nextDueAt.map { context.time.steady(of: $0) }
-        claimed.formUnion(result.claimed.map(\.id))
-        buffer += result.claimed
         (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
+        takeIn(result.claimed, context.time)
         return counts
+    }
+
+    /// Rows of conversations that the lane still works on are not sent: theirs would be the second call in flight.
+    private mutating func takeIn(_ rows: [ClaimedRow], _ time: EventTime) {
+        for row in rows {
+            let conversation = ExactText(row.conversationID)
+            // Its lease was lost as well.
+            claimedTwice.removeAll { ExactText($0.conversationID) == conversation }
+            if claimed[conversation] == nil {
+                claimed[conversation] = row.id
+                buffer.append(row)
+            } else {
+                claimedTwice.append(row)
+            }
+        }
+        let free = claimedTwice.filter { claimed[ExactText($0.conversationID)] == nil }
+        for row in free {
+            claimed[ExactText(row.conversationID)] = row.id
+            append(putBack(row, time), time)
+        }
+        if !free.isEmpty { claimedTwice.removeAll { row in free.contains { $0.id == row.id } } }
     }
 
     /// Applies the state that the command line requires of the remote.

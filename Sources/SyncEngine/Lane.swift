@@ -10,8 +10,8 @@ import SyncCore
 /// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
 /// | the remote is no longer configured | it is retired: calls in flight end, nothing else is sent                             |
 ///
-/// Lanes are independent of each other. Invariants: a row is buffered, in flight or finished, and is in ``claimed`` during all that time;
-/// at most ``uncommittedLimit`` outcomes are not stored.
+/// Lanes are independent of each other. Invariants: a row is buffered, in flight or finished, and is in ``claimed`` during all that time,
+/// where a conversation has one row; at most ``uncommittedLimit`` outcomes are not stored.
 struct Lane: Sendable {
     /// How long outcomes wait for others before they are stored, unless nothing is in flight.
     static let linger = Duration.milliseconds(20)
@@ -35,8 +35,11 @@ struct Lane: Sendable {
     /// A slice, so that removing the first row moves no others.
     var buffer: ArraySlice<ClaimedRow> = []
     var inFlight: [Engine.CallID: CallInFlight] = [:]
-    /// The rows whose end is not stored: they are not recovered while the process works on them.
-    var claimed: Set<Int64> = []
+    /// The conversations with a row whose end is not stored, and these rows: they are not recovered while the process works on them.
+    var claimed: [ExactText: Int64] = [:]
+    /// Rows of such conversations that were claimed all the same: the process was suspended or the clock was set, and another process took the
+    /// former rows for abandoned. They are put back, as soon as the ends of those rows are stored.
+    var claimedTwice: [ClaimedRow] = []
     var finished: [FinishedCall] = []
     /// When the first of them was added.
     var finishedSince: Instant?
@@ -90,15 +93,17 @@ struct Lane: Sendable {
 
     // MARK: State
 
+    var ownRows: [Int64] { claimed.values + claimedTwice.map(\.id) }
+
     var isCalling: Bool { !inFlight.isEmpty || absences.isReading }
 
     /// Rows are buffered, calls are in flight, or outcomes are undecided.
-    var isBusy: Bool { !buffer.isEmpty || !inFlight.isEmpty || !undecided.isEmpty || absences.isReading }
+    var isBusy: Bool { !buffer.isEmpty || !inFlight.isEmpty || !undecided.isEmpty || !claimedTwice.isEmpty || absences.isReading }
 
     /// Nothing is buffered, in flight or not stored.
     var isIdle: Bool {
-        buffer.isEmpty && inFlight.isEmpty && finished.isEmpty && committing.isEmpty && undecided.isEmpty && gate.inFlight == 0
-            && !absences.isReading
+        buffer.isEmpty && inFlight.isEmpty && finished.isEmpty && committing.isEmpty && undecided.isEmpty && claimedTwice.isEmpty
+            && gate.inFlight == 0 && !absences.isReading
     }
 
     /// When the gate opens; nil: not before a person acts.
@@ -224,6 +229,7 @@ struct Lane: Sendable {
     /// The wall clock was set: the stored gate is outdated, and so are the times of all rows that are not stored.
     mutating func clockWasSet(by step: Duration) {
         buffer = ArraySlice(buffer.map { $0.moved(by: step) })
+        claimedTwice = claimedTwice.map { $0.moved(by: step) }
         inFlight = inFlight.mapValues { CallInFlight(claimed: $0.claimed.moved(by: step), startedAt: $0.startedAt) }
         finished = finished.map { $0.moved(by: step) }
         undecided = undecided.map { $0.moved(by: step) }

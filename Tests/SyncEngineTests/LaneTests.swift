@@ -40,7 +40,35 @@ import Testing
         var lane = lane(claiming: rows(1...16), &context)
         lane.admit(&context)
         let sent = context.actions.compactMap { if case .call(_, _, .deliver(let row)) = $0 { row.id } else { nil } }
-        #expect(sent == Array(1...8) && lane.buffer.map(\.id) == Array(9...16) && lane.claimed == Set(1...16))
+        #expect(sent == Array(1...8) && lane.buffer.map(\.id) == Array(9...16) && Set(lane.ownRows) == Set(1...16))
+    }
+
+    @Test(arguments: [1, 3] as [Int64])
+    func `a conversation with a call in flight gets no second one, even if a row of it is claimed again`(second: Int64) throws {
+        var context = MadeUp.context()
+        var lane = lane(claiming: rows(1...2), &context)
+        lane.admit(&context)
+        let call = try #require(lane.inFlight.first { $0.value.claimed.id == 1 }?.key)
+        // Another process took the first row for abandoned, while this one got no time.
+        let row = MadeUp.claimedRow(second, "c1", at: "vg", lease: 7)
+        var result = LaneResult()
+        result.claimed = [row]
+        _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        _ = lane.take(result, &context)
+        lane.admit(&context)
+        #expect(lane.inFlight.count == 2 && Set(lane.ownRows) == [1, 2, second] && lane.isBusy)
+        lane.ended(call, DeliveryOutcome(.delivered), hadPresentCredential: true, &context)
+        lane.admit(&context)
+        let first = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+        #expect(first.finished.map(\.claimed.lease) == [1] && lane.inFlight.count == 1)
+        result = LaneResult()
+        result.fenced = [1]
+        _ = lane.take(result, &context)
+        lane.admit(&context)
+        let putBack = lane.request(context, retriesDueBy: nil, mayFreeRows: false).finished
+        #expect(putBack.map(\.claimed.lease) == [7] && putBack[0].row.state == .pending && putBack[0].outcome == nil)
+        _ = lane.take(LaneResult(), &context)
+        #expect(lane.ownRows == [2] && lane.inFlight.count == 1)
     }
 
     @Test func `after a claim that large rows cut short, the next one follows when half of its rows are sent`() {

@@ -28,7 +28,7 @@ struct RemoteSystems {
     /// Calls that were sent, and those of them of which the service did not record that they were acknowledged.
     private(set) var writes: [Object: Int] = [:]
     private(set) var failedWrites: [Object: Int] = [:]
-    /// Rows whose call was acknowledged, until that is recorded, and the process that knows it.
+    /// Calls that were acknowledged, by their lease, until that is recorded, and the process that knows it.
     private var unrecorded: [Int64: (object: Object, process: Int)] = [:]
     /// Whether a process knows that a call was acknowledged, and the database does not.
     func hasUnrecorded(_ process: Int) -> Bool { unrecorded.values.contains { $0.process == process } }
@@ -139,6 +139,15 @@ struct RemoteSystems {
         writes[Object(remote: call.remote.name, conversation: conversation), default: 0] += 1
     }
 
+    /// It arrives after its lease is over, so that the remote may show an older state for a while. What it carries is sent again, and so is what was
+    /// sent meanwhile.
+    mutating func overtaken(_ call: SimulatedCall) {
+        guard let conversation = call.conversation else { return }
+        let object = Object(remote: call.remote.name, conversation: conversation)
+        misstated.insert(object)
+        failedWrites[object, default: 0] += 1
+    }
+
     /// A cache in front of the remote keeps what lists show.
     /// - Parameter isOld: it shows what it has instead of asking the remote.
     mutating func throughCache(_ call: inout SimulatedCall, isOld: Bool) {
@@ -161,7 +170,7 @@ struct RemoteSystems {
         if isHeard, call.isGarbled { misstated.insert(object) }
         if isHeard, isAnswered {
             unshown[object] = nil
-            if case .deliver(let row) = call.purpose { unrecorded[row.id] = (object, call.process) }
+            if case .deliver(let row) = call.purpose { unrecorded[row.lease] = (object, call.process) }
         } else {
             failedWrites[object, default: 0] += 1
         }
@@ -170,7 +179,7 @@ struct RemoteSystems {
     /// The database has the outcomes of these calls, or refused them because their lease was over.
     mutating func recorded(_ calls: [FinishedCall], fenced: [Int64]) {
         for call in calls {
-            guard let object = unrecorded.removeValue(forKey: call.claimed.id)?.object else { continue }
+            guard let object = unrecorded.removeValue(forKey: call.claimed.lease)?.object else { continue }
             if fenced.contains(call.claimed.id) { failedWrites[object, default: 0] += 1 }
         }
     }

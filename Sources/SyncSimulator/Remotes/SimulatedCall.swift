@@ -15,7 +15,7 @@ struct SimulatedCall {
     let process: Int
     /// The response of the remote, once the call has arrived.
     var exchange: SandboxModel.Exchange?
-    /// It has ended, and its process does not know that yet.
+    /// It has ended, and its process does not know that yet; or its lease ends before it arrives.
     var isOver = false
     /// What comes back does not say that it was applied, whatever the status.
     var isGarbled = false

@@ -37,6 +37,7 @@ extension Simulation {
         case backupIsMade
         case backupIsRestored
         case resumed(String)
+        case syncStarts
         /// The configuration is as planned again.
         case reloaded
 
@@ -65,6 +66,7 @@ extension Simulation {
             case .backupIsMade: 20
             case .backupIsRestored: 21
             case .processIsSuspended: 22
+            case .syncStarts: 23
             }
         }
 
@@ -80,7 +82,7 @@ extension Simulation {
         /// It happens in a process of the machine.
         var needsProcess: Bool {
             switch self {
-            case .engine, .alarm, .exchange, .callEnds, .webhook, .daemonStarts, .drainIsOverdue, .databaseIsFree: true
+            case .engine, .alarm, .exchange, .callEnds, .webhook, .daemonStarts, .syncStarts, .drainIsOverdue, .databaseIsFree: true
             default: false
             }
         }

@@ -17,7 +17,9 @@ extension Simulation {
             process.exchange = (exchange, process.parties, false)
             let isSlow = !isCalm && chance(3)
             after(isSlow ? span(100...3000) : span(1...12), .exchange(exchange, process.parties, process: process.number))
-        case .call(let id, let remote, let purpose): try begin(CallKey(process: process.number, id: id), remote, purpose, process)
+        case .call(let id, let remote, let purpose):
+            try begin(CallKey(process: process.number, id: id), remote, purpose, process)
+            if !isCalm, plan.suspendsProcesses, number(0...199) == 0 { try await suspend(process) }
         case .cancel(let id):
             note("\(process) cancel \(id.number)")
             let key = CallKey(process: process.number, id: id)
@@ -51,6 +53,7 @@ extension Simulation {
             count("exchanges that failed")
             result = .failure(chance(70) ? .locked : .sqlite(code: 1, detail: "simulated"))
         } else {
+            let tables = try await tables(before: exchange)
             do throws(StoreError) {
                 let brought = try await process.store.exchange(exchange, for: parties)
                 process.clockSteps.stored(exchange.clockStep)
@@ -64,6 +67,7 @@ extension Simulation {
                 if !isExpected(error), !process.mount.isDead { fail("an exchange failed: \(error)") }
                 result = .failure(error)
             }
+            if let tables, case .success(let brought) = result { try await expectLimits(tables, exchange, brought) }
         }
         process.mount.changesToLive = nil
         if process.mount.isDead {
@@ -102,6 +106,20 @@ extension Simulation {
         after(span(1...30), .callArrives(key))
     }
 
+    /// The process is suspended until then: its call may not have left it yet.
+    /// - Returns: whether the call arrives when the process goes on.
+    func delay(_ id: CallKey, until end: Duration) -> Bool {
+        guard clock.uptime < end, let call = calls[id], call.exchange == nil, call.result == nil, chance(50) else { return false }
+        // Another process may make it again as soon as the lease is over. The remote cannot tell which of the two is the older one.
+        if end - call.startedAt > call.remote.leaseDuration {
+            count("calls that were overtaken")
+            calls[id]?.isOver = true
+            remotes.overtaken(call)
+        }
+        queue.enter(.callArrives(id), at: end + .milliseconds(1))
+        return true
+    }
+
     func arrive(_ id: CallKey) throws {
         guard let call = calls[id], call.exchange == nil, call.result == nil else { return }
         let mishap = remotes.mishap(with: call, mayDate: !plan.stepsClock, &random)
@@ -124,7 +142,7 @@ extension Simulation {
     private func apply(_ id: CallKey, _ fault: FaultRule?, misreportedAs status: Int? = nil) throws {
         guard var call = calls[id] else { return }
         // A former title that a copy shows, as if people had set it, may be adopted, and is sent to the others then.
-        if let problem = try remotes.problem(with: call), plan.options.laggingReads == 0, !wasRestored { fail(problem) }
+        if let problem = try remotes.problem(with: call), plan.options.laggingReads == 0, !wasRestored, !call.isOver { fail(problem) }
         let exchange = remotes.receive(call, fault, now: clock.truth)
         tell(
             "Call \(id.process)/\(id.id.number) arrives\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")"

@@ -136,13 +136,15 @@ extension Simulation {
         frozenUntil = clock.uptime + span
     }
 
-    /// A debugger or the scheduler of a host keeps one process from running, for longer than its claims last. Another one works meanwhile.
     func suspendProcess() async throws {
         guard !isCalm, plan.suspendsProcesses else { return }
         after(gap(30_000...200_000), .processIsSuspended)
-        guard frozenUntil == nil, let process = running.randomElement(using: &random), process.engine != nil,
-            suspendedUntil[process.number, default: .zero] <= clock.uptime
-        else { return }
+        if let process = running.randomElement(using: &random) { try await suspend(process) }
+    }
+
+    /// A debugger or the scheduler of a host keeps one process from running, for longer than its claims last. Another one works meanwhile.
+    func suspend(_ process: ServiceProcess) async throws {
+        guard frozenUntil == nil, process.engine != nil, suspendedUntil[process.number, default: .zero] <= clock.uptime else { return }
         let span = span(1000...200_000)
         count("suspended processes")
         tell("The \(process) gets no time for \(span.milliseconds) ms.")
@@ -150,6 +152,8 @@ extension Simulation {
         suspendedUntil[process.number] = end
         mutateChecks { $0.suspended(process.number, until: end) }
         if chance(70) { try await startSync() }
+        // Claims of the process end meanwhile, and others take over its rows.
+        for part in [2, 3] where chance(70) { after(span / 4 * part, .syncStarts) }
     }
 
     // MARK: The weather

@@ -151,6 +151,7 @@ final class Simulation {
             if case .callEnds(let key) = happening { calls[key]?.isOver = true }
             return queue.enter(happening, at: until + .milliseconds(1))
         }
+        if case .callArrives(let key) = happening, let until = suspendedUntil[key.process], delay(key, until: until) { return }
         switch happening {
         case .engine(let event, let number):
             if let process = processes[number] { try await handle(event, process) }
@@ -162,6 +163,7 @@ final class Simulation {
         case .callEnds(let key): try await end(key)
         case .webhook(let call, let remote): try await receive(call, remote)
         case .daemonStarts: try await start(.run)
+        case .syncStarts: if !isCalm { try await startSync() }
         case .drainIsOverdue(let number): if let process = processes[number] { fail("\(process) drains without an end") }
         case .act(let number): try await act(number)
         case .weatherChanges: changeWeather()

@@ -94,7 +94,7 @@ extension Simulation {
         }
     }
 
-    /// Remotes that report too many ends within minutes are not believed.
+    /// Of the ends that a remote reports within ten minutes, no more are adopted than the brake allows.
     private func expectFewEnds(_ exchange: SyncCore.Exchange, since before: TablesBefore) async throws {
         let (settings, begin) = (plan.settings.brake, exchange.now - .minutes(10))
         let ends = try await application.lines(

@@ -24,7 +24,7 @@ import Testing
             try await loop.submit { [self] in
                 let present =
                     alarm.value
-                    ?? Alarm(on: loop, uptime: { [self] in uptime.withLock { $0 } }, ring: { [ring] in ring.yield() })
+                    ?? Alarm(on: loop, uptime: { [weak self] in self?.uptime.withLock { $0 } ?? .zero }, ring: { [ring] in ring.yield() })
                 alarm.value = present
                 present.set(deadline)
             }.get()

@@ -66,6 +66,21 @@ import Testing
         #expect(!brake.needsCount)
     }
 
+    /// Otherwise the same survey of nothing is made again and again, until the run ends.
+    @Test func `as long as nothing waits there is nothing to survey, however much the run has planned`() {
+        var brake = Brake(settings())
+        let isSurveyDue = brake.counted(waiting: 20)
+        let reach = Brake.Reaches(others: .init(touched: 20, finished: 20), any: .init(touched: 20, finished: 20))
+        let engagement = brake.survey(reach, entries: 20, conversations: 1000)
+        #expect(isSurveyDue && engagement == nil)
+        _ = brake.planned(entries: 20, reach)
+        #expect(brake.needsCount)
+        let isDueForNothing = brake.counted(waiting: 0)
+        #expect(!isDueForNothing && !brake.isEngaged)
+        let isDueForOne = brake.counted(waiting: 1)
+        #expect(isDueForOne)
+    }
+
     @Test func `a conversation that goes to both groups of remotes is counted once`() {
         var brake = Brake(settings())
         for isLast in [false, true] {

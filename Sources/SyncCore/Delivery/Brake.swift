@@ -127,7 +127,8 @@ package struct Brake: Equatable, Sendable {
     /// - Parameter waiting: entries on the feed, counted up to ``countLimit``.
     /// - Returns: whether a survey is needed to decide.
     package mutating func counted(waiting: Int) -> Bool {
-        guard settings.isEnabled, !isEngaged else { return false }
+        // What has passed is decided, however much it was.
+        guard settings.isEnabled, !isEngaged, waiting > 0 else { return false }
         // Every entry affects at most one conversation.
         let passed = passed.largest
         let couldTouch = settings.touchPercent < 100 && passed.touched + waiting > settings.touchMinimum

@@ -132,7 +132,7 @@ extension Lane {
         if fresh.isPaused {
             gate.pause(now: time.steady)
         } else if gate.pausedAt != nil || (former != nil && former?.resumedAt != fresh.resumedAt) {
-            gate.resume()
+            gate.resume(at: fresh.resumedAt.flatMap(Instant.init(iso8601:)).map { time.steady(of: $0) })
             claims.mayBeDue()
             wasResumed = true
             if let until = fresh.breakerOpenUntil, until <= time.wall { gate.endBreakerPause(now: time.steady) }

@@ -190,6 +190,19 @@ import Testing
         #expect(gate.finished(DeliveryOutcome(.throttled), now: start) == [.throttled(until: start + .seconds(1))])
     }
 
+    @Test func `a resume that is known late lifts no throttle that has begun since`() {
+        var gate = gate()
+        _ = gate.admit(now: start)
+        _ = gate.finished(DeliveryOutcome(.throttled, notBefore: start + .hours(1)), now: start + .seconds(3))
+        gate.resume(at: start + .seconds(2))
+        #expect(gate.throttledUntil == start + .hours(1) && gate.opensAt(now: start + .seconds(4)) == start + .hours(1))
+        gate.configure(.init(concurrency: 8), now: start + .seconds(5))
+        gate.resume(at: start + .seconds(2))
+        #expect(gate.throttledUntil == start + .hours(1))
+        gate.resume(at: start + .seconds(3))
+        #expect(gate.throttledUntil == nil)
+    }
+
     @Test func `a throttle is reported with the reason why it differs from Retry-After`() {
         var gate = gate()
         _ = gate.admit(now: start)

@@ -63,6 +63,8 @@ package struct RemoteGate: Equatable, Sendable {
     private var settings: Settings
     private var bucket: TokenBucket?
     private var throttle: Instant?
+    /// When a response last set ``throttle``.
+    private var throttleSetAt: Instant?
     /// Until when a parked remote is left alone; nil when it may be probed.
     private var probeWait: Instant?
     private var failedProbes = 0
@@ -229,11 +231,11 @@ package struct RemoteGate: Equatable, Sendable {
 
     /// Ends a pause and a throttle, and lets a parked remote be probed at once: the person who resumes it knows more than its last
     /// response.
-    package mutating func resume() {
+    /// - Parameter moment: when that was, if it is known: a throttle that has begun since stays.
+    package mutating func resume(at moment: Instant? = nil) {
         pausedAt = nil
-        throttle = nil
-        throttledAt = nil
-        throttlesInARow = 0
+        let isNewer = if let moment, let throttleSetAt { throttleSetAt > moment } else { false }
+        if !isNewer { (throttle, throttledAt, throttlesInARow) = (nil, nil, 0) }
         probeWait = nil
         failedProbes = 0
     }
@@ -247,7 +249,7 @@ package struct RemoteGate: Equatable, Sendable {
     private mutating func hold(until: Instant, note: String?, now: Instant) -> Change? {
         let present = throttle ?? now
         guard max(present, now) < until else { return nil }
-        throttle = until
+        (throttle, throttleSetAt) = (until, now)
         return present > now ? nil : .throttled(until: until, note: note)
     }
 
@@ -278,7 +280,7 @@ package struct RemoteGate: Equatable, Sendable {
         if parkedAt != nil { gate.callsBeforePark = inFlight - readsInFlight }
         if fresh.rate == settings.rate { gate.bucket = bucket }
         if fresh.breaker == settings.breaker { gate.breaker = breaker }
-        (gate.throttlesInARow, gate.throttledAt) = (throttlesInARow, throttledAt)
+        (gate.throttlesInARow, gate.throttledAt, gate.throttleSetAt) = (throttlesInARow, throttledAt, throttleSetAt)
         self = gate
     }
 

@@ -47,7 +47,7 @@ extension Simulation {
     /// Faults and changes end. An operator takes care of what waits for one.
     private func calmDown() async throws {
         tell("Everything calms down: no faults and no changes from now on.")
-        isCalm = true
+        (isCalm, calmSince) = (true, clock.uptime)
         if let end = suspendedUntil.values.max() { try await run(until: max(clock.uptime, end)) }
         remotes.faultShare = 0
         makeRoom()

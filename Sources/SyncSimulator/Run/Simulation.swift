@@ -23,6 +23,7 @@ final class Simulation {
     private(set) var coverage = Coverage()
     /// In the second phase: no changes by people and no faults.
     var isCalm = false
+    var calmSince = Duration.zero
     /// Acts that are left out, by their number.
     let omitted: Set<Int>
     /// How many acts were drawn.

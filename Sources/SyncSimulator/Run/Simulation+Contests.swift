@@ -44,6 +44,8 @@ extension Simulation {
         count("contests about the \(contest.subject)")
         tell("A contest begins: \(contest.text).")
         let comparisons: Int
+        // A remote that has throttled changes is not read either, for up to a minute.
+        let more: Duration = [.peopleFirst, .applicationFirst].contains(contest.order) ? .minutes(1) : .zero
         switch contest.order {
         case .peopleOnly, .oneAfterTheOther: comparisons = try peopleChange(contest)
         case .peopleFirst:
@@ -64,15 +66,15 @@ extension Simulation {
             // The change of the application was sent before anybody looked.
             if !isCompared {
                 count("contests that nobody saw")
-                _ = try await comeToRest(andMore: .zero, round: .seconds(5))
+                _ = try await comeToRest(andMore: more, round: .seconds(5))
                 return
             }
         }
-        guard try await comeToRest(andMore: .zero, round: .seconds(5)) else { return }
+        guard try await comeToRest(andMore: more, round: .seconds(5)) else { return }
         guard isCompared else { return fail("what people did is not compared: \(contest.text)\(told(contest.object))") }
         if contest.order == .oneAfterTheOther {
             try await applicationChanges(contest)
-            guard try await comeToRest(andMore: .zero, round: .seconds(5)) else { return }
+            guard try await comeToRest(andMore: more, round: .seconds(5)) else { return }
         }
         try await expectWinner(of: contest)
         try await expectAgreement()

@@ -163,6 +163,21 @@ import Testing
         #expect(reader.begins(100))
     }
 
+    @Test(arguments: [(60, 600), (120, 600), (900, 900), (7200, 7200)])
+    func `after failures a list is not put off by more than ten minutes or an interval`(interval: Int64, longest: Int64) {
+        var schedule = PollSchedule(interval: .seconds(interval), now: PollScheduleTests.at(0))
+        var now: Int64 = 0
+        for _ in 0..<6 {
+            #expect(schedule.begin(hasRequests: false, now: PollScheduleTests.at(now)) == .list)
+            _ = schedule.failed(now: PollScheduleTests.at(now))
+            while !schedule.isListDue(now: PollScheduleTests.at(now)) { now += 30 }
+        }
+        _ = schedule.begin(hasRequests: false, now: PollScheduleTests.at(now))
+        _ = schedule.failed(now: PollScheduleTests.at(now))
+        #expect(schedule.isListDue(now: PollScheduleTests.at(now + longest)))
+        #expect(!schedule.isListDue(now: PollScheduleTests.at(now + longest - 1)))
+    }
+
     @Test func `failures in a row double the interval up to tenfold, and a success resets it`() {
         let reader = Reader(.minutes(1))
         var waits: [Int64] = []

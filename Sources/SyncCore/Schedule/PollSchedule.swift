@@ -23,7 +23,7 @@ package struct PollSettings: Equatable, Sendable {
 /// | requested: the list    | –                                                      | ``listSpacing`` after it was last read on request, else at once |
 /// | ended                  | on the next request                                    | an interval after the last read of it began; after failures, an interval from now at the latest |
 /// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after the last read of it began     |
-/// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold |
+/// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold and ≤ 10 min; never earlier |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
 /// | resumed by a person    | at once                                                | at once                                         |
 ///
@@ -48,6 +48,7 @@ package struct PollSchedule: Equatable, Sendable {
     package static let restAfterSingleFailure = Duration.seconds(10)
     private static let firstRest = Duration.seconds(1)
     private static let longestRest = Duration.minutes(5)
+    private static let longestListRest = Duration.minutes(10)
     /// The wait for a closed gate whose opening time is unknown, for remotes without an interval.
     private static let blindRest = Duration.seconds(30)
 
@@ -123,7 +124,11 @@ package struct PollSchedule: Equatable, Sendable {
     package mutating func failed(now: Instant) -> Bool {
         failures += 1
         restsUntil = now + min(PollSchedule.firstRest * (Int64(1) << min(failures, 10)), PollSchedule.longestRest)
-        if present == .list, let interval { listAt = now + interval * min(Int64(1) << min(failures, 4), 10) }
+        if present == .list, let interval {
+            let doubled = interval * min(Int64(1) << min(failures, 4), 10)
+            // An interval of hours spares the remote enough.
+            listAt = now + max(interval, min(doubled, PollSchedule.longestListRest))
+        }
         return finish()
     }
 

@@ -6,6 +6,7 @@ import SyncCore
 /// |--------------------------------|------------------------------------------------------------------------------------------|
 /// | rows may be due                | the next exchange includes a claim, as large as ``ClaimAhead`` decides                    |
 /// | rows are claimed               | they are sent as far as the gate admits; if the gate is closed for longer than ``shortHold`` they are put back |
+/// | a row is claimed of a conversation that is still worked on | it is put back once the end of the former row is stored        |
 /// | a call ended                   | its outcome waits up to ``linger`` for others, then for the next exchange                 |
 /// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
 /// | the remote is no longer configured | it is retired: calls in flight end, nothing else is sent                             |
@@ -97,7 +98,7 @@ struct Lane: Sendable {
 
     var isCalling: Bool { !inFlight.isEmpty || absences.isReading }
 
-    /// Rows are buffered, calls are in flight, or outcomes are undecided.
+    /// Rows are buffered or wait to be put back, calls are in flight, or outcomes are undecided.
     var isBusy: Bool { !buffer.isEmpty || !inFlight.isEmpty || !undecided.isEmpty || !claimedTwice.isEmpty || absences.isReading }
 
     /// Nothing is buffered, in flight or not stored.

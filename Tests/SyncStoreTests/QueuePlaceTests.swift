@@ -21,7 +21,7 @@ import Testing
     }
 
     private func requests(_ scenario: StoreScenario) async throws -> [String] {
-        try await scenario.store.readRequests(of: "vg", limit: 10).map(\.remoteID)
+        try await scenario.store.readRequests(of: .vg, limit: 10).map(\.remoteID)
     }
 
     @Test func `a repeated request keeps the time of the first one`() async throws {

@@ -19,14 +19,28 @@ import Testing
         let claimed = try await scenario.claimOne("voicebot", now: Self.at(1))
         #expect(try await reconciling.report(scenario, "voicebot", "closed", readAt: Self.at(2)).isEmpty)
         #expect(try scenario.lines("SELECT status FROM conversations") == ["resolved"])
-        let requests = try await scenario.store.readRequests(of: "voicebot", limit: 10)
-        #expect(requests == [ReadRequest(remoteID: "r-c1")])
+        #expect(try scenario.lines("SELECT remote_id FROM read_requests") == ["r-c1"])
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == [], "what it shows would not be used")
         #expect(try scenario.feed() == ["c1|voicebot|1"])
         // A report of another remote is not affected by that call.
         #expect(try await reconciling.report(scenario, "vg", "ended", readAt: Self.at(2)).count == 1)
         let reply = try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: Self.at(3))
         #expect(reply.hasFreedPlanning)
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == [ReadRequest(remoteID: "r-c1")])
         #expect(try scenario.feed().contains("c1|voicebot|0"))
+    }
+
+    @Test func `an object of the helpdesk is not read during a call either, and others are`() async throws {
+        let scenario = try await converged()
+        try scenario.write("UPDATE conversations SET status = 'resolved'")
+        try await scenario.plan(now: Self.at(1))
+        try scenario.write(
+            "DELETE FROM read_requests; INSERT INTO read_requests (remote, remote_id, agent_id, requested_at) VALUES ('helpdesk', 'c1', '', '1'), ('helpdesk', 'c2', '', '2')"
+        )
+        let claimed = try await scenario.claimOne("helpdesk", now: Self.at(1))
+        #expect(try await scenario.store.readRequests(of: .helpdesk, limit: 10).map(\.remoteID) == ["c2"])
+        try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 200), now: Self.at(3))
+        #expect(try await scenario.store.readRequests(of: .helpdesk, limit: 10).map(\.remoteID) == ["c1", "c2"])
     }
 
     @Test func `a call in doubt leaves its value in doubt until a report of the object settles it`() async throws {
@@ -69,11 +83,11 @@ import Testing
         _ = try await scenario.store.receive([notice], from: "voicebot", now: Self.at(1))
         _ = try await scenario.store.receive([notice, notice], from: "voicebot", now: Self.at(3))
         try await scenario.store.endReadRequests([CompletedRead(request, beganAt: Self.at(2))], of: "voicebot")
-        #expect(try await scenario.store.readRequests(of: "voicebot", limit: 10) == [request])
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == [request])
         // In the same millisecond the order is unknown.
         try await scenario.store.endReadRequests([CompletedRead(request, beganAt: Self.at(3))], of: "voicebot")
-        #expect(try await scenario.store.readRequests(of: "voicebot", limit: 10) == [request])
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == [request])
         try await scenario.store.endReadRequests([CompletedRead(request, beganAt: Self.at(4))], of: "voicebot")
-        #expect(try await scenario.store.readRequests(of: "voicebot", limit: 10) == [])
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == [])
     }
 }

@@ -96,9 +96,9 @@ import Testing
             remote: "voicebot", subject: .object(.init(remoteID: "r-c1")), observation: Observation(word: "closed"), readAt: Self.at(5))
         #expect(try await scenario.store.reconcile([report], adopting).isEmpty)
         #expect(try scenario.lines("SELECT DISTINCT status FROM conversations") == ["open"])
-        #expect(try await scenario.store.readRequests(of: "voicebot", limit: 10).isEmpty)
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10).isEmpty)
         try scenario.write("DELETE FROM links WHERE conversation_id = 'c2'")
-        #expect(try await scenario.store.readRequests(of: "voicebot", limit: 10) == [ReadRequest(remoteID: "r-c1")])
+        #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == [ReadRequest(remoteID: "r-c1")])
         #expect(try await scenario.store.reconcile([report], adopting).map(\.conversationID) == ["c1"])
     }
 

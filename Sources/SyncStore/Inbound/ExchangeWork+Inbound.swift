@@ -46,8 +46,10 @@ extension ExchangeWork {
     /// Loads what the reader requested.
     mutating func respond(to part: ReadRequestsPart) throws {
         var read = result.reads[part.remote] ?? ReadResult()
-        read.requests = part.requests > 0 ? try Store.readRequests(of: part.remote, limit: part.requests, session) : []
-        read.hasRequests = try !read.requests.isEmpty || !Store.readRequests(of: part.remote, limit: 1, session).isEmpty
+        if let remote = remote(part.remote) {
+            read.requests = part.requests > 0 ? try Store.readRequests(of: remote, limit: part.requests, session) : []
+            read.hasRequests = try !read.requests.isEmpty || !Store.readRequests(of: remote, limit: 1, session).isEmpty
+        }
         switch part.question {
         case .cycle(let rotation, let includesRecent):
             guard let remote = remote(part.remote) else { break }

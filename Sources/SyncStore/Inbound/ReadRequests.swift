@@ -3,9 +3,21 @@ import SyncCore
 /// Queries of a reader: which objects have to be read, and what is known about them.
 extension Store {
     /// Objects named by a hook or a list, in the order in which they were first requested. An empty id stands for the whole list.
-    static func readRequests(of remote: String, limit: Int, _ session: any Session) throws -> [ReadRequest] {
-        try session.rows(
-            "SELECT remote_id, agent_id FROM read_requests WHERE remote = \(remote) ORDER BY requested_at LIMIT \(limit)"
+    ///
+    /// Objects with a call in flight are left out: what a read shows meanwhile is not used, so that the next exchange after the call is early enough.
+    static func readRequests(of remote: RemoteParticipation, limit: Int, _ session: any Session) throws -> [ReadRequest] {
+        let calls: SQL =
+            remote.needsLink
+            ? """
+            links l JOIN outbox o ON o.conversation_id = l.conversation_id AND o.remote = l.remote
+                WHERE l.remote = r.remote AND l.remote_id = r.remote_id
+            """ : "outbox o WHERE o.conversation_id = r.remote_id AND o.remote = r.remote"
+        return try session.rows(
+            """
+            SELECT remote_id, agent_id FROM read_requests r
+            WHERE remote = \(remote.name) AND NOT EXISTS (SELECT 1 FROM \(calls) AND o.state = 'sending' AND o.payload = 'state')
+            ORDER BY requested_at LIMIT \(limit)
+            """
         ) { columns in
             let (id, agent): (String, String) = (try columns.next(), try columns.next())
             return ReadRequest(remoteID: id, agentID: agent.isEmpty ? nil : agent)

@@ -107,7 +107,7 @@ extension Store {
         try await write { session in try reports.flatMap { try Store.reconcile($0, context, session) } }
     }
 
-    func readRequests(of remote: String, limit: Int) async throws(StoreError) -> [ReadRequest] {
+    func readRequests(of remote: RemoteParticipation, limit: Int) async throws(StoreError) -> [ReadRequest] {
         try await read { session in try Store.readRequests(of: remote, limit: limit, session) }
     }
 

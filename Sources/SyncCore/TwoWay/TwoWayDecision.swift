@@ -81,7 +81,7 @@ private struct Deciding {
 
     mutating func compare() {
         link.hasHeldEnd = false
-        guard link.isKnown else { return }
+        guard link.isKnown else { return forgetWhatIsGone() }
         var changed = Set(rules.fields.filter { $0.role.isReadable && link[$0.name].held != link[$0.name].theirs }.map(\.name))
         if let title = rules.name(of: .title), changed.contains(title), !link[title].doubt.isEmpty {
             // It may be the form in which a lost call was stored: the title is sent again.
@@ -92,6 +92,16 @@ private struct Deciding {
         if let status = rules.name(of: .status), changed.contains(status) { compareStatus(status) }
         if let title = rules.name(of: .title), changed.contains(title) { compareTitle(title) }
         if let tags = rules.name(of: .tags), changed.contains(tags) { compareTags(tags) }
+    }
+
+    /// First contact: a field that was settled because the remote held the value, or one that must not be overwritten, is due again when it holds
+    /// another one. Nothing is adopted yet, so that both sides would differ for good.
+    private mutating func forgetWhatIsGone() {
+        for field in rules.fields where field.role.isReadable {
+            let record = link[field.name]
+            guard record.theirs != .never, record.theirs != record.held, record.note != .refused else { continue }
+            settle(field.name) { ($0.ours, $0.note) = (.never, nil) }
+        }
     }
 
     /// The user that the remote names only counts together with a status value that is understood and that allows a human owner.

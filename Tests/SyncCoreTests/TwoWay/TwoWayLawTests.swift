@@ -37,6 +37,22 @@ import Testing
         #expect(play.sent == [["word": "to-do"]])
     }
 
+    @Test func `a status that the remote had before the first contact is due again when it is changed there until then`() {
+        var play = TwoWayPlay(.helpdesk, row: LocalValues(status: .open, title: "Ours"), isTold: false)
+        play.world.act(at: 0, ["word": "open"])
+        play.world.read(0)
+        #expect(play.world.due(0).keys.contains("title") && !play.world.due(0).keys.contains("word"))
+        play.world.act(at: 0, ["word": "ended"])
+        play.world.read(0)
+        #expect(play.world.due(0)["word"] == "open")
+        for _ in 0..<3 {
+            play.world.deliver(0)
+            play.world.read(0)
+        }
+        #expect(play.status == .open && play.world.remotes[0].object["word"] == "open")
+        #expect(play.sent.count == 1)
+    }
+
     @Test func `the AI takes no chat from a person, even at the first contact`() {
         var play = TwoWayPlay(.vg, isTold: false)
         play.world.act(at: 0, ["word": "human-chatting", "user": "c_anna"])

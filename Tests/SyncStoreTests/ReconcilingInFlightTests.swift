@@ -35,7 +35,10 @@ import Testing
         try scenario.write("UPDATE conversations SET status = 'resolved'")
         try await scenario.plan(now: Self.at(1))
         try scenario.write(
-            "DELETE FROM read_requests; INSERT INTO read_requests (remote, remote_id, agent_id, requested_at) VALUES ('helpdesk', 'c1', '', '1'), ('helpdesk', 'c2', '', '2')"
+            """
+            DELETE FROM read_requests;
+            INSERT INTO read_requests (remote, remote_id, agent_id, requested_at) VALUES ('helpdesk', 'c1', '', '1'), ('helpdesk', 'c2', '', '2')
+            """
         )
         let claimed = try await scenario.claimOne("helpdesk", now: Self.at(1))
         #expect(try await scenario.store.readRequests(of: .helpdesk, limit: 10).map(\.remoteID) == ["c2"])
@@ -55,6 +58,29 @@ import Testing
             remote: "voicebot", subject: .object(.init(remoteID: "r-c1")), observation: Observation(word: "resolved"), readAt: Self.at(3))
         #expect(try await scenario.store.reconcile([report], scenario.inbound(now: Self.at(3))).count == 1)
         #expect(try scenario.lines(doubts) == ["-"])
+    }
+
+    /// What the call brought must not look like somebody's change when the remote is configured again, or the object is not shared any more.
+    @Test(arguments: [DeliveryOutcome(.delivered, httpStatus: 200), DeliveryOutcome(.interrupted, fate: .unknown)], [false, true])
+    func `a call whose end cannot be compared leaves its values in doubt`(outcome: DeliveryOutcome, isShared: Bool) async throws {
+        let scenario = try await converged()
+        try scenario.write("UPDATE conversations SET status = 'resolved'")
+        try await scenario.plan(now: Self.at(1))
+        let claimed = try await scenario.claimOne("voicebot", now: Self.at(1))
+        var request = LaneRequest(remote: "voicebot")
+        request.finished = [scenario.finished(claimed, outcome, now: Self.at(2))]
+        if isShared {
+            try scenario.write(
+                """
+                INSERT INTO conversations (id, status) VALUES ('c2', 'open');
+                INSERT INTO links (conversation_id, remote, remote_id) VALUES ('c2', 'voicebot', 'r-c1')
+                """)
+        }
+        let others = isShared ? scenario.remotes : scenario.remotes.filter { $0.name != "voicebot" }
+        let exchange = scenario.exchange(now: Self.at(2)) { $0.lanes = [request] }
+        #expect(try await scenario.store.exchange(exchange, for: scenario.parties(others)).problems == [])
+        let doubts = "SELECT json_extract(fields, '$.status.doubt') FROM link_state WHERE conversation_id = 'c1' AND remote = 'voicebot'"
+        #expect(try scenario.lines(doubts) == [#"["resolved"]"#])
     }
 
     @Test func `a report of an object that is gone is ignored`() async throws {

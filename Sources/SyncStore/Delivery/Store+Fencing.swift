@@ -7,9 +7,8 @@ import SyncCore
 extension Store {
     /// - Returns: whether there is anything to plan because of it.
     static func fence(_ finished: FinishedCall, now: Instant, _ session: any Session) throws -> Bool {
-        // A call that was never sent, or was refused before it was applied, has changed nothing at the remote.
-        guard let outcome = finished.outcome, outcome.outcome == .delivered || outcome.fate == .unknown else { return false }
         let claimed = finished.claimed
+        guard isDoubtful(finished) else { return false }
         if claimed.row.payload == .message {
             try session.run(
                 """
@@ -18,12 +17,23 @@ extension Store {
                 """)
             return false
         }
-        guard let sent = claimed.delta?.fields, !sent.isEmpty, try doubt(sent, of: claimed.numbers, at: Target(claimed), session) else {
-            return false
-        }
-        try overlap(claimed, sent, session)
+        guard try leaveInDoubt(finished, session) else { return false }
+        try overlap(claimed, claimed.delta?.fields ?? [:], session)
         try requestPlanning(session, claimed.conversationID, claimed.remote, now: now)
         return true
+    }
+
+    /// A call that was never sent, or was refused before it was applied, has changed nothing at the remote.
+    private static func isDoubtful(_ finished: FinishedCall) -> Bool {
+        finished.outcome.map { $0.outcome == .delivered || $0.fate == .unknown } ?? false
+    }
+
+    /// The remote may hold what the call carried, whatever becomes of it.
+    /// - Returns: false if it changed nothing, or if the link points to another object by now.
+    static func leaveInDoubt(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
+        let claimed = finished.claimed
+        guard isDoubtful(finished), let sent = claimed.delta?.fields, !sent.isEmpty else { return false }
+        return try doubt(sent, of: claimed.numbers, at: Target(claimed), session)
     }
 
     /// The call that has been claimed since may have arrived before this one.

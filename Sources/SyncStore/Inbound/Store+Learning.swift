@@ -7,17 +7,21 @@ extension Store {
     ) throws {
         let claimed = finished.claimed
         // Messages have no fields. What Fin reports in a response is processed as a report.
-        guard claimed.row.payload == .state, let outcome = finished.outcome, let sent = claimed.delta?.fields,
-            let remote = inbound.remotes.first(where: { $0.name == claimed.remote })
-        else { return }
+        guard claimed.row.payload == .state, let outcome = finished.outcome, let sent = claimed.delta?.fields else { return }
         let reported = outcome.outcome == .delivered ? outcome.observation?.assignee : nil
-        guard let local = try LocalConversation.fetch(session, claimed.conversationID),
+        guard let remote = inbound.remotes.first(where: { $0.name == claimed.remote }),
+            let local = try LocalConversation.fetch(session, claimed.conversationID),
             let loaded = try load(
                 session, local, at: remote, reported: reported ?? .unknown, began: finished.startedAt, clock: inbound.now,
                 now: finished.finishedAt),
             // Only for the object that the row was planned for: the link may point to another one by now.
             claimed.targetID.hasSameBytes(as: loaded.link.remoteID), claimed.agent.hasSameBytes(as: loaded.link.agentID)
-        else { return }
+        else {
+            // The remote is not configured any more, or two conversations link to the object: nothing is compared now, and what the call brought
+            // must not look like somebody's change later.
+            _ = try leaveInDoubt(finished, session)
+            return
+        }
         if let known = loaded.known {
             switch (outcome.outcome, outcome.fate) {
             case (.delivered, _):

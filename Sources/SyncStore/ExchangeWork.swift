@@ -1,12 +1,15 @@
 import SyncCore
 
-/// The execution of one exchange, within its transaction.
+/// The execution of one exchange. It is made within the transaction.
 struct ExchangeWork {
     let exchange: Exchange
     let parties: Parties
     let inbound: InboundContext
     let session: any Session
     let timestampRuns: TimestampRegister.Runs
+    /// The present time by the clock that the exchange was made with. A process may have been kept from running since it made the exchange, or
+    /// waited for the write lock: what others have stored meanwhile does not lie in the future.
+    let now: Instant
     var result = ExchangeResult()
     var run: RunRecord
     /// The lower half of the last fencing value.
@@ -17,19 +20,18 @@ struct ExchangeWork {
         self.parties = parties
         self.session = session
         self.timestampRuns = timestampRuns
-        inbound = parties.inboundContext(now: exchange.now)
+        now = exchange.now + max(.zero, (parties.uptime?() ?? exchange.uptime) - exchange.uptime)
+        inbound = parties.inboundContext(now: now)
         run = RunRecord(exchange.run, processID: exchange.leases.processID)
         leaseCounter = exchange.leases.counter
     }
-
-    var now: Instant { exchange.now }
 
     func remote(_ name: String) -> RemoteParticipation? { parties.remotes.first { $0.name == name } }
 
     /// All parts, in an order in which each can rely on those before it.
     mutating func write() throws {
         result.hasWritten = true
-        if let step = exchange.clockStep { try Store.clockWasSet(by: step, Now(wall: exchange.now, uptime: exchange.uptime), session) }
+        try Store.followClock(of: exchange, session)
         if let inFlight = exchange.recoversExcept {
             result.recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)
         }
@@ -60,6 +62,7 @@ struct ExchangeWork {
     }
 
     private func hasWork() throws -> Bool {
+        if try Store.clockStep(of: exchange, session) != nil { return true }
         if let inFlight = exchange.recoversExcept, try Store.hasStrayClaims(except: inFlight, session) { return true }
         if exchange.processesInbox, try Store.hasInboxWork(inbound, waiting: WaitingLimits(), session) { return true }
         if let page = exchange.plan, try hasWork(for: page) { return true }

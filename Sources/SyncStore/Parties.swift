@@ -7,16 +7,22 @@ package struct Parties: Sendable {
     package let brake: Brake.Settings
     /// True for a process that is certainly not running any more.
     let isGone: @Sendable (ProcessIdentity) -> Bool
+    /// The clock that ``SyncCore/Exchange/uptime`` was read from; nil: no time passes between an exchange and its transaction.
+    let uptime: (@Sendable () -> Duration)?
     private let decide: @Sendable (LinkSnapshot) -> LinkPlan
     private let decideMessage: @Sendable (MessageSnapshot) -> PlanDecision
     private let decisions: @Sendable (String) -> (any LinkDecisions)?
 
-    package init(_ remotes: [Remote], brake: Brake.Settings, isGone: @escaping @Sendable (ProcessIdentity) -> Bool) {
+    package init(
+        _ remotes: [Remote], brake: Brake.Settings, isGone: @escaping @Sendable (ProcessIdentity) -> Bool,
+        uptime: (@Sendable () -> Duration)? = nil
+    ) {
         let adapters = Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, $0.adapter) })
         self.init(
             remotes.map(\.participation), brake: brake,
             decide: { snapshot in adapters[snapshot.remote]?.plan(snapshot) ?? LinkPlan(notConfigured: snapshot) },
-            decideMessage: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) }, decisions: { adapters[$0] }, isGone: isGone)
+            decideMessage: { adapters[$0.remote]?.plan($0) ?? .upToDate(omissions: []) }, decisions: { adapters[$0] }, isGone: isGone,
+            uptime: uptime)
     }
 
     /// - Parameters:
@@ -26,11 +32,13 @@ package struct Parties: Sendable {
     package init(
         _ remotes: [RemoteParticipation], brake: Brake.Settings, decide: @escaping @Sendable (LinkSnapshot) -> LinkPlan,
         decideMessage: @escaping @Sendable (MessageSnapshot) -> PlanDecision,
-        decisions: @escaping @Sendable (String) -> (any LinkDecisions)?, isGone: @escaping @Sendable (ProcessIdentity) -> Bool
+        decisions: @escaping @Sendable (String) -> (any LinkDecisions)?, isGone: @escaping @Sendable (ProcessIdentity) -> Bool,
+        uptime: (@Sendable () -> Duration)? = nil
     ) {
         self.remotes = remotes
         self.brake = brake
         self.isGone = isGone
+        self.uptime = uptime
         self.decide = decide
         self.decideMessage = decideMessage
         self.decisions = decisions

@@ -28,11 +28,16 @@ extension Store {
 
     private func transact(_ exchange: Exchange, _ parties: Parties, _ session: any Session) throws -> ExchangeResult {
         if exchange.mayOnlyRead {
-            var work = ExchangeWork(exchange, parties, timestampRuns, session)
-            if try session.transaction(.reading, { try work.readOnly() }) { return work.result }
+            let result = try session.transaction(.reading) { () -> ExchangeResult? in
+                var work = ExchangeWork(exchange, parties, timestampRuns, session)
+                return try work.readOnly() ? work.result : nil
+            }
+            if let result { return result }
         }
-        var work = ExchangeWork(exchange, parties, timestampRuns, session)
-        try session.transaction(.writing) { try work.write() }
-        return work.result
+        return try session.transaction(.writing) {
+            var work = ExchangeWork(exchange, parties, timestampRuns, session)
+            try work.write()
+            return work.result
+        }
     }
 }

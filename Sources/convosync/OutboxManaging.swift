@@ -36,6 +36,7 @@ extension OutboxAction {
             var ends = meansEnds ? try await store.releaseEnds(filter, dryRun: true, now: now) : nil
             let isConfirmed = try managing.dryRun || managing.yes || confirm(result.steps, ends: ends ?? 0, output)
             if !managing.dryRun, isConfirmed {
+                try await store.followClock()
                 result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, now: now)
                 if meansEnds { ends = try await store.releaseEnds(filter, dryRun: false, now: now) }
             }

@@ -47,6 +47,7 @@ struct Resume: AsyncParsableCommand {
         try await reportingErrors {
             let (configuration, store) = try await options.open(toManage: remote)
             defer { store.close() }
+            try await store.followClock()
             let moment = SystemClock.now()
             guard let resumption = try await store.resume(remote, attemptsNow: now, now: moment) else { throw NotEntered.error(remote) }
             let view = ResumeView(

@@ -97,6 +97,54 @@ import Testing
         #expect(try dueAt(scenario) == (StoreScenario.start + Self.hour).iso8601)
     }
 
+    /// An exchange of a process that has not noticed a step yet: it was made before, and waited for the write lock.
+    @Test func `an exchange from before a step leaves no time of the old clock behind`() async throws {
+        let scenario = try StoreScenario([.vg])
+        let (start, hour) = (StoreScenario.start, Self.hour)
+        let process = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: start, uptime: .minutes(1))).processID
+        _ = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: start - hour, uptime: .minutes(1)))
+        try scenario.addConversations("c1")
+        func exchange(_ change: (inout SyncCore.Exchange) -> Void) async throws -> ExchangeResult {
+            try await scenario.store.exchange(
+                scenario.exchange {
+                    ($0.uptime, $0.leases.processID) = (.minutes(1), process)
+                    change(&$0)
+                }, for: scenario.parties())
+        }
+        for _ in 0..<2 { _ = try await exchange { ($0.now, $0.plan) = (start, scenario.page()) } }
+        #expect(try dueAt(scenario) == start.iso8601)
+        // What follows has nothing else to write.
+        #expect(try await exchange { $0.now = start - hour }.hasWritten)
+        #expect(try dueAt(scenario) == (start - hour).iso8601)
+        #expect(try await !exchange { $0.now = start - hour }.hasWritten)
+    }
+
+    @Test func `what a command makes due after a step is not moved again`() async throws {
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        _ = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .minutes(1)))
+        try await scenario.plan()
+        let later = Now(wall: StoreScenario.start + Self.hour, uptime: .minutes(1))
+        try await scenario.store.followClock(later, boot: Self.boot.bootID)
+        _ = try await scenario.store.manage(.retry, OutboxFilter(), now: later.wall)
+        let exchange = scenario.exchange { ($0.now, $0.uptime, $0.clockStep) = (later.wall, later.uptime, Self.hour) }
+        _ = try await scenario.store.exchange(exchange, for: scenario.parties())
+        #expect(try dueAt(scenario) == later.wall.iso8601)
+    }
+
+    @Test func `a message whose call was interrupted before a step has been in doubt since the call began`() async throws {
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try scenario.addMessage("m1", of: "c1")
+        let start = StoreScenario.start
+        _ = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: start, uptime: .minutes(1)))
+        try await scenario.plan()
+        #expect(try await scenario.exchange("fin", claim: 1).claimed.count == 1)
+        let later = Now(wall: start - Self.hour + .minutes(2), uptime: .minutes(3))
+        #expect(try await scenario.store.start(Self.boot, for: scenario.parties(), later).recovered == 1)
+        #expect(try scenario.lines("SELECT in_doubt_since FROM outbox") == [(start - Self.hour).iso8601])
+    }
+
     /// Reconciles a report that was read a second before the given time.
     private func report(_ scenario: StoreScenario, _ word: String, at: Instant) async throws -> [Reconciled] {
         let report = Report(
@@ -110,6 +158,27 @@ import Testing
         let back = StoreScenario.start - Self.hour
         #expect(try await report(scenario, "closed", at: back).map(\.verdict.kind) == [.adopted])
         #expect(try scenario.lines("SELECT status FROM conversations") == ["closed"])
+    }
+
+    /// A process was suspended after it had made the exchange; another one has read the object meanwhile.
+    @Test func `an exchange that is carried out late takes nothing that others have stored meanwhile for a clock that was set back`()
+        async throws
+    {
+        let scenario = try await StoreScenario.converged()
+        let start = StoreScenario.start
+        try scenario.write("UPDATE local_changes SET status_changed_at = ?", [(start + .seconds(150)).iso8601])
+        _ = try await report(scenario, "open", at: start + .minutes(3))
+        var part = ReadRequestsPart(remote: "vg")
+        part.reports = [
+            Report(
+                remote: "vg", subject: .object(ReadRequest(remoteID: "r-c1", agentID: "agent9")), observation: Observation(word: "closed"),
+                readAt: start + .seconds(10))
+        ]
+        let exchange = scenario.exchange(now: start + .seconds(100)) { ($0.uptime, $0.reads) = (.seconds(100), [part]) }
+        let result = try await scenario.store.exchange(exchange, for: scenario.parties(uptime: { .seconds(300) }))
+        #expect(result.reads["vg"]?.reconciled.map(\.verdict.kind) == [.stale])
+        #expect(try scenario.lines("SELECT status FROM conversations") == ["open"])
+        #expect(try scenario.lines("SELECT status_changed_at FROM local_changes") == [(start + .seconds(150)).iso8601])
     }
 
     @Test func `a clock that is corrected by a second does not make an overtaken report new`() async throws {

@@ -39,8 +39,7 @@ extension Simulation {
     func expectMovedTimes() async throws {
         let slack = lostClockSteps + .seconds(10)
         let pause = max(plan.settings.retry.cap, .minutes(15))
-        // A process that was suspended in the middle of an exchange writes times of the clock as it was.
-        let lease = plan.suspendsProcesses ? Duration.days(1) : plan.remotes.map(\.leaseDuration).max() ?? .zero
+        let lease = plan.remotes.map(\.leaseDuration).max() ?? .zero
         let rows = try await application.lines(
             """
             SELECT id, state, due_at, lease_until, in_doubt_since, counted_since FROM outbox

@@ -1,4 +1,5 @@
 import SyncCore
+import Synchronization
 
 /// The time of a simulation: it moves only when the simulation moves it.
 struct VirtualClock {
@@ -7,6 +8,8 @@ struct VirtualClock {
 
     /// The time since the beginning; never goes back.
     private(set) var uptime = Duration.zero
+    /// Shows ``uptime`` to other threads.
+    let display = Display()
     /// The offset by which the wall clock of the machine was set.
     private(set) var offset = Duration.zero
 
@@ -19,7 +22,16 @@ struct VirtualClock {
     mutating func advance(to moment: Duration) {
         precondition(moment >= uptime, "time does not go back")
         uptime = moment
+        display.show(moment)
     }
 
     mutating func set(by step: Duration) { offset += step }
+
+    final class Display: Sendable {
+        private let shown = Mutex(Duration.zero)
+
+        var uptime: Duration { shown.withLock { $0 } }
+
+        fileprivate func show(_ moment: Duration) { shown.withLock { $0 = moment } }
+    }
 }

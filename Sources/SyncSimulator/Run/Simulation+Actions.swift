@@ -57,7 +57,6 @@ extension Simulation {
             do throws(StoreError) {
                 let brought = try await process.store.exchange(exchange, for: parties)
                 process.clockSteps.stored(exchange.clockStep)
-                if exchange.clockStep != nil { unstoredClockStep = .zero }
                 recorded(exchange, brought)
                 mutateChecks { $0.exchanged(exchange, brought, process.number, at: clock.uptime) }
                 if brought.hasWritten { committed(by: process) }

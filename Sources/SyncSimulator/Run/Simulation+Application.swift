@@ -71,6 +71,7 @@ extension Simulation {
         tell("A user writes \(message) in \(id).")
         let body = RawText(Messages.body(message, hostileText(mayBeLong: true)), hostileBytes())
         guard try await attempt({ try await application.write(message: message, body, of: id, at: applicationTime) }) else { return }
+        customersWrote.insert(id)
         committed()
         guard plan.isTwoWay, plan.remotes.contains(where: { $0.name == "voicebot" }), chance(50) else { return }
         for hook in try remotes.customerWrites(id, now: clock.truth) { send(hook, "voicebot") }
@@ -107,13 +108,17 @@ extension Simulation {
             tell("The application deletes \(id)\(title.map { " and inserts it again as '\($0)'" } ?? "").")
             if try await attempt({ try await application.delete(id, insertingAgain: title) }) {
                 remotes.forgot(id)
+                customersWrote.remove(id)
                 relinked.insert(id)
                 committed()
             }
         case 8 where plan.deletes && id != other:
             count("merged conversations")
             tell("The application moves the messages of \(id) to \(other).")
-            if try await attempt({ movedMessages.formUnion(try await application.moveMessages(from: id, to: other)) }) { committed() }
+            if try await attempt({ movedMessages.formUnion(try await application.moveMessages(from: id, to: other)) }) {
+                if customersWrote.contains(id) { customersWrote.insert(other) }
+                committed()
+            }
         case 9 where plan.isHostile: try await expectRefusedKey()
         default:
             tell("The application writes a message of an agent in \(id).")

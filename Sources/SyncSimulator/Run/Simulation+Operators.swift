@@ -47,7 +47,11 @@ extension Simulation {
     func resume(_ remote: String) async throws {
         tell("An operator resumes \(remote).")
         let attemptsNow = chance(30)
-        guard try await attempt({ _ = try await application.store.resume(remote, attemptsNow: attemptsNow, now: clock.wall) }) else {
+        let isResumed = try await attempt {
+            try await followClock()
+            _ = try await application.store.resume(remote, attemptsNow: attemptsNow, now: clock.wall)
+        }
+        guard isResumed else {
             return after(.seconds(5), .resumed(remote))
         }
         mutateChecks { $0.resumed(remote) }
@@ -56,18 +60,25 @@ extension Simulation {
 
     // MARK: The outbox
 
+    func manage(_ action: OutboxAction, _ filter: OutboxFilter, acceptDuplicate: Bool = false) async throws(StoreError) {
+        try await followClock()
+        _ = try await application.store.manage(action, filter, acceptDuplicate: acceptDuplicate, now: clock.wall)
+    }
+
+    private func followClock() async throws(StoreError) { try await application.store.followClock(clock.now, boot: bootID) }
+
     private func retry(_ remote: String) async throws {
         var filter = OutboxFilter()
         filter.remote = remote
         tell("An operator retries what waits for \(remote).")
-        if try await attempt({ _ = try await application.store.manage(.retry, filter, now: clock.wall) }) { committed() }
+        if try await attempt({ try await manage(.retry, filter) }) { committed() }
     }
 
     private func release(_ remote: String) async throws {
         var filter = OutboxFilter()
         (filter.remote, filter.states) = (remote, [.held])
         tell("An operator releases what is held for \(remote).")
-        if try await attempt({ _ = try await application.store.manage(.release, filter, now: clock.wall) }) { committed() }
+        if try await attempt({ try await manage(.release, filter) }) { committed() }
     }
 
     /// An operator has looked at what the brake holds.
@@ -82,7 +93,7 @@ extension Simulation {
             count("releases of the brake")
             tell("An operator releases what the brake holds.")
             try await attempt {
-                _ = try await application.store.manage(.release, filter, now: clock.wall)
+                try await manage(.release, filter)
                 _ = try await application.store.releaseEnds(filter, dryRun: false, now: clock.wall)
             }
             return committed()

@@ -9,13 +9,16 @@ extension Simulation {
     /// The time within which all due rows are attempted, whatever the weather.
     private static let drainPatience = Duration.minutes(8)
 
+    var bootID: String { "boot \(boots)" }
+
     private func identity(_ number: Int) -> ProcessIdentity {
-        ProcessIdentity(bootID: "boot \(boots)", pidNamespace: "simulated", pid: Int64(number), startedTicks: Int64(number))
+        ProcessIdentity(bootID: bootID, pidNamespace: "simulated", pid: Int64(number), startedTicks: Int64(number))
     }
 
     private func makeParties(_ remotes: [Remote]) -> Parties {
-        let (living, seesGone) = (living, plan.seesGoneProcesses)
-        return Parties(remotes, brake: plan.settings.brake, isGone: { seesGone && !living.contains(Int($0.pid)) })
+        let (living, seesGone, display) = (living, plan.seesGoneProcesses, clock.display)
+        return Parties(
+            remotes, brake: plan.settings.brake, isGone: { seesGone && !living.contains(Int($0.pid)) }, uptime: { display.uptime })
     }
 
     /// A process reads the configuration file and begins.
@@ -26,6 +29,7 @@ extension Simulation {
         count(command == .run ? "daemons" : "syncs")
         let process: ServiceProcess
         let (stored, recovered): ([String: StoredRemote], Int)
+        try await learnClock()
         do throws(StoreError) {
             process = try ServiceProcess(number, command, on: disk, configured, makeParties([]), at: clock.uptime)
             processes[number] = process
@@ -39,13 +43,13 @@ extension Simulation {
             // The service manager tries again.
             return daemonIsGone(command)
         }
-        learnClock()
         tell("The \(process) starts.")
         note("process id \(process.storedID), recovered \(recovered)")
         process.engine = Engine(
             configured, plan.settings, stored: .init(processID: process.storedID, remotes: stored), seed: random.next(), now: clock.now)
         mutateChecks { $0.started(number, staysOn: command == .run) }
         committed(by: process)
+        if plan.stepsClock { try await expectMovedTimes() }
         try await handle(.turnRequested(.startup), process)
         guard command == .sync else { return }
         let isUntil = chance(50)
@@ -55,9 +59,14 @@ extension Simulation {
     }
 
     /// What the clock was before the machine started is not known to the first process afterwards.
-    private func learnClock() {
-        if knownBoot != boots { lostClockSteps += max(.zero, .zero - unstoredClockStep) }
-        (knownBoot, unstoredClockStep) = (boots, .zero)
+    private func learnClock() async throws {
+        guard plan.stepsClock else { return }
+        let offset = try await application.lines("SELECT offset_ms FROM clock WHERE boot_id <> \(bootID)", columns: 1).first.flatMap {
+            Int64($0)
+        }
+        guard let offset else { return }
+        let present = clock.wall - Instant(milliseconds: 0) - clock.uptime
+        lostClockSteps += max(.zero, .milliseconds(offset) - present)
     }
 
     /// The configuration file is changed, and the daemon reads it while calls are in flight.

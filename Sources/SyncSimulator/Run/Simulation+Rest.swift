@@ -75,7 +75,7 @@ extension Simulation {
             filter.states = [.held]
             if !wasRestored { filter.holder = .receiver }
             tell("An operator releases what Fin does not take.")
-            _ = try await application.store.manage(.release, filter, now: clock.wall)
+            try await manage(.release, filter)
         }
         committed()
         try await run(until: clock.uptime + .minutes(1))
@@ -99,7 +99,7 @@ extension Simulation {
             filter.ids = [row]
             tell("An operator settles the message \(line), which \(hasArrived ? "has" : "has not") arrived.")
             uncertainMessages.insert(parts[2])
-            _ = try await application.store.manage(hasArrived ? .discard : .retry, filter, acceptDuplicate: true, now: clock.wall)
+            try await manage(hasArrived ? .discard : .retry, filter, acceptDuplicate: true)
         }
         committed()
         return !uncertain.isEmpty
@@ -110,7 +110,7 @@ extension Simulation {
         var filter = OutboxFilter()
         filter.states = [.dead]
         tell("An operator retries what is dead.")
-        _ = try await application.store.manage(.retry, filter, acceptDuplicate: true, now: clock.wall)
+        try await manage(.retry, filter, acceptDuplicate: true)
         committed()
         try await run(until: clock.uptime + .minutes(1))
     }

@@ -52,12 +52,9 @@ final class Simulation {
     /// Processes that get no time until then.
     var suspendedUntil: [Int: Duration] = [:]
     var calls: [CallKey: SimulatedCall] = [:]
-    /// By how much the clock was set without the database knowing, and by how much back before the power failed: stored waits last longer by as
+    /// By how much the clock was set back without a process being able to know, because the machine started again: stored waits last longer by as
     /// much.
-    var unstoredClockStep = Duration.zero
     var lostClockSteps = Duration.zero
-    /// The start of the machine since which the database knows its clock.
-    var knownBoot = 0
     /// The keys of events that their sender does not repeat, because it was told that they are stored.
     var acknowledgedEvents: Set<String> = []
     var events = 0
@@ -67,6 +64,8 @@ final class Simulation {
     var givenUpMessages: Set<String> = []
     /// Conversations that lost a link and got it again: what the object held before is not known any more.
     var relinked: Set<String> = []
+    /// Conversations in which a customer wrote, even if the message was moved afterwards.
+    var customersWrote: Set<String> = []
     /// Messages that were moved to another conversation.
     var movedMessages: Set<String> = []
     var counts: [String: Int] = [:]

@@ -2,36 +2,71 @@ import SyncCore
 
 /// Shifts stored deadlines and start times after the wall clock was set.
 ///
-/// The table `clock` has the offset between wall clock and uptime that the stored times correspond to. Several processes notice the same step; the
-/// first one shifts the times and the offset, and the others find nothing left to do.
+/// The table `clock` has the offset between wall clock and uptime that the stored times correspond to. Whoever is about to write times that
+/// correspond to another one shifts all stored times first. So it does not matter which of several processes notices a step first, nor that an
+/// exchange may have been made before the step and be stored after another process has shifted the times: the next exchange shifts them again,
+/// together with those that were written in between.
 extension Store {
     /// Shifts the times if the clock was set while no process was there to notice.
     ///
     /// Nothing is known of the clock before the machine started, nor where starts cannot be told apart.
     /// - Parameter boot: empty if it is not known which start of the machine this is.
     static func enter(_ now: Now, boot: String, _ session: any Session) throws {
-        if !boot.isEmpty, let offset = try session.value("SELECT offset_ms FROM clock WHERE boot_id = \(boot)", as: Int64.self) {
-            try moveTimes(by: now.offset - .milliseconds(offset), session)
-        }
+        if let step = try clockStep(until: now, boot: boot, session) { try moveTimes(by: step, session) }
         try session.run("INSERT OR REPLACE INTO clock (id, boot_id, offset_ms) VALUES (1, \(boot), \(now.offset.milliseconds))")
     }
 
-    /// A process has noticed a step. If nothing is known of the clock before, the times are shifted by that.
-    static func clockWasSet(by step: Duration, _ now: Now, _ session: any Session) throws {
-        let offset = try session.value("SELECT offset_ms FROM clock", as: Int64.self)
-        try moveTimes(by: offset.map { now.offset - .milliseconds($0) } ?? step, session)
-        try session.run("UPDATE clock SET offset_ms = \(now.offset.milliseconds)")
+    /// The same for a command that writes times beside the service, which may not have noticed a step yet. Takes the write lock only after a step.
+    /// - Parameter boot: empty if it is not known which start of the machine this is.
+    package func followClock(_ now: Now, boot: String) async throws(StoreError) {
+        guard try await read({ session in try Store.clockStep(until: now, boot: boot, session) }) != nil else { return }
+        try await write { session in
+            if let step = try Store.clockStep(until: now, boot: boot, session) { try Store.moveTimes(by: step, session) }
+        }
+    }
+
+    static func followClock(of exchange: Exchange, _ session: any Session) throws {
+        if let step = try clockStep(of: exchange, session) { try moveTimes(by: step, session) }
+    }
+
+    /// - Returns: by how much the stored times have to be shifted before the exchange's are written; nil: not at all.
+    static func clockStep(of exchange: Exchange, _ session: any Session) throws -> Duration? {
+        let now = Now(wall: exchange.now, uptime: exchange.uptime)
+        guard let seen = exchange.clockStep else {
+            // The process's own machine, since it last started: a restored copy of the file may know another one.
+            let offset = try session.value(
+                """
+                SELECT c.offset_ms FROM processes p JOIN clock c ON c.id = 1 AND c.boot_id = p.boot_id
+                WHERE p.id = \(exchange.leases.processID)
+                """, as: Int64.self)
+            return offset.flatMap { step(from: $0, to: now) }
+        }
+        // If nothing is known of the clock before, the times are shifted by what the process has noticed.
+        guard let offset = try session.value("SELECT offset_ms FROM clock", as: Int64.self) else { return seen }
+        return step(from: offset, to: now)
+    }
+
+    private static func clockStep(until now: Now, boot: String, _ session: any Session) throws -> Duration? {
+        guard !boot.isEmpty else { return nil }
+        return try session.value("SELECT offset_ms FROM clock WHERE boot_id = \(boot)", as: Int64.self).flatMap { step(from: $0, to: now) }
+    }
+
+    private static func step(from offset: Int64, to now: Now) -> Duration? {
+        let step = now.offset - .milliseconds(offset)
+        return max(step, .zero - step) > Now.smallestClockStep ? step : nil
     }
 
     private static func moveTimes(by step: Duration, _ session: any Session) throws {
-        guard max(step, .zero - step) > Now.smallestClockStep else { return }
         let outbox = ["due_at", "lease_until", "passed_over_at", "counted_since", "in_doubt_since"].map { assignment($0, step) }
         try session.run("UPDATE outbox SET \(SQL.joined(outbox, separator: ", ")) WHERE finished_at IS NULL")
+        // When it was claimed: from then on it may have arrived.
+        try session.run("UPDATE outbox SET \(assignment("updated_at", step)) WHERE state = 'sending'")
         let holds = ["throttled_until", "breaker_open_until"].map { assignment($0, step) }
         // A process that has the remote stores its own state afterwards; this is for those that nobody has.
         try session.run(
             "UPDATE remotes SET \(SQL.joined(holds, separator: ", ")) WHERE coalesce(throttled_until, breaker_open_until) IS NOT NULL")
         try session.run("UPDATE change_feed SET \(assignment("waits_since", step)) WHERE deferred = 3")
+        try session.run("UPDATE clock SET offset_ms = offset_ms + \(step.milliseconds)")
     }
 
     /// A value that SQLite does not read as a time stays as it is ("Date And Time Functions", https://sqlite.org/lang_datefunc.html).

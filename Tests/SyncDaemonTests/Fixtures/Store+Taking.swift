@@ -1,4 +1,5 @@
 import SyncCore
+import SyncDaemon
 import SyncStore
 
 extension Store {
@@ -9,7 +10,8 @@ extension Store {
         _ notices: [Notice], from remote: String, now: Instant, for parties: Parties, processes: Bool = false
     ) async throws(StoreError) -> Int {
         var exchange = Exchange(
-            now: now, uptime: .zero, run: RunPart(cause: .request, startedAt: now), leases: LeaseValues(processID: 0, counter: 0))
+            now: now, uptime: SystemClock.uptime(), run: RunPart(cause: .request, startedAt: now),
+            leases: LeaseValues(processID: 0, counter: 0))
         exchange.events = [ReceivedEvents(ticket: 1, remote: remote, notices: notices)]
         exchange.processesInbox = processes
         var result = try await self.exchange(exchange, for: parties)

@@ -80,13 +80,15 @@ final class StoreScenario: ApplicationSide, Sendable {
         PlanContext(remotes: remotes ?? self.remotes, now: now, decide: Scripted.decide, decideMessage: Scripted.decideMessage)
     }
 
-    func parties(_ context: PlanContext) -> Parties {
+    func parties(_ context: PlanContext, uptime: (@Sendable () -> Duration)? = nil) -> Parties {
         Parties(
             context.remotes, brake: context.brake, decide: context.decide, decideMessage: context.decideMessage,
-            decisions: { _ in Scripted() }, isGone: { _ in false })
+            decisions: { _ in Scripted() }, isGone: { _ in false }, uptime: uptime)
     }
 
-    func parties(_ remotes: [RemoteParticipation]? = nil) -> Parties { parties(context(remotes: remotes)) }
+    func parties(_ remotes: [RemoteParticipation]? = nil, uptime: (@Sendable () -> Duration)? = nil) -> Parties {
+        parties(context(remotes: remotes), uptime: uptime)
+    }
 
     /// The idempotency key of the first planned row.
     static var firstKey: String {
@@ -112,7 +114,8 @@ final class StoreScenario: ApplicationSide, Sendable {
             return counter
         }
         var exchange = Exchange(
-            now: now, uptime: .zero, run: RunPart(cause: .change, startedAt: now), leases: LeaseValues(processID: process, counter: counter)
+            now: now, uptime: .minutes(1) + (now - StoreScenario.start), run: RunPart(cause: .change, startedAt: now),
+            leases: LeaseValues(processID: process, counter: counter)
         )
         fill(&exchange)
         return exchange

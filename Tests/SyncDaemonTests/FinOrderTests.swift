@@ -100,6 +100,14 @@ import Testing
         try await expect(expected, from: permutations(words.map { Event(word: $0, second: 1) }))
     }
 
+    /// All of them say that the AI has it, which is no news.
+    @Test(arguments: [("'open', NULL", "open -"), ("'closed', NULL", "closed -"), ("'open', 'jane'", "open jane")])
+    func `that Fin goes on working changes nothing in any order`(local: String, expected: String) async throws {
+        let orders = permutations(
+            ["thinking", "replying", "awaiting_user_reply"].enumerated().map { Event(word: $1, second: Int64($0) + 1) })
+        for end in try await ends(of: orders, local: local) { #expect(end == "\(expected) awaiting_user_reply") }
+    }
+
     @Test(arguments: ["'open', 'agent_fin'", "'open', 'jane'", "'closed', 'agent_fin'", "'ended', NULL"])
     func `the order of arrival does not matter for any events and any local state`(local: String) async throws {
         let words = ["replying", "resolved", "escalated", "complete"]

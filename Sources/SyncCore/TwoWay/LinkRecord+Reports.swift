@@ -171,10 +171,10 @@ extension LinkRecord {
 }
 
 extension FieldRecord {
-    /// Another spelling of the agreed value is not a change at the remote (vg stores `ended_chat` as `completed`). An event always is a
-    /// change.
+    /// Another value with the meaning of the agreed one is not a change at the remote (vg stores `ended_chat` as `completed`; fin says `thinking`,
+    /// then `awaiting_user_reply`).
     mutating func takeSpelling(_ value: JSONValue, _ field: TwoWayRules.Field, _ rules: TwoWayRules) {
-        guard !rules.isEventStream, let agreed = theirs.value, rules.meanSame(field, agreed, value) else { return }
+        guard let agreed = theirs.value, rules.meanSame(field, agreed, value) else { return }
         theirs = .value(value)
     }
 }

@@ -29,21 +29,11 @@ extension Store {
         if let step = try clockStep(of: exchange, session) { try moveTimes(by: step, session) }
     }
 
-    /// - Returns: by how much the stored times have to be shifted before the exchange's are written; nil: not at all.
+    /// - Returns: by how much the stored times have to be shifted before the exchange's are written; nil: not at all. If nothing is known of the clock
+    ///   before, that is what the process has noticed.
     static func clockStep(of exchange: Exchange, _ session: any Session) throws -> Duration? {
-        let now = Now(wall: exchange.now, uptime: exchange.uptime)
-        guard let seen = exchange.clockStep else {
-            // The process's own machine, since it last started: a restored copy of the file may know another one.
-            let offset = try session.value(
-                """
-                SELECT c.offset_ms FROM processes p JOIN clock c ON c.id = 1 AND c.boot_id = p.boot_id
-                WHERE p.id = \(exchange.leases.processID)
-                """, as: Int64.self)
-            return offset.flatMap { step(from: $0, to: now) }
-        }
-        // If nothing is known of the clock before, the times are shifted by what the process has noticed.
-        guard let offset = try session.value("SELECT offset_ms FROM clock", as: Int64.self) else { return seen }
-        return step(from: offset, to: now)
+        guard let offset = try session.value("SELECT offset_ms FROM clock WHERE id = 1", as: Int64.self) else { return exchange.clockStep }
+        return step(from: offset, to: Now(wall: exchange.now, uptime: exchange.uptime))
     }
 
     private static func clockStep(until now: Now, boot: String, _ session: any Session) throws -> Duration? {

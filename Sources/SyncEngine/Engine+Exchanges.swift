@@ -129,7 +129,10 @@ extension Engine {
         if exchange.ended(hasEffect: hasEffect(result), time) { context.report(.storeAvailable) }
         for event in events { context.actions.append(.respond(event.ticket, result.events[event.ticket])) }
         for problem in result.problems { context.report(.exchangeProblem(problem)) }
-        if result.recovered > 0 { context.report(.recovered(result.recovered)) }
+        if let recovery = result.recovery {
+            if recovery.rows > 0 { context.report(.recovered(recovery.rows)) }
+            self.recovery.ended(claimedUntil: recovery.claimedUntil, time)
+        }
         hasInbox = result.hasMoreInbox
         if result.inbox != InboxResult() { context.report(.inbox(result.inbox)) }
         var counts = RunCounts()

@@ -182,6 +182,7 @@ package struct Engine: Sendable {
                 reads[id] = Read(remote: name, startedAt: context.time.steady)
             }
         }
+        if !context.isStopping, recovery.claimEnds(context.time) { schedule.request(.interval, context.time) }
         proceedStopping(&context)
         guard !hasStopped else { return }
         exchangeIfWanted(&context)
@@ -215,7 +216,7 @@ package struct Engine: Sendable {
     private mutating func setAlarm(_ context: inout Context) {
         let time = context.time
         var times = [upkeep.alarmAt, exchange.retryAt, drain?.until, drain?.planningEnds, planningWaitsUntil(time)].compactMap { $0 }
-        if stopAt == nil { times.append(schedule.alarmAt) }
+        if stopAt == nil { times += [schedule.alarmAt, recovery.nextAt].compactMap { $0 } }
         if let stopAt { times += [stopAt, stopAt + Engine.stopGrace] }
         for remote in remotes { times += remote.alarms(time) }
         // Work that is due already waits for an event: the exchange in progress, or the end of a call.

@@ -33,7 +33,7 @@ struct ExchangeWork {
         result.hasWritten = true
         try Store.followClock(of: exchange, session)
         if let inFlight = exchange.recoversExcept {
-            result.recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)
+            result.recovery = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)
         }
         for request in exchange.lanes { try takeIn(request) }
         for events in exchange.events { try store(events) }

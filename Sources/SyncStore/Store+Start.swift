@@ -16,7 +16,7 @@ extension Store {
             // Without a brake, finished statuses that it holds back are released.
             if !parties.brake.isEnabled { try Store.releaseEnds(OutboxFilter(), now: now, session) }
             try Store.forgetReads(of: parties.remotes.filter { !$0.isRead }.map(\.name), session)
-            let recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session)
+            let recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session).rows
             return (processID, try Store.storedRemotes(session), recovered)
         }
     }

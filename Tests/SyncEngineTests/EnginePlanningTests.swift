@@ -97,4 +97,20 @@ import Testing
         let recovering = try #require(scenario.exchanges.last { $0.exchange.recoversExcept != nil })
         #expect(recovering.exchange.recoversExcept == [1, 2, 3])
     }
+
+    @Test func `rows whose process cannot be seen are put back when their claims end, not after the interval`() {
+        let scenario = EngineScenario([MadeUp.remote("vg")], MadeUp.settings(interval: .hours(1)))
+        scenario.store.claimsOfOthers = [.seconds(70), .seconds(75)].map { scenario.present.wall + $0 }
+        scenario.start()
+        scenario.run(for: .seconds(69))
+        #expect(scenario.store.claimsOfOthers.count == 2)
+        scenario.run(for: .seconds(2))
+        #expect(scenario.store.claimsOfOthers.count == 1)
+        scenario.run(for: .seconds(5))
+        #expect(scenario.store.claimsOfOthers == [])
+        let count = scenario.exchanges.count
+        scenario.run(for: .minutes(50))
+        #expect(scenario.exchanges.allSatisfy { $0.exchange.recoversExcept == nil || $0.exchange.now < MadeUp.noon + .minutes(2) })
+        #expect(scenario.exchanges.count - count < 10)
+    }
 }

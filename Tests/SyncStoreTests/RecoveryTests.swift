@@ -27,9 +27,10 @@ import Testing
         let scenario = try await states()
         let process = try await scenario.store.register(Self.alive, now: StoreScenario.start)
         _ = try await scenario.claimOne("vg", process: process)
-        #expect(try await scenario.store.recover(now: StoreScenario.start + .milliseconds(59_999), isGone: isGone) == 0)
+        let early = try await scenario.store.recover(now: StoreScenario.start + .milliseconds(59_999), isGone: isGone)
+        #expect(early.rows == 0 && early.claimedUntil == StoreScenario.start + .seconds(60))
         #expect(try scenario.lines("SELECT state FROM outbox") == ["sending"])
-        #expect(try await scenario.store.recover(now: StoreScenario.start + .seconds(60), isGone: isGone) == 1)
+        #expect(try await scenario.store.recover(now: StoreScenario.start + .seconds(60), isGone: isGone).rows == 1)
         #expect(try scenario.lines("SELECT state, lease, lease_until FROM outbox") == ["pending|-|-"])
     }
 
@@ -37,8 +38,8 @@ import Testing
         let scenario = try await states()
         let process = try await scenario.store.register(Self.gone, now: StoreScenario.start)
         _ = try await scenario.claimOne("vg", process: process)
-        #expect(try await scenario.store.recover(now: StoreScenario.start, isGone: isGone) == 1)
-        #expect(try await scenario.store.recover(now: StoreScenario.start, isGone: isGone) == 0)
+        #expect(try await scenario.store.recover(now: StoreScenario.start, isGone: isGone).rows == 1)
+        #expect(try await scenario.store.recover(now: StoreScenario.start, isGone: isGone).rows == 0)
         #expect(try await scenario.claimOne("vg").idempotencyKey == StoreScenario.firstKey)
     }
 
@@ -49,7 +50,7 @@ import Testing
         let process = try await scenario.store.register(Self.alive, now: StoreScenario.start)
         let claimed = try await scenario.claim("vg", process: process)
         let later = StoreScenario.start + .days(1)
-        #expect(try await scenario.store.recover(now: later, except: [claimed[0].id], isGone: isGone) == 1)
+        #expect(try await scenario.store.recover(now: later, except: [claimed[0].id], isGone: isGone).rows == 1)
         #expect(try scenario.outbox() == ["1|c1|vg|sending", "2|c2|vg|pending"])
         #expect(try await scenario.finish(claimed[0], DeliveryOutcome(.delivered, httpStatus: 200), now: later).fenced.isEmpty)
         #expect(try scenario.outbox("id = 1") == ["1|c1|vg|delivered"])
@@ -58,7 +59,7 @@ import Testing
     @Test func `a claim of an unknown process waits for its lease`() async throws {
         let scenario = try await states()
         _ = try await scenario.claimOne("vg", process: 999)
-        #expect(try await scenario.store.recover(now: StoreScenario.start, isGone: { _ in true }) == 0)
+        #expect(try await scenario.store.recover(now: StoreScenario.start, isGone: { _ in true }).rows == 0)
     }
 
     @Test func `the fields of an interrupted call are in doubt, and the interruption is in the history`() async throws {

@@ -218,7 +218,8 @@ package struct ExchangeResult: Sendable {
     /// Nil while the run has done nothing.
     package var runID: Int64?
     package var hasEndedRun = false
-    package var recovered = 0
+    /// Nil if the exchange did not recover claims.
+    package var recovery: RecoveredClaims?
     package var retention: Retention?
     package var prunedRows = 0
     package var hasMoreRetention = false
@@ -226,6 +227,16 @@ package struct ExchangeResult: Sendable {
     package var problems: [String] = []
     /// Whether anything was written.
     package var hasWritten = false
+
+    package init() {}
+}
+
+/// What became of claims of other processes.
+package struct RecoveredClaims: Sendable, Equatable {
+    /// How many rows were put back.
+    package var rows = 0
+    /// When the first of the claims ends that are left; nil: there is none.
+    package var claimedUntil: Instant?
 
     package init() {}
 }

@@ -43,10 +43,9 @@ extension Store {
     ///   - inFlight: the rows that this process is working on. It knows better than a lease whether these calls have ended: setting the clock does
     ///     not end them.
     ///   - isGone: true for a process that is certainly not running any more.
-    /// - Returns: how many rows were returned to pending.
     static func recover(
         now: Instant, except inFlight: Set<Int64>, isGone: (ProcessIdentity) -> Bool, _ session: any Session
-    ) throws -> Int {
+    ) throws -> RecoveredClaims {
         let claims = try session.rows(
             """
             SELECT \(InterruptedClaim.columns)
@@ -55,13 +54,16 @@ extension Store {
             LEFT JOIN processes p ON p.id = o.lease >> 32
             WHERE o.state = 'sending'
             """, as: InterruptedClaim.self)
-        var recovered = 0
-        for claim in claims
-        where !inFlight.contains(claim.id) && (claim.leaseUntil ?? "" <= now.iso8601 || claim.owner.map(isGone) == true) {
-            try putBack(claim, now: now, session)
-            recovered += 1
+        var result = RecoveredClaims()
+        for claim in claims where !inFlight.contains(claim.id) {
+            guard let end = claim.leaseUntil.flatMap({ Instant(iso8601: $0) }), end > now, claim.owner.map(isGone) != true else {
+                try putBack(claim, now: now, session)
+                result.rows += 1
+                continue
+            }
+            result.claimedUntil = min(result.claimedUntil ?? end, end)
         }
-        return recovered
+        return result
     }
 
     private static func putBack(_ claim: InterruptedClaim, now: Instant, _ session: any Session) throws {

@@ -25,6 +25,8 @@ struct ScriptedStore {
     var rotation: [String: [ReadRequest]] = [:]
     var orders: [String: RemoteOrders] = [:]
     var inbox = 0
+    /// When the claims of other processes end.
+    var claimsOfOthers: [Instant] = []
     /// The number of entries in a page of planning.
     var pageSize = 500
     private(set) var runs = 0
@@ -54,6 +56,13 @@ struct ScriptedStore {
         let now = exchange.now
         var result = ExchangeResult()
         if let step = exchange.clockStep { for id in rows.keys { move(id, by: step) } }
+        if exchange.recoversExcept != nil, !claimsOfOthers.isEmpty {
+            var recovery = RecoveredClaims()
+            recovery.rows = claimsOfOthers.count { $0 <= now }
+            claimsOfOthers.removeAll { $0 <= now }
+            recovery.claimedUntil = claimsOfOthers.min()
+            result.recovery = recovery
+        }
         for request in exchange.lanes { result.lanes[request.remote] = record(request) }
         for received in exchange.events { result.events[received.ticket] = receive(received) }
         for part in exchange.reads { result.reads[part.remote] = read(part) }

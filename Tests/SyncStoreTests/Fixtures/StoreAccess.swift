@@ -55,7 +55,7 @@ extension Store {
 
     func recover(
         now: Instant, except inFlight: Set<Int64> = [], isGone: @escaping @Sendable (ProcessIdentity) -> Bool
-    ) async throws(StoreError) -> Int {
+    ) async throws(StoreError) -> RecoveredClaims {
         try await write { session in try Store.recover(now: now, except: inFlight, isGone: isGone, session) }
     }
 

@@ -6,7 +6,7 @@ import SyncCore
 /// |-----------------------------------|-----------------------------------------------------------------------------------|
 /// | a minute is over                  | a step along with the next exchange                                               |
 /// | a step has left more              | the next one when nothing else is wanted, or ``longestWait`` later                |
-/// | a step has left nothing           | the next one after a minute                                                       |
+/// | a step has left nothing, or failed | the next one after a minute                                                      |
 struct Upkeep: Sendable {
     static let pause = Duration.minutes(1)
     static let longestWait = Duration.seconds(1)
@@ -33,8 +33,10 @@ struct Upkeep: Sendable {
 
     mutating func stepBegins() { isStepping = true }
 
+    /// A command does not insist: nothing else that it does needs the space.
     mutating func stepFailed(_ time: EventTime) {
-        isStepping = false
+        guard isStepping else { return }
+        (isStepping, hasMore, hasStepped) = (false, false, true)
         dueAt = time.steady + Upkeep.pause
     }
 

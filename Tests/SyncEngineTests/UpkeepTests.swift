@@ -43,6 +43,8 @@ import Testing
         upkeep.stepBegins()
         #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.hours(1))))
         upkeep.stepFailed(MadeUp.time(.seconds(2)))
+        // Nor does a command insist that would end afterwards.
+        #expect(!upkeep.isDue(isQuiet: true, isLast: true, MadeUp.time(.seconds(61))) && !upkeep.hasStep)
         #expect(!upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(61))) && upkeep.isDue(isQuiet: true, MadeUp.time(.seconds(62))))
     }
 

@@ -24,6 +24,8 @@ struct Invariants {
     private let plan: WorldPlan
     /// Remotes that are paused in the file, and since when.
     private var pausedSince: [String: Duration] = [:]
+    /// The machine stood, or stands, still until then.
+    var frozenUntil = Duration.zero
     private var processes: [Int: Process] = [:]
     /// What was sent of an outbox row, and whose keys were seen.
     private var sent: [Int64: (key: String, body: String)] = [:]
@@ -182,7 +184,7 @@ struct Invariants {
         if processes[call.process]?.knownPaused.contains(name) == true {
             fail("a call to \(name), which is paused and known to be", at: moment)
         }
-        if let since = pausedSince[name].map({ max($0, processes[call.process]?.suspendedUntil ?? .zero) }),
+        if let since = pausedSince[name].map({ max($0, processes[call.process]?.suspendedUntil ?? .zero, frozenUntil) }),
             moment - since > Invariants.pausePatience
         {
             fail("a call to \(name), which has been paused for \((moment - since).milliseconds) ms", at: moment)

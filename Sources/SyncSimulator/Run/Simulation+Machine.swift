@@ -133,6 +133,7 @@ extension Simulation {
         count("pauses of the machine")
         tell("The machine stands still for \(span.milliseconds) ms.")
         frozenUntil = clock.uptime + span
+        mutateChecks { $0.frozenUntil = clock.uptime + span }
     }
 
     func suspendProcess() async throws {

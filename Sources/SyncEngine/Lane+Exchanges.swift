@@ -97,9 +97,10 @@ extension Lane {
         if result.mayHaveMore || result.hasLeftRetries { claims.mayBeDue() }
         // Rows that a drain leaves are still due, although no claim returns them.
         hasDueRows = result.isSomethingDue || (leavesRetries && hasDueRows && result.claimed.isEmpty)
-        nextDueAt = result.nextDueAt.map { context.time.steady(of: $0) }
+        // The times are of the clock as it was when the exchange was made.
+        nextDueAt = result.nextDueAt.map { context.time.steady(of: $0 + stepWhileCommitting) }
         (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
-        takeIn(result.claimed, context.time)
+        takeIn(result.claimed.map { $0.moved(by: stepWhileCommitting) }, context.time)
         return counts
     }
 

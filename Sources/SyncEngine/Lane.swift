@@ -234,7 +234,7 @@ struct Lane: Sendable {
         inFlight = inFlight.mapValues { CallInFlight(claimed: $0.claimed.moved(by: step), startedAt: $0.startedAt) }
         finished = finished.map { $0.moved(by: step) }
         undecided = undecided.map { $0.moved(by: step) }
-        // Rows of an exchange in progress are shifted together with the stored ones, unless it fails.
+        // What an exchange in progress stores is shifted in the database, unless it fails; what it brings is shifted when it arrives.
         stepWhileCommitting += step
         storedGate = nil
         mustStoreGate = true

@@ -45,6 +45,25 @@ import Testing
         #expect(steps(scenario).count == told, "and then never again")
     }
 
+    @Test(arguments: [Duration.hours(5), .hours(-5)])
+    func `rows that were being claimed when the clock was set have times of the new clock`(step: Duration) throws {
+        let scenario = EngineScenario([MadeUp.remote("vg")])
+        scenario.store.addRow("c1", at: "vg", dueAt: scenario.wall)
+        scenario.exchangeTime = .seconds(1)
+        scenario.send(.turnRequested(.startup))
+        scenario.run(for: .milliseconds(500))
+        scenario.setWallClock(by: step)
+        scenario.run(for: .seconds(5))
+        let call = try #require(scenario.calls.first)
+        guard case .deliver(let row) = call.purpose else {
+            Issue.record("not a delivery")
+            return
+        }
+        let left = row.leaseUntil - (MadeUp.noon + step + call.at)
+        #expect(left > .zero && left <= .minutes(2))
+        #expect(scenario.calls.count == 1 && call.at <= .milliseconds(1100))
+    }
+
     @Test func `rows at hand that are put back after the clock was set back are due at once`() throws {
         let scenario = EngineScenario([MadeUp.remote("vg")])
         for index in 0..<16 { scenario.store.addRow("c\(index)", at: "vg", dueAt: scenario.wall) }

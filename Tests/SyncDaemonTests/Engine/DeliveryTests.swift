@@ -73,8 +73,8 @@ import Testing
         try await engine.run()
         let duration = ContinuousClock.now - startedAt
         #expect(scenario.calls.all.count == 60)
-        // Twenty at once, forty in two seconds.
-        #expect(duration >= .milliseconds(1900) && duration < .seconds(8), "\(duration)")
+        // Twenty at once, forty in two seconds; one at a time would take forty. A busy machine takes longer.
+        #expect(duration >= .milliseconds(1900) && duration < .seconds(30), "\(duration)")
         await engine.stop()
     }
 

@@ -54,6 +54,7 @@ let package = Package(
                 .embedInCode("0011_claims_and_problems.sql"),
                 .embedInCode("0012_waiting_entries.sql"),
                 .embedInCode("0013_clock.sql"),
+                .embedInCode("0014_clock_seen.sql"),
             ],
             swiftSettings: strict
         ),

@@ -18,6 +18,7 @@ package enum EmbeddedMigrations {
             ("0011_claims_and_problems", PackageResources._011_claims_and_problems_sql),
             ("0012_waiting_entries", PackageResources._012_waiting_entries_sql),
             ("0013_clock", PackageResources._013_clock_sql),
+            ("0014_clock_seen", PackageResources._014_clock_seen_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

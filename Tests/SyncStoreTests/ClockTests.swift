@@ -72,18 +72,39 @@ import Testing
             #expect(try dueAt(scenario) == moved.iso8601)
             #expect(try scenario.lines("SELECT throttled_until FROM remotes") == [moved.iso8601])
         }
-        // After the machine has started again, nothing is known of the clock before.
+        // After the machine has started again, nothing is known of the clock before, as long as it is not behind.
         let next = ProcessIdentity(bootID: "b2", pidNamespace: "n", pid: 1, startedTicks: 1)
         _ = try await scenario.store.start(next, for: scenario.parties(), Now(wall: later.wall, uptime: .seconds(3)))
         #expect(try dueAt(scenario) == moved.iso8601)
         #expect(try scenario.lines("SELECT boot_id FROM clock") == ["b2"])
     }
 
+    @Test(arguments: ["b2", ""])
+    func `a clock that is behind what was last written when the machine starts moves the times back`(boot: String) async throws {
+        let scenario = try StoreScenario([.vg])
+        let (start, hour) = (StoreScenario.start, Self.hour)
+        try scenario.addConversations("c1")
+        _ = try await scenario.store.start(Self.boot, for: scenario.parties(), Now(wall: start, uptime: .minutes(1)))
+        let (written, until) = (start + hour, start + hour + .minutes(2))
+        _ = try await scenario.plan(now: written)
+        _ = try await scenario.exchange("vg", gate: RemoteGate.Stored(throttledUntil: until), now: written)
+        let next = ProcessIdentity(bootID: boot, pidNamespace: "n", pid: 1, startedTicks: 1)
+        for _ in 0..<2 {
+            _ = try await scenario.store.start(next, for: scenario.parties(), Now(wall: written - hour * 4, uptime: .seconds(20)))
+            #expect(try dueAt(scenario) == (written - hour * 4).iso8601)
+            #expect(try scenario.lines("SELECT throttled_until FROM remotes") == [(until - hour * 4).iso8601])
+        }
+        // The clock is set right while the machine runs.
+        let right = scenario.exchange { ($0.now, $0.uptime, $0.clockStep) = (written + .minutes(1), .seconds(20), hour * 4 + .minutes(1)) }
+        _ = try await scenario.store.exchange(right, for: scenario.parties())
+        #expect(try scenario.lines("SELECT throttled_until FROM remotes") == [(until + .minutes(1)).iso8601])
+    }
+
     @Test func `starts of the machine that cannot be told apart move no times`() async throws {
         let unknown = ProcessIdentity(bootID: "", pidNamespace: "n", pid: 1, startedTicks: 1)
         let scenario = try StoreScenario([.vg])
         try scenario.addConversations("c1")
-        _ = try await scenario.store.start(unknown, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .days(9)))
+        _ = try await scenario.store.start(unknown, for: scenario.parties(), Now(wall: StoreScenario.start, uptime: .minutes(1)))
         try await scenario.plan()
         // The machine has started again: its uptime begins again.
         let later = Now(wall: StoreScenario.start + .minutes(5), uptime: .seconds(3))

@@ -13,7 +13,7 @@ extension Simulation {
 
     /// Without faults, a row is sent within minutes after it fell due: no hold of a remote lasts longer.
     func expectNothingOverdue() async throws {
-        let patience = Duration.minutes(12)
+        let patience = Duration.minutes(12) + lostClockSteps
         guard clock.uptime - calmSince > patience else { return }
         let limit = clock.wall - patience
         let rows = try await application.lines(

@@ -29,7 +29,7 @@ extension Simulation {
         count(command == .run ? "daemons" : "syncs")
         let process: ServiceProcess
         let (stored, recovered): ([String: StoredRemote], Int)
-        try await learnClock()
+        if plan.stepsClock, let step = try await unnoticedStepBack() { stepBackAtStart = step }
         do throws(StoreError) {
             process = try ServiceProcess(number, command, on: disk, configured, makeParties([]), at: clock.uptime)
             processes[number] = process
@@ -43,6 +43,8 @@ extension Simulation {
             // The service manager tries again.
             return daemonIsGone(command)
         }
+        lostClockSteps += stepBackAtStart
+        stepBackAtStart = .zero
         tell("The \(process) starts.")
         note("process id \(process.storedID), recovered \(recovered)")
         process.engine = Engine(
@@ -58,15 +60,14 @@ extension Simulation {
         try await handle(.drainRequested(until: until), process)
     }
 
-    /// What the clock was before the machine started is not known to the first process afterwards.
-    private func learnClock() async throws {
-        guard plan.stepsClock else { return }
-        let offset = try await application.lines("SELECT offset_ms FROM clock WHERE boot_id <> \(bootID)", columns: 1).first.flatMap {
-            Int64($0)
-        }
-        guard let offset else { return }
-        let present = clock.wall - Instant(milliseconds: 0) - clock.uptime
-        lostClockSteps += max(.zero, .milliseconds(offset) - present)
+    /// By how much stored times are too late after the first process since the machine started has moved them: it only knows the latest time that
+    /// was written before.
+    private func unnoticedStepBack() async throws -> Duration? {
+        let lines = try await application.lines("SELECT offset_ms, seen_at FROM clock WHERE boot_id <> \(bootID)", columns: 2)
+        guard let parts = lines.first?.split(separator: "|"), parts.count == 2, let offset = Int64(parts[0]), let seen = Instant(iso8601: String(parts[1]))
+        else { return nil }
+        let step = .milliseconds(offset) - (clock.wall - Instant(milliseconds: 0) - clock.uptime)
+        return max(.zero, step - max(.zero, seen - clock.wall))
     }
 
     /// The configuration file is changed, and the daemon reads it while calls are in flight.

@@ -55,6 +55,8 @@ final class Simulation {
     /// By how much the clock was set back without a process being able to know, because the machine started again: stored waits last longer by as
     /// much.
     var lostClockSteps = Duration.zero
+    /// What the next process that starts adds to them.
+    var stepBackAtStart = Duration.zero
     /// The keys of events that their sender does not repeat, because it was told that they are stored.
     var acknowledgedEvents: Set<String> = []
     var events = 0

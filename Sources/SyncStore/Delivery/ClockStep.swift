@@ -9,11 +9,15 @@ import SyncCore
 extension Store {
     /// Shifts the times if the clock was set while no process was there to notice.
     ///
-    /// Nothing is known of the clock before the machine started, nor where starts cannot be told apart.
+    /// Of the clock before the machine started, only the latest time is known: if it is still ahead, the clock was set back by that at least.
     /// - Parameter boot: empty if it is not known which start of the machine this is.
     static func enter(_ now: Now, boot: String, _ session: any Session) throws {
-        if let step = try clockStep(until: now, boot: boot, session) { try moveTimes(by: step, session) }
-        try session.run("INSERT OR REPLACE INTO clock (id, boot_id, offset_ms) VALUES (1, \(boot), \(now.offset.milliseconds))")
+        if let step = try clockStep(until: now, boot: boot, session) ?? stepBack(before: now, session) { try moveTimes(by: step, session) }
+        try session.run(
+            """
+            INSERT OR REPLACE INTO clock (id, boot_id, offset_ms, seen_at)
+            VALUES (1, \(boot), \(now.offset.milliseconds), \(now.wall))
+            """)
     }
 
     /// The same for a command that writes times beside the service, which may not have noticed a step yet. Takes the write lock only after a step.
@@ -27,6 +31,7 @@ extension Store {
 
     static func followClock(of exchange: Exchange, _ session: any Session) throws {
         if let step = try clockStep(of: exchange, session) { try moveTimes(by: step, session) }
+        try session.run("UPDATE clock SET seen_at = \(exchange.now) WHERE seen_at IS NULL OR seen_at < \(exchange.now - .seconds(10))")
     }
 
     /// - Returns: by how much the stored times have to be shifted before the exchange's are written; nil: not at all. If nothing is known of the clock
@@ -46,6 +51,11 @@ extension Store {
         return max(step, .zero - step) > Now.smallestClockStep ? step : nil
     }
 
+    private static func stepBack(before now: Now, _ session: any Session) throws -> Duration? {
+        guard let seen = try session.value("SELECT seen_at FROM clock WHERE seen_at IS NOT NULL", as: Instant.self) else { return nil }
+        return seen - now.wall > Now.smallestClockStep ? now.wall - seen : nil
+    }
+
     private static func moveTimes(by step: Duration, _ session: any Session) throws {
         let outbox = ["due_at", "lease_until", "passed_over_at", "counted_since", "in_doubt_since"].map { assignment($0, step) }
         try session.run("UPDATE outbox SET \(SQL.joined(outbox, separator: ", ")) WHERE finished_at IS NULL")
@@ -56,7 +66,7 @@ extension Store {
         try session.run(
             "UPDATE remotes SET \(SQL.joined(holds, separator: ", ")) WHERE coalesce(throttled_until, breaker_open_until) IS NOT NULL")
         try session.run("UPDATE change_feed SET \(assignment("waits_since", step)) WHERE deferred = 3")
-        try session.run("UPDATE clock SET offset_ms = offset_ms + \(step.milliseconds)")
+        try session.run("UPDATE clock SET offset_ms = offset_ms + \(step.milliseconds), \(assignment("seen_at", step))")
     }
 
     /// A value that SQLite does not read as a time stays as it is ("Date And Time Functions", https://sqlite.org/lang_datefunc.html).

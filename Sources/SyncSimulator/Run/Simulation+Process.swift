@@ -64,8 +64,8 @@ extension Simulation {
     /// was written before.
     private func unnoticedStepBack() async throws -> Duration? {
         let lines = try await application.lines("SELECT offset_ms, seen_at FROM clock WHERE boot_id <> \(bootID)", columns: 2)
-        guard let parts = lines.first?.split(separator: "|"), parts.count == 2, let offset = Int64(parts[0]), let seen = Instant(iso8601: String(parts[1]))
-        else { return nil }
+        let parts = lines.first?.split(separator: "|").map(String.init) ?? []
+        guard parts.count == 2, let offset = Int64(parts[0]), let seen = Instant(iso8601: parts[1]) else { return nil }
         let step = .milliseconds(offset) - (clock.wall - Instant(milliseconds: 0) - clock.uptime)
         return max(.zero, step - max(.zero, seen - clock.wall))
     }

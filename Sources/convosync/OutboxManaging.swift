@@ -36,7 +36,9 @@ extension OutboxAction {
             var ends = meansEnds ? try await store.releaseEnds(filter, dryRun: true, now: now) : nil
             let isConfirmed = try managing.dryRun || managing.yes || confirm(result.steps, ends: ends ?? 0, output)
             if !managing.dryRun, isConfirmed {
+                // The prompt may have waited for long, and the clock may have been set meanwhile.
                 try await store.followClock()
+                let now = SystemClock.now()
                 result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, now: now)
                 if meansEnds { ends = try await store.releaseEnds(filter, dryRun: false, now: now) }
             }

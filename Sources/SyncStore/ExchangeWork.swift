@@ -90,11 +90,7 @@ struct ExchangeWork {
 
     /// The same, and reports a part that was left out.
     mutating func attempt(_ subject: String, _ part: (inout ExchangeWork) throws -> Void) throws {
-        if let problem = try attempt(part) { tell(subject, problem) }
-    }
-
-    mutating func tell(_ subject: String, _ problem: StoreError) {
-        result.problems.append("\(subject): \(String(problem.description.prefix(Store.problemLimit)).onOneLine)")
+        if let problem = try attempt(part) { result.add(problem, of: subject) }
     }
 
     // MARK: The run

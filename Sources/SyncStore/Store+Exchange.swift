@@ -15,15 +15,38 @@ extension Store {
         try connection.verify()
         var result = try transact(exchange, parties, session)
         for lane in exchange.lanes { result.lanes[lane.remote]?.check(for: lane.remote, lane) }
+        let isCommitted = result.hasWritten
         if let survey = exchange.survey {
-            // The survey only reads, and takes long: it does not run under the write lock.
-            result.survey = try session.transaction(.reading) {
-                try Store.advance(survey, parties.planContext(now: exchange.now), session)
+            try follow(isCommitted, "survey", &result, session) { result in
+                // The survey only reads, and takes long: it does not run under the write lock.
+                result.survey = try session.transaction(.reading) {
+                    try Store.advance(survey, parties.planContext(now: exchange.now), session)
+                }
             }
         }
-        if let retention = exchange.retention { try sweep(retention, now: exchange.now, into: &result, session) }
+        if let retention = exchange.retention {
+            try follow(isCommitted, "retention", &result, session) { result in
+                try sweep(retention, now: exchange.now, into: &result, session)
+            }
+        }
         if result.hasWritten { try connection.verify() }
         return result
+    }
+
+    /// Carries out what follows the transaction. If that was committed, its result is returned whatever becomes of this, which is due again: an
+    /// exchange that fails is repeated as a whole.
+    private func follow(
+        _ isCommitted: Bool, _ subject: String, _ result: inout ExchangeResult, _ session: any Session,
+        _ work: (inout ExchangeResult) throws -> Void
+    ) throws {
+        do {
+            try work(&result)
+        } catch {
+            guard isCommitted else { throw error }
+            let problem = session.storeError(error)
+            // A full or locked database is told by the next exchange that writes.
+            if !problem.isTransient { result.add(problem, of: subject) }
+        }
     }
 
     private func transact(_ exchange: Exchange, _ parties: Parties, _ session: any Session) throws -> ExchangeResult {
@@ -39,5 +62,12 @@ extension Store {
             try work.write()
             return work.result
         }
+    }
+}
+
+extension ExchangeResult {
+    /// - Parameter subject: the part that was left out.
+    mutating func add(_ problem: StoreError, of subject: String) {
+        problems.append("\(subject): \(String(problem.description.prefix(Store.problemLimit)).onOneLine)")
     }
 }

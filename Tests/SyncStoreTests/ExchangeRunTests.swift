@@ -242,4 +242,32 @@ import Testing
         #expect(last.recovered == 1)
         #expect(try scenario.outbox("id = \(claimed.id)") == ["\(claimed.id)|c1|vg|pending"])
     }
+
+    @Test func `what was committed is told although the step of retention after it fails`() async throws {
+        let scenario = try StoreScenario([.vg])
+        try scenario.addConversations("c1")
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("vg")
+        try scenario.write(
+            """
+            INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, target_id, idempotency_key, state, due_at,
+                created_at, updated_at, finished_at)
+            VALUES ('c', 'vg', 'state', 'o', 'PATCH', '/', '{}', 't', 'k', 'superseded', '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01');
+            CREATE TRIGGER refused BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'not this one'); END
+            """)
+        var lane = LaneRequest(remote: "vg")
+        lane.finished = [scenario.finished(claimed, ok, now: Self.at(1))]
+        let exchange = scenario.exchange(now: Self.at(1)) { [lane] in
+            $0.lanes = [lane]
+            $0.run.counts.delivered = 1
+            $0.retention = Retention(.init())
+        }
+        let result = try await scenario.store.exchange(exchange, for: scenario.parties())
+        #expect(result.runID != nil && result.lanes["vg"]?.fenced == [])
+        #expect(result.retention == nil && !result.hasMoreRetention)
+        #expect(result.problems.count == 1 && result.problems.first?.contains("not this one") == true, "\(result.problems)")
+        #expect(try scenario.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["delivered"])
+        let alone = scenario.exchange(now: Self.at(2)) { $0.retention = Retention(.init()) }
+        await #expect(throws: StoreError.self) { try await scenario.store.exchange(alone, for: scenario.parties()) }
+    }
 }

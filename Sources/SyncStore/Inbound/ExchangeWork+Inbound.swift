@@ -89,7 +89,7 @@ extension ExchangeWork {
                 try Store.process(event, work.inbound, work.session, into: &work.result.inbox)
             }
             guard let problem else { continue }
-            tell("event \(event.id) of \(event.remote)", problem)
+            result.add(problem, of: "event \(event.id) of \(event.remote)")
             try Store.letWait(event, session)
         }
         result.hasMoreInbox = events.count >= Store.reconcileBatchSize

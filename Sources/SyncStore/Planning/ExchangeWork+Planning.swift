@@ -43,7 +43,7 @@ extension ExchangeWork {
             writer = fresh
             writer.isolates = true
             if let problem = try attempt({ _ in try writer.plan(limit: limit) }) {
-                tell("planning", problem)
+                result.add(problem, of: "planning")
                 return false
             }
         }

@@ -81,6 +81,7 @@ asan: dependencies
 
 tsan: dependencies
 	.ci/sanitize thread
+
 KILLS ?= 1000
 SEED ?=
 soak: MINUTES ?= 30
@@ -98,6 +99,7 @@ torture: torture-program
 soak: torture-program
 	@mkdir -p dist
 	@"$$($(SWIFT) build -c release --show-bin-path)/convosync-torture" soak --minutes $(MINUTES) --output dist $(if $(SEED),--seed $(SEED))
+
 # Each needs a build of the simulator with one rule broken.
 mutations: SEEDS = 400
 mutations: dependencies
@@ -139,7 +141,6 @@ boot-test: deb release-sandbox
 
 # A machine in software emulation whose power is cut again and again. As root; about half an hour for 20 cuts, and downloads packages.
 CUTS ?= 20
-SEED ?= 1
 power-cut: release release-sandbox
 	CUTS=$(CUTS) SEED=$(SEED) packaging/power-cut
 

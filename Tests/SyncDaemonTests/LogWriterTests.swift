@@ -30,6 +30,7 @@ import Testing
         while case .line(let line) = backlog.next() { lines.append(String(decoding: line.text, as: UTF8.self)) }
         #expect(lines == ["0", "1", "2", "3", "4", "5", "error 0", "error 1"])
         #expect(backlog.isEmpty)
+        #expect(LogBacklog.lineLimit == 20_000)
     }
 
     @Test func `bytes are limited, including those of journal entries, and are freed again`() {
@@ -42,6 +43,7 @@ import Testing
             backlog.append(wide, isImportant: false, now: start)
             #expect((2...3).contains(backlog.count))
         }
+        #expect(LogBacklog.byteLimit == 8 << 20)
     }
 
     @Test func `every line is written or counted, whenever the reader stalls`() {

@@ -15,5 +15,7 @@ import Testing
         var facts = ReportedFacts(limit: 2)
         let isNew = ["a", "b", "c"].map { facts.insert($0) }
         #expect(isNew == [true, true, false])
+        #expect(InboundReporter.unmappedLimit == 1000 && DeliveryReporter.omissionLimit == 1000)
+        #expect(InboundReporter.unreadableLimit == 10_000)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import SyncCore
+import Synchronization
 import Testing
 
 @testable import SyncDaemon
@@ -51,6 +52,27 @@ import Testing
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": path])
         #expect(!notifier.isListenedTo)
         notifier.ready()
+    }
+
+    @Test func `a message that the manager never takes is dropped after half a minute, and the next one is sent`() async {
+        let backlog = ServiceNotifier.Backlog(pause: 0)
+        let made = Mutex(0)
+        backlog.add {
+            made.withLock { count -> DatagramSocket.Result in
+                count += 1
+                // The test ends without the bound as well.
+                return count > 1000 ? .sent : .full
+            }
+        }
+        await withCheckedContinuation { (next: CheckedContinuation<Void, Never>) in
+            backlog.add {
+                next.resume()
+                return .sent
+            }
+        }
+        let attempts = made.withLock { $0 }
+        #expect(attempts == 600)
+        #expect(Duration.microseconds(Int(ServiceNotifier.Backlog.pause)) * attempts == .seconds(30))
     }
 
     @Test func `the status line contains waiting rows and what needs an operator`() {

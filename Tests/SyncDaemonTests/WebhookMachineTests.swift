@@ -38,6 +38,8 @@ import Testing
         _ = deadline.headRead()
         _ = deadline.answered(closing: true)
         #expect(deadline.alarmRang() == .close, "the rest of a refused call")
+        let limits = WebhookListener.Limits()
+        #expect(limits.request == .seconds(20) && limits.idle == .seconds(30) && limits.linger == .seconds(2))
     }
 
     @Test func `pipelined calls have a deadline each`() {

@@ -59,6 +59,7 @@ import Testing
     }
 
     @Test func `after fifty exchanges in a row without effect each one is followed by a pause`() {
+        #expect(ExchangeProgress.mostFruitless == 50 && ExchangeProgress.fruitlessPause == .milliseconds(200))
         var progress = ExchangeProgress()
         for count in 1...60 {
             progress.begins(exchange, cause: nil, MadeUp.time())

@@ -102,6 +102,7 @@ import Testing
     @Test func `no call goes out while the number of outcomes that are not stored is at its limit`() {
         var context = MadeUp.context()
         var lane = lane(claiming: rows(1...16), &context)
+        #expect(Lane.uncommittedLimit == 256)
         for row in rows(101...100 + Int64(Lane.uncommittedLimit)) { lane.append(MadeUp.finishedCall(row), MadeUp.time()) }
         lane.admit(&context)
         #expect(lane.inFlight.isEmpty && lane.buffer.count == 16)
@@ -181,5 +182,28 @@ import Testing
         }
         #expect(lane.absenceReadEnded(read, DeliveryOutcome(.delivered), .object(["data": .array([])]), &context) == true)
         #expect(lane.finished.map(\.row.state) == [.dead] && lane.undecided.isEmpty)
+    }
+
+    @Test(arguments: [(10_000, true), (10_001, false)] as [(Int64, Bool)])
+    func `the read that decides about missing objects waits for a gate that opens within ten seconds`(wait: Int64, isMade: Bool) throws {
+        var context = MadeUp.context()
+        var lane = Lane(MadeUp.remote("voicebot"), stored: nil, MadeUp.time())
+        lane.buffer = ArraySlice(rows(1...2))
+        lane.admit(&context)
+        let calls = lane.inFlight.keys.sorted { $0.number < $1.number }
+        try #require(calls.count == 2)
+        let missing = DeliveryOutcome(.gone, error: "HTTP 404", absence: .object)
+        lane.ended(calls[0], missing, hadPresentCredential: true, &context)
+        let throttled = DeliveryOutcome(.throttled, httpStatus: 429, notBefore: MadeUp.noon + .milliseconds(wait))
+        lane.ended(calls[1], throttled, hadPresentCredential: true, &context)
+        for span in [Duration.zero, .milliseconds(wait)] {
+            context = MadeUp.context(span)
+            lane.admit(&context)
+            let reads = context.actions.count { if case .call(_, _, .read) = $0 { true } else { false } }
+            #expect(reads == (isMade && span > .zero ? 1 : 0))
+            #expect(lane.undecided.count == (isMade ? 1 : 0) && lane.absences.isReading == isMade)
+        }
+        let states: [OutboxState] = isMade ? [.pending] : [.pending, .dead]
+        #expect(lane.finished.map(\.row.state) == states)
     }
 }

@@ -189,9 +189,20 @@ import Testing
         var filter = OutboxFilter()
         filter.holder = .brake
         filter.limit = 1001
+        // The number of rows that each write transaction changes.
+        let written = Mutex<[Int]>([])
+        try await scenario.store.trace { text in
+            written.withLock { pages in
+                if text.hasPrefix("BEGIN IMMEDIATE") { pages.append(0) }
+                if text.hasPrefix("UPDATE outbox ") { pages[pages.count - 1] += 1 }
+            }
+        }
         #expect(try await scenario.store.manage(.release, filter, now: StoreScenario.start).affected.count == 1001)
         filter.limit = nil
         #expect(try await scenario.store.manage(.discard, filter, now: StoreScenario.start).affected.count == 200)
+        try await scenario.store.trace(nil)
+        let pages = written.withLock { $0 }
+        #expect(pages == [500, 500, 1, 200])
     }
 
     @Test func `a preview shows what the brake would count, and what is held`() async throws {

@@ -145,6 +145,7 @@ import Testing
     @Test func `if more events wait than may, the oldest are dropped`() async throws {
         let scenario = try StoreScenario()
         var limits = WaitingLimits()
+        #expect(limits.count == 10_000)
         limits.count = 700
         for batch in 0..<3 {
             let strangers = (0..<500).map { status("closed", Int64($0), of: "stranger \(batch) \($0)") }

@@ -55,6 +55,18 @@ import Testing
         #expect(try scenario.lines("SELECT requested_at FROM read_requests") == [Self.at(5).iso8601])
     }
 
+    @Test func `a request that is dated more than a minute ahead was made before the clock was set back, and ends with the read`()
+        async throws
+    {
+        let scenario = try await converged()
+        try await name(scenario, 1, at: 65)
+        let read = CompletedRead(ReadRequest(remoteID: "r-c1", agentID: "agent9"), beganAt: Self.at(4))
+        try await scenario.store.endReadRequests([read], of: "vg", now: Self.at(5))
+        #expect(try await requests(scenario) == ["r-c1"])
+        try await scenario.store.endReadRequests([read], of: "vg", now: Self.at(5) - .milliseconds(1))
+        #expect(try await requests(scenario) == [])
+    }
+
     @Test func `a webhook call without an agent requests each link with that id, and one with an agent only that link`() async throws {
         let scenario = try StoreScenario([.vg])
         try scenario.write("INSERT INTO conversations (id) VALUES ('c1'), ('c2'), ('c3')")

@@ -3,12 +3,15 @@ import Synchronization
 
 /// Writes the log events of planning and delivery (docs/log-events.md).
 package final class DeliveryReporter: Sendable {
+    /// Omitted fields that are written to the log.
+    static let omissionLimit = 1000
+
     private let log: EventLog
     private let tally: DeliveryTally
     private let now: @Sendable () -> Instant
     private let repeats: Mutex<RepeatCounter>
     /// Remote and field of what was left out.
-    private let reportedOmissions = Mutex(ReportedFacts(limit: 1000))
+    private let reportedOmissions = Mutex(ReportedFacts(limit: DeliveryReporter.omissionLimit))
 
     /// - Parameter repeats: how many identical failures of a remote are written in a minute; the rest is counted.
     package init(log: EventLog, repeats: Int, tally: DeliveryTally, now: @escaping @Sendable () -> Instant) {

@@ -3,9 +3,14 @@ import Synchronization
 
 /// Writes the log events of what comes back from remotes (docs/log-events.md).
 package final class InboundReporter: Sendable {
+    /// Status values that are written to the log.
+    static let unmappedLimit = 1000
+    /// Objects that cannot be read, the same.
+    static let unreadableLimit = 10_000
+
     private let log: EventLog
     /// Remote and status value that were reported as unmapped.
-    private let unmapped = Mutex(ReportedFacts(limit: 1000))
+    private let unmapped = Mutex(ReportedFacts(limit: InboundReporter.unmappedLimit))
     /// Remotes whose last read failed.
     private let failing = Mutex<[String: Failing]>([:])
     /// Objects that cannot be read for one reason: the first is written, the others are counted.
@@ -15,7 +20,7 @@ package final class InboundReporter: Sendable {
     /// Objects that several conversations link to, as they were reported last.
     private let shared = Mutex<Set<SharedObject>>([])
     /// Objects that could not be read: remote, id and agent.
-    private let unreadable = Mutex(ReportedFacts(limit: 10_000))
+    private let unreadable = Mutex(ReportedFacts(limit: InboundReporter.unreadableLimit))
 
     private let tally: DeliveryTally
 

@@ -50,26 +50,32 @@ package struct ServiceNotifier: Sendable {
         let bytes = Array(assignments.joined(separator: "\n").utf8)
         let mayOvertake = comesAgain || !backlog.isWaiting
         if mayOvertake, socket.send(bytes) != .full { return }
-        if !comesAgain { backlog.add(bytes, to: socket) }
+        if !comesAgain { backlog.add { socket.send(bytes) } }
     }
 
     /// Messages that must reach the manager, while its queue is full.
-    private final class Backlog: Sendable {
+    final class Backlog: Sendable {
         /// The pause between attempts in microseconds, and the number of attempts: half a minute in all.
-        private static let (pause, attempts): (UInt32, Int) = (50_000, 600)
+        static let (pause, attempts): (UInt32, Int) = (50_000, 600)
 
         private let queue = DispatchQueue(label: "convosync.notify")
         private let waiting = Mutex(0)
+        private let pause: UInt32
+
+        init(pause: UInt32 = Backlog.pause) {
+            self.pause = pause
+        }
 
         var isWaiting: Bool { waiting.withLock { $0 > 0 } }
 
-        /// Sends messages in the order in which they were added.
-        func add(_ bytes: [UInt8], to socket: DatagramSocket) {
+        /// Sends messages in the order in which they were added; one that finds the queue full at every attempt is dropped.
+        /// - Parameter attempt: attempts to send the message.
+        func add(_ attempt: @escaping @Sendable () -> DatagramSocket.Result) {
             waiting.withLock { $0 += 1 }
             queue.async { @Sendable [self] in
                 for _ in 0..<Backlog.attempts {
-                    guard socket.send(bytes) == .full else { break }
-                    usleep(Backlog.pause)
+                    guard attempt() == .full else { break }
+                    usleep(pause)
                 }
                 waiting.withLock { $0 -= 1 }
             }

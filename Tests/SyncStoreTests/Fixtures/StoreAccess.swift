@@ -111,8 +111,8 @@ extension Store {
         try await read { session in try Store.readRequests(of: remote, limit: limit, session) }
     }
 
-    func endReadRequests(_ reads: [CompletedRead], of remote: String) async throws(StoreError) {
-        try await write { session in try Store.endReadRequests(reads, of: remote, session) }
+    func endReadRequests(_ reads: [CompletedRead], of remote: String, now: Instant? = nil) async throws(StoreError) {
+        try await write { session in try Store.endReadRequests(reads, of: remote, now: now, session) }
     }
 
     /// Advances the rotation.

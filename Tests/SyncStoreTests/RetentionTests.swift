@@ -71,6 +71,19 @@ import Testing
         #expect(try scenario.lines("PRAGMA foreign_key_check(outbox)").isEmpty)
     }
 
+    @Test func `a row whose members are still sent apart from each other is kept`() async throws {
+        let scenario = try await scenario()
+        try scenario.write(
+            """
+            UPDATE outbox SET state = 'discarded', refused_members = '[]' WHERE id = 1;
+            UPDATE link_state SET record = json_set(record, '$.probing', json('{"title": "x"}'))
+            """)
+        #expect(try await scenario.store.prune(cut(upTo: 100)).removed == 1)
+        #expect(try scenario.lines("SELECT min(id) FROM outbox") == ["1"])
+        try scenario.write("UPDATE link_state SET record = json_remove(record, '$.probing')")
+        #expect(try await scenario.store.prune(cut(upTo: 100)).removed == 1)
+    }
+
     @Test func `the last row of a deleted conversation is pruned by its age`() async throws {
         let scenario = try await scenario()
         try scenario.write("DELETE FROM conversations")

@@ -25,6 +25,7 @@ extension LinkRecord {
         let readable = rules.fields.filter(\.role.isReadable)
         let before = Dictionary(uniqueKeysWithValues: readable.map { ($0.name, self[$0.name].held) })
         var isDoubtful = false
+        acquit(besides: response.sent)
         for field in rules.fields {
             if let sent = response.sent[field.name] {
                 fields[field.name] = record(sent, of: field, response, numbers, rules, &isDoubtful)
@@ -98,6 +99,7 @@ extension LinkRecord {
                 record.theirs = .value(shown)
                 record.note = record.ours.value.map { rules.isStored($0, as: shown, field) } == true ? nil : .drift
             }
+            record.takeLost(shown, field, rules)
             record.takeSpelling(shown, field, rules)
             record.held = .value(shown)
         }
@@ -175,10 +177,18 @@ extension LinkRecord {
         for name in names {
             guard let value = sent[name] else { continue }
             var record = self[name]
+            record.lost += record.doubt
             (record.ours, record.theirs, record.doubt, record.note) = (.value(value), record.held, [], .refused)
             fields[name] = record
         }
         probing = probing.filter { !names.contains($0.key) }
+    }
+
+    /// A member that was refused with its whole object is accepted beside another value: it is not known any more that the rest is to blame.
+    private mutating func acquit(besides sent: Fields) {
+        let accepted = sent.filter { self[$0.key].note == .refused && self[$0.key].ours == .value($0.value) }
+        let objects = Set(accepted.keys.filter { $0.contains(".") }.map { $0.prefix { $0 != "." } })
+        retryRefused(Set(fields.keys.filter { $0.contains(".") && objects.contains($0.prefix { $0 != "." }) && sent[$0] == nil }))
     }
 
     /// A person wants refused values to be sent once more.

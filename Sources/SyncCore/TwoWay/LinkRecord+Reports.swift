@@ -160,6 +160,7 @@ extension LinkRecord {
             record.theirs = .value(value)
             record.note = record.ours.value.map { rules.isStored($0, as: value, field) } == true ? nil : .drift
         }
+        if isKnown { record.takeLost(value, field, rules) }
         record.takeSpelling(value, field, rules)
         // Whoever has the conversation by now, this is another end of the AI's part.
         if rules.isEventStream, value.stringValue.flatMap({ rules.lens.inbound[$0] }) == .endsAI { record.theirs = .never }
@@ -171,6 +172,18 @@ extension LinkRecord {
 }
 
 extension FieldRecord {
+    /// A lost call, and not somebody else, set the value that is the first one to be shown after another value was refused. A title may be there in
+    /// any form.
+    mutating func takeLost(_ value: JSONValue, _ field: TwoWayRules.Field, _ rules: TwoWayRules) {
+        guard !lost.isEmpty else { return }
+        if field.role == .title || lost.contains(where: { $0 == value || rules.meanSame(field, $0, value) }) {
+            (theirs, isByUs) = (.value(value), value != .null)
+            if ours == theirs { note = nil }
+        }
+        // Tags are compared one by one afterwards.
+        if field.role != .tags { lost = [] }
+    }
+
     /// Another value with the meaning of the agreed one is not a change at the remote (vg stores `ended_chat` as `completed`; fin says `thinking`,
     /// then `awaiting_user_reply`).
     mutating func takeSpelling(_ value: JSONValue, _ field: TwoWayRules.Field, _ rules: TwoWayRules) {

@@ -37,6 +37,9 @@ package struct FieldRecord: Sendable, Equatable {
     package var held: KnownValue
     /// The values of calls of unknown fate since the last acknowledgement, the latest one last.
     package var doubt: [JSONValue]
+    /// The values that were in doubt when another one was refused: none of them is sent again, but the remote may show one as if it had been
+    /// changed there.
+    package var lost: [JSONValue] = []
     /// Whether `theirs` was set by one of our calls.
     package var isByUs: Bool
     package var note: Note?

@@ -82,7 +82,9 @@ private struct Deciding {
     mutating func compare() {
         link.hasHeldEnd = false
         guard link.isKnown else { return forgetWhatIsGone() }
-        var changed = Set(rules.fields.filter { $0.role.isReadable && link[$0.name].held != link[$0.name].theirs }.map(\.name))
+        // What the remote was never known to have did not change there.
+        let readable = rules.fields.filter { $0.role.isReadable && link[$0.name].held != .never }
+        var changed = Set(readable.filter { link[$0.name].held != link[$0.name].theirs }.map(\.name))
         if let title = rules.name(of: .title), changed.contains(title), !link[title].doubt.isEmpty {
             // It may be the form in which a lost call was stored: the title is sent again.
             changed.remove(title)
@@ -156,7 +158,7 @@ private struct Deciding {
         guard rules.policy.fields.contains(.tags), let local = local.values.tags, let held = link[name].held.value?.texts else { return }
         let (before, now) = ((link[name].theirs.value?.texts ?? []).exactSet, held.exactSet)
         // A call of unknown fate may be why a tag is there that it brought, and why one is missing that it did not bring.
-        let sent = link[name].doubt.compactMap(\.texts).map(\.exactSet)
+        let sent = (link[name].doubt + link[name].lost).compactMap(\.texts).map(\.exactSet)
         let (either, both) = (sent.reduce(before) { $0.union($1) }, sent.reduce(before) { $0.intersection($1) })
         func merged(_ tags: [String]) -> [String] {
             let known = either.union(tags.exactSet)
@@ -167,7 +169,7 @@ private struct Deciding {
         var agreed = merged(link[name].ours.value?.texts ?? [])
         // The order of the tags does not matter: a different order is not sent.
         if agreed.exactSet == tags.exactSet { agreed = tags }
-        settle(name) { ($0.ours, $0.isByUs, $0.note) = (.value(.array(agreed.map(JSONValue.string))), false, nil) }
+        settle(name) { ($0.ours, $0.lost, $0.isByUs, $0.note) = (.value(.array(agreed.map(JSONValue.string))), [], false, nil) }
         guard tags.exactSet != local.exactSet else { return }
         self.local.values.tags = tags
         wanted = rules.image(self.local.values)
@@ -256,8 +258,9 @@ private struct Deciding {
         guard want != record.ours else { return }
         let held = record.held.value?.texts?.exactSet ?? []
         let isThere = field.onlyAdds ? tags.exactSet.isSubset(of: held) : want == record.held
-        // A tag that was sent once, and is stored in another form or was refused, is not sent again every time.
-        let isKnown = field.onlyAdds && tags.exactSet.isSubset(of: held.union(record.ours.value?.texts?.exactSet ?? []))
+        // A tag that was sent once, and is stored in another form, is not sent again every time; one that was refused is, with another list.
+        let isTaken = record.note != .refused
+        let isKnown = field.onlyAdds && isTaken && tags.exactSet.isSubset(of: held.union(record.ours.value?.texts?.exactSet ?? []))
         guard isThere || isKnown else {
             send[field.name] = value
             return
@@ -338,7 +341,8 @@ private struct Deciding {
     // MARK: What is agreed now
 
     mutating func close(isConfirmed: Bool) {
-        let isKnown = link.isKnown || send.isEmpty
+        // A remote that has refused everything was told nothing yet: the first contact is still ahead.
+        let isKnown = link.isKnown || (send.isEmpty && !link.fields.values.contains { $0.note == .refused })
         for field in rules.fields {
             var record = link[field.name]
             // The first contact, without a call.

@@ -67,6 +67,10 @@ extension Store {
             readAt: finished.startedAt)
         let isNew = try take(outcome, report, used, stored, inbound, isResponse: true, session)
         if outcome.verdict.mustPlan { result.hasFreedPlanning = true }
+        // Another value was accepted.
+        if stored.record.fields.values.contains(where: { $0.note == .refused }) {
+            try endRefusals(snapshot, session) { outcome.record[$0].note == .refused }
+        }
         if let convicted = try convict(outcome.refused, finished, session) { result.convicted.append(convicted) }
         result.reconciled.append(
             Reconciled(conversationID: claimed.conversationID, remote: claimed.remote, verdict: outcome.verdict, isNew: isNew))
@@ -83,7 +87,10 @@ extension Store {
         let (record, refused) = decisions.refused(sent, naming: refusal.members, numbers: claimed.numbers, snapshot)
         try keep(record, in: stored, claimed.conversationID, claimed.remote, session)
         switch refused {
-        case .members(let members): try stand(claimed.id, for: members, after: finished.error ?? "refused", session)
+        case .members(let members):
+            // Of several values of a member that were refused, the row of the last one stays.
+            try endRefusals(snapshot, session) { !members.contains($0) }
+            try stand(claimed.id, for: members, after: finished.error ?? "refused", session)
         case .apart:
             try drop(
                 claimed.id, because: "the remote does not say which member it refuses: they are sent apart from each other", finished,
@@ -96,6 +103,29 @@ extension Store {
         }
         try requestPlanning(session, claimed.conversationID, claimed.remote, now: finished.finishedAt)
         result.hasFreedPlanning = true
+    }
+
+    /// Discards the rows of members that are no longer refused: another value was accepted, or refused in its place, or a person wants them to be
+    /// sent again. As long as another value only waits, the refused one may be wanted again.
+    static func endRefusals(_ snapshot: LinkSnapshot, _ session: any Session, isRefused: (String) -> Bool) throws {
+        let rows = try session.rows(
+            """
+            SELECT id, refused_members FROM outbox
+            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
+                AND state = 'dead' AND refused_members IS NOT NULL
+            """
+        ) { columns in (id: try columns.next(Int64.self), members: try columns.next(String.self)) }
+        for row in rows {
+            // A row whose members cannot be read counts as a row without members; the whole difference is planned anyway, so nothing is lost.
+            let members = (try? JSONValue(stored: row.members))?.arrayValue?.compactMap(\.stringValue) ?? []
+            guard !members.contains(where: isRefused) else { continue }
+            try session.run(
+                """
+                UPDATE outbox SET state = 'discarded', last_error = 'not needed any more: another value is wanted',
+                    updated_at = \(snapshot.now), finished_at = \(snapshot.now)
+                WHERE id = \(row.id)
+                """)
+        }
     }
 
     /// Sets the row to dead for these members alone.
@@ -124,7 +154,7 @@ extension Store {
         return PlanBatch.Refused(outboxID: whole, conversationID: claimed.conversationID, remote: claimed.remote, reason: reason)
     }
 
-    /// The row whose members are sent apart from each other.
+    /// The row whose members are sent apart from each other; retention keeps it until then.
     private static func takenApart(before claimed: ClaimedRow, _ session: any Session) throws -> Int64? {
         try session.value(
             """

@@ -19,7 +19,7 @@ extension PlanWriter {
         if let effect = Store.effect(of: plan.decision, on: snapshot) { reach = reach.including(effect, at: remote) }
         try Store.keep(plan.outcome.record, in: stored, id, remote.name, session)
         try Store.mark(plan.outcome, stored, snapshot, session)
-        try endRefusals(plan, snapshot)
+        try Store.endRefusals(snapshot, session) { plan.outcome.record[$0].note == .refused }
         if stored.discardedRow != nil { try Store.forgetDiscarded(id, remote.name, session) }
         let heldBack = batch.heldBack.count
         try apply(plan.decision, to: snapshot)
@@ -115,29 +115,6 @@ extension PlanWriter {
         }
     }
 
-    /// Discards the rows of members that are no longer refused, because their value has changed or a person requested that they be sent again.
-    private func endRefusals(_ plan: LinkPlan, _ snapshot: LinkSnapshot) throws {
-        let rows = try session.rows(
-            """
-            SELECT id, refused_members FROM outbox
-            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
-                AND state = 'dead' AND refused_members IS NOT NULL
-            """
-        ) { columns in (id: try columns.next(Int64.self), members: try columns.next(String.self)) }
-        for row in rows {
-            // A row whose members cannot be read counts as a row without members; the whole difference is planned anyway, so nothing is lost.
-            let members = (try? JSONValue(stored: row.members))?.arrayValue?.compactMap(\.stringValue) ?? []
-            let sent = plan.decision.delta?.fields ?? [:]
-            guard !members.contains(where: { plan.outcome.record[$0].note == .refused && sent[$0] == nil }) else { continue }
-            try session.run(
-                """
-                UPDATE outbox SET state = 'discarded', last_error = 'not needed any more: another value is wanted',
-                    updated_at = \(snapshot.now), finished_at = \(snapshot.now)
-                WHERE id = \(row.id)
-                """)
-        }
-    }
-
     private static func deltaColumn(_ delta: Delta, from base: Fields) -> String {
         var column: JSONObject = [:]
         for (field, value) in delta.fields {
@@ -150,11 +127,6 @@ extension PlanWriter {
 }
 
 extension PlanDecision {
-    /// The fields that would be sent.
-    fileprivate var delta: Delta? {
-        if case .send(let planned) = self { planned.delta } else { nil }
-    }
-
     /// Nil if the decision does not mention them.
     fileprivate var omissions: [Omission]? {
         switch self {

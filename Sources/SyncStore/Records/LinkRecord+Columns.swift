@@ -126,6 +126,7 @@ extension FieldRecord {
             theirs: column["theirs"].map(KnownValue.value) ?? .never, held: column["held"].map(KnownValue.value) ?? .never,
             doubt: column["doubt"]?.arrayValue ?? [], isByUs: column["by_us"] == true,
             note: column["note"]?.stringValue.flatMap(Note.init(rawValue:)))
+        lost = column["lost"]?.arrayValue ?? []
     }
 
     fileprivate var column: JSONObject {
@@ -136,6 +137,7 @@ extension FieldRecord {
         members["theirs"] = theirs.value
         members["held"] = held.value
         if !doubt.isEmpty { members["doubt"] = .array(doubt) }
+        if !lost.isEmpty { members["lost"] = .array(lost) }
         if isByUs { members["by_us"] = true }
         members["note"] = note.map { .string($0.rawValue) }
         return members

@@ -76,7 +76,7 @@ package struct LinkColumns: RowRecord, KnownLink {
     /// All values known of the conversation, for removing them from error texts.
     package var values: [JSONValue] {
         let record = linkRecord
-        var values = record.fields.values.flatMap { [$0.ours, $0.theirs, $0.held].compactMap(\.value) + $0.doubt }
+        var values = record.fields.values.flatMap { [$0.ours, $0.theirs, $0.held].compactMap(\.value) + $0.doubt + $0.lost }
         if case .values(let former) = record.former { values += former.values.compactMap(\.value) }
         return values + record.probing.values
     }

@@ -56,6 +56,10 @@ extension Store {
                 AND (o.payload <> 'message' OR o.updated_at <= \(cut.messagesBefore))
                 AND (o.state <> 'discarded'
                     OR o.id NOT IN (SELECT discarded_row FROM link_state WHERE discarded_row IS NOT NULL))
+                AND (o.refused_members IS NULL
+                    OR NOT EXISTS (
+                        SELECT 1 FROM link_state s WHERE s.conversation_id = o.conversation_id AND s.remote = o.remote
+                            AND s.record -> '$.probing' IS NOT NULL))
                 AND (o.state <> 'delivered'
                     OR EXISTS (
                         SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote

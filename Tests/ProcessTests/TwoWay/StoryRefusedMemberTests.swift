@@ -83,6 +83,44 @@ import Testing
         }
     }
 
+    @Test func `a refused value that is wanted again before another one was sent can still be retried`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
+            try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(try await scenario.run("pause", "voicebot").exitCode == 0)
+            try await scenario.write("INSERT INTO assignees VALUES ('zoe', 'voicebot', '79')")
+            for assignee in ["zoe", "anna"] {
+                try await scenario.write("UPDATE conversations SET assignee_id = '\(assignee)'")
+                try await scenario.syncs(2, expecting: [0, 65, 75])
+            }
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [] }
+            #expect(try await scenario.run("resume", "voicebot").exitCode == 0)
+            scenario.world.clearRequests()
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.writeCount() == 0, "\(scenario.calls)")
+            try await expectDead("user_id", at: "voicebot", scenario)
+            #expect(try await scenario.run("outbox", "retry", "--state", "dead").exitCode == 0)
+            try await scenario.syncs(2)
+            #expect(scenario.held("user_id", at: "voicebot") == 77)
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 0)
+        }
+    }
+
+    @Test func `of several refused values of a member the row of the last one stays`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
+            let other = RefusedMember("user_id", value: 79, message: "The selected user id is invalid.")
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel, other] }
+            try await scenario.write("INSERT INTO assignees VALUES ('zoe', 'voicebot', '79')")
+            for assignee in ["anna", "zoe"] {
+                try await scenario.write("UPDATE conversations SET assignee_id = '\(assignee)'")
+                try await scenario.syncs(2, expecting: [0, 65])
+            }
+            #expect(count("user_id", at: "voicebot", scenario) == 2, "\(scenario.calls)")
+            try await expectDead("user_id", at: "voicebot", scenario)
+        }
+    }
+
     @Test func `a change at the remote while a value is refused is not a conflict with it`() async throws {
         try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
             try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
@@ -133,6 +171,23 @@ import Testing
             #expect(scenario.held("user", at: "helpdesk")?["email"] == "u1@example.com")
             #expect(count("user.email", at: "helpdesk", scenario) == 1, "\(scenario.calls)")
             try await expectDead("user.email", at: "helpdesk", scenario)
+        }
+    }
+
+    @Test func `what was refused together with a name is sent once another name is accepted`() async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            try scenario.world.setOptions(on: "helpdesk") {
+                $0.bareProblems = true
+                $0.refusedMembers = [RefusedMember("user.name", value: "nonsense", message: "Invalid request")]
+            }
+            try await scenario.write("UPDATE users SET email = 'jane@example.com', name = 'nonsense'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.held("user", at: "helpdesk")?["email"] == "u1@example.com", "\(scenario.calls)")
+            try await scenario.write("UPDATE users SET name = 'Jane'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.held("user", at: "helpdesk")?["name"] == "Jane", "\(scenario.calls)")
+            #expect(scenario.held("user", at: "helpdesk")?["email"] == "jane@example.com", "\(scenario.calls)")
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 0)
         }
     }
 

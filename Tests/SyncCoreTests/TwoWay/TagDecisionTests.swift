@@ -56,7 +56,18 @@ import Testing
         #expect(decision.send["tags"]?.texts == tags.sent)
     }
 
-    private func decide(_ tags: Case, doubt: [JSONValue]) -> TwoWayDecision {
+    @Test(arguments: [(nil, nil), (FieldRecord.Note.refused, ["a"])] as [(FieldRecord.Note?, [String]?)])
+    func `a tag that was sent once is sent again only if it was refused`(note: FieldRecord.Note?, sent: [String]?) {
+        // `a` and `b` were sent, and only `a` is wanted now.
+        let tags = Case(agreed: ["a", "b"], local: ["a"], held: [], adopted: ["a"], sent: sent, onlyAdds: true)
+        let decision = decide(tags, theirs: [], note: note, doubt: [])
+        #expect(decision.local.values.tags == tags.adopted)
+        #expect(decision.send["tags"]?.texts == tags.sent)
+    }
+
+    private func decide(
+        _ tags: Case, theirs: [String]? = nil, note: FieldRecord.Note? = nil, doubt: [JSONValue]
+    ) -> TwoWayDecision {
         let rules = TwoWayRules(
             fields: [.init("tags", .tags, onlyAdds: tags.onlyAdds)], lens: TwoWayKind.helpdesk.lens,
             policy: AdoptionPolicy(fields: [.tags], conflict: .newest, reopening: .message), aiAssignees: [], aiAssignee: nil,
@@ -64,7 +75,12 @@ import Testing
         ) { values in values.tags.map { ["tags": Self.value($0)] } ?? [:] }
         let agreed = KnownValue.value(Self.value(tags.agreed))
         var link = LinkRecord(
-            fields: ["tags": FieldRecord(ours: agreed, theirs: agreed, held: .value(Self.value(tags.held)), doubt: doubt)])
+            fields: [
+                "tags": FieldRecord(
+                    ours: agreed, theirs: theirs.map { .value(Self.value($0)) } ?? agreed, held: .value(Self.value(tags.held)),
+                    doubt: doubt,
+                    note: note)
+            ])
         link.isKnown = true
         let row = TwoWayWorld([], LocalValues(status: .open, tags: tags.local)).local
         return TwoWayDecision(link, row, rules, now: TwoWayWorld.second(10))

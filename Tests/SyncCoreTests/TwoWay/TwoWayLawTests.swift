@@ -37,6 +37,36 @@ import Testing
         #expect(play.sent == [["word": "to-do"]])
     }
 
+    @Test(arguments: [false, true])
+    func `a lost call is not a change at the remote after another value was refused`(isEscaped: Bool) {
+        var play = TwoWayPlay(
+            .helpdesk.with { $0.conflict = .remote }, row: Self.annasOpen, storedForm: { isEscaped ? $0.uppercased() : $0 })
+        play.world.act(.title, "a")
+        play.world.deliver(0, .lost)
+        play.world.act(.title, "b")
+        play.world.deliver(0, refusing: "title")
+        for _ in 0..<2 { play.world.read(0) }
+        #expect(play.title == "b")
+        #expect(play.world.due(0) == [:])
+        #expect(play.field("title").note == .refused)
+        play.world.act(at: 0, ["title": "T"])
+        for _ in 0..<2 { play.world.read(0) }
+        #expect(play.title == "T")
+    }
+
+    @Test(arguments: [false, true])
+    func `a refused first call does not end the first contact`(isRead: Bool) {
+        var play = TwoWayPlay(Self.strongVoicebot, row: LocalValues(status: .open), isTold: false)
+        play.world.act(at: 0, ["word": "done"])
+        play.world.deliver(0, refusing: "word")
+        let due = play.world.decide(0)
+        #expect(due == [:])
+        if isRead { play.world.read(0) }
+        #expect(play.status == .open)
+        play.world.act(.assignee, "anna")
+        #expect(play.world.due(0) == ["word": "in-progress", "user": 77])
+    }
+
     @Test func `a status that the remote had before the first contact is due again when it is changed there until then`() {
         var play = TwoWayPlay(.helpdesk, row: LocalValues(status: .open, title: "Ours"), isTold: false)
         play.world.act(at: 0, ["word": "open"])

@@ -5,6 +5,14 @@ extension Engine {
     package struct Phase: Hashable, Sendable {
         package let machine: String
         package let name: String
+
+        /// Every phase that there is.
+        package static let all: [Phase] = [
+            ("life", ["running", "draining", "stopping", "stopped"]), ("exchange", ["none", "in progress", "failed"]),
+            ("turn", ["none", "open", "planning"]), ("gate", ["open", "paused", "parked", "throttled", "broken", "probing"]),
+            ("lane", ["idle", "rows at hand", "calling", "calling with rows at hand", "undecided", "outcomes to store", "retired"]),
+            ("reader", ["idle", "preparing", "listing", "comparing", "reading", "reports to store"]),
+        ].flatMap { machine, names in names.map { Phase(machine: machine, name: $0) } }
     }
 
     /// The phases of all machines, for a simulator that counts which events meet which phases. Changes nothing.

@@ -73,7 +73,10 @@ package struct Shrinker {
             { $0.faultShare = 0 }, { $0.storeFaultShare = 0 }, { $0.killShare = 0 }, { $0.powerCuts = 0 }, { $0.fillsDisk = false },
             { $0.locksDatabase = false }, { $0.stepsClock = false }, { $0.freezes = false }, { $0.applicationClock = .zero },
             { $0.deletes = false }, { $0.forgedHooks = 0 }, { $0.restoresBackup = false }, { $0.reloads = false }, { $0.lostHooks = 0 },
-            { $0.vagueHooks = 0 }, { $0.options = WorldPlan.RemoteOptions() }, { $0.seesGoneProcesses = true },
+            { $0.vagueHooks = 0 }, { $0.refusals = 0 }, { $0.repetitions = 0 }, { $0.renamesUsers = false },
+            { $0.suspendsProcesses = false }, { $0.sharesObjects = false }, { $0.pageSize = 500 }, { $0.settings.brake = .init() },
+            { $0.settings.retention = .init() },
+            { $0.settings.retry.maximumAttempts = 10_000 }, { $0.options = WorldPlan.RemoteOptions() }, { $0.seesGoneProcesses = true },
             { plan in
                 plan.isHostile = false
                 plan.conversations = plan.conversations.indices.map { "c\($0)" }

@@ -50,11 +50,12 @@ import Testing
         _ = try await part.run()
         #expect(part.actCount == whole.actCount)
         let (told, left) = (whole.trace.story.filter(\.isChange), part.trace.story.filter(\.isChange))
-        #expect(left.count < told.count && !left.isEmpty && Set(left).isSubset(of: told))
+        #expect(left.count < told.count && !left.isEmpty)
+        #expect(Set(left).subtracting(told) == [])
     }
 }
 
 extension String {
-    /// The sentence tells what the application did.
-    fileprivate var isChange: Bool { contains(" The application ") || contains(" A user writes ") }
+    /// The sentence tells what the application did. Whether two conversations get one object depends on whether two have one.
+    fileprivate var isChange: Bool { (contains(" The application ") && !contains(" links ")) || contains(" A user writes ") }
 }

@@ -36,7 +36,8 @@ struct CallRules {
     mutating func problem(with call: SimulatedCall, isStopping: Bool, at moment: Duration) -> String? {
         let name = call.remote.name
         if isStopping { return "a call to \(name) after the request to stop" }
-        if let until = waits[name], moment < until {
+        // Times are stored in milliseconds.
+        if let until = waits[name], moment < until - .milliseconds(1) {
             return "a call to \(name), which wants to be called in \((until - moment).milliseconds) ms"
         }
         let failed = (failures[name] ?? []).filter { $0 > moment - CallRules.failureSpan }

@@ -1,3 +1,4 @@
+import SyncCore
 import SyncEngine
 
 /// Which events have met which phases of the engine's machines.
@@ -19,6 +20,14 @@ package struct Coverage: Sendable {
 
     package mutating func add(_ other: Coverage) { pairs.merge(other.pairs, uniquingKeysWith: +) }
 
+    /// Every event that there is, see ``name(of:)``.
+    private static let events =
+        [
+            "database changed", "alarm", "credential replaced", "exchange succeeded", "exchange failed", "webhook", "turn requested",
+            "drain requested", "stop requested", "configured",
+        ]
+        + ["call", "read"].flatMap { kind in OutcomeClass.allCases.map { "\(kind) ended: \($0)" } }
+
     private static func name(of event: Engine.Event) -> String {
         switch event {
         case .databaseChanged: "database changed"
@@ -36,17 +45,22 @@ package struct Coverage: Sendable {
         }
     }
 
-    /// A line for each machine: how many pairs were met of those between events and phases that were met at all, and which were not.
+    /// A line for each machine: how many pairs of an event and a phase were met, and which were not.
     package var lines: [String] {
-        let events = Set(pairs.keys.map(\.event))
-        let machines = Dictionary(grouping: Set(pairs.keys.map(\.phase)), by: \.machine)
-        return machines.sorted { $0.key < $1.key }.map { machine, phases in
-            let missing = phases.sorted { $0.name < $1.name }.map { phase in
-                (phase.name, events.filter { pairs[Pair(event: $0, phase: phase)] == nil }.sorted())
+        Dictionary(grouping: Engine.Phase.all, by: \.machine).sorted { $0.key < $1.key }.map { machine, phases in
+            let missing = phases.map { phase in
+                (phase.name, Coverage.events.filter { pairs[Pair(event: $0, phase: phase)] == nil }.sorted())
             }
-            let (all, met) = (events.count * phases.count, events.count * phases.count - missing.reduce(0) { $0 + $1.1.count })
+            let all = Coverage.events.count * phases.count
             let rest = missing.filter { !$0.1.isEmpty }.map { "\($0.0) (\($0.1.joined(separator: ", ")))" }.joined(separator: "; ")
-            return "\(machine): \(met) of \(all) pairs of event and phase\(rest.isEmpty ? "" : "; never: \(rest)")"
+            return "\(machine): \(all - missing.reduce(0) { $0 + $1.1.count }) of \(all) pairs of event and phase"
+                + (rest.isEmpty ? "" : "; never: \(rest)")
         }
+    }
+
+    /// What was met and is not known, so that it would not be counted.
+    var unknown: [String] {
+        pairs.keys.filter { !Coverage.events.contains($0.event) || !Engine.Phase.all.contains($0.phase) }
+            .map { "\($0.event) in \($0.phase.machine) \($0.phase.name)" }.sorted()
     }
 }

@@ -22,6 +22,7 @@ extension Simulation {
 
         var owner: String { assignee == nil ? "none" : assignee == WorldPlan.ai ? "ai" : "human" }
         var form: String { status == "open" ? owner : "finished" }
+        var state: LocalState { LocalState(LocalStatus(rawValue: status) ?? .open, Owner(rawValue: owner) ?? .none) }
     }
 
     /// All remotes agree up to class and owner, as far as each can express them.
@@ -37,6 +38,7 @@ extension Simulation {
     /// changes anything over there; a title may be there in the form in which the remote stores it.
     func expectAgreement() async throws {
         let rows = try await application.lines("SELECT id, status, assignee_id, title, tags FROM conversations", columns: 5)
+        let name = try await application.lines("SELECT name FROM users", columns: 1).first
         let linked = Set(try await application.lines("SELECT conversation_id, remote FROM links", columns: 2))
         let undone = Set(try await application.lines("SELECT conversation_id, remote FROM outbox WHERE state = 'held'", columns: 2))
         for row in rows {
@@ -47,11 +49,14 @@ extension Simulation {
                 if relinked.contains(local.id), plan.options.laggingReads > 0 { continue }
                 let object = RemoteSystems.Object(remote: remote.name, conversation: local.id)
                 guard let state = remotes.state(object) else {
+                    // There is nothing to say about it.
+                    if remote.hasDrawnMap, remote.profile.statusMap[local.state] == .noStatement { continue }
                     fail("\(local.id) is not at \(remote.name)")
                     continue
                 }
                 let text = "\(local.id) is \(row), \(remote.name) \(state.text)\(told(object))"
                 if !agrees(local, state, object, remote) { fail(text) }
+                if remote.name == "vg", state["userName"]?.string != name { fail("the user is \(name ?? "-"): \(text)") }
                 guard remote.name != "voicebot", !plan.isTwoWay || remote.profile.adoption.fields.contains(.title) else { continue }
                 if !hasSameTexts(local, state, object) { fail("title or tags: \(text)") }
             }
@@ -65,6 +70,7 @@ extension Simulation {
     private func agrees(_ local: Local, _ state: SandboxJSON, _ object: RemoteSystems.Object, _ remote: Remote) -> Bool {
         let value = (state["status"] ?? state["state"])?.string ?? ""
         if let unmapped = RemoteSystems.unmapped[remote.name], value == unmapped { return remotes.choices[object]?.values[unmapped] != nil }
+        if remote.hasDrawnMap { return isSent(value, local, remote) }
         switch remote.name {
         case "helpdesk": return value == local.status && state["assignee_id"]?.string == local.assignee
         case "voicebot":
@@ -86,6 +92,12 @@ extension Simulation {
             ]
             return values[local.form]?.contains(value) == true
         }
+    }
+
+    /// Where nobody but the service changes anything, the value is the one that is sent for the local state.
+    private func isSent(_ value: String, _ local: Local, _ remote: Remote) -> Bool {
+        guard case .word(let word) = remote.profile.statusMap[local.state] else { return true }
+        return value == word || word == "ended_chat" && value == plan.options.endedAs
     }
 
     private func hasSameTexts(_ local: Local, _ state: SandboxJSON, _ object: RemoteSystems.Object) -> Bool {

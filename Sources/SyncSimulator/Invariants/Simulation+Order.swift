@@ -25,6 +25,16 @@ extension Simulation {
         for row in rows { fail("a row is overdue at \(clock.wall.iso8601): \(row)") }
     }
 
+    /// However often a conversation changes, one row waits for each remote, beside one that is on its way.
+    func expectShortQueue() async throws {
+        let rows = try await application.lines(
+            """
+            SELECT conversation_id, remote, state, count(*) FROM outbox
+            WHERE payload = 'state' AND state IN ('pending', 'sending', 'held') GROUP BY 1, 2, 3 HAVING count(*) > 1
+            """, columns: 4)
+        for row in rows { fail("several rows where one is enough: \(row)") }
+    }
+
     /// A process recovers rows whose lease is over, whoever claimed them.
     func expectNoLostClaims() async throws {
         let patience = plan.settings.interval * 2 + .minutes(3)

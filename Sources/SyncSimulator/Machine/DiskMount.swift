@@ -17,6 +17,10 @@ final class DiskMount {
     private(set) var isDead = false
     /// The number of further changes to the disk after which the process is killed, in the middle of what it does; nil: never.
     var changesToLive: Int?
+    /// The number of further changes to the disk after which one fails; nil: none does.
+    var changesToFault: Int?
+    /// Whether one has failed.
+    var hasFaulted = false
     /// The changes that were made to the disk.
     private(set) var changeCount = 0
     fileprivate var handleCount = 0
@@ -59,6 +63,14 @@ final class DiskMount {
         guard let left = changesToLive else { return true }
         changesToLive = left - 1
         if left <= 0 { kill() }
+        return left > 0
+    }
+
+    /// - Returns: whether the disk makes this change; otherwise it has an error of its own, or no room.
+    fileprivate func mayMake() -> Bool {
+        guard let left = changesToFault else { return true }
+        changesToFault = left > 0 ? left - 1 : nil
+        if left <= 0 { hasFaulted = true }
         return left > 0
     }
 
@@ -166,6 +178,8 @@ final class DiskHandle {
     fileprivate static let failure = SQLITE_IOERR
     /// `SQLITE_IOERR_SHORT_READ`, a macro that Swift does not import.
     private static let shortRead = SQLITE_IOERR | 2 << 8
+    /// `SQLITE_IOERR_FSYNC`, another one.
+    private static let syncFailure = SQLITE_IOERR | 4 << 8
 
     fileprivate nonisolated(unsafe) static let methods: UnsafePointer<sqlite3_io_methods> = {
         let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
@@ -192,6 +206,7 @@ final class DiskHandle {
         }
         methods.xWrite = { file, source, count, offset in
             guard let handle = DiskHandle.of(file), let source, handle.isOpen, handle.mount.mayChange() else { return DiskHandle.failure }
+            guard handle.mount.mayMake() else { return SQLITE_FULL }
             let growth = max(0, Int(offset) + Int(count) - handle.file.size)
             guard handle.mount.disk.hasRoom(for: growth) else { return SQLITE_FULL }
             handle.file.write(UnsafeRawBufferPointer(start: source, count: Int(count)), at: Int(offset))
@@ -204,6 +219,7 @@ final class DiskHandle {
         }
         methods.xSync = { file, _ in
             guard let handle = DiskHandle.of(file), handle.isOpen, handle.mount.mayChange() else { return DiskHandle.failure }
+            guard handle.mount.mayMake() else { return DiskHandle.syncFailure }
             handle.file.sync()
             return SQLITE_OK
         }

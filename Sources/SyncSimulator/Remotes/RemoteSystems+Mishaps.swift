@@ -16,6 +16,7 @@ extension RemoteSystems {
         switch weather[call.remote.name] ?? .fair {
         case .fair:
             guard Int.random(in: 0..<100, using: &random) < faultShare else { return nil }
+            if refusalShare > 0, Int.random(in: 0..<100, using: &random) < refusalShare { return RemoteSystems.refusal(of: call, &random) }
             return RemoteSystems.fault(mayDate: mayDate, &random)
         case .down: return .refused
         case .failing: return .fault(RemoteSystems.status(Bool.random(using: &random) ? 500 : 503))
@@ -51,6 +52,19 @@ extension RemoteSystems {
         case 12: return .fault(FaultRule(.truncated))
         case 13: return .fault(FaultRule(.wrongType))
         default: return .fault(status([500, 502, 503, 504].randomElement(using: &random) ?? 500))
+        }
+    }
+
+    private static func refusal(of call: SimulatedCall, _ random: inout SplitMix64) -> Mishap {
+        switch Int.random(in: 0..<8, using: &random) {
+        // The documents of voicebot and Fin know no failure inside of a success.
+        case 0 where ["helpdesk", "vg"].contains(call.remote.name): return .fault(FaultRule(.errorInside))
+        case 1: return .fault(FaultRule(.redirect))
+        case 2: return .fault(status(403))
+        // A write that is told that its object is gone would give up the link for good.
+        case 3 where !call.isWrite: return .fault(status(404))
+        case 4: return .fault(status([408, 425].randomElement(using: &random) ?? 408))
+        default: return .fault(status([400, 405, 409, 410, 413, 422].randomElement(using: &random) ?? 400))
         }
     }
 

@@ -22,6 +22,8 @@ struct RemoteSystems {
     var weather: [String: Weather] = [:]
     /// In percent of calls, in fair weather.
     var faultShare: Int
+    /// In percent of those.
+    let refusalShare: Int
 
     // MARK: Counts for the bounds
 
@@ -67,7 +69,7 @@ struct RemoteSystems {
         endedAs = plan.options.endedAs
         (knownTags, isHostile) = (plan.tags, plan.isHostile)
         world = SimulatedWorld(token: SimulatedCall.token, recordLimit: 0, seed: seed)
-        faultShare = plan.faultShare
+        (faultShare, refusalShare) = (plan.faultShare, plan.refusals)
         for remote in plan.remotes {
             try world.withInstance(remote.name) { instance in
                 instance.options.echoesWrites = plan.options.echoesWrites
@@ -172,7 +174,8 @@ struct RemoteSystems {
             unshown[object] = nil
             if case .deliver(let row) = call.purpose { unrecorded[row.lease] = (object, call.process) }
         } else {
-            failedWrites[object, default: 0] += 1
+            // A refused call is made again field by field.
+            failedWrites[object, default: 0] += call.isRefused ? call.fieldCount : 1
         }
     }
 

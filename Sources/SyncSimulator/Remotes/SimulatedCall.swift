@@ -29,6 +29,15 @@ struct SimulatedCall {
 
     var isWrite: Bool { conversation != nil }
 
+    /// How many fields of the object it sets.
+    var fieldCount: Int { if case .deliver(let row) = purpose { row.delta?.fields.count ?? 1 } else { 0 } }
+
+    /// The remote says that it does not take this call.
+    var isRefused: Bool {
+        guard case .success(let reply)? = result else { return false }
+        return (400...499).contains(reply.status) || isGarbled && reply.status == 200
+    }
+
     var isList: Bool {
         guard case .read(let call) = purpose else { return false }
         return remote.kind.operations.contains { $0.role == .list && $0.name == call.operation }
@@ -88,6 +97,19 @@ struct SimulatedCall {
             }
         }
         return waited
+    }
+
+    /// Numbers of all sizes, in a member that no document names.
+    private static let numbers = Array(
+        #""numbers":[1e999,-1e999,1e-999,-0,0.1000000000000000055,123456789012345678901234567890,-9223372036854775809,1E+2],"#.utf8)
+
+    /// Adds such a member to some responses.
+    mutating func addNumbers() {
+        guard id.number % 3 == 0, case .success(var reply)? = result, reply.body.first == UInt8(ascii: "{"), reply.body.count > 2 else {
+            return
+        }
+        reply.body.insert(contentsOf: SimulatedCall.numbers, at: 1)
+        result = .success(reply)
     }
 
     private static func reply(_ head: ResponseHead, _ body: [UInt8]) -> HTTPReply {

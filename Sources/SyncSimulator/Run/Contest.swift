@@ -88,13 +88,17 @@ struct Contest {
         }
     }
 
-    /// - Parameter isDated: whether the dates of both sides can be compared.
+    /// - Parameters:
+    ///   - isDated: whether the dates of both sides can be compared.
+    ///   - wasThere: whether the remote named the same user before, so that people change the status only, to what the application's change looks
+    ///     like there.
     /// - Returns: the row that has to stay; nil where the rule leaves it open.
-    func winner(_ conflict: AdoptionPolicy.Conflict, isDated: Bool) -> String? {
+    func winner(_ conflict: AdoptionPolicy.Conflict, isDated: Bool, wasThere: Bool) -> String? {
         switch (order, conflict) {
         case _ where subject == .end: isDated ? rows.before : nil
         case (.peopleOnly, _): rows.people
         case (.oneAfterTheOther, _): rows.application
+        case _ where wasThere: rows.application
         case (_, .local): rows.application
         case (_, .remote): rows.people
         case (.peopleFirst, .newest): isDated ? rows.application : nil

@@ -48,6 +48,7 @@ extension Simulation {
     func carryOut(_ exchange: SyncCore.Exchange, _ parties: Parties, _ process: ServiceProcess) async throws {
         let (waited, changes) = (disk.waited, process.mount.changeCount)
         if !isCalm, plan.killShare > 0, number(0...9999) < plan.killShare { process.mount.changesToLive = number(0...40) }
+        if !isCalm, plan.storeFaultShare > 0, chance(4) { process.mount.changesToFault = number(0...60) }
         let result: Result<ExchangeResult, StoreError>
         if !isCalm, chance(plan.storeFaultShare) {
             count("exchanges that failed")
@@ -63,12 +64,13 @@ extension Simulation {
                 expectSmallTransaction(process.mount.changeCount - changes)
                 result = .success(brought)
             } catch {
-                if !isExpected(error), !process.mount.isDead { fail("an exchange failed: \(error)") }
+                if process.mount.hasFaulted { count("exchanges during which the disk failed") }
+                if !isExpected(error), !process.mount.isDead, !process.mount.hasFaulted { fail("an exchange failed: \(error)") }
                 result = .failure(error)
             }
             if let tables, case .success(let brought) = result { try await expectLimits(tables, exchange, brought) }
         }
-        process.mount.changesToLive = nil
+        (process.mount.changesToLive, process.mount.changesToFault, process.mount.hasFaulted) = (nil, nil, false)
         if process.mount.isDead {
             count("kills")
             tell("The \(process) is killed while it writes.")
@@ -147,15 +149,21 @@ extension Simulation {
             "Call \(id.process)/\(id.id.number) arrives\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")"
         )
         let wait = call.arrived(exchange)
+        if plan.isHostile { call.addNumbers() }
         remotes.throughCache(&call, isOld: call.isList && !isCalm && chance(plan.options.oldLists))
         if let status { call.result = .success(HTTPReply(status: status)) }
-        call.isGarbled = fault.map { [.garbage, .wrongType].contains($0.kind) } ?? false
+        call.isGarbled = fault.map { [.garbage, .wrongType, .errorInside].contains($0.kind) } ?? false
         calls[id] = call
         after(wait + span(1...120), .callEnds(id))
         for hook in exchange.webhookCalls {
             if call.remote.name == "fin", let conversation = call.conversation { remotes.finReplied(conversation) }
             send(hook, call.remote.name)
         }
+        // To Fin it would be another message.
+        guard fault == nil, call.isWrite, call.remote.kind.carriesState, !isCalm, chance(plan.repetitions) else { return }
+        count("calls that arrived twice")
+        tell("It arrives again.")
+        for hook in remotes.receive(call, nil, now: clock.truth).webhookCalls { send(hook, call.remote.name) }
     }
 
     /// Decides whether a call whose process has ended still arrives.

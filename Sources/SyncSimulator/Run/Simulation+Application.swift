@@ -80,6 +80,7 @@ extension Simulation {
     /// Less common things.
     func rework(_ id: String) async throws {
         let other = plan.conversations[number(0...plan.conversations.count - 1)]
+        if plan.renamesUsers, chance(10) { return try await renameUser() }
         switch number(0...9) {
         case 0..<2:
             let remote = chance(50) ? "voicebot" : "vg"
@@ -130,6 +131,14 @@ extension Simulation {
                 committed()
             }
         }
+    }
+
+    /// Every conversation of the user has another name to tell.
+    private func renameUser() async throws {
+        count("names that changed")
+        let name = "Jane \(actCount)\(hostileText())"
+        tell("The user is called '\(name)' from now on.")
+        if try await attempt({ try await application.rename(to: name) }) { committed() }
     }
 
     /// By mistake, two conversations are linked to one object, for a while.

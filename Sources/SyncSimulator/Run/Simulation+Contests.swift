@@ -41,6 +41,7 @@ extension Simulation {
     private func hold(_ contest: Contest) async throws {
         let remote = contest.object.remote
         guard try await isReady(for: contest) else { return }
+        let wasThere = contest.people["user_id"].map { remotes.state(contest.object)?["user_id"] == $0 } ?? false
         count("contests about the \(contest.subject)")
         tell("A contest begins: \(contest.text).")
         let comparisons: Int
@@ -80,7 +81,7 @@ extension Simulation {
             try await applicationChanges(contest)
             guard try await comeToRest(andMore: more, round: .seconds(5)) else { return }
         }
-        try await expectWinner(of: contest, isOrderKnown: isOrderKnown)
+        try await expectWinner(of: contest, isOrderKnown: isOrderKnown, wasThere: wasThere)
         try await expectAgreement()
     }
 
@@ -126,10 +127,10 @@ extension Simulation {
         committed()
     }
 
-    private func expectWinner(of contest: Contest, isOrderKnown: Bool) async throws {
+    private func expectWinner(of contest: Contest, isOrderKnown: Bool, wasThere: Bool) async throws {
         guard let policy = plan.remotes.first(where: { $0.name == contest.object.remote })?.profile.adoption.conflict else { return }
         let isDated = !plan.options.isUndated && clock.wall == clock.truth && isOrderKnown
-        if let expected = contest.winner(policy, isDated: isDated), try await row(of: contest) != expected {
+        if let expected = contest.winner(policy, isDated: isDated, wasThere: wasThere), try await row(of: contest) != expected {
             let present = try await row(of: contest) ?? "no row"
             fail("\(contest.text), conflict = \(policy): '\(present)' instead of '\(expected)'\(told(contest.object))")
         }

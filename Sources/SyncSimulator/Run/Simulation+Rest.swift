@@ -29,6 +29,7 @@ extension Simulation {
         guard try await comeToRest() else { return checks.problems }
         // Claims of killed processes end late in some worlds: messages may have become uncertain since.
         if try await settleUncertain() { guard try await comeToRest() else { return checks.problems } }
+        if try await retryConvicted() { guard try await comeToRest() else { return checks.problems } }
         if events - begin > Simulation.mostEvents { fail("\(events - begin) events until it was at rest") }
         try await expectDelivered()
         try await expectMessages()
@@ -53,6 +54,7 @@ extension Simulation {
         makeRoom()
         try await freeDatabase()
         try await endSharing()
+        lastRowBeforeCalm = Int64(try await application.number("SELECT coalesce(max(id), 0) FROM outbox"))
         for remote in plan.remotes {
             remotes.weather[remote.name] = .fair
             try await resume(remote.name)
@@ -105,14 +107,34 @@ extension Simulation {
         return !uncertain.isEmpty
     }
 
-    /// Rows whose response could not be read are dead: the remote may have done what they ask for.
+    /// Rows whose response could not be read are dead: the remote may have done what they ask for. So are those that were refused, as long as their
+    /// fields are sent one by one to find the one that the remote does not take.
     private func retryDead() async throws {
         var filter = OutboxFilter()
         filter.states = [.dead]
-        tell("An operator retries what is dead.")
+        for _ in 0..<20 {
+            tell("An operator retries what is dead.")
+            try await manage(.retry, filter, acceptDuplicate: true)
+            committed()
+            try await run(until: clock.uptime + .minutes(1))
+            guard plan.refusals > 0, try await application.number("SELECT count(*) FROM outbox WHERE state = 'dead'") > 0 else { return }
+        }
+    }
+
+    /// What the brake held is sent only while everything comes to rest, and only then it is known which member of an earlier call was refused. No call
+    /// from the calm is refused, so none of its rows may be dead.
+    /// - Returns: whether there was anything to retry.
+    private func retryConvicted() async throws -> Bool {
+        guard plan.refusals > 0 else { return false }
+        let rows = try await application.lines(
+            "SELECT id FROM outbox WHERE state = 'dead' AND refused_members IS NOT NULL AND id <= \(lastRowBeforeCalm)", columns: 1)
+        guard !rows.isEmpty else { return false }
+        var filter = OutboxFilter()
+        filter.ids = rows.compactMap { Int64($0) }
+        tell("An operator retries what is known to be refused by now.")
         try await manage(.retry, filter, acceptDuplicate: true)
         committed()
-        try await run(until: clock.uptime + .minutes(1))
+        return true
     }
 
     /// The entries that could be processed without an operator.

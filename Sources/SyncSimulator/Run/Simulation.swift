@@ -24,6 +24,7 @@ final class Simulation {
     /// In the second phase: no changes by people and no faults.
     var isCalm = false
     var calmSince = Duration.zero
+    var lastRowBeforeCalm: Int64 = 0
     /// Acts that are left out, by their number.
     let omitted: Set<Int>
     /// How many acts were drawn.
@@ -168,7 +169,9 @@ final class Simulation {
         case .syncStarts: if !isCalm { try await startSync() }
         case .drainIsOverdue(let number): if let process = processes[number] { fail("\(process) drains without an end") }
         case .act(let number): try await act(number)
-        case .weatherChanges: changeWeather()
+        case .weatherChanges:
+            try await expectShortQueue()
+            changeWeather()
         case .weatherEnds(let remote):
             remotes.weather[remote] = .fair
             tell("\(remote) works again.")

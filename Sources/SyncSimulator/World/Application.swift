@@ -128,6 +128,14 @@ final class Application {
         }
     }
 
+    /// The user of all conversations gets another name.
+    func rename(to name: String) async throws {
+        try await store.write { session in
+            try session.run("UPDATE users SET name = \(name) WHERE id = 'u1'")
+            try session.run("INSERT INTO test_changes (conversation_id, writer) SELECT id, 'application' FROM conversations")
+        }
+    }
+
     /// A call is to be expected, as if a column had changed.
     private static func expectWrite(of id: String, _ session: any Session) throws {
         try session.run("INSERT INTO test_changes (conversation_id, writer) VALUES (\(id), 'application')")

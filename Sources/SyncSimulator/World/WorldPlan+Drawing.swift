@@ -42,6 +42,48 @@ extension WorldPlan {
         }
         if chance(60) { slowDown(by: number(10...400)) }
         drawLimits(&random)
+        drawVariety(&random)
+    }
+
+    /// What makes one remote differ from another one, and from what is usual.
+    private mutating func drawVariety(_ random: inout SplitMix64) {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        refusals = chance(35) ? number(5...40) : 0
+        repetitions = chance(25) ? number(1...20) : 0
+        renamesUsers = chance(25)
+        if chance(12) { remotes = Array(remotes.shuffled(using: &random).prefix(number(1...2))) }
+        if isTwoWay, chance(30) {
+            for index in remotes.indices where remotes[index].poll != nil && chance(60) { remotes[index].webhook = nil }
+        }
+        if isTwoWay, chance(35) {
+            remotes = remotes.map { remote in
+                remote.with { $0.adoption = WorldPlan.adoption(at: remote.kind, &random) }
+            }
+        }
+        if !isTwoWay, chance(40) {
+            remotes = remotes.map { remote in
+                remote.with { $0.statusMap = WorldPlan.statusMap(of: remote, &random) }
+            }
+        }
+    }
+
+    private static func adoption(at kind: Kind, _ random: inout SplitMix64) -> AdoptionPolicy {
+        let fields: Set<AdoptionPolicy.Field> = Bool.random(using: &random) ? [.status] : [.status, .title, .tags]
+        return AdoptionPolicy(
+            fields: fields.intersection(Set(kind.adoptable)),
+            conflict: AdoptionPolicy.Conflict.allCases.randomElement(using: &random) ?? .newest,
+            reopening: AdoptionPolicy.Reopening.allCases.randomElement(using: &random) ?? .message)
+    }
+
+    /// Any value for any state, and sometimes none.
+    private static func statusMap(of remote: Remote, _ random: inout SplitMix64) -> StatusMap {
+        let usual = remote.profile.statusMap
+        guard ["voicebot", "vg"].contains(remote.name) else { return usual }
+        let cells = usual.words.map(StatusMap.Cell.word)
+        return StatusMap { _ in
+            Int.random(in: 0..<10, using: &random) == 0 ? .noStatement : cells.randomElement(using: &random) ?? .noStatement
+        }
     }
 
     /// What few conversations do not reach with the values of the service.

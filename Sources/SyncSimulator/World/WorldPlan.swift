@@ -59,6 +59,12 @@ struct WorldPlan {
     var pageSize = 500
     /// Whether a process can tell that its predecessor has ended; otherwise it waits until the leases of that one end.
     var seesGoneProcesses = true
+    /// How many of a hundred calls that go wrong are refused: the remote takes that call never, or not from us, or says so inside a success.
+    var refusals = 0
+    /// How many of a hundred calls with a state arrive twice, because something on the way repeats them.
+    var repetitions = 0
+    /// Whether users change their names.
+    var renamesUsers = false
     /// How many of a hundred webhook calls get lost on the way, and how many do not say what changed.
     var lostHooks = 0
     var vagueHooks = 0
@@ -100,6 +106,9 @@ struct WorldPlan {
     /// Whether entries are deleted before anybody looks at the end.
     var forgets: Bool { settings.retention != Retention.Settings() }
 
+    /// Whether remotes are sent other status values than usual.
+    var isMapped: Bool { remotes.contains { $0.hasDrawnMap } }
+
     static func remote(_ kind: Kind, _ settings: RemoteSettings) -> Remote {
         var profile = Profile(
             name: kind.name, kind: kind, adoption: settings.adoption, own: ["agent_id": .text(WorldPlan.agent)], aiAssignees: [WorldPlan.ai]
@@ -116,6 +125,26 @@ struct WorldPlan {
             + "\(length.milliseconds / 1000) s, pace \(pace), faults \(faultShare) %, store \(storeFaultShare) %, kills \(killShare), "
             + "power cuts \(powerCuts) %, full disk \(fillsDisk), locks \(locksDatabase), clock \(stepsClock), freezes \(freezes), deletes \(deletes), hostile \(isHostile), backup \(restoresBackup), reloads \(reloads), "
             + "suspends \(suspendsProcesses), shares \(sharesObjects), pages of \(pageSize), brake \(brakes), "
-            + "attempts \(settings.retry.maximumAttempts), kept rows \(settings.retention.maximumRows)"
+            + "attempts \(settings.retry.maximumAttempts), kept rows \(settings.retention.maximumRows), refusals \(refusals) %, "
+            + "repetitions \(repetitions) %, renames \(renamesUsers), mapped \(isMapped), without webhooks "
+            + "\(remotes.count { $0.webhook == nil })"
+    }
+}
+
+extension Remote {
+    /// Whether the values that it is sent were drawn.
+    var hasDrawnMap: Bool {
+        var usual = profile.kind.vocabulary.outbound
+        usual.neverOver = profile.statusMap.neverOver
+        return profile.statusMap != usual
+    }
+
+    /// The same remote with another profile.
+    func with(_ change: (inout Profile) -> Void) -> Remote {
+        var profile = profile
+        change(&profile)
+        return Remote(
+            profile: profile, url: url, credential: credential, isEnabled: isEnabled, gate: gate, limits: limits, classifier: classifier,
+            poll: poll, webhook: webhook)
     }
 }

@@ -125,7 +125,10 @@ package struct Engine: Sendable {
 
     private mutating func clockWasSet(by step: Duration) {
         clockStep = (clockStep ?? .zero) + step
-        for index in remotes.indices { remotes[index].lane.clockWasSet(by: step) }
+        for index in remotes.indices {
+            remotes[index].lane.clockWasSet(by: step)
+            remotes[index].reader?.clockWasSet(by: step)
+        }
     }
 
     // MARK: Configuration

@@ -35,6 +35,8 @@ struct ReadCycle: Sendable {
     private struct CallInFlight: Sendable {
         /// Nil for a page of the list.
         var read: CompletedRead?
+        /// The clock was set since it began.
+        var spansStep = false
     }
 
     var phaseName: String {
@@ -50,7 +52,7 @@ struct ReadCycle: Sendable {
     /// By the steady clock.
     let beganAt: Instant
     /// Requests for the list, which end with the cycle.
-    let listRequests: [CompletedRead]
+    private(set) var listRequests: [CompletedRead]
     /// Whether more objects were requested than the cycle takes.
     let hasMore: Bool
     private(set) var rotationCursor: RotationCursor?
@@ -205,6 +207,16 @@ struct ReadCycle: Sendable {
         begunInBatch += 1
     }
 
+    /// The clock was set: the time at which a read began cannot be compared with those that others have stored meanwhile. Objects whose reports are
+    /// not stored yet are read again.
+    mutating func clockWasSet(by step: Duration) {
+        for id in inFlight.keys { inFlight[id]?.spansStep = true }
+        queue += completed.map(\.request) + missingInBatch.map(\.request)
+        (reports, completed, missingInBatch) = ([], [], [])
+        listRequests.setBack(by: step)
+        missing.setBack(by: step)
+    }
+
     /// The gate is closed for long; nil: until a person acts.
     mutating func hold(until: Instant?) {
         interruption = .held(until: until)
@@ -221,7 +233,9 @@ struct ReadCycle: Sendable {
             return true
         }
         let object = read.request
-        if let body {
+        if call.spansStep {
+            queue.append(object)
+        } else if let body {
             report(read, body, remote, &context)
         } else if outcome.absence == .route {
             fail(object, reason)
@@ -339,5 +353,12 @@ struct ReadCycle: Sendable {
                     hint: "correct its row in the table links, or delete it; what changes here is sent all the same"))
         }
         return missing
+    }
+}
+
+extension [CompletedRead] {
+    /// After the clock was set. What is not corrected is too early, so that a later request is not taken for a served one.
+    mutating func setBack(by step: Duration) {
+        for index in indices { self[index].beganAt = self[index].beganAt + Swift.min(step, .zero) }
     }
 }

@@ -127,6 +127,12 @@ struct Reader: Sendable {
         proceed(&context)
     }
 
+    mutating func clockWasSet(by step: Duration) {
+        cycle?.clockWasSet(by: step)
+        pending.completed.setBack(by: step)
+        for index in pending.reports.indices { pending.reports[index].readAt = pending.reports[index].readAt + min(step, .zero) }
+    }
+
     /// A read has ended, of this cycle or of an earlier one.
     mutating func ended(_ id: Engine.CallID, _ outcome: DeliveryOutcome, _ body: JSONValue?, _ context: inout Context) {
         if cycle?.ended(id, outcome, body, remote, &context) == true { proceed(&context) }

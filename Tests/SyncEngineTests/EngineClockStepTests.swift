@@ -27,6 +27,29 @@ import Testing
         #expect(scenario.store.states() == [.delivered: 1])
     }
 
+    @Test(arguments: [Duration.hours(-5), .hours(5)])
+    func `an object that was being read when the clock was set is read again`(step: Duration) throws {
+        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        scenario.ending = { call in
+            guard case .read(let read) = call.purpose, let id = read.path.split(separator: "/").last, Int64(id) != nil else {
+                return .readAfter(.seconds(1), .object(["data": .array([])]))
+            }
+            return .readAfter(.seconds(1), .object(["id": .string(String(id)), "status": "open"]))
+        }
+        scenario.start()
+        scenario.run(for: .seconds(5))
+        let before = scenario.calls.count
+        scenario.send(.remoteEvents(1, "voicebot", [.changed(remoteID: "7", agentID: nil)]))
+        scenario.run(for: .milliseconds(500))
+        scenario.setWallClock(by: step)
+        scenario.run(for: .seconds(5))
+        let reads = scenario.calls.dropFirst(before).filter(\.isRead)
+        #expect(reads.count == 2)
+        let reports = scenario.exchanges.flatMap(\.exchange.reads).flatMap(\.reports)
+        let again = try #require(reads.last)
+        #expect(reports.map(\.readAt) == [MadeUp.noon + step + again.at])
+    }
+
     @Test func `a clock step that was not stored is stored together with the next one`() {
         let scenario = EngineScenario([MadeUp.remote("vg")])
         scenario.start()

@@ -166,7 +166,9 @@ private struct Deciding {
                 + held.filter { !known.contains(ExactText($0)) }
         }
         let tags = merged(local)
-        var agreed = merged(link[name].ours.value?.texts ?? [])
+        // A list that the remote has refused was not agreed on.
+        let agreedBefore = link[name].note == .refused ? link[name].theirs : link[name].ours
+        var agreed = merged(agreedBefore.value?.texts ?? [])
         // The order of the tags does not matter: a different order is not sent.
         if agreed.exactSet == tags.exactSet { agreed = tags }
         settle(name) { ($0.ours, $0.lost, $0.isByUs, $0.note) = (.value(.array(agreed.map(JSONValue.string))), [], false, nil) }

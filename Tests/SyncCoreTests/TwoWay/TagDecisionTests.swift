@@ -65,6 +65,14 @@ import Testing
         #expect(decision.send["tags"]?.texts == tags.sent)
     }
 
+    @Test(arguments: [(nil, nil), (FieldRecord.Note.refused, ["a", "c"])] as [(FieldRecord.Note?, [String]?)])
+    func `a refused tag is sent with the list after somebody has added another one there`(note: FieldRecord.Note?, sent: [String]?) {
+        let tags = Case(agreed: ["a"], local: ["a"], held: ["c"], adopted: ["a", "c"], sent: sent)
+        let decision = decide(tags, theirs: [], note: note, doubt: [])
+        #expect(decision.local.values.tags == tags.adopted)
+        #expect(decision.send["tags"]?.texts == tags.sent)
+    }
+
     private func decide(
         _ tags: Case, theirs: [String]? = nil, note: FieldRecord.Note? = nil, doubt: [JSONValue]
     ) -> TwoWayDecision {

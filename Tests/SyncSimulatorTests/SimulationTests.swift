@@ -5,13 +5,13 @@ import Testing
 /// Whole simulations; `make sim` runs as many as one likes. To examine one: `swift run convosync-simulator --first 17 --trace`.
 @Suite(.ownThread) struct SimulationTests {
     /// A busy world of minutes, and some of hours. In 27 a process is suspended in the middle of an exchange, until others have taken its rows; in
-    /// 691 the brake has let something pass, and nothing waits; in 753 a throttle follows a resume; in 984 the clock is set
-    /// while messages are in flight; in 2531 the machine starts with a clock that is hours behind.
-    @Test(arguments: [UInt64(1), 2, 4, 7, 27, 691, 753, 984, 2531])
+    /// 691 the brake has let something pass, and nothing waits; in 753 a throttle follows a resume.
+    @Test(arguments: [UInt64(1), 2, 4, 7, 27, 691, 753])
     func `when things have calmed down nothing is left to do, and all remotes have the right state`(seed: UInt64) async {
         let result = await SimulationResult.of(seed: seed)
         #expect(result.problems.isEmpty, "\(result.summary): \(result.problems.joined(separator: "\n"))")
         #expect(result.steps > 100)
+        #expect(result.coverage.unknown == [], "a phase or an event is missing in the lists")
     }
 
     @Test(arguments: [UInt64(7)])

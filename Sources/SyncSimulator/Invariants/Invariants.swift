@@ -35,6 +35,8 @@ struct Invariants {
     private(set) var callCount = 0
     /// Exchanges that wrote, without those that check the file or clean up after ended processes.
     private(set) var commitCount = 0
+    /// How many reports were lines of the log, and the last of them.
+    private(set) var lines: (count: Int, last: EngineReport?) = (0, nil)
 
     /// What is known of one process.
     private struct Process {
@@ -137,6 +139,7 @@ struct Invariants {
     }
 
     mutating func reported(_ report: EngineReport, _ process: Int, at moment: Duration) {
+        if report.isLine { lines = (lines.count + 1, report) }
         if case .planStalled(let entries) = report { fail("a page of \(entries) entries took nothing off the feed", at: moment) }
         // Due times follow the clock when it is set, and the times of calls that have ended do not.
         if case .attempted(let call, _) = report, !plan.stepsClock, let problem = processes[process]?.pauses.problem(with: call) {

@@ -26,7 +26,7 @@ extension Simulation {
         let texts = Set(plan.conversations.flatMap { remotes.messages($0) }.map { ExactText($0.body) })
         let arrivals = Dictionary(taken.values.joined().map { ($0, 1) }, uniquingKeysWith: +)
         for (message, count) in arrivals.sorted(by: { $0.key < $1.key })
-        where count > 1 && !uncertainMessages.contains(message) && !wasRestored && lostClockSteps == .zero {
+        where count > 1 && !settledMessages.contains(message) && !wasRestored && lostClockSteps == .zero {
             fail("\(message) is at Fin \(count) times")
         }
         let existing = Set(try await application.lines("SELECT id FROM conversations", columns: 1))
@@ -45,7 +45,7 @@ extension Simulation {
                     fail("\(message) of \(id) is at Fin with another text than '\(body)'")
                 }
                 let count = arrivals[message] ?? 0
-                let isSettled = uncertainMessages.contains(message)
+                let isSettled = settledMessages.contains(message)
                 if count == 0, state == "delivered" { fail("\(message) of \(id) is delivered, and not at Fin") }
                 let isForgotten = plan.forgets && state == "-" && count > 0
                 let isBehindHeld = state == "pending" && written.contains { $0.contains("|held|") }

@@ -14,7 +14,7 @@ extension Simulation {
         case 9: if let process = daemon, process.engine != nil { try await stop(process) }
         case 10..<12: try await startSync()
         case 12: for process in running { try await handle(.credentialReplaced(remote), process) }
-        case 13: try await retry(remote)
+        case 13: chance(60) ? try await retry(remote) : try await discard(id, remote)
         case 14: try await resend(id, remote)
         default: plan.brakes && chance(50) ? try await releaseBrake() : try await release(remote)
         }
@@ -72,6 +72,30 @@ extension Simulation {
         filter.remote = remote
         tell("An operator retries what waits for \(remote).")
         if try await attempt({ try await manage(.retry, filter) }) { committed() }
+    }
+
+    /// What waits for the remote is never sent, until the operator takes that back; see ``takeDiscardsBack()``.
+    private func discard(_ id: String, _ remote: String) async throws {
+        var filter = OutboxFilter()
+        (filter.remote, filter.conversation) = (remote, id)
+        let messages = try await application.lines(
+            "SELECT message_id FROM outbox WHERE payload = 'message' AND conversation_id = \(id) AND remote = \(remote)", columns: 1)
+        tell("An operator discards what waits of \(id) for \(remote).")
+        guard try await attempt({ try await manage(.discard, filter) }) else { return }
+        count("discards")
+        settledMessages.formUnion(messages)
+        committed()
+    }
+
+    /// What is still discarded is to be sent after all.
+    func takeDiscardsBack() async throws {
+        var filter = OutboxFilter()
+        filter.ids = try await application.lines("SELECT discarded_row FROM link_state WHERE discarded_row IS NOT NULL", columns: 1)
+            .compactMap { Int64($0) }
+        guard !filter.ids.isEmpty else { return }
+        tell("An operator has what was discarded sent after all: \(filter.ids).")
+        try await manage(.retry, filter)
+        committed()
     }
 
     private func release(_ remote: String) async throws {

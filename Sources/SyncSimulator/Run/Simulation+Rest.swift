@@ -81,6 +81,7 @@ extension Simulation {
         }
         committed()
         try await run(until: clock.uptime + .minutes(1))
+        try await takeDiscardsBack()
         try await retryDead()
         try await settleUncertain()
     }
@@ -100,7 +101,7 @@ extension Simulation {
             var filter = OutboxFilter()
             filter.ids = [row]
             tell("An operator settles the message \(line), which \(hasArrived ? "has" : "has not") arrived.")
-            uncertainMessages.insert(parts[2])
+            settledMessages.insert(parts[2])
             try await manage(hasArrived ? .discard : .retry, filter, acceptDuplicate: true)
         }
         committed()
@@ -154,7 +155,7 @@ extension Simulation {
         return outbox + feed.map { "feed \($0)" } + requests.map { "read \($0)" } + inbox.map { "inbox \($0)" }
     }
 
-    /// Runs until nothing was written or adopted for long enough that every object was read meanwhile.
+    /// Runs until nothing was written, adopted or logged for long enough that every object was read meanwhile.
     /// - Parameters:
     ///   - more: how much longer than that nothing may have happened.
     ///   - round: the shortest time between two checks.
@@ -182,13 +183,18 @@ extension Simulation {
             }
             if !checks.problems.isEmpty { return false }
         }
+        let last = checks.lines.last.map { TraceText.of($0) } ?? "-"
+        let health = daemon?.engine.map { "\($0.health(now: clock.now))" } ?? "no engine"
         fail(
-            "it did not come to rest: \(try await leftOver()), writes and adoptions \(before), \(daemon?.engine.map { "\($0.health(now: clock.now))" } ?? "no engine")"
+            "it did not come to rest: \(try await leftOver()), \(before) writes, adoptions and lines of the log, the last \(last), \(health)"
         )
         return false
     }
 
     func activity() async throws -> [Int] {
-        [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'")]
+        [
+            remotes.writes.values.reduce(0, +),
+            try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'"), checks.lines.count,
+        ]
     }
 }

@@ -61,8 +61,8 @@ final class Simulation {
     /// The keys of events that their sender does not repeat, because it was told that they are stored.
     var acknowledgedEvents: Set<String> = []
     var events = 0
-    /// Uncertain messages, which an operator had to settle.
-    var uncertainMessages: Set<String> = []
+    /// Messages that an operator has settled: uncertain ones, and those that were discarded.
+    var settledMessages: Set<String> = []
     /// Messages that were given up at some time: later ones did not wait for them.
     var givenUpMessages: Set<String> = []
     /// Conversations that lost a link and got it again: what the object held before is not known any more.

@@ -143,6 +143,20 @@ import Testing
         #expect(try await discarded() == 0)
     }
 
+    @Test func `a discarded refusal of one member does not keep the others from being sent`() async throws {
+        let scenario = try await StoreScenario.converged()
+        try scenario.write("UPDATE conversations SET status = 'resolved'")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET refused_members = '[\"title\"]' WHERE remote = 'vg' AND state = 'pending'")
+        var filter = OutboxFilter()
+        (filter.remote, filter.states) = ("vg", [.pending])
+        #expect(try await scenario.store.manage(.discard, filter, now: StoreScenario.start).steps.count == 1)
+        let now = StoreScenario.start + .minutes(1)
+        _ = try await scenario.store.reconcile([report("open", at: now)], scenario.inbound(now: now))
+        try await scenario.plan(now: now)
+        #expect(try scenario.outbox("remote = 'vg' AND state = 'pending'").count == 1)
+    }
+
     @Test func `a message that is corrected before it is sent keeps its age`() async throws {
         let scenario = try StoreScenario([.fin])
         try scenario.write("INSERT INTO users (id, name) VALUES ('u1', 'Uma')")

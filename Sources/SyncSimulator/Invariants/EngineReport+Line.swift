@@ -2,8 +2,8 @@ import SyncCore
 import SyncEngine
 
 extension EngineReport {
-    /// Whether the service writes a line about it however often it comes. (What it writes once for each object, or for developers only, does not
-    /// count.)
+    /// Whether the service writes a line about it however often it comes. What it writes for developers only does not count, nor what it writes once
+    /// for each object or event.
     var isLine: Bool {
         switch self {
         case .attempted, .refused, .fenced, .takenBack, .gate, .brakeEngaged, .planStalled, .strayRemotes, .storeUnavailable: true
@@ -12,7 +12,7 @@ extension EngineReport {
         case .runEnded(_, _, let counts, let error, _, _): error != nil || counts != RunCounts()
         case .planned(let batch): batch.isLine
         case .reconciled(let results): results.contains(where: \.isLine)
-        case .inbox(let result): result.reconciled.contains(where: \.isLine) || !result.collisions.isEmpty || !result.dropped.isEmpty
+        case .inbox(let result): result.reconciled.contains(where: \.isLine)
         case .shared, .unreadable, .read, .runBegan, .readsFailedBefore, .pruned: false
         }
     }

@@ -63,11 +63,11 @@ extension Store {
         after outcome: TwoWayOutcome, _ snapshot: LinkSnapshot, _ stored: StoredRecord, now: Instant, _ session: any Session
     ) throws {
         guard outcome.verdict.mustPlan else {
-            if stored.discardedRow != nil { try forgetDiscarded(snapshot.conversationID, snapshot.remote, session) }
+            if stored.discardedRow != nil { try forgetDiscarded(snapshot, session) { outcome.record[$0].note == .refused } }
             return
         }
         let isNews = outcome.record.heldFields != stored.record.heldFields || !outcome.changes.isEmpty
-        guard stored.discardedRow == nil || isNews else { return }
+        guard stored.discardedRow == nil || stored.isRefusalDiscarded || isNews else { return }
         try requestPlanning(session, snapshot.conversationID, snapshot.remote, now: now)
     }
 

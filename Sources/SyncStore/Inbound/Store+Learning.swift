@@ -108,23 +108,46 @@ extension Store {
     /// Discards the rows of members that are no longer refused: another value was accepted, or refused in its place, or a person wants them to be
     /// sent again. As long as another value only waits, the refused one may be wanted again.
     static func endRefusals(_ snapshot: LinkSnapshot, _ session: any Session, isRefused: (String) -> Bool) throws {
-        let rows = try session.rows(
-            """
-            SELECT id, refused_members FROM outbox
-            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
-                AND state = 'dead' AND refused_members IS NOT NULL
-            """
-        ) { columns in (id: try columns.next(Int64.self), members: try columns.next(String.self)) }
-        for row in rows {
-            // A row whose members cannot be read counts as a row without members; the whole difference is planned anyway, so nothing is lost.
-            let members = (try? JSONValue(stored: row.members))?.arrayValue?.compactMap(\.stringValue) ?? []
-            guard !members.contains(where: isRefused) else { continue }
+        for row in try refusalRows(snapshot, session) where row.state == .dead && !row.members.contains(where: isRefused) {
             try session.run(
                 """
                 UPDATE outbox SET state = 'discarded', last_error = 'not needed any more: another value is wanted',
                     updated_at = \(snapshot.now), finished_at = \(snapshot.now)
                 WHERE id = \(row.id)
                 """)
+        }
+    }
+
+    /// Forgets that a person discarded a row: the difference is due again, or gone. What is left are discarded rows of members that are still refused;
+    /// the newest of them is kept in mind.
+    static func forgetDiscarded(_ snapshot: LinkSnapshot, _ session: any Session, isRefused: (String) -> Bool) throws {
+        let rows = try refusalRows(snapshot, session)
+        let dead = rows.filter { $0.state == .dead }.flatMap(\.members)
+        let left = rows.last { row in row.state == .discarded && row.members.contains { isRefused($0) && !dead.contains($0) } }
+        try session.run(
+            """
+            UPDATE link_state SET discarded_row = \(left?.id)
+            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
+            """)
+    }
+
+    /// The rows about members that the remote has refused, from the oldest to the newest.
+    private static func refusalRows(
+        _ snapshot: LinkSnapshot, _ session: any Session
+    ) throws -> [(id: Int64, state: OutboxState?, members: [String])] {
+        try session.rows(
+            """
+            SELECT id, state, refused_members FROM outbox
+            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(snapshot.remote)
+                AND refused_members IS NOT NULL AND (state = 'dead' OR state = 'discarded')
+            ORDER BY id
+            """
+        ) { columns in
+            (
+                id: try columns.next(), state: OutboxState(rawValue: try columns.next()),
+                // A row whose members cannot be read counts as a row without members; the whole difference is planned anyway, so nothing is lost.
+                members: JSONValue.names(column: try columns.next())
+            )
         }
     }
 

@@ -102,9 +102,4 @@ extension Store {
             ON CONFLICT (conversation_id, remote) DO UPDATE SET deferred = 1, since = min(since, excluded.since)
             """)
     }
-
-    /// Forgets that a person discarded a row: the difference is due again, or gone.
-    static func forgetDiscarded(_ conversationID: String, _ remote: String, _ session: any Session) throws {
-        try session.run("UPDATE link_state SET discarded_row = NULL WHERE conversation_id = \(conversationID) AND remote = \(remote)")
-    }
 }

@@ -19,8 +19,9 @@ extension PlanWriter {
         if let effect = Store.effect(of: plan.decision, on: snapshot) { reach = reach.including(effect, at: remote) }
         try Store.keep(plan.outcome.record, in: stored, id, remote.name, session)
         try Store.mark(plan.outcome, stored, snapshot, session)
-        try Store.endRefusals(snapshot, session) { plan.outcome.record[$0].note == .refused }
-        if stored.discardedRow != nil { try Store.forgetDiscarded(id, remote.name, session) }
+        let isRefused = { plan.outcome.record[$0].note == .refused }
+        try Store.endRefusals(snapshot, session, isRefused: isRefused)
+        if stored.discardedRow != nil { try Store.forgetDiscarded(snapshot, session, isRefused: isRefused) }
         let heldBack = batch.heldBack.count
         try apply(plan.decision, to: snapshot)
         // A hold that continues is not reported again.

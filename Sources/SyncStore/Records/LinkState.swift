@@ -13,9 +13,12 @@ struct StoredRecord: RowRecord {
     var unknownUser: String?
     /// The row that a person discarded; nil once the difference is due again or gone.
     var discardedRow: Int64?
+    /// That row is about members that the remote refuses: whatever else is to be sent is due all the same.
+    var isRefusalDiscarded = false
 
     static let columns: SQL = """
-        \(LinkColumns.columns), s.verdicts, s.braked_at IS NOT NULL, coalesce(s.is_brake_released, 0), s.unknown_user, s.discarded_row
+        \(LinkColumns.columns), s.verdicts, s.braked_at IS NOT NULL, coalesce(s.is_brake_released, 0), s.unknown_user, s.discarded_row,
+        coalesce((SELECT d.refused_members IS NOT NULL FROM outbox d WHERE d.id = s.discarded_row), 0)
         """
 
     init() {}
@@ -31,6 +34,7 @@ struct StoredRecord: RowRecord {
         isBrakeReleased = try columns.next()
         unknownUser = try columns.next()
         discardedRow = try columns.next()
+        isRefusalDiscarded = try columns.next()
     }
 }
 

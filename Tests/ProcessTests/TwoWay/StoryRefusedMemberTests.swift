@@ -107,6 +107,28 @@ import Testing
         }
     }
 
+    @Test func `a discarded refusal is counted until its value is accepted, whatever else is sent meanwhile`() async throws {
+        try await withHistory(at: ["voicebot"], assignee: nil) { scenario in
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [Self.laravel] }
+            try await scenario.write("UPDATE conversations SET assignee_id = 'anna'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(try await scenario.run("outbox", "discard", "--state", "dead").exitCode == 0)
+            let discarded = { try await scenario.run("status", "--json").json["remotes"]?["voicebot"]?["discarded"] }
+            #expect(try await discarded() == 1)
+            scenario.world.clearRequests()
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            try await scenario.syncs(2)
+            #expect(scenario.written("voicebot") == [["status": "done"]], "\(scenario.calls)")
+            #expect(try await discarded() == 1)
+            try scenario.world.setOptions(on: "voicebot") { $0.refusedMembers = [] }
+            let row = try await scenario.number("SELECT discarded_row FROM link_state WHERE remote = 'voicebot'")
+            #expect(try await scenario.run("outbox", "retry", "\(row)").exitCode == 0)
+            try await scenario.syncs(2)
+            #expect(scenario.held("user_id", at: "voicebot") == 77, "\(scenario.calls)")
+            #expect(try await discarded() == 0)
+        }
+    }
+
     @Test func `of several refused values of a member the row of the last one stays`() async throws {
         try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in
             let other = RefusedMember("user_id", value: 79, message: "The selected user id is invalid.")

@@ -168,11 +168,11 @@ extension Simulation {
         let round = max(shortest, quiet / 20)
         let end = clock.uptime + Simulation.patience + quiet * 2 + lostClockSteps
         var since = clock.uptime
-        var before = try await activity()
+        var before = try await activity() + [checks.lines.count]
         while clock.uptime < end {
             try await run(until: clock.uptime + round)
             if plan.brakes { try await releaseBrake() }
-            let present = try await activity()
+            let present = try await activity() + [checks.lines.count]
             let left = try await leftOver()
             try await expectNothingOverdue()
             if present != before || !left.isEmpty { since = clock.uptime }
@@ -192,9 +192,6 @@ extension Simulation {
     }
 
     func activity() async throws -> [Int] {
-        [
-            remotes.writes.values.reduce(0, +),
-            try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'"), checks.lines.count,
-        ]
+        [remotes.writes.values.reduce(0, +), try await application.number("SELECT count(*) FROM test_changes WHERE writer = 'daemon'")]
     }
 }

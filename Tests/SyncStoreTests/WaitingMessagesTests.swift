@@ -21,16 +21,12 @@ import Testing
 
     @Test func `thousands of messages of one millisecond get timestamps of their own, in short transactions`() async throws {
         let scenario = try await scenario(messages: 4000)
-        let clock = ContinuousClock()
-        var longest = Duration.zero
         var batches = 0
         while true {
-            let start = clock.now
             var page = scenario.page()
             page.timeLimit = .milliseconds(5)
             let exchange = scenario.exchange { [page] in $0.plan = page }
             let examined = try await scenario.store.exchange(exchange, for: scenario.parties()).plan?.batch.examined
-            longest = max(longest, clock.now - start)
             if examined == 0 { break }
             batches += 1
         }
@@ -39,9 +35,7 @@ import Testing
                 "SELECT count(*), count(DISTINCT json_extract(body, '$.message.timestamp')), count(DISTINCT dedupe_key) FROM outbox")
                 == ["4000|4000|4000"])
         // Bounded by the time limit: without it, there are as many as pages. No machine plans a page in 5 ms.
-        #expect(batches > 4000 / PlanWriter.pageSize, "\(longest) in \(batches) batches")
-        // Generous, because tests run in parallel, and slowly under a sanitizer.
-        #expect(longest < .seconds(10), "\(longest) in \(batches) batches")
+        #expect(batches > 4000 / PlanWriter.pageSize)
     }
 
     @Test func `a message that is replayed while a later one is in flight does not block both when that one is put back`() async throws {

@@ -11,6 +11,8 @@ package struct FieldExplanation: Equatable, Sendable {
     package var isUnmapped = false
     /// Whether the brake prevents a finished status from being adopted.
     package var isBraked = false
+    /// It is due, and waits until other fields were sent alone.
+    package var waits = false
 }
 
 extension Adapter {
@@ -32,7 +34,7 @@ extension Adapter {
             return FieldExplanation(
                 name: name, record: record[name], wanted: wanted, decision: word, rule: rule,
                 isUnmapped: word == "left" && findings.contains(.notUnderstood) || word == "omitted" && role == .user,
-                isBraked: word == "left" && findings.contains(.braked))
+                isBraked: word == "left" && findings.contains(.braked), waits: decision.waiting.contains(name))
         }
     }
 
@@ -46,6 +48,10 @@ extension Adapter {
         let findings = decision.findings.filter { $0.attribute == role.attribute }.map(\.kind)
         if findings.contains(.held) {
             return ("held", "sent back too often: \(profile.name) answers with \(record.held.value?.text ?? "another value") each time")
+        }
+        if decision.waiting.contains(name) {
+            let sent = decision.send.keys.sorted().joined(separator: ", ")
+            return ("due", "it waits for the response to \(sent): \(profile.name) has refused a call without saying which member")
         }
         if record.note == .refused, decision.send[name] == nil {
             return (

@@ -132,9 +132,10 @@ extension LinkRecord {
     /// | refused                              | next                                                        |
     /// |--------------------------------------|-------------------------------------------------------------|
     /// | members that it names, or the only one | these are recorded as refused, and the rest is sent       |
-    /// | several, none named                  | the status alone, then each member alone                    |
-    /// | the status alone                     | everything else together                                    |
+    /// | several, none named                  | the status alone, then each member alone until one is refused |
+    /// | then the status                      | everything else together                                    |
     /// | everything else as well              | no single member is the cause: the call as a whole is refused |
+    /// | then another member                  | the cause is found: everything else together                |
     ///
     /// - Parameters:
     ///   - status: the field with the status value.
@@ -155,16 +156,20 @@ extension LinkRecord {
             return .apart
         }
         let members = refusedNames.isEmpty ? Set(sent.keys) : refusedNames
+        let isSought = members.contains { probing[$0] != nil }
         refuse(members, of: sent)
         for name in members { fields[name]?.upTo = numbers }
-        probesRest = refusedNames.isEmpty && status.map { sent[$0] != nil } == true && !probing.isEmpty
+        if isSought {
+            probesRest = refusedNames.isEmpty && status.map { sent[$0] != nil } == true && !probing.isEmpty
+            if !probesRest { probing = [:] }
+        }
         return .members(members)
     }
 
-    /// After a call was refused as a whole, a call with some of its members was accepted: if only one member is left, it is the cause.
+    /// After a call was refused as a whole, a call with some of its members was accepted, as they were then: if only one member is left, it is the cause.
     /// - Returns: that member's fields; empty if several members are left, or none.
     package mutating func convict(after sent: Fields) -> Set<String> {
-        guard sent.keys.contains(where: { probing[$0] != nil }) else { return [] }
+        guard sent.contains(where: { probing[$0.key] == $0.value }) else { return [] }
         let left = probing.filter { sent[$0.key] == nil }
         guard Set(left.keys.map { $0.prefix { $0 != "." } }).count == 1 else { return [] }
         let names = Set(left.keys)

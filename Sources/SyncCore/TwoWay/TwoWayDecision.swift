@@ -34,6 +34,8 @@ package struct TwoWayDecision: Sendable, Equatable {
     package var link: LinkRecord
     package var local: LocalRow
     package var send: Fields
+    /// The fields that are to be sent, and wait until others were sent alone.
+    package var waiting: Set<String>
     /// The fields that would be sent if the remote had not undone them too often.
     package var heldBack: Fields
     package var findings: [Finding]
@@ -49,6 +51,7 @@ package struct TwoWayDecision: Sendable, Equatable {
         self.link = decision.link
         self.local = decision.local
         send = decision.send
+        waiting = decision.waiting
         heldBack = decision.heldBack
         adoptsTags = decision.adoptsTags
         findings = decision.findings
@@ -61,6 +64,7 @@ private struct Deciding {
     let rules: TwoWayRules
     let now: Instant
     var send: Fields = [:]
+    var waiting: Set<String> = []
     var heldBack: Fields = [:]
     var findings: [TwoWayDecision.Finding] = []
     var adoptsTags = false
@@ -270,15 +274,22 @@ private struct Deciding {
         (record.ours, record.theirs, record.note) = (want, record.held, nil)
     }
 
-    /// The remote has refused a call without a reason: the status is sent first, and each member separately.
+    /// The remote has refused a call without a reason: the status is sent first, and each member separately. What the call did not carry does not
+    /// wait for it, and is sent separately as well: another refusal must not be about both.
     private mutating func sendOneAtATime() {
-        link.probing = link.probing.filter { send[$0.key] != nil }
-        guard !link.probing.isEmpty, !link.probesRest else { return link.probesRest = link.probesRest && !link.probing.isEmpty }
-        let inOrder = rules.fields.filter { link.probing[$0.name] != nil }
+        // A member that is due no more without having been accepted was not examined, and neither was another value: nobody knows what is refused.
+        let isOutdated = link.probing.contains { name, value in send[name].map { $0 != value } ?? (link[name].ours != .value(value)) }
+        link.probing = isOutdated ? [:] : link.probing.filter { send[$0.key] != nil }
+        guard !link.probing.isEmpty else { return link.probesRest = false }
+        let others = send.filter { link.probing[$0.key] == nil }
+        if others.isEmpty, link.probesRest { return }
+        let inOrder = rules.fields.filter { (others.isEmpty ? link.probing : others)[$0.name] != nil }
         guard let first = inOrder.first(where: { $0.role == .status }) ?? inOrder.first else { return }
         // Members of one object count as one member of the call.
         let object = first.name.split(separator: ".").first
-        send = send.filter { $0.key.split(separator: ".").first == object }
+        let next = send.filter { $0.key.split(separator: ".").first == object && (others.isEmpty || others[$0.key] != nil) }
+        waiting = Set(send.keys).subtracting(next.keys)
+        send = next
     }
 
     private mutating func choose(_ field: TwoWayRules.Field, _ want: KnownValue) {

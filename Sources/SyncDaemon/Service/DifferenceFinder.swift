@@ -89,7 +89,7 @@ package struct DifferenceFinder: Sendable {
         if field.isUnmapped { return (.unmapped, field.rule, nil) }
         if field.isBraked { return (.held, field.rule, nil) }
         // A row that carries the field. A row that could not be built carries no fields, and stands for all of them.
-        let row = picture.rows.first { $0.fields.map { $0.isEmpty || $0.contains(field.name) } ?? false }
+        let row = picture.rows.first { $0.fields.map { $0.isEmpty || field.waits || $0.contains(field.name) } ?? false }
         switch field.decision {
         case "refused":
             let refused = row.flatMap { $0.state == .dead ? $0.id : nil }

@@ -111,7 +111,7 @@ extension Store {
         for row in try refusalRows(snapshot, session) where row.state == .dead && !row.members.contains(where: isRefused) {
             try session.run(
                 """
-                UPDATE outbox SET state = 'discarded', last_error = 'not needed any more: another value is wanted',
+                UPDATE outbox SET state = 'discarded', last_error = 'not needed any more: another value was accepted or refused since, or it is sent again',
                     updated_at = \(snapshot.now), finished_at = \(snapshot.now)
                 WHERE id = \(row.id)
                 """)

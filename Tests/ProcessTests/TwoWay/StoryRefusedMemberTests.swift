@@ -213,6 +213,67 @@ import Testing
         }
     }
 
+    /// Refuses the first call without a reason and accepts the status; the third one is answered with this status.
+    private func refuseApart(_ scenario: ProgramScenario, third status: Int) throws {
+        var (first, third) = (FaultRule(.status, times: 1), FaultRule(.status, times: 1))
+        (first.status, first.body) = (400, ["error": "Invalid request"])
+        (third.status, third.skip) = (status, 1)
+        (first.pathContains, third.pathContains) = ("update_conversation", "update_conversation")
+        try scenario.world.setFaults([first, third], on: "helpdesk")
+    }
+
+    @Test func `a member that is sent alone in vain does not keep a later status from being sent`() async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            try refuseApart(scenario, third: 409)
+            try await scenario.write("UPDATE users SET email = 'jane@example.com'")
+            try await scenario.write("UPDATE conversations SET status = 'resolved', title = 'T'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.held("status", at: "helpdesk") == "resolved", "\(scenario.calls)")
+            #expect(scenario.held("title", at: "helpdesk") != "T", "\(scenario.calls)")
+            // What waits for the title says so.
+            let waiting = try await scenario.run("explain", "c1", "--json").json["remotes"]?["helpdesk"]?["fields"]?["user.email"]
+            #expect(waiting?.text.contains("waits for the response to title") == true, "\(waiting?.text ?? "-")")
+            #expect(try await scenario.run("diff").output.contains("user.email"))
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.held("status", at: "helpdesk") == "closed", "\(scenario.calls)")
+            #expect(try await scenario.run("outbox", "retry", "--state", "dead").exitCode == 0)
+            try await scenario.syncs(2, expecting: [0, 65])
+            #expect(scenario.held("title", at: "helpdesk") == "T", "\(scenario.calls)")
+        }
+    }
+
+    @Test func `another value of a member that is sent alone ends the search for the refused one`() async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            try refuseApart(scenario, third: 409)
+            try await scenario.write("UPDATE users SET email = 'jane@example.com'")
+            try await scenario.write("UPDATE conversations SET status = 'resolved', title = 'bad'")
+            try await scenario.syncs(1, expecting: [65])
+            #expect(scenario.held("status", at: "helpdesk") == "resolved", "\(scenario.calls)")
+            try await scenario.write("UPDATE conversations SET title = 'good'")
+            try await scenario.syncs(2)
+            #expect(scenario.held("title", at: "helpdesk") == "good", "\(scenario.calls)")
+            #expect(scenario.held("user", at: "helpdesk")?["email"] == "jane@example.com", "\(scenario.calls)")
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'dead'") == 0)
+        }
+    }
+
+    @Test func `what is left when the refused member is found is sent together`() async throws {
+        try await withHistory(at: ["helpdesk"]) { scenario in
+            try scenario.world.setOptions(on: "helpdesk") {
+                $0.bareProblems = true
+                $0.refusedMembers = [RefusedMember("title", value: "bad", message: "Invalid request")]
+            }
+            try await scenario.write("UPDATE users SET email = 'jane@example.com'")
+            try await scenario.write("UPDATE conversations SET status = 'resolved', title = 'bad', tags = '[\"a\"]', assignee_id = 'bert'")
+            try await scenario.syncs(3, expecting: [0, 65])
+            #expect(scenario.held("user", at: "helpdesk")?["email"] == "jane@example.com", "\(scenario.calls)")
+            #expect(scenario.held("assignee_id", at: "helpdesk") == "bert", "\(scenario.calls)")
+            #expect(scenario.held("tags", at: "helpdesk") == ["a"], "\(scenario.calls)")
+            try await expectDead("title", at: "helpdesk", scenario)
+        }
+    }
+
     // MARK: vg
 
     @Test func `a member that vg refuses is left out alone`() async throws {

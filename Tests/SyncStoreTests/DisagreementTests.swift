@@ -157,6 +157,34 @@ import Testing
         #expect(try scenario.outbox("remote = 'vg' AND state = 'pending'").count == 1)
     }
 
+    @Test func `a discarded state stays so when a refused member of the same conversation is discarded after it`() async throws {
+        let scenario = try await StoreScenario.converged()
+        try scenario.write("UPDATE conversations SET status = 'resolved', title = 'refused'")
+        try await scenario.plan()
+        let refused = try await scenario.claimOne("vg")
+        var outcome = DeliveryOutcome(.dead, httpStatus: 422, error: "HTTP 422")
+        outcome.refusal = RefusedMembers(members: ["title"])
+        try await scenario.finish(refused, outcome)
+        try await scenario.plan()
+        var filter = OutboxFilter()
+        (filter.remote, filter.states) = ("vg", [.pending])
+        let state = try await scenario.store.manage(.discard, filter, now: StoreScenario.start).affected
+        filter.states = [.dead]
+        #expect(try await scenario.store.manage(.discard, filter, now: StoreScenario.start).affected == [refused.id])
+        let discarded = { try scenario.lines("SELECT discarded_row FROM link_state WHERE remote = 'vg'") }
+        #expect(try discarded() == state.map { "\($0)" })
+        let now = StoreScenario.start + .minutes(1)
+        _ = try await scenario.store.reconcile([report("open", at: now)], scenario.inbound(now: now))
+        try await scenario.plan(now: now)
+        #expect(try scenario.outbox("remote = 'vg' AND state = 'pending'") == [])
+        // A change makes the state due; the member stays refused and discarded.
+        try scenario.write("UPDATE conversations SET status = 'closed'")
+        try await scenario.plan(now: now)
+        #expect(
+            try scenario.lines("SELECT body FROM outbox WHERE remote = 'vg' AND state = 'pending'") == [#"{"status":"closed"}"#])
+        #expect(try discarded() == ["\(refused.id)"])
+    }
+
     @Test func `a message that is corrected before it is sent keeps its age`() async throws {
         let scenario = try StoreScenario([.fin])
         try scenario.write("INSERT INTO users (id, name) VALUES ('u1', 'Uma')")

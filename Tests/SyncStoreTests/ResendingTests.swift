@@ -148,6 +148,28 @@ import Testing
         #expect(try waiting(scenario).filter { $0.hasPrefix("vg") } == [])
     }
 
+    @Test func `a discarded refusal is counted after a resend as well, and a discarded state is due`() async throws {
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'refused'")
+        try await scenario.plan(now: later)
+        let refused = try await scenario.claimOne("vg", now: later)
+        var outcome = DeliveryOutcome(.dead, httpStatus: 422, error: "HTTP 422")
+        outcome.refusal = RefusedMembers(members: ["title"])
+        try await scenario.finish(refused, outcome, now: later)
+        try scenario.write("UPDATE conversations SET status = 'ended'")
+        try await scenario.plan(now: later)
+        var filter = OutboxFilter()
+        filter.remote = "vg"
+        #expect(try await scenario.store.manage(.discard, filter, now: later).affected.count == 2)
+        try await resend(scenario, vg)
+        try await scenario.plan(now: later)
+        let discarded = { try scenario.lines("SELECT discarded_row FROM link_state WHERE remote = 'vg'") }
+        #expect(try waiting(scenario).filter { $0.hasPrefix("vg") } == [#"vg|{"status":"ended"}"#])
+        #expect(try discarded() == ["\(refused.id)"])
+        try await scenario.converge(now: later)
+        #expect(try discarded() == ["\(refused.id)"])
+    }
+
     @Test func `a conversation is sent again to all of its remotes, and its messages are not`() async throws {
         let scenario = try await scenario()
         try scenario.addConversations("c2")

@@ -173,9 +173,17 @@ extension Store {
     }
 
     /// The remote differs from now on, and nothing is due.
+    ///
+    /// A row about refused members does not take the place of a whole state that was discarded, which would be due again. The next plan of
+    /// the conversation finds the row about the members (``forgetDiscarded(_:_:isRefused:)``).
     private static func noteDiscarded(_ row: ManagedRow, _ session: any Session) throws {
+        let isRefusal = row.refusedMembers != nil
         try session.run(
-            "UPDATE link_state SET discarded_row = \(row.id) WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote)")
+            """
+            UPDATE link_state SET discarded_row = \(row.id)
+            WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote) AND (NOT \(isRefusal) OR NOT EXISTS (
+                SELECT 1 FROM outbox d WHERE d.id = link_state.discarded_row AND d.refused_members IS NULL))
+            """)
     }
 
     private static func changeRecord(of row: ManagedRow, _ session: any Session, _ change: (inout LinkRecord) -> Void) throws {

@@ -157,11 +157,13 @@ extension Store {
         for link in links {
             var record = link.known.linkRecord
             record.forget(at: now)
+            // What is refused stays unsent, and its row may have been discarded. Planning keeps that row in mind, and forgets any other.
+            let keepsRefusals = record.fields.values.contains { $0.note == .refused }
             try session.run(
                 """
                 UPDATE link_state SET fields = \(record.fieldsColumn), record = \(record.recordColumn), base = '{}', seen = '{}',
                     in_doubt = NULL, seen_version = NULL, acknowledged_at = NULL, gone_at = NULL, verdicts = '{}', braked_at = NULL,
-                    is_brake_released = 0, unknown_user = NULL, discarded_row = NULL
+                    is_brake_released = 0, unknown_user = NULL, discarded_row = CASE WHEN \(keepsRefusals) THEN discarded_row END
                 WHERE conversation_id = \(link.conversation) AND remote = \(remote)
                 """)
             guard link.isGone else { continue }

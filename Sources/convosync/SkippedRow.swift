@@ -53,8 +53,9 @@ extension ManagingObstacle {
         case .missing: return "`convosync outbox list` shows the rows there are"
         case .leftOut: return "`convosync outbox \(action.rawValue) \(id)` without these options"
         case .mayHaveArrived: return "look at the conversation there, then `convosync outbox retry \(id) --accept-duplicate` or leave it"
-        case .messageDeleted: return "there is nothing to send; `convosync outbox discard \(id)` takes it off the list"
-        case .messagePlannedAnew: return "`\(show)` has the message; a newer row of it is in `convosync outbox list`"
+        case .messageDeleted, .messageOfAnotherAuthor:
+            return "there is nothing to send; `convosync outbox discard \(id)` takes it off the list"
+        case .messagePlannedAnew: return "`\(show)` has the message; only its newest row in `convosync outbox list` can be retried"
         case .unknownState: return "`\(show)`; a newer version of convosync has written it"
         case .state(let state, let holder, let successor):
             return hint(id: id, action: action, state: state, holder: holder, successor: successor)

@@ -218,6 +218,60 @@ import Testing
         #expect(try await scenario.claim("fin", now: later).isEmpty)
     }
 
+    @Test func `only the newest row of a message is sent by a retry`() async throws {
+        let scenario = try await message()
+        try scenario.write("UPDATE messages SET body = 'corrected'")
+        try await scenario.plan()
+        var ofConversation = OutboxFilter()
+        ofConversation.conversation = "c1"
+        #expect(try await scenario.store.manage(.discard, ofConversation, now: later).affected == [2])
+        let former = try await scenario.store.manage(.retry, filter(1), now: later)
+        #expect(former == ManagingResult(steps: [], skipped: [.init(id: 1, obstacle: .messagePlannedAnew)]))
+        #expect(try await scenario.store.manage(.retry, ofConversation, now: later).affected == [2])
+        try await scenario.plan(now: later)
+        #expect(
+            try scenario.lines("SELECT id, state, json_extract(body, '$.message.body') FROM outbox ORDER BY id")
+                == ["1|discarded|text of m1", "2|pending|corrected"])
+    }
+
+    @Test func `a message that is not the user's any more is not sent by a retry`() async throws {
+        let scenario = try await message()
+        try scenario.write("UPDATE messages SET author = 'agent'")
+        #expect(try scenario.outbox() == ["1|c1|fin|discarded"])
+        let result = try await scenario.store.manage(.retry, filter(1), acceptDuplicate: true, now: later)
+        #expect(result == ManagingResult(steps: [], skipped: [.init(id: 1, obstacle: .messageOfAnotherAuthor)]))
+        try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [StoreScenario.start.iso8601])
+        #expect(try await scenario.store.manage(.retry, filter(1), acceptDuplicate: true, now: later).affected.isEmpty)
+        #expect(try await scenario.claim("fin", now: later).isEmpty)
+    }
+
+    @Test(arguments: ["body = 'corrected'", #"attachments = '[{"type":"url","url":"https://example.com/a"}]'"#])
+    func `a refused message that was corrected is planned again by a retry, and an unchanged one is sent as it was`(_ correction: String)
+        async throws
+    {
+        let scenario = try await message()
+        let refused = DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400")
+        try await scenario.finish(try await scenario.claimOne("fin"), refused)
+        let unchanged = try await scenario.store.manage(.retry, filter(1), dryRun: true, now: later)
+        #expect(unchanged.steps.map(\.effect) == [.sendAgain])
+        try scenario.write("UPDATE messages SET \(correction)")
+        #expect(try scenario.outbox() == ["1|c1|fin|dead"])
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).steps.map(\.effect) == [.planAgain])
+        try await scenario.plan(now: later)
+        #expect(try scenario.outbox() == ["1|c1|fin|discarded", "2|c1|fin|pending"])
+    }
+
+    @Test(arguments: ["uncertain", "discarded"])
+    func `a message in doubt is repeated with the same bytes, whatever became of its text`(_ state: String) async throws {
+        let scenario = try await message()
+        try scenario.write("UPDATE outbox SET state = ?, in_doubt_since = ?", [state, StoreScenario.start.iso8601])
+        try scenario.write("UPDATE messages SET body = 'corrected'")
+        let result = try await scenario.store.manage(.retry, filter(1), acceptDuplicate: true, now: later)
+        #expect(result.steps.map(\.effect) == [.sendAgain])
+        #expect(
+            try scenario.lines("SELECT id, state, json_extract(body, '$.message.body') FROM outbox") == ["1|pending|text of m1"])
+    }
+
     @Test func `ids that do not exist or do not match the other filters are distinguished from rows in another state`() async throws {
         let scenario = try await scenario("dead", "delivered", "dead", "held")
         try scenario.write("UPDATE outbox SET held_by = 'brake' WHERE id = 4")

@@ -162,6 +162,20 @@ import Testing
         #expect(try rows(scenario) == ["m1|c1|discarded", "m2|c1|discarded", "m1|c2|delivered"])
     }
 
+    @Test func `of a moved message that was discarded, a retry sends only the row of its present conversation`() async throws {
+        let scenario = try scenario()
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.plan()
+        try scenario.write(Self.merge)
+        try await scenario.plan()
+        var filter = OutboxFilter()
+        filter.remote = "fin"
+        #expect(try await scenario.store.manage(.discard, filter, now: StoreScenario.start).affected == [2])
+        #expect(try await scenario.store.manage(.retry, filter, now: StoreScenario.start).affected == [2])
+        try await scenario.converge()
+        #expect(try rows(scenario) == ["m1|c1|discarded", "m1|c2|delivered"])
+    }
+
     @Test func `moved messages are ordered by their timestamps, with timestamps of their own`() async throws {
         let scenario = try scenario()
         try scenario.addMessage("m1", of: "c1", at: "2026-03-01T11:00:00.000Z")

@@ -22,10 +22,16 @@ struct ManagedRow: RowRecord {
     var isMessageInDoubt: Bool
     /// The remote reported that the object is gone.
     var isLinkGone: Bool
-    /// The row belongs to a message for which there is a newer row, or that waits to be planned.
+    /// The row belongs to a message for which there is a newer row, whatever became of that one, or that waits to be planned. Only the newest
+    /// row of a message may be sent: two of them would be two messages to the remote.
     var isMessagePlannedAnew: Bool
     /// The row belongs to a message that is in another conversation now.
     var isMessageMoved: Bool
+    /// The row belongs to a message whose author is somebody else than the user now.
+    var hasOtherAuthor: Bool
+    /// The row belongs to a message whose text or attachments differ from those that were planned. False for a message in doubt: it is
+    /// repeated with the same bytes, by which the remote recognises the repetition.
+    var isMessageCorrected: Bool
     /// Nil if the row is not about members that the remote refuses.
     var refusedMembers: Set<String>?
     var heldBy: Holder?
@@ -41,11 +47,14 @@ struct ManagedRow: RowRecord {
         o.payload = 'state' AND EXISTS (SELECT 1 FROM link_state s
             WHERE s.conversation_id = o.conversation_id AND s.remote = o.remote AND s.gone_at IS NOT NULL),
         o.payload = 'message' AND (
-            EXISTS (SELECT 1 FROM outbox n WHERE n.message_id = o.message_id AND n.remote = o.remote AND n.id > o.id
-                AND n.state <> 'discarded')
+            EXISTS (SELECT 1 FROM outbox n WHERE n.message_id = o.message_id AND n.remote = o.remote AND n.id > o.id)
             OR EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id AND f.remote IN (\(FeedTarget.everyRemote), \(FeedTarget.conversationMissing), o.remote))),
         o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m
             WHERE m.id = o.message_id AND m.conversation_id IS NOT o.conversation_id),
+        o.payload = 'message' AND EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id AND m.author <> 'user'),
+        CASE WHEN o.payload = 'message' AND o.in_doubt_since IS NULL AND o.state <> 'uncertain' THEN o.body END,
+        (SELECT m.body FROM messages m WHERE o.payload = 'message' AND m.id = o.message_id),
+        (SELECT m.attachments FROM messages m WHERE o.payload = 'message' AND m.id = o.message_id),
         o.refused_members, o.held_by, o.superseded_by
         """
 
@@ -66,6 +75,10 @@ struct ManagedRow: RowRecord {
         isLinkGone = try columns.next()
         isMessagePlannedAnew = try columns.next()
         isMessageMoved = try columns.next()
+        hasOtherAuthor = try columns.next()
+        let planned: String? = try columns.next()
+        let (text, attachments): (String?, String?) = (try columns.next(), try columns.next())
+        isMessageCorrected = planned.map { ManagedRow.isCorrected($0, text: text, attachments: attachments) } ?? false
         let members: String? = try columns.next()
         refusedMembers = members.map { Set(JSONValue.names(column: $0)) }
         let holder: String? = try columns.next()
@@ -87,6 +100,7 @@ extension ManagedRow {
             if state == .discarded, isMessageInDoubt { return .mayHaveArrived(wasDiscarded: true) }
         }
         if isMessageDeleted { return .messageDeleted }
+        if hasOtherAuthor { return .messageOfAnotherAuthor }
         if isMessagePlannedAnew { return .messagePlannedAnew }
         return nil
     }
@@ -100,11 +114,24 @@ extension ManagedRow {
             let wasDropped = state == OutboxState.discarded.rawValue
             // A row that could not be sent as it was is planned again from the current columns. So is a state row that was discarded or that a newer
             // row has overtaken, because it may be out of date. While a link is gone nothing is planned for it, so its row may be out of date as
-            // well. A refused member is sent together with the other fields that are due.
+            // well. A refused member is sent together with the other fields that are due, and a message with the text that it has now.
             let isPlannedAgain =
-                isRefused || isMessageMoved || refusedMembers != nil || (isState && (hasSuccessor || wasDropped || isLinkGone))
+                isRefused || isMessageMoved || isMessageCorrected || refusedMembers != nil
+                || (isState && (hasSuccessor || wasDropped || isLinkGone))
             return isPlannedAgain ? .planAgain : .sendAgain
         }
+    }
+}
+
+extension ManagedRow {
+    /// Whether the body of a planned message has another text or other attachments than the message has now. Its timestamp does not count,
+    /// because planning may have moved it.
+    private static func isCorrected(_ body: String, text: String?, attachments: String?) -> Bool {
+        // A body that cannot be read is planned again, so nothing is lost.
+        guard let planned = try? JSONValue(stored: body) else { return true }
+        let plannedText = planned["message"]?["body"]?.stringValue ?? ""
+        let plannedAttachments = planned["attachments"]?.arrayValue ?? []
+        return !plannedText.hasSameBytes(as: text ?? "") || plannedAttachments != JSONColumn.array(attachments)
     }
 }
 

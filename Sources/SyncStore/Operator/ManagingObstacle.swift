@@ -10,6 +10,9 @@ package enum ManagingObstacle: Sendable, Equatable {
     /// The remote may have the message already, and would treat a repetition as a second message.
     case mayHaveArrived(wasDiscarded: Bool)
     case messageDeleted
+    /// Only a user's messages are sent.
+    case messageOfAnotherAuthor
+    /// Only the newest row of a message can be sent.
     case messagePlannedAnew
     /// Written by a newer version.
     case unknownState
@@ -24,6 +27,7 @@ package enum ManagingObstacle: Sendable, Equatable {
         case .mayHaveArrived(wasDiscarded: true):
             "was sent before it was discarded and may have arrived; --accept-duplicate sends it all the same"
         case .messageDeleted: "belongs to a message that was deleted"
+        case .messageOfAnotherAuthor: "belongs to a message that is not the user's any more"
         case .messagePlannedAnew: "belongs to a message that was planned again since"
         case .unknownState: "has an unknown state"
         }

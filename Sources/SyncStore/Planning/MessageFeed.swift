@@ -65,17 +65,12 @@ private struct StoredMessage: RowRecord {
         user = conversation.user
         var sent = Message(
             id: try columns.next(), conversationID: conversation.id, body: try columns.next(), createdAt: try columns.next())
-        if let attachments = try StoredMessage.attachments(columns.next()) {
+        // If they cannot be read, the message is refused, which shows in the outbox.
+        if let attachments = JSONColumn.array(try columns.next()) {
             sent.attachments = attachments
             message = .success(sent)
         } else {
             message = .failure(Unsendable("messages.attachments of \"\(sent.id)\" is not a JSON array"))
         }
-    }
-
-    /// Nil if they cannot be read: the message is then refused, which shows in the outbox.
-    private static func attachments(_ text: String?) -> [JSONValue]? {
-        guard let text, text != "[]" else { return [] }
-        return (try? JSONValue(text: text))?.arrayValue
     }
 }

@@ -28,6 +28,12 @@ enum JSONColumn {
         }
     }
 
+    /// Empty for NULL; nil if it cannot be read.
+    static func array(_ text: String?) -> [JSONValue]? {
+        guard let text, text != "[]" else { return [] }
+        return (try? JSONValue(text: text))?.arrayValue
+    }
+
     private static func parsed(_ text: String) -> Result<JSONValue, JSONTextError> {
         Result { () throws(JSONTextError) in try JSONValue(text: text) }
     }

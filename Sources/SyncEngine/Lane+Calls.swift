@@ -55,6 +55,8 @@ extension Lane {
             conclude(unknown, call, hadPresentCredential, &context)
             undecided.append(finished)
             if startsRead { wantedRead = call.claimed }
+            // No read goes out any more, and the outcome must not be lost.
+            if wantedRead != nil, isRetired || context.isStopping { decided(by: .inconclusive, &context) }
         case .putBack, .again:
             let parked = parked(finished, &context)
             conclude(parked, call, hadPresentCredential, &context)

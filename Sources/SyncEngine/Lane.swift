@@ -10,6 +10,7 @@ import SyncCore
 /// | a call ended                   | its outcome waits up to ``linger`` for others, then for the next exchange                 |
 /// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
 /// | the remote is no longer configured | it is retired: calls in flight end, nothing else is sent                             |
+/// | a call ended that needs a read, and the lane is retired or the engine stops | it is decided without the read             |
 ///
 /// Lanes are independent of each other. Invariants: a row is buffered, in flight or finished, and is in ``claimed`` during all that time,
 /// where a conversation has one row; at most ``uncommittedLimit`` outcomes are not stored.

@@ -52,6 +52,18 @@ import Testing
         #expect(scenario.exchanges.count == before)
     }
 
+    @Test func `an object that a removed remote reports missing is decided without a read, and the remote is forgotten`() {
+        let scenario = EngineScenario([MadeUp.remote("vg"), MadeUp.remote("voicebot")])
+        scenario.store.addRow("c1", at: "voicebot", dueAt: scenario.wall)
+        scenario.ending = { _ in .after(.seconds(1), DeliveryOutcome(.gone, error: "HTTP 404", absence: .object)) }
+        scenario.start()
+        #expect(scenario.openCalls.count == 1)
+        configure(scenario, [MadeUp.remote("vg")])
+        scenario.run(for: .seconds(5))
+        #expect(scenario.lane("voicebot") == nil && scenario.calls.count == 1)
+        #expect(scenario.store.states() == [.dead: 1] && scenario.strayRows.isEmpty)
+    }
+
     /// Neither a new remote nor one whose rows are still being sent starts anything.
     @Test func `a reload during a stop starts nothing, and the stop ends with the last call`() {
         let scenario = scenario()

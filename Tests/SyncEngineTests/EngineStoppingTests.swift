@@ -63,6 +63,19 @@ import Testing
         #expect(stoppedAt - requestedAt == .seconds(2) + Engine.stopGrace)
     }
 
+    @Test func `an object that is reported missing during a stop does not delay its end, and the outcome is stored`() throws {
+        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        scenario.store.addRow("c1", at: "voicebot", dueAt: scenario.wall)
+        scenario.ending = { _ in .after(.seconds(1), DeliveryOutcome(.gone, error: "HTTP 404", absence: .object)) }
+        scenario.start()
+        #expect(scenario.openCalls.count == 1)
+        scenario.send(.stopRequested(within: .seconds(20)))
+        scenario.run(for: .seconds(60))
+        let stoppedAt = try #require(scenario.stoppedAt)
+        #expect(stoppedAt < .milliseconds(1100) && scenario.calls.count == 1)
+        #expect(scenario.store.states() == [.dead: 1])
+    }
+
     @Test func `a webhook call during a stop gets a response`() {
         let scenario = scenario()
         scenario.ending = { _ in .after(.seconds(3), .init(.delivered)) }

@@ -184,6 +184,23 @@ import Testing
         #expect(lane.finished.map(\.row.state) == [.dead] && lane.undecided.isEmpty)
     }
 
+    @Test(arguments: [false, true], [false, true])
+    func `a missing object is decided without a read once no call may go out`(isRetired: Bool, endsBefore: Bool) throws {
+        var context = MadeUp.context()
+        var lane = Lane(MadeUp.remote("voicebot"), stored: nil, MadeUp.time())
+        lane.buffer = ArraySlice(rows(1...1))
+        lane.admit(&context)
+        let call = try #require(lane.inFlight.keys.first)
+        let missing = DeliveryOutcome(.gone, error: "HTTP 404", absence: .object)
+        if endsBefore { lane.ended(call, missing, hadPresentCredential: true, &context) }
+        context = MadeUp.context(isStopping: !isRetired)
+        if isRetired { lane.retire(&context) } else { lane.stop(&context) }
+        if !endsBefore { lane.ended(call, missing, hadPresentCredential: true, &context) }
+        lane.admit(&context)
+        #expect(lane.undecided.isEmpty && lane.wantedRead == nil && !lane.isBusy && context.actions.isEmpty)
+        #expect(lane.finished.map(\.row.state) == [.dead] && lane.finished.map(\.isMissing) == [true], "it may be taken back later")
+    }
+
     @Test(arguments: [(10_000, true), (10_001, false)] as [(Int64, Bool)])
     func `the read that decides about missing objects waits for a gate that opens within ten seconds`(wait: Int64, isMade: Bool) throws {
         var context = MadeUp.context()

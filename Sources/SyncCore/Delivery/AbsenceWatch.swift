@@ -23,6 +23,7 @@ package enum Absence: Equatable, Sendable {
 /// | the read succeeds, or a call is acknowledged meanwhile  | a single object: accepted and confirmed; several, or parked: sent once more, since a gateway may have just recovered; no longer parked |
 /// | the read gets another 404 or 405                        | put back, parked                                                |
 /// | the read is inconclusive (time-out, 5xx, refused)       | accepted as suspects; three objects in a row, or parked before: put back, parked |
+/// | the read cannot be made (the gate stays closed, the remote was removed, the engine stops) | the same as if it were inconclusive |
 /// | no route                                                | an ordinary retry; the third in a row, the row's last attempt, or while parked for the URL: put back, parked |
 ///
 /// "Put back, parked" also takes back the suspects: rows that were given up and links that were tombstoned since the last acknowledgement.

@@ -142,7 +142,11 @@ extension Engine {
             if let lane = result.lanes[name] { counts.add(remotes[index].lane.take(lane, &context)) }
             if let reads = result.reads[name] { remotes[index].reader?.take(reads, &context) }
         }
-        if let plan = result.plan { planned(plan, taken: time.steady - since, result, &context) }
+        if let plan = result.plan {
+            planned(plan, taken: time.steady - since, result, &context)
+        } else if hasFreedPlanning(result) {
+            schedule.pagePostponed(time)
+        }
         if let found = result.survey { surveyed(found, &context) }
         finishTurn(result, counts, cause, &context)
         upkeep.take(result, &context)
@@ -151,6 +155,13 @@ extension Engine {
     private func hasEffect(_ result: ExchangeResult) -> Bool {
         result.hasWritten || result.survey != nil || result.hasMoreRetention || remotes.contains { $0.reader?.isReading == true }
             || result.lanes.values.contains { !$0.claimed.isEmpty }
+    }
+
+    /// Whether the exchange has put something on the feed, or made ready what waited there. A commit of our own is not noticed as a change.
+    private func hasFreedPlanning(_ result: ExchangeResult) -> Bool {
+        if result.lanes.values.contains(where: { $0.hasFreedPlanning || $0.takenBack > 0 }) { return true }
+        let reconciled = result.lanes.values.flatMap(\.reconciled) + result.inbox.reconciled
+        return reconciled.contains { $0.verdict.mustPlan || !$0.verdict.changes.isEmpty }
     }
 
     private mutating func planned(_ plan: PlanResult, taken: Duration, _ result: ExchangeResult, _ context: inout Context) {

@@ -88,7 +88,7 @@ struct TurnSchedule: Sendable {
         self.waitingAt = waitingAt
     }
 
-    /// An exchange with reports of remotes, which may put something on the feed, was made without a page.
+    /// An exchange that may have put something on the feed, or made ready what waited there, was made without a page.
     mutating func pagePostponed(_ time: EventTime) {
         if resumeAt == nil { resumeAt = time.steady }
     }

@@ -85,6 +85,72 @@ import Testing
         #expect(errors == ["planning took nothing off the change feed"])
     }
 
+    // MARK: Exchanges without a page
+
+    private enum Freeing: CaseIterable {
+        /// The call was the one that an entry waited for.
+        case waiting
+        /// Its response led to an adoption.
+        case adopting
+        /// Rows that had been given up are due again, and their conversations are planned.
+        case takenBack
+    }
+
+    private static var adopted: [Reconciled] {
+        var verdict = Verdict(kind: .adopted, rule: "made up")
+        verdict.changes.status = .closed
+        return [Reconciled(conversationID: "freed", remote: "vg", verdict: verdict, isNew: true)]
+    }
+
+    private static func free(_ lane: inout LaneResult, by freeing: Freeing) {
+        switch freeing {
+        case .waiting: lane.hasFreedPlanning = true
+        case .adopting: lane.reconciled = adopted
+        case .takenBack: lane.takenBack = 1
+        }
+    }
+
+    @Test func `what the end of a call frees while planning waits for a list is planned once the list has been read`() throws {
+        for freeing in Freeing.allCases {
+            let poll = PollSettings(interval: .seconds(10), pages: 1, rotate: 1)
+            let scenario = EngineScenario(
+                [MadeUp.remote("vg"), MadeUp.remote("voicebot", poll: poll)], MadeUp.settings(interval: .hours(1)))
+            scenario.ending = { $0.isRead ? .readAfter(.milliseconds(300), .object(["data": .array([])])) : .never }
+            scenario.adjust = { [unowned scenario] exchange, result in
+                guard exchange.lanes.contains(where: { $0.remote == "vg" && !$0.finished.isEmpty }) else { return }
+                scenario.store.change("freed", at: ["voicebot"], now: scenario.wall)
+                Self.free(&result.lanes["vg", default: LaneResult()], by: freeing)
+            }
+            scenario.store.addRow("c1", at: "vg", dueAt: scenario.wall)
+            scenario.start()
+            scenario.run(for: .seconds(30)) { scenario.openCalls.contains(where: \.isRead) }
+            try #require(scenario.openCalls.count == 2, "a call and the list")
+            let (endedAt, before) = (scenario.uptime, scenario.exchanges.count)
+            scenario.end(try #require(scenario.calls(to: "vg").first), DeliveryOutcome(.delivered))
+            scenario.run(for: .seconds(2))
+            let stored = try #require(scenario.exchanges.dropFirst(before).first)
+            #expect(stored.exchange.plan == nil, "planning waits for the list")
+            let sent = try #require(scenario.calls.first { $0.conversation == "freed" }, "\(freeing)")
+            #expect(sent.at - endedAt <= .milliseconds(560), "\(freeing): after \((sent.at - endedAt).notation)")
+        }
+    }
+
+    @Test func `what the rest of a full inbox changes is planned at once`() throws {
+        let scenario = EngineScenario([MadeUp.remote("vg")], MadeUp.settings(interval: .hours(1)))
+        scenario.start()
+        scenario.adjust = { [unowned scenario] exchange, result in
+            guard exchange.processesInbox, exchange.plan == nil else { return }
+            scenario.store.change("freed", at: ["vg"], now: scenario.wall)
+            result.inbox.reconciled = Self.adopted
+        }
+        scenario.store.inbox = 250
+        let changedAt = scenario.uptime
+        scenario.send(.databaseChanged)
+        scenario.run(for: .seconds(1))
+        let sent = try #require(scenario.calls.first { $0.conversation == "freed" })
+        #expect(sent.at - changedAt <= .milliseconds(100), "after \((sent.at - changedAt).notation)")
+    }
+
     @Test func `rows left behind by ended processes are put back at the start, and later those of this process are not`() throws {
         let scenario = EngineScenario([MadeUp.remote("vg")])
         scenario.start()

@@ -30,6 +30,34 @@ import Testing
         #expect(try scenario.feed().contains("c1|voicebot|0"))
     }
 
+    /// A webhook call named the object, and nothing names it again: without another request the change at the remote would never be adopted.
+    @Test func `a read that the end of a call overtakes is requested again, and the next one ends the request`() async throws {
+        let scenario = try await converged()
+        _ = try await scenario.store.receive([.changed(remoteID: "r-c1", agentID: nil)], from: "voicebot", now: Self.at(1))
+        try scenario.write("UPDATE conversations SET title = 'new'")
+        try await scenario.plan(now: Self.at(2))
+        let claimed = try await scenario.claimOne("voicebot", now: Self.at(2))
+        try await scenario.finish(claimed, DeliveryOutcome(.delivered, httpStatus: 204), now: Self.at(4))
+        // The read began before the call ended, and is stored after that; the next one begins later.
+        let steps: [(began: Int64, now: Int64, kind: Verdict.Kind, status: String, requests: [ReadRequest])] = [
+            (3, 5, .stale, "open", [ReadRequest(remoteID: "r-c1")]), (6, 7, .adopted, "closed", []),
+        ]
+        for step in steps {
+            let request = ReadRequest(remoteID: "r-c1")
+            var part = ReadRequestsPart(remote: "voicebot")
+            part.reports = [
+                Report(
+                    remote: "voicebot", subject: .object(request), observation: Observation(word: "closed"), readAt: Self.at(step.began))
+            ]
+            part.completed = [CompletedRead(request, beganAt: Self.at(step.began))]
+            let exchange = scenario.exchange(now: Self.at(step.now)) { [part] in $0.reads = [part] }
+            let result = try await scenario.store.exchange(exchange, for: scenario.parties())
+            #expect(result.problems == [] && result.reads["voicebot"]?.reconciled.map(\.verdict.kind) == [step.kind])
+            #expect(try scenario.lines("SELECT status FROM conversations") == [step.status])
+            #expect(try await scenario.store.readRequests(of: .voicebot, limit: 10) == step.requests)
+        }
+    }
+
     @Test func `an object of the helpdesk is not read during a call either, and others are`() async throws {
         let scenario = try await converged()
         try scenario.write("UPDATE conversations SET status = 'resolved'")

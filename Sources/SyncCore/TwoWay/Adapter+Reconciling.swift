@@ -79,7 +79,7 @@ extension Adapter {
         // A row that waits although it is no longer wanted is withdrawn.
         let isPointless = decision.send.isEmpty && decision.heldBack.isEmpty
         if isPointless, let state = snapshot.standing?.state, state == .pending || state == .held { verdict.mustPlan = true }
-        verdict.mustRead = reception == .readAgain
+        verdict.mustRead = decision.link.mustRead(after: reception, now: snapshot.now)
         if reception == .believed {
             verdict.drift = decision.link.fields.filter { $0.value.note == .drift && before[$0.key].note != .drift }.map(\.key).sorted()
         }

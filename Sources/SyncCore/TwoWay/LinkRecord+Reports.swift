@@ -26,7 +26,7 @@ package struct FieldReport: Sendable, Equatable {
 extension LinkRecord {
     /// How a report was received.
     package enum Reception: String, Sendable {
-        /// The read began before the latest known event.
+        /// The read began before the latest known event: the object is read once more.
         case overtaken
         /// Dated before the floor.
         case stale
@@ -88,6 +88,18 @@ extension LinkRecord {
         if isUnchanged { checkedAt = report.began - rules.lag }
         noteCustomer(report)
         return .believed
+    }
+
+    /// Whether the object has to be read once more after a report.
+    ///
+    /// A report that was overtaken may have shown somebody's change: nobody names the object again, and a response to a call of ours need not show
+    /// it. If what has overtaken it lies in the future, because a clock was set back, the next read would be overtaken as well.
+    package func mustRead(after reception: Reception?, now: Instant) -> Bool {
+        switch reception {
+        case .readAgain?: true
+        case .overtaken?: lastHeardAt.map { $0 <= now } ?? false
+        case .stale?, .rolledBack?, .believed?, nil: false
+        }
     }
 
     /// Updates when the customer last wrote: as the remote reports it, or because its counts have grown since the last read.

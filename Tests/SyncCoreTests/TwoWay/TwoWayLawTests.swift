@@ -145,6 +145,17 @@ import Testing
         #expect(play.status == .open)
     }
 
+    @Test func `a read that something newer overtakes is made again, unless that lies in the future`() {
+        var link = LinkRecord()
+        link.lastHeardAt = TwoWayWorld.second(10)
+        #expect(link.mustRead(after: .overtaken, now: TwoWayWorld.second(10)))
+        #expect(!link.mustRead(after: .overtaken, now: TwoWayWorld.second(9)), "the next read would be overtaken as well")
+        #expect(link.mustRead(after: .readAgain, now: TwoWayWorld.second(10)))
+        for reception in [LinkRecord.Reception.stale, .rolledBack, .believed] {
+            #expect(!link.mustRead(after: reception, now: TwoWayWorld.second(10)))
+        }
+    }
+
     @Test func `a changed status map is sent once, without a local change`() {
         var play = TwoWayPlay(.voicebot, row: LocalValues(status: .resolved, assigneeID: "anna"))
         var kind = TwoWayKind.voicebot

@@ -70,7 +70,7 @@ struct Scripted: LinkDecisions {
         var verdict = Verdict(kind: kind, rule: "scripted", word: decision.link["status"].held.value?.stringValue)
         verdict.changes = changes
         verdict.mustPlan = !decision.send.isEmpty
-        verdict.mustRead = reception == .readAgain
+        verdict.mustRead = decision.link.mustRead(after: reception, now: snapshot.now)
         return TwoWayOutcome(
             record: decision.link, changes: changes, changedAt: moved.map { decision.local.changedAt[$0] }.max() ?? snapshot.now,
             numbers: decision.local.numbers, verdict: verdict)

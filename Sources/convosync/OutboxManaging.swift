@@ -13,7 +13,7 @@ struct ManagingOptions: ParsableArguments {
 }
 
 extension OutboxAction {
-    /// More rows than this have to be confirmed: on a terminal by a prompt, otherwise by --yes.
+    /// More rows and ends of conversations than this have to be confirmed: on a terminal by a prompt, otherwise by --yes.
     private static let handful = 5
 
     func run(
@@ -58,17 +58,18 @@ extension OutboxAction {
                 + "\(state.rawValue)" + (hint.isEmpty ? "" : ": `\(hint)`"))
     }
 
-    /// Confirms an action on many rows: prompts on a terminal, and requires --yes in scripts.
+    /// Confirms an action on many rows, or on many ends of conversations: prompts on a terminal, and requires --yes in scripts.
     private func confirm(_ steps: [ManagingResult.Step], ends: Int, _ output: OutputOptions) throws -> Bool {
+        guard steps.count + ends > OutboxAction.handful else { return true }
         guard Terminal.inputIsTerminal, Terminal.outputIsTerminal, !output.json else {
-            guard steps.count > OutboxAction.handful else { return true }
+            let adopted = ends > 0 ? " and adopt the end of \(counted(ends, "conversation"))" : ""
             Terminal.printError([
-                "convosync: this would \(rawValue) \(steps.count) rows; where nobody can be asked, more than \(OutboxAction.handful) need --yes:",
+                "convosync: this would \(rawValue) \(counted(steps.count, "row"))\(adopted); where nobody can be asked, more than "
+                    + "\(OutboxAction.handful) need --yes:",
                 "  \(CommandText.repeated(with: "--yes"))", "Nothing was changed; --dry-run shows the rows.",
             ])
             throw ExitCode.wrongUsage
         }
-        guard steps.count + ends > OutboxAction.handful else { return true }
         var effects = Dictionary(grouping: steps, by: \.effect.text).map { "\($0.value.count) to \($0.key)" }.sorted()
         if ends > 0 { effects.append("and the end of \(ends) conversations to be adopted") }
         print("\(rawValue) \(steps.count) rows (\(effects.joined(separator: ", ")))? [y/N] ", terminator: "")

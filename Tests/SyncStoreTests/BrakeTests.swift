@@ -177,6 +177,16 @@ import Testing
         #expect(try await scenario.store.outbox(filter).map(\.heldBy) == ["fin", "fin", "fin"])
     }
 
+    @Test func `a filter that selects single rows does not mean the ends that the brake holds back`() {
+        var filter = OutboxFilter()
+        filter.holder = .brake
+        #expect(filter.meansHeldEnds)
+        filter.limit = 1
+        #expect(!filter.meansHeldEnds)
+        (filter.limit, filter.ids) = (nil, [1])
+        #expect(!filter.meansHeldEnds)
+    }
+
     @Test func `managing rows goes page by page through all of them`() async throws {
         let scenario = try StoreScenario([.vg])
         try scenario.write(

@@ -300,6 +300,29 @@ import Testing
         #expect(result.skipped == [.init(id: 3, obstacle: .leftOut)])
     }
 
+    @Test func `a limit counts the rows that the action applies to`() async throws {
+        let scenario = try await scenario("delivered", "sending", "dead", "delivered", "dead", "dead")
+        var wanted = OutboxFilter()
+        (wanted.remote, wanted.limit) = ("vg", 2)
+        let dry = try await scenario.store.manage(.retry, wanted, dryRun: true, now: later)
+        #expect(dry.affected == [3, 5])
+        #expect(try await scenario.store.manage(.retry, wanted, now: later) == dry)
+        #expect(try scenario.lines("SELECT state FROM outbox WHERE id = 6") == ["dead"])
+    }
+
+    @Test func `a limit does not count uncertain messages, which are left alone`() async throws {
+        let scenario = try await message()
+        try scenario.addMessage("m2", of: "c1", at: "2026-03-01T11:00:01.000Z")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = created_at WHERE id = 1")
+        try scenario.write("UPDATE outbox SET state = 'dead' WHERE id = 2")
+        var wanted = OutboxFilter()
+        (wanted.remote, wanted.limit) = ("fin", 1)
+        let result = try await scenario.store.manage(.retry, wanted, now: later)
+        #expect(result.affected == [2])
+        #expect(result.leftUncertain == 1)
+    }
+
     @Test func `uncertain rows are skipped individually if selected by id or state, and only counted otherwise`() async throws {
         let scenario = try await message()
         try scenario.write("UPDATE outbox SET state = 'uncertain', in_doubt_since = ?", [StoreScenario.start.iso8601])

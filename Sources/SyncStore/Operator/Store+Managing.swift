@@ -75,16 +75,16 @@ extension Store {
         var left = filter.limit ?? .max
         var cursor: Int64? = 0
         while let after = cursor, left > 0 {
-            let size = min(left, Store.managingPageSize)
-            let work: @Sendable (any Session) throws -> (ManagingResult, Int, Int64?) = { session in
-                try Store.managePage(session, action, filter, after: after, size: size, acceptDuplicate, dryRun, now: now)
+            let most = left
+            let work: @Sendable (any Session) throws -> (ManagingResult, Int64?) = { session in
+                try Store.managePage(session, action, filter, after: after, most: most, acceptDuplicate, dryRun, now: now)
             }
-            let (page, count, last) = dryRun ? try await read(work) : try await write(work)
+            let (page, next) = dryRun ? try await read(work) : try await write(work)
             result.steps += page.steps
             result.skipped += page.skipped
             result.leftUncertain += page.leftUncertain
-            left -= count
-            cursor = count < size ? nil : last
+            left -= page.steps.count
+            cursor = next
         }
         let unseen = Set(filter.ids).subtracting(result.affected).subtracting(result.skipped.map(\.id))
         if !unseen.isEmpty {
@@ -103,14 +103,20 @@ extension Store {
         }
     }
 
+    /// - Parameter most: the most rows that the action is applied to. Rows that it does not apply to do not count.
+    /// - Returns: where the next page begins; nil after the last one.
     private static func managePage(
-        _ session: any Session, _ action: OutboxAction, _ filter: OutboxFilter, after id: Int64, size: Int, _ acceptDuplicate: Bool,
+        _ session: any Session, _ action: OutboxAction, _ filter: OutboxFilter, after id: Int64, most: Int, _ acceptDuplicate: Bool,
         _ dryRun: Bool, now: Instant
-    ) throws -> (ManagingResult, count: Int, last: Int64?) {
+    ) throws -> (ManagingResult, next: Int64?) {
         let rows: [ManagedRow] = try session.rows(
-            "SELECT \(ManagedRow.columns) FROM outbox o WHERE \(filter.condition) AND o.id > \(id) ORDER BY o.id LIMIT \(size)")
+            """
+            SELECT \(ManagedRow.columns) FROM outbox o WHERE \(condition(of: filter, for: action)) AND o.id > \(id)
+            ORDER BY o.id LIMIT \(managingPageSize)
+            """)
         var result = ManagingResult()
         for row in rows {
+            if result.steps.count == most { break }
             if let obstacle = row.obstacle(to: action, acceptDuplicate: acceptDuplicate) {
                 // Without explicit ids, a filter selects the rows that the action applies to. A row selected as `uncertain` needs
                 // `--accept-duplicate` in addition.
@@ -129,7 +135,14 @@ extension Store {
                     method: row.method, path: row.path, lastError: row.lastError))
             if !dryRun { try carryOut(action, effect, on: row, now: now, session) }
         }
-        return (result, rows.count, rows.last?.id)
+        return (result, rows.count < managingPageSize ? nil : rows.last?.id)
+    }
+
+    /// A filter without ids and states selects no rows in a state that the action never applies to.
+    private static func condition(of filter: OutboxFilter, for action: OutboxAction) -> SQL {
+        var narrowed = filter
+        if filter.ids.isEmpty, filter.states.isEmpty { narrowed.states = action.applicableStates }
+        return narrowed.condition
     }
 
     private static func carryOut(

@@ -12,6 +12,7 @@ package struct OutboxFilter: Sendable, Equatable {
     package var error: String?
     /// Rows held by this holder.
     package var holder: Holder?
+    /// The most rows that are listed, or that an action is applied to.
     package var limit: Int?
 
     package init() {}
@@ -21,8 +22,11 @@ package struct OutboxFilter: Sendable, Equatable {
         ids.isEmpty && remote == nil && conversation == nil && states.isEmpty && since == nil && error == nil && holder == nil
     }
 
-    /// Whether the filter also selects finished statuses that the brake holds back.
-    package var meansHeldEnds: Bool { holder == .brake && ids.isEmpty && states.isEmpty && since == nil && error == nil }
+    /// Whether the filter also selects finished statuses that the brake holds back. They are no rows: a limit cannot count them, and leaves
+    /// them out.
+    package var meansHeldEnds: Bool {
+        holder == .brake && ids.isEmpty && states.isEmpty && since == nil && error == nil && limit == nil
+    }
 
     /// Of the table `outbox` under the name `o`.
     var condition: SQL {

@@ -46,7 +46,13 @@ import Testing
             let says = status.split(separator: "\n").contains { $0.contains("brake") && $0.contains("\(waiting)") }
             #expect(says, "status does not say that \(waiting) wait: \(status)")
 
-            let released = try await scenario.run("outbox", "release", "--held-by", "brake")
+            // Ends are no rows, and are not counted by a limit.
+            #expect(try await scenario.run("outbox", "release", "--held-by", "brake", "--limit", "1").output == "no rows match\n")
+            let refused = try await scenario.run("outbox", "release", "--held-by", "brake")
+            #expect(refused.exitCode == 64)
+            #expect(refused.errorOutput.contains("adopt the end of \(waiting) conversations"), "\(refused.errorOutput)")
+            #expect(try await scenario.number("SELECT count(*) FROM link_state WHERE is_brake_released = 1") == 0)
+            let released = try await scenario.run("outbox", "release", "--held-by", "brake", "--yes")
             #expect(released.exitCode == 0, "\(released.errorOutput)")
             try await scenario.syncs(3)
             #expect(try await finished(scenario) == Self.count)

@@ -135,6 +135,18 @@ import Testing
         #expect(try scenario.lines("SELECT count(*) FROM outbox WHERE state = 'superseded'") == ["18"])
     }
 
+    @Test func `a preview shows that a row which replaces a held one is held as well`() async throws {
+        let scenario = try await scenario(1)
+        try scenario.write("UPDATE conversations SET status = 'closed'")
+        try await planHeld(scenario)
+        let held = try scenario.lines("SELECT id FROM outbox WHERE state = 'held' AND remote = 'vg'").compactMap { Int64($0) }
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        let shown = try await preview(scenario).filter { $0.remote == "vg" }
+        #expect(shown.map(\.source) == held.map { PlanPreview.Source.held(id: $0, by: .brake) })
+        try await scenario.plan()
+        #expect(try scenario.lines("SELECT state FROM outbox WHERE remote = 'vg' ORDER BY id DESC LIMIT 1") == ["held"])
+    }
+
     @Test func `a released row goes out and is not held again`() async throws {
         let scenario = try await scenario()
         try scenario.write("UPDATE conversations SET status = 'closed'")

@@ -128,6 +128,19 @@ import Testing
         #expect(items.map(\.base) == [["status": "open", "title": .null, "user_id": .null]])
     }
 
+    @Test func `a change to a row that the remote has undone is shown as a call, as the run makes it`() async throws {
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET status = 'closed'")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET state = 'held', held_by = 'undone' WHERE remote = 'vg' AND state = 'pending'")
+        try scenario.write("UPDATE conversations SET status = 'ended'")
+        let shown = try await preview(scenario, remotes: [.vg])
+        #expect(shown.map(\.source) == [.new])
+        try await scenario.plan()
+        #expect(
+            try scenario.lines("SELECT 'c1 vg ' || body FROM outbox WHERE remote = 'vg' AND state = 'pending'") == summary(shown))
+    }
+
     @Test func `a reverted change is not shown`() async throws {
         let scenario = try await scenario()
         try scenario.write("UPDATE conversations SET status = 'closed'")

@@ -170,6 +170,21 @@ import Testing
         #expect(try discarded() == ["\(refused.id)"])
     }
 
+    @Test func `a preview counts as held what replaces a row that the brake holds, and so does the run`() async throws {
+        let scenario = try await scenario()
+        try scenario.write("UPDATE conversations SET title = 'newer'")
+        try await scenario.plan(now: later, brake: .engaged)
+        let held = "SELECT body FROM outbox WHERE remote = 'vg' AND state = 'held' AND held_by = 'brake'"
+        #expect(try scenario.lines(held) == [#"{"title":"newer"}"#])
+        let preview = try await scenario.store.previewResend(vg, scenario.context(now: later))
+        #expect(preview.map(\.calls) == [0])
+        #expect(preview.map(\.held) == [1])
+        try await resend(scenario, vg)
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines(held) == [#"{"status":"closed","title":"newer"}"#])
+        #expect(try waiting(scenario).filter { $0.hasPrefix("vg") } == [])
+    }
+
     @Test func `a conversation is sent again to all of its remotes, and its messages are not`() async throws {
         let scenario = try await scenario()
         try scenario.addConversations("c2")

@@ -22,8 +22,9 @@ package struct Resending: Sendable, Equatable {
     package var gone = 0
     /// Conversations that cannot be sent.
     package var refused = 0
-    /// Conversations with a dead or held row of the same content, which stays as it is.
+    /// Conversations with a dead row of the same content, which stays as it is.
     package var dead = 0
+    /// Conversations whose row is held afterwards: one of the same content, or one that replaces a row that the brake holds.
     package var held = 0
     package var reach = Brake.Reach()
 
@@ -102,6 +103,7 @@ extension Store {
             result.reach = result.reach + Brake.Reach().including(effect)
         }
         switch (OutboxChange(decision, standing: snapshot.standing), decision, snapshot.standing?.state) {
+        case (.insert, _, _) where snapshot.standing?.passesHoldOn == true: result.held += 1
         case (.insert(let planned), _, _), (.none, .send(let planned), .pending?): result.add(planned, for: id)
         case (.insertRefused, _, _): result.refused += 1
         case (.insertHeld, _, _), (.none, _, .held?): result.held += 1

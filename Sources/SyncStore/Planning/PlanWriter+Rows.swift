@@ -58,7 +58,7 @@ extension PlanWriter {
                 """)
         case .insert(let planned):
             // A row that replaces one held by the brake is held as well, because nobody has released it.
-            let hold = context.hold ?? (snapshot.standing?.holder == .brake ? Hold(.brake, reason: Store.inheritedHold) : nil)
+            let hold = context.hold ?? (snapshot.standing?.passesHoldOn == true ? Hold(.brake, reason: Store.inheritedHold) : nil)
             let id = try insertRow(
                 planned.call, state: hold == nil ? .pending : .held,
                 delta: planned.delta.map { PlanWriter.deltaColumn($0, from: snapshot.record.heldFields) }, error: hold?.reason, hold: hold,

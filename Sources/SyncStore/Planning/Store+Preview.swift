@@ -125,13 +125,15 @@ extension Store {
         let decision = context.decide(snapshot).decision
         var preview = PlanPreview(
             conversationID: id, remote: remote.name, source: .new, decision: decision, base: snapshot.record.heldFields)
-        switch OutboxChange(decision, standing: standing) {
+        let change = OutboxChange(decision, standing: standing)
+        switch change {
         case .insert, .insertRefused, .insertHeld:
             let effect = try effect(of: decision, on: snapshot, countsFirst: countsFirst, session)
             preview.touches = effect?.touches ?? false
             preview.finishes = effect?.finishes ?? false
-            // A row that replaces a held one is held as well.
-            if let standing, let holder = standing.holder { preview.source = .held(id: standing.id, by: holder) }
+            if let standing, let holder = inheritedHolder(after: change, of: standing) {
+                preview.source = .held(id: standing.id, by: holder)
+            }
         case .discardStanding: return nil
         case .none:
             // Nothing new is planned, but the next run also sends a waiting row, and a held row is shown.
@@ -149,6 +151,17 @@ extension Store {
             }
         }
         return preview
+    }
+
+    /// The holder of the standing row, if it would also hold the row that replaces it.
+    private static func inheritedHolder(after change: OutboxChange, of standing: StandingRow) -> Holder? {
+        let holds =
+            switch change {
+            case .insert: standing.passesHoldOn
+            case .insertHeld(_, let holder, _): holder == standing.holder
+            case .none, .insertRefused, .discardStanding: false
+            }
+        return holds ? standing.holder : nil
     }
 
     private func previewMessages(

@@ -37,6 +37,11 @@ extension Brake.Reaches {
     }
 }
 
+extension StandingRow {
+    /// Whether a row that replaces this one is held as well, because nobody has released it. Only the brake's hold is inherited.
+    var passesHoldOn: Bool { holder == .brake }
+}
+
 extension Store {
     /// `outbox.last_error` of a row that replaces a held one.
     static let inheritedHold = "held by the brake, as the row that it replaces"
@@ -157,9 +162,8 @@ extension Store {
 
     /// Nil if no row would be written, and for rows that the brake holds already.
     static func effect(of decision: PlanDecision, on snapshot: LinkSnapshot) -> PlanEffect? {
-        guard snapshot.standing?.holder != .brake, case .insert(let planned) = OutboxChange(decision, standing: snapshot.standing) else {
-            return nil
-        }
+        let standing = snapshot.standing
+        guard standing?.passesHoldOn != true, case .insert(let planned) = OutboxChange(decision, standing: standing) else { return nil }
         return PlanEffect(touches: !snapshot.record.isBlank, finishes: planned.finishes)
     }
 

@@ -30,7 +30,7 @@ import Testing
         #expect(try scenario.feed().contains("c1|voicebot|0"))
     }
 
-    /// A webhook call named the object, and nothing names it again: without another request the change at the remote would never be adopted.
+    /// A webhook call named the object, and nothing names it again: the change at the remote would never be adopted.
     @Test func `a read that the end of a call overtakes is requested again, and the next one ends the request`() async throws {
         let scenario = try await converged()
         _ = try await scenario.store.receive([.changed(remoteID: "r-c1", agentID: nil)], from: "voicebot", now: Self.at(1))

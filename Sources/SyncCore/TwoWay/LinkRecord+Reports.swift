@@ -92,8 +92,8 @@ extension LinkRecord {
 
     /// Whether the object has to be read once more after a report.
     ///
-    /// A report that was overtaken may have shown somebody's change: nobody names the object again, and a response to a call of ours need not show
-    /// it. If what has overtaken it lies in the future, because a clock was set back, the next read would be overtaken as well.
+    /// A report that was overtaken may have shown somebody's change: nobody names the object again, and a response to a call of ours need
+    /// not show it. If what has overtaken it lies in the future, because a clock was set back, the next read would be overtaken as well.
     package func mustRead(after reception: Reception?, now: Instant) -> Bool {
         switch reception {
         case .readAgain?: true

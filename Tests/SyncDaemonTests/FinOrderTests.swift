@@ -129,6 +129,14 @@ import Testing
         }
     }
 
+    @Test(arguments: [("replying", "escalated", "open - escalated"), ("escalated", "complete", "open - complete")])
+    func `an event that is dated more than a day ahead makes later ones not outdated`(
+        ahead: String, later: String, expected: String
+    ) async throws {
+        // The first one arrives a minute after the start, and counts as of then.
+        #expect(try await end(of: [Event(word: ahead, second: 200_000), Event(word: later, second: 61)]) == expected)
+    }
+
     // MARK: Local changes
 
     @Test func `a complete event removes no person, and neither finishes nor reopens a conversation`() async throws {

@@ -42,6 +42,14 @@ import Testing
         #expect(try await scenario.store.receive([status("closed", 1)], from: "fin2", now: Self.at(60)) == 1)
     }
 
+    @Test func `an event that is dated in the future was heard of when it was received`() async throws {
+        let scenario = try StoreScenario()
+        try scenario.addConversations("c1")
+        _ = try await receive(scenario, [status("closed", 200_000)])
+        #expect(try await process(scenario).map(\.verdict.word) == ["closed"])
+        #expect(try scenario.lines("SELECT seen_at FROM link_state WHERE remote = 'fin'") == [Self.at(60).iso8601])
+    }
+
     @Test func `a reply by Fin becomes one message with the author fin`() async throws {
         let scenario = try StoreScenario()
         try scenario.addConversations("c1")

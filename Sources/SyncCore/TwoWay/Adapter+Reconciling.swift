@@ -9,7 +9,7 @@ extension Adapter {
             let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
             return outcome(of: decision, reception: reception, before: before, snapshot)
         }
-        // An event without a date happened when it was read.
+        // An event without a date, or with one that is ignored, happened when it was read.
         let at = observation.changedAt.flatMap { $0 < snapshot.now + .days(1) ? $0 : nil } ?? began
         if let takenOff = before.takenOff, takenOff.number == snapshot.local.numbers.assignee { rules.takenOff = takenOff.assigneeID }
         let reception = record.take(.init(word: word, at: at), report, rules, snapshot.local, now: snapshot.now)

@@ -72,7 +72,7 @@ extension Store {
         }
         let observation = Observation(word: event.payload["word"]?.stringValue, changedAt: event.occurredAt)
         let report = Report(
-            remote: event.remote, subject: .conversation(conversationID), observation: observation, readAt: event.occurredAt)
+            remote: event.remote, subject: .conversation(conversationID), observation: observation, readAt: event.happened(by: context.now))
         result.reconciled += try reconcile(report, context, session)
     }
 
@@ -136,10 +136,12 @@ struct InboxEvent: RowRecord {
     /// `status` or `message`.
     var kind: String
     var conversationID: StoredKey
+    /// The remote's own date.
     var occurredAt: Instant
+    var receivedAt: Instant
     var payload: JSONObject
 
-    static let columns: SQL = "id, remote, kind, conversation_id, occurred_at, payload"
+    static let columns: SQL = "id, remote, kind, conversation_id, occurred_at, received_at, payload"
 
     init(_ columns: inout Columns) throws {
         id = try columns.next()
@@ -147,8 +149,12 @@ struct InboxEvent: RowRecord {
         kind = try columns.next()
         conversationID = try columns.next()
         occurredAt = Instant(milliseconds: try columns.next())
+        receivedAt = try columns.next()
         payload = JSONValue.object(column: try columns.next())
     }
+
+    /// When it happened at the latest by our own clock: a date in the future would make everything after it outdated.
+    func happened(by now: Instant) -> Instant { min(occurredAt, receivedAt, now) }
 }
 
 /// A message that a remote wrote, and its id in `messages`.

@@ -68,13 +68,15 @@ struct Drain: Sendable {
         return until.map { opensAt >= $0 } ?? isOnHold(lane, opensAt, time)
     }
 
-    /// A remote that takes nothing for long, or throttles again and again, is not waited for from then on, however long the others take.
+    /// A remote that takes nothing for long, is parked, or throttles again and again, is not waited for from then on, however long the
+    /// others take.
     func putsOff(_ lane: Lane, _ time: EventTime) -> Bool {
         guard until == nil, lane.isIdle, lane.claims.mayHaveDue, let opensAt = lane.opensAt(time) else { return false }
         return opensAt > time.steady && isOnHold(lane, opensAt, time)
     }
 
+    /// A probe of a parked remote, however soon the next one is, only shows that it is still parked.
     private func isOnHold(_ lane: Lane, _ opensAt: Instant, _ time: EventTime) -> Bool {
-        opensAt - time.steady > Lane.shortHold || lane.holdsInARow > 1
+        opensAt - time.steady > Lane.shortHold || lane.holdsInARow > 1 || lane.waitsForProbe(time)
     }
 }

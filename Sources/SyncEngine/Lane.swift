@@ -5,7 +5,7 @@ import SyncCore
 /// | event                          | next                                                                                     |
 /// |--------------------------------|------------------------------------------------------------------------------------------|
 /// | rows may be due                | the next exchange includes a claim, as large as ``ClaimAhead`` decides                    |
-/// | rows are claimed               | they are sent as far as the gate admits; if the gate is closed for longer than ``shortHold`` they are put back |
+/// | rows are claimed               | they are sent as far as the gate admits; if the gate is closed for longer than ``shortHold``, or until a probe, they are put back |
 /// | a row is claimed of a conversation that is still worked on | it is put back once the end of the former row is stored        |
 /// | a call ended                   | its outcome waits up to ``linger`` for others, then for the next exchange                 |
 /// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
@@ -120,6 +120,12 @@ struct Lane: Sendable {
         return opensAt > time.steady ? opensAt - time.steady : nil
     }
 
+    /// Whether the remote is parked, and is left alone until its next probe.
+    func waitsForProbe(_ time: EventTime) -> Bool {
+        guard gate.parkedAt != nil, let until = gate.heldUntil(now: time.steady) else { return false }
+        return until > time.steady
+    }
+
     /// Whether first attempts at the remote will be made within seconds.
     func isDelivering(_ time: EventTime) -> Bool {
         guard !isRetired, let until = gate.heldUntil(now: time.steady) else { return false }
@@ -148,7 +154,8 @@ struct Lane: Sendable {
             readTurn.deliveryAdmitted()
             inFlight[context.call(remote.name, .deliver(row))] = CallInFlight(claimed: row, startedAt: time.steady)
         }
-        if let hold = hold(time), hold > Lane.shortHold || holdsInARow > 1 && gate.throttledUntil != nil { putBackBuffer(time) }
+        guard let hold = hold(time) else { return }
+        if hold > Lane.shortHold || waitsForProbe(time) || holdsInARow > 1 && gate.throttledUntil != nil { putBackBuffer(time) }
     }
 
     /// Admits a read, if one may go out. It counts as in flight until ``readEnded(_:startedAt:_:)``.

@@ -60,6 +60,17 @@ import Testing
         #expect(lane.holdsInARow == 0)
     }
 
+    @Test func `a parked remote is not waited for until its next probe, and the first probe is made`() {
+        var lane = lane(stored: .init(parkedAt: MadeUp.noon - .hours(1)))
+        lane.claims.mayBeDue()
+        #expect(!drain().isDone(lane, MadeUp.time()) && !drain().putsOff(lane, MadeUp.time()), "it may be called at once")
+        _ = lane.gate.park(for: .access, reason: "HTTP 401", now: MadeUp.noon)
+        // The pause is ten seconds: it is almost over.
+        let soon = MadeUp.time(.milliseconds(9500))
+        #expect(drain().isDone(lane, soon) && drain().putsOff(lane, soon))
+        #expect(!drain(until: .seconds(20)).isDone(lane, soon), "a probe before the deadline is waited for")
+    }
+
     /// Otherwise `sync` would wait for a read that never begins.
     @Test func `rows of a remote that is not waited for take no turn of its reads`() {
         var lane = lane()

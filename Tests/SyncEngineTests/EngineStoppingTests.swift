@@ -186,6 +186,22 @@ import Testing
         #expect(scenario.calls.count <= 8 && scenario.exchanges.count < 20)
     }
 
+    /// Otherwise it would probe the remote once a second, without end.
+    @Test(arguments: [false, true])
+    func `sync calls a parked remote once, however short the pause between probes is`(wasParked: Bool) throws {
+        var remote = MadeUp.remote("vg")
+        remote.gate.probeInterval = .seconds(1)
+        let stored = StoredRemote(gate: .init(parkedAt: wasParked ? MadeUp.noon - .hours(1) : nil))
+        let scenario = EngineScenario([remote], stored: ["vg": stored])
+        for index in 0..<40 { scenario.store.addRow("c\(index)", at: "vg", dueAt: scenario.wall) }
+        scenario.ending = { _ in .after(.milliseconds(10), DeliveryOutcome(.park, error: "HTTP 401")) }
+        drain(scenario)
+        let summary = try #require(scenario.summary)
+        #expect(scenario.calls.count == (wasParked ? 1 : 4), "a probe, or one volley")
+        #expect(scenario.store.states() == [.pending: 40] && summary.nextDue != nil)
+        #expect(scenario.uptime < .seconds(1))
+    }
+
     @Test func `sync sends a conversation to the helpdesk although its call at another remote is on hold`() throws {
         let scenario = scenario(["helpdesk", "vg"], rows: 0)
         scenario.ending = { [unowned scenario] call in

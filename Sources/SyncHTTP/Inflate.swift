@@ -24,6 +24,8 @@ struct Inflate {
 
     /// The largest output of one step, in bytes.
     private static let pieceSize = 64 * 1024
+    /// The most members of a body. Members without content take 20 bytes each, and no limit of the output ends them.
+    private static let mostMembers = 1000
 
     private let input: [UInt8]
     /// In bytes.
@@ -37,16 +39,19 @@ struct Inflate {
     }
 
     mutating func decode(_ format: Format) throws(Failure) {
+        var buffer = [UInt8](repeating: 0, count: Inflate.pieceSize)
         switch format {
         case .gzip:
-            var rest = input[...]
+            var (position, members) = (0, 0)
             repeat {
-                rest = try decode(rest, Wrapping.gzip)
+                guard members < Inflate.mostMembers else { throw .invalid }
+                position = try decode(from: position, Wrapping.gzip, &buffer)
+                members += 1
                 // Anything after it that is not another member is padding.
-            } while rest.starts(with: [0x1F, 0x8B])
+            } while input[position...].starts(with: [0x1F, 0x8B])
         case .deflate:
-            let rest = try decode(input[...], hasZlibHeader ? Wrapping.zlib : Wrapping.none)
-            guard rest.isEmpty else { throw .invalid }
+            let end = try decode(from: 0, hasZlibHeader ? Wrapping.zlib : Wrapping.none, &buffer)
+            guard end == input.count else { throw .invalid }
         }
     }
 
@@ -56,20 +61,21 @@ struct Inflate {
         return input[0] & 0x0F == 8 && (Int(input[0]) << 8 | Int(input[1])) % 31 == 0
     }
 
-    /// - Returns: the bytes after the stream.
-    private mutating func decode(_ piece: ArraySlice<UInt8>, _ wrapping: Int32) throws(Failure) -> ArraySlice<UInt8> {
+    /// Decodes the stream that begins at the position.
+    /// - Parameter buffer: for the output of a step.
+    /// - Returns: the position of the first byte after the stream.
+    private mutating func decode(from position: Int, _ wrapping: Int32, _ buffer: inout [UInt8]) throws(Failure) -> Int {
         // The address must stay the same: zlib's own state points back to it.
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         defer { stream.deallocate() }
         guard inflateInit2_(stream, wrapping, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { throw .invalid }
         defer { inflateEnd(stream) }
-        // zlib takes a mutable pointer, but does not write through it.
-        var bytes = Array(piece)
-        var buffer = [UInt8](repeating: 0, count: Inflate.pieceSize)
-        let failure: Failure? = bytes.withUnsafeMutableBufferPointer { bytes in
-            stream.pointee.next_in = bytes.baseAddress
-            stream.pointee.avail_in = UInt32(clamping: bytes.count)
+        let input = input
+        let failure: Failure? = input.withUnsafeBufferPointer { bytes in
+            // zlib takes a mutable pointer, but does not write through it.
+            stream.pointee.next_in = bytes.baseAddress.map { UnsafeMutablePointer<UInt8>(mutating: $0 + position) }
+            stream.pointee.avail_in = UInt32(clamping: bytes.count - position)
             return buffer.withUnsafeMutableBufferPointer { buffer in
                 while true {
                     stream.pointee.next_out = buffer.baseAddress
@@ -89,6 +95,6 @@ struct Inflate {
             }
         }
         if let failure { throw failure }
-        return piece.suffix(Int(stream.pointee.avail_in))
+        return input.count - Int(stream.pointee.avail_in)
     }
 }

@@ -27,6 +27,9 @@ import Testing
         + "StHcguYdZwqrGZjOVlIv8H9Dbvdj7wEIabrGmjRTutZXPxfdnZj4mxlDTTOR6GI/TvpLI0XC8VNLXmO6ccgjBNx7JCknhqe1xrINA7gX/Vi7ta"
         + "0AcAAA=="
 
+    /// A member without content.
+    static let empty = "H4sIAAAAAAACAwMAAAAAAAAAAAA="
+
     private static func bytes(_ base64: String) -> [UInt8] { Array(Data(base64Encoded: base64) ?? Data()) }
 
     private func decoded(_ body: [UInt8], _ coding: String, limit: Int = 100_000) -> HTTPReply {
@@ -69,6 +72,15 @@ import Testing
         body = Self.bytes(Self.fixed)
         #expect(decoded(body, "gzip", limit: Self.text.utf8.count).bodyFailure == nil)
         #expect(decoded(body, "gzip", limit: Self.text.utf8.count - 1).bodyFailure?.kind == .responseTooLarge)
+    }
+
+    @Test func `a gzip body of a thousand members is read, and one of more is refused`() {
+        let empty = Self.bytes(Self.empty)
+        let members = [[UInt8]](repeating: empty, count: 999).flatMap { $0 } + Self.bytes(Self.fixed)
+        #expect(decoded(members, "gzip").bodyFailure == nil)
+        #expect(String(decoding: decoded(members, "gzip").body, as: UTF8.self) == Self.text)
+        let reply = decoded(empty + members, "gzip")
+        #expect(reply.bodyFailure?.kind == .invalidResponse && reply.body.isEmpty && reply.status == 200)
     }
 
     @Test func `a body with two codings, and one that breaks off anywhere, keep the status and a reason`() {

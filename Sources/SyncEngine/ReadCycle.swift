@@ -72,6 +72,7 @@ struct ReadCycle: Sendable {
     private var failed: [ReadRequest] = []
     private var failure: String?
     private var isStoringBatch = false
+    private var storesEarly = false
 
     // The cycle as a whole.
     private var hasFailures = false
@@ -222,6 +223,9 @@ struct ReadCycle: Sendable {
         interruption = .held(until: until)
     }
 
+    /// The rate limit admits the next call only after a while: what was read does not wait for the rest of the batch.
+    mutating func storeEarly() { storesEarly = true }
+
     /// - Returns: whether it was a call of this cycle.
     mutating func ended(
         _ id: Engine.CallID, _ outcome: DeliveryOutcome, _ body: JSONValue?, _ remote: Remote, _ context: inout Context
@@ -298,7 +302,8 @@ struct ReadCycle: Sendable {
     // MARK: Batches and the end
 
     private var isBatchOver: Bool {
-        inFlight.isEmpty && begunInBatch > 0 && (begunInBatch >= Reader.batch || queue.isEmpty || interruption != nil)
+        guard inFlight.isEmpty, begunInBatch > 0 else { return false }
+        return begunInBatch >= Reader.batch || queue.isEmpty || interruption != nil || (storesEarly && !completed.isEmpty)
     }
 
     /// The results that have to be stored before the cycle continues; nil while a batch is being read, or if there is nothing to store.
@@ -309,7 +314,7 @@ struct ReadCycle: Sendable {
         if let failure {
             if completed.isEmpty, missingInBatch.isEmpty { interruption = interruption ?? .failed(failure) } else { hasFailures = true }
         }
-        defer { (reports, completed, missingInBatch, begunInBatch) = ([], [], [], 0) }
+        defer { (reports, completed, missingInBatch, begunInBatch, storesEarly) = ([], [], [], 0, false) }
         guard !reports.isEmpty || !completed.isEmpty else { return nil }
         isStoringBatch = true
         return (reports, completed)

@@ -115,16 +115,31 @@ struct Reader: Sendable {
     /// Starts as many reads as the gate admits.
     mutating func admit(_ lane: inout Lane, _ context: inout Context) {
         guard !context.isStopping, !lane.isRetired else { return }
-        while let call = cycle?.nextCall(remote, context.time) {
-            guard let opensAt = lane.opensAt(context.time), opensAt - context.time.steady <= Lane.shortHold else {
-                cycle?.hold(until: lane.opensAt(context.time))
-                break
-            }
-            guard lane.admitRead(context) == .admitted else { return }
-            let id = context.call(remote.name, .read(call))
-            cycle?.began(id, context.time)
-        }
+        while startRead(&lane, &context) {}
         proceed(&context)
+    }
+
+    /// - Returns: whether a read was wanted, and the gate admitted it.
+    private mutating func startRead(_ lane: inout Lane, _ context: inout Context) -> Bool {
+        guard let call = cycle?.nextCall(remote, context.time) else { return false }
+        let time = context.time
+        guard let heldUntil = heldUntil(lane, time), heldUntil - time.steady <= Lane.shortHold else {
+            cycle?.hold(until: lane.opensAt(time))
+            return false
+        }
+        guard lane.admitRead(context) == .admitted else {
+            if let opensAt = lane.opensAt(time), opensAt - time.steady > Lane.shortHold { cycle?.storeEarly() }
+            return false
+        }
+        let id = context.call(remote.name, .read(call))
+        cycle?.began(id, time)
+        return true
+    }
+
+    /// Until when a hold keeps the cycle from going on; nil: until a person acts. What the rate limit admits later is waited for: a cycle that was
+    /// given up would begin again with the list, and use up the next call for that. Only a drain does not wait.
+    private func heldUntil(_ lane: Lane, _ time: EventTime) -> Instant? {
+        cyclesLeft == nil ? lane.gate.heldUntil(now: time.steady) : lane.opensAt(time)
     }
 
     mutating func clockWasSet(by step: Duration) {

@@ -128,6 +128,19 @@ import Testing
         #expect((0.2...0.3).contains(share), "\(reads) of \(scenario.calls.count)")
     }
 
+    @Test func `at a rate below a call in two seconds a poll cycle goes on with each call, and each report is stored at once`() {
+        let rate = RateLimit(calls: 1500, period: .hours(1))
+        let scenario = EngineScenario([MadeUp.remote("voicebot", rate: rate, poll: PollSettings(interval: .minutes(30)))])
+        scenario.store.rotation["voicebot"] = (1...3).map { ReadRequest(remoteID: "\($0)") }
+        answer(scenario)
+        scenario.start()
+        scenario.run(for: .seconds(20))
+        #expect(scenario.calls.count == 4, "the list and three objects")
+        let parts = scenario.exchanges.flatMap(\.exchange.reads)
+        #expect(parts.map(\.reports.count).filter { $0 > 0 } == [1, 1, 1])
+        #expect(parts.compactMap(\.health) == [.read])
+    }
+
     @Test func `a paused remote is not read, and is read at once when it is resumed`() throws {
         let scenario = EngineScenario([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         answer(scenario)

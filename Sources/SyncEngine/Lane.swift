@@ -162,11 +162,20 @@ struct Lane: Sendable {
     mutating func admitRead(beforeDeliveries: Bool = false, _ context: Context) -> RemoteGate.Admission {
         // Rows that are not claimed, because a drain no longer waits for this remote, take no turn.
         let deliveriesWait = !buffer.isEmpty || (claims.mayHaveDue && !context.holdsClaims && !isPutOff)
-        guard beforeDeliveries || readTurn.mayRead(deliveriesWait: deliveriesWait) else { return .full }
+        let isItsTurn = readTurn.mayRead(deliveriesWait: deliveriesWait) && (!deliveriesWait || hasSlotForReads)
+        guard beforeDeliveries || isItsTurn else { return .full }
         let admission = gate.admitRead(now: context.time.steady)
         if admission == .admitted { readTurn.readAdmitted() }
         return admission
     }
+
+    /// While deliveries wait, reads have a fourth of the slots: those that hang would otherwise take one slot after the other.
+    private var hasSlotForReads: Bool {
+        gate.readsInFlight < max(gate.concurrency / (ReadTurn.deliveriesPerRead + 1), 1)
+    }
+
+    /// Whether the next call is a read, if one is wanted. A probe, and the read that decides about missing objects, come first.
+    var isReadNext: Bool { readTurn.isDue && hasSlotForReads && !gate.isProbing && wantedRead == nil }
 
     mutating func readEnded(_ outcome: DeliveryOutcome, startedAt: Instant, _ context: inout Context) {
         for change in gate.readFinished(outcome.moved(by: .zero - context.time.offset), startedAt: startedAt, now: context.time.steady) {

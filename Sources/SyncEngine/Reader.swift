@@ -112,6 +112,12 @@ struct Reader: Sendable {
 
     // MARK: Reading
 
+    /// Starts a read before the deliveries that wait, if it is its turn: they would take each slot as it becomes free.
+    mutating func admitInTurn(_ lane: inout Lane, _ context: inout Context) {
+        guard !context.isStopping, !lane.isRetired, lane.isReadNext else { return }
+        _ = startRead(&lane, &context)
+    }
+
     /// Starts as many reads as the gate admits.
     mutating func admit(_ lane: inout Lane, _ context: inout Context) {
         guard !context.isStopping, !lane.isRetired else { return }

@@ -19,6 +19,7 @@ struct RemoteMachines: Sendable {
         }
         // After every event: rows may have fallen due before their alarm.
         lane.wake(context.time)
+        reader?.admitInTurn(&lane, &context)
         lane.admit(&context)
         reader?.admit(&lane, &context)
     }

@@ -128,6 +128,39 @@ import Testing
         #expect((0.2...0.3).contains(share), "\(reads) of \(scenario.calls.count)")
     }
 
+    /// A remote with a backlog that lasts for seconds, and 40 objects to read.
+    private func busy() -> EngineScenario {
+        let scenario = EngineScenario([MadeUp.remote("voicebot", poll: PollSettings(interval: .minutes(30)))])
+        scenario.store.rotation["voicebot"] = (1...40).map { ReadRequest(remoteID: "\($0)") }
+        for index in 0..<2000 { scenario.store.addRow("c\(index)", at: "voicebot", dueAt: scenario.wall) }
+        answer(scenario)
+        return scenario
+    }
+
+    @Test func `a backlog that takes every slot does not keep the remote from being read`() {
+        let scenario = busy()
+        scenario.start()
+        scenario.run(for: .milliseconds(500))
+        #expect(scenario.store.states()[.pending] ?? 0 > 0, "the backlog is over")
+        #expect(scenario.calls.count(where: \.isRead) == 41)
+        let first = scenario.calls.prefix(100)
+        #expect(first.count(where: \.isRead) <= 25, "deliveries have three of four calls")
+    }
+
+    @Test func `reads that hang leave three of four slots to the deliveries that wait`() {
+        let scenario = busy()
+        let answering = scenario.ending
+        scenario.ending = { call in
+            guard case .read(let read) = call.purpose, read.path.hasSuffix("0") else { return answering(call) }
+            return .never
+        }
+        scenario.start()
+        scenario.run(for: .milliseconds(500))
+        #expect(scenario.store.states()[.pending] ?? 0 > 0, "the backlog is over")
+        #expect(scenario.openCalls.count(where: \.isRead) == 2)
+        #expect(scenario.calls.count > 300)
+    }
+
     @Test func `at a rate below a call in two seconds a poll cycle goes on with each call, and each report is stored at once`() {
         let rate = RateLimit(calls: 1500, period: .hours(1))
         let scenario = EngineScenario([MadeUp.remote("voicebot", rate: rate, poll: PollSettings(interval: .minutes(30)))])

@@ -53,7 +53,7 @@ package struct RemoteGate: Equatable, Sendable {
 
     package private(set) var inFlight = 0
     /// The number of these that are reads.
-    private var readsInFlight = 0
+    package private(set) var readsInFlight = 0
     package private(set) var breaker: CircuitBreaker
     package private(set) var adaptive: AdaptiveConcurrency
     package private(set) var pausedAt: Instant?

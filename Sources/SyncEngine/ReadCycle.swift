@@ -9,6 +9,7 @@ import SyncCore
 /// | reading   | an object came: its report waits for the batch; the batch is stored: some objects may be read again |
 ///
 /// One object that fails says little about the others: it is requested again later. If no read of a batch gets a response, the cycle ends.
+/// An object that cannot be understood is skipped as well. But if none can be, what responds may not be the remote, and all are requested again.
 /// A missing object is skipped: its link is given up only when a call that writes gets that response. But if all requested objects are
 /// missing, the URL may be wrong, and nothing is concluded about any of them.
 struct ReadCycle: Sendable {
@@ -69,6 +70,7 @@ struct ReadCycle: Sendable {
     private var reports: [Report] = []
     private var completed: [CompletedRead] = []
     private var missingInBatch: [CompletedRead] = []
+    private var unreadableInBatch: [CompletedRead] = []
     private var failed: [ReadRequest] = []
     private var failure: String?
     private var isStoringBatch = false
@@ -80,7 +82,9 @@ struct ReadCycle: Sendable {
     private var hasFound = false
     private var missing: [CompletedRead] = []
     private var understood = 0
-    private var unreadable: [String] = []
+    private var unreadable: [CompletedRead] = []
+    /// Of the last one.
+    private var unreadableReason = ""
     /// Objects with a possibly earlier state, which are read once more; after that the state is accepted.
     private var wasReadAgain: Set<ReadRequest> = []
 
@@ -212,10 +216,11 @@ struct ReadCycle: Sendable {
     /// not stored yet are read again.
     mutating func clockWasSet(by step: Duration) {
         for id in inFlight.keys { inFlight[id]?.spansStep = true }
-        queue += completed.map(\.request) + missingInBatch.map(\.request)
-        (reports, completed, missingInBatch) = ([], [], [])
+        queue += (completed + missingInBatch + unreadableInBatch).map(\.request)
+        (reports, completed, missingInBatch, unreadableInBatch) = ([], [], [], [])
         listRequests.setBack(by: step)
         missing.setBack(by: step)
+        unreadable.setBack(by: step)
     }
 
     /// The gate is closed for long; nil: until a person acts.
@@ -248,9 +253,7 @@ struct ReadCycle: Sendable {
             case .gone: missingInBatch.append(read)
             case .dead, .delivered:
                 // Another request would have the same result.
-                context.report(.unreadable(object, remote: remote.name, reason: reason, hint: nil))
-                completed.append(read)
-                unreadable.append(reason)
+                leaveOut(read, reason, hint: nil, remote, &context)
             case .retry, .throttled, .park, .interrupted: fail(object, reason)
             }
         }
@@ -281,11 +284,11 @@ struct ReadCycle: Sendable {
     /// A body that says nothing about the object is reported immediately.
     private mutating func report(_ read: CompletedRead, _ body: JSONValue, _ remote: Remote, _ context: inout Context) {
         hasFound = true
-        completed.append(read)
         let (reason, hint): (String, String?)
         do {
             let observation = try remote.adapter.conversation(in: body)
             guard let stray = remote.adapter.strayReport(in: body, asked: read.request.remoteID) else {
+                completed.append(read)
                 reports.append(
                     Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt))
                 return
@@ -295,8 +298,16 @@ struct ReadCycle: Sendable {
         } catch {
             (reason, hint) = (error.reason, nil)
         }
+        leaveOut(read, reason, hint: hint, remote, &context)
+    }
+
+    /// Its request ends with the cycle, once it is known whether any other object can be understood.
+    private mutating func leaveOut(
+        _ read: CompletedRead, _ reason: String, hint: String?, _ remote: Remote, _ context: inout Context
+    ) {
         context.report(.unreadable(read.request, remote: remote.name, reason: reason, hint: hint))
-        unreadable.append(reason)
+        unreadableInBatch.append(read)
+        unreadableReason = reason
     }
 
     // MARK: Batches and the end
@@ -311,10 +322,15 @@ struct ReadCycle: Sendable {
         guard case .reading = phase, !isStoringBatch, isBatchOver else { return nil }
         understood += reports.count
         missing += missingInBatch
+        unreadable += unreadableInBatch
         if let failure {
-            if completed.isEmpty, missingInBatch.isEmpty { interruption = interruption ?? .failed(failure) } else { hasFailures = true }
+            let hasResponse = !completed.isEmpty || !missingInBatch.isEmpty || !unreadableInBatch.isEmpty
+            if hasResponse { hasFailures = true } else { interruption = interruption ?? .failed(failure) }
         }
-        defer { (reports, completed, missingInBatch, begunInBatch, storesEarly) = ([], [], [], 0, false) }
+        defer {
+            (reports, completed, missingInBatch, unreadableInBatch) = ([], [], [], [])
+            (begunInBatch, storesEarly) = (0, false)
+        }
         guard !reports.isEmpty || !completed.isEmpty else { return nil }
         isStoringBatch = true
         return (reports, completed)
@@ -333,15 +349,18 @@ struct ReadCycle: Sendable {
             guard case .reading = phase, queue.isEmpty, !isAsking else { return nil }
         }
         reportFailed(&context, remote)
-        if let interruption { return End(kind: interruption, completed: hasFound ? left(&context, remote) : []) }
-        if understood == 0, unreadable.count > 1, let reason = unreadable.last {
-            return End(kind: .failed("none of \(unreadable.count) objects can be read: \(reason)"))
+        if let interruption {
+            let absent = hasFound ? left(&context, remote) : []
+            return End(kind: interruption, completed: absent + (understood > 0 ? unreadable : []))
+        }
+        if understood == 0, unreadable.count > 1 {
+            return End(kind: .failed("none of \(unreadable.count) objects can be read: \(unreadableReason)"))
         }
         if missing.count > 1, !hasFound {
             return End(
                 kind: .failed("HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths"))
         }
-        return End(kind: .through(hasSingleFailures: hasFailures), completed: left(&context, remote))
+        return End(kind: .through(hasSingleFailures: hasFailures), completed: left(&context, remote) + unreadable)
     }
 
     private mutating func reportFailed(_ context: inout Context, _ remote: Remote) {

@@ -102,6 +102,46 @@ import Testing
         #expect(scenario.store.requests["voicebot"]?.isEmpty == true)
     }
 
+    /// Until the returned value is false, every object responds with something that is not a conversation.
+    private func answerStrangely(_ scenario: EngineScenario) -> Flag {
+        answer(scenario)
+        let (answering, isStrange) = (scenario.ending, Flag())
+        scenario.ending = { call in
+            guard isStrange.value, case .read(let read) = call.purpose, read.path.last?.isNumber == true else { return answering(call) }
+            return .readAfter(.milliseconds(10), .object(["message": .string("busy")]))
+        }
+        return isStrange
+    }
+
+    private final class Flag {
+        var value = true
+    }
+
+    @Test(arguments: [nil, PollSettings(interval: .minutes(30))])
+    func `objects of a poll cycle in which nothing can be understood are read again`(poll: PollSettings?) {
+        let scenario = EngineScenario([MadeUp.remote("voicebot", poll: poll)])
+        let isStrange = answerStrangely(scenario)
+        scenario.start()
+        scenario.run(for: .seconds(2))
+        hook(scenario, 1...3)
+        scenario.run(for: .seconds(1))
+        #expect(scenario.store.requests["voicebot"]?.count == 3)
+        isStrange.value = false
+        scenario.run(for: .seconds(10))
+        #expect(scenario.store.requests["voicebot"] == [])
+        #expect(scenario.exchanges.flatMap(\.exchange.reads).flatMap(\.reports).count == 3)
+    }
+
+    @Test func `an object that alone cannot be understood is not read again`() {
+        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        _ = answerStrangely(scenario)
+        scenario.start()
+        hook(scenario, 7...7)
+        scenario.run(for: .minutes(1))
+        #expect(scenario.store.requests["voicebot"] == [])
+        #expect(scenario.calls.count == 1)
+    }
+
     @Test func `reads that fail do not stop deliveries, and pause`() {
         let scenario = EngineScenario([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         scenario.start()

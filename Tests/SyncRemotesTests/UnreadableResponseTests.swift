@@ -72,6 +72,26 @@ import Testing
     }
 
     @Test(arguments: [
+        (Kind.voicebot, "<html>busy</html>", OutcomeClass.retry), (.voicebot, "", .retry), (.voicebot, "[]", .dead),
+        (.helpdesk, #"{"error":{"status":503}}"#, .retry), (.helpdesk, #"{"error":{"title":"Marta Markname"}}"#, .retry),
+        (.helpdesk, #"{"error":{"status":429}}"#, .throttled), (.vg, #"{"success":false,"message":"Marta Markname"}"#, .retry),
+    ])
+    func `a read with a 2xx that shows a failure of the remote is not about the object`(kind: Kind, text: String, expected: OutcomeClass) {
+        let (outcome, body) = reader(kind).readState(HTTPReply(status: 200, body: Array(text.utf8)), now: now)
+        #expect(outcome.outcome == expected && body == nil)
+        #expect(outcome.error?.hasPrefix("HTTP 200 with ") == true)
+        #expect(outcome.error?.contains("Markname") == false, "it is unknown whom the error is about")
+    }
+
+    @Test func `another error in the response to a read is left to the reader of the object`() {
+        for status in [404, 422] {
+            let reply = HTTPReply(status: 200, body: Array("{\"error\":{\"status\":\(status)}}".utf8))
+            let (outcome, body) = reader(.helpdesk).readState(reply, now: now)
+            #expect(outcome.outcome == .delivered && body != nil)
+        }
+    }
+
+    @Test(arguments: [
         (#"{"error":{"status":500}}"#, CallFate.unknown), (#"{"error":{"status":502}}"#, .unknown),
         (#"{"error":{"status":503}}"#, .unknown),
         (#"{"error":{"status":501}}"#, .notApplied), (#"{"error":{"status":422}}"#, .notApplied),

@@ -51,8 +51,13 @@ package struct ReplyReader: Sendable {
             return (outcome, nil)
         }
         if outcome.outcome == .delivered {
-            if let body, body.objectValue != nil { return (outcome, body) }
-            outcome.outcome = .dead
+            let isSuccess = (200...299).contains(reply.status)
+            if let body, body.objectValue != nil {
+                if isSuccess, let failed = failure(in: body, of: outcome) { return (failed, nil) }
+                return (outcome, body)
+            }
+            // A page instead of JSON is from something in front of the API, and says nothing about the object.
+            outcome.outcome = isSuccess && body == nil ? .retry : .dead
             outcome.error = "HTTP \(reply.status) with a body that is not a JSON object"
         } else {
             // It is unknown whom such a response is about, so only its error code is passed on.
@@ -60,6 +65,18 @@ package struct ReplyReader: Sendable {
             outcome = judgingAbsence(outcome, body)
         }
         return (outcome, nil)
+    }
+
+    /// An error inside a 2xx by which the remote fails at present, or throttles. Any other is about the object, and is left to its reader.
+    private func failure(in body: JSONValue, of classified: DeliveryOutcome) -> DeliveryOutcome? {
+        let read = adapter.read(body, of: classified, delta: nil)
+        guard read.outcome == .retry || read.outcome == .throttled else { return nil }
+        var failed = classified
+        failed.outcome = read.outcome
+        // Its texts may be about somebody whom the call did not name.
+        let summary = "HTTP \(classified.httpStatus ?? 200) with an error in the body"
+        failed.error = [summary, ErrorText.code(body)].compactMap { $0 }.joined(separator: ": ")
+        return failed
     }
 
     private func redacted(_ outcome: DeliveryOutcome, body: JSONValue?, reply: HTTPReply, _ redaction: Redaction) -> DeliveryOutcome {

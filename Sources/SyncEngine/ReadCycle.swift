@@ -8,6 +8,7 @@ import SyncCore
 /// | listing   | a page came: its rows are compared with what is known; the next page, or reading               |
 /// | reading   | an object came: its report waits for the batch; the batch is stored: some objects may be read again |
 ///
+/// A list that fails says nothing about the objects: those that were named are read all the same, and the cycle has failed afterwards.
 /// One object that fails says little about the others: it is requested again later. If no read of a batch gets a response, the cycle ends.
 /// An object that cannot be understood is skipped as well. But if none can be, what responds may not be the remote, and all are requested again.
 /// A missing object is skipped: its link is given up only when a call that writes gets that response. But if all requested objects are
@@ -25,7 +26,7 @@ struct ReadCycle: Sendable {
     struct End: Sendable {
         enum Kind: Sendable {
             case through(hasSingleFailures: Bool)
-            case failed(String)
+            case failed(String, of: PollSchedule.Failure)
             case held(until: Instant?)
         }
 
@@ -64,6 +65,9 @@ struct ReadCycle: Sendable {
     private var inFlight: [Engine.CallID: CallInFlight] = [:]
     private var isAsking = false
     private var interruption: End.Kind?
+    private var listFailure: String?
+    /// They are read after everything that was named.
+    private var rotated: [ReadRequest] = []
 
     // The batch that is being read.
     private var begunInBatch = 0
@@ -126,7 +130,7 @@ struct ReadCycle: Sendable {
         case .preparing:
             agents = result.agents
             rotationCursor = result.rotationCursor ?? RotationCursor(id: StoredKey(""), agent: StoredKey(""))
-            enqueue(result.rotation)
+            rotated = result.rotation
             nextAgent(remote)
         case .comparing(let page, let pagesLeft):
             let agent = agents.first ?? nil
@@ -156,6 +160,7 @@ struct ReadCycle: Sendable {
             }
             agents.removeFirst()
         }
+        enqueue(rotated)
         phase = .reading
     }
 
@@ -269,16 +274,27 @@ struct ReadCycle: Sendable {
         guard case .listing(let token, let pagesLeft) = phase else { return }
         guard let body else {
             let isAbsent = outcome.outcome == .gone && outcome.absence != .route
-            interruption = .failed(
-                isAbsent ? "the list does not exist: HTTP 404; see remotes.\(remote.name).paths" : "list: \(reason)")
+            listFailed(isAbsent ? "the list does not exist: HTTP 404; see remotes.\(remote.name).paths" : "list: \(reason)")
             return
         }
         do {
             phase = .comparing(try remote.adapter.page(in: body, after: token), pagesLeft: pagesLeft - 1)
             isAsking = true
         } catch {
-            interruption = .failed("list: \(error.reason)")
+            listFailed("list: \(error.reason)")
         }
+    }
+
+    /// The rotation waits for the next list, at the same place: it would be many calls to a remote that may fail as a whole.
+    private mutating func listFailed(_ reason: String) {
+        listFailure = reason
+        rotationCursor = nil
+        phase = .reading
+    }
+
+    /// What failed if the list did. If no object responded either, it is not the list alone.
+    private var scopeOfListFailure: PollSchedule.Failure {
+        understood > 0 || (failed.isEmpty && missing.isEmpty && unreadable.isEmpty) ? .list : .everything
     }
 
     /// A body that says nothing about the object is reported immediately.
@@ -325,7 +341,7 @@ struct ReadCycle: Sendable {
         unreadable += unreadableInBatch
         if let failure {
             let hasResponse = !completed.isEmpty || !missingInBatch.isEmpty || !unreadableInBatch.isEmpty
-            if hasResponse { hasFailures = true } else { interruption = interruption ?? .failed(failure) }
+            if hasResponse { hasFailures = true } else { interruption = interruption ?? .failed(failure, of: .everything) }
         }
         defer {
             (reports, completed, missingInBatch, unreadableInBatch) = ([], [], [], [])
@@ -349,16 +365,17 @@ struct ReadCycle: Sendable {
             guard case .reading = phase, queue.isEmpty, !isAsking else { return nil }
         }
         reportFailed(&context, remote)
-        if let interruption {
+        if let kind = listFailure.map({ End.Kind.failed($0, of: scopeOfListFailure) }) ?? interruption {
             let absent = hasFound ? left(&context, remote) : []
-            return End(kind: interruption, completed: absent + (understood > 0 ? unreadable : []))
+            return End(kind: kind, completed: absent + (understood > 0 ? unreadable : []))
         }
         if understood == 0, unreadable.count > 1 {
-            return End(kind: .failed("none of \(unreadable.count) objects can be read: \(unreadableReason)"))
+            return End(kind: .failed("none of \(unreadable.count) objects can be read: \(unreadableReason)", of: .everything))
         }
         if missing.count > 1, !hasFound {
             return End(
-                kind: .failed("HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths"))
+                kind: .failed(
+                    "HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths", of: .everything))
         }
         return End(kind: .through(hasSingleFailures: hasFailures), completed: left(&context, remote) + unreadable)
     }

@@ -185,11 +185,11 @@ struct Reader: Sendable {
                 context.report(.read(remote.name, failure: nil))
             }
             _ = schedule.ended(hasSingleFailures: hasSingleFailures, hasMore: finished.hasMore, now: now)
-        case .failed(let reason):
+        case .failed(let reason, of: let what):
             pending.health = .failed(reason)
             pending.rotation = finished.rotationCursor
             context.report(.read(remote.name, failure: reason))
-            _ = schedule.failed(now: now)
+            _ = schedule.failed(what, now: now)
         case .held(let until):
             _ = schedule.held(until: until, now: now)
         }

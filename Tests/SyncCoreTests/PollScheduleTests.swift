@@ -20,7 +20,9 @@ import Testing
         @discardableResult func ended(_ seconds: Int64, hasSingleFailures: Bool = false, hasMore: Bool = false) -> Bool {
             schedule.ended(hasSingleFailures: hasSingleFailures, hasMore: hasMore, now: PollScheduleTests.at(seconds))
         }
-        @discardableResult func failed(_ seconds: Int64) -> Bool { schedule.failed(now: PollScheduleTests.at(seconds)) }
+        @discardableResult func failed(_ seconds: Int64, _ what: PollSchedule.Failure = .everything) -> Bool {
+            schedule.failed(what, now: PollScheduleTests.at(seconds))
+        }
         @discardableResult func held(_ seconds: Int64, until: Int64?) -> Bool {
             schedule.held(until: until.map(PollScheduleTests.at), now: PollScheduleTests.at(seconds))
         }
@@ -133,6 +135,31 @@ import Testing
         #expect(reader.begin(11, hasRequests: true) == .requests)
         reader.ended(11)
         #expect(reader.nextAt == 30)
+    }
+
+    @Test func `a list that fails alone is put off, and requested objects are not`() {
+        let reader = Reader(nil)
+        var looks: [Int64] = []
+        for second in Int64(0)...120 {
+            // The list was requested once; objects are requested every ten seconds.
+            let hasRequests = second % 10 == 5
+            switch reader.begin(second, hasRequests: hasRequests, asksForList: true) {
+            case .requestedList?:
+                looks.append(second)
+                reader.failed(second, .list)
+                #expect((reader.nextAt ?? .max) - second <= 64, "somebody has to set an alarm for the list")
+            case .requests?: reader.ended(second)
+            default: #expect(!hasRequests, "objects wait at \(second)")
+            }
+        }
+        #expect(looks == [0, 3, 7, 15, 31, 63])
+        let polled = Reader(.seconds(30))
+        #expect(polled.begins(0))
+        polled.failed(0, .list)
+        #expect(polled.nextAt == 60)
+        #expect(polled.begin(1, hasRequests: true) == .requests)
+        polled.failed(1)
+        #expect(polled.nextAt == 3)
     }
 
     @Test func `requests that fail do not postpone the list beyond their own pause`() {
@@ -249,7 +276,8 @@ import Testing
         for _ in 0..<5000 {
             now = now + .seconds(Int64.random(in: 0...60, using: &random))
             let wasReading = schedule.isReading
-            switch Int.random(in: 0..<6, using: &random) {
+            switch Int.random(in: 0..<7, using: &random) {
+            case 6 where wasReading: _ = schedule.failed(.list, now: now)
             case 0 where wasReading: _ = schedule.ended(now: now)
             case 1 where wasReading: _ = schedule.ended(hasSingleFailures: true, now: now)
             case 2 where wasReading: _ = schedule.failed(now: now)

@@ -142,6 +142,30 @@ import Testing
         #expect(scenario.calls.count == 1)
     }
 
+    @Test(arguments: [nil, PollSettings(interval: .minutes(1))])
+    func `a list that fails does not keep the named objects from being read`(poll: PollSettings?) {
+        let scenario = EngineScenario([MadeUp.remote("voicebot", poll: poll)])
+        let failing = scenario.ending
+        answer(scenario)
+        let answering = scenario.ending
+        scenario.ending = { call in
+            if case .read(let read) = call.purpose, read.path.last?.isNumber == true { answering(call) } else { failing(call) }
+        }
+        scenario.store.rotation["voicebot"] = [ReadRequest(remoteID: "9")]
+        scenario.send(.remoteEvents(1, "voicebot", [.somethingChanged, .changed(remoteID: "7", agentID: nil)]))
+        scenario.run(for: .seconds(1))
+        #expect(scenario.store.requests["voicebot"] == [ReadRequest(remoteID: "")], "the list is still to be read")
+        #expect(scenario.exchanges.flatMap(\.exchange.reads).compactMap(\.health) == [.failed("list: HTTP 500")])
+        // However often the list has failed.
+        scenario.run(for: .minutes(5))
+        hook(scenario, 8...8, ticket: 2)
+        scenario.run(for: .seconds(2))
+        #expect(scenario.store.requests["voicebot"] == [ReadRequest(remoteID: "")])
+        let lists = scenario.calls.count(where: { objectRead(by: $0) == nil })
+        #expect(scenario.calls.compactMap { objectRead(by: $0) } == ["7", "8"])
+        #expect((3...12).contains(lists), "\(lists) lists were asked for")
+    }
+
     @Test func `reads that fail do not stop deliveries, and pause`() {
         let scenario = EngineScenario([MadeUp.remote("voicebot", poll: PollSettings(interval: .seconds(10)))])
         scenario.start()
@@ -166,6 +190,12 @@ import Testing
         let reads = scenario.calls.filter(\.isRead).count
         let share = Double(reads) / Double(scenario.calls.count)
         #expect((0.2...0.3).contains(share), "\(reads) of \(scenario.calls.count)")
+    }
+
+    /// Nil for a list.
+    private func objectRead(by call: EngineScenario.MadeCall) -> String? {
+        guard case .read(let read) = call.purpose, let id = read.path.split(separator: "/").last, Int64(id) != nil else { return nil }
+        return String(id)
     }
 
     /// A remote with a backlog that lasts for seconds, and 40 objects to read.

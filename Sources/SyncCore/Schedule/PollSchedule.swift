@@ -24,6 +24,7 @@ package struct PollSettings: Equatable, Sendable {
 /// | ended                  | on the next request                                    | an interval after the last read of it began; after failures, an interval from now at the latest |
 /// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after the last read of it began     |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold and ≤ 10 min; never earlier |
+/// | failed, the list alone | as if nothing had failed                              | on request after 3 s, then as above; by interval as above |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
 /// | resumed by a person    | at once                                                | at once                                         |
 ///
@@ -38,6 +39,14 @@ package struct PollSchedule: Equatable, Sendable {
         /// The list, because it was requested.
         case requestedList
         /// The list, because the interval has passed.
+        case list
+    }
+
+    /// What could not be read.
+    package enum Failure: Equatable, Sendable {
+        /// The remote: neither the list nor an object, as far as they were requested.
+        case everything
+        /// The list, and nothing shows that objects cannot be read.
         case list
     }
 
@@ -65,6 +74,8 @@ package struct PollSchedule: Equatable, Sendable {
     private var present: Scope?
     private var wasAskedAgain = false
     private var failures: Int64 = 0
+    /// Failures in a row of the list alone.
+    private var listFailures: Int64 = 0
 
     package init(interval: Duration?, now: Instant) {
         self.interval = interval
@@ -114,22 +125,39 @@ package struct PollSchedule: Equatable, Sendable {
     /// - Returns: whether another cycle is needed, for remaining requests or after a rest.
     package mutating func ended(hasSingleFailures: Bool = false, hasMore: Bool = false, now: Instant) -> Bool {
         // The remote responds again: what the failures had put off is due an interval from now at the latest.
-        if failures > 0, let interval, let dueAt = listAt { listAt = min(dueAt, now + interval) }
+        if failures + listFailures > 0, let interval, let dueAt = listAt { listAt = min(dueAt, now + interval) }
         failures = 0
+        if present != .requests { listFailures = 0 }
         if hasMore { objectsFrom = nil }
         if hasSingleFailures { restsUntil = now + PollSchedule.restAfterSingleFailure }
         return finish()
     }
 
-    package mutating func failed(now: Instant) -> Bool {
-        failures += 1
-        restsUntil = now + min(PollSchedule.firstRest * (Int64(1) << min(failures, 10)), PollSchedule.longestRest)
-        if present == .list, let interval {
-            let doubled = interval * min(Int64(1) << min(failures, 4), 10)
-            // An interval of hours spares the remote enough.
-            listAt = now + max(interval, min(doubled, PollSchedule.longestListRest))
+    package mutating func failed(_ what: Failure = .everything, now: Instant) -> Bool {
+        switch what {
+        case .everything:
+            failures += 1
+            restsUntil = now + PollSchedule.rest(after: failures)
+            putOffList(after: failures, now: now)
+        case .list:
+            listFailures += 1
+            let from = now + max(PollSchedule.rest(after: listFailures), PollSchedule.listSpacing)
+            requestedListFrom = from
+            if present == .requestedList { servesAt = from }
+            putOffList(after: listFailures, now: now)
         }
         return finish()
+    }
+
+    private static func rest(after failures: Int64) -> Duration {
+        min(firstRest * (Int64(1) << min(failures, 10)), longestRest)
+    }
+
+    private mutating func putOffList(after failures: Int64, now: Instant) {
+        guard present == .list, let interval else { return }
+        let doubled = interval * min(Int64(1) << min(failures, 4), 10)
+        // An interval of hours spares the remote enough.
+        listAt = now + max(interval, min(doubled, PollSchedule.longestListRest))
     }
 
     /// The remote may not be called before that time; nil: the time is unknown.
@@ -144,7 +172,11 @@ package struct PollSchedule: Equatable, Sendable {
     /// A person wants the remote called now: ends a rest that was caused by failures or by a hold.
     package mutating func resumed(now: Instant) {
         restsUntil = nil
-        failures = 0
+        if listFailures > 0 {
+            requestedListFrom = nil
+            servesAt = servesAt.map { min($0, now) }
+        }
+        (failures, listFailures) = (0, 0)
         if interval != nil, present == nil { listAt = now }
     }
 

@@ -10,7 +10,8 @@ import SyncCore
 ///
 /// A list that fails says nothing about the objects: those that were named are read all the same, and the cycle has failed afterwards.
 /// One object that fails says little about the others: it is requested again later. If no read of a batch gets a response, the cycle ends.
-/// An object that cannot be understood is skipped as well. But if none can be, what responds may not be the remote, and all are requested again.
+/// An object that cannot be understood is skipped as well. But if none can be, what responds may not be the remote, and all are requested
+/// again.
 /// A missing object is skipped: its link is given up only when a call that writes gets that response. But if all requested objects are
 /// missing, the URL may be wrong, and nothing is concluded about any of them.
 struct ReadCycle: Sendable {
@@ -25,13 +26,17 @@ struct ReadCycle: Sendable {
 
     struct End: Sendable {
         enum Kind: Sendable {
-            case through(hasSingleFailures: Bool)
+            case through
             case failed(String, of: PollSchedule.Failure)
             case held(until: Instant?)
         }
 
         var kind: Kind
         var completed: [CompletedRead] = []
+        /// The requested objects that got no usable response.
+        var failed: [CompletedRead] = []
+        /// Whether they are all objects that got none.
+        var hasOnlyRequestedFailed = true
     }
 
     private struct CallInFlight: Sendable {
@@ -75,12 +80,14 @@ struct ReadCycle: Sendable {
     private var completed: [CompletedRead] = []
     private var missingInBatch: [CompletedRead] = []
     private var unreadableInBatch: [CompletedRead] = []
-    private var failed: [ReadRequest] = []
-    private var failure: String?
+    private var hasFailedInBatch = false
     private var isStoringBatch = false
     private var storesEarly = false
 
     // The cycle as a whole.
+    private var failed: [CompletedRead] = []
+    /// Of the last one.
+    private var failure = ""
     private var hasFailures = false
     /// Whether the remote has returned any object: then the URL is right.
     private var hasFound = false
@@ -101,12 +108,14 @@ struct ReadCycle: Sendable {
         var seen: Set<ReadRequest> = []
         queue = requests.filter { !$0.remoteID.isEmpty && seen.insert($0).inserted }
         self.seen = seen
+        requested = seen
         phase = scope == .requests ? .reading : .preparing
         isAsking = scope != .requests
         rotation = scope == .list ? remote.poll?.rotate ?? 0 : 0
         includesRecent = scope == .list && !remote.kind.hasList
     }
 
+    private let requested: Set<ReadRequest>
     private let rotation: Int
     private let includesRecent: Bool
 
@@ -226,6 +235,7 @@ struct ReadCycle: Sendable {
         listRequests.setBack(by: step)
         missing.setBack(by: step)
         unreadable.setBack(by: step)
+        failed.setBack(by: step)
     }
 
     /// The gate is closed for long; nil: until a person acts.
@@ -246,28 +256,28 @@ struct ReadCycle: Sendable {
             listEnded(outcome, body, reason, remote)
             return true
         }
-        let object = read.request
         if call.spansStep {
-            queue.append(object)
+            queue.append(read.request)
         } else if let body {
             report(read, body, remote, &context)
         } else if outcome.absence == .route {
-            fail(object, reason)
+            fail(read, reason)
         } else {
             switch outcome.outcome {
             case .gone: missingInBatch.append(read)
             case .dead, .delivered:
                 // Another request would have the same result.
                 leaveOut(read, reason, hint: nil, remote, &context)
-            case .retry, .throttled, .park, .interrupted: fail(object, reason)
+            case .retry, .throttled, .park, .interrupted: fail(read, reason)
             }
         }
         return true
     }
 
-    private mutating func fail(_ object: ReadRequest, _ reason: String) {
-        failed.append(object)
+    private mutating func fail(_ read: CompletedRead, _ reason: String) {
+        failed.append(read)
         failure = reason
+        hasFailedInBatch = true
     }
 
     private mutating func listEnded(_ outcome: DeliveryOutcome, _ body: JSONValue?, _ reason: String, _ remote: Remote) {
@@ -291,6 +301,8 @@ struct ReadCycle: Sendable {
         rotationCursor = nil
         phase = .reading
     }
+
+    var hasListFailed: Bool { listFailure != nil }
 
     /// What failed if the list did. If no object responded either, it is not the list alone.
     private var scopeOfListFailure: PollSchedule.Failure {
@@ -339,13 +351,17 @@ struct ReadCycle: Sendable {
         understood += reports.count
         missing += missingInBatch
         unreadable += unreadableInBatch
-        if let failure {
+        if hasFailedInBatch {
             let hasResponse = !completed.isEmpty || !missingInBatch.isEmpty || !unreadableInBatch.isEmpty
-            if hasResponse { hasFailures = true } else { interruption = interruption ?? .failed(failure, of: .everything) }
+            if hasResponse {
+                hasFailures = true
+            } else {
+                interruption = interruption ?? .failed(failure, of: understood > 0 ? .objects : .everything)
+            }
         }
         defer {
             (reports, completed, missingInBatch, unreadableInBatch) = ([], [], [], [])
-            (begunInBatch, storesEarly) = (0, false)
+            (begunInBatch, storesEarly, hasFailedInBatch) = (0, false, false)
         }
         guard !reports.isEmpty || !completed.isEmpty else { return nil }
         isStoringBatch = true
@@ -365,35 +381,46 @@ struct ReadCycle: Sendable {
             guard case .reading = phase, queue.isEmpty, !isAsking else { return nil }
         }
         reportFailed(&context, remote)
+        var end = End(kind: .through)
+        let (hasMissing, hasUnreadable): (Bool, Bool)
         if let kind = listFailure.map({ End.Kind.failed($0, of: scopeOfListFailure) }) ?? interruption {
-            let absent = hasFound ? left(&context, remote) : []
-            return End(kind: kind, completed: absent + (understood > 0 ? unreadable : []))
+            end.kind = kind
+            (hasMissing, hasUnreadable) = (hasFound, understood > 0)
+        } else if let reason = doubt(remote) {
+            end.kind = .failed(reason, of: .everything)
+            (hasMissing, hasUnreadable) = (false, false)
+        } else {
+            (hasMissing, hasUnreadable) = (true, true)
         }
-        if understood == 0, unreadable.count > 1 {
-            return End(kind: .failed("none of \(unreadable.count) objects can be read: \(unreadableReason)", of: .everything))
-        }
-        if missing.count > 1, !hasFound {
-            return End(
-                kind: .failed(
-                    "HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths", of: .everything))
-        }
-        return End(kind: .through(hasSingleFailures: hasFailures), completed: left(&context, remote) + unreadable)
+        if hasMissing { reportMissing(&context, remote) }
+        var useless = failed
+        if hasMissing { end.completed += missing } else { useless += missing }
+        if hasUnreadable { end.completed += unreadable } else { useless += unreadable }
+        end.failed = useless.filter { requested.contains($0.request) }
+        end.hasOnlyRequestedFailed = end.failed.count == useless.count
+        return end
     }
 
-    private mutating func reportFailed(_ context: inout Context, _ remote: Remote) {
-        guard hasFailures, let failure else { return }
-        for object in failed { context.report(.unreadable(object, remote: remote.name, reason: failure, hint: nil)) }
+    /// Why nothing is concluded from the responses; nil if there is no reason.
+    private func doubt(_ remote: Remote) -> String? {
+        if understood == 0, unreadable.count > 1 { return "none of \(unreadable.count) objects can be read: \(unreadableReason)" }
+        guard missing.count > 1, !hasFound else { return nil }
+        return "HTTP 404 for \(missing.count) objects and no other response; see remotes.\(remote.name).url and paths"
+    }
+
+    private func reportFailed(_ context: inout Context, _ remote: Remote) {
+        guard hasFailures else { return }
+        for read in failed { context.report(.unreadable(read.request, remote: remote.name, reason: failure, hint: nil)) }
     }
 
     /// Missing objects are reported once, and not requested again.
-    private func left(_ context: inout Context, _ remote: Remote) -> [CompletedRead] {
+    private func reportMissing(_ context: inout Context, _ remote: Remote) {
         for read in missing {
             context.report(
                 .unreadable(
                     read.request, remote: remote.name, reason: "HTTP 404: \(remote.name) does not know this object",
                     hint: "correct its row in the table links, or delete it; what changes here is sent all the same"))
         }
-        return missing
     }
 }
 

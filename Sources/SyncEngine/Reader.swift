@@ -29,6 +29,9 @@ struct Reader: Sendable {
     private var committing: ReadRequestsPart?
     /// Whether requests wait to be read, as the store last reported.
     private var hasRequests = false
+    /// When the first request is due that waits after a failed read, as the store last reported.
+    private var requestsDueAt: Instant?
+    private var failedObjects = FailedObjects()
     /// A cycle has left requests: the store is asked for them without waiting for anything.
     private var asksAgain = false
     /// A drain reads the list once, and requested objects in a few more cycles; after a stop nothing more is read. Nil: no limit.
@@ -61,8 +64,11 @@ struct Reader: Sendable {
     func wantsExchange(_ time: EventTime) -> Bool {
         if !pending.onlyAsks || (asksAgain && cyclesLeft != 0) { return true }
         if let cycle { return cycle.question != nil }
-        return cyclesLeft != 0 && schedule.nextAt.map { $0 <= time.steady } ?? false
+        return cyclesLeft != 0 && dueAt.map { $0 <= time.steady } ?? false
     }
+
+    /// When a cycle may begin without another event.
+    private var dueAt: Instant? { [schedule.nextAt, requestsDueAt].compactMap { $0 }.min() }
 
     mutating func request(_ context: Context) -> ReadRequestsPart {
         precondition(committing == nil, "one exchange at a time")
@@ -80,6 +86,7 @@ struct Reader: Sendable {
         committing = nil
         part.reports += pending.reports
         part.completed += pending.completed
+        part.failed += pending.failed
         part.health = pending.health ?? part.health
         if part.requests > 0 { asksAgain = true }
         part.rotation = pending.rotation ?? part.rotation
@@ -91,6 +98,7 @@ struct Reader: Sendable {
         guard let part = committing else { return }
         committing = nil
         hasRequests = result.hasRequests
+        requestsDueAt = result.nextRequestAt.map { context.time.steady(of: $0) }
         if !result.reconciled.isEmpty { context.report(.reconciled(result.reconciled)) }
         if cycle == nil {
             begin(result.requests, asked: part.requests, context)
@@ -142,8 +150,8 @@ struct Reader: Sendable {
         return true
     }
 
-    /// Until when a hold keeps the cycle from going on; nil: until a person acts. What the rate limit admits later is waited for: a cycle that was
-    /// given up would begin again with the list, and use up the next call for that. Only a drain does not wait.
+    /// Until when a hold keeps the cycle from going on; nil: until a person acts. What the rate limit admits later is waited for: a cycle
+    /// that was given up would begin again with the list, and use up the next call for that. Only a drain does not wait.
     private func heldUntil(_ lane: Lane, _ time: EventTime) -> Instant? {
         cyclesLeft == nil ? lane.gate.heldUntil(now: time.steady) : lane.opensAt(time)
     }
@@ -151,6 +159,7 @@ struct Reader: Sendable {
     mutating func clockWasSet(by step: Duration) {
         cycle?.clockWasSet(by: step)
         pending.completed.setBack(by: step)
+        for index in pending.failed.indices { pending.failed[index].beganAt = pending.failed[index].beganAt + min(step, .zero) }
         for index in pending.reports.indices { pending.reports[index].readAt = pending.reports[index].readAt + min(step, .zero) }
     }
 
@@ -164,7 +173,7 @@ struct Reader: Sendable {
         guard var present = cycle else { return }
         if let batch = present.takeBatch() {
             pending.reports += batch.reports
-            pending.completed += batch.completed
+            take(batch.completed)
         }
         cycle = present
         guard let end = present.end(&context, remote) else { return }
@@ -173,10 +182,10 @@ struct Reader: Sendable {
 
     private mutating func finish(_ end: ReadCycle.End, _ finished: ReadCycle, _ context: inout Context) {
         cycle = nil
-        pending.completed += end.completed
+        take(end.completed)
         let now = context.time.steady
         switch end.kind {
-        case .through(let hasSingleFailures):
+        case .through:
             pending.completed += finished.listRequests
             // Objects that a webhook named say nothing about the list.
             if finished.scope != .requests || remote.poll == nil {
@@ -184,23 +193,39 @@ struct Reader: Sendable {
                 pending.rotation = finished.rotationCursor
                 context.report(.read(remote.name, failure: nil))
             }
-            _ = schedule.ended(hasSingleFailures: hasSingleFailures, hasMore: finished.hasMore, now: now)
+            _ = schedule.ended(hasMore: finished.hasMore, now: now)
         case .failed(let reason, of: let what):
             pending.health = .failed(reason)
             pending.rotation = finished.rotationCursor
             context.report(.read(remote.name, failure: reason))
-            _ = schedule.failed(what, now: now)
+            let scope = scope(of: what, end, finished)
+            if scope == .objects { pending.completed += finished.listRequests }
+            _ = schedule.failed(scope, now: now)
         case .held(let until):
             _ = schedule.held(until: until, now: now)
         }
+        for read in end.failed { pending.failed.append(FailedRead(read, rest: failedObjects.failed(read.request))) }
         if cyclesLeft != nil { schedule.endList() }
         asksAgain = hasRequests
+    }
+
+    private mutating func take(_ completed: [CompletedRead]) {
+        pending.completed += completed
+        for read in completed { failedObjects.responded(read.request) }
+    }
+
+    /// What a failure says. Objects that could not be read before either do not show that others cannot be.
+    private func scope(of failure: PollSchedule.Failure, _ end: ReadCycle.End, _ finished: ReadCycle) -> PollSchedule.Failure {
+        guard failure == .everything, end.hasOnlyRequestedFailed, !end.failed.isEmpty,
+            end.failed.allSatisfy({ failedObjects.contains($0.request) })
+        else { return failure }
+        return finished.hasListFailed ? .list : .objects
     }
 
     // MARK: Time, orders and configuration
 
     func alarmAt(gateOpensAt: Instant?) -> Instant? {
-        guard let cycle else { return cyclesLeft == 0 ? nil : schedule.nextAt }
+        guard let cycle else { return cyclesLeft == 0 ? nil : dueAt }
         return cycle.wantsCall ? gateOpensAt : nil
     }
 

@@ -17,8 +17,8 @@ import Testing
             schedule.begin(hasRequests: hasRequests, asksForList: asksForList, now: PollScheduleTests.at(seconds))
         }
         func begins(_ seconds: Int64) -> Bool { begin(seconds) == .list }
-        @discardableResult func ended(_ seconds: Int64, hasSingleFailures: Bool = false, hasMore: Bool = false) -> Bool {
-            schedule.ended(hasSingleFailures: hasSingleFailures, hasMore: hasMore, now: PollScheduleTests.at(seconds))
+        @discardableResult func ended(_ seconds: Int64, hasMore: Bool = false) -> Bool {
+            schedule.ended(hasMore: hasMore, now: PollScheduleTests.at(seconds))
         }
         @discardableResult func failed(_ seconds: Int64, _ what: PollSchedule.Failure = .everything) -> Bool {
             schedule.failed(what, now: PollScheduleTests.at(seconds))
@@ -127,13 +127,14 @@ import Testing
         #expect(rests == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
     }
 
-    @Test func `a single failed request delays the others by ten seconds, and is not a failure of the remote`() {
+    @Test func `objects that fail delay neither others nor the list`() {
         let reader = Reader()
         #expect(reader.begins(0))
-        #expect(reader.ended(1, hasSingleFailures: true))
-        #expect(reader.begin(10, hasRequests: true) == nil)
-        #expect(reader.begin(11, hasRequests: true) == .requests)
-        reader.ended(11)
+        #expect(!reader.failed(1, .objects))
+        #expect(reader.begin(2, hasRequests: true) == .requests)
+        reader.failed(2, .objects)
+        #expect(reader.begin(3, hasRequests: true) == .requests)
+        reader.ended(3)
         #expect(reader.nextAt == 30)
     }
 
@@ -279,7 +280,7 @@ import Testing
             switch Int.random(in: 0..<7, using: &random) {
             case 6 where wasReading: _ = schedule.failed(.list, now: now)
             case 0 where wasReading: _ = schedule.ended(now: now)
-            case 1 where wasReading: _ = schedule.ended(hasSingleFailures: true, now: now)
+            case 1 where wasReading: _ = schedule.failed(.objects, now: now)
             case 2 where wasReading: _ = schedule.failed(now: now)
             case 3 where wasReading: _ = schedule.held(until: Bool.random(using: &random) ? nil : now + .seconds(5), now: now)
             default:

@@ -142,6 +142,47 @@ import Testing
         #expect(scenario.calls.count == 1)
     }
 
+    /// Reads of these objects fail; all others are answered.
+    private func refuse(_ ids: Set<String>, _ scenario: EngineScenario) {
+        answer(scenario)
+        let answering = scenario.ending
+        scenario.ending = { call in
+            guard case .read(let read) = call.purpose, let id = read.path.split(separator: "/").last, ids.contains(String(id)) else {
+                return answering(call)
+            }
+            return .readAfter(.milliseconds(10), nil, DeliveryOutcome(.park, error: "HTTP 403"))
+        }
+    }
+
+    @Test func `named objects whose reads always fail do not keep those behind them from being read`() {
+        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        refuse(Set((1...60).map { "\($0)" }), scenario)
+        scenario.start()
+        hook(scenario, 1...65)
+        scenario.run(for: .seconds(10))
+        #expect(scenario.exchanges.flatMap(\.exchange.reads).flatMap(\.reports).count == 5)
+        #expect(Set((scenario.store.requests["voicebot"] ?? []).map(\.remoteID)) == Set((1...60).map { "\($0)" }))
+    }
+
+    @Test func `an object whose read always fails is read less and less often, and no other waits for it`() throws {
+        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        refuse(["1"], scenario)
+        scenario.start()
+        hook(scenario, 1...1)
+        scenario.run(for: .minutes(10))
+        let before = scenario.calls.count
+        #expect((8...12).contains(before), "\(before) reads in ten minutes")
+        for (id, ticket) in [(2, 2), (1, 3)] as [(Int, UInt64)] {
+            let (calls, namedAt) = (scenario.calls.count, scenario.uptime)
+            hook(scenario, id...id, ticket: ticket)
+            scenario.run(for: .seconds(1))
+            let call = try #require(scenario.calls.dropFirst(calls).first, "\(id) is not read")
+            #expect(objectRead(by: call) == "\(id)" && call.at - namedAt <= .milliseconds(5))
+            scenario.run(for: .seconds(1))
+        }
+        #expect(scenario.store.requests["voicebot"]?.map(\.remoteID) == ["1"])
+    }
+
     @Test(arguments: [nil, PollSettings(interval: .minutes(1))])
     func `a list that fails does not keep the named objects from being read`(poll: PollSettings?) {
         let scenario = EngineScenario([MadeUp.remote("voicebot", poll: poll)])

@@ -32,7 +32,6 @@ import Testing
 
     @Test func `an object that is requested again during its read is read again, after the others`() async throws {
         let scenario = try await converged()
-        let first = ReadRequest(remoteID: "r-c1", agentID: "agent9")
         try await name(scenario, 1, at: 1)
         try await name(scenario, 2, at: 2)
         // The read begins at 3 and ends after 5.
@@ -45,6 +44,54 @@ import Testing
         #expect(try await requests(scenario) == ["r-c2", "r-c1", "r-c3"])
         try await scenario.store.endReadRequests([CompletedRead(first, beganAt: Self.at(9))], of: "vg")
         #expect(try await requests(scenario) == ["r-c2", "r-c3"])
+    }
+
+    /// The requests that are due then.
+    private func requests(_ scenario: StoreScenario, dueAt seconds: Int64) async throws -> [String] {
+        try await scenario.store.readRequests(of: .vg, limit: 10, now: Self.at(seconds)).map(\.remoteID)
+    }
+
+    private let first = ReadRequest(remoteID: "r-c1", agentID: "agent9")
+
+    @Test func `an object whose read failed waits behind the others, unless it is requested again`() async throws {
+        let scenario = try await converged()
+        for number in 1...3 { try await name(scenario, number, at: Int64(number)) }
+        // Requested twice, the second time before the read began.
+        try await name(scenario, 1, at: 3)
+        let failed = FailedRead(CompletedRead(first, beganAt: Self.at(4)), rest: .seconds(10))
+        try await scenario.store.postponeRequests([failed], of: "vg", now: Self.at(5))
+        #expect(try await requests(scenario, dueAt: 5) == ["r-c2", "r-c3"])
+        #expect(try await scenario.store.nextRequest(of: "vg", after: Self.at(5)) == Self.at(15))
+        #expect(try await requests(scenario, dueAt: 14) == ["r-c2", "r-c3"])
+        #expect(try await requests(scenario, dueAt: 15) == ["r-c2", "r-c3", "r-c1"])
+        #expect(try await scenario.store.nextRequest(of: "vg", after: Self.at(15)) == nil)
+        try await name(scenario, 1, at: 6)
+        #expect(try await requests(scenario, dueAt: 6) == ["r-c2", "r-c3", "r-c1"])
+        #expect(try await scenario.store.nextRequest(of: "vg", after: Self.at(6)) == nil)
+        try await scenario.store.endReadRequests([CompletedRead(first, beganAt: Self.at(7))], of: "vg", now: Self.at(8))
+        #expect(try await requests(scenario, dueAt: 8) == ["r-c2", "r-c3"])
+    }
+
+    @Test func `an object that is requested while a read of it fails is due at once, after the others`() async throws {
+        let scenario = try await converged()
+        for number in 1...2 { try await name(scenario, number, at: Int64(number)) }
+        try await name(scenario, 1, at: 4)
+        let failed = FailedRead(CompletedRead(first, beganAt: Self.at(3)), rest: .minutes(5))
+        try await scenario.store.postponeRequests([failed], of: "vg", now: Self.at(5))
+        #expect(try await requests(scenario, dueAt: 5) == ["r-c2", "r-c1"])
+    }
+
+    @Test func `a request that waits moves with the clock, and one that is dated too far ahead does not wait`() async throws {
+        let scenario = try await converged()
+        try await name(scenario, 1, at: 1)
+        let failed = FailedRead(CompletedRead(first, beganAt: Self.at(2)), rest: .seconds(20))
+        try await scenario.store.postponeRequests([failed], of: "vg", now: Self.at(3))
+        let exchange = scenario.exchange { $0.clockStep = .minutes(-2) }
+        #expect(try await scenario.store.exchange(exchange, for: scenario.parties()).problems == [])
+        #expect(try await scenario.store.nextRequest(of: "vg", after: Self.at(-100)) == Self.at(-97))
+        try scenario.write("UPDATE read_requests SET requested_at = ?", [Self.at(301).iso8601])
+        #expect(try await requests(scenario, dueAt: 0) == ["r-c1"])
+        #expect(try await requests(scenario, dueAt: 1) == [])
     }
 
     @Test func `a read that began before the request does not end it`() async throws {

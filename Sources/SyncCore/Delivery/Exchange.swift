@@ -119,6 +119,8 @@ package struct ReadRequestsPart: Sendable {
     package var reports: [Report] = []
     /// Requests that have been read.
     package var completed: [CompletedRead] = []
+    /// Requests that wait because their object could not be read.
+    package var failed: [FailedRead] = []
     package var health: Health?
     /// Where the rotation continues; stored together with the health.
     package var rotation: RotationCursor?
@@ -128,7 +130,7 @@ package struct ReadRequestsPart: Sendable {
 
     package init(remote: String) { self.remote = remote }
 
-    package var onlyAsks: Bool { reports.isEmpty && completed.isEmpty && health == nil }
+    package var onlyAsks: Bool { reports.isEmpty && completed.isEmpty && failed.isEmpty && health == nil }
 }
 
 /// The last object that the rotation read; empty at the beginning.
@@ -294,6 +296,8 @@ package struct ReadResult: Sendable {
     /// The objects that webhooks and reports request, in order; the empty id stands for the list.
     package var requests: [ReadRequest] = []
     package var hasRequests = false
+    /// By the wall clock: when the first request is due that waits after a failed read; nil if none does.
+    package var nextRequestAt: Instant?
     /// For ``ReadRequestsPart/Question/cycle(rotation:includesRecent:)``.
     package var agents: [String?] = []
     package var rotation: [ReadRequest] = []

@@ -22,8 +22,8 @@ package struct PollSettings: Equatable, Sendable {
 /// | requested: objects     | ``objectSpacing`` after the last cycle began, else at once | –                                           |
 /// | requested: the list    | –                                                      | ``listSpacing`` after it was last read on request, else at once |
 /// | ended                  | on the next request                                    | an interval after the last read of it began; after failures, an interval from now at the latest |
-/// | ended, single failures | after ``restAfterSingleFailure``                       | an interval after the last read of it began     |
 /// | failed                 | after 2 s, doubled with each failure in a row, ≤ 5 min | after the interval, doubled likewise, ≤ tenfold and ≤ 10 min; never earlier |
+/// | failed, some objects   | as if nothing had failed; those wait by themselves     | an interval after the last read of it began     |
 /// | failed, the list alone | as if nothing had failed                              | on request after 3 s, then as above; by interval as above |
 /// | held by the gate       | when the gate opens, after 5 min or the interval at the latest | likewise                                |
 /// | resumed by a person    | at once                                                | at once                                         |
@@ -48,13 +48,13 @@ package struct PollSchedule: Equatable, Sendable {
         case everything
         /// The list, and nothing shows that objects cannot be read.
         case list
+        /// Objects, and nothing shows that others cannot be read.
+        case objects
     }
 
     package static let objectSpacing = Duration.seconds(1)
     package static let listSpacing = Duration.seconds(3)
 
-    /// After a single failure, while other reads got responses, the failed objects are requested again after this time.
-    package static let restAfterSingleFailure = Duration.seconds(10)
     private static let firstRest = Duration.seconds(1)
     private static let longestRest = Duration.minutes(5)
     private static let longestListRest = Duration.minutes(10)
@@ -123,13 +123,12 @@ package struct PollSchedule: Equatable, Sendable {
 
     /// - Parameter hasMore: whether more objects were requested than a cycle takes: then the next cycle need not wait.
     /// - Returns: whether another cycle is needed, for remaining requests or after a rest.
-    package mutating func ended(hasSingleFailures: Bool = false, hasMore: Bool = false, now: Instant) -> Bool {
+    package mutating func ended(hasMore: Bool = false, now: Instant) -> Bool {
         // The remote responds again: what the failures had put off is due an interval from now at the latest.
         if failures + listFailures > 0, let interval, let dueAt = listAt { listAt = min(dueAt, now + interval) }
         failures = 0
         if present != .requests { listFailures = 0 }
         if hasMore { objectsFrom = nil }
-        if hasSingleFailures { restsUntil = now + PollSchedule.restAfterSingleFailure }
         return finish()
     }
 
@@ -145,6 +144,8 @@ package struct PollSchedule: Equatable, Sendable {
             requestedListFrom = from
             if present == .requestedList { servesAt = from }
             putOffList(after: listFailures, now: now)
+        case .objects:
+            break
         }
         return finish()
     }

@@ -66,6 +66,8 @@ extension Store {
         try session.run(
             "UPDATE remotes SET \(SQL.joined(holds, separator: ", ")) WHERE coalesce(throttled_until, breaker_open_until) IS NOT NULL")
         try session.run("UPDATE change_feed SET \(assignment("waits_since", step)) WHERE deferred = 3")
+        let requests = ["requested_at", "asked_again_at"].map { assignment($0, step) }
+        try session.run("UPDATE read_requests SET \(SQL.joined(requests, separator: ", "))")
         try session.run("UPDATE clock SET offset_ms = offset_ms + \(step.milliseconds), \(assignment("seen_at", step))")
     }
 

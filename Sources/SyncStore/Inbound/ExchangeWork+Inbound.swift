@@ -30,6 +30,7 @@ extension ExchangeWork {
 
     private func end(_ part: ReadRequestsPart) throws {
         try Store.endReadRequests(part.completed, of: part.remote, now: now, session)
+        try Store.postponeRequests(part.failed, of: part.remote, now: now, session)
         switch part.health {
         case .read:
             try Store.noteRead(part.remote, now: now, session)
@@ -47,8 +48,9 @@ extension ExchangeWork {
     mutating func respond(to part: ReadRequestsPart) throws {
         var read = result.reads[part.remote] ?? ReadResult()
         if let remote = remote(part.remote) {
-            read.requests = part.requests > 0 ? try Store.readRequests(of: remote, limit: part.requests, session) : []
-            read.hasRequests = try !read.requests.isEmpty || !Store.readRequests(of: remote, limit: 1, session).isEmpty
+            read.requests = part.requests > 0 ? try Store.readRequests(of: remote, limit: part.requests, now: now, session) : []
+            read.hasRequests = try !read.requests.isEmpty || !Store.readRequests(of: remote, limit: 1, now: now, session).isEmpty
+            read.nextRequestAt = try Store.nextRequest(of: part.remote, after: now, session)
         }
         switch part.question {
         case .cycle(let rotation, let includesRecent):

@@ -2,10 +2,14 @@ import SyncCore
 
 /// Queries of a reader: which objects have to be read, and what is known about them.
 extension Store {
-    /// Objects named by a hook or a list, in the order in which they were first requested. An empty id stands for the whole list.
+    /// Objects named by a hook or a list, in the order in which they were first requested. An empty id stands for the whole list. What
+    /// waits after a failed read is left out; without a time nothing is.
     ///
     /// Objects with a call in flight are left out: what a read shows meanwhile is not used, so that the next exchange after the call is early enough.
-    static func readRequests(of remote: RemoteParticipation, limit: Int, _ session: any Session) throws -> [ReadRequest] {
+    static func readRequests(
+        of remote: RemoteParticipation, limit: Int, now: Instant? = nil, _ session: any Session
+    ) throws -> [ReadRequest] {
+        let waits: SQL = now.map { Store.isWaiting(at: $0) } ?? "0"
         let calls: SQL =
             remote.needsLink
             ? """
@@ -15,13 +19,27 @@ extension Store {
         return try session.rows(
             """
             SELECT remote_id, agent_id FROM read_requests r
-            WHERE remote = \(remote.name) AND NOT EXISTS (SELECT 1 FROM \(calls) AND o.state = 'sending' AND o.payload = 'state')
-            ORDER BY requested_at LIMIT \(limit)
+            WHERE remote = \(remote.name) AND NOT (\(waits))
+                AND NOT EXISTS (SELECT 1 FROM \(calls) AND o.state = 'sending' AND o.payload = 'state')
+            ORDER BY min(requested_at, coalesce(asked_again_at, requested_at)) LIMIT \(limit)
             """
         ) { columns in
             let (id, agent): (String, String) = (try columns.next(), try columns.next())
             return ReadRequest(remoteID: id, agentID: agent.isEmpty ? nil : agent)
         }
+    }
+
+    /// When the first request is due that waits after a failed read.
+    static func nextRequest(of remote: String, after now: Instant, _ session: any Session) throws -> Instant? {
+        try session.value(
+            "SELECT requested_at FROM read_requests WHERE remote = \(remote) AND \(isWaiting(at: now)) ORDER BY requested_at LIMIT 1",
+            as: Instant.self)
+    }
+
+    /// Whether a request waits after a failed read (``postponeRequests(_:of:now:_:)``). It does not if it was made again, nor if its time
+    /// is further ahead than any such wait: then it was stored before the clock was set back.
+    private static func isWaiting(at now: Instant) -> SQL {
+        "asked_again_at IS NULL AND requested_at > \(now) AND requested_at <= \(now + FailedRead.longestRest)"
     }
 
     private static let longestWait = Duration.minutes(1)
@@ -34,19 +52,39 @@ extension Store {
     static func endReadRequests(
         _ reads: [CompletedRead], of remote: String, now: Instant? = nil, _ session: any Session
     ) throws {
-        let latest = now.map { $0 + longestWait } ?? Instant(milliseconds: .max)
         for read in reads {
-            let request: SQL =
-                "remote = \(remote) AND remote_id = \(read.request.remoteID) AND agent_id = \(read.request.agentID ?? "")"
+            let request = rows(read.request, of: remote)
             let ended = try session.run(
-                """
-                DELETE FROM read_requests WHERE \(request)
-                    AND coalesce(asked_again_at, requested_at) NOT BETWEEN \(read.beganAt) AND \(max(latest, read.beganAt))
-                """)
-            guard ended == 0 else { continue }
-            try session.run(
-                "UPDATE read_requests SET requested_at = \(read.beganAt) WHERE \(request) AND requested_at < \(read.beganAt)")
+                "DELETE FROM read_requests WHERE \(request) AND NOT (\(wasRepeated(since: read.beganAt, now: now)))")
+            if ended == 0 { try moveBehind(request, requestedBefore: read.beganAt, session) }
         }
+    }
+
+    /// Lets requests wait whose object could not be read: others are read first. A request that was repeated after its read began is due at
+    /// once, and moves as after a read that succeeded.
+    static func postponeRequests(_ reads: [FailedRead], of remote: String, now: Instant, _ session: any Session) throws {
+        for read in reads {
+            let request = rows(read.request, of: remote)
+            let postponed = try session.run(
+                """
+                UPDATE read_requests SET requested_at = \(now + read.rest), asked_again_at = NULL
+                WHERE \(request) AND NOT (\(wasRepeated(since: read.beganAt, now: now)))
+                """)
+            if postponed == 0 { try moveBehind(request, requestedBefore: read.beganAt, session) }
+        }
+    }
+
+    private static func rows(_ request: ReadRequest, of remote: String) -> SQL {
+        "remote = \(remote) AND remote_id = \(request.remoteID) AND agent_id = \(request.agentID ?? "")"
+    }
+
+    private static func wasRepeated(since began: Instant, now: Instant?) -> SQL {
+        let latest = now.map { $0 + longestWait } ?? Instant(milliseconds: .max)
+        return "coalesce(asked_again_at, requested_at) BETWEEN \(began) AND \(max(latest, began))"
+    }
+
+    private static func moveBehind(_ request: SQL, requestedBefore began: Instant, _ session: any Session) throws {
+        try session.run("UPDATE read_requests SET requested_at = \(began) WHERE \(request) AND requested_at < \(began)")
     }
 
     /// The next linked objects of the rotation, and where the one after that continues; nil: from the beginning. Does not store the new position.

@@ -21,6 +21,8 @@ struct ScriptedStore {
     var rows: [Int64: Row] = [:]
     /// Requested objects, by remote.
     var requests: [String: [ReadRequest]] = [:]
+    /// When those are due again whose read failed, by remote.
+    private var waits: [String: [ReadRequest: Instant]] = [:]
     /// What the rotation of a poll cycle reads, by remote.
     var rotation: [String: [ReadRequest]] = [:]
     var orders: [String: RemoteOrders] = [:]
@@ -65,16 +67,19 @@ struct ScriptedStore {
         }
         for request in exchange.lanes { result.lanes[request.remote] = record(request) }
         for received in exchange.events { result.events[received.ticket] = receive(received) }
-        for part in exchange.reads { result.reads[part.remote] = read(part) }
+        for part in exchange.reads { result.reads[part.remote] = read(part, now: now) }
         if exchange.processesInbox, inbox > 0 {
             inbox -= min(inbox, 200)
             result.hasMoreInbox = inbox > 0
         }
         if let page = exchange.plan { result.plan = plan(page, now: now) }
         for request in exchange.lanes { claim(request, now: now, &result) }
-        for part in exchange.reads { result.reads[part.remote]?.hasRequests = requests[part.remote]?.isEmpty == false }
-        for part in exchange.reads where part.requests > 0 {
-            result.reads[part.remote]?.requests = Array((requests[part.remote] ?? []).prefix(part.requests))
+        for part in exchange.reads {
+            let waiting = (waits[part.remote] ?? [:]).filter { $0.value > now }
+            let due = (requests[part.remote] ?? []).filter { waiting[$0] == nil }
+            result.reads[part.remote]?.hasRequests = !due.isEmpty
+            result.reads[part.remote]?.nextRequestAt = waiting.values.min()
+            result.reads[part.remote]?.requests = Array(due.prefix(part.requests))
         }
         closeRun(exchange.run, &result)
         result.retention = exchange.retention
@@ -106,7 +111,10 @@ struct ScriptedStore {
     private mutating func receive(_ received: ReceivedEvents) -> Int {
         for notice in received.notices {
             switch notice {
-            case .changed(let id, let agent): requests[received.remote, default: []].append(ReadRequest(remoteID: id, agentID: agent))
+            case .changed(let id, let agent):
+                let request = ReadRequest(remoteID: id, agentID: agent)
+                requests[received.remote, default: []].append(request)
+                waits[received.remote]?[request] = nil
             case .somethingChanged: requests[received.remote, default: []].append(ReadRequest(remoteID: ""))
             case .status, .message: inbox += 1
             }
@@ -115,9 +123,17 @@ struct ScriptedStore {
     }
 
     /// No object that is read has changed.
-    private mutating func read(_ part: ReadRequestsPart) -> ReadResult {
+    private mutating func read(_ part: ReadRequestsPart, now: Instant) -> ReadResult {
         var result = ReadResult()
-        for read in part.completed { requests[part.remote]?.removeAll { $0 == read.request } }
+        for read in part.completed {
+            requests[part.remote]?.removeAll { $0 == read.request }
+            waits[part.remote]?[read.request] = nil
+        }
+        for read in part.failed where requests[part.remote]?.contains(read.request) == true {
+            requests[part.remote]?.removeAll { $0 == read.request }
+            requests[part.remote]?.append(read.request)
+            waits[part.remote, default: [:]][read.request] = now + read.rest
+        }
         result.reconciled = part.reports.map { report in
             var object: ReadRequest?
             if case .object(let request) = report.subject { object = request }

@@ -107,8 +107,16 @@ extension Store {
         try await write { session in try reports.flatMap { try Store.reconcile($0, context, session) } }
     }
 
-    func readRequests(of remote: RemoteParticipation, limit: Int) async throws(StoreError) -> [ReadRequest] {
-        try await read { session in try Store.readRequests(of: remote, limit: limit, session) }
+    func readRequests(of remote: RemoteParticipation, limit: Int, now: Instant? = nil) async throws(StoreError) -> [ReadRequest] {
+        try await read { session in try Store.readRequests(of: remote, limit: limit, now: now, session) }
+    }
+
+    func nextRequest(of remote: String, after now: Instant) async throws(StoreError) -> Instant? {
+        try await read { session in try Store.nextRequest(of: remote, after: now, session) }
+    }
+
+    func postponeRequests(_ reads: [FailedRead], of remote: String, now: Instant) async throws(StoreError) {
+        try await write { session in try Store.postponeRequests(reads, of: remote, now: now, session) }
     }
 
     func endReadRequests(_ reads: [CompletedRead], of remote: String, now: Instant? = nil) async throws(StoreError) {

@@ -43,6 +43,7 @@ extension WorldPlan {
         if chance(60) { slowDown(by: number(10...400)) }
         drawLimits(&random)
         drawVariety(&random)
+        drawSlowRate(&random)
     }
 
     /// What makes one remote differ from another one, and from what is usual.
@@ -99,6 +100,14 @@ extension WorldPlan {
             settings.retention.maximumAge = .minutes(Int64(number(1...120)))
         }
         if chance(15) { (settings.brake.touchMinimum, settings.brake.finishMinimum) = (number(1...3), number(0...2)) }
+    }
+
+    /// Where hours pass, a remote may take less than a call in two seconds.
+    private mutating func drawSlowRate(_ random: inout SplitMix64) {
+        guard pace > 1, Int.random(in: 0..<100, using: &random) < 25, let index = remotes.indices.randomElement(using: &random) else {
+            return
+        }
+        remotes[index].gate.rate = RateLimit(calls: Int.random(in: 6...40, using: &random), period: .minutes(1))
     }
 
     private mutating func slowDown(by pace: Int) {

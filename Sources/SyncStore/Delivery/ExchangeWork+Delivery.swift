@@ -14,9 +14,7 @@ extension ExchangeWork {
                 try Store.recordHealth(request, work.session)
             }
             if problem != nil {
-                for finished in request.finished {
-                    try attempt("outcome of row \(finished.claimed.id)") { try $0.takeIn(finished) }
-                }
+                for finished in request.finished { try takeInAlone(finished) }
                 for absence in request.absences { try attempt("missing objects of \(name)") { try $0.takeIn(absence, of: name) } }
                 try attempt("health of \(name)") { try Store.recordHealth(request, $0.session) }
             }
@@ -24,6 +22,27 @@ extension ExchangeWork {
         // Read before the lane's own state overwrites it: `resume --now` may have ended the pause.
         result.lanes[name]?.orders = try Store.orders(of: name, session)
         if let gate = request.gate { try attempt("gate of \(name)") { try Store.storeGate(gate, of: name, $0.session) } }
+    }
+
+    /// Records the end of one call. If what its response shows cannot be adopted, the acknowledgement is recorded without that:
+    /// otherwise the call would be repeated whenever its lease ends.
+    private mutating func takeInAlone(_ finished: FinishedCall) throws {
+        let id = finished.claimed.id
+        guard let problem = try attempt({ try $0.takeIn(finished) }) else { return }
+        guard let bare = finished.withoutReport else { return result.add(problem, of: "outcome of row \(id)") }
+        let remaining = try attempt { work in
+            try work.takeIn(bare)
+            try work.requestReading(after: bare)
+        }
+        result.add(problem, of: remaining == nil ? "response to row \(id)" : "outcome of row \(id)")
+    }
+
+    /// What the response showed is found out by a read. Messages have no object that can be read.
+    private func requestReading(after finished: FinishedCall) throws {
+        let claimed = finished.claimed
+        guard claimed.row.payload == .state, remote(claimed.remote)?.isRead == true else { return }
+        let object = ReadRequest(remoteID: claimed.targetID, agentID: claimed.agent)
+        _ = try Store.requestReading(session, object, of: claimed.remote, now: now)
     }
 
     private mutating func takeIn(_ finished: FinishedCall) throws {
@@ -73,5 +92,17 @@ extension ExchangeWork {
         let orders = try Store.orders(of: request.remote, session)
         guard !orders.isPaused, !orders.isBeingFed else { return false }
         return try Store.isSomethingDue(request.remote, by: now, retriesBy: min(now, claim.retriesDueBy), session)
+    }
+}
+
+extension FinishedCall {
+    /// The same acknowledgement as if its response had shown no values; nil if there is nothing to leave out. The date stays: it is that of
+    /// our own call.
+    fileprivate var withoutReport: FinishedCall? {
+        guard outcome?.outcome == .delivered, outcome?.observation != nil || news != nil else { return nil }
+        var bare = self
+        bare.outcome?.observation = outcome?.observation.map { Observation(changedAt: $0.changedAt) }
+        bare.news = nil
+        return bare
     }
 }

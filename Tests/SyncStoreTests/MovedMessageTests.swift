@@ -207,6 +207,83 @@ import Testing
                 == ["m1|text of m1", "m2|corrected", "m3|text of m3"])
     }
 
+    /// How a claimed message that did not arrive ends.
+    enum Unsent: CaseIterable, Sendable {
+        case putBack, notApplied, held
+    }
+
+    private func end(_ claimed: ClaimedRow, as unsent: Unsent, _ scenario: StoreScenario) async throws {
+        var row = claimed.row
+        row.state = unsent == .held ? .held : .pending
+        let unmade = FinishedCall(
+            claimed: claimed, row: row, startedAt: StoreScenario.start, finishedAt: StoreScenario.start, outcome: nil,
+            error: unsent == .held ? "escalated" : nil, heldBy: unsent == .held ? "fin" : nil)
+        let refused = scenario.finished(claimed, DeliveryOutcome(.throttled, httpStatus: 429, error: "HTTP 429"))
+        let reply = try await scenario.exchange("fin", finished: [unsent == .notApplied ? refused : unmade])
+        #expect(reply.fenced.isEmpty)
+    }
+
+    private func sent(_ scenario: StoreScenario) throws -> [String] {
+        try scenario.lines("SELECT message_id, json_extract(body, '$.message.body') FROM outbox WHERE state = 'delivered' ORDER BY id")
+    }
+
+    @Test(arguments: Unsent.allCases)
+    func `a text that is corrected while its row is claimed is sent corrected, in its place, unless it was sent`(_ unsent: Unsent)
+        async throws
+    {
+        let scenario = try scenario()
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("fin")
+        try scenario.write("UPDATE messages SET body = 'corrected' WHERE id = 'm1'")
+        try await end(claimed, as: unsent, scenario)
+        try await scenario.converge()
+        #expect(try sent(scenario) == ["m1|corrected", "m2|text of m2"])
+        #expect(try rows(scenario).prefix(2) == ["m1|c1|discarded", "m2|c1|discarded"])
+    }
+
+    @Test(arguments: Unsent.allCases)
+    func `a message whose author changes while its row is claimed is not sent`(_ unsent: Unsent) async throws {
+        let scenario = try scenario()
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("fin")
+        try scenario.write("UPDATE messages SET author = 'agent' WHERE id = 'm1'")
+        try await end(claimed, as: unsent, scenario)
+        #expect(try rows(scenario).first == "m1|c1|discarded")
+        #expect(try scenario.lines("SELECT message_id FROM planned_messages ORDER BY 1") == ["m2"])
+    }
+
+    @Test(arguments: [true, false])
+    func `of a message that is deleted and written again while its row is claimed, one row is sent`(_ isPlanned: Bool) async throws {
+        let scenario = try scenario()
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("fin")
+        try scenario.write("DELETE FROM messages WHERE id = 'm1'")
+        try scenario.addMessage("m1", of: "c1", at: "2026-03-01T11:00:01.000Z")
+        if isPlanned { try await scenario.plan() }
+        try await end(claimed, as: .putBack, scenario)
+        try await scenario.converge()
+        #expect(try sent(scenario).sorted() == ["m1|text of m1", "m2|text of m2"])
+    }
+
+    @Test func `a message that may have arrived is repeated as it was, and is uncertain once it has another author`() async throws {
+        let scenario = try scenario()
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        var lost = DeliveryOutcome(.retry, error: "time-out")
+        lost.fate = .unknown
+        var claimed = try await scenario.claimOne("fin")
+        try scenario.write("UPDATE messages SET body = 'corrected' WHERE id = 'm1'")
+        try await scenario.finish(claimed, lost)
+        #expect(try rows(scenario) == ["m1|c1|pending", "m2|c1|pending"])
+        claimed = try await scenario.claimOne("fin")
+        try scenario.write("UPDATE messages SET author = 'agent' WHERE id = 'm1'")
+        try await scenario.finish(claimed, lost)
+        #expect(try rows(scenario) == ["m1|c1|uncertain", "m2|c1|pending"])
+    }
+
     @Test func `a planned message follows changes of its author and id`() async throws {
         let scenario = try scenario()
         for id in ["m1", "m2", "m3"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }

@@ -9,6 +9,7 @@ extension Store {
             if try fence(finished, now: inbound.now, session) { result.hasFreedPlanning = true }
             return
         }
+        if recorded.isPlannedAgain { result.hasFreedPlanning = true }
         try learn(from: finished, inbound, into: &result, session)
         if let calls = recorded.overlapped, try endOverlap(calls, finished, session) { result.hasFreedPlanning = true }
         result.reconciled += try takeInNews(finished, inbound, session)
@@ -20,6 +21,8 @@ extension Store {
     private struct RecordedRow {
         /// Set where calls that had lost their lease ended while this one was in flight.
         var overlapped: OverlappedCalls?
+        /// The message of the row was changed meanwhile, and waits to be planned again.
+        var isPlannedAgain = false
     }
 
     /// Nil if the lease was lost in the meantime.
@@ -27,7 +30,7 @@ extension Store {
         let row = finished.row
         let time = finished.finishedAt
         guard finished.outcome != nil || row.state != .pending || finished.heldBy != nil else {
-            return try release(finished, session) ? RecordedRow() : nil
+            return try release(finished, session)
         }
         let recorded = try session.rows(
             """
@@ -39,10 +42,12 @@ extension Store {
             RETURNING overlapped
             """
         ) { columns in RecordedRow(overlapped: OverlappedCalls(column: try columns.next())) }
-        guard let recorded = recorded.first else { return nil }
+        guard var recorded = recorded.first else { return nil }
         if let outcome = finished.outcome { try recordAttempt(finished, outcome, session) }
         if row.state == .held { try holdFollowing(finished, session) }
-        if row.state == .pending { try settleReturned(finished.claimed.id, now: time, session) }
+        if row.state == .pending || row.state == .held {
+            recorded.isPlannedAgain = try settleReturned(finished.claimed.id, now: time, session)
+        }
         if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, session) }
         return recorded
     }
@@ -72,15 +77,15 @@ extension Store {
     }
 
     /// Returns a row that was claimed but not sent, as if it had never been claimed.
-    private static func release(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
+    /// Nil if the lease was lost in the meantime.
+    private static func release(_ finished: FinishedCall, _ session: any Session) throws -> RecordedRow? {
         let released = try session.run(
             """
             UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(finished.finishedAt)
             WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
             """)
-        guard released == 1 else { return false }
-        try settleReturned(finished.claimed.id, now: finished.finishedAt, session)
-        return true
+        guard released == 1 else { return nil }
+        return RecordedRow(isPlannedAgain: try settleReturned(finished.claimed.id, now: finished.finishedAt, session))
     }
 
     /// Planning of a conversation waits while a call for it is in flight. True if an entry was waiting.
@@ -92,34 +97,40 @@ extension Store {
             """) > 0
     }
 
-    /// Discards a row that is pending again although its conversation, link or message was deleted while it was in flight, or although the link
-    /// points to another object by now.
-    static func settleReturned(_ id: Int64, now: Instant, _ session: any Session) throws {
-        try followMessage(id, now: now, session)
+    /// Discards a row that waits again although its conversation, link or message was deleted while it was in flight, or although the link
+    /// points to another object by now. A message that was changed meanwhile follows its row.
+    /// - Returns: whether the message waits to be planned again.
+    @discardableResult
+    static func settleReturned(_ id: Int64, now: Instant, _ session: any Session) throws -> Bool {
+        var isPlannedAgain = try followMessage(id, now: now, session)
+        if try followCorrection(id, now: now, session) { isPlannedAgain = true }
         try session.run(
             """
             UPDATE outbox SET state = 'discarded', finished_at = \(now), updated_at = \(now),
                 last_error = 'its conversation, link or message was deleted or points elsewhere now'
-            WHERE id = \(id) AND state = 'pending' AND (
+            WHERE id = \(id) AND (state = 'pending' OR state = 'held') AND (
                 NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = conversation_id)
                 OR (payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message_id))
                 OR (payload = 'state' AND NOT EXISTS (
                     SELECT 1 FROM link_state s WHERE s.conversation_id = outbox.conversation_id AND s.remote = outbox.remote
                         AND s.target_id = outbox.target_id AND s.target_agent IS outbox.target_agent)))
             """)
+        return isPlannedAgain
     }
 
     /// A message that was moved to another conversation while it was in flight: planned again there, or, if it may have arrived, left for a person to
     /// decide.
-    private static func followMessage(_ id: Int64, now: Instant, _ session: any Session) throws {
+    /// - Returns: whether it is planned again.
+    private static func followMessage(_ id: Int64, now: Instant, _ session: any Session) throws -> Bool {
         let moved: (message: String, conversation: String, remote: String, isInDoubt: Bool)? = try session.row(
             """
             SELECT o.message_id, m.conversation_id, o.remote, o.in_doubt_since IS NOT NULL
             FROM outbox o JOIN messages m ON m.id = o.message_id
-            WHERE o.id = \(id) AND o.state = 'pending' AND o.payload = 'message' AND m.conversation_id IS NOT o.conversation_id
+            WHERE o.id = \(id) AND (o.state = 'pending' OR o.state = 'held') AND o.payload = 'message'
+                AND m.author = 'user' AND m.conversation_id IS NOT o.conversation_id
             """
         ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
-        guard let moved else { return }
+        guard let moved else { return false }
         let state = moved.isInDoubt ? OutboxState.uncertain : .discarded
         let error =
             moved.isInDoubt
@@ -130,13 +141,14 @@ extension Store {
             UPDATE outbox SET state = \(state.rawValue), last_error = \(error), updated_at = \(now), finished_at = \(now)
             WHERE id = \(id)
             """)
-        guard !moved.isInDoubt else { return }
+        guard !moved.isInDoubt else { return false }
         try session.run("DELETE FROM planned_messages WHERE message_id = \(moved.message) AND remote = \(moved.remote)")
         try session.run(
             """
             INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved)
             VALUES (\(moved.message), \(moved.conversation), \(moved.remote), 1)
             """)
+        return true
     }
 
     private static func recordAttempt(_ finished: FinishedCall, _ outcome: DeliveryOutcome, _ session: any Session) throws {

@@ -78,7 +78,7 @@ struct ManagedRow: RowRecord {
         hasOtherAuthor = try columns.next()
         let planned: String? = try columns.next()
         let (text, attachments): (String?, String?) = (try columns.next(), try columns.next())
-        isMessageCorrected = planned.map { ManagedRow.isCorrected($0, text: text, attachments: attachments) } ?? false
+        isMessageCorrected = planned.map { PlannedMessage(body: $0).isCorrected(text: text, attachments: attachments) } ?? false
         let members: String? = try columns.next()
         refusedMembers = members.map { Set(JSONValue.names(column: $0)) }
         let holder: String? = try columns.next()
@@ -120,18 +120,6 @@ extension ManagedRow {
                 || (isState && (hasSuccessor || wasDropped || isLinkGone))
             return isPlannedAgain ? .planAgain : .sendAgain
         }
-    }
-}
-
-extension ManagedRow {
-    /// Whether the body of a planned message has another text or other attachments than the message has now. Its timestamp does not count,
-    /// because planning may have moved it.
-    private static func isCorrected(_ body: String, text: String?, attachments: String?) -> Bool {
-        // A body that cannot be read is planned again, so nothing is lost.
-        guard let planned = try? JSONValue(stored: body) else { return true }
-        let plannedText = planned["message"]?["body"]?.stringValue ?? ""
-        let plannedAttachments = planned["attachments"]?.arrayValue ?? []
-        return !plannedText.hasSameBytes(as: text ?? "") || plannedAttachments != JSONColumn.array(attachments)
     }
 }
 

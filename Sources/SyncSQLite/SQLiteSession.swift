@@ -106,7 +106,7 @@ final class SQLiteSession: Session {
 
     // MARK: Transactions
 
-    /// Whether a transaction is open. Some errors end it: the disk is full, a file cannot be read.
+    /// Whether a transaction is open. Some errors end it: the disk is full, a file cannot be read, a trigger rolls back.
     private var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
 
     func transaction<Value>(_ mode: TransactionMode, _ body: () throws -> Value) throws -> Value {
@@ -133,13 +133,20 @@ final class SQLiteSession: Session {
             try run("RELEASE \(name)")
             return value
         } catch {
-            if isInTransaction {
-                // A savepoint remains after a rollback to it. If either statement fails, the surrounding transaction fails as well.
-                _ = try? run("ROLLBACK TO \(name)")
-                _ = try? run("RELEASE \(name)")
-            }
+            guard isInTransaction else { throw ended(by: error) }
+            // A savepoint remains after a rollback to it. If either statement fails, the surrounding transaction fails as well.
+            _ = try? run("ROLLBACK TO \(name)")
+            _ = try? run("RELEASE \(name)")
             throw error
         }
+    }
+
+    /// The surrounding transaction is gone: whoever catches an error that concerns rows would go on without one, and commit each statement
+    /// by itself.
+    private func ended(by error: any Error) -> any Error {
+        let problem = storeError(error)
+        guard problem.concernsRows else { return error }
+        return StoreError.rolledBack(detail: problem.description)
     }
 
     // MARK: The connection

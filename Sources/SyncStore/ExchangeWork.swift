@@ -7,6 +7,7 @@ struct ExchangeWork {
     let inbound: InboundContext
     let session: any Session
     let timestampRuns: TimestampRegister.Runs
+    let rolledBack: RolledBackParts
     /// The present time by the clock that the exchange was made with. A process may have been kept from running since it made the exchange, or
     /// waited for the write lock: what others have stored meanwhile does not lie in the future.
     let now: Instant
@@ -15,11 +16,15 @@ struct ExchangeWork {
     /// The lower half of the last fencing value.
     var leaseCounter: Int64
 
-    init(_ exchange: Exchange, _ parties: Parties, _ timestampRuns: TimestampRegister.Runs, _ session: any Session) {
+    init(
+        _ exchange: Exchange, _ parties: Parties, _ timestampRuns: TimestampRegister.Runs, rolledBack: RolledBackParts = .init(),
+        _ session: any Session
+    ) {
         self.exchange = exchange
         self.parties = parties
         self.session = session
         self.timestampRuns = timestampRuns
+        self.rolledBack = rolledBack
         now = exchange.now + max(.zero, (parties.uptime?() ?? exchange.uptime) - exchange.uptime)
         inbound = parties.inboundContext(now: now)
         run = RunRecord(exchange.run, processID: exchange.leases.processID)
@@ -73,15 +78,18 @@ struct ExchangeWork {
     // MARK: Savepoints
 
     /// Carries out a part in a savepoint.
+    /// - Parameter name: of the part, unique in the exchange: by it, a part that has rolled back the transaction is recognised in the next attempt.
     /// - Returns: the error that concerns the part's own rows, in which case the part was rolled back; nil on success.
     /// - Throws: errors that concern the database as a whole.
-    mutating func attempt(_ part: (inout ExchangeWork) throws -> Void) throws -> StoreError? {
+    mutating func attempt(as name: String, _ part: (inout ExchangeWork) throws -> Void) throws -> StoreError? {
+        if let problem = rolledBack[name] { return problem }
         let before = self
         do {
             try session.transaction(.writing) { try part(&self) }
             return nil
         } catch {
             let problem = session.storeError(error)
+            rolledBack.note(problem, of: name)
             guard problem.concernsRows else { throw error }
             self = before
             return problem
@@ -89,8 +97,9 @@ struct ExchangeWork {
     }
 
     /// The same, and reports a part that was left out.
-    mutating func attempt(_ subject: String, _ part: (inout ExchangeWork) throws -> Void) throws {
-        if let problem = try attempt(part) { result.add(problem, of: subject) }
+    /// - Parameter name: if several parts have the same subject.
+    mutating func attempt(_ subject: String, as name: String? = nil, _ part: (inout ExchangeWork) throws -> Void) throws {
+        if let problem = try attempt(as: name ?? subject, part) { result.add(problem, of: subject) }
     }
 
     // MARK: The run

@@ -57,10 +57,17 @@ extension Store {
             }
             if let result { return result }
         }
-        return try session.transaction(.writing) {
-            var work = ExchangeWork(exchange, parties, timestampRuns, session)
-            try work.write()
-            return work.result
+        let rolledBack = RolledBackParts()
+        while true {
+            do {
+                return try session.transaction(.writing) {
+                    var work = ExchangeWork(exchange, parties, timestampRuns, rolledBack: rolledBack, session)
+                    try work.write()
+                    return work.result
+                }
+            } catch {
+                guard rolledBack.takeNews() else { throw error }
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case foreignSchema(path: String, names: [String])
     /// A column contains a value that this program never writes there. `index` counts from 0.
     case unexpectedColumn(index: Int, query: String, expected: String)
+    /// A statement has ended the whole transaction because of its rows (`RAISE(ROLLBACK)` in a trigger): nothing of it was written.
+    case rolledBack(detail: String)
     /// Any other SQLite error.
     case sqlite(code: Int, detail: String)
 
@@ -54,6 +56,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unexpectedColumn(let index, let query, let expected):
             "column \(index + 1) of a query is not of the type \(expected): the database was changed by another program, or is damaged "
                 + "(\(query.prefix(120)) …)"
+        case .rolledBack(let detail):
+            "\(detail); the statement rolled back its whole transaction"
         case .sqlite(let code, let detail) where Self.isOfDisk(code):
             "the disk of the database cannot be read or written (SQLite error \(code): \(detail)): `dmesg` says why; "
                 + "when the disk is mounted again, start convosync again"

@@ -8,14 +8,17 @@ extension ExchangeWork {
         let name = request.remote
         result.lanes[name] = LaneResult()
         if !request.onlyAsks {
-            let problem = try attempt { work in
+            let problem = try attempt(as: "lane \(name)") { work in
                 for finished in request.finished { try work.takeIn(finished) }
                 for absence in request.absences { try work.takeIn(absence, of: name) }
                 try Store.recordHealth(request, work.session)
             }
             if problem != nil {
                 for finished in request.finished { try takeInAlone(finished) }
-                for absence in request.absences { try attempt("missing objects of \(name)") { try $0.takeIn(absence, of: name) } }
+                for (number, absence) in request.absences.enumerated() {
+                    let subject = "missing objects of \(name)"
+                    try attempt(subject, as: "\(subject) \(number)") { try $0.takeIn(absence, of: name) }
+                }
                 try attempt("health of \(name)") { try Store.recordHealth(request, $0.session) }
             }
         }
@@ -28,9 +31,9 @@ extension ExchangeWork {
     /// otherwise the call would be repeated whenever its lease ends.
     private mutating func takeInAlone(_ finished: FinishedCall) throws {
         let id = finished.claimed.id
-        guard let problem = try attempt({ try $0.takeIn(finished) }) else { return }
+        guard let problem = try attempt(as: "outcome of row \(id)", { try $0.takeIn(finished) }) else { return }
         guard let bare = finished.withoutReport else { return result.add(problem, of: "outcome of row \(id)") }
-        let remaining = try attempt { work in
+        let remaining = try attempt(as: "outcome of row \(id) alone") { work in
             try work.takeIn(bare)
             try work.requestReading(after: bare)
         }

@@ -3,7 +3,7 @@ import SyncCore
 /// Reports of remotes: events received and objects read.
 extension ExchangeWork {
     mutating func store(_ events: ReceivedEvents) throws {
-        try attempt("events of \(events.remote)") { work in
+        try attempt("events of \(events.remote)", as: "call \(events.ticket)") { work in
             work.result.events[events.ticket] = try Store.receive(events.notices, from: events.remote, now: work.now, work.session)
         }
     }
@@ -15,12 +15,15 @@ extension ExchangeWork {
     mutating func takeIn(_ part: ReadRequestsPart) throws {
         result.reads[part.remote] = ReadResult()
         guard !part.onlyAsks else { return }
-        let problem = try attempt { work in
+        let problem = try attempt(as: "all of reader \(part.remote)") { work in
             for report in part.reports { try work.takeIn(report) }
             try work.end(part)
         }
         guard problem != nil else { return }
-        for report in part.reports { try attempt("report of \(part.remote)") { try $0.takeIn(report) } }
+        for (number, report) in part.reports.enumerated() {
+            let subject = "report of \(part.remote)"
+            try attempt(subject, as: "\(subject) \(number)") { try $0.takeIn(report) }
+        }
         try attempt("reads of \(part.remote)") { try $0.end(part) }
     }
 
@@ -71,7 +74,7 @@ extension ExchangeWork {
 
     /// Processes a batch. An event that cannot be processed is set to waiting, like an event whose conversation is missing.
     mutating func processInbox() throws {
-        let problem = try attempt { work in
+        let problem = try attempt(as: "inbox") { work in
             let (processed, hasMore) = try Store.processInbox(work.inbound, work.session)
             work.result.inbox.add(processed)
             work.result.hasMoreInbox = hasMore
@@ -87,7 +90,7 @@ extension ExchangeWork {
     private mutating func processEvents() throws {
         let events = try Store.pendingEvents(session)
         for event in events {
-            let problem = try attempt { work in
+            let problem = try attempt(as: "event \(event.id)") { work in
                 try Store.process(event, work.inbound, work.session, into: &work.result.inbox)
             }
             guard let problem else { continue }

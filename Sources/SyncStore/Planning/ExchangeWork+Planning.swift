@@ -37,12 +37,12 @@ extension ExchangeWork {
     /// - Returns: false if not a single entry could be planned.
     private mutating func carryOut(_ page: PlanPage, limit: Int, _ planned: inout PlanResult) throws -> Bool {
         let context = parties.planContext(now: now, hold: planned.brake.engagement?.hold)
-        var writer = PlanWriter(page, context, run: run, runs: timestampRuns, session)
+        var writer = PlanWriter(page, context, run: run, runs: timestampRuns, rolledBack: rolledBack, session)
         let fresh = writer
-        if try attempt({ _ in try writer.plan(limit: limit) }) != nil {
+        if try attempt(as: "planning", { _ in try writer.plan(limit: limit) }) != nil {
             writer = fresh
             writer.isolates = true
-            if let problem = try attempt({ _ in try writer.plan(limit: limit) }) {
+            if let problem = try attempt(as: "planning entry by entry", { _ in try writer.plan(limit: limit) }) {
                 result.add(problem, of: "planning")
                 return false
             }

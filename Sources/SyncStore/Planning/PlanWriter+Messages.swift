@@ -22,6 +22,7 @@ extension PlanWriter {
         for entry in MessageEntry.ordered(entries) {
             if isLate { break }
             _ = try attempt(
+                as: "message \(entry.sequence)",
                 { writer in
                     try writer.planEntry(entry, for: receivers.filter(\.isEnabled), keptFor: waiting)
                     return .planned

@@ -34,7 +34,10 @@ extension PlanWriter {
         let standsForAll = atOnce.first?.target == .everyRemote
         for entry in standsForAll ? Array(atOnce.prefix(1)) : atOnce {
             let count = standsForAll ? atOnce.count : 1
-            switch try attempt({ try $0.planEntry(entry, id, count) }, putAside: { try $0.putAside(entry, count, because: $1) }) {
+            let step = try attempt(
+                as: "change of \(id) at \(entry.target)", { try $0.planEntry(entry, id, count) },
+                putAside: { try $0.putAside(entry, count, because: $1) })
+            switch step {
             case .adopted: return .adopted
             case .putAside where entry.target == .everyRemote: return .putAside
             case .putAside, .planned: continue
@@ -61,7 +64,7 @@ extension PlanWriter {
         for waiting in try Store.waitingEntries(of: id, at: pushedLast.map { .remote($0.name) }, session) {
             guard let remote = pushedLast.first(where: { waiting.entry.target == .remote($0.name) }) else { continue }
             if try mustWait(waiting, id) { continue }
-            let step = try attempt { writer in
+            let step = try attempt(as: "last change of \(id) at \(remote.name)") { writer in
                 writer.countExamined(1)
                 let isAdopted = try writer.plan(id, at: remote)
                 writer.batch.takenOff += isAdopted ? 1 : try writer.takeOff(id, waiting.entry.target, with: [])

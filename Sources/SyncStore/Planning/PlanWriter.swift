@@ -24,6 +24,7 @@ struct PlanWriter {
     let overdue: Instant
     let deadline: ContinuousClock.Instant
     let timestampRuns: TimestampRegister.Runs
+    let rolledBack: RolledBackParts
     /// Whether each entry is planned in a savepoint of its own, and put aside if that fails.
     var isolates = false
     var run: RunRecord
@@ -52,7 +53,10 @@ struct PlanWriter {
         case putAside
     }
 
-    init(_ page: PlanPage, _ context: PlanContext, run: RunRecord, runs: TimestampRegister.Runs, _ session: any Session) {
+    init(
+        _ page: PlanPage, _ context: PlanContext, run: RunRecord, runs: TimestampRegister.Runs, rolledBack: RolledBackParts,
+        _ session: any Session
+    ) {
         self.session = session
         self.context = context
         self.run = run
@@ -65,6 +69,7 @@ struct PlanWriter {
         deadline = ContinuousClock.now + page.timeLimit
         keys = IdempotencyKeys(seed: page.keySeed)
         timestampRuns = runs
+        self.rolledBack = rolledBack
     }
 
     /// At least one entry is planned, however late it is.
@@ -94,12 +99,14 @@ struct PlanWriter {
 
     /// Plans one entry.
     /// - Parameters:
+    ///   - name: of the entry, unique in the page.
     ///   - work: is rolled back if it throws and entries are planned in savepoints of their own.
     ///   - putAside: marks the entry as one that cannot be planned, with the problem.
     mutating func attempt(
-        _ work: (inout PlanWriter) throws -> Step, putAside: (inout PlanWriter, String) throws -> Void
+        as name: String, _ work: (inout PlanWriter) throws -> Step, putAside: (inout PlanWriter, String) throws -> Void
     ) throws -> Step {
         guard isolates else { return try work(&self) }
+        if let problem = rolledBack[name] { return try leaveOut(problem, problem, putAside) }
         let before = self
         do {
             let step = try session.transaction(.writing) { try work(&self) }
@@ -107,13 +114,20 @@ struct PlanWriter {
             return step
         } catch {
             let problem = session.storeError(error)
+            rolledBack.note(problem, of: name)
             guard problem.concernsRows else { throw error }
             self = before
-            attempts.failed += 1
-            attempts.firstError = attempts.firstError ?? error
-            try putAside(&self, String(problem.description.prefix(Store.problemLimit)).onOneLine)
-            return .putAside
+            return try leaveOut(problem, error, putAside)
         }
+    }
+
+    private mutating func leaveOut(
+        _ problem: StoreError, _ error: any Error, _ putAside: (inout PlanWriter, String) throws -> Void
+    ) throws -> Step {
+        attempts.failed += 1
+        attempts.firstError = attempts.firstError ?? error
+        try putAside(&self, String(problem.description.prefix(Store.problemLimit)).onOneLine)
+        return .putAside
     }
 
     /// - Throws: the first error, if nothing could be planned.

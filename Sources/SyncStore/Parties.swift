@@ -17,7 +17,7 @@ package struct Parties: Sendable {
         _ remotes: [Remote], brake: Brake.Settings, isGone: @escaping @Sendable (ProcessIdentity) -> Bool,
         uptime: (@Sendable () -> Duration)? = nil
     ) {
-        let adapters = Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, $0.adapter) })
+        let adapters = Dictionary(remotes.map { ($0.name, $0.adapter) }) { first, _ in first }
         self.init(
             remotes.map(\.participation), brake: brake,
             decide: { snapshot in adapters[snapshot.remote]?.plan(snapshot) ?? LinkPlan(notConfigured: snapshot) },

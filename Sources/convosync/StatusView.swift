@@ -32,7 +32,7 @@ struct StatusView {
         status.shared = try await store.sharedObjects(at: configuration.remotes.map(\.participation))
         let now = SystemClock.now()
         self.init(
-            status: status, gates: Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) }),
+            status: status, gates: Dictionary(configuration.enabledRemotes.map { ($0.name, $0.gate) }) { first, _ in first },
             enabled: Set(names), service: ServiceState(status.service, now: now), now: now)
     }
 

@@ -129,6 +129,22 @@ import Testing
         #expect(!lines.joined().contains("secret-secret"))
     }
 
+    /// The database and TOML distinguish the two spellings, Swift's strings do not.
+    @Test func `a remote's name that differs from another one only in Unicode normalization is refused, with its line`() throws {
+        func tables(_ names: String...) -> String {
+            "[database]\npath = \"x.db\"\n"
+                + names.map { "[remotes.\"\($0)\"]\nkind = \"vg\"\nurl = \"https://vg.example.com\"\ntoken_file = \"t\"" }
+                .joined(separator: "\n")
+        }
+        let found = problems(tables("caf\u{E9}", "tea", "cafe\u{301}"))
+        // `e` comes before `é` in the order of the bytes.
+        #expect(found.map(\.line) == [3], "\(found)")
+        #expect(found.first?.description.contains("has the name of another remote") == true, "\(found)")
+        #expect(try ConfigurationFile.parse(tables("caf\u{E9}", "cafe"), directory: "/").remotes.count == 2)
+        let lenient = try OperatorConfiguration.parse(tables("caf\u{E9}", "tea", "cafe\u{301}"), directory: "/")
+        #expect(lenient.soundRemotes.map(\.name) == ["tea"], "which of both is meant is not known")
+    }
+
     @Test func `a problem is one bounded line, whatever the names in the file are`() {
         let name = #"\n\u001b[31m"# + String(repeating: "x", count: 5000)
         let lines = problems("[database]\npath = \"c.db\"\n[remotes.\"\(name)\"]\n\"\(name)\" = 1").map(\.description)

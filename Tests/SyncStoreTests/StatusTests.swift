@@ -46,6 +46,15 @@ import Testing
         #expect(try await scenario.store.status(of: []).remotes.map(\.name) == ["vg"])
     }
 
+    @Test func `names in the database that differ only in Unicode normalization end no command`() async throws {
+        let scenario = try StoreScenario([.vg])
+        try scenario.write("INSERT INTO remotes (name, kind) VALUES ('caf\u{E9}', 'vg'), ('cafe\u{301}', 'vg')")
+        #expect(try await scenario.store.knownRemotes() == ["caf\u{E9}": "vg"])
+        #expect(try await scenario.store.storedRemotes().count == 1)
+        let status = try await scenario.store.status(of: [.named("caf\u{E9}"), .named("cafe\u{301}")])
+        #expect(status.remotes.map(\.name) == ["caf\u{E9}"])
+    }
+
     @Test func `health and gate are shown`() async throws {
         let scenario = try await scenario()
         try await scenario.store.enterRemotes(scenario.remotes)

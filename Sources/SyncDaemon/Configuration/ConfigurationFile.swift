@@ -175,6 +175,13 @@ struct ConfigurationReader {
         assignees.finish()
         var remotes = root.table("remotes")
         for name in remotes.keys {
+            if ConfigurationReader.repeats(name, among: remotes.keys) {
+                problems.add(
+                    remotes.dotted(name),
+                    "has the name of another remote, written with other characters that look the same (Unicode normalization); "
+                        + "give it a name of its own")
+                continue
+            }
             let reader = RemoteReader(directory: directory, assignees: configuration.assignees, kinds: kinds)
             if let remote = reader.read(name: name, remotes.table(name)) {
                 configuration.remotes.append(remote)
@@ -214,6 +221,12 @@ struct ConfigurationReader {
         let states = violation.states.flatMap { ["\(table).\($0.status.rawValue).\($0.owner.rawValue)", "\(table).\($0.status.rawValue)"] }
         if let key = states.first(where: problems.hasLine) { return (table, key) }
         return problems.hasLine("\(table).inbound") && !problems.hasLine(table) ? ("\(table).inbound", "\(table).inbound") : (table, table)
+    }
+
+    /// Whether the name equals another one that comes before it in the order of their bytes. TOML and the database distinguish such names,
+    /// the rest of the program compares them as strings.
+    private static func repeats(_ name: String, among names: [String]) -> Bool {
+        names.contains { $0 == name && ExactText($0) < ExactText(name) }
     }
 
     private func resolve(_ path: String) -> String { ConfigurationReader.resolve(path, in: directory) }

@@ -1,6 +1,8 @@
+import SyncCore
+
 /// Finds the line of a key in a TOML text, for error messages. Handles ordinary tables; nil for keys that it does not find.
 struct KeyLines {
-    private var lines: [String: Int] = [:]
+    private var lines: [ExactText: Int] = [:]
 
     init(_ source: String) {
         var table: [String] = []
@@ -21,17 +23,17 @@ struct KeyLines {
     subscript(path: String) -> Int? {
         var parts = path.split(separator: ".").map(String.init)
         while !parts.isEmpty {
-            if let line = lines[parts.joined(separator: ".")] { return line }
+            if let line = lines[ExactText(parts.joined(separator: "."))] { return line }
             parts.removeLast()
         }
         return nil
     }
 
     /// Whether the text contains a table or key of that path.
-    func has(_ path: String) -> Bool { lines[path] != nil }
+    func has(_ path: String) -> Bool { lines[ExactText(path)] != nil }
 
     private mutating func note(_ parts: [String], line: Int) {
-        let path = parts.joined(separator: ".")
+        let path = ExactText(parts.joined(separator: "."))
         if lines[path] == nil { lines[path] = line }
     }
 

@@ -8,7 +8,7 @@ final class TokenWatch: Sendable {
     /// Instead of those that were watched before.
     /// - Parameter onChange: told the names of the remotes whose files were replaced.
     func watch(_ remotes: [Remote], _ credentials: Credentials, log: EventLog, onChange: @escaping @Sendable ([String]) -> Void) {
-        let sources = Dictionary(uniqueKeysWithValues: remotes.map { ($0.name, $0.credential) })
+        let sources = Dictionary(remotes.map { ($0.name, $0.credential) }) { first, _ in first }
         let fresh = CredentialWatcher(sources, credentials: credentials, log: log, onChange: onChange)
         watcher.withLock { $0 = fresh }
         check()

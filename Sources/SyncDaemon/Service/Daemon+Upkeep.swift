@@ -29,7 +29,7 @@ extension Daemon {
     private func writeStateLines() async {
         do {
             let status = try await store.status(of: configuration.enabledRemotes.map(\.participation))
-            let gates = Dictionary(uniqueKeysWithValues: configuration.enabledRemotes.map { ($0.name, $0.gate) })
+            let gates = Dictionary(configuration.enabledRemotes.map { ($0.name, $0.gate) }) { first, _ in first }
             for remote in status.remotes { log.write(StateLine.event(remote, gates[remote.name], now: now())) }
         } catch {
             // A database that cannot be read cannot be written either: `service.unrecorded` has just reported it.

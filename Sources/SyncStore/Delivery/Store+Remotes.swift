@@ -43,24 +43,31 @@ extension Store {
 
     static func storedRemotes(_ session: any Session) throws -> [String: StoredRemote] {
         let suspects = try suspects(session)
-        let remotes = try session.rows("SELECT name, \(RemoteGate.Stored.columns), last_success_at, read_failures FROM remotes") {
-            columns in
+        let remotes: [(name: String, value: StoredRemote)] = try session.rows(
+            "SELECT name, \(RemoteGate.Stored.columns), last_success_at, read_failures FROM remotes"
+        ) { columns in
             let name: String = try columns.next()
             let remote = StoredRemote(
                 gate: try RemoteGate.Stored(&columns), lastSuccessAt: try columns.next(), suspects: suspects[name] ?? [],
                 readFailures: try columns.next())
             return (name, remote)
         }
-        return Dictionary(uniqueKeysWithValues: remotes)
+        return byName(remotes)
+    }
+
+    /// Names that the table distinguishes by their bytes may be equal as strings, such as a former spelling in another Unicode form: the
+    /// first one counts.
+    private static func byName<Value>(_ rows: [(name: String, value: Value)]) -> [String: Value] {
+        Dictionary(rows.map { ($0.name, $0.value) }) { first, _ in first }
     }
 
     /// The remotes in the database with their kinds, including those that are no longer configured.
     package func knownRemotes() async throws(StoreError) -> [String: String] {
         try await read { session in
-            let remotes: [(String, String)] = try session.rows("SELECT name, kind FROM remotes") { columns in
+            let remotes: [(name: String, value: String)] = try session.rows("SELECT name, kind FROM remotes") { columns in
                 (try columns.next(), try columns.next())
             }
-            return Dictionary(uniqueKeysWithValues: remotes)
+            return Store.byName(remotes)
         }
     }
 

@@ -93,7 +93,7 @@ extension Store {
     /// - Parameter participations: remotes that are included even if they have no rows.
     package func status(of participations: [RemoteParticipation]) async throws(StoreError) -> StoreStatus {
         try await read { session in
-            var byName = Dictionary(uniqueKeysWithValues: participations.map { ($0.name, RemoteStatus(name: $0.name)) })
+            var byName = Dictionary(participations.map { ($0.name, RemoteStatus(name: $0.name)) }) { first, _ in first }
             try Store.addRows(to: &byName, session)
             try Store.addRemotes(to: &byName, session)
             for (name, since) in try Store.unplannedSince(participations, session) { byName[name]?.waits(since: since) }

@@ -89,6 +89,19 @@ import Testing
         #expect(configuration.soundRemotes.count == 4, "what was left out has nothing to do with them")
     }
 
+    /// As an editor on Windows writes it.
+    @Test func `in a file whose lines end with CRLF, problems have lines, and only the lines that are not TOML are left out`() throws {
+        let text = "[database]\npath = \"convosync.db\"\noops\n[schedule]\ninterval = 5\n".replacing("\n", with: "\r\n")
+        let configuration = try read(text)
+        #expect(configuration.databasePath == "/etc/convosync/convosync.db")
+        #expect(configuration.problems.map(\.line) == [3])
+        let mistaken = try read(text.replacing("oops", with: ""))
+        #expect(mistaken.problems.map(\.path) == ["schedule.interval"])
+        #expect(mistaken.problems.map(\.line) == [5])
+        let beginsTable = try read("[log\r\nformat = 1\r\n[database]\r\npath = \"x.db\"\r\n")
+        #expect(beginsTable.databasePath == "/etc/convosync/x.db", "the lines of the broken table are left out with it")
+    }
+
     @Test func `keys below a broken header do not become those of the table above`() {
         #expect(throws: ConfigurationError.self) { try read("[database]\n[other\npath = \"other.db\"\n") }
     }

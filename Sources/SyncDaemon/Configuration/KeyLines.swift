@@ -6,7 +6,7 @@ struct KeyLines {
 
     init(_ source: String) {
         var table: [String] = []
-        for (index, line) in source.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in source.textLines.enumerated() {
             let text = line.drop { $0 == " " || $0 == "\t" }
             if text.hasPrefix("[") {
                 table = KeyLines.parts(text.drop { $0 == "[" }, endingBefore: "]")

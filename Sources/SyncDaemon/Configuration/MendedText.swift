@@ -12,7 +12,7 @@ struct MendedText {
     private var attempts = 0
 
     init(_ source: String) {
-        lines = source.split(separator: "\n", omittingEmptySubsequences: false)
+        lines = source.textLines
     }
 
     var source: String { lines.joined(separator: "\n") }

@@ -104,7 +104,7 @@ actor DiffView {
         switch reason {
         case .waiting, .sending, .left: .dim
         case .retrying, .held, .unmapped, .omitted, .discarded: .yellow
-        case .refused, .uncertain, .linkGone, .linkShared, .unexplained: .red
+        case .putAside, .refused, .uncertain, .linkGone, .linkShared, .unexplained: .red
         }
     }
 

@@ -55,6 +55,7 @@ extension StatusView {
         object["concurrency_max"] = settings.map { .integer(Int64($0.concurrency)) } ?? .null
         object["rate"] = settings.map { .string($0.rate?.description ?? "unlimited") } ?? .null
         object["breaker_open_until"] = .nullable(remote.gate.breakerOpenUntil?.iso8601)
+        object["put_aside"] = .integer(Int64(remote.putAside))
         object["parked_at"] = .nullable(remote.gate.parkedAt?.iso8601)
         object["park_reason"] = .nullable(remote.gate.parkReason)
         object["paused_at"] = .nullable(remote.gate.pausedAt?.iso8601)

@@ -119,6 +119,7 @@ struct StatusView {
         if remote.gate.breakerOpenUntil != nil { return (remote.gate.breaker(now: now) == "open" ? "breaker open" : "half-open", .red) }
         if throttle(remote) != nil { return ("throttled", .yellow) }
         if remote.dead + remote.uncertain > 0 { return ("needs a person", .red) }
+        if remote.putAside > 0 { return ("put aside", .red) }
         if remote.retrying > 0 { return ("retrying", .yellow) }
         if remote.reads.failingSince != nil { return ("reads fail", .yellow) }
         if remote.held > 0 || status.heldEndsAt.contains(remote.name) { return ("held", .yellow) }

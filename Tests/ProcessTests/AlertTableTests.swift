@@ -62,6 +62,13 @@ import Testing
         #expect(Set(Self.excepted.keys).subtracting(try Self.serious()).sorted() == [], "an exception that is none any more")
     }
 
+    @Test func `the documented check of status includes every count that somebody has to act on`() throws {
+        let check = try #require(try Self.text("docs/operations.md").split(separator: "\n").first { $0.contains("status --json | jq -e") })
+        for member in ["held_by_brake", "held_ends", "discarded", "put_aside", "dead", "uncertain", "held", "parked_at"] {
+            #expect(check.contains(".\(member)"), "\(member)")
+        }
+    }
+
     @Test func `log-events.md says what to do about every event that can be a warning or an error`() throws {
         let rows = try Self.text("docs/log-events.md").split(separator: "\n").filter { $0.hasPrefix("| `") }
         for event in try Self.serious() {

@@ -1,4 +1,5 @@
 import SyncCore
+import Synchronization
 import Testing
 
 @testable import SyncStore
@@ -107,6 +108,38 @@ import Testing
         #expect(other?.putAside == [])
     }
 
+    private func pictures(_ scenario: StoreScenario, at remote: RemoteParticipation = .vg) async throws -> [LinkPicture] {
+        let pictures = Mutex<[LinkPicture]>([])
+        try await scenario.store.linkPictures(at: remote, now: StoreScenario.start) { page in pictures.withLock { $0 += page } }
+        return pictures.withLock { $0 }
+    }
+
+    @Test func `an entry that was put aside counts at each of its remotes, and is not said to wait for planning`() async throws {
+        let scenario = try await scenario([.vg, .voicebot])
+        try await scenario.plan()
+        let status = try await scenario.store.status(of: scenario.remotes + [.helpdesk, .fin])
+        #expect(status.remotes.map(\.name) == ["fin", "helpdesk", "vg", "voicebot"])
+        #expect(status.remotes.map(\.putAside) == [0, 1, 1, 1], "messages are not concerned, and the helpdesk needs no link")
+        let found = try await pictures(scenario)
+        #expect(found.map(\.conversationID) == ["c1", "c2", "c3"])
+        #expect(found.map(\.isUnplanned) == [false, false, false])
+        #expect(found.map { $0.putAside?.contains("not this one") } == [nil, true, nil])
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id = 'c2'")
+        #expect(try await pictures(scenario)[1].isUnplanned)
+        #expect(try await pictures(scenario)[1].putAside == nil, "it is tried again")
+    }
+
+    @Test func `an entry for one remote that was put aside counts at that remote`() async throws {
+        let scenario = try await scenario([.vg, .voicebot])
+        try scenario.write("DROP TRIGGER refused")
+        try await scenario.plan()
+        try scenario.write(
+            "INSERT INTO change_feed (conversation_id, remote, changed_at, deferred, problem) VALUES ('c2', 'vg', 'x', 2, 'a problem')")
+        #expect(try await scenario.store.status(of: scenario.remotes).remotes.map(\.putAside) == [1, 0])
+        #expect(try await pictures(scenario).compactMap(\.putAside) == ["a problem"])
+        #expect(try await pictures(scenario, at: .voicebot).compactMap(\.putAside) == [])
+    }
+
     @Test func `the survey of the brake and the preview leave out what cannot be read`() async throws {
         let scenario = try await scenario()
         try scenario.write("DROP TRIGGER refused")
@@ -153,6 +186,10 @@ import Testing
         #expect(try scenario.lines("SELECT message_id FROM outbox ORDER BY id") == ["m1", "m3"])
         #expect(try scenario.lines("SELECT message_id FROM planned_messages ORDER BY 1") == ["m1", "m3"])
         #expect(try await scenario.store.status(of: scenario.remotes).unplannableRows.map(\.messageID) == ["m2"])
+        #expect(try await scenario.store.status(of: scenario.remotes).remotes.map(\.putAside) == [1])
+        let waiting = try await scenario.store.waitingMessages(at: "fin")
+        #expect(waiting.map(\.messageID) == ["m1", "m3", "m2"], "what cannot be planned has not been accepted either")
+        #expect(waiting.map { $0.putAside?.contains("not this one") } == [nil, nil, true])
         #expect(try await scenario.planPage().examined == 0)
         try scenario.write("DROP TRIGGER refused; UPDATE messages SET body = 'corrected' WHERE id = 'm2'")
         try await scenario.plan()

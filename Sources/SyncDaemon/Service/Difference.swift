@@ -7,6 +7,8 @@ package struct Difference: Sendable, Equatable {
     package enum Reason: String, Sendable, CaseIterable {
         /// Not planned yet, or planned and due as soon as the remote accepts calls.
         case waiting
+        /// It cannot be planned, and is put aside until somebody has corrected the cause.
+        case putAside = "put_aside"
         case sending
         case retrying
         case held

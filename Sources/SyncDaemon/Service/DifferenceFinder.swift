@@ -40,7 +40,7 @@ package struct DifferenceFinder: Sendable {
     }
 
     private func difference(of message: WaitingMessage, _ setting: Setting) -> Difference {
-        let (reason, detail) = message.row.map { cause($0, setting) } ?? unplanned(setting)
+        let (reason, detail) = cause(message, setting)
         return Difference(
             conversationID: message.conversationID, remote: setting.remote.name, field: "message", local: .string(message.messageID),
             theirs: .null, reason: reason, detail: detail, outboxID: message.row?.id)
@@ -63,7 +63,9 @@ package struct DifferenceFinder: Sendable {
             return whole(
                 .linkGone, "\(remote.name) no longer knows the object (\(time(goneAt))); write the row in links again to bring it back")
         }
-        guard let snapshot = picture.snapshot else { return [] }
+        guard let snapshot = picture.snapshot else {
+            return picture.putAside.map { whole(.putAside, PutAside.advice($0)) } ?? []
+        }
         if let problem = snapshot.linkProblem { return whole(.refused, problem.reason) }
         let fields = remote.adapter.explain(snapshot)
         return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.compactMap { field in
@@ -83,6 +85,12 @@ package struct DifferenceFinder: Sendable {
 
     // MARK: Why
 
+    private func cause(_ message: WaitingMessage, _ setting: Setting) -> (Difference.Reason, String) {
+        if let row = message.row { return cause(row, setting) }
+        if let problem = message.putAside { return (.putAside, PutAside.advice(problem)) }
+        return unplanned(setting)
+    }
+
     private func cause(
         _ field: FieldExplanation, _ picture: LinkPicture, _ setting: Setting
     ) -> (Difference.Reason, String, row: Int64?) {
@@ -99,10 +107,12 @@ package struct DifferenceFinder: Sendable {
         case "left", "not_ours", "taken_off", "held_back": return (.left, field.rule, nil)
         default: break
         }
-        if let row {
+        // A retry of a dead row plans the change that is put aside, which fails again.
+        if let row, row.state != .dead || picture.putAside == nil {
             let (reason, detail) = cause(row, setting)
             return (reason, detail, row.id)
         }
+        if let problem = picture.putAside { return (.putAside, PutAside.advice(problem), nil) }
         if picture.isUnplanned {
             let (reason, detail) = unplanned(setting)
             return (reason, detail, nil)

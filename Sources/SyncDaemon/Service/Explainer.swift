@@ -83,27 +83,46 @@ package struct Explainer: Sendable {
             return
                 "takes no part: \(link.sharers.joined(separator: ", ")) links to the same object; delete all but one of the rows in links"
         }
-        guard link.link != nil else { return "takes no part: no row in links names \(remote.name)" }
+        let putAside = putAside(stored, at: remote)
+        guard link.link != nil else {
+            if link.isUnreadable, let putAside { return putAside }
+            return "takes no part: no row in links names \(remote.name)"
+        }
         if let goneAt = link.goneAt { return "gone (\(time(goneAt))): write the row in links again to bring it back" }
         let waiting = link.unfinished.filter { $0.state == .pending || $0.state == .sending || $0.state == .held }
         guard let row = waiting.last else {
             if let row = link.unfinished.first {
-                return "row \(row.id) is \(row.state.rawValue): \(row.lastError ?? "no reason known"); `convosync outbox show \(row.id)`"
+                let reason = row.lastError ?? "no reason known"
+                return joined("row \(row.id) is \(row.state.rawValue): \(reason); `convosync outbox show \(row.id)`", putAside)
             }
-            if let entry = stored.putAside.first(where: { $0.messageID == nil && ($0.remote ?? remote.name).hasSameBytes(as: remote.name) })
-            {
-                return "put aside, because it cannot be planned: \(entry.problem); correct it and write the row again"
-            }
+            if let putAside { return putAside }
             if stored.isWaitingForPlan { return "a change waits for the next run" }
             guard let (row, moment) = link.discarded else { return "nothing to do" }
             return
                 "row \(row) was discarded\(moment.map { " (\(time($0)))" } ?? ""): the remote may differ, and nothing is due until the conversation "
                 + "changes; `convosync outbox retry \(row)` sends what is wanted now"
         }
+        return joined(next(row, remote.name, gate, now: now), putAside)
+    }
+
+    private func next(_ row: OutboxSummary, _ remote: String, _ gate: RemoteGate.Stored, now: Instant) -> String {
         let error = row.lastError ?? "no reason known"
         if row.state == .held { return "row \(row.id) is held: \(error); `convosync outbox release \(row.id)`" }
         if row.state == .sending { return "row \(row.id) was sent, and no outcome is recorded yet" }
-        return pending(row, remote.name, gate, now: now)
+        return pending(row, remote, gate, now: now)
+    }
+
+    /// Rows that are there already are sent whatever is put aside.
+    private func joined(_ next: String, _ putAside: String?) -> String { putAside.map { "\(next); \($0)" } ?? next }
+
+    /// Of the changes that are put aside, the first one that the remote is to be told: of the messages for a remote that receives messages,
+    /// of the states for any other.
+    private func putAside(_ stored: StoredConversation, at remote: Remote) -> String? {
+        let entry = stored.putAside.first { entry in
+            (entry.messageID != nil) == remote.kind.receivesMessages && (entry.remote ?? remote.name).hasSameBytes(as: remote.name)
+        }
+        guard let entry else { return nil }
+        return "\(entry.messageID.map { "message \($0)" } ?? "a change") is \(PutAside.advice(entry.problem))"
     }
 
     private func pending(_ row: OutboxSummary, _ remote: String, _ gate: RemoteGate.Stored, now: Instant) -> String {

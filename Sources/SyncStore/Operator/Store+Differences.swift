@@ -15,6 +15,8 @@ package struct LinkPicture: Sendable {
     package var discardedRow: Int64?
     /// A change is waiting to be planned.
     package var isUnplanned: Bool
+    /// Why a change that was put aside cannot be planned; nil if there is none.
+    package var putAside: String?
 }
 
 /// A user's message that a remote has not accepted.
@@ -23,6 +25,8 @@ package struct WaitingMessage: Sendable, Equatable {
     package var conversationID: String
     /// Nil if it has not been planned yet.
     package var row: OutboxSummary?
+    /// Why it cannot be planned; nil unless it is put aside.
+    package var putAside: String?
 }
 
 extension Store {
@@ -59,20 +63,26 @@ extension Store {
     ) throws -> LinkPicture? {
         let sharers = try sharers(session, of: id, at: remote)
         guard let local = try LocalConversation.fetch(session, id) else { return nil }
-        let loaded = try load(session, local, at: remote, storing: false, now: now)
-        let row: (goneAt: String?, discardedRow: Int64?, remoteID: String?, isUnplanned: Bool)? = try session.row(
+        // Rows that cannot be read are those of a change that is put aside.
+        let loaded = try unlessBroken(session) { try load(session, local, at: remote, storing: false, now: now) }
+        let row: (goneAt: String?, discardedRow: Int64?, remoteID: String?, isUnplanned: Bool, putAside: String?)? = try session.row(
             """
             SELECT s.gone_at, s.discarded_row, (SELECT remote_id FROM links WHERE conversation_id = \(id) AND remote = \(remote.name)),
-                EXISTS (SELECT 1 FROM change_feed f WHERE f.conversation_id = \(id) AND f.remote IN (\(FeedTarget.everyRemote), \(remote.name)))
+                EXISTS (SELECT 1 FROM change_feed f
+                    WHERE f.conversation_id = \(id) AND f.remote IN (\(FeedTarget.everyRemote), \(remote.name)) AND f.deferred <> 2),
+                (SELECT f.problem FROM change_feed f
+                    WHERE f.conversation_id = \(id) AND f.remote IN (\(FeedTarget.everyRemote), \(remote.name)) AND f.deferred = 2
+                        AND f.problem IS NOT NULL
+                    ORDER BY f.remote DESC LIMIT 1)
             FROM (SELECT 1) LEFT JOIN link_state s ON s.conversation_id = \(id) AND s.remote = \(remote.name)
             """
-        ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
-        guard let row, loaded != nil || !sharers.isEmpty else { return nil }
+        ) { columns in (try columns.next(), try columns.next(), try columns.next(), try columns.next(), try columns.next()) }
+        guard let row, loaded != nil || !sharers.isEmpty || row.putAside != nil else { return nil }
         return LinkPicture(
             conversationID: id, remoteID: loaded?.link.remoteID ?? row.remoteID ?? id, snapshot: loaded?.known?.snapshot,
             goneAt: row.goneAt,
             sharers: sharers, rows: try unfinishedRows(session, id, remote.name), discardedRow: row.discardedRow,
-            isUnplanned: row.isUnplanned)
+            isUnplanned: row.isUnplanned, putAside: row.putAside)
     }
 
     static func unfinishedRows(_ session: any Session, _ id: String, _ remote: String) throws -> [OutboxSummary] {
@@ -85,7 +95,8 @@ extension Store {
         ) { columns in try OutboxSummary(&columns) }.compactMap(\.self)
     }
 
-    /// Users' messages that a remote has not accepted, in the order of their rows. Those that have not been planned yet come last.
+    /// Users' messages that a remote has not accepted, in the order of their rows. Those that have not been planned yet, or cannot be, come
+    /// last.
     package func waitingMessages(at remote: String) async throws(StoreError) -> [WaitingMessage] {
         try await read { session in
             let planned = try session.rows(
@@ -96,18 +107,19 @@ extension Store {
             ) { columns in
                 WaitingMessage(messageID: try columns.next(), conversationID: try columns.next(), row: try OutboxSummary(&columns))
             }
-            let feed: [(message: StoredKey, conversation: StoredKey)] = try session.rows(
+            // An entry that was put aside does not say for which remote it was; one that has its row did not wait for that remote.
+            let feed: [(message: StoredKey, conversation: StoredKey, putAside: String?)] = try session.rows(
                 """
-                SELECT f.message_id, f.conversation_id FROM message_feed f
-                WHERE f.remote IN (\(FeedTarget.everyRemote), \(remote)) AND NOT EXISTS (
-                    SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote))
+                SELECT f.message_id, f.conversation_id, CASE WHEN f.remote = \(FeedTarget.putAside) THEN f.problem END FROM message_feed f
+                WHERE (f.remote IN (\(FeedTarget.everyRemote), \(remote)) OR f.remote = \(FeedTarget.putAside) AND f.problem IS NOT NULL)
+                    AND NOT EXISTS (SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote))
                 ORDER BY f.sequence
                 """
-            ) { columns in (try columns.next(), try columns.next()) }
+            ) { columns in (try columns.next(), try columns.next(), try columns.next()) }
             return planned
                 + feed.compactMap { entry in
                     guard let message = entry.message.text, let conversation = entry.conversation.text else { return nil }
-                    return WaitingMessage(messageID: message, conversationID: conversation)
+                    return WaitingMessage(messageID: message, conversationID: conversation, putAside: entry.putAside)
                 }
         }
     }

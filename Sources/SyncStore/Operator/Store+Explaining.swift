@@ -19,6 +19,8 @@ package struct StoredLink: Sendable {
     package var remote: String
     /// Nil if the conversation is not synchronized with the remote.
     package var link: Link?
+    /// Its rows cannot be read, so that not even the link is known.
+    package var isUnreadable = false
     /// Other conversations that link to the same object. None of them is synchronized then.
     package var sharers: [String] = []
     /// The input of a decision; nil if the conversation is not synchronized with the remote, or the object is gone.
@@ -118,10 +120,14 @@ extension Store {
     ) throws -> StoredLink {
         let id = local.conversation.id
         // For rows that cannot be read, the column `problem` of the feeds holds the reason.
-        let loaded = try unlessBroken(session) { try load(session, local, at: remote, storing: false, now: now) }
+        let loading = try unlessBroken(session) { () throws -> LoadedLink?? in
+            .some(try load(session, local, at: remote, storing: false, now: now))
+        }
+        let loaded: LoadedLink? = loading ?? nil
         var stored = StoredLink(
             remote: remote.name, link: loaded?.link, verdicts: [:], history: try history(session, id, remote.name, limit: limit),
             unfinished: try unfinishedRows(session, id, remote.name))
+        stored.isUnreadable = loading == nil
         stored.sharers = try sharers(session, of: id, at: remote)
         guard let loaded else { return stored }
         try session.each(

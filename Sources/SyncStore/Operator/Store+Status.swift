@@ -14,6 +14,8 @@ package struct RemoteStatus: Sendable, Equatable {
     package var uncertain = 0
     /// Conversations that differ although nothing is due, because a person discarded their row.
     package var discarded = 0
+    /// Changes and messages for it that cannot be planned. One for every remote counts at each of them.
+    package var putAside = 0
     /// The error of the most recently failed row among those that will be retried; nil until it is loaded (``Store/retryError(of:)``).
     package var retryError: String?
     package var gate = RemoteGate.Stored()
@@ -97,6 +99,7 @@ extension Store {
             try Store.addRows(to: &byName, session)
             try Store.addRemotes(to: &byName, session)
             for (name, since) in try Store.unplannedSince(participations, session) { byName[name]?.waits(since: since) }
+            for (name, count) in try Store.putAsideCounts(participations, session) { byName[name]?.putAside = count }
             var status = StoreStatus(remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(session), unplanned: 0)
             status.service = try Store.service(session)
             try Store.addChanges(to: &status, session)
@@ -153,6 +156,38 @@ extension Store {
             waiting[remote.name, default: []] += [remote.receivesMessages ? messages : changes].compactMap { $0 }
         }
         return waiting.compactMapValues { $0.min() }
+    }
+
+    /// How many entries that cannot be planned concern each remote.
+    private static func putAsideCounts(_ participations: [RemoteParticipation], _ session: any Session) throws -> [String: Int] {
+        let aside: SQL = "f.deferred = 2 AND f.problem IS NOT NULL"
+        let named: [(remote: String, count: Int)] = try session.rows(
+            "SELECT f.remote, count(*) FROM change_feed f WHERE \(aside) AND f.remote <> \(FeedTarget.everyRemote) GROUP BY f.remote"
+        ) { columns in (try columns.next(), try columns.next()) }
+        let linked: [(remote: String, count: Int)] = try session.rows(
+            """
+            SELECT l.remote, count(*) FROM change_feed f JOIN links l ON l.conversation_id = f.conversation_id
+            WHERE \(aside) AND f.remote = \(FeedTarget.everyRemote) GROUP BY l.remote
+            """
+        ) { columns in (try columns.next(), try columns.next()) }
+        var counts: [String: Int] = [:]
+        for (remote, count) in named + linked { counts[remote, default: 0] += count }
+        let changes: Int? = try session.value(
+            "SELECT count(*) FROM change_feed f WHERE \(aside) AND f.remote = \(FeedTarget.everyRemote)")
+        for remote in participations where !remote.needsLink {
+            let count = try remote.receivesMessages ? putAsideMessages(for: remote.name, session) : changes
+            counts[remote.name, default: 0] += count ?? 0
+        }
+        return counts
+    }
+
+    /// Entries that were put aside do not say for which remote they were; one that has its row did not wait for that remote.
+    private static func putAsideMessages(for remote: String, _ session: any Session) throws -> Int? {
+        try session.value(
+            """
+            SELECT count(*) FROM message_feed f WHERE f.remote = \(FeedTarget.putAside) AND f.problem IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote))
+            """)
     }
 
     private static func addChanges(to status: inout StoreStatus, _ session: any Session) throws {

@@ -91,6 +91,18 @@ import Testing
         #expect(throws: StarterConfigurationError.self) { try StarterConfiguration.Remote(text) }
     }
 
+    @Test func `a configuration file that cannot be read is named with the commands that make it readable for the service`() throws {
+        let service = ServiceIdentity(isRoot: false, user: "convosync", group: "convosync", hasServiceUser: true, hasServiceGroup: true)
+        let directory = try TemporaryDirectory()
+        try directory.write("", to: "c.toml")
+        let path = directory.file("c.toml")
+        #expect(
+            ConfigurationFile.obstacle(at: path, reader: service)
+                == "the configuration file \(path) cannot be read by user convosync: chgrp convosync \(path); chmod 0640 \(path)")
+        #expect(ConfigurationFile.obstacle(at: directory.path, reader: service).contains("is a directory"))
+        #expect(ConfigurationFile.obstacle(at: directory.file("none"), reader: service).contains("does not exist"))
+    }
+
     @Test func `an existing file is not overwritten, and a new one is not readable for others`() throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("new/convosync.toml")

@@ -72,15 +72,23 @@ package enum ConfigurationFile {
 
     private static func text(at path: String) throws(ConfigurationError) -> String {
         guard let bytes = FileManager.default.contents(atPath: path) else {
-            let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
-            throw ConfigurationError(problems: [
-                .init(path: "", line: nil, message: "the configuration file \(path) \(reason); name another one with --config")
-            ])
+            throw ConfigurationError(problems: [.init(path: "", line: nil, message: obstacle(at: path))])
         }
         guard let source = String(bytes: bytes, encoding: .utf8) else {
             throw ConfigurationError(problems: [.init(path: "", line: nil, message: "\(path) is not UTF-8 text")])
         }
         return source
+    }
+
+    /// Why a file has no contents for this user, and what to do about it.
+    /// - Parameter reader: who has to be able to read it.
+    static func obstacle(at path: String, reader: ServiceIdentity = .present) -> String {
+        switch FileStatus.ifPresent(path)?.kind {
+        case nil: "the configuration file \(path) does not exist; name another one with --config"
+        case .directory?: "the configuration file \(path) is a directory; name another one with --config"
+        default:
+            "the configuration file \(path) cannot be read by \(reader.user): chgrp \(reader.group) \(path); chmod 0640 \(path)"
+        }
     }
 
     /// - Parameter directory: the base of relative paths in the text.

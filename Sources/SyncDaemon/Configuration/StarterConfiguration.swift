@@ -123,7 +123,8 @@ package struct StarterConfiguration: Sendable, Equatable {
         return found == "/" ? "/\(last)" : "\(found)/\(last)"
     }
 
-    /// Writes the file, without overwriting an existing one. Creates its folder if it is missing.
+    /// Writes the file, without overwriting an existing one. Creates its folder if it is missing. The service's group can read the file,
+    /// whatever the umask of the command is.
     /// - Throws: a ``StarterConfigurationError`` with the reason.
     package func write(to path: String) throws(StarterConfigurationError) {
         let folder = FilePath.folder(of: path)
@@ -137,7 +138,7 @@ package struct StarterConfiguration: Sendable, Equatable {
         }
         let file: NewFile
         do {
-            file = try NewFile(path, permissions: 0o640)
+            file = try NewFile(path, permissions: 0o600)
         } catch {
             throw StarterConfigurationError(
                 error.code == EEXIST
@@ -145,6 +146,7 @@ package struct StarterConfiguration: Sendable, Equatable {
                     : "\(path) cannot be written by this user: \(error)")
         }
         do {
+            try file.setPermissions(0o640)
             try file.write(text.utf8)
         } catch {
             unlink(path)

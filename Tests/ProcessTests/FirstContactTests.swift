@@ -94,4 +94,14 @@ import Testing
             #expect(after.output.contains("remotes.helpdesk, asked with POST /get_conversation, accepts the token"), "\(after.output)")
         }
     }
+
+    @Test func `init writes a file that the service's group can read, whatever the umask is`() async throws {
+        try await withScenario { scenario in
+            let path = "\(scenario.directory)/new.toml"
+            let result = try await scenario.startShell("umask 077; '\(ConvosyncProcess.path)' init --remote vg --path '\(path)'").end()
+            #expect(result.exitCode == 0, "\(result.errorOutput)")
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o640)
+        }
+    }
 }

@@ -199,6 +199,21 @@ import Testing
             site.lines.contains { $0.contains("event=listen.failed address=\(taken.listen?.address.description ?? "")") }, "\(site.lines)")
     }
 
+    @Test func `another host with the same port is refused with the reason, and the address in force stays`() async throws {
+        let site = try Site()
+        try await site.adopt(try site.configuration())
+        let address = try #require(await site.service.address)
+        guard case .tcp(_, let port) = address else { return #expect(Bool(false)) }
+        let wider = try site.configuration(address: "0.0.0.0:\(port)")
+        let error = await #expect(throws: ConfigurationError.self) { _ = try await site.service.prepare(wider) }
+        #expect(
+            error?.problems.first?.description
+                == "listen.address: cannot listen on 0.0.0.0:\(port): this service itself listens on that port, at 127.0.0.1:\(port); "
+                + "another host with the same port takes a restart")
+        #expect(try await Hooks.call(address, Hooks.fin(Hooks.status("c1"))).status == 200)
+        await site.stop()
+    }
+
     @Test func `after a change of the address only the new one accepts connections`() async throws {
         let site = try Site()
         try await site.adopt(try site.configuration())

@@ -4,8 +4,18 @@ import SyncCore
 
 /// Describes why the address cannot be listened on, and what to do about it.
 enum ListenProblem {
-    static func error(_ address: ListenAddress, _ error: any Error) -> ConfigurationError {
-        ConfigurationError(problems: [.init(path: "listen.address", line: nil, message: "cannot listen on \(address): \(text(error))")])
+    /// - Parameter former: where this process listens already.
+    static func error(_ address: ListenAddress, _ error: any Error, beside former: ListenAddress? = nil) -> ConfigurationError {
+        let reason = conflict(address, error, former) ?? text(error)
+        return ConfigurationError(problems: [.init(path: "listen.address", line: nil, message: "cannot listen on \(address): \(reason)")])
+    }
+
+    /// The own listener keeps its port until the new one is bound, so that a reload that fails changes nothing.
+    private static func conflict(_ address: ListenAddress, _ error: any Error, _ former: ListenAddress?) -> String? {
+        guard let error = error as? IOError, error.errnoCode == EADDRINUSE, case .tcp(_, let port) = address,
+            let former, case .tcp(_, port) = former
+        else { return nil }
+        return "this service itself listens on that port, at \(former); another host with the same port takes a restart"
     }
 
     static func event(_ address: ListenAddress, _ reason: String) -> LogEvent {

@@ -53,10 +53,11 @@ package final class WebhookListener: Sendable {
     /// Starts listening; returns when connections are accepted.
     ///
     /// - Parameters:
+    ///   - former: where this process listens already; it goes on until the new listener is adopted.
     ///   - receive: stores the events of a remote, and returns how many were new.
     /// - Throws: a ``ConfigurationError`` with the reason why the address cannot be used, and what to do.
     package static func start(
-        _ settings: ListenSettings, routes: [WebhookRoute], limits: Limits = Limits(),
+        _ settings: ListenSettings, routes: [WebhookRoute], limits: Limits = Limits(), beside former: ListenAddress? = nil,
         receive: @escaping @Sendable ([Notice], String) async throws -> Int, log: EventLog,
         now: @escaping @Sendable () -> Instant = SystemClock.now
     ) async throws(ConfigurationError) -> WebhookListener {
@@ -95,7 +96,7 @@ package final class WebhookListener: Sendable {
             _ = await serving.result
             // Shutting the group down fails only if it was shut down before.
             try? await group.shutdownGracefully()
-            throw ListenProblem.error(settings.address, error)
+            throw ListenProblem.error(settings.address, error, beside: former)
         }
     }
 

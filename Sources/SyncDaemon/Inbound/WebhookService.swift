@@ -47,7 +47,8 @@ package actor WebhookService {
             settings: settings, routes: routes, secrets: secrets, sources: Dictionary(sources) { first, _ in first }, fresh: nil)
         guard settings.address != configuredAddress else { return plan }
         do {
-            plan.fresh = try await WebhookListener.start(settings, routes: routes, receive: receive, log: log, now: now)
+            plan.fresh = try await WebhookListener.start(
+                settings, routes: routes, beside: listener?.address, receive: receive, log: log, now: now)
             return plan
         } catch {
             let reason = error.problems.map(\.message).joined(separator: "; ")

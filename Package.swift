@@ -55,6 +55,7 @@ let package = Package(
                 .embedInCode("0012_waiting_entries.sql"),
                 .embedInCode("0013_clock.sql"),
                 .embedInCode("0014_clock_seen.sql"),
+                .embedInCode("0015_upserts_and_moved_links.sql"),
             ],
             swiftSettings: strict
         ),

@@ -19,6 +19,7 @@ package enum EmbeddedMigrations {
             ("0012_waiting_entries", PackageResources._012_waiting_entries_sql),
             ("0013_clock", PackageResources._013_clock_sql),
             ("0014_clock_seen", PackageResources._014_clock_seen_sql),
+            ("0015_upserts_and_moved_links", PackageResources._015_upserts_and_moved_links_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

@@ -1,5 +1,8 @@
+import Fixtures
+import Foundation
 import SyncCore
 import SyncStore
+import SyncSystem
 import Testing
 
 @testable import SyncDaemon
@@ -46,5 +49,37 @@ import Testing
         #expect(
             Inspection.remedy(for: .file(path: "/nowhere/vg.token"), reader: identity(isRoot: false, hasService: true)).contains(
                 "-g convosync"))
+    }
+
+    /// The application's directory: another group would lock the application out.
+    @Test func `a folder of another group keeps its group, and the service's user is added to it`() throws {
+        let directory = try TemporaryDirectory()
+        let service = identity(isRoot: true, hasService: true)
+        var status = try FileStatus(of: directory.path)
+        (status.group, status.permissions) = (1_234_567, 0o2770)
+        let hint = Inspection.admission(to: "/srv/app", status, holdsDatabase: true, of: service)
+        #expect(hint == "it belongs to the group 1234567: adduser convosync 1234567, then restart the service")
+        status.permissions = 0o700
+        #expect(Inspection.admission(to: "/srv/app", status, holdsDatabase: true, of: service).contains("chmod g+rwx /srv/app; adduser"))
+        let above = Inspection.admission(to: "/srv", status, holdsDatabase: false, of: service)
+        #expect(above.contains("chmod g+x /srv; adduser") && !above.contains("chgrp"))
+        status.group = 0
+        #expect(
+            Inspection.admission(to: "/srv/app", status, holdsDatabase: true, of: service)
+                == "make the directory writable for user convosync: chgrp convosync /srv/app; chmod 2770 /srv/app")
+        #expect(!Inspection.admission(to: "/root", status, holdsDatabase: false, of: service).contains("chgrp"))
+    }
+
+    @Test func `a folder that cannot be searched is named, instead of saying that the database does not exist`() throws {
+        let directory = try TemporaryDirectory()
+        let closed = directory.file("closed")
+        try FileManager.default.createDirectory(atPath: closed, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o600])
+        // Root may search every folder.
+        guard geteuid() != 0 else { return }
+        for path in ["\(closed)/x.db", "\(closed)/below/x.db"] {
+            let finding = Inspection.absence(of: path, writer: identity(isRoot: false, hasService: false))
+            #expect(finding.text == "\(path) cannot be looked for: user anna may not search \(closed)")
+            #expect(finding.severity == .problem)
+        }
     }
 }

@@ -37,7 +37,12 @@ extension Inspection {
     static func absence(of path: String, writer: ServiceIdentity = .present) -> Finding {
         let given = FilePath.folder(of: path)
         let directory = given.isEmpty ? "." : given
-        guard FileStatus.ifPresent(directory)?.kind == .directory else {
+        if let (folder, status) = unsearchable(above: path) {
+            return Finding(
+                severity: .problem, area: .database, text: "\(path) cannot be looked for: \(writer.user) may not search \(folder)",
+                hint: admission(to: folder, status, holdsDatabase: folder == directory, of: writer))
+        }
+        guard let status = FileStatus.ifPresent(directory), status.kind == .directory else {
             return Finding(
                 severity: .problem, area: .database, text: "\(path) does not exist, nor does its directory",
                 hint: "install -d -m 2770 -o \(writer.owner) -g \(writer.group) \(directory), or correct database.path")
@@ -45,10 +50,37 @@ extension Inspection {
         guard FileManager.default.isWritableFile(atPath: directory) else {
             return Finding(
                 severity: .problem, area: .database, text: "\(path) does not exist, and \(writer.user) may not write to its directory",
-                hint: "make the directory writable for \(writer.user): chgrp \(writer.group) \(directory); chmod 2770 \(directory)")
+                hint: admission(to: directory, status, holdsDatabase: true, of: writer))
         }
         return Finding(
             severity: .warning, area: .database, text: "\(path) does not exist yet", hint: "`convosync migrate` or the service creates it")
+    }
+
+    /// The folder above a path that exists and that this user may not search, so that nothing is known of what is below it; nil if there is
+    /// none.
+    private static func unsearchable(above path: String) -> (folder: String, status: FileStatus)? {
+        var folder = FilePath.folder(of: path)
+        while !folder.isEmpty {
+            if let status = FileStatus.ifPresent(folder) {
+                let isClosed = status.kind == .directory && !FileManager.default.isExecutableFile(atPath: folder)
+                return isClosed ? (folder, status) : nil
+            }
+            guard folder != "/" else { return nil }
+            folder = FilePath.folder(of: folder)
+        }
+        return nil
+    }
+
+    /// How the service gets into a folder. The group of a folder that belongs to another group stays: its other users would be locked out.
+    /// - Parameter holdsDatabase: whether files are to be created there; otherwise it only has to be searched.
+    static func admission(to folder: String, _ status: FileStatus, holdsDatabase: Bool, of user: ServiceIdentity) -> String {
+        let (rights, symbols): (UInt32, String) = holdsDatabase ? (0o070, "rwx") : (0o010, "x")
+        if let group = user.foreignGroup(status.group) {
+            let mode = status.permissions & rights == rights ? "" : "chmod g+\(symbols) \(folder); "
+            return "it belongs to the group \(group): \(mode)adduser \(user.owner) \(group), then restart the service"
+        }
+        guard holdsDatabase else { return "let \(user.user) search it: chmod o+x \(folder), or choose another database.path" }
+        return "make the directory writable for \(user.user): chgrp \(user.group) \(folder); chmod 2770 \(folder)"
     }
 
     static func remedy(for error: any Error, path: String, writer: ServiceIdentity = .present) -> String? {

@@ -39,4 +39,11 @@ struct ServiceIdentity: Equatable {
             group: getgrgid(group).map { String(cString: $0.pointee.gr_name) } ?? "\(group)", hasServiceUser: getpwnam(name) != nil,
             hasServiceGroup: getgrnam(name) != nil)
     }
+
+    /// The name of a group that somebody else's files belong to; nil for the service's own group, and for root's.
+    func foreignGroup(_ number: UInt32) -> String? {
+        guard number != 0 else { return nil }
+        let name = getgrgid(number).map { String(cString: $0.pointee.gr_name) } ?? "\(number)"
+        return name == group ? nil : name
+    }
 }

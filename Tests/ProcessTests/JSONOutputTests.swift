@@ -17,7 +17,7 @@ import Testing
             let fields: Set<String> = [
                 "pending", "oldest_pending_at", "oldest_pending_age_s", "in_flight", "retrying", "held", "dead", "uncertain", "breaker",
                 "breaker_open_until", "parked_at", "park_reason", "paused_at", "throttled_until", "last_success_at", "last_failure_at",
-                "last_error", "concurrency", "concurrency_max", "rate", "state", "discarded", "reads",
+                "last_error", "concurrency", "concurrency_max", "rate", "state", "discarded", "put_aside", "reads",
             ]
             for (name, remote) in remotes { #expect(Set(remote.object?.keys.map { $0 } ?? []) == fields, "\(name)") }
             #expect(remotes["vg"]?["pending"] == 1)

@@ -125,3 +125,15 @@ BEGIN
         AND EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = NEW.id AND f.remote = '!' AND f.problem IS NOT NULL);
     UPDATE message_feed SET remote = '', problem = NULL WHERE message_id = NEW.id AND remote = '!' AND problem IS NOT NULL;
 END;
+
+-- A call counts for its object, too: the link may have been moved to another conversation since it was made.
+CREATE INDEX outbox_calls_by_object ON outbox (target_id, remote) WHERE state = 'sending' AND payload = 'state';
+-- Rows of other conversations that waited for a call to their object may be claimed. Those that wait for another reason are marked again.
+CREATE TRIGGER outbox_call_ended AFTER UPDATE OF state ON outbox
+WHEN OLD.state = 'sending' AND NEW.state <> 'sending' AND OLD.payload = 'state'
+BEGIN
+    UPDATE outbox SET behind = 0
+        WHERE state = 'pending' AND behind = 1 AND remote = OLD.remote AND conversation_id IN (
+            SELECT l.conversation_id FROM links l
+            WHERE l.remote = OLD.remote AND l.remote_id = OLD.target_id AND l.conversation_id <> OLD.conversation_id);
+END;

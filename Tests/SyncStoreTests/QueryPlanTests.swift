@@ -67,6 +67,7 @@ import Testing
         let claim = try #require(plans.first { $0.sql.contains("ORDER BY o.due_at") })
         #expect(claim.plan.contains { $0.contains("USING INDEX outbox_due") })
         #expect(claim.plan.filter { $0.contains("outbox_by_conversation") }.count == 2)
+        #expect(claim.plan.filter { $0.contains("outbox_calls_by_object") }.count == 1)
         #expect(!claim.plan.contains { $0.contains("TEMP B-TREE") }, "sorting all that is due would cost more with every row")
     }
 
@@ -129,6 +130,9 @@ import Testing
         let feed = plans.filter { $0.sql.hasPrefix("SELECT conversation_id, remote FROM change_feed") }
         #expect(!feed.isEmpty)
         #expect(feed.allSatisfy { $0.plan.contains { $0.contains("change_feed_ready") } })
+        let links = plans.filter { $0.sql.contains("FROM outbox f") }
+        #expect(!links.isEmpty)
+        #expect(links.allSatisfy { $0.plan.contains { $0.contains("outbox_calls_by_object") } })
     }
 
     @Test func `the brake counts ready entries, and its survey reads the feed by index`() async throws {

@@ -3,8 +3,8 @@ import Testing
 
 @testable import SyncStore
 
-/// The statement that fires a trigger decides what a conflict in it does: an upsert or `UPDATE OR FAIL` fails where the trigger itself would go on.
-/// So the triggers must not run into conflicts, whatever waits to be planned already.
+/// The statement that fires a trigger decides what a conflict in it does: an upsert or `UPDATE OR FAIL` fails where the trigger itself would
+/// go on. So the triggers must not run into conflicts, whatever waits to be planned already.
 @Suite struct UpsertTests {
     /// Two conversations of one user, and two messages in the first one.
     private func scenario() throws -> StoreScenario {
@@ -117,8 +117,10 @@ import Testing
         ("INSERT INTO users (id, name) VALUES ('u1', 'Jane') ON CONFLICT (id) DO UPDATE SET name = excluded.name", "c1||0"),
         ("UPDATE OR FAIL users SET name = 'Jane'", "c1||0"),
         (
-            "INSERT INTO links VALUES ('c1', 'vg', 'r2', NULL) ON CONFLICT (conversation_id, remote) DO UPDATE SET remote_id = excluded.remote_id",
-            "c1|vg|0"
+            """
+            INSERT INTO links VALUES ('c1', 'vg', 'r2', NULL)
+            ON CONFLICT (conversation_id, remote) DO UPDATE SET remote_id = excluded.remote_id
+            """, "c1|vg|0"
         ),
         ("UPDATE OR FAIL links SET remote_id = 'r2' WHERE conversation_id = 'c1'", "c1|vg|0"),
         (

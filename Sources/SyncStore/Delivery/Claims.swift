@@ -38,7 +38,7 @@ extension Store {
 
     /// Why a claim skips a row; the values of `outbox.behind`.
     private enum Obstacle: Int {
-        /// A call in flight for the conversation, or an older row of it.
+        /// A call in flight for the conversation or to its object, or an older row of it.
         case others = 1
         /// A newer state of the conversation is waiting to be planned.
         case planning = 2
@@ -94,7 +94,11 @@ extension Store {
                         AND e.state = 'sending')
                 OR EXISTS (
                     SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
-                        AND e.state IN ('pending', 'held') AND e.id < o.id),
+                        AND e.state IN ('pending', 'held') AND e.id < o.id)
+                -- A call of the conversation that the object was linked to before.
+                OR (o.payload = 'state' AND EXISTS (
+                    SELECT 1 FROM outbox e WHERE e.target_id = o.target_id AND e.remote = o.remote AND e.target_agent IS o.target_agent
+                        AND e.conversation_id <> o.conversation_id AND e.state = 'sending' AND e.payload = 'state')),
                 -- Another conversation links to the object.
                 \(due.remote?.needsLink ?? false) AND o.payload = 'state' AND EXISTS (
                     SELECT 1 FROM links l WHERE l.remote = o.remote AND l.remote_id = o.target_id

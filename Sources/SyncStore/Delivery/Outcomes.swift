@@ -90,10 +90,24 @@ extension Store {
 
     /// Planning of a conversation waits while a call for it is in flight. True if an entry was waiting.
     private static func freePlanning(_ claimed: ClaimedRow, _ session: any Session) throws -> Bool {
+        let own =
+            try session.run(
+                """
+                UPDATE change_feed SET deferred = 0
+                WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND deferred = 1
+                """) > 0
+        guard claimed.row.payload == .state else { return own }
+        return try freePlanning(ofLinksTo: claimed.targetID, at: claimed.remote, session) || own
+    }
+
+    /// Planning of a conversation also waits for a call to its object that was made for another one, which was linked to it before. True if
+    /// an entry was waiting. An entry that waits for a call to an object of the same id under another agent is planned, and waits again.
+    static func freePlanning(ofLinksTo targetID: String, at remote: String, _ session: any Session) throws -> Bool {
         try session.run(
             """
             UPDATE change_feed SET deferred = 0
-            WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND deferred = 1
+            WHERE remote = \(remote) AND deferred = 1 AND conversation_id IN (
+                SELECT conversation_id FROM links WHERE remote = \(remote) AND remote_id = \(targetID))
             """) > 0
     }
 

@@ -87,6 +87,7 @@ extension Store {
             UPDATE change_feed SET deferred = 0
             WHERE conversation_id = \(claim.conversationID) AND (remote = \(claim.remote) OR deferred = 3)
             """)
+        if claim.payload == .state { _ = try freePlanning(ofLinksTo: claim.targetID, at: claim.remote, session) }
     }
 
     /// The fields that the call carried may have arrived.
@@ -115,6 +116,10 @@ extension Store {
                 UPDATE change_feed SET deferred = 0 WHERE deferred = 1 AND NOT EXISTS (
                     SELECT 1 FROM outbox o WHERE o.conversation_id = change_feed.conversation_id
                         AND o.remote = change_feed.remote AND o.state = 'sending')
+                    AND NOT EXISTS (
+                        SELECT 1 FROM links l JOIN outbox o ON o.target_id = l.remote_id AND o.remote = l.remote
+                            AND o.state = 'sending' AND o.payload = 'state'
+                        WHERE l.conversation_id = change_feed.conversation_id AND l.remote = change_feed.remote)
                 """)
             // Without a start of the wait, or with one in the future, the entry would never become overdue.
             try session.run(
@@ -178,7 +183,7 @@ private struct InterruptedClaim: RowRecord {
     static let columns: SQL = """
         o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, o.local_numbers, o.overlapped,
         (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), \(LinkColumns.columns),
-        coalesce((o.target_id, coalesce(o.target_agent, '')) = (s.target_id, coalesce(s.target_agent, '')), 0),
+        o.target_id, coalesce((o.target_id, coalesce(o.target_agent, '')) = (s.target_id, coalesce(s.target_agent, '')), 0),
         p.id IS NOT NULL, \(ProcessIdentity.columns)
         """
 
@@ -196,7 +201,9 @@ private struct InterruptedClaim: RowRecord {
     var overlapped: OverlappedCalls?
     var attempts: Int
     var known: LinkColumns
-    /// The link still points to the object that the row was planned for.
+    /// The object that the row was planned for.
+    var targetID: String
+    /// The link still points to it.
     var isOfPresentTarget: Bool
     /// Nil if the process is no longer in the table.
     var owner: ProcessIdentity?
@@ -213,6 +220,7 @@ private struct InterruptedClaim: RowRecord {
         overlapped = OverlappedCalls(column: try columns.next())
         attempts = try columns.next() ?? 0
         known = try LinkColumns(&columns)
+        targetID = try columns.next()
         isOfPresentTarget = try columns.next()
         owner = try columns.next() ? try ProcessIdentity(&columns) : nil
     }

@@ -6,6 +6,7 @@ extension Store {
     /// waits after a failed read is left out; without a time nothing is.
     ///
     /// Objects with a call in flight are left out: what a read shows meanwhile is not used, so that the next exchange after the call is early enough.
+    /// So are those that were linked to another conversation when the call was made.
     static func readRequests(
         of remote: RemoteParticipation, limit: Int, now: Instant? = nil, _ session: any Session
     ) throws -> [ReadRequest] {
@@ -21,6 +22,9 @@ extension Store {
             SELECT remote_id, agent_id FROM read_requests r
             WHERE remote = \(remote.name) AND NOT (\(waits))
                 AND NOT EXISTS (SELECT 1 FROM \(calls) AND o.state = 'sending' AND o.payload = 'state')
+                AND NOT EXISTS (
+                    SELECT 1 FROM outbox o
+                    WHERE o.target_id = r.remote_id AND o.remote = r.remote AND o.state = 'sending' AND o.payload = 'state')
             ORDER BY min(requested_at, coalesce(asked_again_at, requested_at)) LIMIT \(limit)
             """
         ) { columns in

@@ -6,7 +6,7 @@ struct LoadedLink {
     var link: Link
     /// Why nothing can be sent along the link. Its ids then contain U+FFFD for bytes that cannot be stored.
     var problem: Unsendable?
-    /// A call that carries its state is in flight.
+    /// A call that carries its state, or that of another conversation to the same object, is in flight.
     var isInFlight: Bool
     /// Nil for a link whose object is gone.
     var known: Known?
@@ -136,7 +136,12 @@ private struct LinkRow: RowRecord {
         SELECT l.remote_id, l.agent_id, l.remote_id IS NOT NULL AND \(Store.isShared(defaultAgent: remote.defaultAgent)),
             EXISTS (
                 SELECT 1 FROM outbox f
-                WHERE f.conversation_id = asked.id AND f.remote = \(remote.name) AND f.state = 'sending' AND f.payload = 'state'),
+                WHERE f.conversation_id = asked.id AND f.remote = \(remote.name) AND f.state = 'sending' AND f.payload = 'state')
+            -- The link may have been moved to this conversation since the call was made.
+            OR EXISTS (
+                SELECT 1 FROM outbox f
+                WHERE f.target_id = l.remote_id AND f.remote = \(remote.name) AND f.state = 'sending' AND f.payload = 'state'
+                    AND f.target_agent IS coalesce(l.agent_id, \(remote.defaultAgent))),
             (SELECT r.ends_held_at IS NOT NULL FROM remotes r WHERE r.name = \(remote.name)),
             \(columns)
         FROM (SELECT \(id) AS id) asked

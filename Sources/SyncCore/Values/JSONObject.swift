@@ -31,6 +31,20 @@ package struct JSONObject: Hashable, Sendable {
         members.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value) }
     }
 
+    /// The first members in the order of their names' bytes. One pass, whatever the number of members: an object from outside is not sorted
+    /// as a whole for the sake of its beginning.
+    package func firstMembers(_ limit: Int) -> [(key: String, value: JSONValue)] {
+        guard members.count > limit else { return sorted }
+        var first: [(key: ExactText, value: JSONValue)] = []
+        for member in members {
+            if first.count == limit, let last = first.last, !(member.key < last.key) { continue }
+            let place = first.firstIndex { member.key < $0.key } ?? first.endIndex
+            first.insert((key: member.key, value: member.value), at: place)
+            if first.count > limit { first.removeLast() }
+        }
+        return first.map { ($0.key.text, $0.value) }
+    }
+
     package mutating func removeValue(forKey name: String) -> JSONValue? { members.removeValue(forKey: ExactText(name)) }
 
     package func filter(_ isIncluded: (Element) throws -> Bool) rethrows -> JSONObject {

@@ -45,7 +45,8 @@ struct FinAdapter: Adapter {
             outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
         }
         for owner in ["user", "conversation"] {
-            for (name, message) in (body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]).sorted {
+            let refused = body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]
+            for (name, message) in refused.firstMembers(ReplyReader.partialErrorLimit) {
                 outcome.partialErrors.append("\(owner) attribute \(name): \(message.stringValue ?? message.text)")
             }
         }

@@ -8,17 +8,27 @@ struct EncodedForms: Sendable {
 
     /// Shorter texts occur in too many encoded ones.
     private static let shortestSecret = 6
+    /// Each secret has up to twelve forms that are as long as itself or longer. A long message is not what a header or a URL holds.
+    private static let longestText = 1024
 
-    init(of secrets: Set<String>) {
-        let secrets = secrets.filter { $0.utf8.count >= EncodedForms.shortestSecret }
-        base64 = Array(Set(secrets.flatMap(EncodedForms.base64))).sorted { $0.count > $1.count }
+    /// - Parameters:
+    ///   - texts: texts of the call.
+    ///   - credential: the remote's token, of any length.
+    ///   - files: the beginnings of files that the call has in base64.
+    init(of texts: Set<String>, credential: String?, files: Set<String>) {
+        let texts = texts.filter { $0.utf8.count <= EncodedForms.longestText }
+        let secrets = texts.union(credential.map { [$0] } ?? []).filter { $0.utf8.count >= EncodedForms.shortestSecret }
+        base64 = Array(Set(secrets.flatMap(EncodedForms.base64)).union(files)).sorted { $0.count > $1.count }
         percent = Array(Set(secrets.flatMap(EncodedForms.percent))).sorted { $0.count > $1.count }
     }
 
     func removed(from text: String, mark: String) -> String {
         var text = text
-        for form in percent { text = text.replacingScalars(of: form, with: mark) }
-        for form in base64 { text = EncodedForms.removing(form, from: text, mark: mark) }
+        // Every percent-encoded form has one of these characters in it.
+        if text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
+            for form in percent { text = text.replacingScalars(of: form, with: mark) }
+        }
+        for form in base64 where form.utf8.count <= text.utf8.count { text = EncodedForms.removing(form, from: text, mark: mark) }
         return text
     }
 

@@ -16,6 +16,9 @@ import SyncCore
 /// | what looks like an address or a telephone number | always: a remote may know people that the call did not name           |
 ///
 /// A single word of a title or a message is kept, as it may be an ordinary word.
+///
+/// The work is bounded, as it is done on the event loop: of a text of the call the beginning counts (``longestSecret``), of the content of a
+/// file only what recognises it, and of a text of the remote no more is read than may be shown (``Redaction+Beginning``).
 package struct Redaction: Sendable {
     /// Longest first, so that a text that contains another one is removed as a whole.
     private let secrets: [String]
@@ -42,7 +45,7 @@ package struct Redaction: Sendable {
         // An ordinary word that happens to be somebody's value is not removed: it occurs in every error.
         let texts = found.texts.filter { $0.count > 2 && !Redaction.technicalWords.contains($0.lowercased()) }
         secrets = texts.sorted { ($0.count, $0) > ($1.count, $1) }
-        encoded = EncodedForms(of: texts.union(credential.map { [$0] } ?? []))
+        encoded = EncodedForms(of: texts, credential: credential, files: found.files)
         phrases = QuotedPhrases(in: texts)
         // A name may have two letters, but only as a whole; within longer names such short words do not count.
         nameWords = Set(found.names.flatMap(Redaction.nameWords).map { $0.lowercased() }).subtracting(Redaction.technicalWords)
@@ -57,17 +60,24 @@ package struct Redaction: Sendable {
         return Redaction.pieces(of: text).map { isPersonal($0) ? Redaction.mark : String($0) }.joined()
     }
 
-    /// The same for every string in a JSON value, names of members included: a remote may use a person's address as one. Long arrays are
-    /// cut, since an excerpt shows only their beginning.
-    func apply(to value: JSONValue) -> JSONValue {
+    /// Removes the beginning of a text of the call at the end of a text that was cut: the rest of it is not there, so that it is not found
+    /// as a whole.
+    func removingCut(from text: String) -> String {
+        for secret in secrets where secret.utf8.count > Redaction.shortestQuotation {
+            let start = String(secret.prefix(Redaction.shortestQuotation))
+            for found in text.ranges(of: start) where secret.hasPrefix(text[found.lowerBound...]) {
+                return String(text[..<found.lowerBound]) + Redaction.mark
+            }
+        }
+        return text
+    }
+
+    /// A number of the call, or one that is long enough to be an id or a telephone number.
+    func isPersonalNumber(_ value: JSONValue) -> Bool {
         switch value {
-        case .string(let text): .string(apply(to: String(text.prefix(1000))))
-        case .array(let values): .array(values.prefix(20).map { apply(to: $0) })
-        case .object(let members):
-            .object(JSONObject(members: members.sorted.map { (apply(to: String($0.key.prefix(1000))), apply(to: $0.value)) }))
-        case .integer(let number) where secrets.contains(String(number)) || number.magnitude >= 1_000_000: .string(Redaction.mark)
-        case .number(let number) where secrets.contains(number.text) || Redaction.digits(in: number.text) >= 7: .string(Redaction.mark)
-        default: value
+        case .integer(let number): number.magnitude >= 1_000_000 || secrets.contains(String(number))
+        case .number(let number): Redaction.digits(in: number.text) >= 7 || secrets.contains(number.text)
+        default: false
         }
     }
 
@@ -86,6 +96,12 @@ package struct Redaction: Sendable {
     private static let shortestNameWord = 4
     /// A run of letters, digits and dashes of this length that occurs in a secret is a quotation from it.
     private static let shortestQuotation = 8
+    /// Of a longer text of the call the first ones count, in Unicode scalars. Nobody writes longer ones by hand.
+    private static let longestSecret = 16_384
+    /// The content of a file, in bytes: a longer one is recognised by its beginning, of ``fileHead`` characters, and is never searched as a
+    /// whole.
+    private static let longestContent = 1024
+    private static let fileHead = 64
 }
 
 extension Redaction {
@@ -95,7 +111,8 @@ extension Redaction {
             // By characters, also in another normalization; by scalars, also with a combining mark after it.
             return text.replacing(secret, with: mark).replacingScalars(of: secret, with: mark)
         }
-        guard text.contains(secret) else { return text }
+        // In another normalization, a text is at most three times as long.
+        guard secret.utf8.count <= 4 * text.utf8.count, text.contains(secret) else { return text }
         let isOrdinary = isCredential && technicalWords.contains(secret.lowercased())
         var result = ""
         var rest = text[...]
@@ -170,22 +187,46 @@ extension Redaction {
         var texts: Set<String> = []
         /// Names and e-mail addresses of people.
         var names: Set<String> = []
+        /// The beginnings of files in base64.
+        var files: Set<String> = []
     }
+
+    private static let attachments = "attachments"
+    private static let content = "data"
 
     private static func collect(_ value: JSONValue, isName: Bool, into found: inout Found) {
         switch value {
-        case .string(let text) where text.count >= 2:
-            found.texts.insert(text)
-            if isName { found.names.insert(text) }
+        case .string(let text) where text.utf8.count >= 2:
+            let secret = beginning(of: text, longestSecret)
+            guard secret.count >= 2 else { return }
+            found.texts.insert(secret)
+            if isName { found.names.insert(secret) }
         case .integer(let number) where number.magnitude >= 1000: found.texts.insert(String(number))
         case .number(let number) where digits(in: number.text) >= 4: found.texts.insert(number.text)
         case .array(let values): for value in values { collect(value, isName: isName, into: &found) }
         case .object(let members):
             for (name, member) in members where !harmless.contains(name) {
+                if name == attachments, let files = member.arrayValue {
+                    for file in files { collect(file: file, into: &found) }
+                    continue
+                }
                 let lowercased = name.lowercased()
                 collect(member, isName: isName || lowercased.contains("name") || lowercased.contains("mail"), into: &found)
             }
         default: break
         }
+    }
+    private static func collect(file: JSONValue, into found: inout Found) {
+        guard let members = file.objectValue, let data = members[content]?.stringValue, data.utf8.count > longestContent else {
+            collect(file, isName: false, into: &found)
+            return
+        }
+        found.files.insert(beginning(of: data, fileHead))
+        collect(.object(members.filter { $0.key != Redaction.content }), isName: false, into: &found)
+    }
+
+    /// At most this many Unicode scalars.
+    private static func beginning(of text: String, _ limit: Int) -> String {
+        text.utf8.count <= limit ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))
     }
 }

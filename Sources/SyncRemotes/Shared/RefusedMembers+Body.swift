@@ -8,6 +8,11 @@ extension RefusedMembers {
     /// Members of every call that identify the object: a remote that refuses them refuses the call.
     private static let identifying: Set<String> = ["conversation_id", "id", "convoid", "agentid"]
 
+    /// Named members that are examined of a list.
+    private static let longestList = 50
+    /// In bytes. Anything longer is not the name of a member.
+    private static let longestName = 1000
+
     /// Nil if the call is refused as such.
     /// - Parameter status: of the response; a problem within a 200 has its own.
     init?(in body: JSONValue, status: Int, of sent: Fields) {
@@ -27,9 +32,9 @@ extension RefusedMembers {
         var names: [String] = []
         for list in ["errors", "issues", "invalid-params", "invalid_params", "violations", "details"] {
             switch problem[list] {
-            case .object(let members)?: names += members.keys
+            case .object(let members)?: names += members.firstMembers(longestList).map { $0.key }
             case .array(let entries)?:
-                for entry in entries.prefix(50) {
+                for entry in entries.prefix(longestList) {
                     for key in ["field", "name", "param", "property", "path", "pointer"] {
                         names += [entry[key]?.stringValue].compactMap { $0 }
                         names += [entry[key]?.arrayValue?.compactMap(\.stringValue).joined(separator: ".")].compactMap { $0 }
@@ -39,7 +44,8 @@ extension RefusedMembers {
             default: break
             }
         }
-        return names + [problem["field"], problem["param"]].compactMap { $0?.stringValue }
+        names += [problem["field"], problem["param"]].compactMap { $0?.stringValue }
+        return names.filter { $0.utf8.count <= longestName }
     }
 
     /// `user_id`, `conversation.title`, `/user/email` and `data.attributes.title` stand for the members with the same last parts.

@@ -5,6 +5,9 @@ package struct ReplyReader: Sendable {
     package var adapter: any Adapter
     package var classifier: OutcomeClassifier
 
+    /// How many partial errors of a response are kept.
+    static let partialErrorLimit = 20
+
     package init(adapter: any Adapter, classifier: OutcomeClassifier) {
         self.adapter = adapter
         self.classifier = classifier
@@ -82,13 +85,14 @@ package struct ReplyReader: Sendable {
     private func redacted(_ outcome: DeliveryOutcome, body: JSONValue?, reply: HTTPReply, _ redaction: Redaction) -> DeliveryOutcome {
         var outcome = outcome
         if outcome.outcome != .delivered {
-            outcome.error = outcome.error.map { redaction.apply(to: $0).bounded(to: 400) }
+            outcome.error = outcome.error.map { redaction.apply(toBeginningOf: $0).bounded(to: 400) }
             // In JSON the strings themselves are redacted: an escape cannot hide a name.
-            let excerpt = body.map { redaction.apply(to: $0).text }
+            let excerpt = body.map { redaction.excerpt(of: $0).text }
             outcome.responseExcerpt =
-                (excerpt ?? redaction.apply(to: String(decoding: reply.body.prefix(2048), as: UTF8.self))).bounded(to: 500)
+                (excerpt ?? redaction.apply(toBeginningOf: String(decoding: reply.body.prefix(8192), as: UTF8.self))).bounded(to: 500)
         }
-        outcome.partialErrors = outcome.partialErrors.map { redaction.apply(to: $0).bounded(to: 400) }
+        let partial = outcome.partialErrors.prefix(ReplyReader.partialErrorLimit)
+        outcome.partialErrors = partial.map { redaction.apply(toBeginningOf: $0).bounded(to: 400) }
         return outcome
     }
 
@@ -154,7 +158,7 @@ enum ErrorText {
         case .array(let entries)?:
             parts += entries.prefix(5).map(entry)
         case .object(let fields)?:
-            parts += fields.sorted.prefix(5).map { "\($0.key): \(strings(in: $0.value))" }
+            parts += fields.firstMembers(5).map { "\($0.key): \(strings(in: $0.value))" }
         default: break
         }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")

@@ -1,5 +1,8 @@
 import Fixtures
 import SyncCore
+import SyncHTTP
+import SyncRemotes
+import SyncStore
 import Testing
 
 @testable import SyncDaemon
@@ -135,6 +138,36 @@ import Testing
     ) async throws {
         // The first one arrives a minute after the start, and counts as of then.
         #expect(try await end(of: [Event(word: ahead, second: 200_000), Event(word: later, second: 61)]) == expected)
+    }
+
+    // MARK: Responses
+
+    /// Fin escalates while the call is in flight, and accepts the message with a status from before that.
+    @Test(arguments: ["", #","created_at_ms":"now""#, #","created_at_ms":1737712800123"#])
+    func `a response does not undo what Fin has reported during the call`(date: String) async throws {
+        let scenario = try DaemonScenario(tables: Self.tables)
+        try scenario.application.write(
+            """
+            INSERT INTO users (id) VALUES ('u1');
+            INSERT INTO conversations (id, status, assignee_id, user_id) VALUES ('c0', 'open', 'agent_fin', 'u1')
+            """)
+        let respond: DaemonScenario.Response = {
+            [store = scenario.store, parties = scenario.configuration.parties] _ async throws(TransportFailure) -> HTTPReply in
+            let now = SystemClock.now()
+            do {
+                let escalated = Notice.finStatus(conversationID: "c0", word: "escalated", at: now)
+                _ = try await store.take([escalated], from: "fin", now: now, for: parties, processes: true)
+            } catch {
+                throw TransportFailure(.other, detail: "\(error)")
+            }
+            return HTTPReply(status: 200, body: Array(#"{"conversation_id":"c0","status":"thinking"\#(date)}"#.utf8))
+        }
+        let engine = try await scenario.engine(respond)
+        try scenario.application.addMessage("m1", of: "c0", body: "Where is my parcel?")
+        try await engine.run()
+        await engine.stop()
+        #expect(try scenario.texts("SELECT state FROM outbox") == ["delivered"])
+        #expect(try scenario.texts("SELECT status || ' ' || coalesce(assignee_id, '-') FROM conversations") == ["open -"])
     }
 
     // MARK: Local changes

@@ -41,8 +41,9 @@ struct FinAdapter: Adapter {
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if let word = body["status"]?.reportedWord {
-            // A text in ISO 8601, despite its name (the document "Reply to Fin").
-            outcome.observation = Observation(word: word, changedAt: body["created_at_ms"]?.reportedInstant)
+            // A text in ISO 8601, despite its name (the document "Reply to Fin"); events have it in both forms.
+            let changedAt = body["created_at_ms"].flatMap { EventMembers.timestamp($0) }
+            outcome.observation = Observation(word: word, changedAt: changedAt)
         }
         for owner in ["user", "conversation"] {
             let refused = body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]

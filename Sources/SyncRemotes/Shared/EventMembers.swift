@@ -37,12 +37,17 @@ enum EventMembers {
 
     /// ISO 8601, as in the documents' examples, or milliseconds since 1970, as the name `…_ms` suggests.
     static func timestamp(_ name: String, of body: JSONValue) throws(Unreadable) -> Instant {
-        let value = try present(name, of: body)
-        let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
-        let instant = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
-        guard let instant, timestamps.contains(instant.milliseconds) else {
+        guard let instant = timestamp(try present(name, of: body)) else {
             throw Unreadable("\"\(name)\" is neither an ISO 8601 timestamp nor milliseconds since 1970")
         }
+        return instant
+    }
+
+    /// Nil for anything but a timestamp in one of the two forms.
+    static func timestamp(_ value: JSONValue) -> Instant? {
+        let milliseconds = value.integerValue ?? value.stringValue.flatMap { Int64($0) }
+        let instant = milliseconds.map(Instant.init(milliseconds:)) ?? value.stringValue.flatMap(Instant.init(iso8601:))
+        guard let instant, timestamps.contains(instant.milliseconds) else { return nil }
         return instant
     }
 

@@ -191,10 +191,11 @@ extension Store {
 
     private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ session: any Session) throws -> [Reconciled] {
         guard let news = finished.news else { return [] }
+        // As of the start of the call: what the remote reported by itself while it was in flight is newer than a response without a date.
         return try reconcile(
             Report(
                 remote: finished.claimed.remote, subject: .conversation(finished.claimed.conversationID), observation: news,
-                readAt: finished.finishedAt), inbound, session)
+                readAt: finished.startedAt), inbound, session)
     }
 
     /// Stores when the remote last acknowledged a call, and how a call last failed.

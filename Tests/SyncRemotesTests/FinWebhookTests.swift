@@ -79,7 +79,7 @@ import Testing
     @Test(arguments: [
         #""message":null"#, #""message":"m""#, #""message":[1]"#, #""message":{}"#, #""message":{"body":null}"#, #""message":{"body":1}"#,
         #""message":{"body":["text"]}"#, #""message":{"body":{"a":"text"}}"#, #""message":{"author":"fin","body":true}"#,
-        #""message":{"body":"b","timestamp_ms":{}}"#, #""message":{"body":"b","id":{}}"#, #""no_message":1"#,
+        #""message":{"body":1,"id":{}}"#, #""no_message":1"#,
     ])
     func `a reply without a usable text still delivers its status`(member: String) throws {
         let head = #"{"event_name":"fin_replied","conversation_id":"c1",\#(member)"#
@@ -105,6 +105,36 @@ import Testing
         #expect(Set(keys).count == 4)
         #expect(try key() == keys[0])
         #expect(try key(("1737712800123", "1737712999999")) == keys[0], "the event's own time may differ with the way it comes")
+    }
+
+    @Test(arguments: [
+        #""""#, "{}", "[1]", "true", "1.5", #""a\u0000b""#, "\"" + String(repeating: "x", count: 513) + "\"",
+    ])
+    func `a message whose id cannot be used is taken as one without an id`(id: String) throws {
+        let without = try read(Self.replied.replacing(#""id":"m1","#, with: ""))
+        #expect(try read(Self.replied.replacing(#""m1""#, with: id)) == without)
+        guard case .notices(let notices) = without else { return #expect(Bool(false), "\(without)") }
+        #expect(notices.count == 2)
+    }
+
+    @Test func `an id of a message may have 512 bytes`() throws {
+        let longest = String(repeating: "x", count: 512)
+        guard case .notices(let notices) = try read(Self.replied.replacing("m1", with: longest)) else { return #expect(Bool(false)) }
+        guard case .message(_, let id, _, _, _)? = notices.first else { return #expect(Bool(false)) }
+        #expect(id == longest)
+    }
+
+    @Test(arguments: [
+        (#""timestamp_ms":{},"timestamp":"2025-01-24T10:00:00.120Z""#, 1_737_712_800_120),
+        (#""timestamp_ms":"soon","timestamp":1737712800120"#, 1_737_712_800_120),
+        (#""timestamp_ms":1737712800,"timestamp":null"#, 1_737_712_800_123), (#""timestamp":"""#, 1_737_712_800_123),
+        (#""timestamp_ms":1737712800120,"timestamp":"later""#, 1_737_712_800_120),
+    ])
+    func `a message has the first of its timestamps that can be read, or that of the event`(members: String, at: Int) throws {
+        let body = Self.replied.replacing(#""timestamp_ms":"2025-01-24T10:00:00.120Z""#, with: members)
+        guard case .notices(let notices) = try read(body) else { return #expect(Bool(false)) }
+        guard case .message(_, let id, _, let time, _)? = notices.first else { return #expect(Bool(false)) }
+        #expect(id == "m1" && time == Instant(milliseconds: Int64(at)))
     }
 
     @Test func `a message by a user or an agent is not taken for one by Fin`() throws {

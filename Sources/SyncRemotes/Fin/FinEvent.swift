@@ -50,13 +50,15 @@ enum FinEvent {
             throw Unreadable("\"body\" of the message is not a string")
         }
         let at = try timestamp(of: message, in: body)
-        let id = EventMembers.has("id", in: message) ? try EventMembers.identifier("id", of: message) : nil
+        // The id is optional: one that cannot be used is none.
+        let id = message["id"].flatMap { EventMembers.identifier($0) }
         return .finMessage(conversationID: conversationID, id: id, body: text, at: at)
     }
 
+    /// The first of three that can be read: those of the message are optional.
     private static func timestamp(of message: JSONValue, in body: JSONValue) throws(Unreadable) -> Instant {
-        for name in ["timestamp_ms", "timestamp"] where EventMembers.has(name, in: message) {
-            return try EventMembers.timestamp(name, of: message)
+        for name in ["timestamp_ms", "timestamp"] {
+            if let instant = message[name].flatMap({ EventMembers.timestamp($0) }) { return instant }
         }
         return try EventMembers.timestamp("created_at_ms", of: body)
     }
@@ -68,7 +70,7 @@ extension Notice {
         .status(conversationID: conversationID, word: word, at: at, key: "status:\(at.milliseconds):\(word):\(conversationID)")
     }
 
-    /// A message of Fin. Its id is unique within its conversation. The id is optional in the schema: without one, the time and a hash of
+    /// A message of Fin. Its id is unique within its conversation. The id is optional in the schema: without a usable one, the time and a hash of
     /// conversation and body replace it, which are the same however the message arrives (docs/remotes/fin.md, "Webhook").
     ///
     /// The key is made of conversation, id and text: the same id with another text is not a repetition.

@@ -13,12 +13,13 @@ import SyncCore
 /// | several words in a row of such a text      | from three words and twelve letters on (``QuotedPhrases``)                  |
 /// | a number, an id, a part of the credential  | from eight characters on, where it is part of a secret                      |
 /// | a word of a name or an e-mail address      | from four letters on                                                        |
+/// | the value of `accessToken`                 | always (``AccessTokens``)                                                   |
 /// | what looks like an address or a telephone number | always: a remote may know people that the call did not name           |
 ///
 /// A single word of a title or a message is kept, as it may be an ordinary word.
 ///
-/// The work is bounded, as it is done on the event loop: of a text of the call the beginning counts (``longestSecret``), of the content of a
-/// file only what recognises it, and of a text of the remote no more is read than may be shown (``Redaction+Beginning``).
+/// The work is bounded, as it is done on the event loop: of a text of the call the beginning counts (``longestSecret``), of the
+/// content of a file only what recognises it, and of a text of the remote no more is read than may be shown (``Redaction+Beginning``).
 package struct Redaction: Sendable {
     /// Longest first, so that a text that contains another one is removed as a whole.
     private let secrets: [String]
@@ -54,6 +55,7 @@ package struct Redaction: Sendable {
     package func apply(to text: String) -> String {
         var text = text
         if let credential { text = Redaction.removing(credential, from: text, isCredential: true) }
+        text = AccessTokens.removed(from: text, mark: Redaction.mark)
         text = encoded.removed(from: text, mark: Redaction.mark)
         for secret in secrets { text = Redaction.removing(secret, from: text) }
         text = phrases.removed(from: text, mark: Redaction.mark)

@@ -86,10 +86,7 @@ package struct ReplyReader: Sendable {
         var outcome = outcome
         if outcome.outcome != .delivered {
             outcome.error = outcome.error.map { redaction.apply(toBeginningOf: $0).bounded(to: 400) }
-            // In JSON the strings themselves are redacted: an escape cannot hide a name.
-            let excerpt = body.map { redaction.excerpt(of: $0).text }
-            outcome.responseExcerpt =
-                (excerpt ?? redaction.apply(toBeginningOf: String(decoding: reply.body.prefix(8192), as: UTF8.self))).bounded(to: 500)
+            outcome.responseExcerpt = ResponseExcerpt.text(of: reply, body, redaction).bounded(to: 500)
         }
         let partial = outcome.partialErrors.prefix(ReplyReader.partialErrorLimit)
         outcome.partialErrors = partial.map { redaction.apply(toBeginningOf: $0).bounded(to: 400) }

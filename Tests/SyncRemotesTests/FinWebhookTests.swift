@@ -21,7 +21,7 @@ import Testing
         """#
     private static let moment = Instant(milliseconds: 1_737_712_800_123)
 
-    @Test func `an id of more than 512 bytes is refused, and a status value of more than 100 is not quoted`() throws {
+    @Test func `an id of more than 512 bytes is refused, and a status value of more than 40 is not quoted`() throws {
         func event(id: Int, word: Int) -> String {
             let (id, word) = (String(repeating: "x", count: id), String(repeating: "y", count: word))
             return #"{"event_name":"fin_status_updated","conversation_id":"\#(id)","status":"\#(word)","created_at_ms":1737712800123}"#
@@ -31,9 +31,22 @@ import Testing
             else { return nil }
             return word
         }
-        #expect(try word(100) == String(repeating: "y", count: 100))
-        #expect(try word(101) == "(a text of 101 characters)")
+        #expect(try word(40) == String(repeating: "y", count: 40))
+        #expect(try word(41) == "(a text of 41 characters)")
         #expect(throws: WebhookRejection.self) { try read(event(id: 513, word: 1)) }
+    }
+
+    @Test(arguments: [
+        ("jane@example.com", "(a text of 16 characters)"), ("She wrote that the invoice is wrong, again", "(a text of 42 characters)"),
+        ("a\u{2028}b", "(a text of 3 characters)"), ("a\u{85}b", "(a text of 3 characters)"), ("On Hold", "On Hold"),
+    ])
+    func `what may be personal is not quoted, neither as a status value nor as the name of an event`(text: String, shown: String) throws {
+        let status = try read(Self.status.replacing("escalated", with: text))
+        guard case .notices(let notices) = status, case .status(_, let word, _, let key)? = notices.first else {
+            return #expect(Bool(false), "\(status)")
+        }
+        #expect(word == shown && key == "status:1737712800123:\(shown):c1")
+        #expect(try read(#"{"event_name":"\#(text)"}"#) == .ignored(event: shown))
     }
 
     @Test func `a status event is a notice with a key of conversation, status value and time`() throws {

@@ -16,7 +16,7 @@ enum FinEvent {
         switch name {
         case "fin_status_updated": return .notices([try status(of: body)])
         case "fin_replied": return try reply(in: body)
-        default: return .ignored(event: name)
+        default: return .ignored(event: EventMembers.shown(name))
         }
     }
 

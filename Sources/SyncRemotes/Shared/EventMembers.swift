@@ -8,20 +8,22 @@ enum EventMembers {
     /// From the year 2000 to the year 9999, in milliseconds since 1970: seconds in place of milliseconds are out of range.
     private static let timestamps: ClosedRange<Int64> = 946_684_800_000...253_402_300_799_999
 
-    /// A text that the remote defines: a status value or the name of an event.
+    /// A text that the remote defines: the name of an event.
     static func word(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
         guard let word = try present(name, of: body).stringValue else { throw Unreadable("\"\(name)\" is not a string") }
         guard isPlain(word, longest: longestWord) else { throw Unreadable("\"\(name)\" is empty, too long, or holds control characters") }
         return word
     }
 
-    /// A status value: anything but a plain text is replaced by a description of its type, so that it is reported as unmapped.
+    /// A status value, as in a response: what may be personal is replaced by a description of it, so that it is reported as unmapped. Status
+    /// values are stored per conversation and shown in log lines.
     static func status(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
-        let value = try present(name, of: body)
-        if let text = value.stringValue, isPlain(text, longest: longestWord) { return text }
-        guard let word = value.reportedWord else { throw Unreadable("\"\(name)\" is missing") }
+        guard let word = try present(name, of: body).reportedWord else { throw Unreadable("\"\(name)\" is missing") }
         return word
     }
+
+    /// The name of an event for the log: described like a status value if it may be something else.
+    static func shown(_ name: String) -> String { JSONValue.string(name).reportedWord ?? name }
 
     static func identifier(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
         guard let identifier = identifier(try present(name, of: body)) else { throw Unreadable("\"\(name)\" is not an id") }

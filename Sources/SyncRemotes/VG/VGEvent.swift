@@ -32,7 +32,7 @@ struct VGEvent: Equatable, Sendable {
     @Sendable private static func read(_ body: WebhookBody, _ own: OwnValues) throws(Unreadable) -> WebhookReading {
         let body = try body.value()
         let event = VGEvent(type: try EventMembers.word("type", of: body), payload: body["payload"] ?? [:])
-        guard telling.contains(event.type) else { return .ignored(event: event.type) }
+        guard telling.contains(event.type) else { return .ignored(event: EventMembers.shown(event.type)) }
         guard let id = event.conversationID else { return .notices([.somethingChanged]) }
         return .notices([.changed(remoteID: id, agentID: event.agentID)])
     }

@@ -11,7 +11,7 @@ struct RequestMessage: Sendable {
     init(_ call: HTTPCall) throws(TransportFailure) {
         let target = try CallTarget(call.url)
         guard RequestMessage.isToken(call.method) else {
-            throw TransportFailure(.other, detail: "the method of the call is not a token")
+            throw TransportFailure(.invalidRequest, detail: "the method of the call is not a token")
         }
         origin = target.origin
         isHead = call.method == "HEAD"
@@ -19,8 +19,9 @@ struct RequestMessage: Sendable {
         var names: Set<String> = []
         for header in call.headers {
             // A line break in a value would start another header.
-            guard RequestMessage.isToken(header.name), !header.value.utf8.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 }) else {
-                throw TransportFailure(.other, detail: "a header of the call cannot be written: a name or value with control characters")
+            guard RequestMessage.isToken(header.name), header.value.utf8.allSatisfy(RequestMessage.isValueByte) else {
+                throw TransportFailure(
+                    .invalidRequest, detail: "a header of the call cannot be written: a name or value with control characters")
             }
             names.insert(header.name.lowercased())
             text += "\(header.name): \(header.value)\r\n"
@@ -43,6 +44,9 @@ struct RequestMessage: Sendable {
     static func isToken(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy(isTokenByte)
     }
+
+    /// RFC 9110, section 5.5: no control characters but the tab.
+    private static func isValueByte(_ byte: UInt8) -> Bool { (byte >= 0x20 && byte != 0x7F) || byte == 0x09 }
 
     static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {

@@ -155,7 +155,7 @@ import Testing
         (TransportFailure.Kind.connectionRefused, OutcomeClass.retry, CallFate.notApplied), (.connectTimeout, .retry, .notApplied),
         (.nameResolution, .park, .notApplied), (.tls, .park, .notApplied), (.connectionClosed, .retry, .unknown),
         (.timeout, .retry, .unknown), (.responseTooLarge, .retry, .unknown), (.invalidResponse, .retry, .unknown),
-        (.cancelled, .interrupted, .unknown), (.other, .retry, .unknown),
+        (.cancelled, .interrupted, .unknown), (.other, .retry, .unknown), (.invalidRequest, .retry, .notApplied),
     ])
     func `every failure tells its class and if the call was applied`(kind: TransportFailure.Kind, outcome: OutcomeClass, fate: CallFate) {
         let classified = OutcomeClassifier().classify(TransportFailure(kind, detail: "x"))

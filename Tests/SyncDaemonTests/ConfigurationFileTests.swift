@@ -187,6 +187,20 @@ import Testing
         #expect(found.first?.description.contains(expected) == true, "\(found)")
     }
 
+    @Test(arguments: [#""2.14\r\nX: 1""#, #""2.14\u0007""#, #"" 2.14""#, #""2.14 ""#, #""2.1é""#, #""\t""#])
+    func `a version that cannot be the value of a header is reported with its line`(value: String) {
+        let found = problems(
+            """
+            database = { path = "x.db" }
+            [remotes.fin]
+            url = "https://fin.example.com"
+            token_env = "A"
+            api_version = \(value)
+            """)
+        #expect(found.count == 1, "\(found)")
+        #expect(found.first?.description.hasPrefix("line 5: remotes.fin.api_version: cannot be the value of a header") == true, "\(found)")
+    }
+
     @Test(arguments: [
         ("schedule", "interval = \"999ms\"", "at least 1s"), ("schedule", "stall = \"99ms\"", "at least 100ms"),
         ("log", "repeats = 0", "1 to 1000000"), ("log", "repeats = 1000001", "1 to 1000000"),

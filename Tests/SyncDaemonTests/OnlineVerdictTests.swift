@@ -34,7 +34,7 @@ import Testing
         (.connectionRefused, "look at a firewall and at the remote"),
         (.connectTimeout, "no connection within 5s (remotes.desk.timeouts.connect)"), (.timeout, "raise remotes.desk.timeouts"),
         (.connectionClosed, "correct scheme and port"), (.invalidResponse, "does not speak HTTP"),
-        (.responseTooLarge, "raise remotes.desk.max_response_size"),
+        (.responseTooLarge, "raise remotes.desk.max_response_size"), (.invalidRequest, "correct the keys of remotes.desk"),
     ])
     func `any other failure without a response is a problem with a hint`(kind: TransportFailure.Kind, hint: String) {
         let finding = finding(TransportFailure(kind, detail: "x"))

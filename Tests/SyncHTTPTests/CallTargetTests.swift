@@ -1,3 +1,4 @@
+import NIOCore
 import SyncCore
 import Testing
 
@@ -41,12 +42,25 @@ import Testing
         #expect(name("example.com.") == "example.com")
     }
 
-    @Test func `a header value cannot add another header`() {
-        for (header, value) in [("X", "1\r\nY: 2"), ("X", "\n"), ("X: 1\r\nY", "2"), ("", "1"), ("X", "\u{0}")] {
-            let call = HTTPCall(method: "GET", url: "http://example.com/", headers: [(header, value)], body: "")
-            #expect(throws: TransportFailure.self) { try RequestMessage(call) }
+    @Test func `a header value cannot add another header, and a call that cannot be written was not sent`() {
+        let headers = [
+            ("X", "1\r\nY: 2"), ("X", "\n"), ("X: 1\r\nY", "2"), ("", "1"), ("X", "\u{0}"), ("X", "\u{1B}[1m"), ("X", "\u{7F}"),
+        ]
+        var calls = headers.map { HTTPCall(method: "GET", url: "http://example.com/", headers: [(name: $0.0, value: $0.1)], body: "") }
+        calls.append(HTTPCall(method: "GET / HTTP/1.1\r\n", url: "http://example.com/", headers: [], body: ""))
+        for call in calls {
+            do throws(TransportFailure) {
+                _ = try RequestMessage(call)
+                Issue.record("written: \(call)")
+            } catch {
+                #expect(error.kind == .invalidRequest && !error.mayHaveBeenApplied)
+            }
         }
-        let call = HTTPCall(method: "GET / HTTP/1.1\r\n", url: "http://example.com/", headers: [], body: "")
-        #expect(throws: TransportFailure.self) { try RequestMessage(call) }
+    }
+
+    @Test(arguments: ["", "a\tb", "2.14", "\u{E9}"])
+    func `any other header value is written`(value: String) throws {
+        let call = HTTPCall(method: "GET", url: "http://example.com/", headers: [(name: "X", value: value)], body: "")
+        #expect(String(buffer: try RequestMessage(call).bytes).contains("\r\nX: \(value)\r\n"))
     }
 }

@@ -192,7 +192,7 @@ import Testing
     }
 
     @Test func `only failures before the call was sent mean that it was not applied`() {
-        let before: [TransportFailure.Kind] = [.connectionRefused, .connectTimeout, .nameResolution, .tls]
+        let before: [TransportFailure.Kind] = [.connectionRefused, .connectTimeout, .nameResolution, .tls, .invalidRequest]
         let after: [TransportFailure.Kind] = [.connectionClosed, .timeout, .responseTooLarge, .invalidResponse, .cancelled, .other]
         for kind in before { #expect(!TransportFailure(kind, detail: "").mayHaveBeenApplied, "\(kind)") }
         for kind in after { #expect(TransportFailure(kind, detail: "").mayHaveBeenApplied, "\(kind)") }

@@ -43,6 +43,8 @@ package struct TransportFailure: Error, Equatable, Sendable {
         case responseTooLarge = "response_too_large"
         case invalidResponse = "invalid_response"
         case cancelled
+        /// The request cannot be written: a value that it would have is not allowed in HTTP.
+        case invalidRequest = "invalid_request"
         case other
     }
 
@@ -77,7 +79,7 @@ package struct TransportFailure: Error, Equatable, Sendable {
     /// Whether the remote may have received and applied the call although there was no response.
     package var mayHaveBeenApplied: Bool {
         switch kind {
-        case .connectionRefused, .connectTimeout, .nameResolution, .tls: false
+        case .connectionRefused, .connectTimeout, .nameResolution, .tls, .invalidRequest: false
         case .connectionClosed, .timeout, .responseTooLarge, .invalidResponse, .cancelled, .other: true
         }
     }

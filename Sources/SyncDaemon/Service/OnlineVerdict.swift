@@ -105,6 +105,7 @@ extension OnlineVerdict {
         case .invalidResponse: return "what answers there does not speak HTTP: correct scheme and port of \(name).url (\(remote.url))"
         case .responseTooLarge: return "raise \(name).max_response_size"
         case .tls: return remedy(for: failure.security ?? .other, at: host)
+        case .invalidRequest: return "correct the keys of \(name): one has a value that cannot be a part of a request"
         case .cancelled, .other: return "try again later"
         }
     }

@@ -70,8 +70,8 @@ extension Notice {
         .status(conversationID: conversationID, word: word, at: at, key: "status:\(at.milliseconds):\(word):\(conversationID)")
     }
 
-    /// A message of Fin. Its id is unique within its conversation. The id is optional in the schema: without a usable one, the time and a hash of
-    /// conversation and body replace it, which are the same however the message arrives (docs/remotes/fin.md, "Webhook").
+    /// A message of Fin. Its id is unique within its conversation. The id is optional in the schema: without a usable one, the time and a
+    /// hash of conversation and body replace it, which are the same however the message arrives (docs/remotes/fin.md, "Webhook").
     ///
     /// The key is made of conversation, id and text: the same id with another text is not a repetition.
     package static func finMessage(conversationID: String, id: String?, body: String, at: Instant) -> Notice {

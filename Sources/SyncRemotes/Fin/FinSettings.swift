@@ -20,7 +20,8 @@ struct FinSettings: Equatable {
     }
 
     static let keys = [
-        ConfigurationKey("api_version", .text, standard: .text(standardVersion), "The header Intercom-Version."),
+        ConfigurationKey(
+            "api_version", .text { HeaderValue.problem(with: $0) }, standard: .text(standardVersion), "The header Intercom-Version."),
         ConfigurationKey(
             "user_attributes", .texts, example: .texts(["plan_type", "subscription_status"]),
             "Which attributes of a user are sent, at most \(FinAdapter.maximumAttributes). Without this key: all of them."),

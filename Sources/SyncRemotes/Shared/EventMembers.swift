@@ -15,8 +15,8 @@ enum EventMembers {
         return word
     }
 
-    /// A status value, as in a response: what may be personal is replaced by a description of it, so that it is reported as unmapped. Status
-    /// values are stored per conversation and shown in log lines.
+    /// A status value, as in a response: what may be personal is replaced by a description of it, so that it is reported as unmapped.
+    /// Status values are stored per conversation and shown in log lines.
     static func status(_ name: String, of body: JSONValue) throws(Unreadable) -> String {
         guard let word = try present(name, of: body).reportedWord else { throw Unreadable("\"\(name)\" is missing") }
         return word

@@ -13,7 +13,7 @@ enum AccessTokens {
             let separator = rest.prefix { isSeparator($0) }
             let value = rest[separator.endIndex...].prefix { isValue($0) }
             // Percent-encoded, the separator is a part of the value. A word after the name is none.
-            guard separator.contains(":") || separator.contains("=") || value.first == "%" else { continue }
+            guard !value.isEmpty, separator.contains(":") || separator.contains("=") || value.first == "%" else { continue }
             result.append(contentsOf: separator)
             result.append(contentsOf: mark.unicodeScalars)
             rest = rest[value.endIndex...]

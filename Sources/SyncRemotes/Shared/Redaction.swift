@@ -218,6 +218,7 @@ extension Redaction {
         default: break
         }
     }
+
     private static func collect(file: JSONValue, into found: inout Found) {
         guard let members = file.objectValue, let data = members[content]?.stringValue, data.utf8.count > longestContent else {
             collect(file, isName: false, into: &found)

@@ -103,9 +103,10 @@ struct PlanWriter {
     ///   - work: is rolled back if it throws and entries are planned in savepoints of their own.
     ///   - putAside: marks the entry as one that cannot be planned, with the problem.
     mutating func attempt(
-        as name: String, _ work: (inout PlanWriter) throws -> Step, putAside: (inout PlanWriter, String) throws -> Void
+        as name: @autoclosure () -> String, _ work: (inout PlanWriter) throws -> Step, putAside: (inout PlanWriter, String) throws -> Void
     ) throws -> Step {
         guard isolates else { return try work(&self) }
+        let name = name()
         if let problem = rolledBack[name] { return try leaveOut(problem, problem, putAside) }
         let before = self
         do {

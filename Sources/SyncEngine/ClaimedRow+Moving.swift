@@ -7,6 +7,7 @@ extension ClaimedRow {
         var moved = self
         moved.row = row.moved(by: span)
         moved.leaseUntil = leaseUntil + span
+        moved.plannedAt = plannedAt + span
         return moved
     }
 }

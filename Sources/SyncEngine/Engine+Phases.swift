@@ -46,7 +46,7 @@ extension Lane {
     fileprivate var phase: String {
         if isRetired { return "retired" }
         if absences.isReading { return "undecided" }
-        if !inFlight.isEmpty { return buffer.isEmpty ? "calling" : "calling with rows at hand" }
+        if !inFlight.isEmpty || !readsBeforeWrites.isEmpty { return buffer.isEmpty ? "calling" : "calling with rows at hand" }
         if !buffer.isEmpty { return "rows at hand" }
         return finished.isEmpty && committing.isEmpty ? "idle" : "outcomes to store"
     }

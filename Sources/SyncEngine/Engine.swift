@@ -115,6 +115,7 @@ package struct Engine: Sendable {
         case .read(let outcome, let body):
             guard let read = reads.removeValue(forKey: id), let index = index(of: read.remote) else { return }
             if remotes[index].lane.absenceReadEnded(id, outcome, body, &context) { return }
+            if remotes[index].lane.readBeforeWriteEnded(id, outcome, body, &context) { return }
             remotes[index].lane.readEnded(outcome, startedAt: read.startedAt, &context)
             // A call that was cut off by the stop says nothing about the remote.
             if !context.isStopping { remotes[index].reader?.ended(id, outcome, body, &context) }

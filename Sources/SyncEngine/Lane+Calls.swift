@@ -65,7 +65,7 @@ extension Lane {
         }
     }
 
-    private func finish(
+    func finish(
         _ claimed: ClaimedRow, _ outcome: DeliveryOutcome, startedAt: Instant, finishedAt: Instant? = nil, _ context: inout Context
     ) -> FinishedCall {
         let finishedAt = finishedAt ?? context.time.wall

@@ -4,7 +4,7 @@ import SyncCore
 extension Lane {
     /// - Parameter isQuiet: whether no lane has a call in flight: then nothing is worth waiting for.
     func wantsExchange(isQuiet: Bool, _ context: Context, retriesDueBy: Instant?) -> Bool {
-        if mustStoreGate || !absenceRecords.isEmpty || finished.count >= Lane.uncommittedLimit / 2 { return true }
+        if mustStoreGate || !shown.isEmpty || !absenceRecords.isEmpty || finished.count >= Lane.uncommittedLimit / 2 { return true }
         if let finishedSince, !finished.isEmpty, isQuiet || context.time.steady >= finishedSince + Lane.linger { return true }
         return claim(context, retriesDueBy: retriesDueBy) != nil
     }
@@ -33,6 +33,7 @@ extension Lane {
         precondition(committing.isEmpty && committingAbsences.isEmpty, "one exchange at a time")
         var request = LaneRequest(remote: remote.name)
         request.finished = finished
+        request.reads = shown
         request.absences = absenceRecords
         let present = gate.stored
         if present != storedGate {
@@ -46,8 +47,9 @@ extension Lane {
         isCommittingClaim = request.claim != nil
         stepWhileCommitting = .zero
         committing = finished
+        committingReads = shown
         committingAbsences = absenceRecords
-        (finished, absenceRecords, finishedSince, mustStoreGate) = ([], [], nil, false)
+        (finished, shown, absenceRecords, finishedSince, mustStoreGate) = ([], [], [], nil, false)
         return request
     }
 
@@ -56,9 +58,10 @@ extension Lane {
         finished = committing.map { $0.moved(by: stepWhileCommitting) } + finished
         if finishedSince == nil, !finished.isEmpty { finishedSince = finished.first.map { _ in Instant(milliseconds: 0) } }
         absenceRecords = committingAbsences + absenceRecords
+        shown = committingReads.map { $0.moved(by: stepWhileCommitting) } + shown
         if committingGate != nil { mustStoreGate = true }
         if isCommittingClaim { claims.mayBeDue() }
-        (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
+        (committing, committingReads, committingAbsences, committingGate, isCommittingClaim) = ([], [], [], nil, false)
     }
 
     /// - Returns: what the run counts for these outcomes.
@@ -82,6 +85,7 @@ extension Lane {
             context.report(.takenBack(result.takenBack, remote: remote.name))
             claims.mayBeDue()
         }
+        confirm(result.confirmed)
         for id in result.fenced { context.report(.fenced(id, remote: remote.name)) }
         if let committingGate { storedGate = committingGate }
         take(result.orders, context.time)
@@ -99,7 +103,7 @@ extension Lane {
         hasDueRows = result.isSomethingDue || (leavesRetries && hasDueRows && result.claimed.isEmpty)
         // The times are of the clock as it was when the exchange was made.
         nextDueAt = result.nextDueAt.map { context.time.steady(of: $0 + stepWhileCommitting) }
-        (committing, committingAbsences, committingGate, isCommittingClaim) = ([], [], nil, false)
+        (committing, committingReads, committingAbsences, committingGate, isCommittingClaim) = ([], [], [], nil, false)
         takeIn(result.claimed.map { $0.moved(by: stepWhileCommitting) }, context.time)
         return counts
     }

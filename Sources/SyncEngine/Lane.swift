@@ -10,9 +10,10 @@ import SyncCore
 /// | a call ended                   | its outcome waits up to ``linger`` for others, then for the next exchange                 |
 /// | the exchange failed            | nothing is lost: the same outcomes go into the next one                                  |
 /// | the remote is no longer configured | it is retired: calls in flight end, nothing else is sent                             |
+/// | a row's turn comes whose call could undo what a person has done | its object is read first, and the row decided again by the next exchange |
 /// | a call ended that needs a read, and the lane is retired or the engine stops | it is decided without the read             |
 ///
-/// Lanes are independent of each other. Invariants: a row is buffered, in flight or finished, and is in ``claimed`` during all that time,
+/// Lanes are independent of each other. Invariants: a row is buffered, read for, in flight or finished, and is in ``claimed`` during all that time,
 /// where a conversation has one row; at most ``uncommittedLimit`` outcomes are not stored.
 struct Lane: Sendable {
     /// How long outcomes wait for others before they are stored, unless nothing is in flight.
@@ -51,6 +52,12 @@ struct Lane: Sendable {
     /// That read, while it is in flight.
     var absenceRead: (id: Engine.CallID, startedAt: Instant)?
     var absenceRecords: [AbsenceRecord] = []
+    /// Reads of the objects of rows that are sent after them.
+    var readsBeforeWrites: [Engine.CallID: ReadInFlight] = [:]
+    /// What these have shown, to be stored before the rows are sent.
+    var shown: [ReadBeforeWrite] = []
+    /// The rows whose object was read lately.
+    var readFor: [Int64: FormerRead] = [:]
     var claims: ClaimAhead
     /// The gate has changed in a way that must be stored without waiting for outcomes.
     var mustStoreGate = false
@@ -75,6 +82,7 @@ struct Lane: Sendable {
 
     // What the exchange in progress carries.
     var committing: [FinishedCall] = []
+    var committingReads: [ReadBeforeWrite] = []
     var committingAbsences: [AbsenceRecord] = []
     var committingGate: RemoteGate.Stored?
     var isCommittingClaim = false
@@ -97,15 +105,20 @@ struct Lane: Sendable {
 
     var ownRows: [Int64] { claimed.values + claimedTwice.map(\.id) }
 
-    var isCalling: Bool { !inFlight.isEmpty || absences.isReading }
+    var isCalling: Bool { !inFlight.isEmpty || !readsBeforeWrites.isEmpty || absences.isReading }
 
     /// Rows are buffered or wait to be put back, calls are in flight, or outcomes are undecided.
-    var isBusy: Bool { !buffer.isEmpty || !inFlight.isEmpty || !undecided.isEmpty || !claimedTwice.isEmpty || absences.isReading }
+    var isBusy: Bool {
+        !buffer.isEmpty || !inFlight.isEmpty || isReadingBeforeWrites || !undecided.isEmpty || !claimedTwice.isEmpty || absences.isReading
+    }
+
+    /// Rows wait for the read of their object, or for it to be stored.
+    private var isReadingBeforeWrites: Bool { !readsBeforeWrites.isEmpty || !shown.isEmpty || !committingReads.isEmpty }
 
     /// Nothing is buffered, in flight or not stored.
     var isIdle: Bool {
         buffer.isEmpty && inFlight.isEmpty && finished.isEmpty && committing.isEmpty && undecided.isEmpty && claimedTwice.isEmpty
-            && gate.inFlight == 0 && !absences.isReading
+            && gate.inFlight == 0 && !absences.isReading && !isReadingBeforeWrites
     }
 
     /// When the gate opens; nil: not before a person acts.
@@ -152,7 +165,12 @@ struct Lane: Sendable {
             guard admission == .admitted else { break }
             buffer.removeFirst()
             readTurn.deliveryAdmitted()
-            inFlight[context.call(remote.name, .deliver(row))] = CallInFlight(claimed: row, startedAt: time.steady)
+            if let call = readBeforeWrite(of: row, time) {
+                readsBeforeWrites[context.call(remote.name, .read(call))] = ReadInFlight(
+                    claimed: row, startedAt: time.steady, startedAtWall: time.wall)
+            } else {
+                inFlight[context.call(remote.name, .deliver(row))] = CallInFlight(claimed: row, startedAt: time.steady)
+            }
         }
         guard let hold = hold(time) else { return }
         if hold > Lane.shortHold || waitsForProbe(time) || holdsInARow > 1 && gate.throttledUntil != nil { putBackBuffer(time) }
@@ -251,6 +269,7 @@ struct Lane: Sendable {
         inFlight = inFlight.mapValues { CallInFlight(claimed: $0.claimed.moved(by: step), startedAt: $0.startedAt) }
         finished = finished.map { $0.moved(by: step) }
         undecided = undecided.map { $0.moved(by: step) }
+        moveReadsBeforeWrites(by: step)
         // What an exchange in progress stores is shifted in the database, unless it fails; what it brings is shifted when it arrives.
         stepWhileCommitting += step
         storedGate = nil
@@ -274,6 +293,7 @@ struct Lane: Sendable {
             absences = AbsenceWatch(canRead: fresh.kind.hasList)
             (wantedRead, absenceRead, undecided) = (nil, nil, [])
         }
+        for id in readsBeforeWrites.keys { readsBeforeWrites[id]?.isVoid = true }
         claims = ClaimAhead(concurrency: fresh.gate.concurrency, payload: fresh.kind.receivesMessages ? .message : .state)
         claims.mayBeDue()
         remote = fresh

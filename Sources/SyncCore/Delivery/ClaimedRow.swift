@@ -29,11 +29,13 @@ package struct ClaimedRow: Sendable {
     package var targetID: String
     /// The effective agent when the row was planned (vg).
     package var agent: String?
+    package var plannedAt: Instant
 
     package init(
         id: Int64, conversationID: String, remote: String, operation: String, method: String, path: String, body: String,
         idempotencyKey: String, row: OutboxRow, delta: Delta?, earlierAttempts: Int, lease: Int64, leaseUntil: Instant,
-        known: any KnownLink, numbers: ByAttribute<Int64>, isReleased: Bool, missingSince: Instant?, targetID: String, agent: String?
+        known: any KnownLink, numbers: ByAttribute<Int64>, isReleased: Bool, missingSince: Instant?, targetID: String, agent: String?,
+        plannedAt: Instant
     ) {
         self.id = id
         self.conversationID = conversationID
@@ -54,6 +56,7 @@ package struct ClaimedRow: Sendable {
         self.missingSince = missingSince
         self.targetID = targetID
         self.agent = agent
+        self.plannedAt = plannedAt
     }
 }
 

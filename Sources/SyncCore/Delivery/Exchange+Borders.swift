@@ -7,6 +7,7 @@ extension Exchange {
         for lane in lanes {
             precondition(areDistinct(lane.finished.map(\.claimed.id)), "an outcome is recorded once")
             precondition(lane.finished.allSatisfy { $0.claimed.remote == lane.remote }, "a lane records the outcomes of its own remote")
+            precondition(areDistinct((lane.finished.map(\.claimed) + lane.reads.map(\.claimed)).map(\.id)), "a row is at one stage")
             guard let claim = lane.claim else { continue }
             precondition(claim.rows >= 0 && claim.retries >= 0, "a claim has no negative numbers")
             precondition(claim.leaseDuration > .zero, "a lease lasts")
@@ -24,6 +25,7 @@ extension LaneResult {
         precondition(claimed.count <= request.claim?.rows ?? 0, "no more rows are claimed than were asked for")
         let recorded = Set(request.finished.map(\.claimed.id))
         precondition(fenced.allSatisfy(recorded.contains), "only an outcome is fenced")
+        precondition(Set(request.reads.map(\.claimed.id)).isSuperset(of: confirmed.map(\.id)), "only a row that was read for is confirmed")
     }
 }
 

@@ -73,6 +73,8 @@ package struct LaneRequest: Sendable {
 
     package var remote: String
     package var finished: [FinishedCall] = []
+    /// Claimed rows whose object was read before they are sent.
+    package var reads: [ReadBeforeWrite] = []
     /// Conclusions about objects that seemed to be missing, applied in this order after the outcomes are recorded.
     package var absences: [AbsenceRecord] = []
     /// The gate's state to store; nil when it has not changed.
@@ -83,7 +85,7 @@ package struct LaneRequest: Sendable {
 
     package init(remote: String) { self.remote = remote }
 
-    package var onlyAsks: Bool { finished.isEmpty && absences.isEmpty && gate == nil }
+    package var onlyAsks: Bool { finished.isEmpty && reads.isEmpty && absences.isEmpty && gate == nil }
 }
 
 /// Events that a remote sent to the receiver.
@@ -248,6 +250,8 @@ package struct LaneResult: Sendable {
     package var claimed: [ClaimedRow] = []
     /// Rows whose lease was lost: their outcome was not recorded.
     package var fenced: [Int64] = []
+    /// Rows that are still wanted after their object was read, under a new lease. The others of ``LaneRequest/reads`` are no longer claimed.
+    package var confirmed: [ClaimedRow] = []
     package var orders = RemoteOrders()
     /// Due rows that have failed before were not claimed, because the claim allowed no more of them.
     package var hasLeftRetries = false

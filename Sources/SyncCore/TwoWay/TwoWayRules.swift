@@ -2,6 +2,7 @@
 package struct TwoWayRules: Sendable {
     package static let standardWindow = Duration.minutes(10)
     package static let standardRounds = 3
+    package static let standardLag = Duration.seconds(10)
 
     /// The meaning of a field of the remote.
     package enum Role: Sendable, Equatable {
@@ -94,7 +95,7 @@ package struct TwoWayRules: Sendable {
 
     package init(
         fields: [Field], lens: StatusLens, policy: AdoptionPolicy, seats: Seats = Seats(), aiAssignees: Set<String>, aiAssignee: String?,
-        unknownAssignee: String, lag: Duration = .seconds(10),
+        unknownAssignee: String, lag: Duration = TwoWayRules.standardLag,
         window: Duration = TwoWayRules.standardWindow, rounds: Int = TwoWayRules.standardRounds,
         isEventStream: Bool = false, areEndsHeld: Bool = false,
         image: @escaping @Sendable (LocalValues) -> Fields

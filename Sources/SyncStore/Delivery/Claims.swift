@@ -157,7 +157,7 @@ extension ClaimedRow: RowRecord {
     package static let columns: SQL = """
         o.id, o.conversation_id, o.remote, o.operation, o.method, o.path, o.body, o.idempotency_key, o.payload, o.attempts, o.due_at,
         o.counted_since, o.in_doubt_since, o.delta, (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id),
-        o.local_numbers, o.released_at IS NOT NULL, o.missing_at, o.target_id, o.target_agent, \(LinkColumns.columns)
+        o.local_numbers, o.released_at IS NOT NULL, o.missing_at, o.target_id, o.target_agent, o.created_at, \(LinkColumns.columns)
         """
 
     /// The row as it was before the claim: without a lease.
@@ -180,11 +180,13 @@ extension ClaimedRow: RowRecord {
         let missingSince = Instant.column(try columns.next())
         let targetID: String = try columns.next()
         let agent: String? = try columns.next()
+        let plannedAt = Instant.column(try columns.next()) ?? Instant(milliseconds: 0)
         self.init(
             id: id, conversationID: conversationID, remote: remote, operation: operation, method: method, path: path, body: body,
             idempotencyKey: idempotencyKey, row: row,
             delta: delta.map { Delta(fields: JSONValue.object(column: $0).compactMapValues { $0["to"] }) },
             earlierAttempts: earlierAttempts ?? 0, lease: 0, leaseUntil: row.dueAt, known: try LinkColumns(&columns),
-            numbers: numbers ?? .init(repeating: 0), isReleased: isReleased, missingSince: missingSince, targetID: targetID, agent: agent)
+            numbers: numbers ?? .init(repeating: 0), isReleased: isReleased, missingSince: missingSince, targetID: targetID, agent: agent,
+            plannedAt: plannedAt)
     }
 }

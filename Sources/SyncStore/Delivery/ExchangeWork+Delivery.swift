@@ -10,11 +10,13 @@ extension ExchangeWork {
         if !request.onlyAsks {
             let problem = try attempt(as: "lane \(name)") { work in
                 for finished in request.finished { try work.takeIn(finished) }
+                for read in request.reads { try work.takeIn(read) }
                 for absence in request.absences { try work.takeIn(absence, of: name) }
                 try Store.recordHealth(request, work.session)
             }
             if problem != nil {
                 for finished in request.finished { try takeInAlone(finished) }
+                for read in request.reads { try takeInAlone(read) }
                 for (number, absence) in request.absences.enumerated() {
                     let subject = "missing objects of \(name)"
                     try attempt(subject, as: "\(subject) \(number)") { try $0.takeIn(absence, of: name) }
@@ -50,6 +52,20 @@ extension ExchangeWork {
 
     private mutating func takeIn(_ finished: FinishedCall) throws {
         try Store.takeIn(finished, inbound, into: &result.lanes[finished.claimed.remote, default: LaneResult()], session)
+    }
+
+    private mutating func takeIn(_ read: ReadBeforeWrite) throws {
+        try Store.takeIn(read, inbound, into: &result.lanes[read.claimed.remote, default: LaneResult()], session)
+    }
+
+    /// A row whose read cannot be taken in is not sent.
+    private mutating func takeInAlone(_ read: ReadBeforeWrite) throws {
+        let subject = "the read before row \(read.claimed.id)"
+        guard let problem = try attempt(as: subject, { try $0.takeIn(read) }) else { return }
+        result.add(problem, of: subject)
+        try attempt("\(subject), which is put off") { [now] in
+            try Store.postpone(read, because: "\(subject): \(problem)", now: now, $0.session)
+        }
     }
 
     private mutating func takeIn(_ absence: AbsenceRecord, of name: String) throws {

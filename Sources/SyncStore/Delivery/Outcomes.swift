@@ -89,7 +89,7 @@ extension Store {
     }
 
     /// Planning of a conversation waits while a call for it is in flight. True if an entry was waiting.
-    private static func freePlanning(_ claimed: ClaimedRow, _ session: any Session) throws -> Bool {
+    static func freePlanning(_ claimed: ClaimedRow, _ session: any Session) throws -> Bool {
         let own =
             try session.run(
                 """

@@ -44,7 +44,8 @@ enum MadeUp {
             path: "/\(conversation)",
             body: "{}", idempotencyKey: "\(id)", row: OutboxRow(payload: .state, state: .sending, attempts: attempts, dueAt: noon),
             delta: Delta(fields: Fields()), earlierAttempts: attempts, lease: lease, leaseUntil: leaseUntil, known: NothingKnown(),
-            numbers: .init(repeating: 0), isReleased: false, missingSince: nil, targetID: conversation, agent: nil)
+            numbers: .init(repeating: 0), isReleased: false, missingSince: nil, targetID: conversation, agent: nil,
+            plannedAt: Instant(milliseconds: 0))
     }
 
     static func finishedCall(_ claimed: ClaimedRow, _ outcome: DeliveryOutcome? = DeliveryOutcome(.delivered)) -> FinishedCall {

@@ -21,14 +21,14 @@ extension Lane {
         var isVoid = false
     }
 
-    /// By the steady clock.
     struct FormerRead: Sendable {
+        /// When it ended, by the steady clock. (A remote whose reads take longer than one counts would be read for ever, if it were when it began.)
         var at: Instant
         /// How many followed each other.
         var count = 1
     }
 
-    /// A suspicious state is read once more before it is believed (two-way rule); then the row is sent.
+    /// A state that may be an earlier one is read once more before it counts (two-way rule); then the row is sent.
     private static let readsInARow = 2
 
     /// The read that has to be made before the row is sent; nil if it can be sent at once.
@@ -69,7 +69,7 @@ extension Lane {
         } else if outcome.absence == nil, outcome.outcome.isPassing {
             append(failed(read, outcome, &context), time)
         } else {
-            send(read)
+            send(read, time: time)
         }
         return true
     }
@@ -86,7 +86,7 @@ extension Lane {
         do {
             let observation = try remote.adapter.conversation(in: body)
             guard let stray = remote.adapter.strayReport(in: body, asked: claimed.targetID) else {
-                noteRead(of: claimed.id, at: read.startedAt)
+                noteRead(of: claimed.id, at: context.time.steady)
                 let report = Report(
                     remote: remote.name, subject: .object(object), observation: observation, readAt: read.startedAtWall)
                 shown.append(ReadBeforeWrite(claimed: claimed, report: report, leaseDuration: remote.leaseDuration))
@@ -97,7 +97,7 @@ extension Lane {
             reason = error.reason
         }
         context.report(.unreadable(object, remote: remote.name, reason: reason, hint: nil))
-        send(read)
+        send(read, time: context.time)
     }
 
     private mutating func failed(_ read: ReadInFlight, _ outcome: DeliveryOutcome, _ context: inout Context) -> FinishedCall {
@@ -107,8 +107,8 @@ extension Lane {
         return finish(read.claimed, outcome, startedAt: read.startedAtWall, &context)
     }
 
-    private mutating func send(_ read: ReadInFlight) {
-        noteRead(of: read.claimed.id, at: read.startedAt)
+    private mutating func send(_ read: ReadInFlight, time: EventTime) {
+        noteRead(of: read.claimed.id, at: time.steady)
         buffer.insert(read.claimed, at: buffer.startIndex)
     }
 

@@ -29,6 +29,7 @@ extension RemoteSystems {
             }
         }
         changedAt[object] = now
+        peopleChanged(object, now: now)
         note("people \(SandboxJSON.object(changed).text)", object, now)
         return try tell(changed, object, now)
     }

@@ -49,6 +49,10 @@ struct RemoteSystems {
     private(set) var unshown: [Object: Int] = [:]
     /// The time of the last change by anybody.
     var changedAt: [Object: Instant] = [:]
+    /// When people last changed something.
+    private var peopleChangedAt: [Object: Instant] = [:]
+    /// When a read of it last brought nothing that says what is there.
+    private var unreadAt: [Object: Instant] = [:]
     /// When the service last got to see it by itself, not in a list.
     private(set) var readAt: [Object: Instant] = [:]
     /// The latest of the application's titles that arrived.
@@ -136,6 +140,29 @@ struct RemoteSystems {
         return number < last ? "\(object) gets title \(number) after title \(last)" : nil
     }
 
+    /// How long ago people may have changed what a guarded call replaces: a read counts for as long as that, and takes a while itself.
+    private func patience(with remote: Remote) -> Duration {
+        let spacing = remote.gate.rate.map { $0.period.milliseconds / Int64(max($0.calls, 1)) } ?? 0
+        return TwoWayRules.standardLag + .milliseconds(spacing * 4) + remote.limits.totalTimeout + .seconds(1)
+    }
+
+    /// - Parameter begun: when the call was made.
+    /// - Returns: what is wrong with a call that arrives: it replaces a status value that it must not replace, and that has been there for long.
+    func guardProblem(with call: SimulatedCall, begun: Instant) -> String? {
+        guard let conversation = call.conversation, case .deliver(let row) = call.purpose,
+            call.remote.poll != nil || call.remote.webhook != nil,
+            let field = call.remote.adapter.statusField, let word = row.delta?.fields[field]?.stringValue
+        else { return nil }
+        let object = Object(remote: call.remote.name, conversation: conversation)
+        guard let present = state(object)?[field]?.string, call.remote.profile.statusMap.neverOver[word]?.contains(present) == true,
+            // A value in doubt is sent again first (two-way rule).
+            row.known.linkRecord[field].doubt.isEmpty, row.row.inDoubtSince == nil
+        else { return nil }
+        let latest = begun - patience(with: call.remote)
+        guard let changed = peopleChangedAt[object], changed < latest, unreadAt[object].map({ $0 < latest }) ?? true else { return nil }
+        return "\(object): \(word) replaces \(present), which people have set \((begun - changed).milliseconds) ms before"
+    }
+
     mutating func sent(_ call: SimulatedCall) {
         guard let conversation = call.conversation else { return }
         writes[Object(remote: call.remote.name, conversation: conversation), default: 0] += 1
@@ -166,6 +193,7 @@ struct RemoteSystems {
         }
         guard let conversation = call.conversation else {
             if isHeard, isAnswered { shown(call, now: now) }
+            if !isHeard || !isAnswered, let object = object(readBy: call) { unreadAt[object] = now }
             return
         }
         let object = Object(remote: call.remote.name, conversation: conversation)
@@ -203,13 +231,19 @@ struct RemoteSystems {
 
     /// What a read of an object has shown is known; of a call that arrived later it shows nothing.
     private mutating func shown(_ call: SimulatedCall, now: Instant) {
-        guard let id = call.readID, let sequence = call.exchange?.ticket?.sequence,
-            let conversation = conversations.first(where: { RemoteSystems.id(of: $0, at: call.remote.name) == id })
-        else { return }
-        let object = Object(remote: call.remote.name, conversation: conversation)
+        guard let sequence = call.exchange?.ticket?.sequence, let object = object(readBy: call) else { return }
         readAt[object] = now
         if let written = unshown[object], written < sequence { unshown[object] = nil }
     }
+
+    private func object(readBy call: SimulatedCall) -> Object? {
+        guard let id = call.readID,
+            let conversation = conversations.first(where: { RemoteSystems.id(of: $0, at: call.remote.name) == id })
+        else { return nil }
+        return Object(remote: call.remote.name, conversation: conversation)
+    }
+
+    mutating func peopleChanged(_ object: Object, now: Instant) { peopleChangedAt[object] = now }
 
     /// The conversation is gone here, with all that was counted; one with the same id is another one.
     mutating func forgot(_ conversation: String) {

@@ -144,6 +144,11 @@ extension Simulation {
         guard var call = calls[id] else { return }
         // A former title that a copy shows, as if people had set it, may be adopted, and is sent to the others then.
         if let problem = try remotes.problem(with: call), plan.options.laggingReads == 0, !wasRestored, !call.isOver { fail(problem) }
+        if plan.options.laggingReads == 0, !plan.stepsClock, !call.isOver,
+            let problem = remotes.guardProblem(with: call, begun: clock.truth - (clock.uptime - call.startedAt))
+        {
+            fail(problem)
+        }
         let exchange = remotes.receive(call, fault, now: clock.truth)
         tell(
             "Call \(id.process)/\(id.id.number) arrives\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")"

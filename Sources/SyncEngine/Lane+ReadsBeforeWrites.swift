@@ -124,7 +124,6 @@ extension Lane {
         for read in committingReads { claimed[ExactText(read.claimed.conversationID)] = nil }
         for row in rows { claimed[ExactText(row.conversationID)] = row.id }
         buffer.insert(contentsOf: rows.map { $0.moved(by: stepWhileCommitting) }, at: buffer.startIndex)
-        if rows.count < committingReads.count { claims.mayBeDue() }
     }
 
     /// The clock was set: the time of a read under way cannot be compared with those that others have stored meanwhile.

@@ -54,12 +54,20 @@ struct ResponseHead: Equatable, Sendable {
     var isInterim: Bool { (100...199).contains(status) }
 
     /// Whether the connection may carry another call (RFC 9112, section 9.3).
-    var keepsConnection: Bool {
+    /// - Parameter isHead: whether the response is to a HEAD, whose header describes a body that does not follow.
+    func keepsConnection(afterHead isHead: Bool) -> Bool {
         let options = elements(of: "connection")
         if options.contains("close") { return false }
+        // A body that the response must not have: whatever arrives next may be that body, and not the next response.
+        if !isHead, status == 204 || status == 304, announcesBody { return false }
         // Both ways to specify the length: an intermediary may have interpreted them differently (RFC 9112, section 6.3).
         if fields["transfer-encoding"] != nil, fields["content-length"] != nil { return false }
         return !isVersion10 || options.contains("keep-alive")
+    }
+
+    /// Whether the header says that a body of at least a byte follows.
+    private var announcesBody: Bool {
+        fields["transfer-encoding"] != nil || fields["content-length"] != nil && Set(elements(of: "content-length")) != ["0"]
     }
 
     func framing(ofHead isHead: Bool) -> Framing {

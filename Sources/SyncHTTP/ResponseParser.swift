@@ -55,7 +55,9 @@ struct ResponseParser {
     var hasBegun: Bool { position != .statusLine || pending.count > 0 }
 
     /// Whether the connection may carry another call: the response is complete, and nothing arrived after it.
-    var keepsConnection: Bool { position == .ended && !isClosed && pending.count == 0 && head?.keepsConnection == true }
+    var keepsConnection: Bool {
+        position == .ended && !isClosed && pending.count == 0 && head?.keepsConnection(afterHead: isHead) == true
+    }
 
     /// Whether the end of the connection is the end of the body (RFC 9112, section 6.3).
     var readsUntilClose: Bool { position == .untilClose }

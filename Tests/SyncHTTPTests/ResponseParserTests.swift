@@ -73,6 +73,18 @@ import Testing
         #expect(head == Outcome(status: 200, body: "", progress: .complete, keepsConnection: true))
     }
 
+    @Test(arguments: [204, 304])
+    func `a connection is not kept after a response that announces a body and must not have one`(status: Int) {
+        for fields in ["Content-Length: 5", "Content-Length: 0, 5", "Content-Length:", "Transfer-Encoding: chunked"] {
+            let text = "HTTP/1.1 \(status) X\r\n\(fields)\r\n\r\n"
+            #expect(parse(text) == Outcome(status: status, body: "", progress: .complete, keepsConnection: false), "\(fields)")
+            #expect(parse(text, isHead: true).keepsConnection, "\(fields)")
+        }
+        for fields in ["Content-Length: 0", "Content-Length: 0, 0", "X: 1"] {
+            #expect(parse("HTTP/1.1 \(status) X\r\n\(fields)\r\n\r\n").keepsConnection, "\(fields)")
+        }
+    }
+
     @Test func `values of a repeated header are joined, and bytes that are not UTF-8 are accepted`() {
         var parser = ResponseParser(isHead: false, bodyLimit: 10)
         let text = "HTTP/1.1 429 X\r\nRetry-After:  2 \r\nretry-after:4\r\nX-Name : v\r\nX-Odd: \u{0}"

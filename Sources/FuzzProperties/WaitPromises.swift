@@ -16,7 +16,7 @@ enum WaitPromises {
         let headers = headers(bytes)
         for value in headers.values { try checkDate(value) }
         let hints = try checkHints(headers)
-        return hints.isDeliberate || hints.quotaResetsAt != nil ? .accepted : .refused
+        return hints.isDeliberate || hints.notBefore != nil || hints.quotaResetsAt != nil ? .accepted : .refused
     }
 
     private static func headers(_ bytes: [UInt8]) -> [String: String] {
@@ -40,7 +40,8 @@ enum WaitPromises {
                 guard let time else { continue }
                 try BrokenPromise.unless(time > now && time <= now + cap, "\(name) lies in the next \(cap.notation): \(time.iso8601)")
             }
-            try BrokenPromise.unless(hints.isDeliberate || hints.notBefore == nil, "a response that says when to come back is deliberate")
+            try BrokenPromise.unless(
+                !hints.isDeliberate || headers["retry-after"] != nil, "only a Retry-After tells that a refusal is deliberate")
             try TextPromises.checkLine(hints.note, "the note", limit: 160)
             try BrokenPromise.unless(hints.note?.utf8.allSatisfy { $0 < 0x7F } ?? true, "the note is our own: \(hints.note ?? "")")
         }

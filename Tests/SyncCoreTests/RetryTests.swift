@@ -143,6 +143,20 @@ import Testing
         #expect(OutcomeClassifier().classify(HTTPReply(status: 503, headers: ["retry-after": "soon"]), now: now).fate == .unknown)
     }
 
+    @Test(arguments: [
+        ["x-ratelimit-reset": "30"], ["x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"],
+        ["ratelimit": "limit=9, remaining=0, reset=30"],
+        ["retry-after": "soon", "x-ratelimit-reset": "30"],
+    ])
+    func `a 503 whose quota alone names a time throttles, and leaves it unknown whether the call was applied`(headers: [String: String]) {
+        let outcome = OutcomeClassifier().classify(HTTPReply(status: 503, headers: headers), now: now)
+        #expect(outcome.outcome == .throttled)
+        #expect(outcome.notBefore == now + .seconds(30))
+        #expect(outcome.fate == .unknown && !outcome.isDeliberate)
+        let both = OutcomeClassifier().classify(HTTPReply(status: 503, headers: headers.merging(["retry-after": "7"]) { $1 }), now: now)
+        #expect(both.fate == .notApplied && both.isDeliberate)
+    }
+
     @Test(arguments: [OutcomeClass.retry, .throttled, .park, .gone, .dead])
     func `a status code in another class still tells whether the call was applied`(outcome: OutcomeClass) {
         let classifier = OutcomeClassifier(overrides: [500: outcome, 501: outcome, 409: outcome])

@@ -102,6 +102,15 @@ import Testing
         #expect(read(.helpdesk, HTTPReply(status: 200, body: Array(body.utf8))).fate == fate)
     }
 
+    @Test(arguments: [
+        (["retry-after": "30"], CallFate.notApplied), (["retry-after": "0"], .notApplied), (["x-ratelimit-reset": "30"], .unknown),
+        (["x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"], .unknown),
+    ])
+    func `a 503 inside a 200 of the helpdesk was not applied if there is a Retry-After`(headers: [String: String], fate: CallFate) {
+        let reply = HTTPReply(status: 200, headers: headers, body: Array(#"{"error":{"status":503}}"#.utf8))
+        #expect(read(.helpdesk, reply).fate == fate)
+    }
+
     @Test func `success=false of vg leaves it unknown whether the call was applied`() {
         let outcome = read(.vg, HTTPReply(status: 200, body: Array(#"{"success":false}"#.utf8)))
         #expect(outcome.outcome == .retry)

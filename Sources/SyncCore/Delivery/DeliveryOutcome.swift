@@ -35,6 +35,8 @@ package struct DeliveryOutcome: Equatable, Sendable {
     package var failure: TransportFailure?
     /// The time before which the remote does not want to be called again.
     package var notBefore: Instant?
+    /// Whether a `Retry-After` says when to come back, even if at once.
+    package var isDeliberate = false
     /// The response says that the quota of calls is used up until then, regardless of how this call ended.
     package var quotaResetsAt: Instant?
     /// Why the wait differs from the one that the response asks for; nil when it does not.

@@ -33,12 +33,12 @@ package struct OutcomeClassifier: Equatable, Sendable {
     /// | status                                   | fate                                                                  |
     /// |------------------------------------------|-----------------------------------------------------------------------|
     /// | 501                                      | not applied: the method is not implemented (RFC 9110 section 15.6.2)   |
-    /// | 503 that says when to come back          | not applied: the remote refuses on purpose, before it does anything    |
+    /// | 503 with `Retry-After`                   | not applied: the remote refuses on purpose, before it does anything    |
     /// | any other 5xx                            | unknown: a system may fail after it has applied the call, and a gateway does not know what the system behind it did |
     /// | 408                                      | not applied: the request did not arrive as a whole (section 15.5.9)    |
     /// | 425, 429 and any other 4xx, 3xx          | not applied: refused                                                   |
     ///
-    /// - Parameter isDeliberate: whether the response says when to come back.
+    /// - Parameter isDeliberate: whether a `Retry-After` says when to come back (``RetryHints/isDeliberate``).
     package static func fate(of status: Int, isDeliberate: Bool) -> CallFate {
         switch status {
         case 501: .notApplied
@@ -52,9 +52,11 @@ package struct OutcomeClassifier: Equatable, Sendable {
         let hints = RetryHints(headers: reply.headers, now: now, cap: longestWait)
         let outcome =
             overrides[reply.status] ?? OutcomeClassifier.standard(reply.status, hasRetryAfter: hints.notBefore != nil)
-        return DeliveryOutcome(
+        var classified = DeliveryOutcome(
             outcome, fate: OutcomeClassifier.fate(of: reply.status, isDeliberate: hints.isDeliberate), httpStatus: reply.status,
             notBefore: hints.notBefore, quotaResetsAt: hints.quotaResetsAt, waitNote: hints.note)
+        classified.isDeliberate = hints.isDeliberate
+        return classified
     }
 
     package func classify(_ failure: TransportFailure) -> DeliveryOutcome {

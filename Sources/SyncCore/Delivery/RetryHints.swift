@@ -8,7 +8,8 @@ package struct RetryHints: Equatable, Sendable {
     package private(set) var notBefore: Instant?
     /// Until when the quota is used up, even if the call itself was within it.
     package private(set) var quotaResetsAt: Instant?
-    /// Whether the response says at all when to come back, even if at once: then the refusal was deliberate.
+    /// Whether a `Retry-After` says when to come back, even if at once: then the refusal was deliberate. The quota's headers do not say so: a
+    /// gateway adds them to every response, whatever became of the call behind it.
     package private(set) var isDeliberate = false
     /// For people, when a requested wait is not followed; contains no text of the response.
     package private(set) var note: String?
@@ -33,7 +34,7 @@ package struct RetryHints: Equatable, Sendable {
         let usedUp = limits.filter { $0.remaining.map { $0 <= 0 } ?? false }.compactMap { distance($0.reset) }
         notBefore = refused.max().map { now + RetryHints.bounded($0, to: cap) }
         quotaResetsAt = usedUp.max().map { now + RetryHints.bounded($0, to: cap) }
-        isDeliberate = after.values.contains { $0 != nil } || notBefore != nil
+        isDeliberate = after.values.contains { $0 != nil }
         if let longest = (refused + usedUp).max(), longest > Double(cap.milliseconds) {
             note =
                 "the response asks for a wait of \(RetryHints.bounded(longest, to: .longestConfigured).notation), which is cut to \(cap.notation)"

@@ -96,7 +96,7 @@ struct HelpdeskAdapter: Adapter {
             let classed = status.map { OutcomeClassifier.standard($0, hasRetryAfter: false) } ?? .retry
             outcome.outcome = classed == .delivered ? .retry : classed
             outcome.fate =
-                status.map { $0 >= 400 ? OutcomeClassifier.fate(of: $0, isDeliberate: classified.notBefore != nil) : .unknown } ?? .unknown
+                status.map { $0 >= 400 ? OutcomeClassifier.fate(of: $0, isDeliberate: classified.isDeliberate) : .unknown } ?? .unknown
             outcome.error = "HTTP \(classified.httpStatus ?? 200) with an error: \(ErrorText.explanation(body) ?? "without explanation")"
             return outcome
         }

@@ -23,6 +23,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isEstablished: Bool
     /// Whether a response has arrived: then the peer has finished the TLS handshake, too.
     private var isProven = false
+    /// Whether the peer may still refuse the TLS handshake (``SecurityReason/refusesHandshake``).
+    private var mayBeRefused: Bool { !isProven && security?.tlsVersion == .tlsv13 }
     /// The first failure; the channel closes because of it.
     private var failure: TransportFailure?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
@@ -104,7 +106,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         // Some servers close without TLS's closure alert. If the body ends with the connection, it may have ended here; if it is truncated,
         // it is not valid JSON.
         if case NIOSSLError.uncleanShutdown = error, machine.readsUntilClose { return context.close(promise: nil) }
-        if failure == nil { failure = TransportFailure(onConnection: error, with: host, isProven: isProven) }
+        if failure == nil { failure = TransportFailure(onConnection: error, with: host, mayBeRefused: mayBeRefused) }
         context.close(promise: nil)
     }
 

@@ -34,6 +34,17 @@ struct SecurityReason: Equatable {
             default: false
             }
         }
+
+        /// Whether the alert is only sent instead of completing a handshake. Others, such as `internal_error` (80) and `decode_error` (50), may
+        /// also be about what was received after it.
+        var refusesHandshake: Bool {
+            switch number {
+            // handshake_failure, protocol_version, insufficient_security, missing_extension, unsupported_extension, unrecognized_name,
+            // unknown_psk_identity, no_application_protocol
+            case 40, 70, 71, 109, 110, 112, 115, 120: true
+            default: isAboutCertificate
+            }
+        }
     }
 
     let kind: Kind
@@ -80,7 +91,9 @@ struct SecurityReason: Equatable {
         }
     }
 
-    var isAlert: Bool { if case .alert = kind { true } else { false } }
+    /// Whether the peer refuses the handshake. With TLS 1.3 it may do so when our side of it is complete and a call has been written (RFC 8446,
+    /// section 4.4.2.4). With TLS 1.2 our side completes last, when the peer has accepted.
+    var refusesHandshake: Bool { if case .alert(let alert) = kind { alert.refusesHandshake } else { false } }
 
     var problem: TransportFailure.SecurityProblem {
         switch kind {

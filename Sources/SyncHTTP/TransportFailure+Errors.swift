@@ -25,9 +25,8 @@ extension TransportFailure {
         }
     }
 
-    /// - Parameter isProven: whether a response has arrived on this connection. Before that a TLS alert refuses the handshake: with TLS 1.3
-    ///   the peer may still do so when the call has already been written (RFC 8446, section 4.4.2.4), and then does not read it.
-    init(onConnection error: any Error, with host: String, isProven: Bool) {
+    /// - Parameter mayBeRefused: whether the peer may still refuse the handshake (``SecurityReason/refusesHandshake``).
+    init(onConnection error: any Error, with host: String, mayBeRefused: Bool) {
         switch error {
         case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
             self.init(.connectionClosed, detail: "the connection was reset")
@@ -35,15 +34,20 @@ extension TransportFailure {
             self.init(.connectionClosed, detail: "the connection was given up by the kernel")
         case let error as IOError: self.init(.connectionClosed, detail: "I/O error \(error.errnoCode)")
         case let error as BoringSSLError:
-            let reason = SecurityReason(error)
-            if !isProven, reason.isAlert {
-                self.init(handshakeWith: host, failedBecauseOf: reason, certificate: nil, now: .now)
-            } else {
-                self.init(.connectionClosed, detail: TransportFailure.bounded("TLS with \(host) failed: \(reason.text)"))
-            }
+            self.init(afterHandshakeWith: host, failedBecauseOf: SecurityReason(error), mayBeRefused: mayBeRefused)
         case NIOSSLError.uncleanShutdown:
             self.init(.connectionClosed, detail: "the connection was closed without a TLS closure alert")
         default: self.init(.connectionClosed, detail: TransportFailure.bounded("the connection failed: \(type(of: error))"))
+        }
+    }
+
+    /// Our side of the handshake is complete, and the call may have been written. A peer that refuses the handshake now does not read the call;
+    /// any other failure leaves that open.
+    init(afterHandshakeWith host: String, failedBecauseOf reason: SecurityReason, mayBeRefused: Bool) {
+        if mayBeRefused, reason.refusesHandshake {
+            self.init(handshakeWith: host, failedBecauseOf: reason, certificate: nil, now: .now)
+        } else {
+            self.init(.connectionClosed, detail: TransportFailure.bounded("TLS with \(host) failed: \(reason.text)"))
         }
     }
 

@@ -152,6 +152,31 @@ import Testing
         #expect(reason.sentence(about: "desk.example.com") == sentence)
     }
 
+    private func failure(afterHandshake number: Int, _ name: String = "TLSV1_ALERT", mayBeRefused: Bool = true) throws -> TransportFailure {
+        let reason = try #require(SecurityReason(line: Self.line(number, name)))
+        let failure = TransportFailure(afterHandshakeWith: "desk.example.com", failedBecauseOf: reason, mayBeRefused: mayBeRefused)
+        expectPlain(failure)
+        return failure
+    }
+
+    @Test func `after the handshake only an alert that refuses it says that the call was not applied`() throws {
+        let refusing = [40, 41, 42, 43, 44, 45, 46, 48, 70, 71, 109, 110, 111, 112, 113, 114, 115, 116, 120]
+        for number in 0...255 {
+            let failure = try failure(afterHandshake: 1000 + number)
+            #expect(failure.kind == (refusing.contains(number) ? .tls : .connectionClosed), "\(number)")
+            #expect(failure.mayHaveBeenApplied == !refusing.contains(number), "\(number)")
+        }
+        #expect(try failure(afterHandshake: 130, "DECRYPTION_FAILED_OR_BAD_RECORD_MAC").mayHaveBeenApplied)
+        let internalError = try failure(afterHandshake: 1080, "TLSV1_ALERT_INTERNAL_ERROR")
+        #expect(internalError.detail == "TLS with desk.example.com failed: internal error")
+    }
+
+    @Test func `an alert after a handshake that the peer has accepted does not refuse it`() throws {
+        for number in [40, 48, 70, 112, 116] {
+            #expect(try failure(afterHandshake: 1000 + number, mayBeRefused: false).kind == .connectionClosed, "\(number)")
+        }
+    }
+
     @Test func `an error without a reason is reported without one`() {
         let reason = SecurityReason(BoringSSLError.syscallError)
         #expect(reason.problem == .other)

@@ -152,4 +152,6 @@ extension Duration {
 
 extension TransportFailure {
     static let cancelled = TransportFailure(.cancelled, detail: "stopped before the response came")
+    /// The call never had a connection.
+    static let cancelledUnsent = TransportFailure(.cancelled, detail: "stopped before the call was sent", wasWritten: false)
 }

@@ -159,7 +159,7 @@ struct ConnectionPool {
 
     /// Ends all calls and closes all connections. A connection that is being made is closed when it is established.
     mutating func shutDown() -> [Action] {
-        let actions = waiting.map { Action.fail($0.call, .cancelled) } + renewals.keys.map(Action.close)
+        let actions = waiting.map { Action.fail($0.call, .cancelledUnsent) } + renewals.keys.map(Action.close)
         limits.connections = 0
         self = ConnectionPool(number: number, limits)
         return actions

@@ -22,7 +22,7 @@ extension Connections {
         lastCall += 1
         let id = lastCall
         do throws(TransportFailure) {
-            guard !isShutDown else { throw .cancelled }
+            guard !isShutDown else { throw .cancelledUnsent }
             let message = try RequestMessage(call)
             let pool = pool(of: message.origin)
             calls[id] = Call(message: message, pool: pool, totalDeadline: totalDeadline, completion: completion)
@@ -36,7 +36,7 @@ extension Connections {
 
     /// Has no effect on a call that has ended.
     func cancel(_ call: CallID) {
-        endWaiting(of: call, .cancelled)
+        endWaiting(of: call, .cancelledUnsent)
         if let connection = calls[call]?.connection { handlers[connection]?.cancel() }
     }
 
@@ -61,7 +61,7 @@ extension Connections {
         if let firstFailure = call.firstFailure, firstFailure.mayHaveBeenApplied, case .failure(let failure) = result,
             !failure.mayHaveBeenApplied
         {
-            return deliver(.failure(firstFailure), to: call.completion)
+            return deliver(.failure(failure.kind == .cancelled ? .cancelled : firstFailure), to: call.completion)
         }
         deliver(result, to: call.completion)
     }

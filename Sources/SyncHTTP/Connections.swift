@@ -46,7 +46,7 @@ final class Connections {
 
     func shutDown() {
         isShutDown = true
-        for call in Array(calls.keys) { endWaiting(of: call, .cancelled) }
+        for call in Array(calls.keys) { endWaiting(of: call, .cancelledUnsent) }
         for call in Array(calls.keys) { cancel(call) }
         for pool in pools.indices { perform(pools[pool].shutDown()) }
         for attempt in attempts.values { attempt.timer.cancel() }

@@ -91,7 +91,7 @@ package final class NetworkTransport: HTTPTransport {
         let result: Result<HTTPReply, TransportFailure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 loop.execute { [self] in
-                    guard case .notStarted = progress.value else { return continuation.resume(returning: .failure(.cancelled)) }
+                    guard case .notStarted = progress.value else { return continuation.resume(returning: .failure(.cancelledUnsent)) }
                     progress.value = .started(start(call, totalDeadline: totalDeadline) { continuation.resume(returning: $0) })
                 }
             }

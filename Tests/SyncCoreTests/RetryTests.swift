@@ -176,4 +176,10 @@ import Testing
         #expect(classified.outcome == outcome)
         #expect(classified.fate == fate)
     }
+
+    @Test func `a call that was cancelled before it was written was not applied`() {
+        let classified = OutcomeClassifier().classify(TransportFailure(.cancelled, detail: "x", wasWritten: false))
+        #expect(classified.outcome == .interrupted)
+        #expect(classified.fate == .notApplied)
+    }
 }

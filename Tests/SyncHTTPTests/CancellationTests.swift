@@ -47,13 +47,14 @@ import Testing
                 }
                 let startedAt = ContinuousClock.now
                 if isShutdown { await transport.shutdown() } else { task.cancel() }
-                #expect(await task.value?.kind == .cancelled)
+                #expect(await task.value == .cancelledUnsent)
                 #expect(ContinuousClock.now - startedAt < .seconds(15))
                 await transport.shutdown()
                 guard case .failure(let late) = await Transport.send(Transport.call(url), over: transport) else {
                     return _ = Issue.record("a response came")
                 }
-                #expect(late.kind == .cancelled)
+                #expect(late == .cancelledUnsent)
+                #expect(!late.mayHaveBeenApplied)
             }
         }
     }

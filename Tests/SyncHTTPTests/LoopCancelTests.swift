@@ -46,7 +46,7 @@ import Testing
         try await caller.onLoop { caller.transport.cancel(caller.start(0, Transport.call(server.url))) }
         await caller.waitForEnds()
         let result = try #require(try await caller.finish().results[0])
-        #expect(result == [.failure(.cancelled)])
+        #expect(result == [.failure(.cancelledUnsent)])
     }
 
     @Test func `a call is cancelled while its host name is looked up`() async throws {
@@ -59,16 +59,16 @@ import Testing
             return []
         }
         let failure = try await cancelled(Transport.call("http://remote.example.com/"), over: LoopCaller(transport), when: isAsked)
-        #expect(failure == .cancelled)
+        #expect(failure == .cancelledUnsent)
         isReleased.signal()
     }
 
     @Test func `a call is cancelled while a connection is made, and while it waits for one`() async throws {
         try await LoopbackServer.withFullQueue { url in
-            #expect(try await cancelled(Transport.call(url), over: caller()) == .cancelled)
+            #expect(try await cancelled(Transport.call(url), over: caller()) == .cancelledUnsent)
             let caller = caller(connections: 1)
             try await caller.onLoop { _ = caller.start(1, Transport.call(url)) }
-            #expect(try await cancelled(Transport.call(url), over: caller) == .cancelled)
+            #expect(try await cancelled(Transport.call(url), over: caller) == .cancelledUnsent)
         }
     }
 
@@ -80,7 +80,7 @@ import Testing
             connection.waitForClose()
         }
         let call = Transport.call("https://127.0.0.1:\(server.port)/")
-        #expect(try await cancelled(call, over: caller(), when: hasBegun) == .cancelled)
+        #expect(try await cancelled(call, over: caller(), when: hasBegun) == .cancelledUnsent)
     }
 
     @Test func `a call is cancelled while it is written`() async throws {
@@ -116,6 +116,30 @@ import Testing
         }
     }
 
+    @Test func `a call that is cancelled while it waits to be repeated may have been applied by the first attempt`() async throws {
+        let isRepeating = Signal()
+        let isReleased = DispatchSemaphore(value: 0)
+        let server = try LoopbackServer { connection in
+            connection.write(Self.ok)
+            connection.readRequest()
+        }
+        let first = Once()
+        let limits = Transport.limits(connect: 8000)
+        // The second connection waits for the name.
+        let transport = NetworkTransport(limits, pool: ConnectionPool.Limits(limits)) { origin in
+            if first.isFirst() { return NameLookup.system(origin) }
+            isRepeating.send()
+            isReleased.wait()
+            return []
+        }
+        let url = "http://localhost:\(server.port)/path"
+        #expect(try await transport.send(Transport.call(url)).status == 200)
+        let failure = try #require(try await cancelled(Transport.call(url), over: LoopCaller(transport), when: isRepeating))
+        #expect(failure == .cancelled)
+        #expect(failure.mayHaveBeenApplied)
+        isReleased.signal()
+    }
+
     @Test func `cancelling a call that has ended has no effect on its response and its connection`() async throws {
         let server = try LoopbackServer.answering()
         let caller = caller()
@@ -149,7 +173,7 @@ import Testing
         #expect(results.count == 200)
         for (number, result) in results {
             #expect(result.count == 1, "seed \(seed), call \(number)")
-            if case .failure(let failure) = result[0] { #expect(failure == .cancelled, "seed \(seed), call \(number)") }
+            if case .failure(let failure) = result[0] { #expect(failure.kind == .cancelled, "seed \(seed), call \(number)") }
         }
     }
 }

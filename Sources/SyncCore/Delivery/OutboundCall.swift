@@ -69,18 +69,22 @@ package struct TransportFailure: Error, Equatable, Sendable {
     package var detail: String
     /// Only with ``Kind/tls``.
     package var security: SecurityProblem?
+    /// Only with ``Kind/cancelled``: false for a call that never had a connection.
+    package var wasWritten: Bool
 
-    package init(_ kind: Kind, detail: String, security: SecurityProblem? = nil) {
+    package init(_ kind: Kind, detail: String, security: SecurityProblem? = nil, wasWritten: Bool = true) {
         self.kind = kind
         self.detail = detail
         self.security = security
+        self.wasWritten = wasWritten
     }
 
     /// Whether the remote may have received and applied the call although there was no response.
     package var mayHaveBeenApplied: Bool {
         switch kind {
         case .connectionRefused, .connectTimeout, .nameResolution, .tls, .invalidRequest: false
-        case .connectionClosed, .timeout, .responseTooLarge, .invalidResponse, .cancelled, .other: true
+        case .connectionClosed, .timeout, .responseTooLarge, .invalidResponse, .other: true
+        case .cancelled: wasWritten
         }
     }
 }

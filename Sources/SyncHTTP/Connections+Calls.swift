@@ -57,13 +57,15 @@ extension Connections {
     func end(_ id: CallID, _ result: Result<HTTPReply, TransportFailure>) {
         guard let call = calls.removeValue(forKey: id) else { return }
         call.timer?.cancel()
-        // If the first attempt may have arrived, a second one that did not arrive does not change that.
-        if let firstFailure = call.firstFailure, firstFailure.mayHaveBeenApplied, case .failure(let failure) = result,
-            !failure.mayHaveBeenApplied
-        {
-            return deliver(.failure(failure.kind == .cancelled ? .cancelled : firstFailure), to: call.completion)
+        guard let firstFailure = call.firstFailure, firstFailure.mayHaveBeenApplied else { return deliver(result, to: call.completion) }
+        // If the first attempt may have arrived, a second one that did not arrive, or was refused, does not change that.
+        switch result {
+        case .success(var reply):
+            reply.mayHaveBeenAppliedBefore = true
+            deliver(.success(reply), to: call.completion)
+        case .failure(let failure) where failure.mayHaveBeenApplied: deliver(result, to: call.completion)
+        case .failure(let failure): deliver(.failure(failure.kind == .cancelled ? .cancelled : firstFailure), to: call.completion)
         }
-        deliver(result, to: call.completion)
     }
 
     /// Calls that end in one turn of the loop are completed together in the next one: a completion that starts or cancels calls never runs

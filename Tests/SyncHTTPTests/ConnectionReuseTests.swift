@@ -105,6 +105,26 @@ import Testing
         await transport.shutdown()
     }
 
+    @Test(arguments: [200, 409, 429, 503])
+    func `the response to a repetition says that the first attempt may have been applied`(status: Int) async throws {
+        let first = Once()
+        let server = try LoopbackServer { connection in
+            guard first.isFirst() else {
+                connection.write("HTTP/1.1 \(status) X\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\n{}")
+                return connection.waitForClose()
+            }
+            connection.write(Self.ok)
+            connection.readRequest()
+        }
+        let transport = transport()
+        #expect(try await Transport.send(Transport.call(server.url), over: transport).get().mayHaveBeenAppliedBefore == false)
+        let reply = try await Transport.send(Transport.call(server.url), over: transport).get()
+        #expect(reply.status == status)
+        #expect(reply.mayHaveBeenAppliedBefore)
+        #expect(server.connectionCount == 2)
+        await transport.shutdown()
+    }
+
     @Test func `a timeout on a reused connection is not repeated`() async throws {
         let server = try LoopbackServer { connection in
             connection.write(Self.ok)

@@ -239,4 +239,28 @@ import Testing
         try await scenario.finish(try await scenario.claimOne("vg"), outcome)
         #expect(try linkState(scenario) == [#"|{"status":["open"],"title":[null]}|1|0"#])
     }
+
+    @Test func `a member that is refused after an earlier attempt that may have arrived costs that member, and the rest is in doubt`()
+        async throws
+    {
+        let scenario = try await StoreScenario.converged()
+        try scenario.write("UPDATE conversations SET status = 'resolved', title = 'refused'")
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("vg")
+        var outcome = DeliveryOutcome(.dead, fate: .unknown, httpStatus: 422, error: "HTTP 422")
+        outcome.refusal = RefusedMembers(members: ["title"])
+        try await scenario.finish(claimed, outcome)
+        #expect(try scenario.lines("SELECT state, refused_members FROM outbox WHERE id = \(claimed.id)") == [#"dead|["title"]"#])
+        let members = { (path: String) in
+            try scenario.lines(
+                "SELECT json_extract(fields, '$.status.\(path)'), json_extract(fields, '$.title.\(path)') FROM link_state WHERE remote = 'vg'"
+            )
+        }
+        #expect(try members("doubt") == [#"["resolved"]|-"#])
+        // If the object shows it, the first attempt was applied.
+        #expect(try members("lost") == [#"-|["refused"]"#])
+        try await scenario.plan()
+        #expect(
+            try scenario.lines("SELECT body FROM outbox WHERE remote = 'vg' AND state = 'pending'") == [#"{"status":"resolved"}"#])
+    }
 }

@@ -22,12 +22,18 @@ package struct HTTPReply: Equatable, Sendable {
     package var body: [UInt8]
     /// Why the body is not complete or cannot be decoded; nil for a complete one.
     package var bodyFailure: TransportFailure?
+    /// Whether this is the response to a repetition, and the first attempt, which got none, may have been applied.
+    package var mayHaveBeenAppliedBefore: Bool
 
-    package init(status: Int, headers: [String: String] = [:], body: [UInt8] = [], bodyFailure: TransportFailure? = nil) {
+    package init(
+        status: Int, headers: [String: String] = [:], body: [UInt8] = [], bodyFailure: TransportFailure? = nil,
+        mayHaveBeenAppliedBefore: Bool = false
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
         self.bodyFailure = bodyFailure
+        self.mayHaveBeenAppliedBefore = mayHaveBeenAppliedBefore
     }
 }
 

@@ -48,10 +48,18 @@ struct RemoteCall {
     private func deliver(_ claimed: ClaimedRow, _ result: Result<HTTPReply, TransportFailure>, now: Instant) -> DeliveryOutcome {
         switch result {
         case .success(let reply):
-            reader.read(reply, delta: claimed.delta, about: claimed.targetID, redaction: redaction(claimed), now: now)
-        case .failure(let failure): remote.classifier.classify(failure)
+            var outcome = reader.read(reply, delta: claimed.delta, about: claimed.targetID, redaction: redaction(claimed), now: now)
+            // Whatever the response to the repetition says, it says nothing about the first attempt.
+            if reply.mayHaveBeenAppliedBefore, outcome.outcome != .delivered {
+                outcome.fate = .unknown
+                outcome.error = outcome.error.map { "\($0); \(RemoteCall.repeated)" } ?? RemoteCall.repeated
+            }
+            return outcome
+        case .failure(let failure): return remote.classifier.classify(failure)
         }
     }
+
+    private static let repeated = "the call was repeated on a new connection, and may have arrived on the first one"
 
     /// The outcome of a call that only reads.
     func read(_ result: Result<HTTPReply, TransportFailure>, now: Instant) -> (outcome: DeliveryOutcome, body: JSONValue?) {

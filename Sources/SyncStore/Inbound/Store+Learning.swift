@@ -30,6 +30,13 @@ extension Store {
                 var record = known.stored.record
                 record.lost(sent, of: claimed.numbers)
                 try keep(record, in: known.stored, claimed.conversationID, claimed.remote, session)
+                // An earlier attempt of the same call may have been applied, and this one was refused.
+                if outcome.outcome == .dead, let refusal = outcome.refusal {
+                    var doubted = known
+                    doubted.stored.record = record
+                    doubted.snapshot.record.lost(sent, of: claimed.numbers)
+                    try refuse(finished, refusal, sent, doubted, inbound, into: &result, session)
+                }
             case (.dead, .notApplied):
                 if let refusal = outcome.refusal { try refuse(finished, refusal, sent, known, inbound, into: &result, session) }
             default:

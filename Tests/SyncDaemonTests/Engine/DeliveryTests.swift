@@ -136,6 +136,42 @@ import Testing
         await engine.stop()
     }
 
+    @Test(arguments: [400, 409, 429, 503])
+    func `a message whose repetition is refused is in doubt because of the first attempt`(status: Int) async throws {
+        for isRepeated in [false, true] {
+            let scenario = try DaemonScenario("fin")
+            try scenario.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', 'user', 'x')")
+            let engine = try await scenario.engine { _ in
+                HTTPReply(status: status, headers: ["retry-after": "600"], mayHaveBeenAppliedBefore: isRepeated)
+            }
+            try await engine.run()
+            await engine.stop()
+            let unsent = status == 400 || status == 409 ? "dead" : "pending"
+            #expect(try scenario.texts("SELECT state FROM outbox") == [isRepeated ? "uncertain" : unsent])
+            #expect(try scenario.texts("SELECT message_id FROM outbox WHERE in_doubt_since IS NOT NULL").count == (isRepeated ? 1 : 0))
+        }
+    }
+
+    @Test func `the fields of a call whose repetition is refused are in doubt`() async throws {
+        let scenario = try DaemonScenario("vg", conversations: 1)
+        let engine = try await scenario.engine { _ in HTTPReply(status: 409, mayHaveBeenAppliedBefore: true) }
+        try await engine.run()
+        await engine.stop()
+        #expect(try scenario.texts("SELECT state FROM outbox") == ["dead"])
+        #expect(try scenario.texts("SELECT key FROM link_state, json_each(fields) WHERE json_type(value, '$.doubt') = 'array'") != [])
+    }
+
+    @Test func `a repetition that is acknowledged leaves nothing in doubt`() async throws {
+        let scenario = try DaemonScenario("vg", conversations: 1)
+        let engine = try await scenario.engine { _ in
+            HTTPReply(status: 200, body: DaemonScenario.ok.body, mayHaveBeenAppliedBefore: true)
+        }
+        try await engine.run()
+        await engine.stop()
+        #expect(try scenario.texts("SELECT state FROM outbox") == ["delivered"])
+        #expect(try scenario.texts("SELECT key FROM link_state, json_each(fields) WHERE json_type(value, '$.doubt') = 'array'") == [])
+    }
+
     @Test func `an engine continues with the gates that the previous one stored`() async throws {
         let scenario = try DaemonScenario("vg", conversations: 1)
         let former = try await scenario.engine { _ in HTTPReply(status: 401) }

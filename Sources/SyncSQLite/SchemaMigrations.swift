@@ -41,7 +41,7 @@ enum SchemaMigrations {
             if let backup { SchemaBackup.remove(backup) }
             throw error
         }
-        SchemaBackup.removeOld(of: path)
+        SchemaBackup.removeOld(of: path, before: first)
         change.counts = try MigrationCount.ofRows(session, in: change.applied)
         return change
     }

@@ -33,4 +33,10 @@ package struct NewFile: ~Copyable {
     package func setOwner(_ owner: UInt32, group: UInt32) throws(SystemError) {
         guard fchown(descriptor, owner, group) == 0 else { throw .last }
     }
+
+    package func status() throws(SystemError) -> FileStatus { try FileStatus(ofDescriptor: descriptor) }
+
+    /// Takes the file's lock (flock(2)) until it is closed, which the end of the process does as well.
+    /// - Returns: false if another process holds it. Also true if such locks are not available.
+    package func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK }
 }

@@ -71,7 +71,12 @@ final class SQLiteConnection: StoreConnection {
     /// SQLite creates files with mode 0644 at most, but the application writes as a member of the group: 0660, as far as the umask allows.
     /// The -wal and -shm files get the mode of this one. A failure is reported when the file is opened.
     private static func createFile(_ path: String) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o660)
+        var descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o660)
+        if descriptor < 0, errno == EEXIST {
+            var status = stat()
+            // A symbolic link to a file that does not exist yet: O_EXCL refuses it, and SQLite follows it.
+            if stat(path, &status) != 0, errno == ENOENT { descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o660) }
+        }
         if descriptor >= 0 { Glibc.close(descriptor) }
     }
 

@@ -39,6 +39,16 @@ import Testing
         #expect(failure(path, access)?.description.contains("convosync migrate") == true)
     }
 
+    @Test func `a database behind a symbolic link gets the same mode as any other`() throws {
+        let folder = try TemporaryDirectory()
+        try FileManager.default.createSymbolicLink(atPath: folder.file("link.db"), withDestinationPath: folder.file("behind.db"))
+        for name in ["plain.db", "link.db"] { try Store(path: folder.file(name), access: .migrating).close() }
+        let modes = try ["plain.db", "behind.db"].map { name in
+            try FileManager.default.attributesOfItem(atPath: folder.file(name))[.posixPermissions] as? Int
+        }
+        #expect(modes[0] != nil && modes[0] == modes[1], "\(modes)")
+    }
+
     @Test func `a missing directory is named`() throws {
         let folder = try TemporaryDirectory()
         let path = folder.file("missing/convosync.db")

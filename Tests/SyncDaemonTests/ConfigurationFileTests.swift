@@ -45,6 +45,22 @@ import Testing
         #expect(configuration.assignees == .init(ai: ["agent_fin"]))
     }
 
+    @Test(arguments: ["", " ", "/", "/var/lib/convosync/", "data/"])
+    func `a database without the name of a file is reported with its line`(path: String) {
+        let found = problems(Self.minimal.replacing("\"convosync.db\"", with: "\"\(path)\""))
+        #expect(found.map(\.description) == ["line 2: database.path: has to be the path of a file"])
+    }
+
+    /// The folder is empty for a configuration in the current one.
+    @Test(arguments: [
+        (":memory:", "", "./:memory:"), ("file:x.db?mode=memory", "", "./file:x.db?mode=memory"), (":memory:", "/srv", "/srv/:memory:"),
+        ("x.db", "", "x.db"),
+    ])
+    func `a path that SQLite would take for something else is that of a file`(path: String, folder: String, resolved: String) throws {
+        let text = Self.minimal.replacing("\"convosync.db\"", with: "\"\(path)\"")
+        #expect(try ConfigurationFile.parse(text, directory: folder).databasePath == resolved)
+    }
+
     private var exampleURL: URL {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("config/convosync.toml")

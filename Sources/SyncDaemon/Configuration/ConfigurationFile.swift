@@ -159,10 +159,12 @@ struct ConfigurationReader {
     func read(_ members: JSONObject) -> Configuration {
         var root = TableReader(path: "", members: members, problems: problems)
         var database = root.table("database")
-        let path = database.string("path")
-        if path == nil, !database.has("path") { problems.add("database.path", "is missing: the path of the SQLite file") }
+        let given = database.string("path")
+        let path = given.flatMap { ConfigurationReader.databasePath($0, in: directory) }
+        if !database.has("path") { problems.add("database.path", "is missing: the path of the SQLite file") }
+        if given != nil, path == nil { problems.add("database.path", "has to be the path of a file") }
         database.finish()
-        var configuration = Configuration(databasePath: path.map(resolve) ?? "")
+        var configuration = Configuration(databasePath: path ?? "")
         configuration.schedule = schedule(root.table("schedule"))
         configuration.log = log(root.table("log"))
         configuration.retry = retry(root.table("retry"))
@@ -237,7 +239,13 @@ struct ConfigurationReader {
         names.contains { $0 == name && ExactText($0) < ExactText(name) }
     }
 
-    private func resolve(_ path: String) -> String { ConfigurationReader.resolve(path, in: directory) }
+    /// - Returns: nil for a text that does not name a file.
+    static func databasePath(_ path: String, in directory: String) -> String? {
+        guard !path.isBlank, !path.hasSuffix("/") else { return nil }
+        let resolved = resolve(path, in: directory)
+        // At the beginning, SQLite takes these for something else than the name of a file (`:memory:`, a URI).
+        return resolved.hasPrefix(":") || resolved.hasPrefix("file:") ? "./\(resolved)" : resolved
+    }
 
     static func resolve(_ path: String, in directory: String) -> String {
         path.hasPrefix("/") || directory.isEmpty ? path : "\(directory)/\(path)"

@@ -15,8 +15,8 @@ package struct ConfigurationNames: Sendable, Equatable {
         guard FileStatus.ifPresent(path)?.kind == .regular, let bytes = FileManager.default.contents(atPath: path),
             let text = String(bytes: bytes, encoding: .utf8), let members = ConfigurationNames.members(of: text)
         else { return }
-        databasePath = members["database"]?["path"]?.stringValue.map {
-            ConfigurationReader.resolve($0, in: FilePath.folder(of: path))
+        databasePath = members["database"]?["path"]?.stringValue.flatMap {
+            ConfigurationReader.databasePath($0, in: FilePath.folder(of: path))
         }
         remotes = (members["remotes"]?.objectValue?.keys.sorted() ?? []).filter { !$0.isEmpty }
     }

@@ -77,6 +77,21 @@ import Testing
         }
     }
 
+    @Test func `check looks at the other lines of a file that is not TOML, at tokens and at the database`() async throws {
+        try await withScenario { scenario in
+            try scenario.configure { configuration in
+                configuration["remotes.vg", "concurency"] = "4"
+                configuration["remotes.voicebot", "token_file"] = "\"nowhere\""
+                configuration.rest = "\nnonsense\n"
+            }
+            let result = try await scenario.run("check")
+            #expect(result.exitCode == 78)
+            for text in ["not valid TOML", "remotes.vg.concurency: unknown key", "nowhere: the file does not exist", "journal_mode="] {
+                #expect(result.output.contains(text), "\(text) in \(result.output)")
+            }
+        }
+    }
+
     @Test func `only the first problems are listed`() async throws {
         try await withBroken("\n[a]\n[b]\n[c]\n[d]\n[e]\n") { scenario in
             let result = try await scenario.run("status")

@@ -89,12 +89,36 @@ import Testing
         #expect(configuration.soundRemotes.count == 4, "what was left out has nothing to do with them")
     }
 
+    @Test func `mistakes in the other lines are reported as well, but not that something is missing where lines are left out`() {
+        let text = """
+            [database]
+            path = "convosync.db"
+            [schedule]
+            intervall = "1s"
+            [remotes.fin]
+            url = https://api.intercom.io
+            token_env = "FIN_TOKEN"
+            concurency = 4
+            [remotes.vg]
+            url = "https://vg.example.com"
+            """
+        let reading = ConfigurationFile.readLeniently(text, directory: "/etc/convosync")
+        #expect(reading.problems.map(\.line) == [6, 4, 8, 9])
+        #expect(reading.problems.map(\.path) == ["", "schedule.intervall", "remotes.fin.concurency", "remotes.vg"])
+        #expect(reading.sources.map(\.table) == ["remotes.fin"])
+    }
+
+    @Test func `a remote with a mistake in a file that is not TOML is not used for decisions`() throws {
+        let configuration = try read("oops\n\(Self.minimal)\n[remotes.vg.status]\nopen = \"doing\"\n")
+        #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])
+    }
+
     /// As an editor on Windows writes it.
     @Test func `in a file whose lines end with CRLF, problems have lines, and only the lines that are not TOML are left out`() throws {
         let text = "[database]\npath = \"convosync.db\"\noops\n[schedule]\ninterval = 5\n".replacing("\n", with: "\r\n")
         let configuration = try read(text)
         #expect(configuration.databasePath == "/etc/convosync/convosync.db")
-        #expect(configuration.problems.map(\.line) == [3])
+        #expect(configuration.problems.map(\.line) == [3, 5])
         let mistaken = try read(text.replacing("oops", with: ""))
         #expect(mistaken.problems.map(\.path) == ["schedule.interval"])
         #expect(mistaken.problems.map(\.line) == [5])

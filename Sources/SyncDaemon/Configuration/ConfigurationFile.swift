@@ -46,8 +46,8 @@ package enum ConfigurationFile {
         }
     }
 
-    /// Reads as much of the file as is valid. If the text is not valid TOML, the lines outside of the invalid ones are read (``MendedText``), and the
-    /// problems are those of the original text.
+    /// Reads as much of the file as is valid. If the text is not valid TOML, the lines outside of the invalid ones are read (``MendedText``), and their
+    /// problems come after that of the original text.
     static func readLeniently(path: String, kinds: [Kind] = Kinds.all) -> Reading {
         do {
             return readLeniently(try text(at: path), directory: FilePath.folder(of: path), kinds: kinds)
@@ -65,9 +65,19 @@ package enum ConfigurationFile {
         }
         let mended = read(text.source, directory: directory, kinds)
         reading.configuration = mended.configuration
+        let lines = KeyLines(text.source)
+        reading.problems += mended.problems.filter { !isConsequence($0, of: text.damagedTables, lines) }
+        reading.sources = mended.sources
         reading.unreadRemotes = mended.unreadRemotes
         reading.damagedTables = text.damagedTables
         return reading
+    }
+
+    /// Whether a problem may be due to the lines that were left out: a table of which lines are missing, or one below it, lacks something.
+    /// - Parameter lines: of the text without those lines.
+    private static func isConsequence(_ problem: ConfigurationError.Problem, of damagedTables: Set<String>, _ lines: KeyLines) -> Bool {
+        let concernsDamage = damagedTables.contains { $0.isEmpty || problem.path == $0 || problem.path.hasPrefix("\($0).") }
+        return concernsDamage && (!lines.has(problem.path) || damagedTables.contains(problem.path))
     }
 
     private static func text(at path: String) throws(ConfigurationError) -> String {

@@ -40,7 +40,7 @@ package struct Inspection: Sendable {
     }
 
     package func findings() async -> [Finding] {
-        let reading = ConfigurationFile.read(path: configurationPath)
+        let reading = ConfigurationFile.readLeniently(path: configurationPath)
         let hint = FileManager.default.fileExists(atPath: configurationPath) ? nil : Inspection.howToBegin
         var findings = reading.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description, hint: hint) }
         // The readable parts are checked even if there are problems, so that one problem does not hide the next.

@@ -70,16 +70,61 @@ import Testing
         #expect(!Inspection.admission(to: "/root", status, holdsDatabase: false, of: service).contains("chgrp"))
     }
 
-    @Test func `a folder that cannot be searched is named, instead of saying that the database does not exist`() throws {
-        let directory = try TemporaryDirectory()
+    private func closedFolder(in directory: TemporaryDirectory) throws -> String {
         let closed = directory.file("closed")
         try FileManager.default.createDirectory(atPath: closed, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o600])
-        // Root may search every folder.
-        guard geteuid() != 0 else { return }
+        return closed
+    }
+
+    @Test func `a folder that cannot be searched is named, instead of saying that the database does not exist`() throws {
+        let directory = try TemporaryDirectory()
+        let closed = try closedFolder(in: directory)
         for path in ["\(closed)/x.db", "\(closed)/below/x.db"] {
-            let finding = Inspection.absence(of: path, writer: identity(isRoot: false, hasService: false))
+            let finding = try UnprivilegedUser.perform {
+                Inspection.absence(of: path, writer: identity(isRoot: false, hasService: false))
+            }
             #expect(finding.text == "\(path) cannot be looked for: user anna may not search \(closed)")
             #expect(finding.severity == .problem)
         }
+    }
+
+    @Test func `a folder that cannot be searched is named for tokens and for the configuration file as well`() throws {
+        let directory = try TemporaryDirectory()
+        let closed = try closedFolder(in: directory)
+        let path = "\(closed)/vg.token"
+        let service = identity(isRoot: true, hasService: true)
+        let error = try UnprivilegedUser.perform { () -> CredentialError? in
+            do throws(CredentialError) {
+                _ = try CredentialSource.file(path: path).read(environment: [:])
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(error?.reason == "token_file \(path): the file cannot be looked for: this user may not search \(closed)")
+        let remedy = try UnprivilegedUser.perform { Inspection.remedy(for: .file(path: path), reader: service) }
+        let obstacle = try UnprivilegedUser.perform { ConfigurationFile.obstacle(at: "\(closed)/below/c.toml", reader: service) }
+        #expect(remedy.contains(closed) && !remedy.contains("install"))
+        #expect(obstacle.contains("c.toml cannot be looked for: user convosync may not search \(closed); "), "\(obstacle)")
+        #expect(!obstacle.contains("does not exist"))
+    }
+
+    @Test func `a folder of root that holds a token or the configuration is given to the service's group`() throws {
+        let directory = try TemporaryDirectory()
+        let service = identity(isRoot: true, hasService: true)
+        let path = try closedFolder(in: directory)
+        let found = try UnprivilegedUser.perform { ClosedFolder(above: "\(path)/x") }
+        var closed = try #require(found)
+        closed.status.group = 0
+        #expect(
+            Inspection.admission(toFile: "\(path)/x", in: closed, of: service)
+                == "let user convosync search \(path): chgrp convosync \(path); chmod 2750 \(path), or keep the file elsewhere")
+        #expect(
+            Inspection.admission(toFile: "\(path)/below/x", in: closed, of: service)
+                == "let user convosync search \(path): chmod o+x \(path), or keep the file elsewhere")
+        closed.status.group = 1_234_567
+        #expect(
+            Inspection.admission(toFile: "\(path)/x", in: closed, of: service)
+                == "it belongs to the group 1234567: chmod g+x \(path); adduser convosync 1234567, then restart the service")
     }
 }

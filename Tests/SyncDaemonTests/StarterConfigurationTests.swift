@@ -2,6 +2,7 @@ import Fixtures
 import Foundation
 import SyncCore
 import SyncRemotes
+import SyncSystem
 import Testing
 
 @testable import SyncDaemon
@@ -113,5 +114,18 @@ import Testing
             try starter("fin").write(to: path)
         }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == starter("vg").text)
+    }
+
+    @Test func `folders that root creates belong to the service's group, and so do files created in them later`() throws {
+        let directory = try TemporaryDirectory()
+        // Root may give a folder to any group, others to their own.
+        let group: UInt32 = geteuid() == 0 ? 1 : getegid()
+        try starter("vg").write(to: directory.file("new/below/convosync.toml"), group: group)
+        for name in ["new", "new/below"] {
+            let status = try FileStatus(of: directory.file(name))
+            #expect(status.group == group)
+            #expect(status.permissions == 0o2750)
+        }
+        #expect(try FileStatus(of: directory.file("new/below/convosync.toml")).group == group)
     }
 }

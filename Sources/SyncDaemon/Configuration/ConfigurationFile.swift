@@ -93,7 +93,11 @@ package enum ConfigurationFile {
     /// Why a file has no contents for this user, and what to do about it.
     /// - Parameter reader: who has to be able to read it.
     static func obstacle(at path: String, reader: ServiceIdentity = .present) -> String {
-        switch FileStatus.ifPresent(path)?.kind {
+        if let closed = ClosedFolder(above: path) {
+            return "the configuration file \(path) cannot be looked for: \(reader.user) may not search \(closed.path); "
+                + Inspection.admission(toFile: path, in: closed, of: reader)
+        }
+        return switch FileStatus.ifPresent(path)?.kind {
         case nil: "the configuration file \(path) does not exist; name another one with --config"
         case .directory?: "the configuration file \(path) is a directory; name another one with --config"
         default:

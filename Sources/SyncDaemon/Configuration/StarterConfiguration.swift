@@ -123,19 +123,17 @@ package struct StarterConfiguration: Sendable, Equatable {
         return found == "/" ? "/\(last)" : "\(found)/\(last)"
     }
 
+    /// The group that root gives a new folder to, so that the service may read what is in it; nil for other users, and without the package's group.
+    package static var groupOfNewFolders: UInt32? {
+        geteuid() == 0 ? getgrnam(ServiceIdentity.name).map { $0.pointee.gr_gid } : nil
+    }
+
     /// Writes the file, without overwriting an existing one. Creates its folder if it is missing. The service's group can read the file,
     /// whatever the umask of the command is.
+    /// - Parameter group: the group of folders that are created; nil for that of this user.
     /// - Throws: a ``StarterConfigurationError`` with the reason.
-    package func write(to path: String) throws(StarterConfigurationError) {
-        let folder = FilePath.folder(of: path)
-        if !folder.isEmpty, !FileManager.default.fileExists(atPath: folder) {
-            do {
-                try FileManager.default.createDirectory(
-                    atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
-            } catch {
-                throw StarterConfigurationError("the folder \(folder) does not exist and cannot be created by this user")
-            }
-        }
+    package func write(to path: String, group: UInt32? = StarterConfiguration.groupOfNewFolders) throws(StarterConfigurationError) {
+        try StarterConfiguration.createFolder(of: path, group)
         let file: NewFile
         do {
             file = try NewFile(path, permissions: 0o600)
@@ -151,6 +149,33 @@ package struct StarterConfiguration: Sendable, Equatable {
         } catch {
             unlink(path)
             throw StarterConfigurationError("\(path) could not be written completely, and was removed: \(error)")
+        }
+    }
+
+    /// Creates what is missing of the folder. With a group, files that are created there later belong to that group as well, as in the folder of
+    /// the package.
+    private static func createFolder(of path: String, _ group: UInt32?) throws(StarterConfigurationError) {
+        let folder = FilePath.folder(of: path)
+        var missing: [String] = []
+        var above = folder
+        while !above.isEmpty, !FileManager.default.fileExists(atPath: above) {
+            missing.append(above)
+            above = FilePath.folder(of: above)
+        }
+        guard !missing.isEmpty else { return }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
+        } catch {
+            throw StarterConfigurationError("the folder \(folder) does not exist and cannot be created by this user")
+        }
+        // Behind `..` a folder may be one that was there before.
+        guard let group, !folder.split(separator: "/").contains("..") else { return }
+        for created in missing {
+            guard chown(created, geteuid(), group) == 0, chmod(created, 0o2750) == 0 else {
+                throw StarterConfigurationError(
+                    "the folder \(created) was created and cannot be given to the service's group: \(SystemError.last)")
+            }
         }
     }
 }

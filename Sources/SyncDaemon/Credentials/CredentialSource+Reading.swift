@@ -27,11 +27,15 @@ extension CredentialSource {
 
     private static func read(file path: String, named name: String) throws(CredentialError) -> Credential {
         guard let bytes = FileManager.default.contents(atPath: path) else {
-            let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
-            throw CredentialError("\(name): the file \(reason)")
+            throw CredentialError("\(name): the file \(obstacle(at: path))")
         }
         guard let text = String(bytes: bytes, encoding: .utf8) else { throw CredentialError("\(name): is not UTF-8 text") }
         return try checked(text, named: name)
+    }
+
+    private static func obstacle(at path: String) -> String {
+        if let closed = ClosedFolder(above: path) { return "cannot be looked for: this user may not search \(closed.path)" }
+        return FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
     }
 
     private static func checked(_ text: String, named name: String) throws(CredentialError) -> Credential {

@@ -20,10 +20,14 @@ extension Inspection {
 
     static func remedy(for source: CredentialSource, reader: ServiceIdentity = .present) -> String {
         switch source {
-        case .file(let path) where FileManager.default.fileExists(atPath: path):
-            "one word in it, and readable for \(reader.user): chgrp \(reader.group) \(path); chmod 0640 \(path)"
         case .file(let path):
-            "install -m 0640 -g \(reader.group) /dev/stdin \(path)   (paste it, then Control-D)"
+            if let closed = ClosedFolder(above: path) {
+                admission(toFile: path, in: closed, of: reader)
+            } else if FileManager.default.fileExists(atPath: path) {
+                "one word in it, and readable for \(reader.user): chgrp \(reader.group) \(path); chmod 0640 \(path)"
+            } else {
+                "install -m 0640 -g \(reader.group) /dev/stdin \(path)   (paste it, then Control-D)"
+            }
         case .systemd(let name) where name.hasPrefix("remote_"):
             "install -D -m 0600 /dev/stdin /etc/convosync/credentials/\(name.dropFirst(7)), then restart the service; only it can read it"
         case .systemd(let name):
@@ -37,10 +41,10 @@ extension Inspection {
     static func absence(of path: String, writer: ServiceIdentity = .present) -> Finding {
         let given = FilePath.folder(of: path)
         let directory = given.isEmpty ? "." : given
-        if let (folder, status) = unsearchable(above: path) {
+        if let closed = ClosedFolder(above: path) {
             return Finding(
-                severity: .problem, area: .database, text: "\(path) cannot be looked for: \(writer.user) may not search \(folder)",
-                hint: admission(to: folder, status, holdsDatabase: folder == directory, of: writer))
+                severity: .problem, area: .database, text: "\(path) cannot be looked for: \(writer.user) may not search \(closed.path)",
+                hint: admission(to: closed.path, closed.status, holdsDatabase: closed.path == directory, of: writer))
         }
         guard let status = FileStatus.ifPresent(directory), status.kind == .directory else {
             return Finding(
@@ -56,31 +60,31 @@ extension Inspection {
             severity: .warning, area: .database, text: "\(path) does not exist yet", hint: "`convosync migrate` or the service creates it")
     }
 
-    /// The folder above a path that exists and that this user may not search, so that nothing is known of what is below it; nil if there is
-    /// none.
-    private static func unsearchable(above path: String) -> (folder: String, status: FileStatus)? {
-        var folder = FilePath.folder(of: path)
-        while !folder.isEmpty {
-            if let status = FileStatus.ifPresent(folder) {
-                let isClosed = status.kind == .directory && !FileManager.default.isExecutableFile(atPath: folder)
-                return isClosed ? (folder, status) : nil
-            }
-            guard folder != "/" else { return nil }
-            folder = FilePath.folder(of: folder)
-        }
-        return nil
-    }
-
-    /// How the service gets into a folder. The group of a folder that belongs to another group stays: its other users would be locked out.
+    /// How the service gets into a folder for the database.
     /// - Parameter holdsDatabase: whether files are to be created there; otherwise it only has to be searched.
     static func admission(to folder: String, _ status: FileStatus, holdsDatabase: Bool, of user: ServiceIdentity) -> String {
         let (rights, symbols): (UInt32, String) = holdsDatabase ? (0o070, "rwx") : (0o010, "x")
-        if let group = user.foreignGroup(status.group) {
-            let mode = status.permissions & rights == rights ? "" : "chmod g+\(symbols) \(folder); "
-            return "it belongs to the group \(group): \(mode)adduser \(user.owner) \(group), then restart the service"
-        }
+        if let membership = membership(of: user, in: folder, status, needing: rights, symbols) { return membership }
         guard holdsDatabase else { return "let \(user.user) search it: chmod o+x \(folder), or choose another database.path" }
         return "make the directory writable for \(user.user): chgrp \(user.group) \(folder); chmod 2770 \(folder)"
+    }
+
+    /// How the service gets to a file that it only reads: the configuration, a token or a secret.
+    static func admission(toFile path: String, in closed: ClosedFolder, of user: ServiceIdentity) -> String {
+        let folder = closed.path
+        if let membership = membership(of: user, in: folder, closed.status, needing: 0o010, "x") { return membership }
+        let isAbove = folder != FilePath.folder(of: path)
+        let command = isAbove ? "chmod o+x \(folder)" : "chgrp \(user.group) \(folder); chmod 2750 \(folder)"
+        return "let \(user.user) search \(folder): \(command), or keep the file elsewhere"
+    }
+
+    /// The group of a folder that belongs to another group stays: its other users would be locked out. Nil if it belongs to no other group.
+    private static func membership(
+        of user: ServiceIdentity, in folder: String, _ status: FileStatus, needing rights: UInt32, _ symbols: String
+    ) -> String? {
+        guard let group = user.foreignGroup(status.group) else { return nil }
+        let mode = status.permissions & rights == rights ? "" : "chmod g+\(symbols) \(folder); "
+        return "it belongs to the group \(group): \(mode)adduser \(user.owner) \(group), then restart the service"
     }
 
     static func remedy(for error: any Error, path: String, writer: ServiceIdentity = .present) -> String? {

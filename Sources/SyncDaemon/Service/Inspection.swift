@@ -41,7 +41,8 @@ package struct Inspection: Sendable {
 
     package func findings() async -> [Finding] {
         let reading = ConfigurationFile.readLeniently(path: configurationPath)
-        let hint = FileManager.default.fileExists(atPath: configurationPath) ? nil : Inspection.howToBegin
+        let isMissing = !FileManager.default.fileExists(atPath: configurationPath) && ClosedFolder(above: configurationPath) == nil
+        let hint = isMissing ? Inspection.howToBegin : nil
         var findings = reading.problems.map { Finding(severity: .problem, area: .configuration, text: $0.description, hint: hint) }
         // The readable parts are checked even if there are problems, so that one problem does not hide the next.
         guard let configuration = reading.configuration else { return findings }

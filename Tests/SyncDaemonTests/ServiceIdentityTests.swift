@@ -70,6 +70,22 @@ import Testing
         #expect(!Inspection.admission(to: "/root", status, holdsDatabase: false, of: service).contains("chgrp"))
     }
 
+    /// As `check` sees it in the unit, which knows no other groups than root's and its own.
+    @Test func `a group that is not known here gets no name, and a folder that the unit may not write is named for a drop-in`() throws {
+        let directory = try TemporaryDirectory()
+        let service = identity(isRoot: false, hasService: true)
+        var status = try FileStatus(of: directory.path)
+        (status.group, status.permissions) = (ServiceIdentity.unseenGroup, 0o2770)
+        #expect(
+            Inspection.admission(to: "/srv/app", status, holdsDatabase: true, of: service)
+                == "it belongs to a group that cannot be seen from inside the unit; `stat -c %G /srv/app` names it: adduser convosync to that group, "
+                + "ReadWritePaths=/srv/app in a drop-in (systemctl edit convosync), then restart the service")
+        for (folder, holdsDatabase) in [("/var/lib/convosync", true), ("/var/lib/convosync/data", true), ("/srv", false)] {
+            let hint = Inspection.admission(to: folder, status, holdsDatabase: holdsDatabase, of: service)
+            #expect(hint.contains("`stat -c %G \(folder)`") && !hint.contains("ReadWritePaths") && !hint.contains("nogroup"), "\(hint)")
+        }
+    }
+
     private func closedFolder(in directory: TemporaryDirectory) throws -> String {
         let closed = directory.file("closed")
         try FileManager.default.createDirectory(atPath: closed, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o600])

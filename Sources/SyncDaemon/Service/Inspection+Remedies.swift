@@ -60,6 +60,9 @@ extension Inspection {
             severity: .warning, area: .database, text: "\(path) does not exist yet", hint: "`convosync migrate` or the service creates it")
     }
 
+    /// The unit may write there without a drop-in (`StateDirectory=`).
+    private static let stateDirectory = "/var/lib/convosync"
+
     /// How the service gets into a folder for the database.
     /// - Parameter holdsDatabase: whether files are to be created there; otherwise it only has to be searched.
     static func admission(to folder: String, _ status: FileStatus, holdsDatabase: Bool, of user: ServiceIdentity) -> String {
@@ -84,6 +87,12 @@ extension Inspection {
     ) -> String? {
         guard let group = user.foreignGroup(status.group) else { return nil }
         let mode = status.permissions & rights == rights ? "" : "chmod g+\(symbols) \(folder); "
+        if status.group == ServiceIdentity.unseenGroup {
+            let isWritable = rights & 0o020 == 0 || "\(folder)/".hasPrefix("\(stateDirectory)/")
+            let mount = isWritable ? "" : ", ReadWritePaths=\(folder) in a drop-in (systemctl edit convosync)"
+            return "it belongs to a group that cannot be seen from inside the unit; `stat -c %G \(folder)` names it: "
+                + "\(mode)adduser \(user.owner) to that group\(mount), then restart the service"
+        }
         return "it belongs to the group \(group): \(mode)adduser \(user.owner) \(group), then restart the service"
     }
 

@@ -55,7 +55,8 @@ extension ProcessIdentity {
         }
     }
 
-    fileprivate static func text(of path: String) -> String {
+    /// Empty if the file cannot be read.
+    static func text(of path: String) -> String {
         (FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "").withoutOuterWhiteSpace
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import SyncStore
 
 /// The user and group named in hints: those of the service, whoever runs the command.
 ///
@@ -39,6 +40,10 @@ struct ServiceIdentity: Equatable {
             group: getgrgid(group).map { String(cString: $0.pointee.gr_name) } ?? "\(group)", hasServiceUser: getpwnam(name) != nil,
             hasServiceGroup: getgrnam(name) != nil)
     }
+
+    /// The number that stands for every group that this process's user namespace does not know (user_namespaces(7)). That of the unit knows root's and
+    /// the service's own (`PrivateUsers=`).
+    static let unseenGroup = UInt32(ProcessIdentity.text(of: "/proc/sys/kernel/overflowgid")) ?? 65_534
 
     /// The name of a group that somebody else's files belong to; nil for the service's own group, and for root's.
     func foreignGroup(_ number: UInt32) -> String? {

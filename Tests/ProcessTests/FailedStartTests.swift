@@ -92,4 +92,30 @@ import Testing
             #expect(text.contains("convosync: configuration: "), "\(text)")
         }
     }
+
+    @Test func `with --json the log has priorities if standard error is the journal, and no others`() async throws {
+        try await withScenario { scenario in
+            let journal = "\(scenario.directory)/journal"
+            let script = """
+                touch '\(journal)'
+                JOURNAL_STREAM=$(stat -c %d:%i '\(journal)') \
+                    '\(ConvosyncProcess.path)' sync --json --config '\(scenario.configurationPath)' 2>>'\(journal)'
+                """
+            try await scenario.addConversations(1...1)
+            let synced = try await scenario.startShell(script).end()
+            #expect(synced.exitCode == 0, "\(synced.output)")
+            #expect(try synced.json["delivered"] != nil)
+            let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n")
+            #expect(!lines.isEmpty && lines.allSatisfy { $0.hasPrefix("<") }, "\(lines)")
+            try FileManager.default.removeItem(atPath: journal)
+            try scenario.configure { $0["remotes.vg", "concurency"] = "1" }
+            #expect(try await scenario.startShell(script).end().exitCode == 78)
+            let failed = try String(contentsOfFile: journal, encoding: .utf8)
+            #expect(failed.hasPrefix("<3>") && failed.split(separator: "\n").count == 1, "\(failed)")
+            // Standard output is the journal, and the log goes to standard error.
+            let other = script.replacingOccurrences(of: "2>>", with: ">>")
+            let result = try await scenario.startShell(other).end()
+            #expect(result.errorOutput.contains("service.failed") && !result.errorOutput.contains("<3>"), "\(result.errorOutput)")
+        }
+    }
 }

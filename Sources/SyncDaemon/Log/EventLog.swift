@@ -89,11 +89,13 @@ package final class EventLog: Sendable {
     private let sink: Sink
 
     /// A log on standard output, or on another descriptor. Lines that are not read in time are dropped and counted.
+    /// - Parameter hasPriorityPrefix: nil if the descriptor decides: lines that go to the journal have one.
     package init(
-        _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
+        _ settings: Configuration.Log, hasPriorityPrefix: Bool? = nil, journal: JournalWriter = JournalWriter(),
         descriptor: Int32 = STDOUT_FILENO, now: @escaping @Sendable () -> Instant = SystemClock.now
     ) {
-        let output = LogOutput(hasPriorityPrefix: hasPriorityPrefix, journal: journal) { StandardOutput.write($0, to: descriptor) }
+        let hasPrefix = hasPriorityPrefix ?? EventLog.isJournal(descriptor)
+        let output = LogOutput(hasPriorityPrefix: hasPrefix, journal: journal) { StandardOutput.write($0, to: descriptor) }
         let shared = Settings(settings)
         self.settings = shared
         self.output = Mutex(output)
@@ -113,7 +115,7 @@ package final class EventLog: Sendable {
     /// A log whose reader never stalls.
     /// - Parameter output: receives every line, without its line feed, before ``write(_:)`` returns.
     package init(
-        _ settings: Configuration.Log, hasPriorityPrefix: Bool = EventLog.writesToJournal, journal: JournalWriter = JournalWriter(),
+        _ settings: Configuration.Log, hasPriorityPrefix: Bool = false, journal: JournalWriter = JournalWriter(),
         now: @escaping @Sendable () -> Instant = SystemClock.now, output: @escaping @Sendable (String) -> Void
     ) {
         let lines = LogOutput(hasPriorityPrefix: hasPriorityPrefix, journal: journal) {
@@ -152,9 +154,6 @@ package final class EventLog: Sendable {
     private static func event(_ dropped: LogBacklog.Dropped) -> LogEvent {
         LogEvent("log.dropped", level: .warning).with("count", dropped.count).with("since", dropped.since.iso8601)
     }
-
-    /// Whether standard output is connected to the journal.
-    package static var writesToJournal: Bool { isJournal(STDOUT_FILENO) }
 
     /// Whether the descriptor is connected to the journal (systemd.exec(5), JOURNAL_STREAM).
     package static func isJournal(_ descriptor: Int32) -> Bool {

@@ -7,7 +7,7 @@ struct LogOutput: Sendable {
     private let writeText: @Sendable ([UInt8]) -> Void
 
     /// - Parameters:
-    ///   - hasPriorityPrefix: whether lines begin with a priority, which systemd reads when standard output is its journal.
+    ///   - hasPriorityPrefix: whether lines begin with a priority, which systemd reads where lines go to its journal.
     ///   - writeText: receives whole lines with their line feed.
     init(hasPriorityPrefix: Bool, journal: JournalWriter, writeText: @escaping @Sendable ([UInt8]) -> Void) {
         self.hasPriorityPrefix = hasPriorityPrefix

@@ -1,6 +1,7 @@
 import Fixtures
 import Foundation
 import Migrations
+import SyncCore
 import Testing
 
 @testable import SyncSQLite

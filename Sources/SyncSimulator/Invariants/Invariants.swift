@@ -10,6 +10,7 @@ import SyncEngine
 /// | a remote has one delivery of a conversation in flight at most                            |
 /// | a paused remote is not called                                                            |
 /// | an outbox row is sent with one idempotency key and one body, however often, and no other row with that key |
+/// | a row is not sent any more once the database has its acknowledgement                     |
 /// | exchanges have a cause: ``mostExchanges`` in a second, and three for each event  |
 struct Invariants {
     /// Per second without any event from outside.
@@ -30,6 +31,8 @@ struct Invariants {
     /// What was sent of an outbox row, and whose keys were seen.
     private var sent: [Int64: (key: String, body: String)] = [:]
     private var rows: [String: Int64] = [:]
+    /// Rows whose acknowledgement the database has.
+    private var acknowledged: Set<Int64> = []
     private var disturbances: [Duration] = []
     private(set) var exchangeCount = 0
     private(set) var callCount = 0
@@ -148,7 +151,7 @@ struct Invariants {
     }
 
     /// Rows of the outbox have numbers that others had before.
-    mutating func databaseWasReplaced() { (sent, rows) = ([:], [:]) }
+    mutating func databaseWasReplaced() { (sent, rows, acknowledged) = ([:], [:], []) }
 
     // MARK: Pauses
 
@@ -199,7 +202,13 @@ struct Invariants {
         processes[call.process]?.callRules.ended(call, end, wall: wall, at: moment)
     }
 
+    /// The database has the outcomes of these calls, or refused them because their lease was over.
+    mutating func recorded(_ calls: [FinishedCall], fenced: [Int64]) {
+        for call in calls where call.row.state == .delivered && !fenced.contains(call.claimed.id) { acknowledged.insert(call.claimed.id) }
+    }
+
     private mutating func sent(_ row: ClaimedRow, to remote: String, at moment: Duration) {
+        if acknowledged.contains(row.id) { fail("row \(row.id) is sent to \(remote), and its acknowledgement was recorded", at: moment) }
         if let former = sent[row.id], former != (row.idempotencyKey, row.body) {
             fail("row \(row.id) was sent to \(remote) as \(former), and is sent as \((row.idempotencyKey, row.body))", at: moment)
         }

@@ -89,7 +89,11 @@ extension Simulation {
                 givenUpMessages.insert(Messages.id(of: text))
             }
         }
-        for lane in exchange.lanes { remotes.recorded(lane.finished, fenced: result.lanes[lane.remote]?.fenced ?? []) }
+        for lane in exchange.lanes {
+            let fenced = result.lanes[lane.remote]?.fenced ?? []
+            remotes.recorded(lane.finished, fenced: fenced)
+            mutateChecks { $0.recorded(lane.finished, fenced: fenced) }
+        }
         for read in result.reads.values { remotes.reconciled(read.reconciled) }
     }
 

@@ -79,7 +79,10 @@ extension Simulation {
         var filter = OutboxFilter()
         (filter.remote, filter.conversation) = (remote, id)
         let messages = try await application.lines(
-            "SELECT message_id FROM outbox WHERE payload = 'message' AND conversation_id = \(id) AND remote = \(remote)", columns: 1)
+            """
+            SELECT message_id FROM outbox WHERE payload = 'message' AND conversation_id = \(id) AND remote = \(remote)
+                AND state IN ('pending', 'held', 'dead', 'uncertain')
+            """, columns: 1)
         tell("An operator discards what waits of \(id) for \(remote).")
         guard try await attempt({ try await manage(.discard, filter) }) else { return }
         count("discards")

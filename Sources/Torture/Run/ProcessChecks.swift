@@ -16,13 +16,21 @@ struct ProcessChecks: Sendable {
     ///   - codes: the exit codes that are right.
     ///   - expected: log lines that may come, although they are alarming otherwise.
     mutating func check(_ process: ProgramRun, expecting codes: Set<Int32>, allowing expected: Set<String> = []) {
-        let (code, log) = (process.exitCode, process.log)
-        if !codes.contains(code ?? 0) { failures.append("exit code \(code ?? 0): \(process.logPath): \(log.suffix(300))") }
-        for event in Self.alarming where !expected.contains(event) && log.contains("\"event\":\"\(event)\"") {
-            failures.append("\(event): \(process.logPath)")
-        }
-        if log.contains("Fatal error") { failures.append("a trap: \(process.logPath)") }
+        check(code: process.exitCode, log: process.log, at: process.logPath, expecting: codes, allowing: expected)
         if let ready = process.readyAfter { longestStart = max(longestStart, ready) }
+    }
+
+    /// - Parameter code: nil for a process that still runs.
+    mutating func check(code: Int32?, log: String, at path: String, expecting codes: Set<Int32>, allowing expected: Set<String> = []) {
+        if let code {
+            if !codes.contains(code) { failures.append("exit code \(code): \(path): \(log.suffix(300))") }
+        } else {
+            failures.append("did not end: \(path): \(log.suffix(300))")
+        }
+        for event in Self.alarming where !expected.contains(event) && log.contains("\"event\":\"\(event)\"") {
+            failures.append("\(event): \(path)")
+        }
+        if log.contains("Fatal error") { failures.append("a trap: \(path)") }
     }
 }
 

@@ -74,24 +74,71 @@ extension Simulation {
 
     // MARK: The brake
 
+    /// A row that a page has written and that may be sent.
+    private struct PlannedRow {
+        var conversation: String
+        var remote: Remote
+        /// It replaces something that the remote has.
+        var touches: Bool
+        /// It replaces a status value for "not finished" by one for "finished".
+        var finishes: Bool
+    }
+
     /// A page that goes beyond a rule engages the brake, and while it is engaged every state is held.
     private func expectBrake(_ exchange: SyncCore.Exchange, _ result: ExchangeResult, since before: TablesBefore) async throws {
         guard let page = exchange.plan, let planned = result.plan else { return }
-        let rows = try await application.lines(
-            """
-            SELECT conversation_id, remote = 'helpdesk', EXISTS (
-                SELECT 1 FROM json_each(delta) WHERE json_type(value, '$.from') IS NOT NULL)
-            FROM outbox WHERE id > \(before.lastRow) AND payload = 'state' AND state IN ('pending', 'sending') AND delta IS NOT NULL
-            """, columns: 3)
-        if page.brake.isEngaged { for row in rows { fail("a row of \(row) was planned while the brake was engaged") } }
-        guard !planned.brake.isEngaged else { return }
-        for isPushedLast in ["0", "1"] {
-            let touched = Set(rows.filter { $0.hasSuffix("|\(isPushedLast)|1") }).count
-            let conversations = try await application.number("SELECT count(*) FROM conversations")
-            let settings = plan.settings.brake
-            guard touched > settings.touchMinimum, touched * 100 > conversations * settings.touchPercent else { continue }
-            fail("a page touches \(touched) of \(conversations) conversations, and the brake is not engaged")
+        let rows = try await plannedRows(after: before.lastRow)
+        if page.brake.isEngaged {
+            for row in rows { fail("a row of \(row.conversation) at \(row.remote.name) was planned while the brake was engaged") }
         }
+        guard !planned.brake.isEngaged else { return }
+        let settings = plan.settings.brake
+        for isPushedLast in [false, true] {
+            let group = rows.filter { $0.remote.kind.isPushedAtEndOfRun == isPushedLast }
+            expectFew("touches", group.filter(\.touches), settings.touchMinimum, settings.touchPercent)
+            expectFew("finishes", group.filter(\.finishes), settings.finishMinimum, settings.finishPercent)
+        }
+    }
+
+    private func expectFew(_ verb: String, _ rows: [PlannedRow], _ minimum: Int, _ percent: Int) {
+        let count = Set(rows.map(\.conversation)).count
+        // Some of those that the brake has counted may be deleted by now.
+        let conversations = plan.conversations.count
+        guard count > minimum, count * 100 > conversations * percent else { return }
+        fail("a page \(verb) \(count) of \(conversations) conversations, and the brake is not engaged")
+    }
+
+    private func plannedRows(after last: Int) async throws -> [PlannedRow] {
+        let rows = try await application.store.read { session in
+            try session.rows(
+                """
+                SELECT o.conversation_id, o.remote, o.delta, \(LinkColumns.columns) FROM outbox o
+                LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
+                WHERE o.id > \(last) AND o.payload = 'state' AND o.state IN ('pending', 'sending') AND o.delta IS NOT NULL
+                """
+            ) { columns in
+                (
+                    conversation: try columns.next(String.self), remote: try columns.next(String.self),
+                    delta: try columns.next(String.self), record: try LinkColumns(&columns).linkRecord
+                )
+            }
+        }
+        return try rows.compactMap { row in
+            guard let remote = plan.remotes.first(where: { $0.name == row.remote }) else { return nil }
+            let changes = try JSONValue(stored: row.delta).objectValue ?? [:]
+            return PlannedRow(
+                conversation: row.conversation, remote: remote, touches: changes.values.contains { $0["from"] != nil },
+                finishes: Simulation.finishes(changes, at: remote, row.record))
+        }
+    }
+
+    /// After a call of unknown fate, the remote may be what the row makes of it already.
+    private static func finishes(_ changes: JSONObject, at remote: Remote, _ record: LinkRecord) -> Bool {
+        guard let field = remote.adapter.statusField, record[field].doubt.isEmpty, let word = changes[field]?["to"]?.stringValue,
+            let former = changes[field]?["from"]?.stringValue
+        else { return false }
+        let words = remote.profile.finishedWords
+        return words.contains(word) && !words.contains(former)
     }
 
     /// Of the ends that a remote reports within ten minutes, no more are adopted than the brake allows.

@@ -8,6 +8,7 @@ extension Simulation {
     func perform(_ action: Engine.Action, _ process: ServiceProcess) async throws {
         switch action {
         case .exchange(var exchange):
+            if let page = exchange.plan { expectSmallPage(page) }
             // Transactions take real time, which is not measured: pages end by their number of entries only.
             exchange.plan?.timeLimit = .hours(1)
             if let size = exchange.plan?.limit { exchange.plan?.limit = min(size, plan.pageSize) }

@@ -40,10 +40,9 @@ extension Simulation {
         let rows = try await application.lines("SELECT id, status, assignee_id, title, tags FROM conversations", columns: 5)
         let name = try await application.lines("SELECT name FROM users", columns: 1).first
         let linked = Set(try await application.lines("SELECT conversation_id, remote FROM links", columns: 2))
-        let undone = Set(try await application.lines("SELECT conversation_id, remote FROM outbox WHERE state = 'held'", columns: 2))
         for row in rows {
             let local = try Local(row)
-            for remote in plan.remotes where remote.kind.carriesState && !undone.contains("\(local.id)|\(remote.name)") {
+            for remote in plan.remotes where remote.kind.carriesState {
                 guard !remote.kind.needsLink || linked.contains("\(local.id)|\(remote.name)") else { continue }
                 // A new conversation agrees with what a read of its object has shown at first, even if that is not true any more.
                 if relinked.contains(local.id), plan.options.laggingReads > 0 { continue }

@@ -88,7 +88,7 @@ extension Simulation {
     /// Everything is as it should be before the contest.
     private func isReady(for contest: Contest) async throws -> Bool {
         let id = contest.object.conversation
-        guard remotes.state(contest.object) != nil else { return false }
+        guard remotes.state(contest.object) != nil, try await mayUndo(id) else { return false }
         // What was written last has a date then.
         for change in [SQL("status = 'closed'"), contest.preparation] {
             try await application.change([id], change)
@@ -97,7 +97,7 @@ extension Simulation {
         }
         guard try await row(of: contest) == contest.rows.before else { return false }
         let unsent = try await application.number(
-            "SELECT count(*) FROM outbox WHERE conversation_id = \(id) AND state IN ('held', 'uncertain', 'dead')")
+            "SELECT count(*) FROM outbox WHERE conversation_id = \(id) AND payload = 'message' AND state IN ('held', 'uncertain', 'dead')")
         // A person at another remote whom the row does not name has it as soon as the row names nobody.
         let waiting = try await application.number(
             """
@@ -105,6 +105,18 @@ extension Simulation {
             WHERE conversation_id = \(id) AND remote <> \(contest.object.remote) AND value ->> 'decision' = 'left'
             """)
         return unsent == 0 && waiting == 0
+    }
+
+    /// A contest undoes one thing. After three within ten minutes, the fourth would be held.
+    /// - Returns: whether what was undone before does not count any more, after a wait.
+    private func mayUndo(_ id: String) async throws -> Bool {
+        let undone = try await application.number(
+            "SELECT count(*) FROM link_state WHERE conversation_id = \(id) AND json_array_length(record, '$.send_backs') > 1")
+        guard undone > 0 else { return true }
+        // Where the clock was set, it is not known how long ago that was.
+        guard !plan.stepsClock else { return false }
+        try await run(until: clock.uptime + TwoWayRules.standardWindow)
+        return true
     }
 
     /// - Returns: how often what the object showed was compared before.

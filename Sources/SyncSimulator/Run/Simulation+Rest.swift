@@ -29,6 +29,7 @@ extension Simulation {
         guard try await comeToRest() else { return checks.problems }
         // Claims of killed processes end late in some worlds: messages may have become uncertain since.
         if try await settleUncertain() { guard try await comeToRest() else { return checks.problems } }
+        if try await releaseUndone() { guard try await comeToRest() else { return checks.problems } }
         if try await retryConvicted() { guard try await comeToRest() else { return checks.problems } }
         if events - begin > Simulation.mostEvents { fail("\(events - begin) events until it was at rest") }
         try await expectDelivered()
@@ -106,6 +107,22 @@ extension Simulation {
         }
         committed()
         return !uncertain.isEmpty
+    }
+
+    /// In the calm nobody undoes anything: what is held because a remote has undone it too often is sent once more, and stays there.
+    /// - Returns: whether there was anything to release.
+    private func releaseUndone() async throws -> Bool {
+        let count = try await application.number("SELECT count(*) FROM outbox WHERE state = 'held' AND held_by = 'undone'")
+        guard count > 0 else { return false }
+        if !plan.isTwoWay { fail("\(count) rows are held as undone where nothing is adopted") }
+        // What was undone before the calm does not count any more.
+        try await run(until: max(clock.uptime, calmSince + TwoWayRules.standardWindow + .minutes(1)))
+        var filter = OutboxFilter()
+        filter.holder = .undone
+        tell("An operator releases what remotes have undone.")
+        try await manage(.release, filter)
+        committed()
+        return true
     }
 
     /// Rows whose response could not be read are dead: the remote may have done what they ask for. So are those that were refused, as long as their

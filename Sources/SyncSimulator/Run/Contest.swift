@@ -14,9 +14,10 @@ import SyncStore
 /// | person  | vg           | open, nobody's   | somebody has the chat      | gives it to the AI |
 /// | end     | helpdesk     | open, nobody's   | resolve it                 | a user's message  |
 /// | end     | vg           | open, nobody's   | complete it                | a user's message  |
+/// | reopening | helpdesk, vg | closed, nobody's | open it                  | nothing, or a user's message |
 struct Contest {
     enum Subject: CaseIterable {
-        case state, title, person, end
+        case state, title, person, end, reopening
     }
 
     enum Order: CaseIterable {
@@ -70,6 +71,11 @@ struct Contest {
             people = remote.name == "vg" ? ["state": "completed"] : ["status": "resolved"]
             change = nil
             rows = ("open -", "open -", "open -")
+        case (.reopening, "helpdesk"), (.reopening, "vg"):
+            preparation = "status = 'closed', assignee_id = NULL"
+            people = remote.name == "vg" ? ["state": "requested_chat"] : ["status": "open"]
+            change = nil
+            rows = ("closed -", "open -", "closed -")
         default: return nil
         }
         self.order =
@@ -77,6 +83,7 @@ struct Contest {
             case .state, .title: order
             case .person: .oneAfterTheOther
             case .end: .peopleFirst
+            case .reopening: [.peopleOnly, .oneAfterTheOther].contains(order) ? .peopleOnly : .applicationFirst
             }
     }
 
@@ -103,6 +110,17 @@ struct Contest {
         case (_, .remote): rows.people
         case (.peopleFirst, .newest): isDated ? rows.application : nil
         case (.applicationFirst, .newest): isDated ? rows.people : nil
+        }
+    }
+
+    /// Whether it has to be open after people have opened what was closed; nil where that is not known.
+    /// - Parameter mayFinOpen: whether the response to a message may open it as well, whatever the remote may do.
+    func isReopened(_ policy: AdoptionPolicy.Reopening, mayFinOpen: Bool) -> Bool? {
+        let hasMessage = order == .applicationFirst
+        return switch policy {
+        case .always: true
+        case .message: hasMessage
+        case .never: hasMessage && mayFinOpen ? nil : false
         }
     }
 

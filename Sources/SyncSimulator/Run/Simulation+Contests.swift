@@ -140,7 +140,9 @@ extension Simulation {
     }
 
     private func expectWinner(of contest: Contest, isOrderKnown: Bool, wasThere: Bool) async throws {
-        guard let policy = plan.remotes.first(where: { $0.name == contest.object.remote })?.profile.adoption.conflict else { return }
+        guard let adoption = plan.remotes.first(where: { $0.name == contest.object.remote })?.profile.adoption else { return }
+        if contest.subject == .reopening { return try await expectReopening(contest, adoption.reopening) }
+        let policy = adoption.conflict
         let isDated = !plan.options.isUndated && clock.wall == clock.truth && isOrderKnown
         if let expected = contest.winner(policy, isDated: isDated, wasThere: wasThere), try await row(of: contest) != expected {
             let present = try await row(of: contest) ?? "no row"
@@ -150,6 +152,15 @@ extension Simulation {
         for (name, value) in contest.people where state[name] != value {
             fail("\(contest.text): '\(name)' is not what people chose any more\(told(contest.object))")
         }
+    }
+
+    /// A message is evidence for a reopening if it is later than the end, whatever was written before.
+    private func expectReopening(_ contest: Contest, _ policy: AdoptionPolicy.Reopening) async throws {
+        let mayFinOpen = plan.remotes.contains { $0.kind.receivesMessages }
+        guard clock.wall == clock.truth, let isReopened = contest.isReopened(policy, mayFinOpen: mayFinOpen) else { return }
+        let present = try await row(of: contest) ?? "no row"
+        guard present.hasPrefix("open ") != isReopened else { return }
+        fail("\(contest.text), reopen = \(policy): '\(present)'\(told(contest.object))")
     }
 
     private func row(of contest: Contest) async throws -> String? { try await application.lines(contest.row, columns: 1).first }

@@ -10,8 +10,8 @@ import SyncEngine
 /// | after ``mostFailures`` deliveries in a row that failed within ``failureSpan`` |
 /// | after the process was asked to stop                                       |
 ///
-/// A message is not sent while the last known status of Fin says that it takes none. What a former process knew does not count, and neither does what
-/// was known before a reload.
+/// A message is not sent while the last known status of Fin says that it takes none: it is done with the conversation, or it has been at work for
+/// less than ``replyHold``. What a former process knew does not count, and neither does what was known before a reload.
 struct CallRules {
     /// A burst is one second's worth.
     private static let rateSpan = Duration.seconds(2)
@@ -19,6 +19,9 @@ struct CallRules {
     /// More than the breaker's largest sample, with what a high concurrency sends before it is lowered, and the probes.
     private static let mostFailures = 60
     private static let endsOfFin: Set<String> = ["escalated", "resolved", "complete"]
+    private static let worksOfFin: Set<String> = ["thinking", "replying"]
+    /// How long a message waits for Fin's reply where nothing else is configured.
+    private static let replyHold = Duration.seconds(10)
 
     private var waits: [String: Duration] = [:]
     private var calls: [String: [Duration]] = [:]
@@ -32,8 +35,9 @@ struct CallRules {
         failures[remote] = nil
     }
 
+    /// - Parameter wall: nil where the clock may have been set since something was reported.
     /// - Returns: what is wrong with a call that begins.
-    mutating func problem(with call: SimulatedCall, isStopping: Bool, at moment: Duration) -> String? {
+    mutating func problem(with call: SimulatedCall, isStopping: Bool, wall: Instant?, at moment: Duration) -> String? {
         let name = call.remote.name
         if isStopping { return "a call to \(name) after the request to stop" }
         // Times are stored in milliseconds.
@@ -43,10 +47,13 @@ struct CallRules {
         let failed = (failures[name] ?? []).filter { $0 > moment - CallRules.failureSpan }
         failures[name] = failed
         if call.isWrite, failed.count > CallRules.mostFailures { return "a call to \(name) after \(failed.count) failed ones in a minute" }
-        if case .deliver(let row) = call.purpose, row.delta == nil, !row.isReleased,
-            let word = row.known.linkRecord.events?.last?.word, CallRules.endsOfFin.contains(word)
-        {
-            return "row \(row.id) is sent to \(name), whose last status is \(word)"
+        if case .deliver(let row) = call.purpose, row.delta == nil, !row.isReleased, let word = row.known.linkRecord.events?.last?.word {
+            if CallRules.endsOfFin.contains(word) { return "row \(row.id) is sent to \(name), whose last status is \(word)" }
+            if CallRules.worksOfFin.contains(word), let wall, let since = row.known.seenAt, since <= wall,
+                wall < since + CallRules.replyHold
+            {
+                return "row \(row.id) is sent to \(name), which is \(word) for \((wall - since).milliseconds) ms"
+            }
         }
         guard let rate = call.remote.gate.rate else { return nil }
         let recent = (calls[name] ?? []).filter { $0 > moment - CallRules.rateSpan } + [moment]

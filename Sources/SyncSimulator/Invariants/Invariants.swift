@@ -171,9 +171,12 @@ struct Invariants {
     /// - Parameters:
     ///   - all: the calls in flight, including this one.
     ///   - isStopping: whether the process was asked to stop.
-    mutating func called(_ call: SimulatedCall, all: [Simulation.CallKey: SimulatedCall], isStopping: Bool, at moment: Duration) {
+    mutating func called(
+        _ call: SimulatedCall, all: [Simulation.CallKey: SimulatedCall], isStopping: Bool, wall: Instant, at moment: Duration
+    ) {
         callCount += 1
-        if let problem = processes[call.process]?.callRules.problem(with: call, isStopping: isStopping, at: moment) {
+        let known = plan.stepsClock ? nil : wall
+        if let problem = processes[call.process]?.callRules.problem(with: call, isStopping: isStopping, wall: known, at: moment) {
             fail(problem, at: moment)
         }
         let name = call.remote.name

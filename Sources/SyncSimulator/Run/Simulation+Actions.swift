@@ -108,7 +108,7 @@ extension Simulation {
         tell("Call \(key.process)/\(key.id.number): \(call.text)")
         calls[key] = call
         remotes.sent(call)
-        mutateChecks { $0.called(call, all: calls, isStopping: process.stopBy != nil, at: clock.uptime) }
+        mutateChecks { $0.called(call, all: calls, isStopping: process.stopBy != nil, wall: clock.wall, at: clock.uptime) }
         after(span(1...30), .callArrives(key))
     }
 

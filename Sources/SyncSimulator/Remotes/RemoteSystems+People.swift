@@ -95,6 +95,14 @@ extension RemoteSystems {
         return changed.milliseconds / tick == now.milliseconds / tick
     }
 
+    /// The status values of Fin.
+    static let wordsOfFin = ["thinking", "replying", "awaiting_user_reply", "escalated", "resolved", "complete"]
+
+    /// What Fin says from now on in the response to a message; nil: that it waits for the user.
+    mutating func finResponds(_ word: String?) throws(ControlRefusal) {
+        try world.withInstance("fin") { $0.options.finStatus = word ?? "awaiting_user_reply" }
+    }
+
     /// Fin changes its status or replies.
     mutating func finActs(_ conversation: String, _ word: String, now: Instant) throws(ControlRefusal) -> [SandboxModel.WebhookCall] {
         finEvents[conversation, default: 0] += 1

@@ -154,6 +154,10 @@ extension Simulation {
         {
             fail(problem)
         }
+        if plan.options.otherResponses > 0, call.remote.kind.receivesMessages {
+            let isOther = !isCalm && chance(plan.options.otherResponses)
+            try remotes.finResponds(isOther ? RemoteSystems.wordsOfFin.randomElement(using: &random) : nil)
+        }
         let exchange = remotes.receive(call, fault, now: clock.truth)
         tell(
             "Call \(id.process)/\(id.id.number) arrives\(fault.map { " \($0.kind) \($0.status)" } ?? "")\(status.map { " misreported as \($0)" } ?? "")"

@@ -37,7 +37,7 @@ extension Simulation {
 
     private func fin(_ id: String) throws {
         guard plan.isTwoWay, plan.remotes.contains(where: { $0.kind.receivesMessages }), !remotes.messages(id).isEmpty else { return }
-        let word = ["thinking", "replying", "awaiting_user_reply", "escalated", "resolved", "complete"].randomElement(using: &random) ?? ""
+        let word = RemoteSystems.wordsOfFin.randomElement(using: &random) ?? ""
         tell("Fin is \(word) in \(id).")
         for hook in try remotes.finActs(id, word, now: clock.truth) { send(hook, "fin") }
     }

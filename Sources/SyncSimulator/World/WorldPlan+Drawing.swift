@@ -44,6 +44,7 @@ extension WorldPlan {
         drawLimits(&random)
         drawVariety(&random)
         drawSlowRate(&random)
+        if isTwoWay, chance(25) { options.otherResponses = number(2...20) }
     }
 
     /// What makes one remote differ from another one, and from what is usual.

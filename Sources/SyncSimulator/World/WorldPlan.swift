@@ -87,6 +87,8 @@ struct WorldPlan {
         var endedAs: String?
         /// Whether people use status values that have no meaning here.
         var hasUnmappedValues = false
+        /// How many of a hundred responses of Fin to a message name another status than usual.
+        var otherResponses = 0
     }
 
     /// What is drawn for one remote.

@@ -54,7 +54,7 @@ extension LinkRecord {
         heldDate = nil
         probesRest = false
         if isComplete { checkedAt = response.shown.began }
-        noteCustomer(response.shown)
+        noteCustomer(response.shown, dated: nil)
         return isDoubtful
     }
 

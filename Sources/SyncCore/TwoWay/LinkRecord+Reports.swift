@@ -86,7 +86,7 @@ extension LinkRecord {
         older = nil
         lastHeardAt = report.began
         if isUnchanged { checkedAt = report.began - rules.lag }
-        noteCustomer(report)
+        noteCustomer(report, dated: heldDate)
         return .believed
     }
 
@@ -102,16 +102,18 @@ extension LinkRecord {
         }
     }
 
-    /// Updates when the customer last wrote: as the remote reports it, or because its counts have grown since the last read.
-    mutating func noteCustomer(_ report: FieldReport) {
+    /// Updates when the customer last wrote: as the remote reports it, or because its counts have grown since the last read. A count that has grown
+    /// without a time is not recorded: a later read dates it.
+    /// - Parameter date: of the last change at the remote, if it may be somebody's; nil for a response to a call of ours.
+    mutating func noteCustomer(_ report: FieldReport, dated date: Instant?) {
         var times = [report.customerWroteAt, customerWroteAt]
         if let before = lastMessageAt, let at = report.lastMessageAt, at > before { times.append(at) }
-        if let before = interactions, let count = report.interactions, count > before {
-            times.append(report.lastMessageAt ?? report.date)
-        }
+        let isMore = interactions.flatMap { before in report.interactions.map { $0 > before } } ?? false
+        let time = report.lastMessageAt ?? date
+        if isMore { times.append(time) }
         customerWroteAt = times.compactMap { $0 }.max()
         lastMessageAt = [report.lastMessageAt, lastMessageAt].compactMap { $0 }.max()
-        interactions = [report.interactions, interactions].compactMap { $0 }.max()
+        if !isMore || time != nil { interactions = [report.interactions, interactions].compactMap { $0 }.max() }
     }
 
     /// The date that is compared with local changes. The date of our own call is nobody's change; if that call had no date, none is used.

@@ -207,6 +207,31 @@ import Testing
         #expect(play.assignee == "anna")
     }
 
+    @Test func `a call of ours does not date what the customer has written, and the next change at the remote does`() {
+        let rules = TwoWayWorld.Remote.vg.rules
+        var link = LinkRecord()
+        func hear(_ count: Int64, date: Instant, at second: Int64) {
+            let report = FieldReport(values: [:], date: date, began: TwoWayWorld.second(second), interactions: count)
+            let reception = link.take(report, rules, now: TwoWayWorld.second(second))
+            #expect(reception == .believed)
+        }
+        hear(1, date: TwoWayWorld.second(10), at: 20)
+        let shown = FieldReport(
+            values: ["word": "ended_chat"], date: TwoWayWorld.second(30), began: TwoWayWorld.second(29), interactions: 2)
+        let isDoubtful = link.acknowledged(
+            .init(sent: ["word": "ended_chat"], shown: shown), of: .init(repeating: 1), rules, now: TwoWayWorld.second(31))
+        #expect(!isDoubtful && link.customerWroteAt == nil)
+        hear(2, date: TwoWayWorld.second(30), at: 40)
+        #expect(link.customerWroteAt == nil)
+        hear(2, date: TwoWayWorld.second(50), at: 60)
+        #expect(link.customerWroteAt == TwoWayWorld.second(50))
+        // A date in the future counts as now, and one that is a day or more ahead is none.
+        hear(3, date: TwoWayWorld.second(70) + .days(1), at: 70)
+        #expect(link.customerWroteAt == TwoWayWorld.second(50))
+        hear(3, date: TwoWayWorld.second(90), at: 80)
+        #expect(link.customerWroteAt == TwoWayWorld.second(80))
+    }
+
     @Test func `a value that is read with the date of our call is the form in which the remote stores it`() {
         var play = TwoWayPlay(.vg)
         play.world.act(.title, "long title")

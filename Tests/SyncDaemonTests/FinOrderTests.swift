@@ -140,6 +140,35 @@ import Testing
         #expect(try await end(of: [Event(word: ahead, second: 200_000), Event(word: later, second: 61)]) == expected)
     }
 
+    // MARK: The brake
+
+    /// The words in the order in which they happened.
+    @Test(arguments: [(["resolved", "complete"], false), (["resolved", "complete"], true), (["resolved", "a word of tomorrow"], false)])
+    func `an end that the brake holds is adopted with its release, whatever Fin says besides without reporting a status`(
+        words: [String], isReversed: Bool
+    ) async throws {
+        let scenario = try DaemonScenario(tables: Self.tables)
+        let parties = scenario.configuration.parties
+        try await scenario.store.enterRemotes(parties.remotes)
+        try scenario.write("INSERT INTO conversations (id, status, assignee_id) VALUES ('c0', 'open', 'agent_fin')")
+        try scenario.write("UPDATE local_changes SET status_changed_at = ?1, assignee_changed_at = ?1", [Self.start.iso8601])
+        try scenario.write("UPDATE remotes SET ends_held_at = ?1 WHERE name = 'fin'", [Self.start.iso8601])
+        let events = words.enumerated().map { Event(word: $1, second: Int64($0) + 1) }
+        let arrived: [Event] = isReversed ? events.reversed() : events
+        var now = Self.start + .minutes(1)
+        for event in arrived {
+            now = now + .milliseconds(50)
+            let notice = Notice.finStatus(conversationID: "c0", word: event.word, at: Self.start + .seconds(event.second))
+            _ = try await scenario.store.take([notice], from: "fin", now: now, for: parties, processes: true)
+        }
+        #expect(try scenario.texts("SELECT status FROM conversations") == ["open"])
+        let released = try await scenario.store.releaseEnds(OutboxFilter(), dryRun: false, now: now)
+        #expect(released == 1)
+        _ = try await scenario.store.take([], from: "fin", now: now, for: parties, processes: true)
+        #expect(try scenario.texts("SELECT status || ' ' || assignee_id FROM conversations") == ["resolved agent_fin"])
+        #expect(try scenario.texts("SELECT conversation_id FROM link_state WHERE braked_at IS NOT NULL") == [])
+    }
+
     // MARK: Responses
 
     /// Fin escalates while the call is in flight, and accepts the message with a status from before that.

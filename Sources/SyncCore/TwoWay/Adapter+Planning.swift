@@ -6,6 +6,7 @@ extension Adapter {
             return LinkPlan(decision: .refuse(placeholder, problem), outcome: unchanged(snapshot, record))
         }
         var decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now)
+        if rules.isEventStream { noteTakenOff(&decision, snapshot) }
         let wanted = rules.image(decision.local.values)
         complete(&decision.send, from: wanted)
         var outcome = outcome(of: decision, reception: nil, before: record, snapshot)
@@ -20,9 +21,10 @@ extension Adapter {
 
     /// The rules for the remote, and the link's record.
     func begin(_ snapshot: LinkSnapshot) -> (TwoWayRules, LinkRecord) {
-        let rules = rules(for: snapshot)
+        var rules = rules(for: snapshot)
         var record = snapshot.record
         record.begin(rules, snapshot.local)
+        if let takenOff = record.takenOff, takenOff.number == snapshot.local.numbers.assignee { rules.takenOff = takenOff.assigneeID }
         prepare(&record, for: rules.image(snapshot.local.values))
         return (rules, record)
     }

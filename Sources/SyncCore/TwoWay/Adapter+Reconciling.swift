@@ -1,7 +1,7 @@
 extension Adapter {
     /// The effects of a report about the conversation.
     package func reconcile(_ observation: Observation, began: Instant, _ snapshot: LinkSnapshot) -> TwoWayOutcome {
-        var (rules, before) = begin(snapshot)
+        let (rules, before) = begin(snapshot)
         var record = before
         let report = report(observation, began: began, now: snapshot.now)
         guard rules.isEventStream, let word = observation.word else {
@@ -11,7 +11,6 @@ extension Adapter {
         }
         // An event without a date, or with one that is ignored, happened when it was read.
         let at = observation.changedAt.flatMap { $0 < snapshot.now + .days(1) ? $0 : nil } ?? began
-        if let takenOff = before.takenOff, takenOff.number == snapshot.local.numbers.assignee { rules.takenOff = takenOff.assigneeID }
         let reception = record.take(.init(word: word, at: at), report, rules, snapshot.local, now: snapshot.now)
         var decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
         noteTakenOff(&decision, snapshot)
@@ -19,7 +18,7 @@ extension Adapter {
     }
 
     /// Records whom an event removed as assignee, if that was the AI.
-    private func noteTakenOff(_ decision: inout TwoWayDecision, _ snapshot: LinkSnapshot) {
+    func noteTakenOff(_ decision: inout TwoWayDecision, _ snapshot: LinkSnapshot) {
         let (before, after) = (snapshot.local.values.assigneeID, decision.local.values.assigneeID)
         guard !before.hasSameBytes(as: after) else { return }
         decision.link.takenOff = before.flatMap { assignee in

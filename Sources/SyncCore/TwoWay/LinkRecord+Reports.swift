@@ -57,6 +57,10 @@ extension LinkRecord {
             guard let later = before.status?.word, rules.finishesLate(event.word, at: event.at, before: later, local) else { return .stale }
         case .latest: break
         }
+        // An end that waits for a person stays what the remote has until it reports another status.
+        if hasHeldEnd {
+            guard case .state? = map[event.word] else { return .believed }
+        }
         return take(report, rules, now: now)
     }
 

@@ -358,8 +358,8 @@ private struct Deciding {
         let isKnown = link.isKnown || (send.isEmpty && !link.fields.values.contains { $0.note == .refused })
         for field in rules.fields {
             var record = link[field.name]
-            // The first contact, without a call.
-            if record.theirs == .never, isKnown, field.role != .plain {
+            // The first contact, without a call. A remote that is sent no state has none: what was left of its first report can be decided later.
+            if record.theirs == .never, isKnown, field.role != .plain, !rules.isEventStream {
                 record.theirs = record.held == .never ? .value(.null) : record.held
             }
             let saysTheSame = record.held == record.theirs && record.ours == rules.known(wanted, field.name)

@@ -17,6 +17,31 @@ import Testing
         #expect(try JSONValue(text: text).reportedWord == word)
     }
 
+    @Test(arguments: [Observation.Assignee.somebody("99"), .nobody])
+    func `a status value without a meaning is the reason given for the user that comes with it, too`(
+        assignee: Observation.Assignee
+    ) throws {
+        let adapter = Kind.voicebot.adapter(Profile(name: "voicebot", kind: .voicebot))
+        var snapshot = LinkSnapshot(
+            Conversation(id: "c1", assigneeID: "anna"), remote: "voicebot", base: ["status": "in-progress", "user_id": 77], seat: "77")
+        let outcome = adapter.reconcile(Observation(word: "snoozed", assignee: assignee), began: snapshot.now, snapshot)
+        #expect(outcome.verdict.kind == .unmapped)
+        #expect(outcome.verdict.rule.hasPrefix("`snoozed` is not mapped"), "\(outcome.verdict.rule)")
+        #expect(outcome.unknownUser == nil, "a row in assignees would change nothing")
+        snapshot.record = outcome.record
+        let user = try #require(adapter.explain(snapshot).first { $0.name == "user_id" })
+        #expect(user.decision == "left" && user.rule.hasPrefix("`snoozed` has no meaning here"), "\(user.rule)")
+    }
+
+    @Test func `beside a status value with a meaning, the reason is that the user is unknown`() throws {
+        let adapter = Kind.voicebot.adapter(Profile(name: "voicebot", kind: .voicebot))
+        let snapshot = LinkSnapshot(
+            Conversation(id: "c1", assigneeID: "anna"), remote: "voicebot", base: ["status": "in-progress", "user_id": 77], seat: "77")
+        let outcome = adapter.reconcile(Observation(word: "in-progress", assignee: .somebody("99")), began: snapshot.now, snapshot)
+        #expect(outcome.verdict.kind == .left && outcome.verdict.rule.contains("assignees"), "\(outcome.verdict.rule)")
+        #expect(outcome.unknownUser == "99")
+    }
+
     @Test func `null is not reported as a status value`() {
         #expect(JSONValue.null.reportedWord == nil)
     }

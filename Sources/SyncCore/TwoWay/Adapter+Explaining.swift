@@ -7,7 +7,8 @@ package struct FieldExplanation: Equatable, Sendable {
     /// A short code for programs.
     package var decision: String
     package var rule: String
-    /// Whether a differing value has no counterpart: a status without a meaning, or a user or assignee that the id map does not contain.
+    /// Whether a differing value has no counterpart: a status without a meaning, a user beside one, or a user or assignee that the id map
+    /// does not contain.
     package var isUnmapped = false
     /// Whether the brake prevents a finished status from being adopted.
     package var isBraked = false
@@ -62,7 +63,7 @@ extension Adapter {
             return ("due", record.ours == .never ? "it was never acknowledged" : "it differs from what both sides agreed on")
         }
         if let finding = findings.first(where: { [.braked, .notUnderstood, .notAdopted, .notCompared, .leftToTheRemote].contains($0) }) {
-            return ("left", left(finding, record, role))
+            return ("left", left(finding, record, role, beside: heldWord(decision.link)))
         }
         if let omission { return ("omitted", omission) }
         if role == .status, profile.lens.isReadOnly { return ("read_only", "\(profile.name) is told no status") }
@@ -79,7 +80,10 @@ extension Adapter {
         return ("agreed", agreement(role, record, wanted, snapshot))
     }
 
-    private func left(_ finding: TwoWayDecision.Finding.Kind, _ record: FieldRecord, _ role: TwoWayRules.Role) -> String {
+    /// - Parameter word: the status value that the remote is known to have.
+    private func left(
+        _ finding: TwoWayDecision.Finding.Kind, _ record: FieldRecord, _ role: TwoWayRules.Role, beside word: String?
+    ) -> String {
         let held = record.held.value?.text ?? "nothing"
         switch finding {
         case .braked:
@@ -91,7 +95,7 @@ extension Adapter {
         default:
             return role == .status
                 ? "\(held) has no meaning here; [remotes.\(profile.name).status.inbound] can give it a meaning"
-                : "user \(held) has no row in the table assignees"
+                : statusProblem(word) ?? "user \(held) has no row in the table assignees"
         }
     }
 

@@ -85,8 +85,11 @@ extension Adapter {
         verdict.isHeldBack = before.hold == nil && decision.link.hold != nil
         var outcome = TwoWayOutcome(
             record: decision.link, changes: changes, changedAt: changedAt, numbers: decision.local.numbers, verdict: verdict)
-        if decision.findings.contains(.init(.notUnderstood, .assignee)), let field = assigneeField {
-            outcome.unknownUser = decision.link[field].held.value.map { $0.stringValue ?? $0.text }
+        let isUserLeft = decision.findings.contains(.init(.notUnderstood, .assignee))
+        if isUserLeft, let field = assigneeField, let user = decision.link[field].held.value, user != .null,
+            statusProblem(heldWord(decision.link)) == nil
+        {
+            outcome.unknownUser = user.stringValue ?? user.text
         }
         return outcome
     }

@@ -4,7 +4,7 @@ extension Adapter {
         on decision: TwoWayDecision, reception: LinkRecord.Reception?, before: LinkRecord, _ changes: Verdict.Changes,
         _ snapshot: LinkSnapshot
     ) -> Verdict {
-        let word = statusField.flatMap { decision.link[$0].held.value?.stringValue }
+        let word = heldWord(decision.link)
         let findings = decision.findings
         var verdict = Verdict(kind: .unchanged, rule: "\(profile.name) says `\(word ?? "nothing")`; nothing changed there", word: word)
         switch reception {
@@ -28,6 +28,9 @@ extension Adapter {
         return verdict
     }
 
+    /// The status value that the remote is known to have.
+    func heldWord(_ record: LinkRecord) -> String? { statusField.flatMap { record[$0].held.value?.stringValue } }
+
     private func first(_ word: String?) -> String { "\(profile.name) says `\(word ?? "")`; a new link is told the local state once" }
 
     /// The most important finding about status or assignee.
@@ -40,7 +43,10 @@ extension Adapter {
             (.notCompared, .left),
         ]
         for (kind, verdict) in order {
-            guard let finding = findings.first(where: { $0.kind == kind && $0.attribute != .title }) else { continue }
+            let found = findings.filter { $0.kind == kind && $0.attribute != .title }
+            // A user beside a status value without a meaning is left because of that value.
+            let cause = found.first { $0.kind == .notUnderstood && $0.attribute == .status }
+            guard let finding = cause ?? found.first else { continue }
             switch (kind, word.flatMap { profile.inboundMap[$0] }) {
             case (.notUnderstood, nil) where finding.attribute == .status || word != nil: return (.unmapped, finding)
             case (.fits, .noStatement?): return (.silent, finding)
@@ -72,6 +78,7 @@ extension Adapter {
             return "held: \(said), and \(name) reports more conversations as over than the brake allows; "
                 + "`convosync outbox release --held-by brake` lets it go on"
         case .notUnderstood where finding.attribute == .assignee:
+            if let problem = statusProblem(word) { return "kept who has it: \(problem)" }
             return "kept who has it: nobody in the table assignees is the user whom \(name) names"
         case .notUnderstood:
             return
@@ -84,6 +91,13 @@ extension Adapter {
         case .held: return "sent back too often"
         case .guard: return "the status map sends nothing over `\(word ?? "")` for this state (`convosync map`)"
         }
+    }
+
+    /// Why a user that comes with this status value does not count; nil if one does.
+    func statusProblem(_ word: String?) -> String? {
+        guard let word else { return "no status value is known, and a user counts only beside one" }
+        guard profile.inboundMap[word] == nil else { return nil }
+        return "`\(word)` has no meaning here, and a user counts only beside a status value that has one"
     }
 
     private func fits(_ word: String?, _ snapshot: LinkSnapshot) -> String {

@@ -15,6 +15,7 @@ extension Store {
             _ = try Store.reconcileRemotes(parties.remotes, now: now, session)
             // Without a brake, finished statuses that it holds back are released.
             if !parties.brake.isEnabled { try Store.releaseEnds(OutboxFilter(), now: now, session) }
+            // The next read that a call of ours makes necessary shows whether it fails as well.
             try Store.forgetReads(of: parties.remotes.filter { !$0.isRead }.map(\.name), session)
             let recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session).rows
             return (processID, try Store.storedRemotes(session), recovered)

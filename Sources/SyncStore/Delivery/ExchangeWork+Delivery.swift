@@ -45,7 +45,7 @@ extension ExchangeWork {
     /// What the response showed is found out by a read. Messages have no object that can be read.
     private func requestReading(after finished: FinishedCall) throws {
         let claimed = finished.claimed
-        guard claimed.row.payload == .state, remote(claimed.remote)?.isRead == true else { return }
+        guard claimed.row.payload == .state, remote(claimed.remote)?.isReadable == true else { return }
         let object = ReadRequest(remoteID: claimed.targetID, agentID: claimed.agent)
         _ = try Store.requestReading(session, object, of: claimed.remote, now: now)
     }

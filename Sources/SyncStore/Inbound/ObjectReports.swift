@@ -83,7 +83,7 @@ extension Store {
         try adopt(outcome, of: snapshot, reportedAt: reportedAt, isReleased: stored.isBrakeReleased, session)
         try mark(outcome, stored, snapshot, session)
         try plan(after: outcome, snapshot, stored, now: context.now, session)
-        if outcome.verdict.mustRead, context.remotes.contains(where: { $0.name == snapshot.remote && $0.isRead }) {
+        if outcome.verdict.mustRead, context.remotes.contains(where: { $0.name == snapshot.remote && $0.isReadable }) {
             let request = ReadRequest(remoteID: snapshot.link.remoteID, agentID: snapshot.link.agentID)
             _ = try requestReading(session, request, of: snapshot.remote, now: context.now)
         }

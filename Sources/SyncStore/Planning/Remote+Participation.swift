@@ -18,7 +18,8 @@ extension RemoteParticipation {
     package init(name: String, kind: Kind, isEnabled: Bool) {
         self.init(
             name: name, kind: kind.name, needsLink: kind.needsLink, isPushedAtEndOfRun: kind.isPushedAtEndOfRun,
-            receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: nil, fingerprint: "", isRead: false)
+            receivesMessages: kind.receivesMessages, isEnabled: isEnabled, defaultAgent: nil, fingerprint: "", isRead: false,
+            isReadable: isEnabled && kind.isReadable)
     }
 
     /// Whether the states of conversations are planned for it.

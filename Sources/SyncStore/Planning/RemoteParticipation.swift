@@ -13,12 +13,15 @@ package struct RemoteParticipation: Sendable, Equatable {
     package var userField: String?
     /// The users that the program itself assigns: the AI, and the placeholder for a remote user without a row in the id map.
     package var ownAssignees: [String]
-    /// Whether it is read at all, by polling or after events that it sends.
+    /// Whether it is read on its own account, by polling or after events that it sends.
     package var isRead: Bool
+    /// Whether an object can be read from it, also if a call of ours is the only reason.
+    package var isReadable: Bool
 
     package init(
         name: String, kind: String, needsLink: Bool, isPushedAtEndOfRun: Bool, receivesMessages: Bool, isEnabled: Bool,
-        defaultAgent: String?, fingerprint: String, userField: String? = nil, ownAssignees: [String] = [], isRead: Bool = true
+        defaultAgent: String?, fingerprint: String, userField: String? = nil, ownAssignees: [String] = [], isRead: Bool = true,
+        isReadable: Bool = true
     ) {
         self.name = name
         self.kind = kind
@@ -31,5 +34,6 @@ package struct RemoteParticipation: Sendable, Equatable {
         self.userField = userField
         self.ownAssignees = ownAssignees
         self.isRead = isRead
+        self.isReadable = isReadable
     }
 }

@@ -98,6 +98,16 @@ import Testing
         await engine.stop()
     }
 
+    @Test func `an object whose response contradicts the call is read, also without polls and webhook calls`() async throws {
+        let scenario = try DaemonScenario("vg", conversations: 1)
+        let body = Array(#"{"success":true,"data":{"ID":"v1","state":"ended_chat"}}"#.utf8)
+        let engine = try await scenario.engine { _ in HTTPReply(status: 200, body: body) }
+        try await engine.run()
+        #expect(scenario.calls.all.map(\.method).contains("GET"))
+        #expect(try scenario.texts("SELECT status FROM conversations") == ["ended"])
+        await engine.stop()
+    }
+
     @Test func `many rows that failed before do not delay a first attempt`() async throws {
         let scenario = try DaemonScenario("vg", "concurrency = 4\nbreaker = { min_sample = 100000 }", conversations: 60)
         let engine = try await scenario.engine { _ in HTTPReply(status: 500) }

@@ -199,6 +199,31 @@ import Testing
         #expect(try scenario.texts("SELECT status || ' ' || coalesce(assignee_id, '-') FROM conversations") == ["open -"])
     }
 
+    // MARK: Another configuration
+
+    @Test(arguments: [
+        ("parked", "", "[remotes.fin.status.inbound]\nparked = { status = \"open\", owner = \"none\" }"), ("escalated", "adopt = []", ""),
+    ])
+    func `what Fin has said is decided again with another map or another adopt`(
+        word: String, before: String, after: String
+    ) async throws {
+        let scenario = try DaemonScenario(tables: "\(Self.tables)\n\(before)")
+        try scenario.write("INSERT INTO conversations (id, status, assignee_id) VALUES ('c0', 'open', 'agent_fin')")
+        let engine = try await scenario.engine()
+        try await engine.run()
+        let notice = Notice.finStatus(conversationID: "c0", word: word, at: SystemClock.now())
+        _ = try await engine.owner.receive([notice], from: "fin")
+        try await engine.run()
+        let state = "SELECT status || ' ' || coalesce(assignee_id, '-') FROM conversations"
+        #expect(try scenario.texts(state) == ["open agent_fin"])
+        let fresh = try scenario.configured(tables: "\(Self.tables)\n\(after)")
+        try await engine.owner.configure(fresh, try fresh.readCredentials(.token))
+        try await engine.run()
+        #expect(try scenario.texts(state) == ["open -"])
+        #expect(try scenario.texts("SELECT name FROM remotes WHERE replan_cursor IS NOT NULL") == [])
+        await engine.stop()
+    }
+
     // MARK: Local changes
 
     @Test func `a complete event removes no person, and neither finishes nor reopens a conversation`() async throws {

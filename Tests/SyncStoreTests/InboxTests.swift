@@ -50,6 +50,26 @@ import Testing
         #expect(try scenario.lines("SELECT seen_at FROM link_state WHERE remote = 'fin'") == [Self.at(60).iso8601])
     }
 
+    @Test func `after another configuration of Fin each of its links is decided once, a page at a time`() async throws {
+        let scenario = try StoreScenario([.fin])
+        try scenario.addConversations("c1", "c2", "c3")
+        #expect(try await scenario.store.reconcileRemotes([.fin], now: Self.at(0)) == [])
+        #expect(try await receive(scenario, ["c1", "c2", "c3"].map { status("open", 1, of: $0) }) == 3)
+        _ = try await process(scenario)
+        let edited = RemoteParticipation.fin.with { $0.fingerprint = "f2" }
+        #expect(try await scenario.store.reconcileRemotes([edited], now: Self.at(62)) == [], "no state is planned for it")
+        let isLeftAlone = try await scenario.store.read { session in try !Store.isDecidedAgain(.fin, session) }
+        #expect(isLeftAlone, "by a process with the former configuration")
+        var pages: [[String]] = []
+        for _ in 0..<3 {
+            pages.append(
+                try await scenario.store.write { session in try Store.takePage(of: edited, size: 2, session).conversations })
+        }
+        #expect(pages == [["c1", "c2"], ["c3"], []])
+        let isOver = try await scenario.store.read { session in try !Store.isDecidedAgain(edited, session) }
+        #expect(isOver)
+    }
+
     @Test func `a reply by Fin becomes one message with the author fin`() async throws {
         let scenario = try StoreScenario()
         try scenario.addConversations("c1")

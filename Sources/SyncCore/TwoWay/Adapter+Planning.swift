@@ -1,7 +1,9 @@
 extension Adapter {
     /// Plans one conversation: which fields the remote does not have yet, and which of them can be sent.
     package func plan(_ snapshot: LinkSnapshot) -> LinkPlan {
-        let (rules, record) = begin(snapshot)
+        let (rules, known) = begin(snapshot)
+        var record = known
+        if rules.isEventStream { record.noteHeldEvent(rules) }
         if let problem = snapshot.linkProblem {
             return LinkPlan(decision: .refuse(placeholder, problem), outcome: unchanged(snapshot, record))
         }

@@ -64,6 +64,16 @@ extension LinkRecord {
         return take(report, rules, now: now)
     }
 
+    /// Gives what the remote has its place in the order of events: when it was reported, it may have had no meaning.
+    mutating func noteHeldEvent(_ rules: TwoWayRules) {
+        guard let heldDate, let word = rules.name(of: .status).flatMap({ self[$0].held.value?.stringValue }),
+            rules.lens.inbound[word] != nil
+        else { return }
+        var order = events ?? EventOrder()
+        order.note(.init(word: word, at: heldDate), in: rules.lens.inbound)
+        events = order
+    }
+
     package mutating func take(_ report: FieldReport, _ rules: TwoWayRules, now: Instant) -> Reception {
         if !rules.isEventStream, let lastHeardAt, report.began < lastHeardAt { return .overtaken }
         // A date in the future is not used for ordering, so that it cannot make later reports stale.

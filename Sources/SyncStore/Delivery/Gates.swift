@@ -22,7 +22,10 @@ extension Store {
 }
 
 extension RemoteOrders: RowRecord {
-    package static let columns: SQL = "paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL, breaker_open_until"
+    /// Messages do not wait until everything that their remote has said is decided again.
+    package static let columns: SQL = """
+        paused_at IS NOT NULL, resumed_at, replan_cursor IS NOT NULL AND receives_messages = 0, breaker_open_until
+        """
 
     package init(_ columns: inout Columns) throws {
         self.init()

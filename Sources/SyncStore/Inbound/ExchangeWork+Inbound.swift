@@ -101,5 +101,18 @@ extension ExchangeWork {
         try attempt("ends that were released") { work in
             work.result.inbox.reconciled += try Store.takeReleasedEnds(work.inbound, work.session)
         }
+        for remote in inbound.remotes where try Store.isDecidedAgain(remote, session) { try decideAgain(remote) }
+    }
+
+    /// Decides about a page of links, leaving out those that cannot be decided: they would keep all others from it.
+    private mutating func decideAgain(_ remote: RemoteParticipation) throws {
+        let page = try Store.takePage(of: remote, session)
+        if page.hasMore { result.hasMoreInbox = true }
+        for id in page.conversations {
+            try attempt("decision about \(id) at \(remote.name)") { work in
+                guard let decided = try Store.decide(id, at: remote, work.inbound, work.session), decided.isNew else { return }
+                work.result.inbox.reconciled.append(decided)
+            }
+        }
     }
 }

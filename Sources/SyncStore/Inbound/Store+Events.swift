@@ -17,7 +17,10 @@ extension Store {
         var result = InboxResult()
         let events = try pendingEvents(session)
         result.reconciled += try takeReleasedEnds(context, session)
-        let hasMore = max(events.count, result.reconciled.count) >= reconcileBatchSize
+        var hasMore = max(events.count, result.reconciled.count) >= reconcileBatchSize
+        let again = try decideAgain(context, session)
+        result.reconciled += again.reconciled
+        if again.hasMore { hasMore = true }
         for event in events { try process(event, context, session, into: &result) }
         return (result, hasMore)
     }
@@ -35,7 +38,7 @@ extension Store {
     /// Whether processing would change anything.
     static func hasInboxWork(_ context: InboundContext, waiting limits: WaitingLimits, _ session: any Session) throws -> Bool {
         if try session.exists("SELECT 1 FROM inbox WHERE state = 'pending' AND state <> 'done'") { return true }
-        if try hasReleasedEnds(context, session) { return true }
+        if try hasReleasedEnds(context, session) || hasLinksToDecide(context, session) { return true }
         return try session.exists(
             """
             SELECT 1 FROM inbox WHERE state = 'waiting' AND received_at < \(context.now - limits.age)

@@ -80,15 +80,9 @@ extension Store {
                 LIMIT \(reconcileBatchSize)
                 """)
             for id in ids {
-                guard let local = try LocalConversation.fetch(session, id), let decisions = context.decisions(remote.name),
-                    let known = try load(session, local, at: remote, now: context.now)?.known
-                else { continue }
-                let (snapshot, stored) = (known.snapshot, known.stored)
-                let outcome = decisions.plan(snapshot).outcome
-                try keep(outcome.record, in: stored, id, remote.name, session)
-                try adopt(outcome, of: snapshot, reportedAt: outcome.changedAt, isReleased: true, session)
-                try mark(outcome, stored, snapshot, session)
-                results.append(Reconciled(conversationID: id, remote: remote.name, verdict: outcome.verdict, isNew: true))
+                guard var decided = try decide(id, at: remote, context, session) else { continue }
+                decided.isNew = true
+                results.append(decided)
             }
         }
         return results

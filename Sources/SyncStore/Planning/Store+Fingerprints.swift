@@ -7,7 +7,8 @@ extension Store {
     static let foreignFingerprint = "planned with different configurations"
 
     /// Stores the configured remotes, and finds out which have to be planned from scratch: new ones, re-enabled ones, and those whose projection has
-    /// changed. A remote that is no longer configured is treated like a disabled one.
+    /// changed. What a remote that takes no states (fin) has said is decided again instead (``decideAgain(_:_:)``). A remote that is no longer configured
+    /// is treated like a disabled one.
     /// - Returns: the names of those that are planned from scratch.
     static func reconcileRemotes(_ remotes: [RemoteParticipation], now: Instant, _ session: any Session) throws -> [String] {
         try takeBackPutAside(session)
@@ -31,7 +32,8 @@ extension Store {
         guard let known else { return false }
         if known.kind != remote.kind { try forget(remote.name, now: now, session) }
         guard known.fingerprint != wanted || known.kind != remote.kind else { return false }
-        let everything: String? = remote.takesStates ? "" : nil
+        let hasLinks = try session.exists("SELECT 1 FROM link_state WHERE remote = \(remote.name)")
+        let everything: String? = remote.takesStates || (remote.isEnabled && hasLinks) ? "" : nil
         try session.run(
             """
             UPDATE remotes
@@ -39,7 +41,7 @@ extension Store {
                 replan_cursor = \(everything)
             WHERE name = \(remote.name)
             """)
-        return everything != nil
+        return remote.takesStates
     }
 
     /// Stores remotes that are not in the database yet, without planning anything.

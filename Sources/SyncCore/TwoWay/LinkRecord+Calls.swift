@@ -92,6 +92,12 @@ extension LinkRecord {
             // First contact: the value is recorded, not adopted. The local image that the decision before the call recorded stays.
             let absent: KnownValue = field.role == .plain ? .never : .value(.null)
             let value = shown.map(KnownValue.value) ?? (record.held == .never ? absent : record.held)
+            // What was settled because of the value before is due again if the response shows another one.
+            if let shown, field.role.isReadable, record.note != .refused, let settled = record.theirs.value,
+                !rules.meanSame(field, settled, shown), !rules.isStored(settled, as: shown, field)
+            {
+                (record.ours, record.note) = (.never, nil)
+            }
             record.upTo = numbers
             (record.theirs, record.held) = (value, value)
         } else if let shown {

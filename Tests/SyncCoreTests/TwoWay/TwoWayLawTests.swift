@@ -83,6 +83,20 @@ import Testing
         #expect(play.sent.count == 1)
     }
 
+    @Test func `a status that the remote had before the first call is due again when the response to that call shows another one`() {
+        var play = TwoWayPlay(.helpdesk, row: LocalValues(status: .open, title: "Ours"), isTold: false)
+        play.world.act(at: 0, ["word": "open"])
+        play.world.read(0)
+        #expect(!play.world.due(0).keys.contains("word"))
+        play.world.act(at: 0, ["word": "ended"])
+        for _ in 0..<3 {
+            play.world.deliver(0)
+            play.world.read(0)
+        }
+        #expect(play.status == .open && play.world.remotes[0].object["word"] == "open")
+        #expect(play.sent.count == 2 && play.sent.last == ["word": "open"])
+    }
+
     @Test func `the AI takes no chat from a person, even at the first contact`() {
         var play = TwoWayPlay(.vg, isTold: false)
         play.world.act(at: 0, ["word": "human-chatting", "user": "c_anna"])

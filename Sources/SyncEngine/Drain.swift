@@ -77,6 +77,7 @@ struct Drain: Sendable {
 
     /// A probe of a parked remote, however soon the next one is, only shows that it is still parked.
     private func isOnHold(_ lane: Lane, _ opensAt: Instant, _ time: EventTime) -> Bool {
-        opensAt - time.steady > Lane.shortHold || lane.holdsInARow > 1 || lane.waitsForProbe(time)
+        if lane.waitsForFirstCall(opensAt, time) { return false }
+        return opensAt - time.steady > Lane.shortHold || lane.holdsInARow > 1 || lane.waitsForProbe(time)
     }
 }

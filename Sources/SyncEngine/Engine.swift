@@ -98,7 +98,10 @@ package struct Engine: Sendable {
             schedule.request(cause, time)
         case .drainRequested(let until):
             schedule.request(.request, time)
-            for index in remotes.indices { remotes[index].reader?.drain(time) }
+            for index in remotes.indices {
+                remotes[index].reader?.drain(time)
+                remotes[index].lane.hasSent = false
+            }
             drain = Drain(until: until.map { time.steady + ($0 - clock.uptime(of: time.steady)) }, time)
         case .stopRequested(let span):
             stop(within: span, &context)

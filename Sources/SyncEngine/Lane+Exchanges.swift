@@ -22,8 +22,10 @@ extension Lane {
             admitted: gate.callsAvailable(within: Lane.rateLead, now: time.steady))
         guard rows > 0 else { return nil }
         let retries = buffer.count(where: \.isRetry)
+        // Single rows take turns.
+        let fewest = rows == 1 && wasSingleRetry ? 0 : 1
         return LaneRequest.Claim(
-            rows: rows, retries: max((rows + buffer.count) / 2 - retries, 1), retriesDueBy: retriesDueBy ?? time.wall,
+            rows: rows, retries: max((rows + buffer.count) / 2 - retries, fewest), retriesDueBy: retriesDueBy ?? time.wall,
             leaseDuration: remote.leaseDuration)
     }
 
@@ -91,6 +93,7 @@ extension Lane {
         take(result.orders, context.time)
         if !result.reconciled.isEmpty { context.report(.reconciled(result.reconciled)) }
         if isCommittingClaim {
+            if claims.askedFor == 1, let row = result.claimed.first { wasSingleRetry = row.isRetry }
             claims.brought(result.claimed.count, isCutShort: result.isCutShort)
         } else if !committing.isEmpty || result.isSomethingDue {
             // These outcomes may have made rows available that waited for theirs.

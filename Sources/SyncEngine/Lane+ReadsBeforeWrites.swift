@@ -8,8 +8,8 @@ import SyncCore
 /// |----------------------------------------------|----------------------------------------------------------------------------------|
 /// | the turn of a guarded row comes, and its object was not read lately | its object is read in its place                           |
 /// | the object was read                          | the next exchange decides the row again: it is sent, or given back               |
-/// | the object is missing, or cannot be understood | the row is sent: the response to that says what is wrong                       |
-/// | the read failed as the call would have       | the row is put back like a row whose call failed                                  |
+/// | the object cannot be read (404, a refusal, something else) | the row is sent: the response to that says what is wrong         |
+/// | a failure that may pass: 429, 5xx, no response | the row is put back like a row whose call failed                                |
 /// | the engine stops, or the clock is set        | the row is put back                                                              |
 extension Lane {
     struct ReadInFlight: Sendable {
@@ -22,30 +22,36 @@ extension Lane {
     }
 
     struct FormerRead: Sendable {
-        /// When it ended, by the steady clock. (A remote whose reads take longer than one counts would be read for ever, if it were when it began.)
+        /// When the last one ended, by the steady clock. (A remote whose reads take longer than one counts would be read for ever, if it were when it
+        /// began.)
         var at: Instant
-        /// How many followed each other.
+        /// How many were made since the row was last sent.
         var count = 1
     }
 
-    /// A state that may be an earlier one is read once more before it counts (two-way rule); then the row is sent.
+    /// What may be an earlier state is read once more before it counts (two-way rule). And where the reads themselves use up what the remote admits,
+    /// so that the call has to wait for so long that its read is old, the row is sent after the second.
     private static let readsInARow = 2
 
     /// The read that has to be made before the row is sent; nil if it can be sent at once.
     func readBeforeWrite(of row: ClaimedRow, _ time: EventTime) -> OutboundCall? {
         guard remote.poll != nil || remote.webhook != nil, let sent = row.delta?.fields, remote.adapter.isGuarded(sent) else { return nil }
         let record = row.known.linkRecord
-        if let former = readFor[row.id], time.steady - former.at <= readLasts {
-            guard record.isSuspect, former.count < Lane.readsInARow else { return nil }
-        } else if !record.isSuspect, let heard = record.lastHeardAt, heard <= row.plannedAt, heard <= time.wall,
-            time.wall - heard <= TwoWayRules.standardLag
-        {
-            // The plan was made with what the remote has just reported.
+        if let former = readFor[row.id], former.count > 0 {
+            if former.count >= Lane.readsInARow || (time.steady - former.at <= readLasts && !record.isSuspect) { return nil }
+        } else if isHeardLately(record, row, time) {
             return nil
         }
         // A link that cannot be called is reported by planning.
         return try? remote.adapter.readCall(
             conversationID: row.conversationID, link: Link(remoteID: row.targetID, agentID: row.agent ?? remote.adapter.defaultAgent))
+    }
+
+    /// Whether the plan was made with what the remote has reported or responded within the last seconds. Equal times are those of a clock that was set
+    /// back, and of a record that was forgotten (`convosync resend`).
+    private func isHeardLately(_ record: LinkRecord, _ row: ClaimedRow, _ time: EventTime) -> Bool {
+        guard !record.isSuspect, let heard = record.lastHeardAt, heard < row.plannedAt, heard <= time.wall else { return false }
+        return time.wall - heard <= TwoWayRules.standardLag && record.forgottenAt.map { heard > $0 } ?? true
     }
 
     /// How long a read counts. At a slow rate the call that follows it has to wait for its turn.
@@ -66,7 +72,7 @@ extension Lane {
             claims.mayBeDue()
         } else if let body {
             take(body, read, &context)
-        } else if outcome.absence == nil, outcome.outcome.isPassing {
+        } else if outcome.mayPass {
             append(failed(read, outcome, &context), time)
         } else {
             send(read, time: time)
@@ -74,9 +80,12 @@ extension Lane {
         return true
     }
 
-    /// What the outcome says about the remote. Whether the URL is right is decided by calls that write.
+    /// What the outcome says about the remote: a failure that may pass counts like that of a call. Anything else says nothing about whether the remote
+    /// takes calls that write, nor about the token, which need not be allowed to read.
     private func signal(of outcome: DeliveryOutcome, _ time: EventTime) -> DeliveryOutcome {
-        outcome.absence == nil ? outcome.moved(by: .zero - time.offset) : DeliveryOutcome(.interrupted)
+        if outcome.mayPass { return outcome.moved(by: .zero - time.offset) }
+        let silent = DeliveryOutcome(.interrupted, quotaResetsAt: outcome.quotaResetsAt, waitNote: outcome.waitNote)
+        return silent.moved(by: .zero - time.offset)
     }
 
     private mutating func take(_ body: JSONValue, _ read: ReadInFlight, _ context: inout Context) {
@@ -113,11 +122,18 @@ extension Lane {
     }
 
     private mutating func noteRead(of row: Int64, at time: Instant) {
-        // What is older counts no more, and neither do rows that have ended.
-        let rows = Set(ownRows)
-        readFor = readFor.filter { rows.contains($0.key) || time - $0.value.at <= readLasts }
+        // Rows that were put back and then replaced do not come back.
+        if readFor.count >= Lane.mostRead {
+            let rows = Set(ownRows)
+            readFor = readFor.filter { rows.contains($0.key) || time - $0.value.at <= readLasts }
+        }
         readFor[row] = FormerRead(at: time, count: (readFor[row]?.count ?? 0) + 1)
     }
+
+    private static let mostRead = 1024
+
+    /// The row goes out: another attempt is preceded by another read.
+    mutating func noteSent(_ row: Int64) { readFor[row]?.count = 0 }
 
     /// Rows that are still wanted now that their reads are stored come first: another read would be due before long. The others have been given back.
     mutating func confirm(_ rows: [ClaimedRow]) {
@@ -146,12 +162,13 @@ extension ReadBeforeWrite {
     }
 }
 
-extension OutcomeClass {
-    /// Another call may end otherwise, in a while or once a person has acted.
-    fileprivate var isPassing: Bool {
-        switch self {
-        case .retry, .throttled, .park, .interrupted: true
-        case .delivered, .gone, .dead: false
+extension DeliveryOutcome {
+    /// Whether a read that ended like this may succeed in a while: not where the object has no route, or what responds says that it does not serve it.
+    fileprivate var mayPass: Bool {
+        switch outcome {
+        case .throttled, .interrupted: true
+        case .retry: absence == nil && httpStatus != 501 && !(200...299).contains(httpStatus ?? 0)
+        case .park, .delivered, .gone, .dead: false
         }
     }
 }

@@ -68,6 +68,8 @@ struct Lane: Sendable {
     var nextDueAt: Instant?
     /// Rows are due, and none was claimed.
     var hasDueRows = false
+    /// The last claim of a single row returned one that had failed before: the next one prefers a row that has not.
+    var wasSingleRetry = false
     /// The exchange in progress does not claim rows that failed before and fell due after a drain began.
     var leavesRetries = false
     private(set) var isRetired = false
@@ -77,6 +79,8 @@ struct Lane: Sendable {
 
     /// A drain no longer waits for this remote.
     var isPutOff = false
+    /// A row was sent since the drain began.
+    var hasSent = false
     /// A person wants the remote called now; reset by the code that handles it.
     var wasResumed = false
 
@@ -139,6 +143,15 @@ struct Lane: Sendable {
         return until > time.steady
     }
 
+    /// Whether only the rate limit keeps the lane from sending anything since the drain began. A list that is read first may have used up what it admits.
+    func waitsForFirstCall(_ opensAt: Instant, _ time: EventTime) -> Bool {
+        guard !hasSent, let heldUntil = gate.heldUntil(now: time.steady), heldUntil <= time.steady else { return false }
+        return opensAt - time.steady <= Lane.firstCallPatience
+    }
+
+    /// How long a drain waits for the first call that the rate limit admits.
+    static let firstCallPatience = Duration.minutes(1)
+
     /// Whether first attempts at the remote will be made within seconds.
     func isDelivering(_ time: EventTime) -> Bool {
         guard !isRetired, let until = gate.heldUntil(now: time.steady) else { return false }
@@ -169,6 +182,8 @@ struct Lane: Sendable {
                 readsBeforeWrites[context.call(remote.name, .read(call))] = ReadInFlight(
                     claimed: row, startedAt: time.steady, startedAtWall: time.wall)
             } else {
+                noteSent(row.id)
+                hasSent = true
                 inFlight[context.call(remote.name, .deliver(row))] = CallInFlight(claimed: row, startedAt: time.steady)
             }
         }
@@ -205,6 +220,7 @@ struct Lane: Sendable {
 
     mutating func append(_ call: FinishedCall, _ time: EventTime) {
         if finished.isEmpty { finishedSince = time.steady }
+        if call.row.state != .pending { readFor[call.claimed.id] = nil }
         finished.append(call)
     }
 

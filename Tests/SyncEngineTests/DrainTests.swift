@@ -43,6 +43,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [("25/min", true), ("1/min", true), ("30/h", false)])
+    func `a drain waits for the first call that the rate admits after a list was read`(rate: String, waits: Bool) {
+        let remote = MadeUp.remote("vg", rate: RateLimit(rate))
+        var lane = Lane(remote, stored: StoredRemote(gate: .init()), MadeUp.time())
+        lane.claims.mayBeDue()
+        // The list takes the only call there is.
+        #expect(lane.gate.admitRead(now: MadeUp.noon) == .admitted)
+        _ = lane.gate.readFinished(DeliveryOutcome(.delivered), startedAt: MadeUp.noon, now: MadeUp.noon)
+        #expect(drain().isDone(lane, MadeUp.time()) == !waits && drain().putsOff(lane, MadeUp.time()) == !waits)
+        // Once a row has been sent, the rest is left to the next run.
+        lane.hasSent = true
+        #expect(drain().isDone(lane, MadeUp.time()) && drain().putsOff(lane, MadeUp.time()))
+    }
+
     @Test func `a short hold is waited out once, and a remote that throttles repeatedly counts as on hold`() {
         var lane = lane()
         lane.claims.mayBeDue()

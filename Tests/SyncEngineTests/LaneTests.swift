@@ -35,6 +35,25 @@ import Testing
         #expect(second.rows == 16 && second.retries == 5 && second.retriesDueBy == MadeUp.noon - .hours(1))
     }
 
+    /// At a slow rate a claim has one row.
+    @Test func `claims of single rows take turns`() throws {
+        var context = MadeUp.context()
+        var lane = Lane(
+            MadeUp.remote("vg", rate: RateLimit(calls: 1, period: .seconds(1))), stored: StoredRemote(gate: .init()), MadeUp.time())
+        var retries: [Int] = []
+        for row in [(id: 1, attempts: 2), (2, 0), (3, 1), (4, 0)] as [(id: Int64, attempts: Int)] {
+            let claim = try #require(lane.request(context, retriesDueBy: nil, mayFreeRows: false).claim)
+            #expect(claim.rows == 1)
+            retries.append(claim.retries)
+            var result = LaneResult()
+            result.claimed = [MadeUp.claimedRow(row.id, "c\(row.id)", at: "vg", attempts: row.attempts)]
+            _ = lane.take(result, &context)
+            lane.buffer = []
+            lane.claims.mayBeDue()
+        }
+        #expect(retries == [1, 0, 1, 0])
+    }
+
     @Test func `rows are sent as far as the gate admits, in the order in which they were claimed`() {
         var context = MadeUp.context()
         var lane = lane(claiming: rows(1...16), &context)

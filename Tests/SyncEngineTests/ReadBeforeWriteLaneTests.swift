@@ -59,7 +59,7 @@ import Testing
         #expect(lane.isBusy && !lane.isIdle && lane.gate.inFlight == 3 && Set(lane.ownRows) == [1, 2, 3])
     }
 
-    @Test(arguments: [(-9, 0, false), (-11, 0, true), (-1, 5, false), (2, 5, true), (60, 5, true)] as [(Int64, Int64, Bool)])
+    @Test(arguments: [(-9, 0, false), (-11, 0, true), (-1, 5, false), (0, 5, true), (2, 5, true), (60, 5, true)] as [(Int64, Int64, Bool)])
     func `it is not read if the plan was made with what was heard in the last ten seconds`(heard: Int64, now: Int64, isRead: Bool) {
         var context = MadeUp.context(.seconds(now))
         var lane = lane([row(heard: MadeUp.noon + .seconds(heard))])
@@ -115,18 +115,12 @@ import Testing
         #expect(lane.gate.inFlight == 0)
     }
 
-    @Test func `a refused token parks the remote`() throws {
-        var context = MadeUp.context()
-        var lane = lane([row(1)])
-        _ = calls(&lane, &context)
-        try end(&lane, DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401"), &context)
-        #expect(lane.gate.parkedAt != nil && lane.finished.first?.row.state == .pending && lane.finished.first?.row.attempts == 0)
-    }
-
-    @Test(arguments: [
-        DeliveryOutcome(.gone, httpStatus: 404, absence: .object), DeliveryOutcome(.retry, httpStatus: 404, absence: .route),
-        DeliveryOutcome(.dead, httpStatus: 400),
-    ])
+    @Test(
+        arguments: [
+            DeliveryOutcome(.gone, httpStatus: 404, absence: .object), DeliveryOutcome(.retry, httpStatus: 404, absence: .route),
+            DeliveryOutcome(.dead, httpStatus: 400), DeliveryOutcome(.park, httpStatus: 401, error: "HTTP 401"),
+            DeliveryOutcome(.retry, httpStatus: 200, error: "not JSON"), DeliveryOutcome(.retry, fate: .unknown, httpStatus: 501),
+        ])
     func `an object that cannot be read at all keeps nothing back`(outcome: DeliveryOutcome) throws {
         var context = MadeUp.context()
         var lane = lane([row(1)])
@@ -158,6 +152,59 @@ import Testing
         lane.buffer = [row(1)]
         context = MadeUp.context(.seconds(seconds))
         #expect(calls(&lane, &context) == [isRead ? "read c1" : "row 1"])
+    }
+
+    @Test func `a record that was forgotten says nothing, however new it is`() {
+        var context = MadeUp.context(.seconds(2))
+        var row = row(heard: MadeUp.noon - .seconds(1))
+        var known = Known()
+        known.linkRecord = row.known.linkRecord
+        known.linkRecord.forgottenAt = MadeUp.noon - .seconds(1)
+        row.known = known
+        var lane = lane([row])
+        #expect(calls(&lane, &context) == ["read c1"])
+    }
+
+    /// Each read uses up what the remote admits for a while.
+    @Test func `a row that has to wait after each of its reads is sent after the second`() throws {
+        var lane = lane([row(1)])
+        for window in 0...2 {
+            var context = MadeUp.context(.minutes(Int64(window)))
+            #expect(calls(&lane, &context) == [window < 2 ? "read c1" : "row 1"])
+            guard window < 2 else { break }
+            var usedUp = DeliveryOutcome(.delivered, httpStatus: 200)
+            usedUp.quotaResetsAt = MadeUp.noon + .minutes(Int64(window + 1))
+            try end(&lane, usedUp, body: Self.shown, &context)
+            let read = try #require(lane.request(context, retriesDueBy: nil, mayFreeRows: false).reads.first)
+            var result = LaneResult()
+            result.confirmed = [read.claimed]
+            _ = lane.take(result, &context)
+            #expect(calls(&lane, &context) == [] && lane.finished.map(\.row.state) == [.pending])
+            _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+            _ = lane.take(LaneResult(), &context)
+            lane.buffer = [row(1)]
+        }
+    }
+
+    @Test func `another attempt is preceded by another read`() throws {
+        var context = MadeUp.context()
+        var lane = lane([row(1)])
+        _ = calls(&lane, &context)
+        try end(&lane, DeliveryOutcome(.dead, httpStatus: 400), &context)
+        #expect(calls(&lane, &context) == ["row 1"])
+        let id = try #require(lane.inFlight.keys.first)
+        lane.ended(id, DeliveryOutcome(.retry, httpStatus: 503), hadPresentCredential: true, &context)
+        lane.buffer = [row(1)]
+        #expect(calls(&lane, &context) == ["read c1"])
+    }
+
+    @Test func `a read that succeeds says nothing about whether the remote takes calls`() throws {
+        var context = MadeUp.context()
+        var lane = lane([row(1)])
+        _ = lane.gate.park(for: .access, reason: "HTTP 403", now: MadeUp.noon - .minutes(1))
+        #expect(calls(&lane, &context) == ["read c1"])
+        try end(&lane, DeliveryOutcome(.delivered, httpStatus: 200), body: Self.shown, &context)
+        #expect(lane.gate.parkedAt != nil)
     }
 
     @Test func `what may be an earlier state is read twice, and no more`() throws {

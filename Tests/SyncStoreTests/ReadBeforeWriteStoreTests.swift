@@ -39,18 +39,22 @@ import Testing
         #expect(try scenario.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["delivered"])
     }
 
-    @Test func `a row that is not wanted any more is discarded, and the conversation planned`() async throws {
+    @Test func `a row that is not wanted any more waits, and is replaced by the next planning`() async throws {
         let scenario = try await StoreScenario.converged()
         let claimed = try await claimed(scenario)
+        try scenario.write("UPDATE outbox SET differs_since = '\(Self.at(-7200).iso8601)' WHERE id = \(claimed.id)")
         try scenario.write("UPDATE conversations SET title = 'newer'")
         let result = try await takeIn(Observation(word: "open", changedAt: Self.at(0)), before: claimed, scenario)
         #expect(result.lanes["vg"]?.confirmed.isEmpty == true && result.problems == [])
         #expect(
-            try scenario.lines("SELECT state, last_error FROM outbox WHERE id = \(claimed.id)")
-                == ["discarded|its object was read before the call, and something else is wanted by now: decided again"])
+            try scenario.lines("SELECT state, behind, last_error FROM outbox WHERE id = \(claimed.id)")
+                == ["pending|2|its object was read before the call, and something else is wanted by now: decided again"])
+        #expect(try await scenario.claim("vg", now: Self.at(3)).isEmpty)
         try await scenario.plan(now: Self.at(4))
         let next = try await scenario.claimOne("vg", now: Self.at(4))
         #expect(next.id != claimed.id && next.body.contains("newer"))
+        #expect(try scenario.lines("SELECT state FROM outbox WHERE id = \(claimed.id)") == ["superseded"])
+        #expect(try scenario.lines("SELECT differs_since FROM outbox WHERE id = \(next.id)") == [Self.at(-7200).iso8601])
     }
 
     @Test func `what the object shows is adopted, and the row decided with it`() async throws {

@@ -303,7 +303,14 @@ private struct Deciding {
             return
         }
         let guarded = guardedValues(field, value)
-        if isInDoubt, ([record.held.value] + record.doubt).contains(where: { $0.map(guarded.contains) == true }) {
+        if let held = record.held.value, guarded.contains(held), record.doubt.last.map({ guardedValues(field, $0).contains(held) }) == true
+        {
+            // The call of unknown fate could not have been planned over that: it was reported since, and the call is not made again.
+            (record.ours, record.theirs, record.lost, record.doubt, record.note) = (
+                want, record.held, record.lost + record.doubt, [], .guard
+            )
+            find(.guard, field.role.attribute ?? .status)
+        } else if isInDoubt, ([record.held.value] + record.doubt).contains(where: { $0.map(guarded.contains) == true }) {
             // The doubtful value is sent again first, to be certain of the remote's state.
             send[name] = record.doubt.last
         } else if let held = record.held.value, guarded.contains(held) {

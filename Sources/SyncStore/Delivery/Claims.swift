@@ -37,7 +37,7 @@ extension Store {
     }
 
     /// Why a claim skips a row; the values of `outbox.behind`.
-    private enum Obstacle: Int {
+    enum Obstacle: Int {
         /// A call in flight for the conversation or to its object, or an older row of it.
         case others = 1
         /// A newer state of the conversation is waiting to be planned.

@@ -2,8 +2,8 @@ import SyncCore
 
 /// Claimed rows that are decided again, because their object was read before they are sent (``ReadBeforeWrite``).
 extension Store {
-    /// Takes in what the read has shown. The row stays claimed if planning would write the same call now; otherwise it is discarded, and its
-    /// conversation planned.
+    /// Takes in what the read has shown. The row stays claimed if planning would write the same call now; otherwise it waits, and its
+    /// conversation is planned.
     static func takeIn(_ read: ReadBeforeWrite, _ inbound: InboundContext, into result: inout LaneResult, _ session: any Session) throws {
         let claimed = read.claimed
         // A report is not compared while a call is in flight; this one has not begun.
@@ -16,7 +16,7 @@ extension Store {
         if !isSuspect, try isStillWanted(claimed, inbound, session) {
             result.confirmed += try claimAgain(read, now: inbound.now, session)
         } else {
-            if !isSuspect { try discard(claimed, now: inbound.now, session) }
+            if !isSuspect { try planAgain(claimed, now: inbound.now, session) }
             if try freePlanning(claimed, session) { result.hasFreedPlanning = true }
             if try endWait(of: claimed.conversationID, session) { result.hasFreedPlanning = true }
         }
@@ -72,13 +72,14 @@ extension Store {
         }
     }
 
-    private static func discard(_ claimed: ClaimedRow, now: Instant, _ session: any Session) throws {
+    /// The row waits until its conversation was planned: the row that replaces it inherits its place and its age.
+    private static func planAgain(_ claimed: ClaimedRow, now: Instant, _ session: any Session) throws {
         let reason = "its object was read before the call, and something else is wanted by now: decided again"
-        let discarded = try session.run(
+        let waiting = try session.run(
             """
-            UPDATE outbox SET state = 'discarded', last_error = \(reason), updated_at = \(now), finished_at = \(now)
+            UPDATE outbox SET behind = \(Obstacle.planning.rawValue), last_error = \(reason), updated_at = \(now)
             WHERE id = \(claimed.id) AND state = 'pending'
             """)
-        if discarded > 0 { try requestPlanning(session, claimed.conversationID, claimed.remote, now: now) }
+        if waiting > 0 { try requestPlanning(session, claimed.conversationID, claimed.remote, now: now) }
     }
 }

@@ -90,6 +90,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a row that waited to be sent again is decided again, whatever became of its first call`(isRefused: Bool) async throws {
+        try await withOldKnowledge(of: "vg", assignee: "agent_fin", isClosed: true) { scenario in
+            var fault = status(isRefused ? 503 : 500, method: "PATCH")
+            if isRefused { fault.retryAfterSeconds = 1 }
+            try scenario.world.setFaults([fault], on: "vg")
+            try await open(scenario)
+            try await scenario.request("vg", containing: "ai-chatting")
+            try scenario.act(at: "vg", on: 1, ["state": "human-chatting"])
+            try scenario.world.setFaults([], on: "vg")
+            #expect(try await scenario.settle())
+            #expect(methods(scenario).prefix(3) == ["GET", "PATCH", "GET"], "\(scenario.calls)")
+            #expect(scenario.written("vg").count { $0["state"] == "ai-chatting" } == 1, "\(scenario.calls)")
+            #expect(scenario.held("state", at: "vg") == "human-chatting")
+        }
+    }
+
     @Test(arguments: [503, 429])
     func `while the object cannot be read nothing is sent, and the row says why`(code: Int) async throws {
         try await withOldKnowledge(of: "vg", assignee: "agent_fin", isClosed: true) { scenario in
@@ -105,7 +122,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [405, 404, 400])
+    @Test(arguments: [405, 404, 400, 401, 403, 501])
     func `where the object cannot be read at all, the row is sent without that`(code: Int) async throws {
         try await withOldKnowledge(of: "vg", assignee: "agent_fin", isClosed: true) { scenario in
             try scenario.world.setFaults([status(code, method: "GET")], on: "vg")

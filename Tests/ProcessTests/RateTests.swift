@@ -50,6 +50,16 @@ import Testing
         }
     }
 
+    /// The list takes the first call that the rate admits, and the read before the call the second.
+    @Test func `a plain sync of a remote that is polled sends a row at any rate`() async throws {
+        try await withRate("25/min") { scenario in
+            try scenario.configure { $0.poll(["vg"]) }
+            try await scenario.sync(expecting: 75)
+            #expect(try await states(scenario).first == "delivered 1")
+            #expect(scenario.writeCount("vg") == 1)
+        }
+    }
+
     @Test(arguments: [("1500/h", 2), ("40/min", 3), ("1/h", 1)])
     func `sync with a time to drain ends in time, and reports waiting rows`(rate: String, most: Int) async throws {
         try await withRate(rate) { scenario in

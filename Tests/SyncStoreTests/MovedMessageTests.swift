@@ -57,6 +57,63 @@ import Testing
         #expect(try rows(scenario) == ["m1|c1|discarded", "m1|c2|delivered"])
     }
 
+    @Test(arguments: [true, false], ["agent", "fin"])
+    func `a message that INSERT OR REPLACE gives to another author is not sent`(_ planned: Bool, _ author: String) async throws {
+        let scenario = try scenario()
+        try scenario.addMessage("m1", of: "c1")
+        try scenario.addMessage("m2", of: "c1", at: "2026-03-01T11:00:01.000Z")
+        if planned { try await scenario.plan() }
+        try scenario.write("INSERT OR REPLACE INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', ?, 'x')", [author])
+        #expect(try scenario.lines("SELECT message_id FROM message_feed WHERE message_id = 'm1'") == [])
+        try await scenario.converge()
+        #expect(try sent(scenario) == ["m2|text of m2"])
+        try scenario.write("UPDATE messages SET author = 'user', body = 'y' WHERE id = 'm1'")
+        try await scenario.converge()
+        #expect(try sent(scenario) == ["m2|text of m2", "m1|y"], "it is the user's again")
+    }
+
+    @Test func `a message in doubt that INSERT OR REPLACE gives to another author is uncertain`() async throws {
+        let scenario = try scenario()
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET in_doubt_since = ?", [StoreScenario.start.iso8601])
+        try scenario.write("INSERT OR REPLACE INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', 'agent', 'x')")
+        #expect(try rows(scenario) == ["m1|c1|uncertain"])
+    }
+
+    /// Not of the user, whatever the feed holds.
+    @Test func `a message of another author is not planned`() async throws {
+        let scenario = try scenario()
+        try scenario.write("INSERT INTO messages (id, conversation_id, author, body) VALUES ('m1', 'c1', 'agent', 'x')")
+        try scenario.write("INSERT INTO message_feed (message_id, conversation_id) VALUES ('m1', 'c1')")
+        try await scenario.plan()
+        #expect(try rows(scenario) == [])
+        #expect(try scenario.lines("SELECT * FROM message_feed") == [])
+    }
+
+    @Test(arguments: [
+        ("body, created_at) VALUES ('m1', 'c1', 'user', 'new', '2026-03-01T11:00:01.000Z')", "new"),
+        ("body, created_at) VALUES ('m1', 'c1', 'user', 'text of m1', '2026-03-01T11:00:01.001Z')", "text of m1"),
+        (
+            """
+            body, created_at, attachments)
+            VALUES ('m1', 'c1', 'user', 'text of m1', '2026-03-01T11:00:01.000Z', '[{"type":"url","url":"https://example.com/a"}]')
+            """, "text of m1"
+        ),
+    ])
+    func `a message that INSERT OR REPLACE corrects before it is sent is planned again`(_ columns: String, _ text: String) async throws {
+        let scenario = try scenario()
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        try scenario.write("INSERT OR REPLACE INTO messages SELECT * FROM messages")
+        try await scenario.plan()
+        #expect(try rows(scenario) == ["m1|c1|pending", "m2|c1|pending"], "nothing has changed")
+        try scenario.write("INSERT OR REPLACE INTO messages (id, conversation_id, author, \(columns)")
+        #expect(try rows(scenario) == ["m1|c1|discarded", "m2|c1|discarded"])
+        try await scenario.converge()
+        #expect(try sent(scenario) == ["m1|\(text)", "m2|text of m2"])
+    }
+
     @Test(arguments: [true, false])
     func `a message may be moved to a conversation that is committed later`(_ planned: Bool) async throws {
         let scenario = try scenario(foreignKeys: false)

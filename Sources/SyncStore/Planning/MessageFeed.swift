@@ -40,13 +40,13 @@ extension Store {
             """) ?? false
     }
 
-    /// Nil if the message or its conversation no longer exists.
+    /// Nil if the message or its conversation no longer exists, or if the message is not the user's.
     static func messageSnapshot(_ session: any Session, _ messageID: String, remote: String) throws -> MessageSnapshot? {
         let stored: StoredMessage? = try session.row(
             """
             SELECT \(StoredMessage.columns)
             FROM messages m JOIN conversations c ON c.id = m.conversation_id LEFT JOIN users u ON u.id = c.user_id
-            WHERE m.id = \(messageID)
+            WHERE m.id = \(messageID) AND m.author = 'user'
             """)
         return stored.map { MessageSnapshot(remote: remote, message: $0.message, user: $0.user) }
     }

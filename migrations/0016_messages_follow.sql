@@ -1,0 +1,107 @@
+-- What a message that waits to be sent carries follows the tables, however they are written.
+
+-- Takes the id of a message whose call is not to be sent as it was planned, and the reason, and keeps neither: the message is planned again,
+-- with the later ones of its conversation that were not sent either, so that the order stays. One that may have arrived is left as it is.
+CREATE VIEW corrected_message (message_id, reason) AS SELECT NULL, NULL WHERE 0;
+CREATE TRIGGER message_was_corrected INSTEAD OF INSERT ON corrected_message
+WHEN EXISTS (SELECT 1 FROM unsent_messages_from WHERE first_message_id = NEW.message_id)
+BEGIN
+    INSERT INTO message_feed (message_id, conversation_id, remote, moved, since)
+        SELECT u.message_id, u.conversation_id, u.remote, 1,
+            (SELECT coalesce(o.differs_since, o.created_at) FROM outbox o WHERE o.id = u.id)
+        FROM unsent_messages_from u WHERE u.first_message_id = NEW.message_id ORDER BY u.id
+        ON CONFLICT (message_id, remote) DO NOTHING;
+    DELETE FROM planned_messages WHERE (message_id, remote) IN (
+        SELECT message_id, remote FROM unsent_messages_from WHERE first_message_id = NEW.message_id);
+    UPDATE outbox
+        SET state = 'discarded', last_error = NEW.reason,
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE id IN (SELECT id FROM unsent_messages_from WHERE first_message_id = NEW.message_id);
+END;
+
+-- Takes the id of a message that is not the user's any more, and keeps nothing: it is not sent.
+CREATE VIEW message_of_another (message_id) AS SELECT NULL WHERE 0;
+CREATE TRIGGER message_went_to_another INSTEAD OF INSERT ON message_of_another
+BEGIN
+    DELETE FROM message_feed WHERE message_id = NEW.message_id;
+    DELETE FROM planned_messages WHERE message_id = NEW.message_id AND remote IN (
+        SELECT o.remote FROM outbox o
+        WHERE o.message_id = NEW.message_id AND o.in_doubt_since IS NULL
+            AND (o.state = 'pending' OR o.state = 'held' OR o.state = 'dead'));
+    UPDATE outbox
+        SET state = CASE WHEN in_doubt_since IS NULL THEN 'discarded' ELSE 'uncertain' END,
+            last_error = CASE WHEN in_doubt_since IS NULL THEN 'the message has another author now'
+                ELSE 'sent, but nobody knows whether it arrived, and the message has another author since' END,
+            updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        WHERE message_id = NEW.message_id AND (state = 'pending' OR state = 'held' OR state = 'dead');
+END;
+
+-- Triggers are made anew in the order in which they were made first.
+
+-- INSERT OR REPLACE moves a message, corrects it and gives it another author as well, and shows triggers no old row. So the text is compared
+-- with that of the call. What SQLite would read only in part, or not at all, counts as another text.
+DROP TRIGGER messages_inserted;
+CREATE TRIGGER messages_inserted AFTER INSERT ON messages
+BEGIN
+    INSERT INTO message_of_another SELECT NEW.id WHERE NEW.author <> 'user';
+    INSERT INTO moved_message SELECT NEW.id, NEW.conversation_id WHERE NEW.author = 'user';
+    INSERT INTO corrected_message
+        SELECT NEW.id, 'the message, or one before it, was changed before it was sent; it is planned again'
+        WHERE NEW.author = 'user' AND EXISTS (
+            SELECT 1 FROM outbox o
+            WHERE o.message_id = NEW.id AND o.in_doubt_since IS NULL AND (o.state = 'pending' OR o.state = 'held')
+                AND CASE WHEN json_valid(o.body) AND instr(o.body, '\u0000') = 0 THEN
+                    json_extract(o.body, '$.message.body') IS NOT coalesce(NEW.body, '')
+                        OR json_extract(o.body, '$.message.timestamp') IS NOT NEW.created_at
+                        OR coalesce(json_extract(o.body, '$.attachments'), '[]')
+                            IS NOT CASE WHEN json_valid(NEW.attachments) THEN json(NEW.attachments) ELSE '[]' END
+                    ELSE 1 END);
+    INSERT INTO message_feed (message_id, conversation_id) SELECT NEW.id, NEW.conversation_id
+        WHERE NEW.author = 'user' AND NOT EXISTS (SELECT 1 FROM message_feed WHERE message_id = NEW.id);
+END;
+
+DROP TRIGGER messages_moved;
+CREATE TRIGGER messages_moved AFTER UPDATE OF id, conversation_id, author ON messages
+WHEN OLD.id IS NOT NEW.id OR OLD.conversation_id IS NOT NEW.conversation_id OR OLD.author IS NOT NEW.author
+BEGIN
+    UPDATE outbox SET message_id = NEW.id WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
+    -- What is left of a message whose id this one takes.
+    DELETE FROM message_feed WHERE message_id = NEW.id AND OLD.id IS NOT NEW.id AND remote IN (
+        SELECT CASE f.remote WHEN '!' THEN '' ELSE f.remote END FROM message_feed f WHERE f.message_id = OLD.id);
+    DELETE FROM message_feed WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id AND remote = ''
+        AND EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = OLD.id AND f.remote = '!');
+    UPDATE message_feed SET message_id = NEW.id, remote = CASE remote WHEN '!' THEN '' ELSE remote END
+        WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
+    DELETE FROM planned_messages WHERE message_id = NEW.id AND OLD.id IS NOT NEW.id AND remote IN (
+        SELECT p.remote FROM planned_messages p WHERE p.message_id = OLD.id);
+    UPDATE planned_messages SET message_id = NEW.id WHERE message_id = OLD.id AND OLD.id IS NOT NEW.id;
+    -- What is not a user's message any more is not sent; what has become one is.
+    INSERT INTO message_of_another SELECT NEW.id WHERE NEW.author <> 'user';
+    INSERT INTO moved_message SELECT NEW.id, NEW.conversation_id WHERE NEW.author = 'user';
+    INSERT INTO message_feed (message_id, conversation_id) SELECT NEW.id, NEW.conversation_id
+        WHERE NEW.author = 'user' AND OLD.author <> 'user' AND NOT EXISTS (SELECT 1 FROM message_feed WHERE message_id = NEW.id);
+END;
+
+DROP TRIGGER messages_corrected;
+CREATE TRIGGER messages_corrected AFTER UPDATE OF body, attachments, created_at ON messages
+WHEN NEW.author = 'user' AND OLD.conversation_id IS NEW.conversation_id
+    AND (OLD.body IS NOT NEW.body OR OLD.attachments IS NOT NEW.attachments OR OLD.created_at IS NOT NEW.created_at)
+BEGIN
+    INSERT INTO corrected_message
+        VALUES (NEW.id, 'the message, or one before it, was changed before it was sent; it is planned again');
+END;
+
+DROP TRIGGER messages_put_aside_inserted;
+CREATE TRIGGER messages_put_aside_inserted AFTER INSERT ON messages
+BEGIN
+    DELETE FROM message_feed WHERE message_id = NEW.id AND remote = ''
+        AND EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = NEW.id AND f.remote = '!' AND f.problem IS NOT NULL);
+    UPDATE message_feed SET remote = '', problem = NULL WHERE message_id = NEW.id AND remote = '!' AND problem IS NOT NULL;
+END;
+DROP TRIGGER messages_put_aside_updated;
+CREATE TRIGGER messages_put_aside_updated AFTER UPDATE ON messages
+BEGIN
+    DELETE FROM message_feed WHERE message_id = NEW.id AND remote = ''
+        AND EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = NEW.id AND f.remote = '!' AND f.problem IS NOT NULL);
+    UPDATE message_feed SET remote = '', problem = NULL WHERE message_id = NEW.id AND remote = '!' AND problem IS NOT NULL;
+END;

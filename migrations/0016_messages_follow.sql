@@ -1,16 +1,19 @@
 -- What a message that waits to be sent carries follows the tables, however they are written.
 
+-- message_feed.moved, besides what 0006_borders.sql says: 2 stands for a message that is planned again because it was corrected, or because one
+-- before it was. It keeps its place: its sequence is the id of its row in the outbox, below those of all messages that were never planned.
+
 -- Takes the id of a message whose call is not to be sent as it was planned, and the reason, and keeps neither: the message is planned again,
 -- with the later ones of its conversation that were not sent either, so that the order stays. One that may have arrived is left as it is.
 CREATE VIEW corrected_message (message_id, reason) AS SELECT NULL, NULL WHERE 0;
 CREATE TRIGGER message_was_corrected INSTEAD OF INSERT ON corrected_message
 WHEN EXISTS (SELECT 1 FROM unsent_messages_from WHERE first_message_id = NEW.message_id)
 BEGIN
-    INSERT INTO message_feed (message_id, conversation_id, remote, moved, since)
-        SELECT u.message_id, u.conversation_id, u.remote, 1,
+    INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved, since)
+        SELECT u.id - 1000000000000000, u.message_id, u.conversation_id, u.remote, 2,
             (SELECT coalesce(o.differs_since, o.created_at) FROM outbox o WHERE o.id = u.id)
         FROM unsent_messages_from u WHERE u.first_message_id = NEW.message_id ORDER BY u.id
-        ON CONFLICT (message_id, remote) DO NOTHING;
+        ON CONFLICT (message_id, remote) DO UPDATE SET sequence = excluded.sequence, moved = excluded.moved;
     DELETE FROM planned_messages WHERE (message_id, remote) IN (
         SELECT message_id, remote FROM unsent_messages_from WHERE first_message_id = NEW.message_id);
     UPDATE outbox

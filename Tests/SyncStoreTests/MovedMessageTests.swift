@@ -264,6 +264,64 @@ import Testing
                 == ["m1|text of m1", "m2|corrected", "m3|text of m3"])
     }
 
+    /// Messages m1, m2 and m3, whose timestamps are in the opposite order.
+    private func addInOppositeOrder(_ scenario: StoreScenario) throws {
+        for (second, id) in ["m1", "m2", "m3"].enumerated() {
+            try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(5 - second).000Z")
+        }
+    }
+
+    @Test(arguments: [["m1"], ["m1", "m2"], ["m2", "m1"], ["m3", "m1"]])
+    func `messages that are corrected stay in the order in which they were written, whatever their timestamps`(_ corrected: [String])
+        async throws
+    {
+        let scenario = try scenario()
+        try addInOppositeOrder(scenario)
+        try await scenario.plan()
+        for id in corrected { try scenario.write("UPDATE messages SET body = 'corrected' WHERE id = ?", [id]) }
+        try await scenario.converge()
+        #expect(try sent(scenario) == ["m1", "m2", "m3"].map { corrected.contains($0) ? "\($0)|corrected" : "\($0)|text of \($0)" })
+    }
+
+    @Test func `a message that is corrected stays before those that were not planned yet, however many wait`() async throws {
+        let scenario = try scenario()
+        try scenario.addMessage("m1", of: "c1", at: "2026-03-01T11:00:05.000Z")
+        try await scenario.plan()
+        try scenario.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+            INSERT INTO messages (id, conversation_id, author, body, created_at)
+                SELECT 'n' || i, 'c1', 'user', 'x', '2026-03-01T11:00:00.000Z' FROM n;
+            UPDATE messages SET body = 'corrected' WHERE id = 'm1'
+            """)
+        try await scenario.planPage()
+        #expect(
+            try scenario.lines("SELECT message_id FROM outbox WHERE state = 'pending' ORDER BY id LIMIT 3") == ["m1", "n1", "n2"])
+    }
+
+    @Test func `beside a message that is moved to their conversation, corrected ones keep their order`() async throws {
+        let scenario = try scenario()
+        try addInOppositeOrder(scenario)
+        try await scenario.plan()
+        try scenario.addMessage("m4", of: "c1", at: "2026-03-01T11:00:09.000Z")
+        try scenario.addMessage("m5", of: "c2", at: "2026-03-01T11:00:00.000Z")
+        try scenario.write(
+            "UPDATE messages SET body = 'corrected' WHERE id = 'm1'; UPDATE messages SET conversation_id = 'c1' WHERE id = 'm5'")
+        try await scenario.converge()
+        #expect(try sent(scenario).map { $0.prefix(2) } == ["m1", "m2", "m3", "m5", "m4"])
+    }
+
+    @Test func `a message that is corrected while its row is claimed stays before the others, whatever their timestamps`() async throws {
+        let scenario = try scenario()
+        try addInOppositeOrder(scenario)
+        try await scenario.plan()
+        let claimed = try await scenario.claimOne("fin")
+        try scenario.write("UPDATE messages SET body = 'corrected' WHERE id = 'm1'")
+        try await end(claimed, as: .putBack, scenario)
+        try await scenario.converge()
+        #expect(try sent(scenario) == ["m1|corrected", "m2|text of m2", "m3|text of m3"])
+    }
+
     /// How a claimed message that did not arrive ends.
     enum Unsent: CaseIterable, Sendable {
         case putBack, notApplied, held

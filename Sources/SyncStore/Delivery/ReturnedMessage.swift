@@ -46,16 +46,17 @@ extension Store {
             """)
     }
 
-    /// What the trigger `messages_corrected` does with a row that waits: the later messages of the conversation that were not sent either are
+    /// What the trigger `message_was_corrected` does with a row that waits: the later messages of the conversation that were not sent either are
     /// planned again behind it, so that the order stays.
     private static func planAgain(_ message: ReturnedMessage, now: Instant, _ session: any Session) throws {
         let unsent: SQL = "unsent_messages_from u WHERE u.first_message_id = \(message.messageID) AND u.remote = \(message.remote)"
         try session.run(
             """
-            INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since)
-                SELECT u.message_id, u.conversation_id, u.remote, 1,
+            INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved, since)
+                SELECT u.id - \(MessageEntry.plannedBefore), u.message_id, u.conversation_id, u.remote, \(MessageEntry.Place.kept.rawValue),
                     (SELECT coalesce(o.differs_since, o.created_at) FROM outbox o WHERE o.id = u.id)
                 FROM \(unsent) ORDER BY u.id
+                ON CONFLICT (message_id, remote) DO UPDATE SET sequence = excluded.sequence, moved = excluded.moved
             """)
         try session.run(
             "DELETE FROM planned_messages WHERE remote = \(message.remote) AND message_id IN (SELECT u.message_id FROM \(unsent))")

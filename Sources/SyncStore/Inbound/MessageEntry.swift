@@ -8,24 +8,40 @@ struct MessageEntry {
     var target: FeedTarget
     /// Nil for a message that was deleted.
     var createdAt: String?
-    /// The message takes its place in the conversation by ``createdAt``.
-    var isMoved: Bool
+    var place: Place
     /// Since when the entry has been waiting to be planned.
     var since: String
 
-    /// Messages are sent in the order in which they were written. In a conversation that received messages of another one, the entries are sorted by
-    /// their timestamps among the places that they hold together.
+    /// Where a message is planned within its conversation (`message_feed.moved`).
+    enum Place: Int64, Sendable {
+        /// In the order of the feed.
+        case written = 0
+        /// By ``MessageEntry/createdAt``: the message was moved to the conversation.
+        case dated = 1
+        /// Before all others, by ``MessageEntry/sequence``: the message was in the outbox, and is planned again with another content.
+        case kept = 2
+    }
+
+    /// What the sequence of a message that keeps its place is lower by than the id of the row that it had in the outbox.
+    static let plannedBefore: Int64 = 1_000_000_000_000_000
+
+    /// Messages are sent in the order in which they were written. Those that were in the outbox come first, as they were there. In a conversation that
+    /// received messages of another one, the other entries are sorted by their timestamps among the places that they hold together.
     static func ordered(_ entries: [MessageEntry]) -> [MessageEntry] {
-        let mixed = Set(entries.lazy.filter(\.isMoved).map(\.conversationID))
+        let mixed = Set(entries.lazy.filter { $0.place != .written }.map { $0.conversationID })
         guard !mixed.isEmpty else { return entries }
         var ordered = entries
         for conversation in mixed {
             let places = entries.indices.filter { entries[$0].conversationID == conversation }
-            let sorted = places.sorted { left, right in
-                let (first, second) = (entries[left], entries[right])
-                return (first.milliseconds, first.sequence) < (second.milliseconds, second.sequence)
+            let kept = places.filter { entries[$0].place == .kept }.sorted { entries[$0].sequence < entries[$1].sequence }
+            var others = places.filter { entries[$0].place != .kept }
+            if others.contains(where: { entries[$0].place == .dated }) {
+                others.sort { left, right in
+                    let (first, second) = (entries[left], entries[right])
+                    return (first.milliseconds, first.sequence) < (second.milliseconds, second.sequence)
+                }
             }
-            for (place, source) in zip(places, sorted) { ordered[place] = entries[source] }
+            for (place, source) in zip(places, kept + others) { ordered[place] = entries[source] }
         }
         return ordered
     }
@@ -51,10 +67,12 @@ enum MessageFeedRow: RowRecord {
             self = .unreadable(sequence: sequence, UnreadableKey(message: message, of: conversation))
             return
         }
+        let (target, createdAt): (FeedTarget, String?) = (try columns.next(), try columns.next())
+        let place: Int64 = try columns.next()
         self = .entry(
             MessageEntry(
-                sequence: sequence, messageID: messageID, conversationID: conversationID, target: try columns.next(),
-                createdAt: try columns.next(), isMoved: try columns.next(), since: try columns.next()))
+                sequence: sequence, messageID: messageID, conversationID: conversationID, target: target, createdAt: createdAt,
+                place: MessageEntry.Place(rawValue: place) ?? .written, since: try columns.next()))
     }
 
     var sequence: Int64 {

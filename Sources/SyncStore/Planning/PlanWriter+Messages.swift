@@ -46,7 +46,7 @@ extension PlanWriter {
             try session.run(
                 """
                 INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since)
-                VALUES (\(entry.messageID), \(entry.conversationID), \(name), \(entry.isMoved), \(entry.since))
+                VALUES (\(entry.messageID), \(entry.conversationID), \(name), \(entry.place.rawValue), \(entry.since))
                 """)
         }
         batch.takenOff += try session.run("DELETE FROM message_feed WHERE sequence = \(entry.sequence)")

@@ -108,3 +108,62 @@ BEGIN
         AND EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = NEW.id AND f.remote = '!' AND f.problem IS NOT NULL);
     UPDATE message_feed SET remote = '', problem = NULL WHERE message_id = NEW.id AND remote = '!' AND problem IS NOT NULL;
 END;
+
+-- The user's id, name, e-mail address and attributes go out with each message, so a message that was not sent yet follows them as well.
+
+-- Messages of a conversation that were not sent yet, and that cannot have arrived. The index is a small one: what is sent leaves it.
+CREATE INDEX outbox_unsent_messages ON outbox (conversation_id, remote, id)
+    WHERE payload = 'message' AND in_doubt_since IS NULL AND (state = 'pending' OR state = 'held');
+CREATE VIEW unsent_messages (conversation_id, id, message_id, body) AS
+    SELECT o.conversation_id, o.id, o.message_id, o.body FROM outbox o
+    WHERE o.payload = 'message' AND o.in_doubt_since IS NULL AND (o.state = 'pending' OR o.state = 'held');
+
+CREATE TRIGGER users_corrected AFTER UPDATE OF id, name, email, attributes ON users
+WHEN OLD.id IS NOT NEW.id OR OLD.name IS NOT NEW.name OR OLD.email IS NOT NEW.email OR OLD.attributes IS NOT NEW.attributes
+BEGIN
+    INSERT INTO corrected_message
+        SELECT u.message_id, 'the user was changed before the message was sent; it is planned again'
+        FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id
+        WHERE c.user_id IN (OLD.id, NEW.id) ORDER BY u.id;
+END;
+CREATE TRIGGER users_forgotten AFTER DELETE ON users
+BEGIN
+    INSERT INTO corrected_message
+        SELECT u.message_id, 'the user was deleted before the message was sent; it is planned again'
+        FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id
+        WHERE c.user_id = OLD.id ORDER BY u.id;
+END;
+-- INSERT OR REPLACE shows triggers no old row: the new one is compared with what the call carries. What SQLite would read only in part, or not
+-- at all, counts as different.
+CREATE TRIGGER users_replaced AFTER INSERT ON users
+BEGIN
+    INSERT INTO corrected_message
+        SELECT u.message_id, 'the user was changed before the message was sent; it is planned again'
+        FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id
+        WHERE c.user_id = NEW.id
+            AND CASE WHEN json_valid(u.body) AND instr(u.body, '\u0000') = 0 THEN
+                json_extract(u.body, '$.user.name') IS NOT NEW.name OR json_extract(u.body, '$.user.email') IS NOT NEW.email
+                    OR EXISTS (
+                        SELECT 1 FROM json_each(u.body, '$.user.attributes') p
+                        LEFT JOIN json_each(CASE WHEN json_valid(NEW.attributes) THEN NEW.attributes ELSE '{}' END) n ON n.key = p.key
+                        WHERE n.type IS NOT p.type OR n.value IS NOT p.value)
+                ELSE 1 END
+        ORDER BY u.id;
+END;
+
+CREATE TRIGGER conversations_user_corrected AFTER UPDATE OF user_id ON conversations
+WHEN OLD.user_id IS NOT NEW.user_id
+BEGIN
+    INSERT INTO corrected_message
+        SELECT u.message_id, 'the conversation has another user now; the message is planned again'
+        FROM unsent_messages u WHERE u.conversation_id = NEW.id ORDER BY u.id;
+END;
+CREATE TRIGGER conversations_user_replaced AFTER INSERT ON conversations
+BEGIN
+    INSERT INTO corrected_message
+        SELECT u.message_id, 'the conversation has another user now; the message is planned again'
+        FROM unsent_messages u
+        WHERE u.conversation_id = NEW.id
+            AND CASE WHEN json_valid(u.body) THEN json_extract(u.body, '$.user.id') END IS NOT NEW.user_id
+        ORDER BY u.id;
+END;

@@ -261,11 +261,27 @@ import Testing
         #expect(try scenario.outbox() == ["1|c1|fin|discarded", "2|c1|fin|pending"])
     }
 
+    @Test(arguments: [
+        "UPDATE users SET email = 'jane@example.com'", "UPDATE users SET name = 'Jane'",
+        #"UPDATE users SET attributes = '{"plan": "pro"}'"#,
+        "INSERT INTO users (id) VALUES ('u2'); UPDATE conversations SET user_id = 'u2'",
+    ])
+    func `a refused message whose user was corrected is planned again by a retry`(_ correction: String) async throws {
+        let scenario = try await message()
+        let refused = DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400")
+        try await scenario.finish(try await scenario.claimOne("fin"), refused)
+        try scenario.write(correction)
+        #expect(try scenario.outbox() == ["1|c1|fin|dead"])
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).steps.map(\.effect) == [.planAgain])
+        try await scenario.plan(now: later)
+        #expect(try scenario.outbox() == ["1|c1|fin|discarded", "2|c1|fin|pending"])
+    }
+
     @Test(arguments: ["uncertain", "discarded"])
     func `a message in doubt is repeated with the same bytes, whatever became of its text`(_ state: String) async throws {
         let scenario = try await message()
         try scenario.write("UPDATE outbox SET state = ?, in_doubt_since = ?", [state, StoreScenario.start.iso8601])
-        try scenario.write("UPDATE messages SET body = 'corrected'")
+        try scenario.write("UPDATE messages SET body = 'corrected'; UPDATE users SET name = 'Jane'")
         let result = try await scenario.store.manage(.retry, filter(1), acceptDuplicate: true, now: later)
         #expect(result.steps.map(\.effect) == [.sendAgain])
         #expect(

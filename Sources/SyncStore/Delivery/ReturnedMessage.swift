@@ -1,14 +1,13 @@
 import SyncCore
 
-/// Messages that were claimed and not sent: the triggers let only rows that wait follow the table `messages`, so what was changed there since is
-/// followed now.
+/// Messages that were claimed and not sent: the triggers let only rows that wait follow the tables, so what was changed there since is followed now.
 extension Store {
     /// Discards the row of a message that is not to be sent as it was planned.
     /// - Returns: whether the message waits to be planned again.
     static func followCorrection(_ id: Int64, now: Instant, _ session: any Session) throws -> Bool {
         let found = try session.row(
             """
-            SELECT \(ReturnedMessage.columns) FROM outbox o JOIN messages m ON m.id = o.message_id
+            SELECT \(ReturnedMessage.columns) FROM \(ReturnedMessage.tables)
             WHERE o.id = \(id) AND o.payload = 'message' AND (o.state = 'pending' OR o.state = 'held')
                 AND (m.author <> 'user' OR m.conversation_id IS o.conversation_id)
             """, as: ReturnedMessage.self)
@@ -70,15 +69,18 @@ extension Store {
     }
 }
 
-/// The row of a message that waits again, compared with what the table `messages` holds.
+/// The row of a message that waits again, compared with what the tables hold.
 private struct ReturnedMessage: RowRecord {
-    /// `outbox o`, `messages m`.
+    static let tables: SQL = """
+        outbox o JOIN messages m ON m.id = o.message_id LEFT JOIN conversations c ON c.id = o.conversation_id \
+        LEFT JOIN users u ON u.id = c.user_id
+        """
     static let columns: SQL = """
         o.id, o.message_id, o.remote, o.in_doubt_since IS NOT NULL, m.author <> 'user',
         EXISTS (SELECT 1 FROM outbox n WHERE n.message_id = o.message_id AND n.remote = o.remote AND n.id > o.id),
         EXISTS (SELECT 1 FROM message_feed f WHERE f.message_id = o.message_id)
             AND NOT EXISTS (SELECT 1 FROM planned_messages p WHERE p.message_id = o.message_id AND p.remote = o.remote),
-        o.body, m.body, m.attachments
+        o.body, \(PresentMessage.columns)
         """
 
     var id: Int64
@@ -102,6 +104,6 @@ private struct ReturnedMessage: RowRecord {
         hasNewerRow = try columns.next()
         isForgotten = try columns.next()
         let planned = PlannedMessage(body: try columns.next())
-        isCorrected = planned.isCorrected(text: try columns.next(), attachments: try columns.next())
+        isCorrected = planned.isCorrected(try PresentMessage(&columns), attributes: .sent)
     }
 }

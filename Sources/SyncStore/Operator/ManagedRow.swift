@@ -29,7 +29,7 @@ struct ManagedRow: RowRecord {
     var isMessageMoved: Bool
     /// The row belongs to a message whose author is somebody else than the user now.
     var hasOtherAuthor: Bool
-    /// The row belongs to a message whose text or attachments differ from those that were planned. False for a message in doubt: it is
+    /// The row belongs to a message whose text, attachments or user differ from what was planned. False for a message in doubt: it is
     /// repeated with the same bytes, by which the remote recognises the repetition.
     var isMessageCorrected: Bool
     /// Nil if the row is not about members that the remote refuses.
@@ -55,6 +55,10 @@ struct ManagedRow: RowRecord {
         CASE WHEN o.payload = 'message' AND o.in_doubt_since IS NULL AND o.state <> 'uncertain' THEN o.body END,
         (SELECT m.body FROM messages m WHERE o.payload = 'message' AND m.id = o.message_id),
         (SELECT m.attachments FROM messages m WHERE o.payload = 'message' AND m.id = o.message_id),
+        (SELECT c.user_id FROM conversations c WHERE o.payload = 'message' AND c.id = o.conversation_id),
+        (SELECT u.name FROM conversations c JOIN users u ON u.id = c.user_id WHERE o.payload = 'message' AND c.id = o.conversation_id),
+        (SELECT u.email FROM conversations c JOIN users u ON u.id = c.user_id WHERE o.payload = 'message' AND c.id = o.conversation_id),
+        (SELECT u.attributes FROM conversations c JOIN users u ON u.id = c.user_id WHERE o.payload = 'message' AND c.id = o.conversation_id),
         o.refused_members, o.held_by, o.superseded_by
         """
 
@@ -77,8 +81,10 @@ struct ManagedRow: RowRecord {
         isMessageMoved = try columns.next()
         hasOtherAuthor = try columns.next()
         let planned: String? = try columns.next()
-        let (text, attachments): (String?, String?) = (try columns.next(), try columns.next())
-        isMessageCorrected = planned.map { PlannedMessage(body: $0).isCorrected(text: text, attachments: attachments) } ?? false
+        let present = try PresentMessage(&columns)
+        // A row that waits keeps its place among the others of its conversation unless it is certain that it has to be planned again.
+        let attributes: PlannedMessage.Attributes = state == OutboxState.pending.rawValue ? .sent : .all
+        isMessageCorrected = planned.map { PlannedMessage(body: $0).isCorrected(present, attributes: attributes) } ?? false
         let members: String? = try columns.next()
         refusedMembers = members.map { Set(JSONValue.names(column: $0)) }
         let holder: String? = try columns.next()
@@ -114,7 +120,7 @@ extension ManagedRow {
             let wasDropped = state == OutboxState.discarded.rawValue
             // A row that could not be sent as it was is planned again from the current columns. So is a state row that was discarded or that a newer
             // row has overtaken, because it may be out of date. While a link is gone nothing is planned for it, so its row may be out of date as
-            // well. A refused member is sent together with the other fields that are due, and a message with the text that it has now.
+            // well. A refused member is sent together with the other fields that are due, and a message with the text and the user that it has now.
             let isPlannedAgain =
                 isRefused || isMessageMoved || isMessageCorrected || refusedMembers != nil
                 || (isState && (hasSuccessor || wasDropped || isLinkGone))

@@ -143,9 +143,15 @@ struct Scripted: LinkDecisions {
         case .success(let parsed): message = parsed
         case .failure(let refusal): return .refuse(placeholder, refusal)
         }
-        guard snapshot.user != nil else { return .refuse(placeholder, Unsendable("no user")) }
+        guard let user = snapshot.user else { return .refuse(placeholder, Unsendable("no user")) }
         let timestamp = snapshot.takenTimestamps.free(message.createdAt)
-        let body: JSONValue = ["message": ["body": .nullable(message.body), "timestamp": .string(timestamp)]]
+        var person: JSONObject = ["id": .string(user.id)]
+        person["name"] = user.name.map(JSONValue.string)
+        person["email"] = user.email.map(JSONValue.string)
+        if let attributes = user.attributes, !attributes.isEmpty { person["attributes"] = .object(attributes) }
+        let body: JSONValue = [
+            "message": ["body": .nullable(message.body), "timestamp": .string(timestamp)], "user": .object(person),
+        ]
         return .send(
             PlannedCall(call: OutboundCall(operation: "reply", method: "POST", path: "/reply", body: body), delta: nil))
     }

@@ -52,6 +52,21 @@ import Testing
         #expect(found == ["000Z", "001Z", "000Z"])
     }
 
+    @Test(arguments: [OutboxState.dead, .uncertain, .discarded])
+    func `the timestamp of a message that may be retried is taken, however long ago it was planned`(_ state: OutboxState) async throws {
+        let scenario = try scenario()
+        try scenario.addMessage("m1", of: "c1", at: "2026-03-01T11:00:00.000Z")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET state = ?, finished_at = updated_at", [state.rawValue])
+        try scenario.addMessage("m2", of: "c1", at: "2026-03-01T11:00:00.000Z")
+        try await scenario.plan(now: StoreScenario.start + .days(3))
+        var filter = OutboxFilter()
+        filter.ids = [1]
+        let retried = try await scenario.store.manage(.retry, filter, acceptDuplicate: true, now: StoreScenario.start + .days(3))
+        #expect(retried.steps.map(\.effect) == [.sendAgain])
+        #expect(try timestamps(scenario) == ["2026-03-01T11:00:00.000Z", "2026-03-01T11:00:00.001Z"])
+    }
+
     @Test func `a timestamp in another conversation is free`() async throws {
         let scenario = try scenario()
         try scenario.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")

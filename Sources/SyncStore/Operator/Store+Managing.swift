@@ -166,6 +166,7 @@ extension Store {
                     released_at = \(now), last_error = NULL, updated_at = \(now) WHERE id = \(row.id)
                 """)
         case .sendAgain:
+            // The timestamp of a message is still its own (``TimestampRegister``).
             try session.run(
                 """
                 UPDATE outbox SET state = 'pending', attempts = 0, due_at = \(now), counted_since = NULL, missing_at = NULL,

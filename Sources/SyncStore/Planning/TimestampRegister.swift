@@ -3,7 +3,8 @@ import Synchronization
 
 /// Finds out which timestamps of a conversation are taken, with one index lookup per message.
 ///
-/// A millisecond is taken by unfinished messages, and by messages that were planned within twice the time for which the remote remembers a timestamp.
+/// A millisecond is taken by every message that was not delivered, because it may still be sent as it is: by itself or by a retry, whenever that is. A
+/// delivered message takes it for twice the time for which the remote remembers a timestamp.
 struct TimestampRegister {
     fileprivate struct Start: Hashable {
         var remote: String
@@ -59,7 +60,7 @@ struct TimestampRegister {
     mutating func run(from first: Int64, in conversation: String, _ session: any Session) throws -> ClosedRange<Int64>? {
         let start = Start(remote: remote, conversation: conversation, millisecond: first)
         var candidate = first
-        // When the first one is free again, so is the whole run.
+        // When the first one is free again, the message gets it, wherever the run ends.
         if let end = runs.end(of: start), try isTaken(first, in: conversation, session) { candidate = end + 1 }
         let shown = shown[conversation] ?? []
         try session.each(
@@ -93,7 +94,7 @@ extension TimestampRegister {
     }
 
     /// For a row of the outbox: whether its timestamp is taken.
-    private var takenCondition: SQL { "(state IN ('pending', 'sending', 'held') OR updated_at > \(now - OutboxRow.messageWindow * 2))" }
+    private var takenCondition: SQL { "(state <> 'delivered' OR updated_at > \(now - OutboxRow.messageWindow * 2))" }
 }
 
 extension PlanDecision {

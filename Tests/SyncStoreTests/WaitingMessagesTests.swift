@@ -156,6 +156,18 @@ import Testing
         }
         #expect(delivered == 2501)
     }
+
+    @Test func `the status in the response to a message was seen when the response arrived, not when the call began`() async throws {
+        let scenario = try await scenario(messages: 1)
+        try await scenario.plan()
+        let arrival = StoreScenario.start + .seconds(9)
+        var call = scenario.finished(try await scenario.claimOne("fin"), DeliveryOutcome(.delivered, httpStatus: 200))
+        call.finishedAt = arrival
+        call.news = Observation(word: "closed", changedAt: StoreScenario.start + .seconds(1))
+        let reply = try await scenario.exchange("fin", finished: [call], now: arrival)
+        #expect(reply.reconciled.map(\.verdict.word) == ["closed"])
+        #expect(try scenario.lines("SELECT seen_at FROM link_state WHERE remote = 'fin'") == [arrival.iso8601])
+    }
 }
 
 /// The values that closures have collected.

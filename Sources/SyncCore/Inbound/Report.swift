@@ -12,12 +12,15 @@ package struct Report: Equatable, Sendable {
     package var observation: Observation
     /// When the read began, or when the event happened: the report cannot show anything later than this.
     package var readAt: Instant
+    /// When the response to a call that carries no state arrived. Nil for other reports.
+    package var respondedAt: Instant?
 
-    package init(remote: String, subject: Subject, observation: Observation, readAt: Instant) {
+    package init(remote: String, subject: Subject, observation: Observation, readAt: Instant, respondedAt: Instant? = nil) {
         self.remote = remote
         self.subject = subject
         self.observation = observation
         self.readAt = readAt
+        self.respondedAt = respondedAt
     }
 }
 

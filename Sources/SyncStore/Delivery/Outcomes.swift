@@ -191,11 +191,12 @@ extension Store {
 
     private static func takeInNews(_ finished: FinishedCall, _ inbound: InboundContext, _ session: any Session) throws -> [Reconciled] {
         guard let news = finished.news else { return [] }
-        // As of the start of the call: what the remote reported by itself while it was in flight is newer than a response without a date.
+        // As of the start of the call: what the remote reported by itself while it was in flight is newer than a response without a date. It was
+        // seen when the response arrived: what waits for another status waits from then on.
         return try reconcile(
             Report(
                 remote: finished.claimed.remote, subject: .conversation(finished.claimed.conversationID), observation: news,
-                readAt: finished.startedAt), inbound, session)
+                readAt: finished.startedAt, respondedAt: finished.finishedAt), inbound, session)
     }
 
     /// Stores when the remote last acknowledged a call, and how a call last failed.

@@ -56,7 +56,8 @@ extension Store {
     }
 
     /// Stores what was decided, for `convosync explain`.
-    /// - Parameter seenAt: when the remote sent the report or was read; nil for the response to one of our calls, which is an acknowledgement.
+    /// - Parameter seenAt: when the remote sent the report or was read, or its response to a message arrived; nil for the response to another one of
+    ///   our calls, which is an acknowledgement.
     /// - Returns: whether the verdict differs from the link's previous one.
     static func record(
         _ verdict: Verdict, seenAt: Instant?, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ session: any Session

@@ -88,6 +88,6 @@ extension Store {
             _ = try requestReading(session, request, of: snapshot.remote, now: context.now)
         }
         try freeHeldReplies(snapshot.conversationID, snapshot.remote, now: context.now, session)
-        return try record(outcome.verdict, seenAt: isResponse ? nil : report.readAt, snapshot, stored, session)
+        return try record(outcome.verdict, seenAt: isResponse ? nil : report.respondedAt ?? report.readAt, snapshot, stored, session)
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import SyncCore
 import Synchronization
 import Testing
@@ -62,6 +63,29 @@ import Testing
             ["outbox", "put_back", "duration_ms", "_x", "9lives", "a-b"].map(JournalEntry.name) == [
                 "OUTBOX_ID", "PUT_BACK", "DURATION_MS", "X", "LIVES", "A_B",
             ])
+    }
+
+    /// The journal shows `MESSAGE` as the line, and looks up a `MESSAGE_ID` in its catalogue.
+    @Test func `no field of an event has the name of a field that every entry has`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent("docs/log-events.schema.json"), encoding: .utf8)
+        let events = try #require(try JSONValue(text: text)["oneOf"]?.arrayValue)
+        #expect(events.count > 60)
+        for event in events {
+            let properties = try #require(event["properties"]?.objectValue)
+            // These three are not among the fields of an event: the journal has its own time, and the others are fields of every entry.
+            let names = Set(properties.keys).subtracting(["ts", "level", "event"]).map(JournalEntry.name)
+            #expect(Set(names).count == names.count, "\(event["title"]?.stringValue ?? "")")
+            let reserved = Set(names).intersection(["MESSAGE", "MESSAGE_ID", "PRIORITY", "EVENT", "SYSLOG_IDENTIFIER"])
+            #expect(reserved.isEmpty, "\(event["title"]?.stringValue ?? ""): \(reserved)")
+        }
+    }
+
+    @Test func `an event about a message has one line for people`() throws {
+        let event = LogEvent("plan.put_aside", level: .error).with("conversation", "conv_456").with("message", "m1")
+        let fields = try fields(JournalEntry.datagram(event))
+        #expect(fields["MESSAGE"] == "plan.put_aside conversation=conv_456 message=m1")
+        #expect(fields["MESSAGE_ROW"] == "m1")
     }
 
     @Test func `a missing journal is reported once, and lines go to standard output`() throws {

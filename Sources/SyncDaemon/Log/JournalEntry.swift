@@ -4,8 +4,8 @@ import SyncCore
 /// of fields.
 ///
 /// The fields are `CONVERSATION`, `REMOTE`, `EVENT` and the others of docs/log-events.md in capitals, so that `journalctl -u convosync
-/// CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`. Values are truncated to ``LogEvent/longestValue``: with the few fields of an
-/// event, a datagram stays far below the limit of a socket.
+/// CONVERSATION=conv_456` finds them; `outbox` is called `OUTBOX_ID`, and `message` `MESSAGE_ROW`: `MESSAGE` is the line for people. Values are
+/// truncated to ``LogEvent/longestValue``: with the few fields of an event, a datagram stays far below the limit of a socket.
 enum JournalEntry {
     static func datagram(_ event: LogEvent) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -24,7 +24,11 @@ enum JournalEntry {
 
     /// Capitals, digits and underscores, no leading underscore: the journal drops other names.
     static func name(_ key: String) -> String {
-        if key == "outbox" { return "OUTBOX_ID" }
+        switch key {
+        case "outbox": return "OUTBOX_ID"
+        case "message": return "MESSAGE_ROW"
+        default: break
+        }
         let letters = key.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
         return String(letters.drop { $0 == "_" || $0.isNumber }.prefix(64))
     }

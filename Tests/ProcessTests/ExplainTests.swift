@@ -42,4 +42,23 @@ import Testing
             #expect(seen.contains("says `human-chatting`, 20"), "\(seen)")
         }
     }
+
+    @Test func `a message that is kept for a disabled remote is no change that waits for the next run`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            try scenario.configure { $0["remotes.fin", "enabled"] = "false" }
+            try await scenario.addMessage("m1", to: "c1")
+            try await scenario.sync()
+            #expect(try await scenario.texts("SELECT remote FROM message_feed") == ["fin"])
+            let text = try await scenario.run("explain", "c1").output
+            for remote in ["helpdesk", "vg", "voicebot"] {
+                #expect(Self.block(remote, text).contains("next: nothing to do"), "\(text)")
+            }
+            #expect(try await scenario.run("explain", "c1", "--json").json["unplanned"]?.boolean == false)
+            try await scenario.setTitle("another one", of: "c1")
+            let changed = try await scenario.run("explain", "c1").output
+            #expect(Self.block("vg", changed).contains("next: a change waits for the next run"), "\(changed)")
+        }
+    }
 }

@@ -70,6 +70,29 @@ import Testing
         #expect(try scenario.lines("SELECT message_id, state FROM outbox ORDER BY id") == ["m1|delivered", "m2|delivered", "m3|delivered"])
     }
 
+    @Test(arguments: Absence.allCases)
+    func `a message that is kept for an absent Fin is no change that waits at the others`(_ absence: Absence) async throws {
+        let scenario = try StoreScenario([.vg, .fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1')")
+        try scenario.addConversations("c1")
+        try scenario.write("UPDATE conversations SET user_id = 'u1'")
+        try await run(scenario, scenario.remotes, at: StoreScenario.start)
+        func waiting(at remotes: [RemoteParticipation]) async throws -> [Bool] {
+            let stored = try await scenario.store.storedConversation("c1", remotes: remotes, history: 5, now: StoreScenario.start)
+            return try #require(stored).remotes.map(\.isWaitingForPlan)
+        }
+        try scenario.addMessage("m1", of: "c1")
+        try scenario.write("DELETE FROM change_feed")
+        #expect(try await waiting(at: [.vg, .fin]) == [false, true], "a message is no change of the state")
+        try await run(scenario, remotes(without: "fin", absence, of: scenario), at: StoreScenario.start)
+        #expect(try scenario.lines("SELECT message_id, remote FROM message_feed") == ["m1|fin"])
+        #expect(try await waiting(at: [.vg, .fin]) == [false, true])
+        let stored = try await scenario.store.storedConversation("c1", remotes: [.vg], history: 5, now: StoreScenario.start)
+        #expect(stored?.isWaitingForPlan == false)
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        #expect(try await waiting(at: [.vg, .fin]) == [true, true])
+    }
+
     @Test func `another kind of remote under the same name starts without an agreed state`() async throws {
         let scenario = try StoreScenario([.vg, .helpdesk])
         try scenario.addConversations("c1", "c2")

@@ -96,7 +96,7 @@ package struct Explainer: Sendable {
                 return joined("row \(row.id) is \(row.state.rawValue): \(reason); `convosync outbox show \(row.id)`", putAside)
             }
             if let putAside { return putAside }
-            if stored.isWaitingForPlan { return "a change waits for the next run" }
+            if link.isWaitingForPlan { return "a change waits for the next run" }
             guard let (row, moment) = link.discarded else { return "nothing to do" }
             return
                 "row \(row) was discarded\(moment.map { " (\(time($0)))" } ?? ""): the remote may differ, and nothing is due until the conversation "

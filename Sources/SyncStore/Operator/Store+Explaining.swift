@@ -8,10 +8,11 @@ package struct StoredConversation: Sendable {
     package var remotes: [StoredLink]
     /// Newest first.
     package var adopted: [AdoptedChange]
-    /// There are changes that have not been planned yet.
-    package var isWaitingForPlan: Bool
     /// Changes and messages of it that cannot be planned.
     package var putAside: [PutAside]
+
+    /// There are changes for one of the remotes that have not been planned yet.
+    package var isWaitingForPlan: Bool { remotes.contains(where: \.isWaitingForPlan) }
 }
 
 /// A conversation at one remote.
@@ -21,6 +22,9 @@ package struct StoredLink: Sendable {
     package var link: Link?
     /// Its rows cannot be read, so that not even the link is known.
     package var isUnreadable = false
+    /// There are changes for the remote that have not been planned yet: of the messages for a remote that receives messages, of the states for any
+    /// other.
+    package var isWaitingForPlan = false
     /// Other conversations that link to the same object. None of them is synchronized then.
     package var sharers: [String] = []
     /// The input of a decision; nil if the conversation is not synchronized with the remote, or the object is gone.
@@ -102,15 +106,10 @@ extension Store {
     ) async throws(StoreError) -> StoredConversation? {
         try await read { session in
             guard let local = try LocalConversation.fetch(session, id) else { return nil }
-            let isWaiting: Bool? = try session.value(
-                """
-                SELECT EXISTS (SELECT 1 FROM change_feed WHERE conversation_id = \(id) AND deferred <> 2)
-                    OR EXISTS (SELECT 1 FROM message_feed WHERE conversation_id = \(id) AND remote <> \(FeedTarget.putAside))
-                """)
             return StoredConversation(
                 conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,
                 remotes: try remotes.map { try Store.storedLink(session, local, $0, limit: limit, now: now) },
-                adopted: try Store.adoptedChanges(session, id, limit: limit), isWaitingForPlan: isWaiting ?? false,
+                adopted: try Store.adoptedChanges(session, id, limit: limit),
                 putAside: try Store.putAsideRows(session, of: id, limit: limit + 1))
         }
     }
@@ -128,6 +127,7 @@ extension Store {
             remote: remote.name, link: loaded?.link, verdicts: [:], history: try history(session, id, remote.name, limit: limit),
             unfinished: try unfinishedRows(session, id, remote.name))
         stored.isUnreadable = loading == nil
+        stored.isWaitingForPlan = try isWaitingForPlan(session, id, at: remote)
         stored.sharers = try sharers(session, of: id, at: remote)
         guard let loaded else { return stored }
         try session.each(
@@ -146,6 +146,20 @@ extension Store {
         }
         stored.snapshot = loaded.known?.snapshot
         return stored
+    }
+
+    private static func isWaitingForPlan(_ session: any Session, _ id: String, at remote: RemoteParticipation) throws -> Bool {
+        let targets: [FeedTarget] = [.everyRemote, .remote(remote.name)]
+        guard remote.receivesMessages else {
+            return try session.exists(
+                "SELECT 1 FROM change_feed WHERE conversation_id = \(id) AND remote IN \(in: targets) AND deferred <> 2")
+        }
+        // A message that has its row does not wait for the remote, whatever other remotes its entry is for.
+        return try session.exists(
+            """
+            SELECT 1 FROM message_feed f WHERE f.conversation_id = \(id) AND f.remote IN \(in: targets)
+                AND NOT EXISTS (SELECT 1 FROM planned_messages p WHERE p.message_id = f.message_id AND p.remote = \(remote.name))
+            """)
     }
 
     private static func history(_ session: any Session, _ id: String, _ remote: String, limit: Int) throws -> [OutboxSummary] {

@@ -71,6 +71,8 @@ package struct Verdict: Equatable, Sendable {
     package var changes = Changes()
     /// Columns besides status and assignee that are adopted; ``kind`` and ``rule`` are about the status.
     package var otherFields: [String] = []
+    /// For a conflict about status or assignee: which side won, "local" or "remote". Other columns may be adopted beside a local winner.
+    package var winner: String?
     /// Both sides changed the title: which side won, "local" or "remote".
     package var titleWinner: String?
     /// Fields that the remote, as a read has shown, stores in another form than they were sent in.

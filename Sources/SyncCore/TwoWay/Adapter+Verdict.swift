@@ -21,11 +21,21 @@ extension Adapter {
             if let strongest = strongest(of: findings, word) {
                 verdict.kind = strongest.0
                 verdict.rule = rule(strongest.1, word: word, changes, snapshot)
+                verdict.winner = winner(strongest.1)
             }
         }
         if findings.contains(.init(.conflictWon, .title)) { verdict.titleWinner = "local" }
         if findings.contains(.init(.conflictLost, .title)) { verdict.titleWinner = "remote" }
         return verdict
+    }
+
+    /// Nil for anything but a conflict.
+    private func winner(_ finding: TwoWayDecision.Finding) -> String? {
+        switch finding.kind {
+        case .conflictWon: "local"
+        case .conflictLost: "remote"
+        default: nil
+        }
     }
 
     /// The status value that the remote is known to have.

@@ -94,7 +94,7 @@ package final class InboundReporter: Sendable {
         case .conflict:
             log.write(
                 event("conflict.resolved", result, level: .warning)
-                    .with("winner", verdict.changes.isEmpty ? "local" : "remote").with("to", verdict.changes.status?.rawValue))
+                    .with("winner", verdict.winner).with("to", verdict.changes.status?.rawValue))
         case .unmapped:
             guard unmapped.withLock({ $0.insert(result.remote, verdict.word ?? "") }) else { return }
             log.write(event("status.unmapped", result, level: .warning))

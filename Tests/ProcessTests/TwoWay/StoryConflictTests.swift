@@ -29,6 +29,19 @@ import Testing
         }
     }
 
+    @Test func `a title that is adopted together with a status that lost makes the remote no winner`() async throws {
+        try await withHistory(at: ["helpdesk"], titles: true) { scenario in
+            try scenario.act(at: "helpdesk", on: 1, ["status": "ended", "title": "there"])
+            try await scenario.nextSecond()
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            let events = try await scenario.syncs(2)
+            #expect(events.named("conflict.resolved").map { $0["winner"]?.string } == ["local"])
+            #expect(try await scenario.local("c1") == "closed/anna")
+            #expect(try await scenario.title("c1") == "there")
+            #expect(try await scenario.differences(at: ["helpdesk"]) == [])
+        }
+    }
+
     /// voicebot reports that the conversation is unassigned, while somebody here has just been assigned.
     @Test func `an assignment here wins against an earlier unassigned to-do of voicebot, as a conflict`() async throws {
         try await withHistory(at: ["voicebot"], assignee: "bert") { scenario in

@@ -47,7 +47,8 @@ struct Upkeep: Sendable {
         hasMore = result.hasMoreRetention
         dueAt = context.time.steady + (hasMore ? Upkeep.longestWait : Upkeep.pause)
         guard let swept = result.retention else { return }
-        let sweepEnded = retention.isSweeping && !swept.isSweeping
+        // A sweep of a single page is not seen under way; of one that found nothing, there is nothing to say.
+        let sweepEnded = !swept.isSweeping && (retention.isSweeping || result.prunedRows > 0)
         retention = swept
         if result.prunedRows > 0 || sweepEnded { context.report(.pruned(rows: result.prunedRows, sweepEnded: sweepEnded)) }
     }

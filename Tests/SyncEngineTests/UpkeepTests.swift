@@ -38,6 +38,33 @@ import Testing
         #expect(upkeep.isDue(isQuiet: false, MadeUp.time(.seconds(2))))
     }
 
+    /// - Parameter pages: the last row of each page, nil for the last page, and how many rows were deleted.
+    /// - Returns: the rows of each report, with `end` where the sweep is over.
+    private func sweep(_ pages: [(last: Int64?, removed: Int)]) -> [String] {
+        var upkeep = upkeep()
+        var lines: [String] = []
+        for page in pages {
+            var result = ExchangeResult()
+            var retention = upkeep.retention
+            if retention.next(now: MadeUp.noon, newestRow: 2000) != nil { retention.swept(through: page.last, removed: page.removed) }
+            result.retention = retention
+            result.prunedRows = page.removed
+            var context = MadeUp.context(.seconds(1))
+            upkeep.stepBegins()
+            upkeep.take(result, &context)
+            for case .pruned(let rows, let sweepEnded) in context.reported { lines.append("\(rows)\(sweepEnded ? " end" : "")") }
+        }
+        return lines
+    }
+
+    @Test func `the end of a sweep is reported, also if it is a single page`() {
+        #expect(sweep([(nil, 7)]) == ["7 end"])
+        #expect(sweep([(500, 7), (1000, 0), (nil, 3)]) == ["7", "3 end"])
+        #expect(sweep([(500, 7), (nil, 0)]) == ["7", "0 end"])
+        #expect(sweep([(nil, 7), (nil, 0), (nil, 0)]) == ["7 end"], "no sweep is due after the first")
+        #expect(sweep([(nil, 0)]) == [])
+    }
+
     @Test func `only one step runs at a time, and after a failure the next one is due in a minute`() {
         var upkeep = upkeep()
         upkeep.stepBegins()

@@ -13,8 +13,10 @@ extension Store {
             try Store.enter(time, boot: process.bootID, session)
             let processID = try Store.register(process, now: now, session)
             _ = try Store.reconcileRemotes(parties.remotes, now: now, session)
+            let inService = parties.remotes.filter(\.isEnabled).map(\.name)
+            try Store.withdrawReleases(except: inService, session)
             // Without a brake, finished statuses that it holds back are released.
-            if !parties.brake.isEnabled { try Store.releaseEnds(OutboxFilter(), now: now, session) }
+            if !parties.brake.isEnabled { try Store.releaseEnds(OutboxFilter(), at: inService, now: now, session) }
             // The next read that a call of ours makes necessary shows whether it fails as well.
             try Store.forgetReads(of: parties.remotes.filter { !$0.isRead }.map(\.name), session)
             let recovered = try Store.recover(now: now, except: inFlight, isGone: parties.isGone, session).rows

@@ -33,19 +33,41 @@ extension OutboxAction {
             var result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, dryRun: true, now: now)
             // The brake works in both directions: it also holds back reports of remotes.
             let meansEnds = self == .release && filter.meansHeldEnds
-            var ends = meansEnds ? try await store.releaseEnds(filter, dryRun: true, now: now) : nil
-            let isConfirmed = try managing.dryRun || managing.yes || confirm(result.steps, ends: ends ?? 0, output)
+            var ends = meansEnds ? try await heldEnds(filter, configuration, in: store, now: now) : nil
+            let isConfirmed = try managing.dryRun || managing.yes || confirm(result.steps, ends: ends?.count ?? 0, output)
             if !managing.dryRun, isConfirmed {
                 // The prompt may have waited for long, and the clock may have been set meanwhile.
                 try await store.followClock()
                 let now = SystemClock.now()
                 result = try await store.manage(self, filter, acceptDuplicate: acceptDuplicate, now: now)
-                if meansEnds { ends = try await store.releaseEnds(filter, dryRun: false, now: now) }
+                if let held = ends {
+                    let count = try await store.releaseEnds(filter, at: held.inService, dryRun: false, now: now)
+                    ends?.count = count
+                }
             }
             let skipped = result.skipped.map { SkippedRow($0, action: self) }
             show(result, skipped, ends: ends, managing.dryRun, isConfirmed, output)
             try complain(of: skipped, filter, acceptDuplicate, output)
         }
+    }
+
+    /// The ends of conversations that remotes report, that the brake holds, and that a release adopts.
+    private struct Ends {
+        var count: Int
+        /// The remotes whose ends are released.
+        var inService: [String]
+        /// Other remotes at which ends wait, and why they stay so.
+        var left: [(remote: String, reason: String)]
+    }
+
+    private func heldEnds(
+        _ filter: OutboxFilter, _ configuration: OperatorConfiguration, in store: Store, now: Instant
+    ) async throws -> Ends {
+        let inService = configuration.namesInService(known: try await store.knownRemotes())
+        let others = try await store.remotesHoldingEnds(filter).filter { !inService.contains($0) }
+        return Ends(
+            count: try await store.releaseEnds(filter, at: inService, dryRun: true, now: now), inService: inService,
+            left: others.map { (remote: $0, reason: configuration.disables($0) ? "disabled" : "not configured") })
     }
 
     /// Throws for states on which the action never has an effect.
@@ -77,14 +99,16 @@ extension OutboxAction {
     }
 
     private func show(
-        _ result: ManagingResult, _ skipped: [SkippedRow], ends: Int?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions
+        _ result: ManagingResult, _ skipped: [SkippedRow], ends: Ends?, _ isDryRun: Bool, _ isConfirmed: Bool, _ output: OutputOptions
     ) {
         if output.json {
+            let left: [JSONValue] = (ends?.left ?? []).map { .string($0.remote) }
             print(
                 JSONValue.object([
                     "action": .string(rawValue), "dry_run": .bool(isDryRun),
                     "affected": .array(result.affected.map { .integer($0) }), "rows": .array(result.steps.map(\.json)),
-                    "ends": ends.map { .integer(Int64($0)) } ?? .null, "skipped": .array(skipped.map(\.json)),
+                    "ends": ends.map { .integer(Int64($0.count)) } ?? .null,
+                    "ends_left_at": .array(left), "skipped": .array(skipped.map(\.json)),
                     "left_uncertain": .integer(Int64(result.leftUncertain)),
                 ]).printableText)
             return
@@ -94,11 +118,14 @@ extension OutboxAction {
         let count = result.steps.count
         if count > 0 {
             Terminal.print("\(verb) \(count) row\(count == 1 ? "" : "s")" + (isDryRun ? "" : list(result.affected)))
-        } else if ends ?? 0 == 0 {
+        } else if ends?.count ?? 0 == 0 {
             print(skipped.isEmpty ? "no rows match" : "no row was changed")
         }
-        if let ends, ends > 0 {
-            print("\(isDryRun ? "would adopt" : "adopts") the end of \(counted(ends, "conversation"))")
+        if let ends {
+            if ends.count > 0 { print("\(isDryRun ? "would adopt" : "adopts") the end of \(counted(ends.count, "conversation"))") }
+            for entry in ends.left {
+                Terminal.print("left alone: ends of conversations at \(entry.remote), which is \(entry.reason)")
+            }
         }
         if isDryRun, count > 0 { Terminal.print(table(result.steps)) }
         if result.leftUncertain > 0 {

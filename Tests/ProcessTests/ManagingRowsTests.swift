@@ -190,4 +190,25 @@ import Testing
             #expect(remote.errorOutput.contains("vg is disabled in the configuration"))
         }
     }
+
+    @Test func `ends that the brake holds at a disabled remote alarm nobody, and are not released`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            try await scenario.write("UPDATE link_state SET braked_at = '2026-01-01T00:00:00.000Z' WHERE remote = 'vg'")
+            #expect(try await scenario.run("status", "--json").json["held_ends"] == 1)
+            try scenario.configure { $0["remotes.vg", "enabled"] = "false" }
+            #expect(try await scenario.run("status", "--json").json["held_ends"] == 0)
+            for remote in [[], ["--remote", "vg"]] {
+                let process = try scenario.start(
+                    ["outbox", "release", "--held-by", "brake", "--config", scenario.configurationPath] + remote)
+                let result = try await process.end()
+                #expect(result.exitCode == 0)
+                #expect(result.output == "no rows match\nleft alone: ends of conversations at vg, which is disabled\n")
+            }
+            #expect(try await scenario.number("SELECT count(*) FROM link_state WHERE is_brake_released = 1") == 0)
+            try scenario.configure { $0["remotes.vg", "enabled"] = nil }
+            #expect(try await scenario.run("outbox", "release", "--held-by", "brake").output == "adopts the end of 1 conversation\n")
+        }
+    }
 }

@@ -162,7 +162,7 @@ import Testing
             _ = try await scenario.store.take([notice], from: "fin", now: now, for: parties, processes: true)
         }
         #expect(try scenario.texts("SELECT status FROM conversations") == ["open"])
-        let released = try await scenario.store.releaseEnds(OutboxFilter(), dryRun: false, now: now)
+        let released = try await scenario.store.releaseEnds(OutboxFilter(), at: ["fin"], dryRun: false, now: now)
         #expect(released == 1)
         _ = try await scenario.store.take([], from: "fin", now: now, for: parties, processes: true)
         #expect(try scenario.texts("SELECT status || ' ' || assignee_id FROM conversations") == ["resolved agent_fin"])

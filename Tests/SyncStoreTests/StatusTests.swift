@@ -46,6 +46,39 @@ import Testing
         #expect(try await scenario.store.status(of: []).remotes.map(\.name) == ["vg"])
     }
 
+    @Test func `ends that the brake holds are counted and released at remotes in service only`() async throws {
+        let scenario = try StoreScenario([.vg, .voicebot])
+        try scenario.addConversations("c1")
+        try await scenario.converge()
+        try scenario.write("UPDATE link_state SET braked_at = ?", [StoreScenario.start.iso8601])
+        for serving: [RemoteParticipation] in [[.vg, .voicebot.disabled], [.vg]] {
+            let status = try await scenario.store.status(of: serving)
+            #expect(status.heldEnds == 1)
+            #expect(status.heldEndsAt == ["vg"])
+        }
+        #expect(try await scenario.store.status(of: [.vg, .voicebot]).heldEnds == 2)
+        var filter = OutboxFilter()
+        func release(dryRun: Bool) async throws -> Int {
+            try await scenario.store.releaseEnds(filter, at: ["vg"], dryRun: dryRun, now: StoreScenario.start)
+        }
+        func released() throws -> [String] { try scenario.lines("SELECT remote, is_brake_released FROM link_state ORDER BY remote") }
+        filter.remote = "voicebot"
+        #expect(try await release(dryRun: true) == 0)
+        #expect(try await release(dryRun: false) == 0)
+        #expect(try await scenario.store.remotesHoldingEnds(filter) == ["voicebot"])
+        #expect(try released() == ["vg|0", "voicebot|0"])
+        filter.remote = nil
+        #expect(try await release(dryRun: true) == 1)
+        #expect(try await release(dryRun: false) == 1)
+        #expect(try await scenario.store.remotesHoldingEnds(filter) == ["vg", "voicebot"])
+        #expect(try released() == ["vg|1", "voicebot|0"])
+        #expect(try scenario.feed().map { $0.contains("|vg|") } == [true])
+        try await scenario.store.withdrawReleases(except: ["vg"])
+        #expect(try released() == ["vg|1", "voicebot|0"])
+        try await scenario.store.withdrawReleases(except: [])
+        #expect(try released() == ["vg|0", "voicebot|0"])
+    }
+
     @Test func `names in the database that differ only in Unicode normalization end no command`() async throws {
         let scenario = try StoreScenario([.vg])
         try scenario.write("INSERT INTO remotes (name, kind) VALUES ('caf\u{E9}', 'vg'), ('cafe\u{301}', 'vg')")

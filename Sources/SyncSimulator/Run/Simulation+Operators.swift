@@ -125,7 +125,8 @@ extension Simulation {
             tell("An operator releases what the brake holds.")
             try await attempt {
                 try await manage(.release, filter)
-                _ = try await application.store.releaseEnds(filter, dryRun: false, now: clock.wall)
+                let remotes = (daemon?.configured ?? plan.remotes).filter(\.isEnabled).map(\.name)
+                _ = try await application.store.releaseEnds(filter, at: remotes, dryRun: false, now: clock.wall)
             }
             return committed()
         }

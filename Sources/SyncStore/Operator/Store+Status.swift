@@ -77,7 +77,7 @@ package struct StoreStatus: Sendable, Equatable {
     }
 
     package var refused: [RefusedMembers] = []
-    /// Finished statuses reported by remotes that the brake holds back until a person decides, and the remotes.
+    /// Finished statuses reported by remotes in service that the brake holds back until a person decides, and the remotes.
     package var heldEnds = 0
     package var heldEndsAt: [String] = []
     /// Entries of the feeds that were put aside because a key cannot be used, and the first of these keys.
@@ -103,7 +103,7 @@ extension Store {
             var status = StoreStatus(remotes: byName.values.sorted { $0.name < $1.name }, lastRun: try Store.lastRun(session), unplanned: 0)
             status.service = try Store.service(session)
             try Store.addChanges(to: &status, session)
-            try Store.addHolds(to: &status, session)
+            try Store.addHolds(to: &status, participations, session)
             (status.putAside, status.unreadable) = try Store.unreadableKeys(session)
             (status.unplannable, status.unplannableRows) = try Store.unplannable(session)
             return status
@@ -201,7 +201,7 @@ extension Store {
         status.unplannedSince = unplanned?.since
     }
 
-    private static func addHolds(to status: inout StoreStatus, _ session: any Session) throws {
+    private static func addHolds(to status: inout StoreStatus, _ participations: [RemoteParticipation], _ session: any Session) throws {
         let braked: (rows: Int, since: String?)? = try session.row(
             """
             SELECT count(*), min(created_at) FROM outbox
@@ -210,8 +210,10 @@ extension Store {
         ) { columns in (try columns.next(), try columns.next()) }
         status.heldByBrake = braked?.rows ?? 0
         status.heldByBrakeSince = braked?.since
+        // Elsewhere nothing is adopted, and a release would have no effect.
+        let inService = participations.filter(\.isEnabled).map(\.name)
         let ends: [(remote: String, count: Int)] = try session.rows(
-            "SELECT remote, count(*) FROM link_state WHERE braked_at IS NOT NULL GROUP BY remote ORDER BY remote"
+            "SELECT remote, count(*) FROM link_state WHERE braked_at IS NOT NULL AND remote IN \(in: inService) GROUP BY remote ORDER BY remote"
         ) { columns in (try columns.next(), try columns.next()) }
         status.heldEnds = ends.reduce(0) { $0 + $1.count }
         status.heldEndsAt = ends.map(\.remote)

@@ -89,14 +89,22 @@ extension Store {
     }
 
     /// Releases waiting finished statuses for adoption, and, unless the filter names a conversation, those reported from now on.
+    /// - Parameter remotes: the names of the remotes in service. What waits at others is not adopted before they are, and is left as it is.
     /// - Returns: how many conversations were waiting.
-    package func releaseEnds(_ filter: OutboxFilter, dryRun: Bool, now: Instant) async throws(StoreError) -> Int {
+    package func releaseEnds(_ filter: OutboxFilter, at remotes: [String], dryRun: Bool, now: Instant) async throws(StoreError) -> Int {
         guard !dryRun else {
             return try await read { session in
-                try session.value("SELECT count(*) FROM link_state WHERE \(Store.heldEnds(filter))") ?? 0
+                try session.value("SELECT count(*) FROM link_state WHERE \(Store.heldEnds(filter)) AND remote IN \(in: remotes)") ?? 0
             }
         }
-        return try await write { session in try Store.releaseEnds(filter, now: now, session) }
+        return try await write { session in try Store.releaseEnds(filter, at: remotes, now: now, session) }
+    }
+
+    /// The remotes at which finished statuses wait, in service or not, sorted.
+    package func remotesHoldingEnds(_ filter: OutboxFilter) async throws(StoreError) -> [String] {
+        try await read { session in
+            try session.values("SELECT DISTINCT remote FROM link_state WHERE \(Store.heldEnds(filter)) ORDER BY remote")
+        }
     }
 
     private static func heldEnds(_ filter: OutboxFilter) -> SQL {
@@ -107,8 +115,8 @@ extension Store {
     }
 
     @discardableResult
-    static func releaseEnds(_ filter: OutboxFilter, now: Instant, _ session: any Session) throws -> Int {
-        let condition = heldEnds(filter)
+    static func releaseEnds(_ filter: OutboxFilter, at remotes: [String], now: Instant, _ session: any Session) throws -> Int {
+        let condition: SQL = "\(heldEnds(filter)) AND remote IN \(in: remotes)"
         try session.run(
             """
             INSERT INTO change_feed (conversation_id, remote, changed_at)
@@ -118,13 +126,23 @@ extension Store {
             """)
         let count = try session.run("UPDATE link_state SET is_brake_released = 1 WHERE \(condition)")
         guard filter.conversation == nil else { return count }
-        try session.run("UPDATE remotes SET ends_held_at = NULL WHERE \(filter.remote) IS NULL OR name = \(filter.remote)")
+        try session.run(
+            "UPDATE remotes SET ends_held_at = NULL WHERE name IN \(in: remotes) AND (\(filter.remote) IS NULL OR name = \(filter.remote))")
         // Finished statuses adopted earlier count as checked, too.
         try session.run(
             """
             UPDATE adopted_changes SET is_released = 1
-            WHERE is_end = 1 AND is_released = 0 AND (\(filter.remote) IS NULL OR remote = \(filter.remote))
+            WHERE is_end = 1 AND is_released = 0 AND remote IN \(in: remotes)
+                AND (\(filter.remote) IS NULL OR remote = \(filter.remote))
             """)
         return count
+    }
+
+    /// A release is about what a person has seen: it does not outlast that a remote is taken out of service before the run that adopts.
+    /// - Parameter remotes: the names of the remotes in service.
+    static func withdrawReleases(except remotes: [String], _ session: any Session) throws {
+        try session.run(
+            "UPDATE link_state SET is_brake_released = 0 WHERE braked_at IS NOT NULL AND is_brake_released = 1 AND remote NOT IN \(in: remotes)"
+        )
     }
 }

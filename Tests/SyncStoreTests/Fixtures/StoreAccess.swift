@@ -144,6 +144,10 @@ extension Store {
         try await write { session in try Store.forgetReads(of: remotes, session) }
     }
 
+    func withdrawReleases(except remotes: [String]) async throws(StoreError) {
+        try await write { session in try Store.withdrawReleases(except: remotes, session) }
+    }
+
     // MARK: Retention
 
     func newestRow() async throws(StoreError) -> Int64 { try await read { session in try Store.newestRow(session) } }

@@ -24,9 +24,9 @@ struct OutboxHistory {
 
     /// Nil for rows that are not pending. The row is attempted at its due time at the earliest; a hold of its remote may delay it.
     static func nextTry(of row: OutboxListing, gate: RemoteGate.Stored, now: Instant) -> NextTry? {
-        guard row.state == OutboxState.pending.rawValue, let outlook = RowOutlook(.pending, dueAt: row.dueAt, gate: gate, now: now) else {
-            return nil
-        }
+        guard row.state == OutboxState.pending.rawValue,
+            let outlook = RowOutlook(.pending, dueAt: row.dueAt, obstacle: row.obstacle, gate: gate, now: now)
+        else { return nil }
         return NextTry(
             moment: outlook.moment ?? (outlook.wait == .nothing ? row.dueAt : nil),
             cause: outlook.hold(of: row.remote) { DisplayedTime.text($0, now: now) })

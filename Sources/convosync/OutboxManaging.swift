@@ -118,6 +118,7 @@ extension OutboxAction {
         let count = result.steps.count
         if count > 0 {
             Terminal.print("\(verb) \(count) row\(count == 1 ? "" : "s")" + (isDryRun ? "" : list(result.affected)))
+            for line in waiting(result.steps) { Terminal.print(line) }
         } else if ends?.count ?? 0 == 0 {
             print(skipped.isEmpty ? "no rows match" : "no row was changed")
         }
@@ -159,6 +160,12 @@ extension OutboxAction {
             ]
         }
         return table.lines
+    }
+
+    /// Rows that are not sent yet, because another one comes first.
+    private func waiting(_ steps: [ManagingResult.Step]) -> [String] {
+        let lines = steps.compactMap { step in step.waitsFor.map { "row \(step.id) waits: row \($0) comes first" } }
+        return Array(lines.prefix(20)) + (lines.count > 20 ? ["… and \(lines.count - 20) more rows wait; --json has all of them"] : [])
     }
 
     private func list(_ ids: [Int64]) -> String {
@@ -214,6 +221,7 @@ extension ManagingResult.Step {
         [
             "id": .integer(id), "remote": .string(remote), "conversation_id": .string(conversationID), "state": .string(state),
             "effect": .string(effect.rawValue), "method": .string(method), "path": .string(path), "last_error": .nullable(lastError),
+            "waits_for": waitsFor.map { .integer($0) } ?? .null,
         ]
     }
 }

@@ -72,6 +72,29 @@ import Testing
         }
     }
 
+    @Test func `a message that is released behind a held one is said to wait for it`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try scenario.world.setOptions(on: "fin") { $0.finStatus = "escalated" }
+            try await scenario.addMessage("m1", to: "c1")
+            try await scenario.sync()
+            for id in ["m2", "m3"] { try await scenario.addMessage(id, to: "c1") }
+            try await scenario.sync()
+            try await scenario.write("UPDATE outbox SET state = 'held', held_by = 'fin' WHERE message_id IN ('m2', 'm3')")
+            let rows = try await scenario.texts("SELECT id FROM outbox WHERE state = 'held' ORDER BY id")
+            let (first, second) = (try #require(rows.first), try #require(rows.last))
+            let turn = "row \(first) comes first"
+            let released = try await scenario.run("outbox", "release", second)
+            #expect(released.exitCode == 0)
+            #expect(released.output == "released 1 row: \(second)\nrow \(second) waits: \(turn)\n")
+            #expect(try await scenario.run("outbox", "show", second).output.contains("  next attempt  \(turn)\n"))
+            let differences = try await scenario.run("diff", "--json").json["differences"]?.array ?? []
+            let details = differences.compactMap { $0["detail"]?.string }
+            #expect(details.contains("row \(second), waiting; \(turn)"), "\(details)")
+            #expect(try await scenario.run("outbox", "retry", second, "--json").json["rows"]?[0]?["waits_for"] == .integer(Int(first) ?? 0))
+        }
+    }
+
     @Test func `releasing all held messages at once sends them in order`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)

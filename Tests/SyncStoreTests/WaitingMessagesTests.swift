@@ -64,6 +64,27 @@ import Testing
         }
     }
 
+    @Test func `a waiting message names the row that comes first, also when it is released behind one that is held`() async throws {
+        let scenario = try await scenario(messages: 3)
+        try await scenario.plan()
+        func obstacles() async throws -> [RowObstacle?] { try await scenario.store.outbox(OutboxFilter()).map(\.obstacle).reversed() }
+        #expect(try await obstacles() == [nil, .row(1), .row(1)])
+        #expect(try await scenario.store.waitingMessages(at: "fin").compactMap(\.row).map(\.obstacle) == [nil, .row(1), .row(1)])
+        try scenario.write("UPDATE outbox SET state = 'held', held_by = 'fin' WHERE id < 3")
+        #expect(try await obstacles() == [nil, nil, .row(1)])
+        var filter = OutboxFilter()
+        filter.states = [.held]
+        let all = try await scenario.store.manage(.release, filter, dryRun: true, now: StoreScenario.start)
+        #expect(all.steps.map(\.waitsFor) == [nil, nil], "the row in front is released as well")
+        filter.states = []
+        filter.ids = [2]
+        let second = try await scenario.store.manage(.release, filter, now: StoreScenario.start)
+        #expect(second.steps.map(\.waitsFor) == [1])
+        #expect(try await obstacles() == [nil, .row(1), .row(1)])
+        try scenario.write("UPDATE outbox SET behind = 2 WHERE id = 2; UPDATE outbox SET behind = 3 WHERE id = 3")
+        #expect(try await obstacles() == [nil, .planning, .sharedObject])
+    }
+
     @Test(arguments: [
         "UPDATE outbox SET state = 'delivered' WHERE id = 1", "UPDATE outbox SET state = 'dead' WHERE id = 1",
         "DELETE FROM outbox WHERE id = 1",

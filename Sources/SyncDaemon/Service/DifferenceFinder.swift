@@ -140,10 +140,13 @@ package struct DifferenceFinder: Sendable {
     }
 
     private func pending(_ row: OutboxSummary, _ setting: Setting, _ error: String) -> (Difference.Reason, String) {
-        let outlook = RowOutlook(row.state, dueAt: row.dueAt, gate: setting.gate, now: setting.now)
-        let hold = outlook?.hold(of: setting.remote.name, time: time).map { "; \($0)" } ?? ""
-        let moment = outlook?.moment.map { "next attempt \(time($0))" } ?? "due"
-        return (row.attempts > 0 ? .retrying : .waiting, "row \(row.id), \(moment)\(hold)\(row.attempts > 0 ? error : "")")
+        let outlook = RowOutlook(row.state, dueAt: row.dueAt, obstacle: row.obstacle, gate: setting.gate, now: setting.now)
+        let hold = outlook?.hold(of: setting.remote.name, time: time)
+        let moment = outlook?.moment.map { "next attempt \(time($0))" }
+        let when = outlook?.waitsForItsTurn == true ? "waiting" : moment ?? "due"
+        return (
+            row.attempts > 0 ? .retrying : .waiting, "row \(row.id), \(when)\(hold.map { "; \($0)" } ?? "")\(row.attempts > 0 ? error : "")"
+        )
     }
 
     private func unplanned(_ setting: Setting) -> (Difference.Reason, String) {

@@ -126,7 +126,9 @@ package struct Explainer: Sendable {
     }
 
     private func pending(_ row: OutboxSummary, _ remote: String, _ gate: RemoteGate.Stored, now: Instant) -> String {
-        guard let outlook = RowOutlook(row.state, dueAt: row.dueAt, gate: gate, now: now) else { return "nothing to do" }
+        guard let outlook = RowOutlook(row.state, dueAt: row.dueAt, obstacle: row.obstacle, gate: gate, now: now) else {
+            return "nothing to do"
+        }
         let last = row.lastError.map { "; last error: \($0)" } ?? ""
         let hold = outlook.hold(of: remote, time: time)
         if let moment = outlook.moment {

@@ -54,9 +54,14 @@ package struct OutboxSummary: Sendable, Equatable {
     package var finishedAt: String?
     /// The names of the fields that it carries; nil for messages.
     package var fields: [String]?
+    /// What comes before a pending row, whether it is due or not; nil if nothing does, as far as is known.
+    package var obstacle: RowObstacle?
 
-    /// For ``init(_:)``.
-    static let columns: SQL = "id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload"
+    /// For ``init(_:)``, of the table `outbox` under its own name.
+    static let columns: SQL = """
+        id, state, operation, attempts, due_at, last_error, created_at, finished_at, delta, payload,
+        \(RowObstacle.columns(of: "outbox"))
+        """
 
     /// Nil for a state that this version does not know; all columns are read even then.
     init?(_ columns: inout Columns) throws {
@@ -71,6 +76,7 @@ package struct OutboxSummary: Sendable, Equatable {
         let delta: String? = try columns.next()
         let payload: String = try columns.next()
         fields = payload == PayloadKind.state.rawValue ? JSONValue.object(column: delta).keys.sorted() : nil
+        obstacle = try RowObstacle.read(&columns)
         guard let state else { return nil }
         self.state = state
     }

@@ -44,6 +44,8 @@ package struct ManagingResult: Sendable, Equatable {
         package var method: String
         package var path: String
         package var lastError: String?
+        /// For a row that is sent as it is: an older one of its conversation and remote that comes first, and to which the action does not apply.
+        package var waitsFor: Int64?
     }
 
     package var steps: [Step] = []
@@ -86,6 +88,12 @@ extension Store {
             left -= page.steps.count
             cursor = next
         }
+        let affected = Set(result.affected)
+        result.steps = result.steps.map { step in
+            var step = step
+            step.waitsFor = step.waitsFor.flatMap { affected.contains($0) ? nil : $0 }
+            return step
+        }
         let unseen = Set(filter.ids).subtracting(result.affected).subtracting(result.skipped.map(\.id))
         if !unseen.isEmpty {
             let existing = Set(try await existingRows(unseen))
@@ -115,6 +123,7 @@ extension Store {
             ORDER BY o.id LIMIT \(managingPageSize)
             """)
         var result = ManagingResult()
+        var queues = Queues()
         for row in rows {
             if result.steps.count == most { break }
             if let obstacle = row.obstacle(to: action, acceptDuplicate: acceptDuplicate) {
@@ -129,13 +138,42 @@ extension Store {
                 continue
             }
             let effect = row.effect(of: action)
+            let isSent = effect == .sendNow || effect == .sendAgain
+            let waitsFor = isSent ? try queues.rowBefore(row, session) : nil
             result.steps.append(
                 .init(
                     id: row.id, remote: row.remote, conversationID: row.conversationID, state: row.state, effect: effect,
-                    method: row.method, path: row.path, lastError: row.lastError))
+                    method: row.method, path: row.path, lastError: row.lastError,
+                    waitsFor: waitsFor))
             if !dryRun { try carryOut(action, effect, on: row, now: now, session) }
         }
         return (result, rows.count < managingPageSize ? nil : rows.last?.id)
+    }
+
+    /// The oldest unfinished rows of the conversations and remotes of a page, each looked up once.
+    private struct Queues {
+        private struct Key: Hashable {
+            var conversation: ExactText
+            var remote: ExactText
+        }
+
+        private var oldest: [Key: Int64?] = [:]
+
+        mutating func rowBefore(_ row: ManagedRow, _ session: any Session) throws -> Int64? {
+            let key = Key(conversation: ExactText(row.conversationID), remote: ExactText(row.remote))
+            let first: Int64?
+            if let known = oldest[key] {
+                first = known
+            } else {
+                first = try session.value(
+                    """
+                    SELECT min(id) FROM outbox WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote)
+                        AND state IN ('pending', 'sending', 'held')
+                    """)
+                oldest[key] = .some(first)
+            }
+            return first.flatMap { $0 < row.id ? $0 : nil }
+        }
     }
 
     /// A filter without ids and states selects no rows in a state that the action never applies to.

@@ -69,6 +69,8 @@ package struct OutboxListing: Sendable, Equatable {
     package var messageID: String?
     package var body: String
     package var heldBy: String?
+    /// What comes before a pending row, whether it is due or not; nil if nothing does, as far as is known.
+    package var obstacle: RowObstacle?
 }
 
 /// A row that was replaced before it was delivered. Its changes are part of the row that replaced it.
@@ -95,7 +97,7 @@ extension OutboxListing: RowRecord {
     package static let columns: SQL = """
         o.id, o.run_id, o.conversation_id, o.remote, o.payload, o.operation, o.method, o.path, o.idempotency_key, o.state, o.attempts, \
         o.due_at, o.last_http_status, o.last_error, o.superseded_by, o.created_at, o.updated_at, o.finished_at, o.delta, o.message_id, \
-        o.body, CASE o.state WHEN 'held' THEN o.held_by END
+        o.body, CASE o.state WHEN 'held' THEN o.held_by END, \(RowObstacle.columns(of: "o"))
         """
 
     package init(_ columns: inout Columns) throws {
@@ -123,6 +125,7 @@ extension OutboxListing: RowRecord {
         messageID = try columns.next()
         body = try columns.next()
         heldBy = try columns.next()
+        obstacle = try RowObstacle.read(&columns)
     }
 }
 

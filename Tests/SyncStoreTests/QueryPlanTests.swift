@@ -167,6 +167,20 @@ import Testing
         #expect(references.plan.contains { $0.contains("outbox_by_successor") })
     }
 
+    @Test func `dead rows that are discarded at their age are looked for in one page by id`() async throws {
+        let scenario = try await scenario()
+        try scenario.write("UPDATE outbox SET state = 'dead', finished_at = created_at WHERE id % 3 = 0")
+        var settings = Retention.Settings()
+        settings.attentionAge = .days(1)
+        var retention = Retention(settings)
+        let next = retention.next(now: StoreScenario.start + .days(100), newestRow: 2000)
+        let cut = try #require(next)
+        let plans = try await plans(scenario, of: "outbox") { _ = try await scenario.store.prune(cut) }
+        expectNoScan(plans, of: "o", "n", "d", "s", "outbox", "outbox_attempts")
+        let page = try #require(plans.first { $0.sql.hasPrefix("SELECT o.id, o.state") })
+        #expect(page.plan.contains { $0.contains("SEARCH o USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)") })
+    }
+
     @Test func `planning messages reads the feed in its order`() async throws {
         let scenario = try await scenario()
         try scenario.addMessage("m1", of: "c1")

@@ -11,7 +11,7 @@ import Testing
 
     private func cut(after: Int64 = 0, upTo: Int64 = 0, attention: Duration? = nil) -> Retention.Cut {
         Retention.Cut(
-            after: after, finishedBefore: now - .days(30), upTo: upTo, messagesBefore: now - .hours(2),
+            now: now, after: after, finishedBefore: now - .days(30), upTo: upTo, messagesBefore: now - .hours(2),
             attentionBefore: attention.map { now - $0 })
     }
 
@@ -56,6 +56,51 @@ import Testing
         try scenario.write("UPDATE outbox SET state = 'dead' WHERE id = 1; UPDATE outbox SET state = 'uncertain' WHERE id = 2")
         #expect(try await scenario.store.prune(cut(upTo: 100, attention: .days(99))).removed == 2)
         #expect(try scenario.outbox() == ["3|c1|vg|delivered"])
+    }
+
+    @Test func `a dead state row without a successor is discarded at its age, so that the difference stays in sight`() async throws {
+        let scenario = try await scenario()
+        try scenario.write("UPDATE outbox SET state = 'dead', last_error = 'HTTP 422: no' WHERE id = 3")
+        #expect(try await scenario.store.prune(cut(upTo: 100)).removed == 1, "without dead_age it stays")
+        #expect(try scenario.outbox() == ["2|c1|vg|delivered", "3|c1|vg|dead"])
+        #expect(try await scenario.store.prune(cut(upTo: 100, attention: .days(99))).removed == 0)
+        #expect(try scenario.outbox() == ["2|c1|vg|delivered", "3|c1|vg|discarded"])
+        #expect(
+            try scenario.lines("SELECT last_error, finished_at FROM outbox WHERE id = 3") == [
+                "discarded by [retention] dead_age: HTTP 422: no|\(now.iso8601)"
+            ])
+        let vg = try #require(try await scenario.store.status(of: [.vg]).remotes.first)
+        #expect(vg.discarded == 1 && vg.dead == 0)
+        let stored = try await scenario.store.storedConversation("c1", remotes: [.vg], history: 5, now: now)
+        #expect(stored?.remotes.first?.discarded?.row == 3)
+        #expect(try await scenario.store.prune(cut(upTo: 100, attention: .days(99))).removed == 0, "as long as the remote differs")
+        var filter = OutboxFilter()
+        filter.ids = [3]
+        #expect(try await scenario.store.manage(.retry, filter, now: now).steps.map(\.effect) == [.planAgain])
+    }
+
+    @Test func `a dead row about refused members is discarded at its age, whatever was sent later`() async throws {
+        let scenario = try await scenario()
+        try scenario.write(
+            """
+            UPDATE outbox SET state = 'dead', refused_members = '["title"]' WHERE id = 1;
+            UPDATE link_state SET record = json_set(record, '$.probing', json('{"title": "x"}'))
+            """)
+        #expect(try await scenario.store.prune(cut(attention: .days(99))).removed == 1)
+        #expect(try scenario.outbox() == ["1|c1|vg|dead", "3|c1|vg|delivered"], "not while its members are sent apart from each other")
+        try scenario.write("UPDATE link_state SET record = json_remove(record, '$.probing')")
+        #expect(try await scenario.store.prune(cut(attention: .days(99))).removed == 0)
+        #expect(try scenario.outbox() == ["1|c1|vg|discarded", "3|c1|vg|delivered"])
+        #expect(try scenario.lines("SELECT discarded_row FROM link_state") == ["1"])
+    }
+
+    @Test func `a dead message is deleted at its age`() async throws {
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        try scenario.addMessage("m1", of: "c1")
+        try await scenario.converge()
+        try scenario.write("UPDATE outbox SET state = 'dead'")
+        #expect(try await scenario.store.prune(cut(attention: .days(99))).removed == 1)
     }
 
     @Test func `superseded and discarded rows are pruned without leaving references to them`() async throws {

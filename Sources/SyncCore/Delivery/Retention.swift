@@ -22,6 +22,7 @@ package struct Retention: Equatable, Sendable {
 
     /// Which rows of a page may be deleted.
     package struct Cut: Equatable, Sendable {
+        package var now: Instant
         /// The page begins after this id.
         package var after: Int64
         /// Delivered, superseded and discarded rows that finished before this time are deleted …
@@ -30,9 +31,13 @@ package struct Retention: Equatable, Sendable {
         package var upTo: Int64
         /// Messages that changed later than this stay: their timestamps are still taken (see ``OutboxRow/messageWindow``).
         package var messagesBefore: Instant
+        /// Dead and uncertain rows that finished before this time are deleted, or discarded if a remote would differ unseen; nil: they stay.
         package var attentionBefore: Instant?
 
-        package init(after: Int64, finishedBefore: Instant, upTo: Int64, messagesBefore: Instant, attentionBefore: Instant?) {
+        package init(
+            now: Instant, after: Int64, finishedBefore: Instant, upTo: Int64, messagesBefore: Instant, attentionBefore: Instant?
+        ) {
+            self.now = now
             self.after = after
             self.finishedBefore = finishedBefore
             self.upTo = upTo
@@ -73,7 +78,7 @@ package struct Retention: Equatable, Sendable {
             lastStart = (now, newestRow)
         }
         return Cut(
-            after: position ?? 0, finishedBefore: now - settings.maximumAge, upTo: newestRow - Int64(settings.maximumRows),
+            now: now, after: position ?? 0, finishedBefore: now - settings.maximumAge, upTo: newestRow - Int64(settings.maximumRows),
             // Planning needs twice the window; the rest covers clocks that are set back.
             messagesBefore: now - OutboxRow.messageWindow * 2 - .hours(1), attentionBefore: settings.attentionAge.map { now - $0 })
     }

@@ -18,7 +18,7 @@ package struct Difference: Sendable, Equatable {
         case uncertain
         /// The value has no counterpart on the other side.
         case unmapped
-        /// A person discarded the row.
+        /// A person or retention discarded the row.
         case discarded
         case linkGone = "link_gone"
         /// Two conversations link to one object.

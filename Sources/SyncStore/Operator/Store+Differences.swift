@@ -11,7 +11,7 @@ package struct LinkPicture: Sendable {
     package var sharers: [String]
     /// Its unfinished state rows, newest first.
     package var rows: [OutboxSummary]
-    /// The row that a person discarded; nil once the difference is due again or gone.
+    /// The row that a person or retention discarded; nil once the difference is due again or gone.
     package var discardedRow: Int64?
     /// A change is waiting to be planned.
     package var isUnplanned: Bool

@@ -32,7 +32,7 @@ package struct StoredLink: Sendable {
     package var seenAt: String?
     package var acknowledgedAt: String?
     package var goneAt: String?
-    /// The row that a person discarded, and when; nil once the difference is due again or gone.
+    /// The row that a person or retention discarded, and when; nil once the difference is due again or gone.
     package var discarded: (row: Int64, at: String?)?
     /// For each field, what was decided about the last report.
     package var verdicts: JSONObject

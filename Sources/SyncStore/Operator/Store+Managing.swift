@@ -238,6 +238,27 @@ extension Store {
             """)
     }
 
+    /// Discards the dead state rows of a page that nobody has decided about until their age, as ``OutboxAction/discard`` does: those without a
+    /// successor, and those about refused members. Without them nothing would say that the remote differs.
+    static func giveUp(
+        deadBefore: Instant, after: Int64, upTo last: Int64, now: Instant, _ session: any Session
+    ) throws {
+        let rows: [ManagedRow] = try session.rows(
+            """
+            SELECT \(ManagedRow.columns) FROM outbox o
+            WHERE o.id > \(after) AND o.id <= \(last) AND o.state = 'dead' AND o.payload = 'state' AND o.finished_at < \(deadBefore)
+                AND EXISTS (
+                    SELECT 1 FROM link_state s WHERE s.conversation_id = o.conversation_id AND s.remote = o.remote
+                        AND (o.refused_members IS NULL OR s.record -> '$.probing' IS NULL))
+            ORDER BY o.id
+            """)
+        for row in rows where !row.hasSuccessor || row.refusedMembers != nil {
+            try discard(
+                row, because: "discarded by [retention] dead_age" + (row.lastError.map { ": \($0)" } ?? ""), now: now, session)
+            try noteDiscarded(row, session)
+        }
+    }
+
     private static func changeRecord(of row: ManagedRow, _ session: any Session, _ change: (inout LinkRecord) -> Void) throws {
         let known = try session.row(
             "SELECT \(LinkColumns.columns) FROM link_state s WHERE s.conversation_id = \(row.conversationID) AND s.remote = \(row.remote)"

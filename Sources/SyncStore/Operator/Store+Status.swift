@@ -12,7 +12,7 @@ package struct RemoteStatus: Sendable, Equatable {
     package var held = 0
     package var dead = 0
     package var uncertain = 0
-    /// Conversations that differ although nothing is due, because a person discarded their row.
+    /// Conversations that differ although nothing is due, because a person or retention discarded their row.
     package var discarded = 0
     /// Changes and messages for it that cannot be planned. One for every remote counts at each of them.
     package var putAside = 0

@@ -11,7 +11,7 @@ struct StoredRecord: RowRecord {
     var isBraked = false
     var isBrakeReleased = false
     var unknownUser: String?
-    /// The row that a person discarded; nil once the difference is due again or gone.
+    /// The row that a person or retention discarded; nil once the difference is due again or gone.
     var discardedRow: Int64?
     /// That row is about members that the remote refuses: whatever else is to be sent is due all the same.
     var isRefusalDiscarded = false

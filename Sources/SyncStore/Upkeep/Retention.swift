@@ -32,12 +32,16 @@ extension Store {
     /// Examines one page of the outbox and deletes the rows that have expired, with their attempts.
     ///
     /// These are always kept: unfinished rows; the newest acknowledged row of a conversation at a remote, as long as the conversation exists;
-    /// messages whose timestamp may still be needed; a discarded row because of which a remote differs.
+    /// messages whose timestamp may still be needed; a discarded row because of which a remote differs. A dead state row that has expired and because
+    /// of which a remote differs becomes such a row.
     static func prune(_ cut: Retention.Cut, _ session: any Session) throws -> PrunedPage {
         let page = try session.rows(
             "SELECT id, created_at FROM outbox WHERE id > \(cut.after) ORDER BY id LIMIT \(Retention.pageSize)"
         ) { columns in (id: try columns.next() as Int64, createdAt: try columns.next() as String) }
         guard let last = page.last else { return PrunedPage() }
+        if let deadBefore = cut.attentionBefore {
+            try giveUp(deadBefore: deadBefore, after: cut.after, upTo: last.id, now: cut.now, session)
+        }
         let ids = try prunable(session, cut, upTo: last.id)
         try delete(ids, session)
         // Rows planned after the cut cannot have finished before it.

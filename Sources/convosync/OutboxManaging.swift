@@ -47,7 +47,8 @@ extension OutboxAction {
             }
             let skipped = result.skipped.map { SkippedRow($0, action: self) }
             show(result, skipped, ends: ends, managing.dryRun, isConfirmed, output)
-            try complain(of: skipped, filter, acceptDuplicate, output)
+            let leavesUncertain = result.skipped.contains { $0.obstacle == .mayHaveArrived(wasDiscarded: false) }
+            try complain(of: skipped, selectsUncertain: filter.states.contains(.uncertain) && leavesUncertain, output)
         }
     }
 
@@ -136,12 +137,11 @@ extension OutboxAction {
 
     /// Lists the rows to which the action did not apply, and throws the exit code for wrong usage.
     private func complain(
-        of skipped: [SkippedRow], _ filter: OutboxFilter, _ acceptDuplicate: Bool, _ output: OutputOptions
+        of skipped: [SkippedRow], selectsUncertain: Bool, _ output: OutputOptions
     ) throws {
-        let wantsAcceptance = self == .retry && filter.states.contains(.uncertain) && !acceptDuplicate
-        guard wantsAcceptance || !skipped.isEmpty else { return }
-        if !output.json, !skipped.isEmpty { Terminal.printError(SkippedRow.lines(skipped)) }
-        if wantsAcceptance {
+        guard !skipped.isEmpty else { return }
+        if !output.json { Terminal.printError(SkippedRow.lines(skipped)) }
+        if selectsUncertain {
             Terminal.printError([
                 "convosync: --state uncertain needs --accept-duplicate: these messages may have arrived, and would be there twice. "
                     + "If that is better than not at all:",

@@ -94,6 +94,10 @@ import Testing
                 #expect(result.output == "no rows match\n")
                 #expect(result.errorOutput.isEmpty)
             }
+            let uncertain = try await scenario.run("outbox", "retry", "--state", "uncertain")
+            #expect(uncertain.exitCode == 0)
+            #expect(uncertain.output == "no rows match\n")
+            #expect(uncertain.errorOutput.isEmpty)
         }
     }
 

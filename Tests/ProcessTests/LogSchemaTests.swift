@@ -54,6 +54,13 @@ import Testing
         }
     }
 
+    @Test(arguments: ["SIGTERM", "SIGINT", "the database was lost"]) func `the reasons for a stop match the schema`(reason: String) throws {
+        let event: SandboxJSON = [
+            "ts": "2026-01-01T00:00:00.000Z", "level": "notice", "event": "service.stopping", "reason": .string(reason), "in_flight": 0,
+        ]
+        #expect(try Self.schema().problems(event) == [])
+    }
+
     @Test func `all lines of a run with faults match the schema`() async throws {
         let check = try Self.schema()
         try await withScenario { scenario in

@@ -100,7 +100,7 @@ package struct Engine: Sendable {
             schedule.request(.request, time)
             for index in remotes.indices {
                 remotes[index].reader?.drain(time)
-                remotes[index].lane.hasSent = false
+                (remotes[index].lane.hasSent, remotes[index].lane.hasRead) = (false, false)
             }
             drain = Drain(until: until.map { time.steady + ($0 - clock.uptime(of: time.steady)) }, time)
         case .stopRequested(let span):

@@ -79,8 +79,8 @@ struct Lane: Sendable {
 
     /// A drain no longer waits for this remote.
     var isPutOff = false
-    /// A row was sent since the drain began.
-    var hasSent = false
+    /// A row was sent since the drain began, or something was read.
+    var (hasSent, hasRead) = (false, false)
     /// A person wants the remote called now; reset by the code that handles it.
     var wasResumed = false
 
@@ -143,9 +143,9 @@ struct Lane: Sendable {
         return until > time.steady
     }
 
-    /// Whether only the rate limit keeps the lane from sending anything since the drain began. A list that is read first may have used up what it admits.
+    /// Whether the rate limit alone has kept the lane from sending anything since the drain began, because what was read has used up what it admits.
     func waitsForFirstCall(_ opensAt: Instant, _ time: EventTime) -> Bool {
-        guard !hasSent, let heldUntil = gate.heldUntil(now: time.steady), heldUntil <= time.steady else { return false }
+        guard hasRead, !hasSent, let heldUntil = gate.heldUntil(now: time.steady), heldUntil <= time.steady else { return false }
         return opensAt - time.steady <= Lane.firstCallPatience
     }
 
@@ -179,6 +179,7 @@ struct Lane: Sendable {
             buffer.removeFirst()
             readTurn.deliveryAdmitted()
             if let call = readBeforeWrite(of: row, time) {
+                hasRead = true
                 readsBeforeWrites[context.call(remote.name, .read(call))] = ReadInFlight(
                     claimed: row, startedAt: time.steady, startedAtWall: time.wall)
             } else {
@@ -198,7 +199,10 @@ struct Lane: Sendable {
         let isItsTurn = readTurn.mayRead(deliveriesWait: deliveriesWait) && (!deliveriesWait || hasSlotForReads)
         guard beforeDeliveries || isItsTurn else { return .full }
         let admission = gate.admitRead(now: context.time.steady)
-        if admission == .admitted { readTurn.readAdmitted() }
+        if admission == .admitted {
+            readTurn.readAdmitted()
+            hasRead = true
+        }
         return admission
     }
 

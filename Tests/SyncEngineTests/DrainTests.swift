@@ -50,6 +50,7 @@ import Testing
         lane.claims.mayBeDue()
         // The list takes the only call there is.
         #expect(lane.gate.admitRead(now: MadeUp.noon) == .admitted)
+        lane.hasRead = true
         _ = lane.gate.readFinished(DeliveryOutcome(.delivered), startedAt: MadeUp.noon, now: MadeUp.noon)
         #expect(drain().isDone(lane, MadeUp.time()) == !waits && drain().putsOff(lane, MadeUp.time()) == !waits)
         // Once a row has been sent, the rest is left to the next run.

@@ -22,23 +22,23 @@ extension Lane {
     }
 
     struct FormerRead: Sendable {
-        /// When the last one ended, by the steady clock. (A remote whose reads take longer than one counts would be read for ever, if it were when it
-        /// began.)
-        var at: Instant
+        /// Until when the last one counts, by the steady clock: from its end on. (A remote whose reads take longer than one counts would be read for
+        /// ever, if it were from its beginning.)
+        var until: Instant
         /// How many were made since the row was last sent.
         var count = 1
     }
 
-    /// What may be an earlier state is read once more before it counts (two-way rule). And where the reads themselves use up what the remote admits,
-    /// so that the call has to wait for so long that its read is old, the row is sent after the second.
+    /// What may be an earlier state is read once more before it counts (two-way rule). And a row that the remote makes wait after each of its reads, for
+    /// longer than one counts, is sent after the second: the reads themselves may be what uses up its quota.
     private static let readsInARow = 2
 
     /// The read that has to be made before the row is sent; nil if it can be sent at once.
     func readBeforeWrite(of row: ClaimedRow, _ time: EventTime) -> OutboundCall? {
         guard remote.poll != nil || remote.webhook != nil, let sent = row.delta?.fields, remote.adapter.isGuarded(sent) else { return nil }
         let record = row.known.linkRecord
-        if let former = readFor[row.id], former.count > 0 {
-            if former.count >= Lane.readsInARow || (time.steady - former.at <= readLasts && !record.isSuspect) { return nil }
+        if let former = readFor[row.id], former.count > 0, time.steady <= former.until {
+            if former.count >= Lane.readsInARow || !record.isSuspect { return nil }
         } else if isHeardLately(record, row, time) {
             return nil
         }
@@ -47,11 +47,10 @@ extension Lane {
             conversationID: row.conversationID, link: Link(remoteID: row.targetID, agentID: row.agent ?? remote.adapter.defaultAgent))
     }
 
-    /// Whether the plan was made with what the remote has reported or responded within the last seconds. Equal times are those of a clock that was set
-    /// back, and of a record that was forgotten (`convosync resend`).
+    /// Whether the plan was made with what the remote has shown within the last seconds. Equal times are those of a clock that was set back.
     private func isHeardLately(_ record: LinkRecord, _ row: ClaimedRow, _ time: EventTime) -> Bool {
-        guard !record.isSuspect, let heard = record.lastHeardAt, heard < row.plannedAt, heard <= time.wall else { return false }
-        return time.wall - heard <= TwoWayRules.standardLag && record.forgottenAt.map { heard > $0 } ?? true
+        guard !record.isSuspect, let shown = record.shownAt, shown < row.plannedAt, shown <= time.wall else { return false }
+        return time.wall - shown <= TwoWayRules.standardLag
     }
 
     /// How long a read counts. At a slow rate the call that follows it has to wait for its turn.
@@ -125,12 +124,21 @@ extension Lane {
         // Rows that were put back and then replaced do not come back.
         if readFor.count >= Lane.mostRead {
             let rows = Set(ownRows)
-            readFor = readFor.filter { rows.contains($0.key) || time - $0.value.at <= readLasts }
+            readFor = readFor.filter { rows.contains($0.key) || time <= $0.value.until }
         }
-        readFor[row] = FormerRead(at: time, count: (readFor[row]?.count ?? 0) + 1)
+        readFor[row] = FormerRead(until: time + readLasts, count: (readFor[row]?.count ?? 0) + 1)
     }
 
     private static let mostRead = 1024
+
+    /// Rows are put back because of a hold: that of a second read counts until the remote takes calls again.
+    mutating func noteHold(_ time: EventTime) {
+        guard gate.parkedAt == nil, gate.breaker.state == .closed, let opensAt = opensAt(time) else { return }
+        let end = opensAt + readLasts
+        for row in buffer where readFor[row.id].map({ $0.count >= Lane.readsInARow && time.steady <= $0.until }) == true {
+            readFor[row.id]?.until = end
+        }
+    }
 
     /// The row goes out: another attempt is preceded by another read.
     mutating func noteSent(_ row: Int64) { readFor[row]?.count = 0 }

@@ -189,7 +189,9 @@ struct Lane: Sendable {
             }
         }
         guard let hold = hold(time) else { return }
-        if hold > Lane.shortHold || waitsForProbe(time) || holdsInARow > 1 && gate.throttledUntil != nil { putBackBuffer(time) }
+        guard hold > Lane.shortHold || waitsForProbe(time) || holdsInARow > 1 && gate.throttledUntil != nil else { return }
+        noteHold(time)
+        putBackBuffer(time)
     }
 
     /// Admits a read, if one may go out. It counts as in flight until ``readEnded(_:startedAt:_:)``.

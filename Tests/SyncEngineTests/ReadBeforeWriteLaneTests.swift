@@ -18,7 +18,7 @@ import Testing
         row.agent = "agent"
         row.plannedAt = MadeUp.noon
         var known = Known()
-        known.linkRecord.lastHeardAt = heard
+        known.linkRecord.shownAt = heard
         known.linkRecord.isSuspect = isSuspect
         row.known = known
         return row
@@ -154,17 +154,6 @@ import Testing
         #expect(calls(&lane, &context) == [isRead ? "read c1" : "row 1"])
     }
 
-    @Test func `a record that was forgotten says nothing, however new it is`() {
-        var context = MadeUp.context(.seconds(2))
-        var row = row(heard: MadeUp.noon - .seconds(1))
-        var known = Known()
-        known.linkRecord = row.known.linkRecord
-        known.linkRecord.forgottenAt = MadeUp.noon - .seconds(1)
-        row.known = known
-        var lane = lane([row])
-        #expect(calls(&lane, &context) == ["read c1"])
-    }
-
     /// Each read uses up what the remote admits for a while.
     @Test func `a row that has to wait after each of its reads is sent after the second`() throws {
         var lane = lane([row(1)])
@@ -184,6 +173,27 @@ import Testing
             _ = lane.take(LaneResult(), &context)
             lane.buffer = [row(1)]
         }
+    }
+
+    @Test func `what was read before a pause, a park or an open breaker does not count after it, however often it was`() throws {
+        var context = MadeUp.context()
+        var lane = lane([row(1)])
+        for _ in 1...2 {
+            _ = calls(&lane, &context)
+            try end(&lane, DeliveryOutcome(.delivered, httpStatus: 200), body: Self.shown, &context)
+            _ = lane.request(context, retriesDueBy: nil, mayFreeRows: false)
+            _ = lane.take(LaneResult(), &context)
+            lane.readFor[1]?.until = MadeUp.noon - .seconds(1)
+            lane.buffer = [row(1)]
+        }
+        lane.readFor[1]?.until = MadeUp.noon + .seconds(10)
+        lane.gate.pause(now: MadeUp.noon)
+        lane.admit(&context)
+        #expect(lane.buffer.isEmpty && lane.finished.count == 1)
+        lane.gate.resume()
+        lane.buffer = [row(1)]
+        context = MadeUp.context(.minutes(30))
+        #expect(calls(&lane, &context) == ["read c1"])
     }
 
     @Test func `another attempt is preceded by another read`() throws {

@@ -57,6 +57,19 @@ import Testing
         #expect(try scenario.lines("SELECT differs_since FROM outbox WHERE id = \(next.id)") == [Self.at(-7200).iso8601])
     }
 
+    /// The entry of a remote that is pushed last waits for the others, and one that cannot be planned until it can.
+    @Test(arguments: [2, 3]) func `it waits for as long as the planning does`(deferred: Int) async throws {
+        let scenario = try await StoreScenario.converged()
+        let claimed = try await claimed(scenario)
+        try scenario.write("UPDATE conversations SET title = 'newer'")
+        _ = try await takeIn(Observation(word: "open", changedAt: Self.at(0)), before: claimed, scenario)
+        try scenario.write("DELETE FROM change_feed WHERE remote = ''; UPDATE change_feed SET deferred = \(deferred), waits_since = '9'")
+        #expect(try scenario.lines("SELECT behind FROM outbox WHERE id = \(claimed.id)") == ["0"])
+        #expect(try await scenario.claim("vg", now: Self.at(3)).isEmpty)
+        try scenario.write("DELETE FROM change_feed")
+        #expect(try await scenario.claim("vg", now: Self.at(3)).map(\.id) == [claimed.id])
+    }
+
     @Test func `what the object shows is adopted, and the row decided with it`() async throws {
         let scenario = try await StoreScenario.converged()
         let claimed = try await claimed(scenario)

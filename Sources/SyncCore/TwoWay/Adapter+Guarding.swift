@@ -10,4 +10,11 @@ extension Adapter {
             }
         }
     }
+
+    /// Whether nothing that such a call would replace is left out of these fields.
+    func showsGuarded(_ shown: Fields) -> Bool {
+        sharedFields.allSatisfy { field in
+            (field.role != .status && field.role != .user) || !field.isWritable || shown[field.name] != nil
+        }
+    }
 }

@@ -6,6 +6,7 @@ extension Adapter {
         let report = report(observation, began: began, now: snapshot.now)
         guard rules.isEventStream, let word = observation.word else {
             let reception = record.take(report, rules, now: snapshot.now)
+            if reception == .believed, showsGuarded(report.values) { record.shownAt = began }
             let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
             return outcome(of: decision, reception: reception, before: before, snapshot)
         }
@@ -37,6 +38,7 @@ extension Adapter {
         var record = before
         let shown = response.map { report($0, began: began, now: snapshot.now) } ?? FieldReport(values: [:], began: began)
         let isDoubtful = record.acknowledged(.init(sent: sent, shown: shown), of: numbers, rules, now: snapshot.now)
+        if !isDoubtful, showsGuarded(sent.merging(shown.values) { $1 }) { record.shownAt = snapshot.now }
         let refused = record.convict(after: sent)
         let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now)
         var outcome = outcome(of: decision, reception: nil, before: before, snapshot)

@@ -127,6 +127,9 @@ package struct LinkRecord: Sendable, Equatable {
     package var lastHeardAt: Instant?
     /// When the remote was last known to have `theirs` in every field.
     package var checkedAt: Instant?
+    /// When the read or response came, or the read began, that last showed every field whose value must not be replaced unseen
+    /// (``Adapter/isGuarded(_:)``). A response that shows nothing does not count.
+    package var shownAt: Instant?
     /// The remote's date of its present values.
     package var heldDate: Instant?
     /// When the customer last wrote, as the remote reports it.

@@ -51,6 +51,8 @@ struct RemoteSystems {
     var changedAt: [Object: Instant] = [:]
     /// When people last changed something.
     private var peopleChangedAt: [Object: Instant] = [:]
+    /// When a remote last made calls wait.
+    private var throttledAt: [String: Instant] = [:]
     /// When a read of it last brought nothing that says what is there.
     private var unreadAt: [Object: Instant] = [:]
     /// When the service last got to see it by itself, not in a list.
@@ -159,6 +161,8 @@ struct RemoteSystems {
             row.known.linkRecord[field].doubt.isEmpty, row.row.inDoubtSince == nil
         else { return nil }
         let latest = begun - patience(with: call.remote)
+        // A row that the remote makes wait after each of its reads is sent after the second.
+        if let throttled = throttledAt[call.remote.name], throttled >= begun - .hours(1) { return nil }
         guard let changed = peopleChangedAt[object], changed < latest, unreadAt[object].map({ $0 < latest }) ?? true else { return nil }
         return "\(object): \(word) replaces \(present), which people have set \((begun - changed).milliseconds) ms before"
     }
@@ -191,6 +195,7 @@ struct RemoteSystems {
         if let exchange = call.exchange {
             world.finish(exchange, isAnswered: isHeard && isAnswered, now: SandboxInstant(milliseconds: Int(now.milliseconds)))
         }
+        if case .success(let reply)? = call.result, reply.status == 429 || reply.status == 503 { throttledAt[call.remote.name] = now }
         guard let conversation = call.conversation else {
             if isHeard, isAnswered { shown(call, now: now) }
             if !isHeard || !isAnswered, let object = object(readBy: call) { unreadAt[object] = now }

@@ -111,7 +111,8 @@ extension Store {
                         SELECT 1 FROM adopted_changes a
                         WHERE a.conversation_id = o.conversation_id AND a.adopted_at >= o.created_at)) OR NOT EXISTS (
                     SELECT 1 FROM change_feed f WHERE f.conversation_id = o.conversation_id AND f.remote IN (\(FeedTarget.everyRemote), o.remote)
-                        AND f.deferred = 0)),
+                        -- What a read has shown to be outdated waits until it is decided again, however long that takes.
+                        AND (f.deferred = 0 OR (f.deferred IN (2, 3) AND o.last_error IS \(Store.decidedAgain))))),
                 \(ClaimedRow.columns)
             FROM outbox o
             LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote

@@ -72,12 +72,14 @@ extension Store {
         }
     }
 
+    /// The `last_error` of a row that waits for that.
+    static let decidedAgain = "its object was read before the call, and something else is wanted by now: decided again"
+
     /// The row waits until its conversation was planned: the row that replaces it inherits its place and its age.
     private static func planAgain(_ claimed: ClaimedRow, now: Instant, _ session: any Session) throws {
-        let reason = "its object was read before the call, and something else is wanted by now: decided again"
         let waiting = try session.run(
             """
-            UPDATE outbox SET behind = \(Obstacle.planning.rawValue), last_error = \(reason), updated_at = \(now)
+            UPDATE outbox SET behind = \(Obstacle.planning.rawValue), last_error = \(decidedAgain), updated_at = \(now)
             WHERE id = \(claimed.id) AND state = 'pending'
             """)
         if waiting > 0 { try requestPlanning(session, claimed.conversationID, claimed.remote, now: now) }

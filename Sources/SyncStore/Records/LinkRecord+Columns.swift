@@ -28,6 +28,7 @@ extension LinkRecord {
         }
         lastHeardAt = LinkRecord.moment(members["last_heard_at"])
         checkedAt = LinkRecord.moment(members["checked_at"])
+        shownAt = LinkRecord.moment(members["shown_at"])
         heldDate = LinkRecord.moment(members["held_date"])
         customerWroteAt = LinkRecord.moment(members["customer_wrote_at"])
         sendBacks = (members["send_backs"]?.arrayValue ?? []).compactMap { item in
@@ -80,6 +81,7 @@ extension LinkRecord {
         }
         members["last_heard_at"] = LinkRecord.column(lastHeardAt)
         members["checked_at"] = LinkRecord.column(checkedAt)
+        members["shown_at"] = LinkRecord.column(shownAt)
         members["held_date"] = LinkRecord.column(heldDate)
         members["customer_wrote_at"] = LinkRecord.column(customerWroteAt)
         if !sendBacks.isEmpty {

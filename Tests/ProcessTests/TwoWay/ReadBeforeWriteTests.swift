@@ -36,7 +36,7 @@ import Testing
     }
 
     private func age(_ scenario: ProgramScenario) async throws {
-        try await scenario.write("UPDATE link_state SET record = json_set(record, '$.last_heard_at', '2026-01-01T00:00:00.000Z')")
+        try await scenario.write("UPDATE link_state SET record = json_remove(record, '$.shown_at')")
     }
 
     private func open(_ scenario: ProgramScenario) async throws {

@@ -224,6 +224,50 @@ import Testing
         await engine.stop()
     }
 
+    /// `parked` is older than the other one, arrives after it, and gets its meaning after that.
+    @Test(arguments: [
+        ("awaiting_user_reply", "{ status = \"open\", owner = \"none\" }", "open agent_fin"),
+        ("complete", "{ status = \"open\", owner = \"ai\" }", "open -"),
+        ("escalated", "{ status = \"resolved\" }", "resolved agent_fin"),
+    ])
+    func `a late status value that gets a meaning has its place in the order of events`(
+        later: String, meaning: String, expected: String
+    ) async throws {
+        let scenario = try DaemonScenario(tables: Self.tables)
+        try scenario.write("INSERT INTO conversations (id, status, assignee_id) VALUES ('c0', 'open', 'agent_fin')")
+        let engine = try await scenario.engine()
+        try await engine.run()
+        for event in [Event(word: later, second: 10), Event(word: "parked", second: 5)] {
+            let notice = Notice.finStatus(conversationID: "c0", word: event.word, at: Self.start + .seconds(event.second))
+            _ = try await engine.owner.receive([notice], from: "fin")
+            try await engine.run()
+        }
+        let fresh = try scenario.configured(tables: "\(Self.tables)\n[remotes.fin.status.inbound]\nparked = \(meaning)")
+        try await engine.owner.configure(fresh, try fresh.readCredentials(.token))
+        try await engine.run()
+        #expect(try scenario.texts("SELECT status || ' ' || coalesce(assignee_id, '-') FROM conversations") == [expected])
+        await engine.stop()
+    }
+
+    @Test func `a late status value that has got a meaning is not adopted with the next event either`() async throws {
+        let scenario = try DaemonScenario(tables: Self.tables)
+        try scenario.write("INSERT INTO conversations (id, status, assignee_id) VALUES ('c0', 'open', 'agent_fin')")
+        try scenario.write("UPDATE local_changes SET status_changed_at = ?1, assignee_changed_at = ?1", [Self.start.iso8601])
+        let fresh = try scenario.configured(
+            tables: "\(Self.tables)\n[remotes.fin.status.inbound]\nparked = { status = \"open\", owner = \"none\" }")
+        var now = Self.start + .minutes(1)
+        let events = [
+            Event(word: "awaiting_user_reply", second: 10), Event(word: "parked", second: 5), Event(word: "replying", second: 7),
+        ]
+        for event in events {
+            now = now + .milliseconds(50)
+            let notice = Notice.finStatus(conversationID: "c0", word: event.word, at: Self.start + .seconds(event.second))
+            let parties = event.word == "replying" ? fresh.parties : scenario.configuration.parties
+            _ = try await scenario.store.take([notice], from: "fin", now: now, for: parties, processes: true)
+        }
+        #expect(try scenario.texts("SELECT status || ' ' || coalesce(assignee_id, '-') FROM conversations") == ["open agent_fin"])
+    }
+
     // MARK: Local changes
 
     @Test func `a complete event removes no person, and neither finishes nor reopens a conversation`() async throws {

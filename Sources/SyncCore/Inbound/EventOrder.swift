@@ -15,6 +15,7 @@
 ///
 /// The end of the AI's part does not report a status, so it never makes a status event stale, except one that gives the conversation to the
 /// AI.
+/// An event that gets a meaning later gets its place then (``LinkRecord/noteHeldEvent(_:_:)``).
 package struct EventOrder: Equatable, Sendable {
     package struct Event: Equatable, Sendable {
         package var word: String

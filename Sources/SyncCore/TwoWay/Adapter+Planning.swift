@@ -1,9 +1,7 @@
 extension Adapter {
     /// Plans one conversation: which fields the remote does not have yet, and which of them can be sent.
     package func plan(_ snapshot: LinkSnapshot) -> LinkPlan {
-        let (rules, known) = begin(snapshot)
-        var record = known
-        if rules.isEventStream { record.noteHeldEvent(rules) }
+        let (rules, record) = begin(snapshot)
         if let problem = snapshot.linkProblem {
             return LinkPlan(decision: .refuse(placeholder, problem), outcome: unchanged(snapshot, record))
         }
@@ -27,6 +25,7 @@ extension Adapter {
         var record = snapshot.record
         record.begin(rules, snapshot.local)
         if let takenOff = record.takenOff, takenOff.number == snapshot.local.numbers.assignee { rules.takenOff = takenOff.assigneeID }
+        if rules.isEventStream { record.noteHeldEvent(rules, snapshot.local) }
         prepare(&record, for: rules.image(snapshot.local.values))
         return (rules, record)
     }

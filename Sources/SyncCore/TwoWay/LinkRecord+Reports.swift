@@ -51,12 +51,7 @@ extension LinkRecord {
         var order = before
         order.note(event, in: map)
         events = order
-        switch before.place(of: event, in: map) {
-        case .stale: return .stale
-        case .late:
-            guard let later = before.status?.word, rules.finishesLate(event.word, at: event.at, before: later, local) else { return .stale }
-        case .latest: break
-        }
+        guard counts(event, after: before, rules, local) else { return .stale }
         // An end that waits for a person stays what the remote has until it reports another status.
         if hasHeldEnd {
             guard case .state? = map[event.word] else { return .believed }
@@ -64,14 +59,33 @@ extension LinkRecord {
         return take(report, rules, now: now)
     }
 
-    /// Gives what the remote has its place in the order of events: when it was reported, it may have had no meaning.
-    mutating func noteHeldEvent(_ rules: TwoWayRules) {
-        guard let heldDate, let word = rules.name(of: .status).flatMap({ self[$0].held.value?.stringValue }),
-            rules.lens.inbound[word] != nil
+    /// Whether an event has an effect after those that are known.
+    private func counts(_ event: EventOrder.Event, after known: EventOrder, _ rules: TwoWayRules, _ local: LocalRow) -> Bool {
+        switch known.place(of: event, in: rules.lens.inbound) {
+        case .latest: true
+        case .stale: false
+        case .late: known.status.map { rules.finishesLate(event.word, at: event.at, before: $0.word, local) } ?? false
+        }
+    }
+
+    /// Gives what the remote has its place in the order of events: when it was reported, it may have had no meaning. If it would not have counted
+    /// with one, the remote has what was agreed on before.
+    mutating func noteHeldEvent(_ rules: TwoWayRules, _ local: LocalRow) {
+        let map = rules.lens.inbound
+        guard let date = heldDate, let name = rules.name(of: .status), let word = self[name].held.value?.stringValue, map[word] != nil
         else { return }
-        var order = events ?? EventOrder()
-        order.note(.init(word: word, at: heldDate), in: rules.lens.inbound)
+        let event = EventOrder.Event(word: word, at: date)
+        let before = events ?? EventOrder()
+        var order = before
+        order.note(event, in: map)
         events = order
+        // What is agreed on, or waits for a person, had a meaning when it came. So had the latest event that has one.
+        let record = self[name]
+        guard record.held != record.theirs, !hasHeldEnd, before.last?.word != word else { return }
+        // A date in the future was recorded as the time of arrival, and says nothing about what came first.
+        guard let heardAt = lastHeardAt, date < heardAt, !counts(event, after: before, rules, local) else { return }
+        fields[name]?.held = record.theirs
+        heldDate = nil
     }
 
     package mutating func take(_ report: FieldReport, _ rules: TwoWayRules, now: Instant) -> Reception {

@@ -10,6 +10,7 @@ import SyncCore
 ///
 /// A list that fails says nothing about the objects: those that were named are read all the same, and the cycle has failed afterwards.
 /// One object that fails says little about the others: it is requested again later. If no read of a batch gets a response, the cycle ends.
+/// A remote without polls and webhook calls that allows no reads has responded: the request ends.
 /// An object that cannot be understood is skipped as well. But if none can be, what responds may not be the remote, and all are requested
 /// again.
 /// A missing object is skipped: its link is given up only when a call that writes gets that response. But if all requested objects are
@@ -262,6 +263,13 @@ struct ReadCycle: Sendable {
             report(read, body, remote, &context)
         } else if outcome.absence == .route {
             fail(read, reason)
+        } else if isNotAllowed(read, outcome, remote) {
+            context.report(
+                .unreadable(
+                    read.request, remote: remote.name, reason: reason,
+                    hint: "a response showed something else than what was sent, and \(remote.name) does not allow to read it: "
+                        + "let the token read, or look there"))
+            completed.append(read)
         } else {
             switch outcome.outcome {
             case .gone: missingInBatch.append(read)
@@ -272,6 +280,13 @@ struct ReadCycle: Sendable {
             }
         }
         return true
+    }
+
+    /// Whether the response to a requested read is final although it says to stop. A remote without polls and webhook calls is read only after
+    /// responses that show something else than was sent, and a token that may write need not be allowed to read.
+    private func isNotAllowed(_ read: CompletedRead, _ outcome: DeliveryOutcome, _ remote: Remote) -> Bool {
+        remote.poll == nil && remote.webhook == nil && outcome.outcome == .park && outcome.failure == nil
+            && requested.contains(read.request)
     }
 
     private mutating func fail(_ read: CompletedRead, _ reason: String) {

@@ -154,8 +154,31 @@ import Testing
         }
     }
 
-    @Test func `named objects whose reads always fail do not keep those behind them from being read`() {
+    /// A remote that sends webhook calls.
+    private var calling: Remote {
+        var remote = MadeUp.remote("voicebot")
+        remote.webhook = WebhookSettings(path: "/hooks/voicebot", secret: .environment(variable: "SECRET"))
+        return remote
+    }
+
+    @Test func `what a remote without polls and webhook calls does not allow to read is reported, not read again, and no failure`() {
         let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        refuse(["1", "2"], scenario)
+        scenario.start()
+        hook(scenario, 1...2)
+        scenario.run(for: .minutes(10))
+        #expect(scenario.store.requests["voicebot"] == [])
+        #expect(scenario.calls.compactMap { objectRead(by: $0) }.sorted() == ["1", "2"])
+        let unreadable = scenario.reports.compactMap { report -> String? in
+            guard case .unreadable(let object, remote: _, reason: "HTTP 403", hint: _) = report else { return nil }
+            return object.remoteID
+        }
+        #expect(unreadable.sorted() == ["1", "2"])
+        #expect(scenario.exchanges.flatMap(\.exchange.reads).compactMap(\.health) == [.read])
+    }
+
+    @Test func `named objects whose reads always fail do not keep those behind them from being read`() {
+        let scenario = EngineScenario([calling])
         refuse(Set((1...60).map { "\($0)" }), scenario)
         scenario.start()
         hook(scenario, 1...65)
@@ -165,7 +188,7 @@ import Testing
     }
 
     @Test func `an object whose read always fails is read less and less often, and no other waits for it`() throws {
-        let scenario = EngineScenario([MadeUp.remote("voicebot")])
+        let scenario = EngineScenario([calling])
         refuse(["1"], scenario)
         scenario.start()
         hook(scenario, 1...1)

@@ -108,6 +108,20 @@ import Testing
         await engine.stop()
     }
 
+    @Test func `an object that may not be read after a contradicting response is reported, and no read has failed`() async throws {
+        let scenario = try DaemonScenario("vg", conversations: 1)
+        let body = Array(#"{"success":true,"data":{"ID":"v1","state":"ended_chat"}}"#.utf8)
+        let engine = try await scenario.engine { call in
+            call.method == "GET" ? HTTPReply(status: 403) : HTTPReply(status: 200, body: body)
+        }
+        try await engine.run()
+        #expect(scenario.calls.all.map(\.method).contains("GET"))
+        #expect(try scenario.texts("SELECT remote_id FROM read_requests") == [])
+        #expect(try scenario.texts("SELECT name FROM remotes WHERE read_failing_since IS NOT NULL") == [])
+        await engine.stop()
+        #expect(scenario.log.events.filter { $0.hasPrefix("poll.") } == ["poll.unreadable"])
+    }
+
     @Test func `many rows that failed before do not delay a first attempt`() async throws {
         let scenario = try DaemonScenario("vg", "concurrency = 4\nbreaker = { min_sample = 100000 }", conversations: 60)
         let engine = try await scenario.engine { _ in HTTPReply(status: 500) }

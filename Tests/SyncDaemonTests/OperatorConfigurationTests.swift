@@ -108,6 +108,43 @@ import Testing
         #expect(reading.sources.map(\.table) == ["remotes.fin"])
     }
 
+    /// With the remotes that are not used for decisions.
+    @Test(
+        arguments: [
+            ("[listen\naddress = \"127.0.0.1:8480\"\n[remotes.vg.webhook]\nsecret_env = \"S\"", []),
+            ("[listen] # calls [of vg]\naddress = oops\n[remotes.vg.webhook]\nsecret_env = \"S\"", []),
+            ("[listen]\naddress = \"127.0.0.1:8480\"\n[remotes.vg.webhook\nsecret_env = \"S\"", ["vg"]),
+            ("[remotes.vg.status.inbound]\nended_chat = { status = \"open\", owner = \"human\" }\ncompleted = oops", ["vg"]),
+            (
+                "[remotes.voicebot.status.closed]\nhuman = \"in-progress\"\n[remotes.voicebot.status.inbound]\nin-progress = oops",
+                ["voicebot"]
+            ),
+        ] as [(String, [String])])
+    func `that tables do not fit each other is no problem if lines of the other one are left out`(text: String, unsound: [String]) throws {
+        let configuration = try read("\(Self.minimal)\n\(text)\n")
+        #expect(configuration.problems.map(\.path) == [""], "\(configuration.problems)")
+        #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "vg", "voicebot"].filter { !unsound.contains($0) })
+    }
+
+    @Test func `that nothing listens is no problem if lines above all tables are left out`() throws {
+        let configuration = try read("oops\n\(Self.minimal)\n[remotes.vg.webhook]\nsecret_env = \"S\"\n")
+        #expect(configuration.problems.map(\.path) == [""])
+        #expect(configuration.soundRemotes.count == 4)
+    }
+
+    @Test(arguments: [
+        ("[remotes.vg.webhook]\nsecret_env = \"S\"", "remotes.vg.webhook"), ("[listen]\naddress = \"127.0.0.1:8480\"", "listen"),
+        (
+            "[remotes.vg.status.inbound]\nended_chat = { status = \"open\", owner = \"human\" }",
+            "remotes.vg.status.inbound.ended_chat"
+        ),
+    ])
+    func `that tables do not fit each other is reported if the lines that are left out belong to neither`(text: String, path: String) throws
+    {
+        let configuration = try read("\(Self.minimal)\n\(text)\n[log\nformat = 1\n")
+        #expect(configuration.problems.map(\.path) == ["", path])
+    }
+
     @Test func `a remote with a mistake in a file that is not TOML is not used for decisions`() throws {
         let configuration = try read("oops\n\(Self.minimal)\n[remotes.vg.status]\nopen = \"doing\"\n")
         #expect(configuration.soundRemotes.map(\.name) == ["fin", "helpdesk", "voicebot"])

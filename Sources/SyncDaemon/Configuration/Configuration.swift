@@ -64,6 +64,8 @@ package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equ
         package var path: String
         package var line: Int?
         package var message: String
+        /// The other tables because of which it is one, as dotted paths.
+        package var causes: [String] = []
 
         /// In Unicode scalars. Names of keys and remotes have any length.
         private static let longestDescription = 1000

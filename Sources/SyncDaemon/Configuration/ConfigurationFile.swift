@@ -73,11 +73,24 @@ package enum ConfigurationFile {
         return reading
     }
 
-    /// Whether a problem may be due to the lines that were left out: a table of which lines are missing, or one below it, lacks something.
+    /// Whether a problem may be due to the lines that were left out: a table of which lines are missing, or one below it, lacks something, or another
+    /// table does without which it would be none.
     /// - Parameter lines: of the text without those lines.
     private static func isConsequence(_ problem: ConfigurationError.Problem, of damagedTables: Set<String>, _ lines: KeyLines) -> Bool {
+        // Above all tables, a whole one may have been left out.
+        let hasLostCause = problem.causes.contains { cause in
+            damagedTables.contains { damaged in
+                damaged.isEmpty ? cause.firstIndex(of: ".") == nil : overlap(damaged, cause)
+            }
+        }
+        if hasLostCause { return true }
         let concernsDamage = damagedTables.contains { $0.isEmpty || problem.path == $0 || problem.path.hasPrefix("\($0).") }
         return concernsDamage && (!lines.has(problem.path) || damagedTables.contains(problem.path))
+    }
+
+    /// Whether one table is the other one, or lies in it.
+    private static func overlap(_ left: String, _ right: String) -> Bool {
+        left == right || left.hasPrefix("\(right).") || right.hasPrefix("\(left).")
     }
 
     private static func text(at path: String) throws(ConfigurationError) -> String {
@@ -233,7 +246,8 @@ struct ConfigurationReader {
         for violation in StatusLaws.violations(of: remotes.map(\.adapter)) {
             let (path, place) = place(of: violation)
             problems.add(
-                path, "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions", at: place)
+                path, "contradicts itself (\(violation.law.rawValue)): \(violation.text); `convosync map` shows both directions", at: place,
+                because: violation.law == .rest ? remotes.map { "remotes.\($0.name)" } : ["remotes.\(violation.remote)"])
         }
     }
 

@@ -37,8 +37,8 @@ struct MendedText {
     /// The table that the line begins or belongs to; empty at the top.
     private func table(around index: Int) -> String {
         guard let header = lines[...index].last(where: MendedText.beginsTable) else { return "" }
-        // Of a header without a closing bracket, as much as can be read.
-        return header.filter { !"[]\"' \t".contains($0) }
+        // Of a header without a closing bracket, as much as can be read; what follows the bracket is a comment.
+        return header.prefix { $0 != "]" }.filter { !"[]\"' \t".contains($0) }
     }
 
     private static func isBlank(_ line: Substring) -> Bool { line.allSatisfy(\.isWhitespace) }

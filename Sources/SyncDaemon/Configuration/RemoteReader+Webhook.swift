@@ -58,19 +58,24 @@ extension ConfigurationReader {
         var calling: [String] = []
         for name in remotes.keys where remotes.value(name)?["webhook"] != nil { calling.append(name) }
         if isListening, calling.isEmpty {
-            problems.add("listen", "no remote calls: give at least one of them a table [remotes.NAME.webhook], or take [listen] away")
+            problems.add(
+                "listen", "no remote calls: give at least one of them a table [remotes.NAME.webhook], or take [listen] away",
+                because: ["remotes"])
         }
         if !isListening {
             for name in calling {
                 problems.add(
-                    "remotes.\(name).webhook", "nothing listens for it: add [listen] with an address, such as \"127.0.0.1:8480\"")
+                    "remotes.\(name).webhook", "nothing listens for it: add [listen] with an address, such as \"127.0.0.1:8480\"",
+                    because: ["listen"])
             }
         }
         var owners: [String: String] = [:]
         for remote in configuration.remotes {
             guard let path = remote.webhook?.path else { continue }
             if let other = owners[path] {
-                problems.add("remotes.\(remote.name).webhook.path", "\"\(path)\" is the path of remotes.\(other), too")
+                problems.add(
+                    "remotes.\(remote.name).webhook.path", "\"\(path)\" is the path of remotes.\(other), too",
+                    because: ["remotes.\(other).webhook"])
             } else {
                 owners[path] = remote.name
             }

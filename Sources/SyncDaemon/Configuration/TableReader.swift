@@ -15,9 +15,11 @@ final class ProblemList {
         self.lines = lines
     }
 
-    /// - Parameter place: the key whose line to show, if it differs from `path`.
-    func add(_ path: String, _ message: String, at place: String? = nil) {
-        problems.append(ConfigurationError.Problem(path: path, line: lines[place ?? path], message: message))
+    /// - Parameters:
+    ///   - place: the key whose line to show, if it differs from `path`.
+    ///   - causes: the other tables because of which it is a problem.
+    func add(_ path: String, _ message: String, at place: String? = nil, because causes: [String] = []) {
+        problems.append(ConfigurationError.Problem(path: path, line: lines[place ?? path], message: message, causes: causes))
     }
 
     /// Whether the file itself contains that table or key.

@@ -109,46 +109,61 @@ BEGIN
     UPDATE message_feed SET remote = '', problem = NULL WHERE message_id = NEW.id AND remote = '!' AND problem IS NOT NULL;
 END;
 
--- The user's id, name, e-mail address and attributes go out with each message, so a message that was not sent yet follows them as well.
+-- The user's id, name, e-mail address and attributes go out with each message, so a message that was not sent yet follows them as well. A
+-- message that is held follows when it is let go: until then a user may change often.
 
--- Messages of a conversation that were not sent yet, and that cannot have arrived. The index is a small one: what is sent leaves it.
+-- Messages of a conversation that wait and were not sent yet, and that cannot have arrived. The index is a small one: what is sent leaves it.
 CREATE INDEX outbox_unsent_messages ON outbox (conversation_id, remote, id)
-    WHERE payload = 'message' AND in_doubt_since IS NULL AND (state = 'pending' OR state = 'held');
-CREATE VIEW unsent_messages (conversation_id, id, message_id, body) AS
-    SELECT o.conversation_id, o.id, o.message_id, o.body FROM outbox o
-    WHERE o.payload = 'message' AND o.in_doubt_since IS NULL AND (o.state = 'pending' OR o.state = 'held');
+    WHERE payload = 'message' AND in_doubt_since IS NULL AND state = 'pending';
+CREATE VIEW unsent_messages (conversation_id, remote, id, message_id, body) AS
+    SELECT conversation_id, remote, id, message_id, body FROM outbox
+    WHERE payload = 'message' AND in_doubt_since IS NULL AND state = 'pending';
+
+-- The attributes of a conversation's user.
+CREATE VIEW user_attributes (conversation_id, attributes) AS
+    SELECT c.id, CASE WHEN json_valid(u.attributes) THEN u.attributes ELSE '{}' END
+    FROM conversations c JOIN users u ON u.id = c.user_id;
+
+-- Those of them whose call carries another user than the tables hold. Of the attributes only those count that the call carries: the
+-- configuration may leave the others out. A call that would be the same is never planned again, however often the user is written. What
+-- SQLite would read only in part, or not at all, counts as different.
+CREATE VIEW messages_of_former_user (conversation_id, remote, id, message_id) AS
+    SELECT o.conversation_id, o.remote, o.id, o.message_id FROM unsent_messages o
+    WHERE CASE WHEN json_valid(o.body) AND instr(coalesce(json_extract(o.body, '$.user'), ''), '\u0000') = 0 THEN
+        json_type(o.body, '$.user') IS NOT NULL AND (
+            json_extract(o.body, '$.user.id') IS NOT (SELECT c.user_id FROM conversations c WHERE c.id = o.conversation_id)
+                OR json_extract(o.body, '$.user.name') IS NOT (
+                    SELECT u.name FROM conversations c JOIN users u ON u.id = c.user_id WHERE c.id = o.conversation_id)
+                OR json_extract(o.body, '$.user.email') IS NOT (
+                    SELECT u.email FROM conversations c JOIN users u ON u.id = c.user_id WHERE c.id = o.conversation_id)
+                OR EXISTS (
+                    SELECT p.key, p.type, p.value FROM json_each(o.body, '$.user.attributes') p
+                    EXCEPT SELECT p.key, p.type, p.value
+                        FROM json_each((SELECT a.attributes FROM user_attributes a WHERE a.conversation_id = o.conversation_id)) p))
+        ELSE 1 END;
 
 CREATE TRIGGER users_corrected AFTER UPDATE OF id, name, email, attributes ON users
 WHEN OLD.id IS NOT NEW.id OR OLD.name IS NOT NEW.name OR OLD.email IS NOT NEW.email OR OLD.attributes IS NOT NEW.attributes
 BEGIN
     INSERT INTO corrected_message
         SELECT u.message_id, 'the user was changed before the message was sent; it is planned again'
-        FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id
+        FROM conversations c CROSS JOIN messages_of_former_user u ON u.conversation_id = c.id
         WHERE c.user_id IN (OLD.id, NEW.id) ORDER BY u.id;
 END;
 CREATE TRIGGER users_forgotten AFTER DELETE ON users
 BEGIN
     INSERT INTO corrected_message
         SELECT u.message_id, 'the user was deleted before the message was sent; it is planned again'
-        FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id
+        FROM conversations c CROSS JOIN messages_of_former_user u ON u.conversation_id = c.id
         WHERE c.user_id = OLD.id ORDER BY u.id;
 END;
--- INSERT OR REPLACE shows triggers no old row: the new one is compared with what the call carries. What SQLite would read only in part, or not
--- at all, counts as different.
+-- INSERT OR REPLACE.
 CREATE TRIGGER users_replaced AFTER INSERT ON users
 BEGIN
     INSERT INTO corrected_message
         SELECT u.message_id, 'the user was changed before the message was sent; it is planned again'
-        FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id
-        WHERE c.user_id = NEW.id
-            AND CASE WHEN json_valid(u.body) AND instr(u.body, '\u0000') = 0 THEN
-                json_extract(u.body, '$.user.name') IS NOT NEW.name OR json_extract(u.body, '$.user.email') IS NOT NEW.email
-                    OR EXISTS (
-                        SELECT 1 FROM json_each(u.body, '$.user.attributes') p
-                        LEFT JOIN json_each(CASE WHEN json_valid(NEW.attributes) THEN NEW.attributes ELSE '{}' END) n ON n.key = p.key
-                        WHERE n.type IS NOT p.type OR n.value IS NOT p.value)
-                ELSE 1 END
-        ORDER BY u.id;
+        FROM conversations c CROSS JOIN messages_of_former_user u ON u.conversation_id = c.id
+        WHERE c.user_id = NEW.id ORDER BY u.id;
 END;
 
 CREATE TRIGGER conversations_user_corrected AFTER UPDATE OF user_id ON conversations
@@ -156,14 +171,11 @@ WHEN OLD.user_id IS NOT NEW.user_id
 BEGIN
     INSERT INTO corrected_message
         SELECT u.message_id, 'the conversation has another user now; the message is planned again'
-        FROM unsent_messages u WHERE u.conversation_id = NEW.id ORDER BY u.id;
+        FROM messages_of_former_user u WHERE u.conversation_id = NEW.id ORDER BY u.id;
 END;
 CREATE TRIGGER conversations_user_replaced AFTER INSERT ON conversations
 BEGIN
     INSERT INTO corrected_message
         SELECT u.message_id, 'the conversation has another user now; the message is planned again'
-        FROM unsent_messages u
-        WHERE u.conversation_id = NEW.id
-            AND CASE WHEN json_valid(u.body) THEN json_extract(u.body, '$.user.id') END IS NOT NEW.user_id
-        ORDER BY u.id;
+        FROM messages_of_former_user u WHERE u.conversation_id = NEW.id ORDER BY u.id;
 END;

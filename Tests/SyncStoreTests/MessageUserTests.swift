@@ -59,6 +59,8 @@ import Testing
     @Test(arguments: [
         "UPDATE users SET photo_url = 'https://example.com/a.png'", "UPDATE users SET name = name, email = email",
         "UPDATE users SET email = 'john@example.com' WHERE id = 'u2'", "INSERT OR REPLACE INTO users SELECT * FROM users",
+        #"UPDATE users SET attributes = '{"seats": 2, "plan": "pro", "page": "/prices"}' WHERE id = 'u1'"#,
+        "INSERT INTO users (id, name) VALUES ('u1', 'x') ON CONFLICT (id) DO UPDATE SET photo_url = 'x', email = email",
         "UPDATE conversations SET title = 'x', user_id = user_id", "INSERT OR REPLACE INTO conversations SELECT * FROM conversations",
     ])
     func `what is not sent with a message changes no message`(_ sql: String) async throws {
@@ -94,6 +96,67 @@ import Testing
         try await scenario.plan()
         #expect(try waiting(scenario).map { $0.suffix(2) } == ["m1", "m2"])
         #expect(try users(scenario).count == 1)
+    }
+
+    /// Both messages are held, as after an escalation.
+    private func hold(_ scenario: StoreScenario) async throws {
+        let claimed = try await scenario.claimOne("fin")
+        var row = claimed.row
+        row.state = .held
+        let held = FinishedCall(
+            claimed: claimed, row: row, startedAt: StoreScenario.start, finishedAt: StoreScenario.start, outcome: nil, error: "escalated",
+            heldBy: "fin")
+        _ = try await scenario.exchange("fin", finished: [held])
+    }
+
+    @Test func `held messages follow their user when Fin reports another status`() async throws {
+        let scenario = try await scenario()
+        try await hold(scenario)
+        try scenario.write("UPDATE users SET name = 'x' WHERE id = 'u1'; UPDATE users SET name = 'y', attributes = NULL WHERE id = 'u1'")
+        #expect(try scenario.outbox() == ["1|c1|fin|held", "2|c1|fin|held"])
+        let report = Report(remote: "fin", subject: .conversation("c1"), observation: Observation(word: "x"), readAt: StoreScenario.start)
+        let reconciled = try await scenario.store.reconcile([report], scenario.inbound())
+        #expect(reconciled.map(\.verdict.mustPlan) == [true], "a run plans them at once")
+        #expect(try waiting(scenario) == [])
+        try await scenario.plan()
+        #expect(try waiting(scenario) == ["3|m1", "4|m2"])
+        #expect(try users(scenario) == [#"{"email":"jane@example.com","id":"u1","name":"y"}"#])
+    }
+
+    @Test func `held messages whose user stays are let go as they are`() async throws {
+        let scenario = try await scenario()
+        try await hold(scenario)
+        let report = Report(remote: "fin", subject: .conversation("c1"), observation: Observation(word: "x"), readAt: StoreScenario.start)
+        _ = try await scenario.store.reconcile([report], scenario.inbound())
+        #expect(try waiting(scenario) == ["1|m1", "2|m2"])
+    }
+
+    @Test func `held messages follow their user when they are released, and stay released`() async throws {
+        let scenario = try await scenario()
+        try await hold(scenario)
+        try scenario.write("UPDATE users SET name = 'x' WHERE id = 'u1'")
+        var filter = OutboxFilter()
+        filter.conversation = "c1"
+        let result = try await scenario.store.manage(.release, filter, now: StoreScenario.start)
+        #expect(result.steps.map(\.effect) == [.planAgain, .planAgain])
+        #expect(try waiting(scenario) == [])
+        try await scenario.plan()
+        #expect(try waiting(scenario) == ["3|m1", "4|m2"])
+        #expect(
+            try scenario.lines("SELECT json_extract(body, '$.user.name'), released_at FROM outbox WHERE state = 'pending'")
+                == Array(repeating: "x|\(StoreScenario.start.iso8601)", count: 2))
+    }
+
+    @Test func `a released message that is planned again is not held behind others`() async throws {
+        let scenario = try await scenario()
+        try await hold(scenario)
+        var filter = OutboxFilter()
+        filter.ids = [2]
+        _ = try await scenario.store.manage(.release, filter, now: StoreScenario.start)
+        try scenario.write("UPDATE users SET name = 'x' WHERE id = 'u1'")
+        try await scenario.plan()
+        #expect(try scenario.outbox() == ["1|c1|fin|held", "2|c1|fin|discarded", "3|c1|fin|pending"])
+        #expect(try scenario.lines("SELECT released_at FROM outbox WHERE id = 3") == [StoreScenario.start.iso8601])
     }
 
     @Test func `a message whose user stays is not planned again when its call is not made`() async throws {

@@ -21,7 +21,7 @@ extension Store {
     private struct RecordedRow {
         /// Set where calls that had lost their lease ended while this one was in flight.
         var overlapped: OverlappedCalls?
-        /// The message of the row was changed meanwhile, and waits to be planned again.
+        /// The message of the row, or a later one of its conversation, was changed meanwhile, and waits to be planned again.
         var isPlannedAgain = false
     }
 
@@ -48,7 +48,7 @@ extension Store {
         if row.state == .pending || row.state == .held {
             recorded.isPlannedAgain = try settleReturned(finished.claimed.id, now: time, session)
         }
-        if row.state == .delivered, row.payload == .message { try freeNextHeld(finished, session) }
+        if row.state == .delivered, row.payload == .message, try freeNextHeld(finished, session) { recorded.isPlannedAgain = true }
         return recorded
     }
 
@@ -72,7 +72,8 @@ extension Store {
     }
 
     /// Fin accepted a message: the messages held behind it that were too many to be released at once are examined again.
-    private static func freeNextHeld(_ finished: FinishedCall, _ session: any Session) throws {
+    /// - Returns: whether some of them wait to be planned again.
+    private static func freeNextHeld(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
         try freeHeldReplies(finished.claimed.conversationID, finished.claimed.remote, now: finished.finishedAt, session)
     }
 

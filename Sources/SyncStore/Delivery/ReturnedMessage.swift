@@ -1,6 +1,7 @@
 import SyncCore
 
-/// Messages that were claimed and not sent: the triggers let only rows that wait follow the tables, so what was changed there since is followed now.
+/// Messages that were claimed and not sent, or held: the triggers let only rows that wait follow their user, and those in flight follow nothing, so what
+/// was changed in the tables since is followed now.
 extension Store {
     /// Discards the row of a message that is not to be sent as it was planned.
     /// - Returns: whether the message waits to be planned again.
@@ -17,7 +18,7 @@ extension Store {
         } else if message.hasNewerRow, !message.isInDoubt {
             try end(message, as: .discarded, because: "the message was written again, and has a newer row", now: now, session)
         } else if message.isCorrected || message.isForgotten, !message.isInDoubt {
-            try planAgain(message, now: now, session)
+            try planMessagesAgain(from: message.messageID, at: message.remote, because: correctionReason, now: now, session)
             return true
         }
         return false
@@ -45,10 +46,15 @@ extension Store {
             """)
     }
 
+    /// `outbox.last_error` of the rows that are replaced because of a change.
+    static let correctionReason = "the message, or one before it, was changed before it was sent; it is planned again"
+
     /// What the trigger `message_was_corrected` does with a row that waits: the later messages of the conversation that were not sent either are
     /// planned again behind it, so that the order stays.
-    private static func planAgain(_ message: ReturnedMessage, now: Instant, _ session: any Session) throws {
-        let unsent: SQL = "unsent_messages_from u WHERE u.first_message_id = \(message.messageID) AND u.remote = \(message.remote)"
+    static func planMessagesAgain(
+        from messageID: String, at remote: String, because reason: String, now: Instant, _ session: any Session
+    ) throws {
+        let unsent: SQL = "unsent_messages_from u WHERE u.first_message_id = \(messageID) AND u.remote = \(remote)"
         try session.run(
             """
             INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved, since)
@@ -58,12 +64,10 @@ extension Store {
                 ON CONFLICT (message_id, remote) DO UPDATE SET sequence = excluded.sequence, moved = excluded.moved
             """)
         try session.run(
-            "DELETE FROM planned_messages WHERE remote = \(message.remote) AND message_id IN (SELECT u.message_id FROM \(unsent))")
+            "DELETE FROM planned_messages WHERE remote = \(remote) AND message_id IN (SELECT u.message_id FROM \(unsent))")
         try session.run(
             """
-            UPDATE outbox
-            SET state = 'discarded', last_error = 'the message, or one before it, was changed before it was sent; it is planned again',
-                updated_at = \(now), finished_at = \(now)
+            UPDATE outbox SET state = 'discarded', last_error = \(reason), updated_at = \(now), finished_at = \(now)
             WHERE id IN (SELECT u.id FROM \(unsent))
             """)
     }

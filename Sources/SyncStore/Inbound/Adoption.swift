@@ -83,16 +83,23 @@ extension Store {
         return !isSame && (before?["decision"]?.stringValue != verdict.kind.rawValue || before?["word"]?.stringValue != verdict.word)
     }
 
-    /// The remote's status may have changed: messages that waited for that are due again.
-    static func freeHeldReplies(_ conversationID: String, _ remote: String, now: Instant, _ session: any Session) throws {
-        try session.run(
+    /// The remote's status may have changed: messages that waited for that are due again. Held ones did not follow their user, and do so now.
+    /// - Returns: whether some of them wait to be planned again.
+    static func freeHeldReplies(_ conversationID: String, _ remote: String, now: Instant, _ session: any Session) throws -> Bool {
+        let freed: [Int64] = try session.values(
             """
             UPDATE outbox SET state = 'pending', due_at = \(now), held_by = NULL, updated_at = \(now)
             WHERE id IN (
                 SELECT id FROM outbox
                 WHERE conversation_id = \(conversationID) AND remote = \(remote) AND state IN ('held', 'pending') AND held_by = 'fin'
                 ORDER BY id LIMIT \(Store.heldAtOnce))
+            RETURNING id
             """)
+        var isPlannedAgain = false
+        for id in freed.sorted() {
+            if try followCorrection(id, now: now, session) { isPlannedAgain = true }
+        }
+        return isPlannedAgain
     }
 }
 

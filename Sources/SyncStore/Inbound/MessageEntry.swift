@@ -25,6 +25,9 @@ struct MessageEntry {
     /// What the sequence of a message that keeps its place is lower by than the id of the row that it had in the outbox.
     static let plannedBefore: Int64 = 1_000_000_000_000_000
 
+    /// The row of the outbox that the one planned now replaces; nil if there is none.
+    var replacedRow: Int64? { place == .kept ? sequence + MessageEntry.plannedBefore : nil }
+
     /// Messages are sent in the order in which they were written. Those that were in the outbox come first, as they were there. In a conversation that
     /// received messages of another one, the other entries are sorted by their timestamps among the places that they hold together.
     static func ordered(_ entries: [MessageEntry]) -> [MessageEntry] {

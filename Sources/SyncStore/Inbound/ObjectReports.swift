@@ -49,11 +49,13 @@ extension Store {
         let (snapshot, stored) = (known.snapshot, known.stored)
         let decide = { (snapshot: LinkSnapshot) in decisions.reconcile(report.observation, began: report.readAt, snapshot) }
         let (outcome, snapshotUsed) = try braking(decide(snapshot), snapshot, stored, context.brake, session, again: decide)
-        let isNew = try take(outcome, report, snapshotUsed, stored, context, session)
+        let taken = try take(outcome, report, snapshotUsed, stored, context, session)
+        var verdict = outcome.verdict
+        if taken.isPlannedAgain { verdict.mustPlan = true }
         var object: ReadRequest?
         if case .object(let read) = report.subject { object = read }
         return [
-            Reconciled(conversationID: conversationID, remote: remote.name, verdict: outcome.verdict, isNew: isNew, object: object)
+            Reconciled(conversationID: conversationID, remote: remote.name, verdict: verdict, isNew: taken.isNew, object: object)
         ]
     }
 
@@ -73,11 +75,11 @@ extension Store {
 
     /// Writes what was decided about a report or a response.
     /// - Parameter isResponse: true for the response to one of our calls, which is an acknowledgement and not a report.
-    /// - Returns: whether the verdict differs from the link's previous one.
+    /// - Returns: whether the verdict differs from the link's previous one, and whether messages wait to be planned again.
     static func take(
         _ outcome: TwoWayOutcome, _ report: Report, _ snapshot: LinkSnapshot, _ stored: StoredRecord, _ context: InboundContext,
         isResponse: Bool = false, _ session: any Session
-    ) throws -> Bool {
+    ) throws -> (isNew: Bool, isPlannedAgain: Bool) {
         try keep(outcome.record, in: stored, snapshot.conversationID, snapshot.remote, session)
         let reportedAt = report.observation.changedAt ?? report.readAt
         try adopt(outcome, of: snapshot, reportedAt: reportedAt, isReleased: stored.isBrakeReleased, session)
@@ -87,7 +89,8 @@ extension Store {
             let request = ReadRequest(remoteID: snapshot.link.remoteID, agentID: snapshot.link.agentID)
             _ = try requestReading(session, request, of: snapshot.remote, now: context.now)
         }
-        try freeHeldReplies(snapshot.conversationID, snapshot.remote, now: context.now, session)
-        return try record(outcome.verdict, seenAt: isResponse ? nil : report.respondedAt ?? report.readAt, snapshot, stored, session)
+        let isPlannedAgain = try freeHeldReplies(snapshot.conversationID, snapshot.remote, now: context.now, session)
+        let seenAt: Instant? = isResponse ? nil : report.respondedAt ?? report.readAt
+        return (isNew: try record(outcome.verdict, seenAt: seenAt, snapshot, stored, session), isPlannedAgain: isPlannedAgain)
     }
 }

@@ -72,15 +72,15 @@ extension Store {
         let report = Report(
             remote: claimed.remote, subject: .conversation(claimed.conversationID), observation: response ?? Observation(),
             readAt: finished.startedAt)
-        let isNew = try take(outcome, report, used, stored, inbound, isResponse: true, session)
-        if outcome.verdict.mustPlan { result.hasFreedPlanning = true }
+        let taken = try take(outcome, report, used, stored, inbound, isResponse: true, session)
+        if outcome.verdict.mustPlan || taken.isPlannedAgain { result.hasFreedPlanning = true }
         // Another value was accepted.
         if stored.record.fields.values.contains(where: { $0.note == .refused }) {
             try endRefusals(snapshot, session) { outcome.record[$0].note == .refused }
         }
         if let convicted = try convict(outcome.refused, finished, session) { result.convicted.append(convicted) }
         result.reconciled.append(
-            Reconciled(conversationID: claimed.conversationID, remote: claimed.remote, verdict: outcome.verdict, isNew: isNew))
+            Reconciled(conversationID: claimed.conversationID, remote: claimed.remote, verdict: outcome.verdict, isNew: taken.isNew))
     }
 
     /// A refused member affects only itself: the row is dead for that member alone, and the remaining members are planned again.

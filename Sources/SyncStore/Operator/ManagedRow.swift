@@ -83,7 +83,8 @@ struct ManagedRow: RowRecord {
         let planned: String? = try columns.next()
         let present = try PresentMessage(&columns)
         // A row that waits keeps its place among the others of its conversation unless it is certain that it has to be planned again.
-        let attributes: PlannedMessage.Attributes = state == OutboxState.pending.rawValue ? .sent : .all
+        let waits = state == OutboxState.pending.rawValue || state == OutboxState.held.rawValue
+        let attributes: PlannedMessage.Attributes = waits ? .sent : .all
         isMessageCorrected = planned.map { PlannedMessage(body: $0).isCorrected(present, attributes: attributes) } ?? false
         let members: String? = try columns.next()
         refusedMembers = members.map { Set(JSONValue.names(column: $0)) }
@@ -115,7 +116,7 @@ extension ManagedRow {
     func effect(of action: OutboxAction) -> ManagingResult.Effect {
         switch action {
         case .discard: return .drop
-        case .release: return .sendNow
+        case .release: return isMessageCorrected ? .planAgain : .sendNow
         case .retry:
             let wasDropped = state == OutboxState.discarded.rawValue
             // A row that could not be sent as it was is planned again from the current columns. So is a state row that was discarded or that a newer

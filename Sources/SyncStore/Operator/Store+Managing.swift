@@ -192,6 +192,12 @@ extension Store {
         }
         if action == .retry, let members = row.refusedMembers { try changeRecord(of: row, session) { $0.retryRefused(members) } }
         if action == .release, row.isHeldAsUndone { try changeRecord(of: row, session) { $0.releaseHold() } }
+        if !row.isState {
+            // The row that replaces it has been released as well.
+            if action == .release { try session.run("UPDATE outbox SET released_at = \(now) WHERE id = \(row.id)") }
+            // An earlier message of the page was planned again, and this one with it.
+            guard try session.exists("SELECT 1 FROM outbox WHERE id = \(row.id) AND state = \(row.state)") else { return }
+        }
         switch effect {
         case .drop:
             try discard(row, because: "discarded by hand", now: now, session)
@@ -213,6 +219,9 @@ extension Store {
                     in_doubt_since = CASE state WHEN 'pending' THEN in_doubt_since END
                 WHERE id = \(row.id)
                 """)
+        case .planAgain where action == .release:
+            guard let messageID = row.messageID else { return }
+            try planMessagesAgain(from: messageID, at: row.remote, because: correctionReason, now: now, session)
         case .planAgain:
             try discard(row, because: "planned again by hand", now: now, session)
             try feed(row, now: now, session)

@@ -66,7 +66,8 @@ extension PlanWriter {
         var row = NewOutboxRow(
             conversationID: conversationID, remote: remote.name, payload: .message,
             call: OutboundCall(operation: "", method: "", path: "", body: [:]), state: .pending, messageID: entry.messageID,
-            link: Link(remoteID: conversationID), dedupeKey: decision.timestamp?.milliseconds, waitingSince: entry.since)
+            link: Link(remoteID: conversationID), dedupeKey: decision.timestamp?.milliseconds, waitingSince: entry.since,
+            replacedRow: entry.replacedRow)
         switch decision {
         case .send(let planned):
             row.call = planned.call
@@ -89,14 +90,14 @@ extension PlanWriter {
         }
     }
 
-    /// A message is held if other messages of its conversation are held.
+    /// A message is held if other messages of its conversation are held, unless the row that it replaces was released.
     private func holdBehindOthers(_ id: Int64, _ conversationID: String, _ remote: String) throws {
         let held: SQL = "conversation_id = \(conversationID) AND remote = \(remote) AND payload = 'message' AND state = 'held'"
         try session.run(
             """
             UPDATE outbox SET (state, held_by, last_error) = (
                 SELECT state, held_by, last_error FROM outbox WHERE \(held) ORDER BY id LIMIT 1)
-            WHERE id = \(id) AND EXISTS (SELECT 1 FROM outbox WHERE \(held))
+            WHERE id = \(id) AND released_at IS NULL AND EXISTS (SELECT 1 FROM outbox WHERE \(held))
             """)
     }
 

@@ -20,6 +20,8 @@ struct NewOutboxRow {
     var localNumbers: String?
     /// Messages: since when the message has been waiting to be planned.
     var waitingSince: String?
+    /// Messages: the row of the same message that this one replaces. If it was released, this one is not held either.
+    var replacedRow: Int64?
 
     /// - Parameters:
     ///   - runID: the run that plans it.
@@ -31,11 +33,12 @@ struct NewOutboxRow {
             INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body,
                 delta, message_id, target_id, target_agent, idempotency_key, state, held_by,
                 due_at, last_error, created_at, updated_at, finished_at,
-                dedupe_key, local_numbers, passed_over_at, place, differs_since, is_refused, behind)
+                dedupe_key, local_numbers, passed_over_at, place, differs_since, is_refused, released_at, behind)
             VALUES (\(runID), \(conversationID), \(remote), \(payload.rawValue), \(call.operation), \(call.method), \(call.path), \(call.body.text),
                 \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(key), \(state.rawValue), \(holder?.rawValue),
                 \(min(now.iso8601, former.dueAt ?? now.iso8601)), \(error), \(now), \(now), \(state.isFinished ? now : nil),
                 \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601), \(isRefused),
+                (SELECT r.released_at FROM outbox r WHERE r.id = \(replacedRow) AND r.message_id = \(messageID) AND r.remote = \(remote)),
                 -- A message waits behind earlier rows; a state row replaces them.
                 \(payload == .message) AND EXISTS (
                     SELECT 1 FROM outbox e

@@ -41,8 +41,16 @@ END;
 
 -- Triggers are made anew in the order in which they were made first.
 
--- INSERT OR REPLACE moves a message, corrects it and gives it another author as well, and shows triggers no old row. So the text is compared
--- with that of the call. What SQLite would read only in part, or not at all, counts as another text.
+-- messages.created_at in milliseconds since 1970, as outbox.dedupe_key counts.
+CREATE VIEW message_milliseconds (message_id, milliseconds) AS
+    SELECT id, CAST(strftime('%s', substr(created_at, 1, 19)) AS INTEGER) * 1000
+        + CASE substr(created_at, 20, 1) WHEN '.' THEN CAST(substr(rtrim(substr(created_at, 21), 'Z') || '000', 1, 3) AS INTEGER) ELSE 0 END
+    FROM messages;
+
+-- INSERT OR REPLACE moves a message, corrects it and gives it another author as well, and shows triggers no old row. So the row is compared
+-- with the call. The members of an attachment are in another order there. A timestamp that is later than created_at was moved by planning
+-- if every millisecond from created_at on is taken, and is no correction then. What SQLite would read only in part, or not at all, counts as
+-- another text.
 DROP TRIGGER messages_inserted;
 CREATE TRIGGER messages_inserted AFTER INSERT ON messages
 BEGIN
@@ -51,13 +59,22 @@ BEGIN
     INSERT INTO corrected_message
         SELECT NEW.id, 'the message, or one before it, was changed before it was sent; it is planned again'
         WHERE NEW.author = 'user' AND EXISTS (
-            SELECT 1 FROM outbox o
+            SELECT 1 FROM outbox o JOIN message_milliseconds n ON n.message_id = o.message_id
             WHERE o.message_id = NEW.id AND o.in_doubt_since IS NULL AND (o.state = 'pending' OR o.state = 'held')
                 AND CASE WHEN json_valid(o.body) AND instr(o.body, '\u0000') = 0 THEN
                     json_extract(o.body, '$.message.body') IS NOT coalesce(NEW.body, '')
-                        OR json_extract(o.body, '$.message.timestamp') IS NOT NEW.created_at
-                        OR coalesce(json_extract(o.body, '$.attachments'), '[]')
-                            IS NOT CASE WHEN json_valid(NEW.attachments) THEN json(NEW.attachments) ELSE '[]' END
+                        OR (json_extract(o.body, '$.message.timestamp') IS NOT NEW.created_at AND NOT coalesce(
+                            o.dedupe_key > n.milliseconds AND o.dedupe_key - n.milliseconds = (
+                                SELECT count(DISTINCT t.dedupe_key) FROM outbox t
+                                WHERE t.conversation_id = o.conversation_id AND t.remote = o.remote
+                                    AND t.dedupe_key >= n.milliseconds AND t.dedupe_key < o.dedupe_key), 0))
+                        OR EXISTS (
+                            SELECT fullkey, type, atom FROM json_tree(coalesce(json_extract(o.body, '$.attachments'), '[]'))
+                            EXCEPT SELECT fullkey, type, atom
+                                FROM json_tree(CASE WHEN json_valid(NEW.attachments) THEN NEW.attachments ELSE '[]' END))
+                        OR EXISTS (
+                            SELECT fullkey, type, atom FROM json_tree(CASE WHEN json_valid(NEW.attachments) THEN NEW.attachments ELSE '[]' END)
+                            EXCEPT SELECT fullkey, type, atom FROM json_tree(coalesce(json_extract(o.body, '$.attachments'), '[]')))
                     ELSE 1 END);
     INSERT INTO message_feed (message_id, conversation_id) SELECT NEW.id, NEW.conversation_id
         WHERE NEW.author = 'user' AND NOT EXISTS (SELECT 1 FROM message_feed WHERE message_id = NEW.id);
@@ -124,9 +141,9 @@ CREATE VIEW user_attributes (conversation_id, attributes) AS
     SELECT c.id, CASE WHEN json_valid(u.attributes) THEN u.attributes ELSE '{}' END
     FROM conversations c JOIN users u ON u.id = c.user_id;
 
--- Those of them whose call carries another user than the tables hold. Of the attributes only those count that the call carries: the
--- configuration may leave the others out. A call that would be the same is never planned again, however often the user is written. What
--- SQLite would read only in part, or not at all, counts as different.
+-- Those of them whose call carries another user than the tables hold. Attributes are compared by their members, whose order has no meaning, and
+-- only those that the call carries: the configuration may leave the others out. A call that would be the same is never planned again, however
+-- often the user is written. What SQLite would read only in part, or not at all, counts as different.
 CREATE VIEW messages_of_former_user (conversation_id, remote, id, message_id) AS
     SELECT o.conversation_id, o.remote, o.id, o.message_id FROM unsent_messages o
     WHERE CASE WHEN json_valid(o.body) AND instr(coalesce(json_extract(o.body, '$.user'), ''), '\u0000') = 0 THEN
@@ -136,10 +153,17 @@ CREATE VIEW messages_of_former_user (conversation_id, remote, id, message_id) AS
                     SELECT u.name FROM conversations c JOIN users u ON u.id = c.user_id WHERE c.id = o.conversation_id)
                 OR json_extract(o.body, '$.user.email') IS NOT (
                     SELECT u.email FROM conversations c JOIN users u ON u.id = c.user_id WHERE c.id = o.conversation_id)
+                -- Of a member that is an object or an array: each of its parts, and how many there are.
                 OR EXISTS (
-                    SELECT p.key, p.type, p.value FROM json_each(o.body, '$.user.attributes') p
-                    EXCEPT SELECT p.key, p.type, p.value
-                        FROM json_each((SELECT a.attributes FROM user_attributes a WHERE a.conversation_id = o.conversation_id)) p))
+                    SELECT p.key, p.type, p.atom, t.fullkey, t.type, t.atom,
+                        (SELECT count(*) FROM json_tree(CASE WHEN p.atom IS NULL AND p.type <> 'null' THEN p.value END))
+                    FROM json_each(o.body, '$.user.attributes') p
+                        LEFT JOIN json_tree(CASE WHEN p.atom IS NULL AND p.type <> 'null' THEN p.value END) t
+                    EXCEPT
+                    SELECT p.key, p.type, p.atom, t.fullkey, t.type, t.atom,
+                        (SELECT count(*) FROM json_tree(CASE WHEN p.atom IS NULL AND p.type <> 'null' THEN p.value END))
+                    FROM json_each((SELECT a.attributes FROM user_attributes a WHERE a.conversation_id = o.conversation_id)) p
+                        LEFT JOIN json_tree(CASE WHEN p.atom IS NULL AND p.type <> 'null' THEN p.value END) t))
         ELSE 1 END;
 
 CREATE TRIGGER users_corrected AFTER UPDATE OF id, name, email, attributes ON users

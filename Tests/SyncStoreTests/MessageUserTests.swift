@@ -98,6 +98,92 @@ import Testing
         #expect(try users(scenario).count == 1)
     }
 
+    /// An application that writes all of its rows again, with INSERT OR REPLACE.
+    private func replaceAll(_ scenario: StoreScenario) throws {
+        for table in ["messages", "users", "conversations"] { try scenario.write("INSERT OR REPLACE INTO \(table) SELECT * FROM \(table)") }
+    }
+
+    @Test(arguments: [false, true])
+    func `rows that are written again as they were leave the outbox as it is`(_ isCorrected: Bool) async throws {
+        let scenario = try StoreScenario([.fin], foreignKeys: false)
+        try scenario.write(
+            """
+            INSERT INTO users (id, name, attributes)
+                VALUES ('u1', 'Jane', '{"z": 1, "plan": {"term": 12, "name": "pro", "extras": [{"y": null, "x": true}]}, "pr\\u00e9": "a"}');
+            INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1');
+            INSERT INTO messages (id, conversation_id, author, body, created_at, attachments) VALUES
+                ('m1', 'c1', 'user', 'text', '2026-03-01T11:00:00.000Z', '[{"type": "url", "url": "https://example.com/a"}]'),
+                ('m2', 'c1', 'user', 'text', '2026-03-01T11:00:00.000Z',
+                    '[{"type": "file", "name": "a", "data": "AA=="}, {"url": "https://example.com/b", "type": "url"}]'),
+                ('m3', 'c1', 'user', 'text', '2026-03-01T11:00:00.000Z', NULL), ('m4', 'c1', 'user', 'text', '2026-03-01T11:00:00.001Z', '[]')
+            """)
+        try await scenario.plan()
+        if isCorrected {
+            try scenario.write("UPDATE users SET name = 'John'")
+            try await scenario.plan()
+        }
+        let outbox = try scenario.lines("SELECT * FROM outbox ORDER BY id")
+        #expect(outbox.count == (isCorrected ? 8 : 4))
+        for _ in 1...3 {
+            try replaceAll(scenario)
+            try await scenario.plan()
+        }
+        #expect(try scenario.lines("SELECT * FROM outbox ORDER BY id") == outbox)
+    }
+
+    @Test func `a message that is planned again before it was sent keeps its timestamp, and the others theirs`() async throws {
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1") }
+        try await scenario.plan()
+        let timestamps = "SELECT message_id, json_extract(body, '$.message.timestamp') FROM outbox WHERE state = 'pending' ORDER BY id"
+        let planned = try scenario.lines(timestamps)
+        #expect(planned == ["m1|2026-03-01T11:00:00.000Z", "m2|2026-03-01T11:00:00.001Z"])
+        try scenario.write("UPDATE users SET name = 'Jane'")
+        try await scenario.plan()
+        #expect(try scenario.lines(timestamps) == planned)
+        // What was sent keeps its own: Fin may remember it.
+        try await scenario.finish(try await scenario.claimOne("fin"), DeliveryOutcome(.throttled, httpStatus: 429, error: "HTTP 429"))
+        try scenario.write("UPDATE users SET name = 'John'")
+        try await scenario.plan()
+        #expect(try scenario.lines(timestamps).first == "m1|2026-03-01T11:00:00.002Z")
+    }
+
+    @Test(arguments: [
+        #"attributes = '{"plan": "pro", "seats": [{"a": 1}]}'"#, #"attributes = '{"plan": "pro", "seats": [{"a": 1, "b": 2}, 3]}'"#,
+        #"attributes = '{"plan": "pro", "seats": [{"a": 2, "b": 1}]}'"#, #"attributes = '{"plan": "pro", "seats": []}'"#,
+    ])
+    func `a part of an attribute that is another one is followed`(_ change: String) async throws {
+        let scenario = try await scenario()
+        try scenario.write(#"UPDATE users SET attributes = '{"plan": "pro", "seats": [{"a": 1, "b": 2}]}' WHERE id = 'u1'"#)
+        try await scenario.plan()
+        #expect(try waiting(scenario) == ["3|m1", "4|m2"])
+        try scenario.write("INSERT OR REPLACE INTO users SELECT * FROM users")
+        #expect(try waiting(scenario) == ["3|m1", "4|m2"])
+        try scenario.write("UPDATE users SET \(change) WHERE id = 'u1'")
+        #expect(try waiting(scenario) == [])
+    }
+
+    @Test(arguments: [
+        ("'2026-03-01T10:59:59.000Z'", "attachments"), ("'2026-03-01T11:00:09.000Z'", "attachments"),
+        ("created_at", #"'[{"type": "url", "url": "https://example.com/b"}]'"#), ("created_at", "'[]'"),
+        ("created_at", #"'[{"type": "url", "url": "https://example.com/a"}, {"type": "url", "url": "https://example.com/a"}]'"#),
+    ])
+    func `another time or attachment is followed, also with INSERT OR REPLACE`(_ createdAt: String, _ attachments: String) async throws {
+        let scenario = try await scenario()
+        try scenario.write(#"UPDATE messages SET attachments = '[{"url": "https://example.com/a", "type": "url"}]'"#)
+        try await scenario.plan()
+        let planned = try waiting(scenario)
+        try scenario.write("INSERT OR REPLACE INTO messages SELECT * FROM messages")
+        #expect(try waiting(scenario) == planned)
+        try scenario.write(
+            """
+            INSERT OR REPLACE INTO messages (id, conversation_id, author, body, created_at, attachments)
+                SELECT id, conversation_id, author, body, \(createdAt), \(attachments) FROM messages WHERE id = 'm2'
+            """)
+        #expect(try waiting(scenario) == Array(planned.prefix(1)))
+    }
+
     /// Both messages are held, as after an escalation.
     private func hold(_ scenario: StoreScenario) async throws {
         let claimed = try await scenario.claimOne("fin")

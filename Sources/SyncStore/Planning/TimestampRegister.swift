@@ -4,7 +4,8 @@ import Synchronization
 /// Finds out which timestamps of a conversation are taken, with one index lookup per message.
 ///
 /// A millisecond is taken by every message that was not delivered, because it may still be sent as it is: by itself or by a retry, whenever that is. A
-/// delivered message takes it for twice the time for which the remote remembers a timestamp.
+/// delivered message takes it for twice the time for which the remote remembers a timestamp. The rows of a message that were replaced before anything
+/// was sent leave it to the one that replaces them.
 struct TimestampRegister {
     fileprivate struct Start: Hashable {
         var remote: String
@@ -46,7 +47,7 @@ struct TimestampRegister {
     /// Fills in which milliseconds are taken, from the message's own timestamp on.
     mutating func fill(_ snapshot: inout MessageSnapshot, _ session: any Session) throws {
         guard case .success(let message) = snapshot.message, let timestamp = Instant(iso8601: message.createdAt),
-            let run = try run(from: timestamp.milliseconds, in: message.conversationID, session)
+            let run = try run(from: timestamp.milliseconds, in: message.conversationID, of: message.id, session)
         else { return }
         snapshot.takenTimestamps = TakenTimestamps(range: run)
     }
@@ -57,16 +58,19 @@ struct TimestampRegister {
     }
 
     /// The contiguous run of taken milliseconds that starts with the given one; nil if that one is free.
-    mutating func run(from first: Int64, in conversation: String, _ session: any Session) throws -> ClosedRange<Int64>? {
+    /// - Parameter message: the message that looks for its timestamp.
+    mutating func run(
+        from first: Int64, in conversation: String, of message: String? = nil, _ session: any Session
+    ) throws -> ClosedRange<Int64>? {
         let start = Start(remote: remote, conversation: conversation, millisecond: first)
         var candidate = first
         // When the first one is free again, the message gets it, wherever the run ends.
-        if let end = runs.end(of: start), try isTaken(first, in: conversation, session) { candidate = end + 1 }
+        if let end = runs.end(of: start), try isTaken(first, in: conversation, of: message, session) { candidate = end + 1 }
         let shown = shown[conversation] ?? []
         try session.each(
             """
             SELECT dedupe_key FROM outbox
-            WHERE conversation_id = \(conversation) AND remote = \(remote) AND dedupe_key >= \(candidate) AND \(takenCondition)
+            WHERE conversation_id = \(conversation) AND remote = \(remote) AND dedupe_key >= \(candidate) AND \(takenCondition(message))
             ORDER BY dedupe_key
             """
         ) { columns in
@@ -85,16 +89,22 @@ struct TimestampRegister {
 }
 
 extension TimestampRegister {
-    private func isTaken(_ millisecond: Int64, in conversation: String, _ session: any Session) throws -> Bool {
+    private func isTaken(_ millisecond: Int64, in conversation: String, of message: String?, _ session: any Session) throws -> Bool {
         try session.exists(
             """
             SELECT 1 FROM outbox
-            WHERE conversation_id = \(conversation) AND remote = \(remote) AND dedupe_key = \(millisecond) AND \(takenCondition)
+            WHERE conversation_id = \(conversation) AND remote = \(remote) AND dedupe_key = \(millisecond) AND \(takenCondition(message))
             """)
     }
 
-    /// For a row of the outbox: whether its timestamp is taken.
-    private var takenCondition: SQL { "(state <> 'delivered' OR updated_at > \(now - OutboxRow.messageWindow * 2))" }
+    /// For a row of the outbox: whether its timestamp is taken for the message.
+    private func takenCondition(_ message: String?) -> SQL {
+        """
+        (state <> 'delivered' OR updated_at > \(now - OutboxRow.messageWindow * 2))
+            AND NOT (state = 'discarded' AND message_id IS \(message) AND in_doubt_since IS NULL
+                AND NOT EXISTS (SELECT 1 FROM outbox_attempts a WHERE a.outbox_id = outbox.id))
+        """
+    }
 }
 
 extension PlanDecision {

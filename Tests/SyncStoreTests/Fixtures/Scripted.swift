@@ -149,10 +149,11 @@ struct Scripted: LinkDecisions {
         person["name"] = user.name.map(JSONValue.string)
         person["email"] = user.email.map(JSONValue.string)
         if let attributes = user.attributes, !attributes.isEmpty { person["attributes"] = .object(attributes) }
-        let body: JSONValue = [
+        var body: JSONObject = [
             "message": ["body": .nullable(message.body), "timestamp": .string(timestamp)], "user": .object(person),
         ]
+        if !message.attachments.isEmpty { body["attachments"] = .array(message.attachments) }
         return .send(
-            PlannedCall(call: OutboundCall(operation: "reply", method: "POST", path: "/reply", body: body), delta: nil))
+            PlannedCall(call: OutboundCall(operation: "reply", method: "POST", path: "/reply", body: .object(body)), delta: nil))
     }
 }

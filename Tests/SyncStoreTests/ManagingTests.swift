@@ -263,7 +263,6 @@ import Testing
 
     @Test(arguments: [
         "UPDATE users SET email = 'jane@example.com'", "UPDATE users SET name = 'Jane'",
-        #"UPDATE users SET attributes = '{"plan": "pro"}'"#,
         "INSERT INTO users (id) VALUES ('u2'); UPDATE conversations SET user_id = 'u2'",
     ])
     func `a refused message whose user was corrected is planned again by a retry`(_ correction: String) async throws {
@@ -275,6 +274,45 @@ import Testing
         #expect(try await scenario.store.manage(.retry, filter(1), now: later).steps.map(\.effect) == [.planAgain])
         try await scenario.plan(now: later)
         #expect(try scenario.outbox() == ["1|c1|fin|discarded", "2|c1|fin|pending"])
+    }
+
+    @Test func `attributes that a refused message does not carry are no correction`() async throws {
+        let scenario = try await message()
+        try await scenario.finish(try await scenario.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"))
+        try scenario.write(#"UPDATE users SET attributes = '{"plan": "pro"}'"#)
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).steps.map(\.effect) == [.sendAgain])
+        #expect(try scenario.outbox() == ["1|c1|fin|pending"])
+    }
+
+    @Test(arguments: [false, true])
+    func `a refused message that is planned again by a retry stays before the later ones`(_ isDiscarded: Bool) async throws {
+        let scenario = try await message()
+        for id in ["m2", "m3"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T10:59:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        try await scenario.finish(try await scenario.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"))
+        if isDiscarded { _ = try await scenario.store.manage(.discard, filter(1), now: later) }
+        try scenario.write("UPDATE messages SET body = 'corrected' WHERE id = 'm1'")
+        try scenario.addMessage("m4", of: "c1", at: "2026-03-01T10:59:00.000Z")
+        #expect(try await scenario.store.manage(.retry, filter(1), now: later).steps.map(\.effect) == [.planAgain])
+        try await scenario.plan(now: later)
+        #expect(
+            try scenario.lines("SELECT message_id FROM outbox WHERE state = 'pending' ORDER BY id") == ["m1", "m2", "m3", "m4"])
+    }
+
+    @Test(arguments: ["m1", "m2"])
+    func `messages that are retried together keep their order, whichever is planned again`(_ corrected: String) async throws {
+        let scenario = try await message()
+        for id in ["m2", "m3"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T10:59:0\(id.dropFirst()).000Z") }
+        try await scenario.plan()
+        for _ in 1...2 {
+            try await scenario.finish(try await scenario.claimOne("fin"), DeliveryOutcome(.dead, httpStatus: 400, error: "HTTP 400"))
+        }
+        try scenario.write("UPDATE messages SET body = 'corrected' WHERE id = ?", [corrected])
+        var ofConversation = OutboxFilter()
+        ofConversation.conversation = "c1"
+        #expect(try await scenario.store.manage(.retry, ofConversation, now: later).affected == [1, 2, 3])
+        try await scenario.plan(now: later)
+        #expect(try scenario.lines("SELECT message_id FROM outbox WHERE state = 'pending' ORDER BY id") == ["m1", "m2", "m3"])
     }
 
     @Test(arguments: ["uncertain", "discarded"])

@@ -108,6 +108,6 @@ private struct ReturnedMessage: RowRecord {
         hasNewerRow = try columns.next()
         isForgotten = try columns.next()
         let planned = PlannedMessage(body: try columns.next())
-        isCorrected = planned.isCorrected(try PresentMessage(&columns), attributes: .sent)
+        isCorrected = planned.isCorrected(try PresentMessage(&columns))
     }
 }

@@ -82,10 +82,7 @@ struct ManagedRow: RowRecord {
         hasOtherAuthor = try columns.next()
         let planned: String? = try columns.next()
         let present = try PresentMessage(&columns)
-        // A row that waits keeps its place among the others of its conversation unless it is certain that it has to be planned again.
-        let waits = state == OutboxState.pending.rawValue || state == OutboxState.held.rawValue
-        let attributes: PlannedMessage.Attributes = waits ? .sent : .all
-        isMessageCorrected = planned.map { PlannedMessage(body: $0).isCorrected(present, attributes: attributes) } ?? false
+        isMessageCorrected = planned.map { PlannedMessage(body: $0).isCorrected(present) } ?? false
         let members: String? = try columns.next()
         refusedMembers = members.map { Set(JSONValue.names(column: $0)) }
         let holder: String? = try columns.next()

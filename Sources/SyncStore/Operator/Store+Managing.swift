@@ -219,13 +219,37 @@ extension Store {
                     in_doubt_since = CASE state WHEN 'pending' THEN in_doubt_since END
                 WHERE id = \(row.id)
                 """)
+            try followEarlier(row, now: now, session)
         case .planAgain where action == .release:
             guard let messageID = row.messageID else { return }
             try planMessagesAgain(from: messageID, at: row.remote, because: correctionReason, now: now, session)
-        case .planAgain:
+        case .planAgain where row.isState || row.isMessageMoved:
             try discard(row, because: "planned again by hand", now: now, session)
             try feed(row, now: now, session)
+        case .planAgain:
+            // It waits for a moment, to be the first of those that are planned again.
+            try session.run("UPDATE outbox SET state = 'pending' WHERE id = \(row.id)")
+            try planMessageAgain(row, now: now, session)
         }
+    }
+
+    /// The message keeps its place before the later ones of its conversation that were not sent.
+    private static func planMessageAgain(_ row: ManagedRow, now: Instant, _ session: any Session) throws {
+        guard let messageID = row.messageID else { return }
+        let reason = "the message, or one before it, is planned again by hand"
+        try planMessagesAgain(from: messageID, at: row.remote, because: reason, now: now, session)
+    }
+
+    /// A message that waits again stays behind an earlier one of its conversation that is planned again.
+    private static func followEarlier(_ row: ManagedRow, now: Instant, _ session: any Session) throws {
+        guard !row.isState, !row.isMessageInDoubt else { return }
+        let isBehind = try session.exists(
+            """
+            SELECT 1 FROM message_feed
+            WHERE remote = \(row.remote) AND sequence < \(row.id - MessageEntry.plannedBefore) AND conversation_id = \(row.conversationID)
+                AND moved = \(MessageEntry.Place.kept.rawValue)
+            """)
+        if isBehind { try planMessageAgain(row, now: now, session) }
     }
 
     private static func discard(_ row: ManagedRow, because reason: String, now: Instant, _ session: any Session) throws {
@@ -281,7 +305,7 @@ extension Store {
         try keep(record, in: stored, row.conversationID, row.remote, session)
     }
 
-    /// Puts the row's conversation or message back on its feed.
+    /// Puts the row's conversation back on its feed, or its message, for the conversation to which it was moved.
     private static func feed(_ row: ManagedRow, now: Instant, _ session: any Session) throws {
         if row.isState {
             try requestPlanning(session, row.conversationID, row.remote, now: now)
@@ -295,8 +319,9 @@ extension Store {
             try session.run("DELETE FROM planned_messages WHERE message_id = \(row.messageID) AND remote = \(row.remote)")
             try session.run(
                 """
-                INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, since)
-                    SELECT message_id, conversation_id, remote, coalesce(differs_since, created_at) FROM outbox WHERE id = \(row.id)
+                INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, moved, since)
+                    SELECT o.message_id, m.conversation_id, o.remote, \(MessageEntry.Place.dated.rawValue), coalesce(o.differs_since, o.created_at)
+                    FROM outbox o JOIN messages m ON m.id = o.message_id WHERE o.id = \(row.id)
                 """)
         }
     }

@@ -2,38 +2,28 @@ import SyncCore
 
 /// A message as it is in `outbox.body`.
 struct PlannedMessage {
-    /// Which attributes of the user are compared.
-    enum Attributes {
-        /// Those that the message carries: one that the configuration does not select makes no difference.
-        case sent
-        /// All of them, because the configuration may select others now. Where it leaves some out, every message counts as corrected.
-        case all
-    }
-
     var body: String
 
     /// Whether planning would write another call now: the message has another text or other attachments, or its user is another one or was changed.
-    /// The timestamp does not count, because planning may have moved it.
-    func isCorrected(_ present: PresentMessage, attributes: Attributes) -> Bool {
+    /// The timestamp does not count, because planning may have moved it. Of the user's attributes those count that the message carries: the configuration
+    /// may leave the others out.
+    func isCorrected(_ present: PresentMessage) -> Bool {
         // A body that cannot be read is planned again, so nothing is lost.
         guard let planned = try? JSONValue(stored: body) else { return true }
         let plannedText = planned["message"]?["body"]?.stringValue ?? ""
         let plannedAttachments = planned["attachments"]?.arrayValue ?? []
         return !plannedText.hasSameBytes(as: present.text ?? "") || plannedAttachments != JSONColumn.array(present.attachments)
-            || isUserCorrected(planned["user"], present, attributes)
+            || isUserCorrected(planned["user"], present)
     }
 
     /// - Parameter planned: nil for a call that carries no user.
-    private func isUserCorrected(_ planned: JSONValue?, _ present: PresentMessage, _ attributes: Attributes) -> Bool {
+    private func isUserCorrected(_ planned: JSONValue?, _ present: PresentMessage) -> Bool {
         guard let planned else { return false }
         let texts: [(member: String, text: String?)] = [("id", present.userID), ("name", present.userName), ("email", present.userEmail)]
         for (member, text) in texts where (planned[member] ?? .null) != JSONValue.nullable(text) { return true }
         let sent: JSONObject = planned["attributes"]?.objectValue ?? [:]
         let wanted: JSONObject = JSONColumn.object(present.userAttributes).value ?? [:]
-        switch attributes {
-        case .sent: return sent.contains { wanted[$0.key] != $0.value }
-        case .all: return sent != wanted
-        }
+        return sent.contains { wanted[$0.key] != $0.value }
     }
 }
 

@@ -203,3 +203,8 @@ BEGIN
         SELECT u.message_id, 'the conversation has another user now; the message is planned again'
         FROM messages_of_former_user u WHERE u.conversation_id = NEW.id ORDER BY u.id;
 END;
+
+-- What waits since before this migration carries the user of its time. What is held follows when it is let go.
+INSERT INTO corrected_message
+    SELECT message_id, 'the user was changed before the message was sent; it is planned again'
+    FROM messages_of_former_user ORDER BY conversation_id, remote, id;

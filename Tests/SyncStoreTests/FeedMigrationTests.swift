@@ -5,7 +5,7 @@ import Testing
 @testable import SyncSQLite
 @testable import SyncStore
 
-/// The feeds are rebuilt by 0010_operators_view: waiting entries are kept, and all triggers on them exist afterwards.
+/// What migrations make of the feeds. They are rebuilt by 0010_operators_view: waiting entries are kept, and all triggers on them exist afterwards.
 @Suite struct FeedMigrationTests {
     @Test func `waiting entries and the triggers on the feeds survive the migration`() async throws {
         let folder = try TemporaryDirectory()
@@ -47,5 +47,38 @@ import Testing
         #expect(ages == ["2026-01-04T00:00:00.000Z"])
         let left = try await lines("SELECT name FROM sqlite_schema WHERE name = 'former_feed'")
         #expect(left == [])
+    }
+    @Test func `messages that wait since before 0016_messages_follow follow their user`() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.file("convosync.db")
+        try SchemaMigrations.migrate(fileAt: path, upTo: "0015_upserts_and_moved_links")
+        let old = try ApplicationDatabase(path: path, foreignKeys: false)
+        // All calls carry a user of the name Jane.
+        try old.write(
+            """
+            INSERT INTO users (id, name) VALUES ('u1', 'John'), ('u2', 'Jane');
+            INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u2'), ('c3', 'u3'), ('c4', 'u1'), ('c5', 'u1');
+            WITH r (conversation, user, message, state, doubt) AS (VALUES
+                ('c1', 'u1', 'renamed', 'pending', NULL), ('c1', 'u1', 'later', 'held', NULL), ('c2', 'u2', 'same', 'pending', NULL),
+                ('c3', 'u3', 'gone', 'pending', NULL), ('c4', 'u1', 'held', 'held', NULL),
+                ('c5', 'u1', 'in doubt', 'pending', '2026-01-05T00:00:00.000Z'))
+            INSERT INTO outbox (conversation_id, remote, payload, operation, method, path, body, message_id, target_id, idempotency_key,
+                state, in_doubt_since, due_at, created_at, updated_at)
+            SELECT conversation, 'fin', 'message', 'o', 'POST', '/p', json_object('user', json_object('id', user, 'name', 'Jane')), message,
+                conversation, message, state, doubt, '2026-01-05T00:00:00.000Z', '2026-01-04T00:00:00.000Z', '2026-01-05T00:00:00.000Z'
+            FROM r;
+            INSERT INTO planned_messages (message_id, remote) SELECT message_id, remote FROM outbox;
+            """)
+        try old.close()
+        let store = try Store(path: path, access: .migrating)
+        let lines: @Sendable (String) async throws -> [String] = { sql in
+            try await store.read { try $0.values(SQL(stringLiteral: sql)) }
+        }
+        #expect(
+            try await lines("SELECT message_id || ' ' || state FROM outbox ORDER BY id") == [
+                "renamed discarded", "later discarded", "same pending", "gone discarded", "held held", "in doubt pending",
+            ])
+        #expect(try await lines("SELECT message_id FROM message_feed ORDER BY sequence") == ["renamed", "later", "gone"])
+        #expect(try await lines("SELECT message_id FROM planned_messages ORDER BY 1") == ["held", "in doubt", "same"])
     }
 }

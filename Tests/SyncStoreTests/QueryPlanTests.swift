@@ -229,8 +229,10 @@ import Testing
         let scenario = try StoreScenario()
         let queries = [
             "SELECT id FROM conversations WHERE user_id = 'u1'": "conversations_by_user",
-            "SELECT u.id FROM conversations c CROSS JOIN unsent_messages u ON u.conversation_id = c.id WHERE c.user_id = 'u1'":
-                "outbox_unsent_messages",
+            "SELECT u.id FROM conversations c CROSS JOIN messages_of_former_user u ON u.conversation_id = c.id WHERE c.user_id = 'u1'":
+                "SEARCH outbox USING INDEX outbox_unsent_messages",
+            "SELECT message_id FROM messages_of_former_user ORDER BY conversation_id, remote, id":
+                "SCAN outbox USING INDEX outbox_unsent_messages",
             "SELECT id FROM conversations WHERE assignee_id = 'a'": "conversations_by_assignee",
             "SELECT id FROM outbox WHERE message_id = 'm' AND state IN ('pending', 'held')": "outbox_by_message",
         ]

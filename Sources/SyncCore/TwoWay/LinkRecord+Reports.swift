@@ -82,8 +82,7 @@ extension LinkRecord {
         // What is agreed on, or waits for a person, had a meaning when it came. So had the latest event that has one.
         let record = self[name]
         guard record.held != record.theirs, !hasHeldEnd, before.last?.word != word else { return }
-        // A date in the future was recorded as the time of arrival, and says nothing about what came first.
-        guard let heardAt = lastHeardAt, date < heardAt, !counts(event, after: before, rules, local) else { return }
+        guard !counts(event, after: before, rules, local) else { return }
         fields[name]?.held = record.theirs
         heldDate = nil
     }

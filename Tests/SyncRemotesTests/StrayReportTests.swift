@@ -40,6 +40,12 @@ import Testing
         Case(.vg, "convo-9", #"{"success": true, "data": {"id": "convo-8", "state": "ended_chat"}}"#, "convo-8"),
         Case(.vg, "convo-9", #"{"success": true, "data": {"convoId": "convo-8", "state": "ended_chat"}}"#, "convo-8"),
         Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "Convo-9", "state": "ended_chat"}}"#, "Convo-9"),
+        // The older form of an id: the agent of these cases is `a`.
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "a_convo-9", "state": "ended_chat"}}"#),
+        Case(.vg, "a_convo-9", #"{"success": true, "data": {"ID": "a_convo-9", "state": "ended_chat"}}"#),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "a_convo-8", "state": "ended_chat"}}"#, "a_convo-8"),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "b_convo-9", "state": "ended_chat"}}"#, "b_convo-9"),
+        Case(.vg, "convo-9", #"{"success": true, "data": {"ID": "aconvo-9", "state": "ended_chat"}}"#, "aconvo-9"),
         Case(.vg, "caf\u{E9}", "{\"success\": true, \"data\": {\"ID\": \"cafe\u{301}\", \"state\": \"ended_chat\"}}", "cafe\u{301}"),
         Case(.vg, "9", #"{"success": true, "data": {"ID": 9, "state": "ended_chat"}}"#),
         Case(.helpdesk, "c1", #"{"data": {"id": "c1", "status": "closed"}}"#), Case(.helpdesk, "c1", #"{"data": {"status": "closed"}}"#),
@@ -69,6 +75,28 @@ import Testing
         #expect((outcome.stray == nil) == (entry.answered == nil))
         #expect((outcome.observation == nil) == (entry.answered != nil))
         if entry.answered != nil { #expect(outcome.drift.isEmpty) }
+    }
+
+    @Test func `the agent in an id of vg's older form is that of the link`() throws {
+        let body: JSONValue = ["success": true, "data": ["ID": "agent-2_convo-9", "state": "ended_chat"]]
+        #expect(adapter(.vg).strayReport(in: body, asked: "convo-9", of: "agent-2") == nil)
+        #expect(adapter(.vg).strayReport(in: body, asked: "convo-9", of: "agent-1")?.answered == "agent-2_convo-9")
+        #expect(adapter(.vg).strayReport(in: body, asked: "convo-9")?.answered == "agent-2_convo-9")
+        let outcome = ReplyReader(adapter: adapter(.vg), classifier: OutcomeClassifier()).read(
+            HTTPReply(status: 200, body: Array(body.text.utf8)), delta: Delta(fields: [:]), about: "convo-9", of: "agent-2",
+            redaction: Redaction(credential: nil, body: .null), now: Instant(milliseconds: 0))
+        #expect(outcome.stray == nil)
+        #expect(outcome.observation?.word == "ended_chat")
+    }
+
+    @Test func `a row of vg's list with an id of the older form is about either link`() throws {
+        let body: JSONValue = ["success": true, "data": [["ID": "agent-2_c9", "state": "ended_chat"], ["ID": "c8"], ["ID": "agent-2_"]]]
+        let rows = try adapter(.vg).page(in: body, after: nil, of: "agent-2").rows
+        #expect(rows.map(\.remoteID) == ["agent-2_c9", "c9", "c8", "agent-2_"])
+        #expect(rows.map(\.observation.word) == ["ended_chat", "ended_chat", nil, nil])
+        #expect(try adapter(.vg).page(in: body, after: nil).rows.map(\.remoteID) == ["agent-2_c9", "c8", "agent-2_"])
+        let own: JSONValue = ["success": true, "data": [["ID": "a_c9"]]]
+        #expect(try adapter(.vg).page(in: own, after: nil).rows.map(\.remoteID) == ["a_c9", "c9"])
     }
 
     @Test func `a failure inside a 200 counts, whatever object it is about`() throws {

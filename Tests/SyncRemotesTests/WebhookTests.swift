@@ -107,6 +107,19 @@ enum Signed {
         #expect(try vg(type, payload) == .notices([.changed(remoteID: id, agentID: agent)]))
     }
 
+    @Test func `a vg event with an id of the older form names either link`() throws {
+        let both: [Notice] = [.changed(remoteID: "a1_c1", agentID: "a1"), .changed(remoteID: "c1", agentID: "a1")]
+        #expect(try vg("conversation_updated", #""ID":"a1_c1","agentId":"a1","#) == .notices(both))
+        #expect(
+            try vg("conversation_updated", #""ID":"a2_c1","agentId":"a1","#) == .notices([.changed(remoteID: "a2_c1", agentID: "a1")]))
+        // Without an agent in the event it is the configured one's.
+        let reader = WebhookReader(try #require(Kind.vg.webhook), own: ["agent_id": .text("a1")], secret: WebhookSecret(Signed.secret))
+        let body = #"{"type":"conversation_updated","payload":{"ID":"a1_c1","workspaceSecret":"\#(Signed.secret)"}}"#
+        #expect(
+            try reader.read(Array(body.utf8), proof: nil)
+                == .notices([.changed(remoteID: "a1_c1", agentID: nil), .changed(remoteID: "c1", agentID: nil)]))
+    }
+
     @Test func `a vg event without an id requests the list`() throws {
         #expect(try vg("message_received", #""ID":"message-7","#) == .notices([.somethingChanged]))
         #expect(try vg("conversation_updated", "") == .notices([.somethingChanged]))

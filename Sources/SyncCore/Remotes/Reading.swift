@@ -51,10 +51,11 @@ package protocol Reading: Sendable {
     /// Throws an ``Unreadable`` when the body is not such a list.
     func page(in body: JSONValue) throws(Unreadable) -> ListPage
 
-    /// The same for the response to ``listCall(agent:after:)`` with that token: a next page with the same token is ignored.
+    /// The same for the response to ``listCall(agent:after:)`` with that token and that agent: a next page with the same token is ignored, and
+    /// an object whose link may have another id (``linkedIDs(named:agent:)``) has a row for each.
     ///
     /// This prevents reading the same page for ever. The caller has to limit longer cycles.
-    func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage
+    func page(in body: JSONValue, after token: PageToken?, of agent: String?) throws(Unreadable) -> ListPage
 
     /// The call that reads one conversation. Throws an ``Unsendable`` if the link does not allow one, or the kind has none.
     func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall
@@ -65,6 +66,10 @@ package protocol Reading: Sendable {
     /// The ids that a response to a read or a write gives the conversation that it is about, the documented one first. Empty: the response
     /// is assumed to be about the requested conversation.
     func reportedIDs(in body: JSONValue) -> [String]
+
+    /// The ids that a link to the object which the remote calls by this name may have, the name itself first.
+    /// - Parameter agent: the one that the object belongs to; nil: the configured agent.
+    func linkedIDs(named id: String, agent: String?) -> [String]
 }
 
 /// Defaults for kinds that cannot be read.
@@ -72,9 +77,12 @@ extension Reading {
     package func assigneeValue(_ id: String) -> JSONValue { .string(id) }
     package func listCall(agent: String?, after token: PageToken?) -> OutboundCall? { nil }
     package func page(in body: JSONValue) throws(Unreadable) -> ListPage { throw Unreadable("this kind of remote has no list") }
-    package func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage {
+    package func page(in body: JSONValue, after token: PageToken?, of agent: String?) throws(Unreadable) -> ListPage {
         var page = try page(in: body)
         if page.next == token { page.next = nil }
+        page.rows = page.rows.flatMap { row in
+            linkedIDs(named: row.remoteID, agent: agent).map { ListPage.Row(remoteID: $0, observation: row.observation) }
+        }
         return page
     }
     package func readCall(conversationID: String, link: Link) throws(Unsendable) -> OutboundCall {
@@ -84,4 +92,12 @@ extension Reading {
         throw Unreadable("this kind of remote offers no way to read a conversation")
     }
     package func reportedIDs(in body: JSONValue) -> [String] { [] }
+    package func linkedIDs(named id: String, agent: String?) -> [String] { [id] }
+}
+
+extension Reading {
+    /// A page of the list of the configured agent.
+    package func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage {
+        try page(in: body, after: token, of: nil)
+    }
 }

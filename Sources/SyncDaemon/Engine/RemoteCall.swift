@@ -48,7 +48,8 @@ struct RemoteCall {
     private func deliver(_ claimed: ClaimedRow, _ result: Result<HTTPReply, TransportFailure>, now: Instant) -> DeliveryOutcome {
         switch result {
         case .success(let reply):
-            var outcome = reader.read(reply, delta: claimed.delta, about: claimed.targetID, redaction: redaction(claimed), now: now)
+            var outcome = reader.read(
+                reply, delta: claimed.delta, about: claimed.targetID, of: claimed.agent, redaction: redaction(claimed), now: now)
             // Whatever the response to the repetition says, it says nothing about the first attempt.
             if reply.mayHaveBeenAppliedBefore, outcome.outcome != .delivered {
                 outcome.fate = .unknown

@@ -17,9 +17,11 @@ package struct ReplyReader: Sendable {
     ///   - reply: what the transport received.
     ///   - delta: what was sent, nil for messages.
     ///   - id: the remote's id of the object that the call is about; nil: the response may be about any object.
+    ///   - agent: the one that the object belongs to; nil: the configured agent.
     ///   - redaction: what must not appear in an error text; evaluated only if there is one.
     package func read(
-        _ reply: HTTPReply, delta: Delta?, about id: String? = nil, redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
+        _ reply: HTTPReply, delta: Delta?, about id: String? = nil, of agent: String? = nil,
+        redaction makeRedaction: @autoclosure () -> Redaction, now: Instant
     ) -> DeliveryOutcome {
         var outcome = classifier.classify(reply, now: now)
         // A body that is not JSON is handled below, depending on the status.
@@ -27,7 +29,7 @@ package struct ReplyReader: Sendable {
         if outcome.outcome == .delivered, (200...299).contains(reply.status) {
             outcome =
                 reply.bodyFailure.map { unreadable(outcome, because: $0) }
-                ?? readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta, about: id)
+                ?? readSuccess(body, of: outcome, isEmpty: reply.body.isEmpty, delta: delta, about: (id, agent))
         } else if outcome.outcome != .delivered {
             // Without a readable body, the status alone decides.
             let explanation = body.flatMap(ErrorText.explanation)
@@ -124,7 +126,7 @@ package struct ReplyReader: Sendable {
     }
 
     private func readSuccess(
-        _ body: JSONValue?, of outcome: DeliveryOutcome, isEmpty: Bool, delta: Delta?, about id: String?
+        _ body: JSONValue?, of outcome: DeliveryOutcome, isEmpty: Bool, delta: Delta?, about object: (id: String?, agent: String?)
     ) -> DeliveryOutcome {
         if outcome.httpStatus == 204, isEmpty { return outcome }
         guard let body, body.objectValue != nil else {
@@ -136,7 +138,9 @@ package struct ReplyReader: Sendable {
             return invalid
         }
         let read = adapter.read(body, of: outcome, delta: delta)
-        guard read.outcome == .delivered, let id, let stray = adapter.strayReport(in: body, asked: id) else { return read }
+        guard read.outcome == .delivered, let id = object.id,
+            let stray = adapter.strayReport(in: body, asked: id, of: object.agent)
+        else { return read }
         return read.withoutReport(stray)
     }
 }

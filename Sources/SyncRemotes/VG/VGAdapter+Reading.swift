@@ -66,6 +66,20 @@ extension VGAdapter {
         ["ID", "id", "convoId"].compactMap { body["data"]?[$0]?.reportedID }
     }
 
+    /// The older form of an `ID` is `{agentId}_{convoId}`; a link may have the one or the other (docs/remotes/vg.md, "Reading").
+    func linkedIDs(named id: String, agent: String?) -> [String] {
+        [id] + [VGAdapter.bareID(of: id, agent: agent ?? settings.agentID)].compactMap { $0 }
+    }
+
+    /// What follows the agent in an id of the older form; nil for any other id.
+    static func bareID(of id: String, agent: String?) -> String? {
+        guard let agent, !agent.isEmpty else { return nil }
+        let prefix = "\(agent)_".utf8
+        // Compared as bytes, like all ids.
+        guard id.utf8.count > prefix.count, id.utf8.starts(with: prefix) else { return nil }
+        return String(decoding: id.utf8.dropFirst(prefix.count), as: UTF8.self)
+    }
+
     /// `ID` is the documented one. `userID` is not unique for every conversation (docs/remotes/vg.md), so it comes last.
     private func id(of object: JSONValue) -> String? {
         ["ID", "id", "convoId", "userID"].lazy.compactMap { object[$0]?.reportedID }.first

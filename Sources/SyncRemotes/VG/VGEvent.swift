@@ -34,7 +34,9 @@ struct VGEvent: Equatable, Sendable {
         let event = VGEvent(type: try EventMembers.word("type", of: body), payload: body["payload"] ?? [:])
         guard telling.contains(event.type) else { return .ignored(event: EventMembers.shown(event.type)) }
         guard let id = event.conversationID else { return .notices([.somethingChanged]) }
-        return .notices([.changed(remoteID: id, agentID: event.agentID)])
+        // A link has the id of the older form or the bare one.
+        let ids = [id] + [VGAdapter.bareID(of: id, agent: event.agentID ?? own.text("agent_id"))].compactMap { $0 }
+        return .notices(ids.map { .changed(remoteID: $0, agentID: event.agentID) })
     }
 
     private var conversationID: String? {

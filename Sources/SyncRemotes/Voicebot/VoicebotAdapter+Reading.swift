@@ -30,7 +30,7 @@ extension VoicebotAdapter {
         return ListPage(rows: read, next: rows.isEmpty ? nil : next(in: body))
     }
 
-    func page(in body: JSONValue, after token: PageToken?) throws(Unreadable) -> ListPage {
+    func page(in body: JSONValue, after token: PageToken?, of agent: String?) throws(Unreadable) -> ListPage {
         var page = try page(in: body)
         if let next = page.next.flatMap({ VoicebotPageQuery(text: $0.text) }),
             let requested = token.flatMap({ VoicebotPageQuery(text: $0.text) }), !next.movesOn(from: requested)

@@ -123,7 +123,7 @@ struct SimulatedCall {
         switch (purpose, result) {
         case (.deliver(let row), .success(let reply)):
             let outcome = reader.read(
-                reply, delta: row.delta, about: row.targetID,
+                reply, delta: row.delta, about: row.targetID, of: row.agent,
                 redaction: Redaction(credential: SimulatedCall.token, body: .array(row.known.values)), now: now)
             return .delivered(outcome, hadPresentCredential: true)
         case (.deliver, .failure(let failure)):

@@ -61,8 +61,39 @@ import Testing
         #expect(moments.allSatisfy { Instant(iso8601: $0.iso8601) == $0 })
     }
 
-    @Test(arguments: ["", "yesterday", "2025-01-24", "2025-13-24T10:01:20Z"])
-    func `text that is not a timestamp is refused`(text: String) {
+    @Test(arguments: [
+        ("2025-01-24T10:01:20.5Z", 500), ("2025-01-24T10:01:20.123456789Z", 123), ("2025-01-24T10:01:20.9999z", 999),
+        ("2025-01-24T12:01:20+02:00", 0), ("2025-01-24T12:01:20.25+0200", 250), ("2025-01-24T12:01:20+02", 0),
+        ("2025-01-24T04:31:20-05:30", 0), ("2025-01-24T10:01:20-00:00", 0),
+    ])
+    func `a fraction of any length and an offset are read`(text: String, milliseconds: Int64) {
+        #expect(Instant(iso8601: text) == Instant(milliseconds: 1_737_712_880_000 + milliseconds))
+    }
+
+    @Test(arguments: [
+        ("2024-02-29T00:00:00Z", 1_709_164_800_000), ("2000-02-29T00:00:00Z", 951_782_400_000), ("1969-12-31T23:59:59.999Z", -1),
+        ("2026-01-31T24:00:00Z", 1_769_904_000_000), ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+    ])
+    func `a leap day, a leap second and the end of a day are times`(text: String, milliseconds: Int64) {
+        #expect(Instant(iso8601: text) == Instant(milliseconds: milliseconds))
+    }
+
+    @Test(arguments: [
+        "", "yesterday", "2025-01-24", "2025-13-24T10:01:20Z", "2025-01-24T10:01:20", "2025-01-24 10:01:20Z", "2025-01-24T10:01Z",
+        "2026-01-31T09:30:00.000ZfooZ", "2026-01-31T09:30:00.000+02:00Z", "2026-01-31T09:30:00Z ", " 2026-01-31T09:30:00Z",
+        "2026-01-31T09:30:00.Z", "2026-01-31T09:30:00,5Z", "2026-01-31T09:30:00+2", "2026-01-31T09:30:00+02:", "2026-01-31T09:30:00+02:0",
+        "2026-01-31T09:30:00+24:00", "2026-01-31T09:30:00+02:60", "2026-1-31T09:30:00Z", "12026-01-31T09:30:00Z",
+    ])
+    func `text that is not a timestamp, or has anything behind it, is refused`(text: String) {
+        #expect(Instant(iso8601: text) == nil)
+    }
+
+    @Test(arguments: [
+        "2026-02-31T09:30:00Z", "2026-02-29T09:30:00Z", "2100-02-29T09:30:00Z", "2026-04-31T09:30:00Z", "2026-01-00T09:30:00Z",
+        "2026-01-32T09:30:00Z", "2026-00-01T09:30:00Z", "2026-01-31T24:00:01Z", "2026-01-31T25:00:00Z", "2026-01-31T09:60:00Z",
+        "2026-01-31T09:30:61Z",
+    ])
+    func `a day or a time of day that does not exist is refused`(text: String) {
         #expect(Instant(iso8601: text) == nil)
     }
 }

@@ -30,9 +30,11 @@ package enum HTTPDate {
 struct CalendarDate {
     private let daysSince1970: Int64
 
-    /// Nil for a year outside 1 to 9999, a month outside 1 to 12 or a day outside 1 to 31.
+    /// Nil for a year outside 1 to 9999, a month outside 1 to 12 or a day that the month does not have.
     init?(year: Int64, month: Int64, day: Int64) {
-        guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
+        guard (1...9999).contains(year), (1...12).contains(month), day >= 1, day <= CalendarDate.days(of: month, year: year) else {
+            return nil
+        }
         // Counted in years that begin in March.
         let shiftedYear = month < 3 ? year - 1 : year
         let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
@@ -41,6 +43,14 @@ struct CalendarDate {
         let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         daysSince1970 = era * 146_097 + dayOfEra - 719_468
+    }
+
+    private static func days(of month: Int64, year: Int64) -> Int64 {
+        switch month {
+        case 2: year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400)) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
     }
 
     /// Nil for a time of day that does not exist; a leap second is allowed.

@@ -39,14 +39,11 @@ package struct Instant: Hashable, Comparable, Sendable {
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// Reads ISO 8601 with or without a fraction; nil for anything else. Digits beyond milliseconds are dropped.
+    /// Reads ISO 8601 with or without a fraction; nil for anything else, also behind it, and for a day that does not exist. Digits beyond
+    /// milliseconds are dropped.
     package init?(iso8601 text: String) {
-        let date =
-            (try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text))
-            ?? (try? Date.ISO8601FormatStyle().parse(text))
-        guard let date else { return nil }
-        // A thousandth is added because the binary value may lie just below the millisecond.
-        self.init(milliseconds: Int64((date.timeIntervalSince1970 * 1000 + 0.001).rounded(.down)))
+        guard let instant = ISO8601.parse(text) else { return nil }
+        self = instant
     }
 }
 

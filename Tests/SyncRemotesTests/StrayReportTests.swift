@@ -53,7 +53,8 @@ import Testing
         Case(.helpdesk, "c1", #"{"data": {"id": "c1", "status": "closed", "user": {"id": "u1"}}}"#),
         Case(.fin, "c1", #"{"conversation_id": "c1", "user_id": "u1", "status": "thinking"}"#),
         Case(.fin, "c1", #"{"user_id": "u1", "status": "thinking"}"#),
-        Case(.fin, "c1", #"{"conversation_id": "c2", "user_id": "u1", "status": "complete"}"#, "c2"),
+        // A response of Fin belongs to its call.
+        Case(.fin, "c1", #"{"conversation_id": "c2", "user_id": "u1", "status": "complete"}"#),
     ]
 
     @Test(arguments: cases)
@@ -97,6 +98,18 @@ import Testing
         #expect(try adapter(.vg).page(in: body, after: nil).rows.map(\.remoteID) == ["agent-2_c9", "c8", "agent-2_"])
         let own: JSONValue = ["success": true, "data": [["ID": "a_c9"]]]
         #expect(try adapter(.vg).page(in: own, after: nil).rows.map(\.remoteID) == ["a_c9", "c9"])
+    }
+
+    @Test func `what Fin did not take is kept, whatever conversation its response names`() throws {
+        let body: JSONValue = ["conversation_id": "c2", "status": "thinking", "errors": ["user": ["attributes": ["plan": "unknown"]]]]
+        let outcome = ReplyReader(adapter: adapter(.fin), classifier: OutcomeClassifier()).read(
+            HTTPReply(status: 200, body: Array(body.text.utf8)), delta: nil, about: "c1",
+            redaction: Redaction(credential: nil, body: .null), now: Instant(milliseconds: 0))
+        #expect(outcome.outcome == .delivered && outcome.stray == nil)
+        #expect(outcome.observation?.word == "thinking")
+        #expect(outcome.partialErrors == ["user attribute plan: unknown"])
+        // Nor does a stray response of any kind take it away.
+        #expect(outcome.withoutReport(StrayReport(asked: "c1", answered: "c2")).partialErrors == ["user attribute plan: unknown"])
     }
 
     @Test func `a failure inside a 200 counts, whatever object it is about`() throws {

@@ -13,13 +13,12 @@ extension Reading {
 }
 
 extension DeliveryOutcome {
-    /// The call counts as delivered, and nothing from its response is used.
+    /// The call counts as delivered, and nothing that its response says about an object is used. What the remote did not take of the call is kept.
     package func withoutReport(_ stray: StrayReport) -> DeliveryOutcome {
         var outcome = self
         outcome.stray = stray
         outcome.observation = nil
         outcome.drift = []
-        outcome.partialErrors = []
         return outcome
     }
 }

@@ -37,7 +37,9 @@ struct FinAdapter: Adapter {
         FinReplyGate.hold(word: word, since: since, bound: settings.replyHold, now: now)
     }
 
-    /// `errors` in a 200 is a partial success: the message was accepted, some attributes were not. Nothing to retry.
+    /// `errors` in a 200 is a partial success, in whatever form: the message was accepted, something else was not. Nothing to retry.
+    ///
+    /// The response belongs to the call, whatever `conversation_id` says.
     func read(_ body: JSONValue, of classified: DeliveryOutcome, delta: Delta?) -> DeliveryOutcome {
         var outcome = classified
         if let word = body["status"]?.reportedWord {
@@ -45,21 +47,46 @@ struct FinAdapter: Adapter {
             let changedAt = body["created_at_ms"].flatMap { EventMembers.timestamp($0) }
             outcome.observation = Observation(word: word, changedAt: changedAt)
         }
-        for owner in ["user", "conversation"] {
-            let refused = body["errors"]?[owner]?["attributes"]?.objectValue ?? [:]
-            for (name, message) in refused.firstMembers(ReplyReader.partialErrorLimit) {
-                outcome.partialErrors.append("\(owner) attribute \(name): \(message.stringValue ?? message.text)")
-            }
-        }
+        if let errors = body["errors"] { outcome.partialErrors = FinAdapter.partialErrors(errors) }
         return outcome
+    }
+
+    /// One entry for each attribute that was not taken, and one for everything in another form than the document's.
+    private static func partialErrors(_ errors: JSONValue) -> [String] {
+        var entries: [String] = []
+        var others = errors.objectValue
+        for owner in ["user", "conversation"] {
+            guard var members = errors[owner]?.objectValue, let refused = members["attributes"]?.objectValue else { continue }
+            for (name, message) in refused.firstMembers(ReplyReader.partialErrorLimit) {
+                entries.append("\(owner) attribute \(name): \(message.stringValue ?? message.text)")
+            }
+            members["attributes"] = nil
+            others?[owner] = .object(members)
+        }
+        let rest: JSONValue = others.map { members in JSONValue.object(members.filter { member in hasContent(member.value) }) } ?? errors
+        guard hasContent(rest) else { return entries }
+        let explanation = ErrorText.explanation(["errors": rest]) ?? ""
+        // A list of something else than errors has entries without a text.
+        let isText = explanation.contains { $0.isLetter || $0.isNumber }
+        return entries + [isText ? explanation : rest.stringValue ?? rest.text]
+    }
+
+    /// Whether a value says anything: null, false and what is empty do not.
+    private static func hasContent(_ value: JSONValue) -> Bool {
+        switch value {
+        case .null: false
+        case .bool(let isTrue): isTrue
+        case .integer, .number: true
+        case .string(let text): !text.isEmpty
+        case .array(let values): values.contains { hasContent($0) }
+        case .object(let members): members.values.contains { hasContent($0) }
+        }
     }
 }
 
 extension FinAdapter {
     /// All errors of Intercom's API are an `error.list` (the document "Reply to Fin").
     func isOwnAbsence(_ body: JSONValue) -> Bool { body["type"] == "error.list" || body["errors"]?.arrayValue != nil }
-
-    func reportedIDs(in body: JSONValue) -> [String] { [body["conversation_id"]?.reportedID].compactMap { $0 } }
 }
 
 extension FinAdapter {

@@ -150,6 +150,25 @@ import Testing
         #expect(id == "m1" && time == Instant(milliseconds: Int64(at)))
     }
 
+    @Test(arguments: [
+        #""created_at_ms":"soon""#, #""created_at_ms":null"#, #""created_at_ms":1737712800"#, #""created_at_ms":{}"#, #""other":1"#,
+    ])
+    func `a status whose timestamp cannot be read has that of the message beside it, and the message is kept`(member: String) throws {
+        let moment = Instant(milliseconds: 1_737_712_800_120)
+        let body = Self.replied.replacing(#""created_at_ms":1737712800123"#, with: member)
+        #expect(
+            try read(body)
+                == .notices([
+                    .finMessage(conversationID: "c1", id: "m1", body: "<p>Hi</p>", at: moment),
+                    .finStatus(conversationID: "c1", word: "awaiting_user_reply", at: moment),
+                ]))
+        // Also beside a message that cannot be used.
+        guard case .partial(let notices, "c1", _) = try read(body.replacing(#""<p>Hi</p>""#, with: "7")) else {
+            return #expect(Bool(false))
+        }
+        #expect(notices == [.finStatus(conversationID: "c1", word: "awaiting_user_reply", at: moment)])
+    }
+
     @Test func `a message by a user or an agent is not taken for one by Fin`() throws {
         let reading = try read(Self.replied.replacing(#""author":"fin""#, with: #""author":"agent""#))
         guard case .notices(let notices) = reading else { return #expect(Bool(false)) }

@@ -36,7 +36,10 @@ enum FinEvent {
         } catch {
             problem = error
         }
-        if EventMembers.has("status", in: body) { notices.append(try status(of: body)) }
+        if EventMembers.has("status", in: body) {
+            let word = try EventMembers.status("status", of: body)
+            notices.append(.finStatus(conversationID: conversationID, word: word, at: try timestampOfStatus(in: body)))
+        }
         guard let problem else { return .notices(notices) }
         return .partial(notices, conversationID: conversationID, unusable: problem)
     }
@@ -57,10 +60,22 @@ enum FinEvent {
 
     /// The first of three that can be read: those of the message are optional.
     private static func timestamp(of message: JSONValue, in body: JSONValue) throws(Unreadable) -> Instant {
-        for name in ["timestamp_ms", "timestamp"] {
-            if let instant = message[name].flatMap({ EventMembers.timestamp($0) }) { return instant }
-        }
+        if let instant = ownTimestamp(of: message) { return instant }
         return try EventMembers.timestamp("created_at_ms", of: body)
+    }
+
+    /// That of the event. If it cannot be read, that of the message, which came with the status and must not be lost because of it.
+    private static func timestampOfStatus(in body: JSONValue) throws(Unreadable) -> Instant {
+        do throws(Unreadable) {
+            return try EventMembers.timestamp("created_at_ms", of: body)
+        } catch {
+            guard let instant = body["message"].flatMap({ ownTimestamp(of: $0) }) else { throw error }
+            return instant
+        }
+    }
+
+    private static func ownTimestamp(of message: JSONValue) -> Instant? {
+        ["timestamp_ms", "timestamp"].lazy.compactMap { name in message[name].flatMap { EventMembers.timestamp($0) } }.first
     }
 }
 

@@ -40,9 +40,10 @@ enum ConfigurationPromises {
         }
     }
 
-    /// The value of an unknown key is not shown.
+    /// The value of an unknown key is not shown, nor that of a key which names where a token is.
     private static func checkMisplacedToken(in text: String) throws(BrokenPromise) {
-        for line in ["token = \"\(secret)\"", "kind = \"\(secret)\"", "url = \"https://user:\(secret)@example.com\""] {
+        let keys = ["token", "kind", "token_env", "token_file", "secret_env", "secret_file"]
+        for line in keys.map({ "\($0) = \"\(secret)\"" }) + ["url = \"https://user:\(secret)@example.com\""] {
             guard case .failure(let error) = parse("\(text)\n\(line)\n") else { continue }
             for problem in error.problems { try TextPromises.checkSecrecy(problem.description, "a problem", of: secret) }
         }

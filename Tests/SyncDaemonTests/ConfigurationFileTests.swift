@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import SyncCore
 import SyncRemotes
@@ -316,5 +317,87 @@ import Testing
         #expect(file.reason == "token_file /nonexistent/token: the file does not exist")
         let systemd = try #require(throws: CredentialError.self) { try CredentialSource.systemd(name: "vg").read(environment: [:]) }
         #expect(systemd.reason.contains("CREDENTIALS_DIRECTORY"))
+    }
+}
+
+/// A token in the place of the name of a file, a credential or a variable is not repeated.
+@Suite struct MisplacedTokenTests {
+    static let tokens = [
+        "dG9rOjEyMzQ1Njc4OTBhYmNkZWYxMjM0NTY3ODkwYWI=", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        "3f2a91c07b3e5d4488aa3f2a91c07b3e", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "dG9rOjEyMzQ1Njc4OTBhYmNk/ZWYxMjM0+NTY3",
+        "token with spaces in it", "9tokenthatbeginswithadigit",
+    ]
+
+    private func text(_ line: String) -> String {
+        "database = { path = \"x.db\" }\n[remotes.vg]\nurl = \"https://vg.example.com\"\n\(line)\n"
+    }
+
+    private func problems(_ line: String) -> [String] {
+        do {
+            _ = try ConfigurationFile.parse(text(line), directory: "/nonexistent")
+            return []
+        } catch {
+            return error.problems.map(\.description)
+        }
+    }
+
+    @Test(arguments: tokens)
+    func `neither the configuration nor what reads and explains it shows the token`(token: String) async throws {
+        let directory = try TemporaryDirectory()
+        for key in ["token_env", "token_credential", "token_file"] {
+            try directory.write(text("\(key) = \"\(token)\""), to: "convosync.toml")
+            let findings = await Inspection(configurationPath: directory.file("convosync.toml")).findings()
+            #expect(findings.contains { $0.severity != .ok && $0.text.contains(key) }, "\(findings)")
+            for finding in findings {
+                #expect(!finding.text.contains(token), "\(finding.text)")
+                #expect(finding.hint?.contains(token) != true, "\(finding.hint ?? "")")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("token_env = \"not-a-variable\"", "line 4: remotes.vg.token_env: is not the name of an environment variable"),
+        ("token_env = \"\"", "line 4: remotes.vg.token_env: is not the name of an environment variable"),
+        ("token_credential = \"a/b\"", "line 4: remotes.vg.token_credential: is not the name of a systemd credential"),
+        ("token_credential = \"..\"", "line 4: remotes.vg.token_credential: is not the name of a systemd credential"),
+        ("token_file = \"3f2a91c07b3e5d4488aa3f2a91c07b3e\"", "line 4: remotes.vg.token_file: names no file that is there"),
+    ])
+    func `a value that cannot be a name is a problem with its line`(line: String, expected: String) {
+        let found = problems(line)
+        #expect(found.count == 1 && found.first?.hasPrefix(expected) == true, "\(found)")
+    }
+
+    @Test(arguments: [
+        "token_env = \"CONVOSYNC_HELPDESK_TOKEN\"", "token_env = \"vgToken\"", "token_credential = \"remote_helpdesk-2\"",
+        "token_file = \"vg.token\"", "token_file = \"secrets/production/vg.token\"",
+        "token_file = \"/etc/convosync/the-token-of-the-helpdesk.token\"",
+    ])
+    func `names are taken as they are`(line: String) {
+        #expect(problems(line) == [])
+    }
+
+    @Test func `a long name of a file is one if there is such a file`() throws {
+        let directory = try TemporaryDirectory()
+        let name = "the-token-of-the-voice-agent"
+        let text = text("token_file = \"\(name)\"")
+        #expect(throws: ConfigurationError.self) { try ConfigurationFile.parse(text, directory: directory.path) }
+        try directory.write("abc", to: name)
+        let configuration = try ConfigurationFile.parse(text, directory: directory.path)
+        #expect(configuration.remotes.first?.credential == .file(path: directory.file(name)))
+    }
+
+    @Test func `a usual name is shown, so that it can be found`() throws {
+        let variable = try #require(throws: CredentialError.self) {
+            try CredentialSource.environment(variable: "CONVOSYNC_HELPDESK_TOKEN").read(environment: [:])
+        }
+        #expect(variable.reason == "token_env CONVOSYNC_HELPDESK_TOKEN: the variable is not set")
+        let other = try #require(throws: CredentialError.self) {
+            try CredentialSource.environment(variable: "sk_live_4eC39HqLyjWDarjtT1zdp7dc").read(environment: [:])
+        }
+        #expect(other.reason == "token_env: the variable is not set")
+        let credential = try #require(throws: CredentialError.self) {
+            try CredentialSource.systemd(name: "remote_helpdesk-2").read(environment: ["CREDENTIALS_DIRECTORY": "/nonexistent"])
+        }
+        #expect(credential.reason == "token_credential remote_helpdesk-2: the file does not exist")
     }
 }

@@ -7,23 +7,48 @@ extension CredentialSource {
     package func read(
         as kind: CredentialKind = .token, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(CredentialError) -> Credential {
+        let label = [key(of: kind), shownName].compactMap { $0 }.joined(separator: " ")
         switch self {
         case .file(let path):
-            return try CredentialSource.read(file: path, named: "\(kind.noun)_file \(path)")
+            return try CredentialSource.read(file: path, named: label)
         case .systemd(let name):
             guard let directory = environment["CREDENTIALS_DIRECTORY"] else {
                 throw CredentialError(
-                    "\(kind.noun)_credential \(name): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with "
-                        + "LoadCredential=\(name):…")
+                    "\(label): no CREDENTIALS_DIRECTORY in the environment; it is set by systemd for a unit with "
+                        + "LoadCredential=\(shownName ?? "NAME"):…")
             }
-            return try CredentialSource.read(file: "\(directory)/\(name)", named: "\(kind.noun)_credential \(name)")
+            return try CredentialSource.read(file: "\(directory)/\(name)", named: label)
         case .environment(let variable):
-            guard let value = environment[variable] else {
-                throw CredentialError("\(kind.noun)_env \(variable): the variable is not set")
-            }
-            return try CredentialSource.checked(value, named: "\(kind.noun)_env \(variable)")
+            guard let value = environment[variable] else { throw CredentialError("\(label): the variable is not set") }
+            return try CredentialSource.checked(value, named: label)
         }
     }
+
+    /// The key of the configuration that names it.
+    private func key(of kind: CredentialKind) -> String {
+        switch self {
+        case .file: "\(kind.noun)_file"
+        case .systemd: "\(kind.noun)_credential"
+        case .environment: "\(kind.noun)_env"
+        }
+    }
+
+    /// The path, or the name of a credential or a variable, for people; nil if it is long and unlike such names: it may be a token in the wrong
+    /// place.
+    var shownName: String? {
+        switch self {
+        case .file(let path): return path
+        case .systemd(let name):
+            let isUsual = name.hasPrefix("remote_") || !name.contains { $0.isUppercase || $0.isNumber }
+            return name.count <= CredentialSource.longestShown || isUsual ? name : nil
+        case .environment(let variable):
+            let isUsual = variable.contains("_") && !variable.contains { $0.isLowercase }
+            return variable.count <= CredentialSource.longestShown || isUsual ? variable : nil
+        }
+    }
+
+    /// As of other texts of the configuration that may be misplaced tokens.
+    private static let longestShown = 16
 
     private static func read(file path: String, named name: String) throws(CredentialError) -> Credential {
         guard let bytes = FileManager.default.contents(atPath: path) else {

@@ -30,10 +30,11 @@ extension Inspection {
             }
         case .systemd(let name) where name.hasPrefix("remote_"):
             "install -D -m 0600 /dev/stdin /etc/convosync/credentials/\(name.dropFirst(7)), then restart the service; only it can read it"
-        case .systemd(let name):
-            "a drop-in with LoadCredential=\(name):PATH (systemctl edit convosync), then restart the service; only it can read it"
-        case .environment(let variable):
-            "set \(variable) for the service: a drop-in with EnvironmentFile=PATH (systemctl edit convosync)"
+        case .systemd:
+            "a drop-in with LoadCredential=\(source.shownName ?? "NAME"):PATH (systemctl edit convosync), then restart the service; "
+                + "only it can read it"
+        case .environment:
+            "set \(source.shownName ?? "that variable") for the service: a drop-in with EnvironmentFile=PATH (systemctl edit convosync)"
         }
     }
 

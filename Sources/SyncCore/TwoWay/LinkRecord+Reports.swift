@@ -130,11 +130,12 @@ extension LinkRecord {
     }
 
     /// Updates when the customer last wrote: as the remote reports it, or because its counts have grown since the last read. A count that has grown
-    /// without a time is not recorded: a later read dates it.
+    /// without a time is not recorded: a later read dates it. The last message may be anybody's, so it counts only where the replies are not counted.
     /// - Parameter date: of the last change at the remote, if it may be somebody's; nil for a response to a call of ours.
     mutating func noteCustomer(_ report: FieldReport, dated date: Instant?) {
         var times = [report.customerWroteAt, customerWroteAt]
-        if let before = lastMessageAt, let at = report.lastMessageAt, at > before { times.append(at) }
+        let isCounted = interactions != nil && report.interactions != nil
+        if !isCounted, let before = lastMessageAt, let at = report.lastMessageAt, at > before { times.append(at) }
         let isMore = interactions.flatMap { before in report.interactions.map { $0 > before } } ?? false
         let time = report.lastMessageAt ?? date
         if isMore { times.append(time) }

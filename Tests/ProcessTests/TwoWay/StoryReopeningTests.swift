@@ -197,6 +197,23 @@ import Testing
         }
     }
 
+    @Test func `a message by the bot or an agent at vg does not reopen an ended chat`() async throws {
+        try await withHistory(assignee: "agent_fin") { scenario in
+            let before: [String: SandboxJSON] = [
+                "lastMessageTS": .integer(Int(Date.now.timeIntervalSince1970)), "totalUserInteractions": 3,
+            ]
+            try scenario.act(at: "vg", on: 1, before)
+            try await scenario.syncs(2)
+            try await scenario.write("UPDATE conversations SET status = 'ended'")
+            try await scenario.syncs(2)
+            try await scenario.nextSecond()
+            try scenario.act(at: "vg", on: 1, ["state": "ai-chatting", "lastMessageTS": .integer(Int(Date.now.timeIntervalSince1970))])
+            try await scenario.syncs(3)
+            #expect(try await scenario.local("c1") == "ended/agent_fin")
+            #expect(scenario.held("state", at: "vg") == "ended_chat")
+        }
+    }
+
     @Test(
         arguments: [
             (nil, ["state": "human-chatting"]), ("never", ["state": "human-chatting", "chatAssignedTo": "c_bert"]),

@@ -246,6 +246,28 @@ import Testing
         #expect(link.customerWroteAt == TwoWayWorld.second(80))
     }
 
+    @Test func `a later last message is the customer's only if more replies are counted, or none are`() {
+        let rules = TwoWayWorld.Remote.vg.rules
+        var link = LinkRecord()
+        func hear(_ count: Int64?, lastMessage: Int64, at second: Int64) {
+            let report = FieldReport(
+                values: [:], began: TwoWayWorld.second(second), lastMessageAt: TwoWayWorld.second(lastMessage), interactions: count)
+            let reception = link.take(report, rules, now: TwoWayWorld.second(second))
+            #expect(reception == .believed)
+        }
+        hear(1, lastMessage: 10, at: 20)
+        // The bot or a person over there has written.
+        hear(1, lastMessage: 30, at: 40)
+        #expect(link.customerWroteAt == nil)
+        hear(2, lastMessage: 50, at: 60)
+        #expect(link.customerWroteAt == TwoWayWorld.second(50))
+        hear(2, lastMessage: 70, at: 80)
+        #expect(link.customerWroteAt == TwoWayWorld.second(50))
+        // Where replies are not counted, every message may be the customer's.
+        hear(nil, lastMessage: 90, at: 100)
+        #expect(link.customerWroteAt == TwoWayWorld.second(90))
+    }
+
     @Test func `a value that is read with the date of our call is the form in which the remote stores it`() {
         var play = TwoWayPlay(.vg)
         play.world.act(.title, "long title")

@@ -137,6 +137,23 @@ import Testing
         }
     }
 
+    @Test func `one object that is gone does not park a remote that has no list of conversations`() async throws {
+        try await withScenario { scenario in
+            try scenario.configure { $0["remotes.voicebot.paths", "list_conversations"] = "\"/no/list\"" }
+            try await scenario.addConversations(1...3)
+            try await scenario.sync()
+            try scenario.world.setOptions(on: "voicebot") { $0.deleted = Set(["1"]) }
+            // Nothing else is acknowledged meanwhile.
+            try await scenario.write("UPDATE conversations SET status = 'closed' WHERE id = 'c1'")
+            try await scenario.sync(expecting: 65)
+            #expect(try await scenario.number("SELECT count(*) FROM remotes WHERE parked_at IS NOT NULL") == 0)
+            #expect(try await scenario.texts("SELECT conversation_id FROM link_state WHERE gone_at IS NOT NULL") == ["c1"])
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            try await scenario.sync()
+            #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE remote = 'voicebot' AND state = 'pending'") == 0)
+        }
+    }
+
     @Test func `a helpdesk that knows none of several conversations is parked across restarts, and other conversations continue`()
         async throws
     {

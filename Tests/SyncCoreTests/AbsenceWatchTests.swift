@@ -90,6 +90,34 @@ import Testing
         #expect(missing(&watch, "c2", back: true) == .accept(isSuspect: false))
     }
 
+    @Test func `where calls were acknowledged, a list that was never there decides nothing, and the third object parks`() {
+        var watch = AbsenceWatch(canRead: true, acknowledgedAt: start - .hours(1))
+        for object in ["c1", "c2"] {
+            #expect(missing(&watch, object) == .wait(startsRead: true))
+            #expect(watch.read(.absent, isParked: false, now: start) == .accept(isSuspect: true))
+        }
+        #expect(missing(&watch, "c3") == .wait(startsRead: true))
+        #expect(watch.read(.absent, isParked: false, now: start) == .putBack)
+        #expect(missing(&watch, "c1", back: true, isParked: true) == .wait(startsRead: true))
+        #expect(watch.read(.absent, isParked: true, now: start) == .putBack)
+        // An acknowledgement by this process counts in the same way.
+        var fresh = AbsenceWatch(canRead: true)
+        _ = fresh.acknowledged(now: start)
+        #expect(missing(&fresh, "c1", after: .minutes(1)) == .wait(startsRead: true))
+        #expect(fresh.read(.absent, isParked: false, now: start + .minutes(1)) == .accept(isSuspect: true))
+    }
+
+    @Test func `a list that was there and is missing parks, and so does one of a remote that never acknowledged anything`() {
+        var watch = AbsenceWatch(canRead: true, acknowledgedAt: start - .hours(1))
+        #expect(missing(&watch, "c1") == .wait(startsRead: true))
+        #expect(watch.read(.succeeded, isParked: false, now: start) == .accept(isSuspect: false))
+        #expect(missing(&watch, "c2", after: .minutes(1)) == .wait(startsRead: true))
+        #expect(watch.read(.absent, isParked: false, now: start + .minutes(1)) == .putBack)
+        var fresh = AbsenceWatch(canRead: true)
+        #expect(missing(&fresh, "c1") == .wait(startsRead: true))
+        #expect(fresh.read(.absent, isParked: false, now: start) == .putBack)
+    }
+
     @Test func `a single missing object is gone when the read gets a response`() {
         var watch = AbsenceWatch(canRead: true)
         #expect(missing(&watch, "c1") == .wait(startsRead: true))

@@ -21,7 +21,7 @@ package enum Absence: Equatable, Sendable {
 /// | missing, any other case                                 | accepted, as a suspect; the third object in a row: put back, parked |
 /// | missing while parked for the URL                        | a read is started, or where there is none, put back             |
 /// | the read succeeds, or a call is acknowledged meanwhile  | a single object: accepted and confirmed; several, or parked: sent once more, since a gateway may have just recovered; no longer parked |
-/// | the read gets another 404 or 405                        | put back, parked                                                |
+/// | the read gets another 404 or 405                        | put back, parked; inconclusive where a call was ever acknowledged and the read never succeeded: the server need not have a list |
 /// | the read is inconclusive (time-out, 5xx, refused)       | accepted as suspects; three objects in a row, or parked before: put back, parked |
 /// | the read cannot be made (the gate stays closed, the remote was removed, the engine stops) | the same as if it were inconclusive |
 /// | no route                                                | an ordinary retry; the third in a row, the row's last attempt, or while parked for the URL: put back, parked |
@@ -73,6 +73,8 @@ package struct AbsenceWatch: Equatable, Sendable {
     /// The same, but only for the URL that is configured now; nil since the remote was parked because of it.
     private var trustedAt: Instant?
     private var hasAcknowledgedSinceRead = false
+    /// Whether the remote is known to have what is read.
+    private var hasRead = false
 
     /// - Parameters:
     ///   - canRead: whether there is a harmless read.
@@ -135,6 +137,7 @@ package struct AbsenceWatch: Equatable, Sendable {
     package mutating func read(_ result: ReadResult, isParked: Bool, now: Instant) -> Decision {
         precondition(isReading, "a read ended that was never wanted")
         isReading = false
+        if result == .succeeded { hasRead = true }
         if result == .succeeded || hasAcknowledgedSinceRead {
             let isOne = suspects.count <= 1 && !isParked
             suspects = []
@@ -143,7 +146,9 @@ package struct AbsenceWatch: Equatable, Sendable {
             trustedAt = now
             return isOne ? .accept(isSuspect: false) : .again
         }
-        if result == .inconclusive, !isParked, suspects.count < AbsenceWatch.objectLimit { return .accept(isSuspect: true) }
+        // A read that gets a 404 proves nothing about calls that write, and those have shown that the URL is right.
+        let isInconclusive = result == .inconclusive || (rightAt != nil && !hasRead)
+        if isInconclusive, !isParked, suspects.count < AbsenceWatch.objectLimit { return .accept(isSuspect: true) }
         return parked()
     }
 

@@ -57,6 +57,27 @@ import Testing
         }
     }
 
+    @Test func `an unmapped status value in the responses to calls is reported once, and the calls are acknowledged`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try await scenario.sync()
+            var rule = FaultRule(.status)
+            (rule.status, rule.method) = (200, "PATCH")
+            rule.body = ["success": true, "data": ["state": "archived"]]
+            try scenario.world.setFaults([rule], on: "vg")
+            try await scenario.write("UPDATE conversations SET status = 'closed'")
+            let result = try await scenario.run("sync")
+            #expect(result.exitCode == 0)
+            let events = result.events("status.unmapped")
+            #expect(events.count == 1)
+            let event = try #require(events.first)
+            #expect(event["remote"] == "vg" && event["word"] == "archived")
+            #expect(event["reason"]?.string?.contains("[remotes.vg.status.inbound]") == true)
+            #expect(try await scenario.texts("SELECT DISTINCT state FROM outbox WHERE remote = 'vg'") == ["delivered"])
+            #expect(try await scenario.local("c1").hasPrefix("closed/"))
+        }
+    }
+
     /// Reads and writes are independent: an object that cannot be read may still accept writes.
     @Test func `an object that a read does not find is reported once, and is still written to`() async throws {
         try await withScenario({ $0.pollEverySecond(["voicebot"]) }) { scenario in

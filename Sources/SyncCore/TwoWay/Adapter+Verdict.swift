@@ -90,9 +90,7 @@ extension Adapter {
         case .notUnderstood where finding.attribute == .assignee:
             if let problem = statusProblem(word) { return "kept who has it: \(problem)" }
             return "kept who has it: nobody in the table assignees is the user whom \(name) names"
-        case .notUnderstood:
-            return
-                "`\(word ?? "")` is not mapped, nothing is done because of it; [remotes.\(name).status.inbound] can give it a meaning"
+        case .notUnderstood: return unmappedRule(word ?? "")
         case .notAdopted: return "\(said); remotes.\(name).adopt does not name the status"
         case .notCompared: return "\(said): the AI has it, whoever is named"
         case .takenOff: return "\(said) and names nobody any more: the assignee was removed there"
@@ -101,6 +99,11 @@ extension Adapter {
         case .held: return "sent back too often"
         case .guard: return "the status map sends nothing over `\(word ?? "")` for this state (`convosync map`)"
         }
+    }
+
+    /// What to say about a status value without a cell in the inbound map.
+    package func unmappedRule(_ word: String) -> String {
+        "`\(word)` is not mapped, nothing is done because of it; [remotes.\(profile.name).status.inbound] can give it a meaning"
     }
 
     /// Why a user that comes with this status value does not count; nil if one does.

@@ -22,7 +22,9 @@ final class EngineReporter {
 
     func report(_ report: EngineReport) {
         switch report {
-        case .attempted(let call, let remote): delivery.report(call, remote: remote)
+        case .attempted(let call, let remote):
+            delivery.report(call, remote: remote)
+            inbound.reportResponse(to: call, remote: remote)
         case .refused(let rows): delivery.reportRefused(rows)
         case .fenced(let id, let remote): delivery.reportFenced(id, remote: remote)
         case .takenBack(let rows, let remote): delivery.reportTakenBack(rows, remote: remote)

@@ -95,9 +95,7 @@ package final class InboundReporter: Sendable {
             log.write(
                 event("conflict.resolved", result, level: .warning)
                     .with("winner", verdict.winner).with("to", verdict.changes.status?.rawValue))
-        case .unmapped:
-            guard unmapped.withLock({ $0.insert(result.remote, verdict.word ?? "") }) else { return }
-            log.write(event("status.unmapped", result, level: .warning))
+        case .unmapped: reportUnmapped(verdict.word, at: result.remote, conversation: result.conversationID, reason: verdict.rule)
         case .rolledBack:
             log.write(
                 event("remote.rolled_back", result, level: .warning)
@@ -105,6 +103,21 @@ package final class InboundReporter: Sendable {
         case .left where result.isNew, .braked where result.isNew: log.write(event("status.kept", result, level: .notice))
         case .kept, .refused, .left, .braked, .silent, .unchanged, .first, .stale, .readAgain: break
         }
+    }
+
+    /// The response to a call that carried a status is not compared with anything, and a value without a meaning is no report either.
+    func reportResponse(to call: FinishedCall, remote: Remote) {
+        guard let outcome = call.outcome, outcome.outcome == .delivered, let word = outcome.observation?.word,
+            remote.profile.inboundMap[word] == nil
+        else { return }
+        reportUnmapped(word, at: remote.name, conversation: call.claimed.conversationID, reason: remote.adapter.unmappedRule(word))
+    }
+
+    private func reportUnmapped(_ word: String?, at remote: String, conversation: String, reason: String) {
+        guard unmapped.withLock({ $0.insert(remote, word ?? "") }) else { return }
+        log.write(
+            LogEvent("status.unmapped", level: .warning).with("remote", remote).with("conversation", conversation)
+                .with("word", word).with("reason", reason))
     }
 
     private func event(_ name: String, _ result: Reconciled, level: LogLevel) -> LogEvent {

@@ -93,7 +93,7 @@ extension Lane {
         let reason: String
         do {
             let observation = try remote.adapter.conversation(in: body)
-            guard let stray = remote.adapter.strayReport(in: body, asked: claimed.targetID) else {
+            guard let stray = remote.adapter.strayReport(in: body, asked: claimed.targetID, of: claimed.agent) else {
                 noteRead(of: claimed.id, at: context.time.steady)
                 let report = Report(
                     remote: remote.name, subject: .object(object), observation: observation, readAt: read.startedAtWall)

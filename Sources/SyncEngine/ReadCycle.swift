@@ -303,7 +303,7 @@ struct ReadCycle: Sendable {
             return
         }
         do {
-            phase = .comparing(try remote.adapter.page(in: body, after: token), pagesLeft: pagesLeft - 1)
+            phase = .comparing(try remote.adapter.page(in: body, after: token, of: agents.first ?? nil), pagesLeft: pagesLeft - 1)
             isAsking = true
         } catch {
             listFailed("list: \(error.reason)")
@@ -330,7 +330,7 @@ struct ReadCycle: Sendable {
         let (reason, hint): (String, String?)
         do {
             let observation = try remote.adapter.conversation(in: body)
-            guard let stray = remote.adapter.strayReport(in: body, asked: read.request.remoteID) else {
+            guard let stray = remote.adapter.strayReport(in: body, asked: read.request.remoteID, of: read.request.agentID) else {
                 completed.append(read)
                 reports.append(
                     Report(remote: remote.name, subject: .object(read.request), observation: observation, readAt: read.beganAt))

@@ -74,7 +74,7 @@ import Testing
             #expect(event["remote"] == "vg" && event["word"] == "archived")
             #expect(event["reason"]?.string?.contains("[remotes.vg.status.inbound]") == true)
             #expect(try await scenario.texts("SELECT DISTINCT state FROM outbox WHERE remote = 'vg'") == ["delivered"])
-            #expect(try await scenario.local("c1").hasPrefix("closed/"))
+            #expect(try await scenario.local("c1")?.hasPrefix("closed/") == true)
         }
     }
 

@@ -68,7 +68,7 @@ extension TableReader {
     private static func mayBeToken(_ text: String) -> Bool {
         guard !text.hasPrefix("/") else { return false }
         let pieces = text.split(separator: "/").filter { $0.count > 20 }
-        guard text.contains("/") else { return !pieces.isEmpty }
+        guard text.utf8.contains(UInt8(ascii: "/")) else { return !pieces.isEmpty }
         return pieces.contains { piece in
             piece.contains(where: \.isUppercase) && piece.contains(where: \.isLowercase) && piece.contains(where: \.isNumber)
         }

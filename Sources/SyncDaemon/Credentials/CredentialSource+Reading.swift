@@ -42,7 +42,7 @@ extension CredentialSource {
             let isUsual = name.hasPrefix("remote_") || !name.contains { $0.isUppercase || $0.isNumber }
             return name.count <= CredentialSource.longestShown || isUsual ? name : nil
         case .environment(let variable):
-            let isUsual = variable.contains("_") && !variable.contains { $0.isLowercase }
+            let isUsual = variable.utf8.contains(UInt8(ascii: "_")) && !variable.contains { $0.isLowercase }
             return variable.count <= CredentialSource.longestShown || isUsual ? variable : nil
         }
     }

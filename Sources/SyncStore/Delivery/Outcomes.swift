@@ -80,12 +80,7 @@ extension Store {
     /// Returns a row that was claimed but not sent, as if it had never been claimed.
     /// Nil if the lease was lost in the meantime.
     private static func release(_ finished: FinishedCall, _ session: any Session) throws -> RecordedRow? {
-        let released = try session.run(
-            """
-            UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(finished.finishedAt)
-            WHERE id = \(finished.claimed.id) AND state = 'sending' AND lease = \(finished.claimed.lease)
-            """)
-        guard released == 1 else { return nil }
+        guard try giveBack(finished.claimed, now: finished.finishedAt, session) else { return nil }
         return RecordedRow(isPlannedAgain: try settleReturned(finished.claimed.id, now: finished.finishedAt, session))
     }
 

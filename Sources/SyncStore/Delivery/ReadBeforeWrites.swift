@@ -34,8 +34,9 @@ extension Store {
 
     private static let postponement = Duration.minutes(1)
 
+    /// Ends a claim as if it had not been made.
     /// - Returns: false if the lease was lost in the meantime.
-    private static func giveBack(_ claimed: ClaimedRow, now: Instant, _ session: any Session) throws -> Bool {
+    static func giveBack(_ claimed: ClaimedRow, now: Instant, _ session: any Session) throws -> Bool {
         try session.run(
             """
             UPDATE outbox SET state = 'pending', lease = NULL, lease_until = NULL, overlapped = NULL, updated_at = \(now)

@@ -12,12 +12,13 @@ package enum RowObstacle: Equatable, Sendable {
 
     /// Nil for a row that may be attempted when it is due.
     init?(behind: Int, row: Int64?) {
-        switch behind {
-        case 0: return nil
-        case 2: self = .planning
-        case 3: self = .sharedObject
-        default: self = .row(row)
-        }
+        guard behind != 0 else { return nil }
+        self =
+            switch Store.Obstacle(rawValue: behind) {
+            case .planning: .planning
+            case .sharedObject: .sharedObject
+            case .others, nil: .row(row)
+            }
     }
 
     /// For ``read(_:)``: two columns of a row of `outbox`.

@@ -19,6 +19,7 @@ enum ConfigurationPromises {
         switch result {
         case .success(let configuration):
             try BrokenPromise.unless(parse(text + "\n# the end\n") == result, "a comment at the end changes nothing")
+            if case .success = parse(text + "\n=\n") { throw BrokenPromise("a text is read to its end") }
             try checkRemotes(of: configuration)
             return .accepted
         case .failure(let error):

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The parts of a path, derived from its text. Only ``expandingHome(_:)`` uses the environment and the user database; nothing here accesses
-/// the path itself.
+/// The parts of a path, derived from its text. Only ``expandingHome(_:)`` uses the environment and the user database, and only
+/// ``absolute(_:in:)`` accesses a folder on the way.
 package enum FilePath {
     private static let slash = UInt8(ascii: "/")
 
@@ -29,6 +29,20 @@ package enum FilePath {
     private static func home() -> String? {
         if let home = getenv("HOME"), home.pointee != 0 { return String(cString: home) }
         return getpwuid(geteuid()).map { String(cString: $0.pointee.pw_dir) }
+    }
+
+    /// The absolute path, without parts such as `./`.
+    ///
+    /// `..` is resolved by the system as far as the folder exists, because after a symbolic link it is a different folder than the text suggests.
+    /// - Parameter folder: the current folder.
+    package static func absolute(_ path: String, in folder: String) -> String {
+        let parts = (path.hasPrefix("/") ? path : "\(folder)/\(path)").split(separator: "/").filter { $0 != "." }
+        guard parts.contains(".."), let last = parts.last, last != ".." else { return "/" + parts.joined(separator: "/") }
+        let parent = "/" + parts.dropLast().joined(separator: "/")
+        guard let resolved = realpath(parent, nil) else { return "\(parent)/\(last)" }
+        defer { free(resolved) }
+        let found = String(cString: resolved)
+        return found == "/" ? "/\(last)" : "\(found)/\(last)"
     }
 
     private static func withoutLastSlashes(_ bytes: Substring.UTF8View) -> Substring.UTF8View {

@@ -3,6 +3,7 @@ import FoundationEssentials
 import SyncCore
 import SyncDaemon
 import SyncStore
+import SyncSystem
 
 /// Options that every command has.
 struct ConfigurationOptions: ParsableArguments {
@@ -12,7 +13,8 @@ struct ConfigurationOptions: ParsableArguments {
         completion: Completion.configurations)
     var config: String?
 
-    var path: String { config ?? ConfigurationOptions.usualPath }
+    /// Absolute: the service shows it to commands that run in other folders.
+    var path: String { FilePath.absolute(config ?? ConfigurationOptions.usualPath, in: FileManager.default.currentDirectoryPath) }
 
     /// The configuration file of the package.
     static let installedPath = "/etc/convosync/convosync.toml"

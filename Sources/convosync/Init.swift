@@ -33,7 +33,7 @@ struct Init: AsyncParsableCommand {
 
     /// The absolute path of the file to write.
     private var target: String {
-        StarterConfiguration.absolutePath(isShown ? options.path : path ?? options.path, in: FileManager.default.currentDirectoryPath)
+        isShown ? options.path : path.map { FilePath.absolute($0, in: FileManager.default.currentDirectoryPath) } ?? options.path
     }
 
     func validate() throws {
@@ -51,7 +51,7 @@ struct Init: AsyncParsableCommand {
         for text in remote { remotes.append(try .init(text)) }
         return try StarterConfiguration(
             remotes: remotes, directory: FilePath.folder(of: target),
-            databasePath: StarterConfiguration.absolutePath(database, in: FileManager.default.currentDirectoryPath))
+            databasePath: FilePath.absolute(database, in: FileManager.default.currentDirectoryPath))
     }
 
     func run() async throws {

@@ -276,6 +276,33 @@ import Testing
         #expect(found.first?.line == 3)
     }
 
+    @Test(arguments: ["#\0", "\0\0", "[log]\nlevel = \"debug\" \0"])
+    func `a file that ends with NUL bytes is refused, because what follows them would be missing`(rest: String) {
+        let found = problems(Self.minimal + "\n\(rest)\n[remotes.sales]\nkind = \"vg\"")
+        let line = 15 + rest.utf8.count { $0 == UInt8(ascii: "\n") }
+        #expect(
+            found.map(\.description) == [
+                "line \(line): the file is not valid TOML: there is a NUL byte, as in a file that was not written to its end"
+            ])
+    }
+
+    @Test(arguments: ["0x9", "0o11", "0b1001", "9", "+9"]) func `a number may have any form that TOML knows`(number: String) throws {
+        let configuration = try ConfigurationFile.parse(Self.minimal + "\nconcurrency = \(number)", directory: "/")
+        #expect(configuration.remotes[2].limits.connections == 9)
+    }
+
+    @Test(arguments: ["nan", "inf", "-inf", "2026-01-31", "2026-01-31T09:30:00Z", "8.5", "09:30:00"])
+    func `a value that is not a number is a problem of its key`(value: String) {
+        let found = problems(Self.minimal + "\nconcurrency = \(value)")
+        #expect(found.count == 1)
+        #expect(found.first?.description.hasPrefix("line 15: remotes.vg.concurrency: expected a whole number, found ") == true, "\(found)")
+    }
+
+    @Test(arguments: ["\"\"", "\" \""]) func `a remote without a name is refused`(name: String) {
+        let found = problems(Self.minimal + "\n[remotes.\(name)]\nkind = \"helpdesk\"")
+        #expect(found.map(\.path) == ["remotes"] && found.first?.line == 15, "\(found)")
+    }
+
     @Test(arguments: [
         ("", [5, 15, 15, 30]), ("total = \"3s\"", [3, 3, 3, 3]), ("read = \"7s\"", [5, 7, 7, 30]),
         ("first_byte = \"25s\"", [5, 25, 15, 30]), ("first_byte = \"2s\", read = \"4s\", total = \"10s\"", [5, 2, 4, 10]),
@@ -315,6 +342,8 @@ import Testing
             try CredentialSource.file(path: "/nonexistent/token").read(environment: [:])
         }
         #expect(file.reason == "token_file /nonexistent/token: the file does not exist")
+        let folder = try #require(throws: CredentialError.self) { try CredentialSource.file(path: "/etc").read(environment: [:]) }
+        #expect(folder.reason == "token_file /etc: the file is a directory")
         let systemd = try #require(throws: CredentialError.self) { try CredentialSource.systemd(name: "vg").read(environment: [:]) }
         #expect(systemd.reason.contains("CREDENTIALS_DIRECTORY"))
     }
@@ -339,6 +368,23 @@ import Testing
         } catch {
             return error.problems.map(\.description)
         }
+    }
+
+    @Test(arguments: [
+        "token = 48151623421081516234", "token = 0xdeadbeefdeadbeefdead", "token_file = 984375984375984375",
+        "concurrency = 984375984375984375",
+        "token_env = 1e984375984375984375", "token_file = '984375984375984375",
+    ])
+    func `a token of digits is not shown either`(line: String) {
+        let found = problems(line)
+        #expect(!found.isEmpty)
+        for problem in found {
+            #expect(!problem.contains("4375984375") && !problem.contains("162342108") && !problem.contains("beefdead"), "\(problem)")
+        }
+    }
+
+    @Test(arguments: ["", " "]) func `the name of a file may not be empty`(name: String) {
+        #expect(problems("token_file = \"\(name)\"") == ["line 4: remotes.vg.token_file: is empty: it names the file that holds the token"])
     }
 
     @Test(arguments: tokens)

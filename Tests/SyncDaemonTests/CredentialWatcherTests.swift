@@ -95,15 +95,15 @@ import Testing
         #expect(file.credentials["vg"]?.token == "third")
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a directory that is replaced as a whole is found again by the next run`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a directory that is replaced as a whole is noticed, and watched from then on`() async throws {
         var file = try await TokenFile(link: "inner/token") { directory in
             try FileManager.default.createDirectory(atPath: "\(directory)/inner", withIntermediateDirectories: true)
             try "first".write(toFile: "\(directory)/inner/token", atomically: false, encoding: .utf8)
         }
+        try FileManager.default.createDirectory(atPath: file.directory.file("fresh"), withIntermediateDirectories: true)
+        try file.write("second", to: "fresh/token", atomically: true)
         try FileManager.default.moveItem(atPath: file.directory.file("inner"), toPath: file.directory.file("former"))
-        try FileManager.default.createDirectory(atPath: file.directory.file("inner"), withIntermediateDirectories: true)
-        try file.write("second", to: "inner/token", atomically: true)
-        await file.watcher.check()
+        try FileManager.default.moveItem(atPath: file.directory.file("fresh"), toPath: file.directory.file("inner"))
         #expect(await file.news.next() == "credential.changed")
         #expect(await file.news.next() == "told vg")
         try file.write("third", to: "inner/token", atomically: true)

@@ -42,6 +42,11 @@ import Testing
         #expect(Inspection.absence(of: "/nowhere/at/all.db", writer: bare).hint?.contains("-o USER -g GROUP") == true)
     }
 
+    @Test(arguments: ["/etc", "/dev/null"]) func `what is not a file of its own is never given to the service`(path: String) {
+        let hint = Inspection.remedy(for: .file(path: path), reader: identity(isRoot: true, hasService: true))
+        #expect(hint == "name a file that holds one word and nothing else")
+    }
+
     @Test func `for another user, hints name that user`() {
         let anna = identity(isRoot: false, hasService: false)
         #expect(anna == ServiceIdentity(isRoot: false, user: "anna", group: "staff", hasServiceUser: false, hasServiceGroup: false))

@@ -70,15 +70,6 @@ import Testing
         for index in tables { #expect(lines[index - 1].hasPrefix("# ") && lines[index - 1].contains("."), "\(lines[index])") }
     }
 
-    @Test(arguments: [
-        ("x.toml", "/srv/app/x.toml"), ("./x.toml", "/srv/app/x.toml"), ("a/./b//x.toml", "/srv/app/a/b/x.toml"),
-        ("/etc/./x.toml", "/etc/x.toml"), ("/x.toml", "/x.toml"), ("/usr/bin/../x.toml", "/usr/x.toml"),
-        ("/none/../x.toml", "/none/../x.toml"), ("/usr/../x.toml", "/x.toml"),
-    ])
-    func `paths are absolute and normalized`(typed: String, written: String) {
-        #expect(StarterConfiguration.absolutePath(typed, in: "/srv/app") == written)
-    }
-
     @Test func `the placeholders that init lists are those that are marked in the file`() throws {
         for kind in Kinds.all {
             let starter = try starter(kind.name)

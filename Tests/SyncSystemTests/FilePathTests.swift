@@ -19,4 +19,13 @@ import Testing
         #expect(FilePath.expandingHome("~/a.toml").hasPrefix("/"))
         for path in ["/a", "a", "~", "~anna/a", ""] { #expect(FilePath.expandingHome(path) == path) }
     }
+
+    @Test(arguments: [
+        ("x.toml", "/srv/app/x.toml"), ("./x.toml", "/srv/app/x.toml"), ("a/./b//x.toml", "/srv/app/a/b/x.toml"),
+        ("/etc/./x.toml", "/etc/x.toml"), ("/x.toml", "/x.toml"), ("/usr/bin/../x.toml", "/usr/x.toml"),
+        ("/none/../x.toml", "/none/../x.toml"), ("/usr/../x.toml", "/x.toml"),
+    ])
+    func `paths are absolute and normalized`(typed: String, written: String) {
+        #expect(FilePath.absolute(typed, in: "/srv/app") == written)
+    }
 }

@@ -161,19 +161,39 @@ package enum ConfigurationFile {
     }
 
     static func members(of source: String) throws(ConfigurationError) -> JSONObject {
+        // The library reads up to the first one only.
+        if let end = source.utf8.firstIndex(of: 0) {
+            let line = source.utf8[..<end].count { $0 == UInt8(ascii: "\n") } + 1
+            throw ConfigurationError(problems: [
+                .init(
+                    path: "", line: line,
+                    message: "the file is not valid TOML: there is a NUL byte, as in a file that was not written to its end")
+            ])
+        }
         if let (line, expected) = FatalTOML.first(in: source) {
             throw ConfigurationError(problems: [.init(path: "", line: line, message: "the file is not valid TOML: \(expected)")])
         }
         do {
             let table = try TOMLTable(string: source)
-            return try JSONValue(text: table.convert(to: .json)).objectValue ?? [:]
+            // Without the options that keep numbers hexadecimal, octal or binary.
+            let text = table.convert(to: .json, options: [.allowUnicodeStrings, .quoteDateAndTimes, .quoteInfinitesAndNaNs])
+            return try JSONValue(text: text).objectValue ?? [:]
         } catch let error as TOMLParseError {
             throw ConfigurationError(problems: [
-                .init(path: "", line: Int(error.source.begin.line), message: "the file is not valid TOML: \(error.description)")
+                .init(
+                    path: "", line: Int(error.source.begin.line), message: "the file is not valid TOML: \(withoutValues(error.description))"
+                )
             ])
         } catch {
             throw ConfigurationError(problems: [.init(path: "", line: nil, message: "the file is not valid TOML")])
         }
+    }
+
+    /// A message of the library without the long values that it quotes: they may be misplaced tokens.
+    private static func withoutValues(_ message: String) -> String {
+        message.split(separator: "'", omittingEmptySubsequences: false).enumerated().map { index, part in
+            index % 2 == 1 && !TableReader.isShort(part) ? "…" : String(part)
+        }.joined(separator: "'")
     }
 }
 
@@ -212,6 +232,10 @@ struct ConfigurationReader {
         assignees.finish()
         var remotes = root.table("remotes")
         for name in remotes.keys {
+            if name.isBlank {
+                problems.add("remotes", "holds a table whose name is empty; a remote is named as in [remotes.vg]", at: remotes.dotted(name))
+                continue
+            }
             if ConfigurationReader.repeats(name, among: remotes.keys) {
                 problems.add(
                     remotes.dotted(name),

@@ -21,7 +21,7 @@ struct KeyLines {
 
     /// The key's own line, or that of the nearest enclosing table.
     subscript(path: String) -> Int? {
-        var parts = path.split(separator: ".").map(String.init)
+        var parts = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         while !parts.isEmpty {
             if let line = lines[ExactText(parts.joined(separator: "."))] { return line }
             parts.removeLast()

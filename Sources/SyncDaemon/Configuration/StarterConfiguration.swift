@@ -109,20 +109,6 @@ package struct StarterConfiguration: Sendable, Equatable {
 
     func quoted(_ text: String) -> String { JSONValue.string(text).text }
 
-    /// The absolute path that is written into the file, without parts such as `./`.
-    ///
-    /// `..` is resolved by the system as far as the folder exists, because after a symbolic link it is a different folder than the text suggests.
-    /// - Parameter folder: the current folder.
-    package static func absolutePath(_ path: String, in folder: String) -> String {
-        let parts = (path.hasPrefix("/") ? path : "\(folder)/\(path)").split(separator: "/").filter { $0 != "." }
-        guard parts.contains(".."), let last = parts.last, last != ".." else { return "/" + parts.joined(separator: "/") }
-        let parent = "/" + parts.dropLast().joined(separator: "/")
-        guard let resolved = realpath(parent, nil) else { return "\(parent)/\(last)" }
-        defer { free(resolved) }
-        let found = String(cString: resolved)
-        return found == "/" ? "/\(last)" : "\(found)/\(last)"
-    }
-
     /// The group that root gives a new folder to, so that the service may read what is in it; nil for other users, and without the package's group.
     package static var groupOfNewFolders: UInt32? {
         geteuid() == 0 ? getgrnam(ServiceIdentity.name).map { $0.pointee.gr_gid } : nil

@@ -33,6 +33,10 @@ extension TableReader {
 
     private mutating func file(_ key: String, holding noun: String, in directory: String) -> CredentialSource? {
         guard let text = string(key) else { return nil }
+        guard !text.isBlank else {
+            problems.add(dotted(key), "is empty: it names the file that holds the \(noun)")
+            return nil
+        }
         let path = ConfigurationReader.resolve(text, in: directory)
         if TableReader.mayBeToken(text), FileStatus.ifPresent(path) == nil {
             return refuse(key, "names no file that is there", noun)

@@ -83,7 +83,7 @@ struct TableReader {
             return wrongType(key, value, expected: "a whole number")
         }
         guard range.contains(integer) else {
-            problems.add(dotted(key), "\(integer) is out of range, allowed: \(range.lowerBound) to \(range.upperBound)")
+            problems.add(dotted(key), "\(TableReader.shown(value)) is out of range, allowed: \(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return integer
@@ -180,12 +180,15 @@ struct TableReader {
     /// Quotes a text that was understood, and so cannot be a misplaced secret.
     private static func quoted(_ value: JSONValue) -> String { "\"\((value.stringValue ?? "").prefix(40))\"" }
 
-    /// Shows short strings and numbers, which is enough to find the place. Longer strings are not shown, because they may be misplaced tokens.
+    /// Whether a value can be shown: a longer one may be a misplaced token.
+    static func isShort(_ text: some StringProtocol) -> Bool { text.count <= 16 }
+
+    /// Shows short strings and numbers, which is enough to find the place.
     static func shown(_ value: JSONValue) -> String {
         switch value {
-        case .string(let text) where text.count <= 16: "\"\(text)\""
-        case .integer(let number): "\(number)"
-        case .number(let number) where number.text.utf8.count <= 16: number.text
+        case .string(let text) where isShort(text): "\"\(text)\""
+        case .integer(let number) where isShort("\(number)"): "\(number)"
+        case .number(let number) where isShort(number.text): number.text
         case .bool(let bool): "\(bool)"
         default: "a \(value.typeName)"
         }

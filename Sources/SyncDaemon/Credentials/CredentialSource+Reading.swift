@@ -1,5 +1,6 @@
 import FoundationEssentials
 import SyncCore
+import SyncSystem
 
 /// The one reader of tokens and secrets, wherever they are.
 extension CredentialSource {
@@ -60,7 +61,11 @@ extension CredentialSource {
 
     private static func obstacle(at path: String) -> String {
         if let closed = ClosedFolder(above: path) { return "cannot be looked for: this user may not search \(closed.path)" }
-        return FileManager.default.fileExists(atPath: path) ? "cannot be read by this user" : "does not exist"
+        return switch FileStatus.ifPresent(path)?.kind {
+        case nil: "does not exist"
+        case .directory?: "is a directory"
+        default: "cannot be read by this user"
+        }
     }
 
     private static func checked(_ text: String, named name: String) throws(CredentialError) -> Credential {

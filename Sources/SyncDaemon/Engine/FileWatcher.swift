@@ -5,7 +5,7 @@ import Glibc
 /// Detects changes of files, with one inotify descriptor for their directories, read by a Dispatch source.
 ///
 /// The directories are watched and not the files, because a rename that replaces a file removes the file's watch. If a path contains symbolic links,
-/// each link is watched as well (a mounted secret is changed by replacing a link).
+/// each link is watched as well (a mounted secret is changed by replacing a link); for replacements every folder of the path, too.
 ///
 /// An event is only a hint, and may concern something else. Not thread-safe: its owner runs on the queue.
 final class FileWatcher {
@@ -60,8 +60,7 @@ final class FileWatcher {
     func watchAgain() -> Bool {
         var fresh: [Int32: Set<String>] = [:]
         for path in paths {
-            let places = FileWatcher.places(of: path)
-            for place in places {
+            for place in FileWatcher.places(of: path, withFolders: mask == FileWatcher.replacements) {
                 let watch = inotify_add_watch(descriptor, place.directory, mask)
                 if watch >= 0 { fresh[watch, default: []].insert(place.name) }
             }
@@ -76,8 +75,9 @@ final class FileWatcher {
         events.areIncomplete || events.names.contains { names[$0.watch]?.contains($0.name) == true }
     }
 
-    /// Every directory entry that determines what the path refers to: the last one, and all links on the way.
-    private static func places(of path: String) -> [(directory: String, name: String)] {
+    /// The directory entries that determine what the path refers to: the last one, and all links on the way.
+    /// - Parameter withFolders: also the folders on the way, which can be replaced as well.
+    private static func places(of path: String, withFolders: Bool) -> [(directory: String, name: String)] {
         var places: [(directory: String, name: String)] = []
         var directory = path.hasPrefix("/") ? "/" : "."
         var rest = path.split(separator: "/").map(String.init)
@@ -88,7 +88,7 @@ final class FileWatcher {
             let entry = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
             // An error means that the entry is not a link or does not exist, and so leads nowhere else.
             let target = try? FileManager.default.destinationOfSymbolicLink(atPath: entry)
-            if target != nil || rest.isEmpty { places.append((directory, name)) }
+            if target != nil || rest.isEmpty || withFolders { places.append((directory, name)) }
             if let target, linksLeft > 0 {
                 linksLeft -= 1
                 if target.hasPrefix("/") { directory = "/" }

@@ -146,6 +146,11 @@ package final class WebhookListener: Sendable {
         responder.update(settings, routes: routes)
     }
 
+    /// Continues with the secrets of the former listener that are still accepted.
+    func takeOver(_ former: WebhookListener) {
+        responder.takeOver(former.responder)
+    }
+
     /// Puts another secret into effect; the previous one is accepted for ``WebhookSecrets/grace``.
     package func replaceSecret(of remote: String, with secret: WebhookSecret) {
         responder.replaceSecret(of: remote, with: secret)

@@ -13,6 +13,13 @@ final class WebhookResponder: Sendable {
         var maximumBody: Int
         var rate: RateLimit?
         var bucket: TokenBucket?
+
+        /// Puts other routes into effect, with the secrets of the former ones that are still accepted.
+        mutating func succeed(_ former: [WebhookRoute], with fresh: [WebhookRoute], now: Instant) {
+            let byRemote = Dictionary(former.map { ($0.remote, $0) }, uniquingKeysWith: { first, _ in first })
+            let succeeding = fresh.map { route in byRemote[route.remote].map { route.succeeding($0, now: now) } ?? route }
+            routes = Dictionary(succeeding.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+        }
     }
 
     /// The response to a call.
@@ -51,14 +58,19 @@ final class WebhookResponder: Sendable {
     func update(_ settings: ListenSettings, routes: [WebhookRoute]) {
         let now = now()
         state.withLock { state in
-            let former = Dictionary(state.routes.values.map { ($0.remote, $0) }, uniquingKeysWith: { first, _ in first })
-            let fresh = routes.map { route in former[route.remote].map { route.succeeding($0, now: now) } ?? route }
-            state.routes = Dictionary(fresh.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+            state.succeed(Array(state.routes.values), with: routes, now: now)
             state.maximumBody = settings.maximumBody
             guard state.rate != settings.rate || state.bucket == nil else { return }
             state.rate = settings.rate
             state.bucket = settings.rate.map { TokenBucket($0, now: now) }
         }
+    }
+
+    /// Continues with the secrets that another responder accepts, for the rest of their time.
+    func takeOver(_ former: WebhookResponder) {
+        let now = now()
+        let routes = former.state.withLock { Array($0.routes.values) }
+        state.withLock { state in state.succeed(routes, with: Array(state.routes.values), now: now) }
     }
 
     /// Puts another secret into effect; the previous one is accepted for a while.

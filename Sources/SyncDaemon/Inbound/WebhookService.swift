@@ -66,6 +66,7 @@ package actor WebhookService {
             return await watch(plan)
         }
         let former = listener
+        if let former { fresh.takeOver(former) }
         listener = fresh
         await watch(plan)
         configuredAddress = settings.address

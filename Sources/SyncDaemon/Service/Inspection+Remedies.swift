@@ -23,10 +23,13 @@ extension Inspection {
         case .file(let path):
             if let closed = ClosedFolder(above: path) {
                 admission(toFile: path, in: closed, of: reader)
-            } else if FileManager.default.fileExists(atPath: path) {
-                "one word in it, and readable for \(reader.user): chgrp \(reader.group) \(path); chmod 0640 \(path)"
             } else {
-                "install -m 0640 -g \(reader.group) /dev/stdin \(path)   (paste it, then Control-D)"
+                switch FileStatus.ifPresent(path)?.kind {
+                case nil: "install -m 0640 -g \(reader.group) /dev/stdin \(path)   (paste it, then Control-D)"
+                case .regular?: "one word in it, and readable for \(reader.user): chgrp \(reader.group) \(path); chmod 0640 \(path)"
+                // Nothing that belongs to others should be given to the service.
+                default: "name a file that holds one word and nothing else"
+                }
             }
         case .systemd(let name) where name.hasPrefix("remote_"):
             "install -D -m 0600 /dev/stdin /etc/convosync/credentials/\(name.dropFirst(7)), then restart the service; only it can read it"

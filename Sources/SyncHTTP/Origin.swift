@@ -26,7 +26,7 @@ struct Origin: Hashable, Sendable {
 
 /// The two parts of a URL: the origin, and the target of the request line (RFC 9112, section 3.2.1). The fragment is not sent, nor is a
 /// user name, which the configuration rejects.
-struct CallTarget: Equatable, Sendable {
+package struct CallTarget: Equatable, Sendable {
     let origin: Origin
     /// Path and query as given. A byte that is not allowed in a request line is percent-encoded.
     let path: String
@@ -41,6 +41,16 @@ struct CallTarget: Equatable, Sendable {
         origin = try CallTarget.origin(host, isSecure: scheme == "https")
         let path = rest[authority.endIndex...]
         self.path = CallTarget.encoded(path.first == "/" ? path[...] : "/" + path)
+    }
+
+    /// Why no call can be made to a URL; nil if one can be.
+    package static func problem(with url: String) -> String? {
+        do {
+            _ = try CallTarget(url)
+            return nil
+        } catch {
+            return error.detail
+        }
     }
 
     private static var unusable: TransportFailure { TransportFailure(.nameResolution, detail: "the URL has no host that can be called") }
@@ -64,7 +74,9 @@ struct CallTarget: Equatable, Sendable {
             throw TransportFailure(.nameResolution, detail: "the host name cannot be resolved: it is not one of ASCII characters")
         }
         guard let port, !port.isEmpty else { return Origin(isSecure: isSecure, host: name, port: isSecure ? 443 : 80) }
-        guard let number = UInt16(port), number > 0 else { throw unusable }
+        guard let number = UInt16(port), number > 0 else {
+            throw TransportFailure(.nameResolution, detail: "the port of the URL is not a number from 1 to 65535")
+        }
         return Origin(isSecure: isSecure, host: name, port: Int(number))
     }
 

@@ -58,6 +58,7 @@ extension TransportFailure {
         switch error.errnoCode {
         case ECONNREFUSED: return "connection refused"
         case ENETUNREACH, EHOSTUNREACH: return "no route to the host"
+        case EMFILE, ENFILE: return "too many open files on this machine (LimitNOFILE= of the unit)"
         default: return "I/O error \(error.errnoCode)"
         }
     }

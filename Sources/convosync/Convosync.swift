@@ -71,6 +71,8 @@ enum ArgumentOrder {
         // Without a command, nothing is moved.
         guard let command = rest.first, !command.hasPrefix("-") else { return arguments }
         let end = rest.firstIndex(of: "--") ?? rest.endIndex
-        return Array(rest[..<end]) + moved + Array(rest[end...])
+        // As with any option that is given twice, the last one counts.
+        let isGivenAgain = rest[..<end].contains { $0 == "--config" || $0.hasPrefix("--config=") }
+        return Array(rest[..<end]) + (isGivenAgain ? [] : moved) + Array(rest[end...])
     }
 }

@@ -55,6 +55,19 @@ import Testing
         #expect(!reader.begins(103))
     }
 
+    @Test func `without an interval, what was requested during a pause is read when a person resumes the remote`() {
+        let reader = Reader(nil)
+        #expect(reader.begin(0, hasRequests: true) == .requests)
+        reader.held(0, until: nil)
+        #expect(reader.nextAt == 30)
+        reader.schedule.resumed(now: Self.at(5))
+        #expect(reader.nextAt == 5)
+        #expect(reader.begin(5, hasRequests: true) == .requests)
+        reader.ended(6)
+        reader.schedule.resumed(now: Self.at(7))
+        #expect(reader.begin(7) == nil && reader.nextAt == nil)
+    }
+
     @Test func `a request that arrives during a poll cycle is read when the cycle ends`() {
         let reader = Reader(nil)
         #expect(reader.begin(0, hasRequests: true) == .requests)

@@ -157,6 +157,24 @@ import Testing
         #expect(gate.breaker.state == .closed && gate.parkedAt == nil && gate.concurrency == 4 && gate.inFlight == 0)
     }
 
+    @Test(arguments: [Duration.microseconds(100), .milliseconds(1), .milliseconds(499)])
+    func `a remote that names almost no time, again and again, is left alone for longer each time`(named: Duration) {
+        var gate = RemoteGate(.init(), now: start)
+        var (now, waits) = (start, [Duration]())
+        for _ in 0..<4 {
+            #expect(gate.admit(now: now).0 == .admitted)
+            _ = gate.finished(DeliveryOutcome(.throttled, notBefore: now + named), now: now)
+            let opensAt = gate.opensAt(now: now) ?? now
+            waits.append(opensAt - now)
+            now = opensAt + .milliseconds(1)
+        }
+        #expect(waits[0] <= named && waits[1...] == [.seconds(2), .seconds(4), .seconds(8)])
+        // A time that is worth waiting for is that of the remote.
+        #expect(gate.admit(now: now).0 == .admitted)
+        _ = gate.finished(DeliveryOutcome(.throttled, notBefore: now + .milliseconds(990)), now: now)
+        #expect(gate.opensAt(now: now) == now + .milliseconds(990))
+    }
+
     @Test func `reads count towards concurrency, and a throttled read pauses deliveries`() {
         var gate = gate(concurrency: 2)
         #expect(gate.admitRead(now: start) == .admitted)

@@ -291,6 +291,16 @@ import Testing
         #expect(configuration.remotes[2].limits.connections == 9)
     }
 
+    @Test(arguments: [
+        ("http://127.0.0.1:0/x", "the port of the URL is not a number from 1 to 65535"),
+        ("http://127.0.0.1:65536", "the port of the URL is not a number from 1 to 65535"),
+        ("https://vg.example.com:4294967376/x", "the port of the URL is not a number from 1 to 65535"),
+    ])
+    func `a URL that cannot be called is a problem of its key`(url: String, expected: String) {
+        let found = problems(Self.minimal.replacing("https://vg.example.com", with: url))
+        #expect(found.map(\.description) == ["line 13: remotes.vg.url: cannot be called: \(expected)"])
+    }
+
     @Test(arguments: ["nan", "inf", "-inf", "2026-01-31", "2026-01-31T09:30:00Z", "8.5", "09:30:00"])
     func `a value that is not a number is a problem of its key`(value: String) {
         let found = problems(Self.minimal + "\nconcurrency = \(value)")

@@ -153,7 +153,7 @@ import Testing
         #expect(projection.fields["chatAssignedTo"] == nil)
         #expect(
             projection.omissions == [
-                Omission(field: "chatAssignedTo", reason: "assignee \"anna\" has no row for remote \"vg-eu\" in the table assignees")
+                Omission(field: "chatAssignedTo", reason: "the assignee has no row for remote \"vg-eu\" in the table assignees")
             ])
     }
 

@@ -178,7 +178,9 @@ package struct PollSchedule: Equatable, Sendable {
             servesAt = servesAt.map { min($0, now) }
         }
         (failures, listFailures) = (0, 0)
-        if interval != nil, present == nil { listAt = now }
+        guard present == nil else { return }
+        // Without an interval, what was requested had the end of the rest as its only alarm.
+        if interval != nil { listAt = now } else { servesAt = now }
     }
 
     /// Whether the list would be read now because its interval has passed.

@@ -7,6 +7,11 @@ extension Adapter {
         guard rules.isEventStream, let word = observation.word else {
             let reception = record.take(report, rules, now: snapshot.now)
             if reception == .believed, showsGuarded(report.values) { record.shownAt = began }
+            if record.heldDate != nil {
+                record.heldSince = nil
+            } else if reception == .believed, record.heldFields != before.heldFields {
+                record.heldSince = snapshot.now
+            }
             let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now, isConfirmed: reception == .believed)
             return outcome(of: decision, reception: reception, before: before, snapshot)
         }
@@ -39,6 +44,7 @@ extension Adapter {
         let shown = response.map { report($0, began: began, now: snapshot.now) } ?? FieldReport(values: [:], began: began)
         let isDoubtful = record.acknowledged(.init(sent: sent, shown: shown), of: numbers, rules, now: snapshot.now)
         if !isDoubtful, showsGuarded(sent.merging(shown.values) { $1 }) { record.shownAt = snapshot.now }
+        record.heldSince = nil
         let refused = record.convict(after: sent)
         let decision = TwoWayDecision(record, snapshot.local, rules, now: snapshot.now)
         var outcome = outcome(of: decision, reception: nil, before: before, snapshot)

@@ -10,6 +10,7 @@ extension LinkRecord {
         let latest = now + LinkRecord.clockTolerance
         if let time = lastHeardAt, time > latest { lastHeardAt = timestamp }
         if let time = checkedAt, time > latest { checkedAt = timestamp }
+        if let time = heldSince, time > latest { heldSince = timestamp }
         // How long ago it was is not known any more.
         if let time = shownAt, time > latest { shownAt = nil }
         if let time = forgottenAt, time > latest { forgottenAt = timestamp }

@@ -132,6 +132,8 @@ package struct LinkRecord: Sendable, Equatable {
     package var shownAt: Instant?
     /// The remote's date of its present values.
     package var heldDate: Instant?
+    /// When a read first showed its present values, if they have no such date and are not those of a call of ours.
+    package var heldSince: Instant?
     /// When the customer last wrote, as the remote reports it.
     package var customerWroteAt: Instant?
     package var sendBacks: [SendBack] = []

@@ -191,7 +191,7 @@ private struct Deciding {
             link.sendBacks.append(.init(value: link[name].held, at: now))
             return settle(name) { ($0.ours, $0.note) = (.never, nil) }
         }
-        local = local.having(claim, at: link.heldDate ?? now)
+        local = local.having(claim, at: link.heldDate ?? link.heldSince ?? now)
         wanted = rules.image(local.values)
         for field in rules.fields {
             var record = link[field.name]

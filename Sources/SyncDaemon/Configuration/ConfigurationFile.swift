@@ -233,7 +233,8 @@ struct ConfigurationReader {
         var remotes = root.table("remotes")
         for name in remotes.keys {
             if name.isBlank {
-                problems.add("remotes", "holds a table whose name is empty; a remote is named as in [remotes.vg]", at: remotes.dotted(name))
+                problems.add(
+                    "remotes", "holds a table without a name; write [remotes.NAME]", at: remotes.dotted(name))
                 continue
             }
             if ConfigurationReader.repeats(name, among: remotes.keys) {

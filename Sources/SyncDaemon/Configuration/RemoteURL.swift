@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SyncHTTP
 
 /// Checks the base URL of a remote.
 enum RemoteURL {
@@ -15,6 +16,7 @@ enum RemoteURL {
         if components.query != nil || components.fragment != nil {
             return .failure(InvalidValue("must not have a query or a fragment: paths are appended to it"))
         }
+        if let problem = CallTarget.problem(with: text) { return .failure(InvalidValue("cannot be called: \(problem)")) }
         var url = text
         while url.hasSuffix("/") { url.removeLast() }
         return .success(url)

@@ -66,7 +66,7 @@ struct VGAdapter: Adapter {
             projection.omissions.append(
                 Omission(
                     field: "chatAssignedTo",
-                    reason: "assignee \"\(assigneeID ?? "")\" has no row for remote \"\(profile.name)\" in the table assignees"))
+                    reason: "the assignee has no row for remote \"\(profile.name)\" in the table assignees"))
         }
     }
 

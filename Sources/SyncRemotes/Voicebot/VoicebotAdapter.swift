@@ -19,13 +19,12 @@ struct VoicebotAdapter: Adapter {
         let user = owner == .human ? seats.user(of: conversation.assigneeID) : .null
         if user.integerValue != nil || user == .null { projection.fields["user_id"] = user }
         if owner == .human, user.integerValue == nil {
-            let assignee = conversation.assigneeID ?? ""
             projection.omissions.append(
                 Omission(
                     field: "user_id",
                     reason: user == .null
-                        ? "assignee \"\(assignee)\" has no row for remote \"\(profile.name)\" in the table assignees"
-                        : "assignees.remote_user_id for assignee \"\(assignee)\" is not an integer; voicebot's user ids are integers"))
+                        ? "the assignee has no row for remote \"\(profile.name)\" in the table assignees"
+                        : "assignees.remote_user_id of the assignee is not an integer; voicebot's user ids are integers"))
         }
         return projection
     }

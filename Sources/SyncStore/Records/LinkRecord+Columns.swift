@@ -30,6 +30,7 @@ extension LinkRecord {
         checkedAt = LinkRecord.moment(members["checked_at"])
         shownAt = LinkRecord.moment(members["shown_at"])
         heldDate = LinkRecord.moment(members["held_date"])
+        heldSince = LinkRecord.moment(members["held_since"])
         customerWroteAt = LinkRecord.moment(members["customer_wrote_at"])
         sendBacks = (members["send_backs"]?.arrayValue ?? []).compactMap { item in
             LinkRecord.moment(item["at"]).map { SendBack(value: KnownValue(column: item["value"]), at: $0) }
@@ -83,6 +84,7 @@ extension LinkRecord {
         members["checked_at"] = LinkRecord.column(checkedAt)
         members["shown_at"] = LinkRecord.column(shownAt)
         members["held_date"] = LinkRecord.column(heldDate)
+        members["held_since"] = LinkRecord.column(heldSince)
         members["customer_wrote_at"] = LinkRecord.column(customerWroteAt)
         if !sendBacks.isEmpty {
             members["send_backs"] = .array(sendBacks.map { ["value": $0.value.column, "at": LinkRecord.column($0.at) ?? .null] })

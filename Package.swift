@@ -57,6 +57,7 @@ let package = Package(
                 .embedInCode("0014_clock_seen.sql"),
                 .embedInCode("0015_upserts_and_moved_links.sql"),
                 .embedInCode("0016_messages_follow.sql"),
+                .embedInCode("0017_resending.sql"),
             ],
             swiftSettings: strict
         ),

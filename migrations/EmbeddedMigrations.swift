@@ -21,6 +21,7 @@ package enum EmbeddedMigrations {
             ("0014_clock_seen", PackageResources._014_clock_seen_sql),
             ("0015_upserts_and_moved_links", PackageResources._015_upserts_and_moved_links_sql),
             ("0016_messages_follow", PackageResources._016_messages_follow_sql),
+            ("0017_resending", PackageResources._017_resending_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

@@ -9,7 +9,7 @@ struct Resend: AsyncParsableCommand {
         abstract: "Forget what a remote acknowledged, and send it everything that is wanted now.",
         discussion: """
             For a remote that was restored from a backup or emptied. Nothing that it reports is adopted until it has acknowledged what is sent. \
-            The brake applies. Messages are not sent again, and dead rows stay.
+            The brake applies. Messages are not sent again, and dead rows stay. If the command is killed, the service or the next run completes it.
             """)
 
     @OptionGroup var options: ConfigurationOptions

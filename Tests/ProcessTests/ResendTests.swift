@@ -56,6 +56,37 @@ import Testing
         }
     }
 
+    @Test func `a command that is killed between its transactions has everything sent by the next run`() async throws {
+        try await withScenario { scenario in
+            try await restored(scenario, ["vg"])
+            let before = try await rows(scenario)
+            // Once something is forgotten, the position in the feed is not stored before the command is killed.
+            try await scenario.write(
+                """
+                CREATE TRIGGER endless BEFORE UPDATE OF replan_cursor ON remotes
+                WHEN EXISTS (SELECT 1 FROM link_state WHERE record LIKE '%forgotten_at%')
+                BEGIN
+                    SELECT count(*) FROM sqlite_master a, sqlite_master b, sqlite_master c, sqlite_master d, sqlite_master e, sqlite_master f;
+                END
+                """)
+            let command = try scenario.start(["resend", "vg", "--config", scenario.configurationPath])
+            let hasBegun = """
+                SELECT EXISTS (SELECT 1 FROM link_state WHERE record LIKE '%forgotten_at%')
+                    OR EXISTS (SELECT 1 FROM remotes WHERE name = 'vg' AND replan_cursor IS NOT NULL)
+                """
+            #expect(try await eventually { try await scenario.number(hasBegun) == 1 })
+            #expect(!command.hasEnded)
+            await command.killAndWait()
+            try await scenario.write("DROP TRIGGER endless")
+            let differences = try await scenario.run("diff", "--json").json["differences"]?.array ?? []
+            #expect(!differences.contains { $0["reason"] == "unexplained" }, "\(differences)")
+            #expect(try await scenario.sync()["delivered"] == 3)
+            #expect(try await scenario.differences() == [])
+            #expect(try await rows(scenario) == before)
+            #expect(try await scenario.number("SELECT count(*) FROM adopted_changes") == 0)
+        }
+    }
+
     @Test func `a dry run reports what would be sent and changes nothing`() async throws {
         try await withScenario { scenario in
             try await restored(scenario, ["vg"])

@@ -1,4 +1,5 @@
 import SyncCore
+import Synchronization
 import Testing
 
 @testable import SyncStore
@@ -107,7 +108,7 @@ import Testing
         try scenario.write("UPDATE conversations SET title = 'newer'")
         try await scenario.plan(now: later)
         try await scenario.store.resend(vg, at: scenario.remotes, now: later)
-        try scenario.write("UPDATE remotes SET replan_cursor = NULL")
+        // A row younger than two seconds does not wait for planning.
         try await scenario.finish(try await scenario.claimOne("vg", now: later + .seconds(1)), ok, now: later + .seconds(1))
         // A difference soon after a call is read twice before it is accepted.
         for seconds in [2, 3] { _ = try await report(scenario, "resolved", title: "newer", began: later + .seconds(seconds)) }
@@ -222,10 +223,122 @@ import Testing
         try await scenario.converge(now: StoreScenario.start + .minutes(2))
         try scenario.write("UPDATE conversations SET title = 'newer' WHERE id = 'c2'")
         try await scenario.plan(now: later)
-        try await scenario.store.resend(vg, at: scenario.remotes, now: later)
-        #expect(try await scenario.claim("vg", now: later).isEmpty)
-        while try await scenario.store.feedReplan(scenario.remotes, now: later) > 0 {}
+        try await scenario.store.write { session in try Store.requestResending([.vg], session) }
+        var pages = 0
+        repeat {
+            #expect(try await scenario.claim("vg", now: later).isEmpty)
+            pages += 1
+        } while try await scenario.store.feedReplan(scenario.remotes, pageSize: 1, now: later) > 0
+        #expect(pages == 4)
         let survey = try await scenario.store.surveyFeed(scenario.context(now: later), rememberedRows: .max)
         #expect(survey.reach.any.touched == 3)
+    }
+
+    // MARK: Interruptions
+
+    /// Three conversations that vg holds, and the state after the first transactions of a command that sends them again: the order, and a page of one
+    /// link each.
+    private func interrupted(after pages: Int) async throws -> StoreScenario {
+        let scenario = try await scenario()
+        try scenario.addConversations("c2", "c3")
+        try await scenario.converge(now: StoreScenario.start + .minutes(2))
+        _ = try await scenario.store.reconcileRemotes(scenario.remotes, now: later)
+        while try await scenario.store.feedReplan(scenario.remotes, now: later) > 0 {}
+        try await scenario.plan(now: later)
+        #expect(try waiting(scenario) == [])
+        try await scenario.store.write { session in try Store.requestResending([.vg], session) }
+        for _ in 0..<pages { _ = try await scenario.store.feedReplan([.vg], pageSize: 1, now: later) }
+        return scenario
+    }
+
+    /// Links of which nothing is known and nothing would be sent.
+    private func lost(_ scenario: StoreScenario) throws -> [String] {
+        try scenario.lines(
+            """
+            SELECT s.conversation_id FROM link_state s
+            WHERE s.record LIKE '%forgotten%' AND NOT EXISTS (
+                SELECT 1 FROM change_feed f WHERE f.conversation_id = s.conversation_id AND f.remote = s.remote AND f.deferred = 0)
+            """)
+    }
+
+    private func conversations(_ scenario: StoreScenario) throws -> [String] {
+        try scenario.lines("SELECT conversation_id FROM outbox WHERE state = 'pending' AND remote = 'vg' ORDER BY 1")
+    }
+
+    private static let order = "SELECT replan_cursor, is_resending FROM remotes WHERE name = 'vg'"
+
+    @Test(arguments: 0...4)
+    func `whichever transaction is the last one of the command, the next run sends everything`(_ pages: Int) async throws {
+        let scenario = try await interrupted(after: pages)
+        #expect(try scenario.lines("SELECT count(*) FROM link_state WHERE record LIKE '%forgotten%'") == ["\(min(pages, 3))"])
+        #expect(try lost(scenario) == [])
+        #expect(try scenario.lines("SELECT is_resending FROM remotes WHERE name = 'vg'") == [pages < 4 ? "1" : "0"])
+        let shown = Mutex<[String]>([])
+        try await scenario.store.preview(scenario.context(now: later)) { page in
+            shown.withLock { $0 += page.map { "\($0.conversationID) \($0.remote)" } }
+        }
+        #expect(shown.withLock { $0 } == ["c1 vg", "c2 vg", "c3 vg"], "`plan` says what the run will do")
+        try await scenario.plan(now: later)
+        #expect(try conversations(scenario) == ["c1", "c2", "c3"])
+        #expect(try scenario.lines(Self.order) == ["-|0"])
+    }
+
+    @Test func `a command that fails after some pages leaves the rest to the next run`() async throws {
+        let scenario = try StoreScenario([.vg])
+        let last = PlanWriter.pageSize + 200
+        try scenario.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < \(1000 + last))
+            INSERT INTO conversations (id) SELECT 'c' || i FROM n;
+            INSERT INTO links SELECT id, 'vg', id, NULL FROM conversations;
+            """)
+        try await scenario.plan()
+        // As if all of it had been sent.
+        try scenario.write("UPDATE outbox SET state = 'delivered'")
+        try await scenario.plan()
+        #expect(try conversations(scenario) == [])
+        try scenario.write(
+            """
+            CREATE TRIGGER full BEFORE UPDATE ON link_state WHEN NEW.conversation_id = 'c\(1000 + last)'
+            BEGIN SELECT RAISE(ABORT, 'disk full'); END
+            """)
+        await #expect(throws: StoreError.self) { try await scenario.store.resend(vg, at: scenario.remotes, now: later) }
+        #expect(
+            try scenario.lines("SELECT count(*) FROM link_state WHERE record LIKE '%forgotten%'") == ["\(PlanWriter.pageSize)"],
+            "the first page is forgotten")
+        #expect(try lost(scenario) == [])
+        try scenario.write("DROP TRIGGER full")
+        try await scenario.plan(now: later)
+        #expect(try conversations(scenario).count == last)
+        #expect(try scenario.lines(Self.order) == ["-|0"])
+    }
+
+    @Test func `a conversation is forgotten and on the feed, or neither`() async throws {
+        let scenario = try await scenario()
+        let before = try scenario.feed()
+        try scenario.write(
+            "CREATE TRIGGER full BEFORE INSERT ON change_feed WHEN NEW.remote = 'voicebot' BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        await #expect(throws: StoreError.self) {
+            try await scenario.store.resend(PreviewScope(conversationID: "c1"), at: scenario.remotes, now: later)
+        }
+        #expect(try scenario.lines("SELECT count(*) FROM link_state WHERE record LIKE '%forgotten%'") == ["0"])
+        #expect(try scenario.feed() == before)
+    }
+
+    @Test func `an interrupted order survives a configuration without the remote, and ends with another kind`() async throws {
+        let scenario = try await interrupted(after: 1)
+        let others = scenario.remotes.filter { $0.name != "vg" }
+        _ = try await scenario.store.reconcileRemotes(others, now: later)
+        _ = try await scenario.store.dropStrayFeed(others)
+        try await scenario.plan(now: later, remotes: others)
+        #expect(try scenario.lines(Self.order) == ["-|1"])
+        _ = try await scenario.store.reconcileRemotes(scenario.remotes, now: later)
+        #expect(try scenario.lines(Self.order) == ["|1"])
+        try await scenario.plan(now: later)
+        #expect(try conversations(scenario) == ["c1", "c2", "c3"])
+        let other = try await interrupted(after: 1)
+        let kinds = [RemoteParticipation.voicebot.with { $0.name = "vg" }] + other.remotes.filter { $0.name != "vg" }
+        _ = try await other.store.reconcileRemotes(kinds, now: later)
+        #expect(try other.lines(Self.order) == ["|0"])
     }
 }

@@ -80,6 +80,25 @@ extension Store {
         return results
     }
 
+    /// The input of the decision once the link is forgotten, and whether its object is gone until then; nil if the conversation is not synchronized
+    /// with the remote.
+    static func forgottenSnapshot(
+        _ session: any Session, _ local: LocalConversation, at remote: RemoteParticipation, now: Instant
+    ) throws -> (snapshot: LinkSnapshot, isGone: Bool)? {
+        guard var snapshot = try load(session, local, at: remote, storing: false, evenIfGone: true, now: now)?.known?.snapshot else {
+            return nil
+        }
+        snapshot.record.forget(at: now)
+        let isGone = try session.exists(
+            """
+            SELECT 1 FROM link_state
+            WHERE conversation_id = \(snapshot.conversationID) AND remote = \(remote.name) AND gone_at IS NOT NULL
+            """)
+        // The row that found the object gone is discarded.
+        if isGone, snapshot.standing?.state == .dead { snapshot.standing = nil }
+        return (snapshot, isGone)
+    }
+
     private static func resendable(_ remotes: [RemoteParticipation], _ scope: PreviewScope) -> [RemoteParticipation] {
         remotes.filter { $0.isEnabled && !$0.receivesMessages && (scope.remote == nil || $0.name == scope.remote) }
     }
@@ -88,16 +107,10 @@ extension Store {
         of id: String, at remote: RemoteParticipation, _ context: PlanContext, to result: inout Resending, _ session: any Session
     ) throws {
         guard let local = try LocalConversation.fetch(session, id),
-            var snapshot = try load(session, local, at: remote, storing: false, evenIfGone: true, now: context.now)?.known?.snapshot
+            let (snapshot, isGone) = try forgottenSnapshot(session, local, at: remote, now: context.now)
         else { return }
         result.conversations += 1
-        snapshot.record.forget(at: context.now)
-        if try session.exists("SELECT 1 FROM link_state WHERE conversation_id = \(id) AND remote = \(remote.name) AND gone_at IS NOT NULL")
-        {
-            result.gone += 1
-            // The row that found the object gone is discarded.
-            if snapshot.standing?.state == .dead { snapshot.standing = nil }
-        }
+        if isGone { result.gone += 1 }
         let decision = context.decide(snapshot).decision
         if let effect = try effect(of: decision, on: snapshot, countsFirst: false, session) {
             result.reach = result.reach + Brake.Reach().including(effect)
@@ -114,44 +127,47 @@ extension Store {
 
     /// Forgets what remotes acknowledged and reported, and has everything planned by the next run, under the brake.
     ///
-    /// One conversation takes one transaction. A whole remote takes one transaction per page, and a last one that has everything put on the feed from
-    /// the beginning, so that the brake counts all of it and nothing is claimed before. If it is interrupted, nothing is adopted from the links
-    /// already forgotten until the command is repeated or they change.
+    /// One conversation takes one transaction. For whole remotes the first one stores the order (`remotes.is_resending`), and each further one
+    /// forgets a page of links and puts their conversations on the feed. Nothing is planned or claimed before the last one, so that the brake
+    /// counts all of it. Whoever plans next goes on with it (``feedReplan(_:pageSize:now:_:)``): once the order is stored it is carried out, even if
+    /// this process ends.
     package func resend(_ scope: PreviewScope, at remotes: [RemoteParticipation], now: Instant) async throws(StoreError) {
         let remotes = Store.resendable(remotes, scope)
         if let conversationID = scope.conversationID {
             try await write { session in
                 guard let local = try LocalConversation.fetch(session, conversationID) else { return }
                 for remote in remotes where try Store.load(session, local, at: remote, storing: false, now: now) != nil {
-                    _ = try Store.forgetPage(of: remote.name, conversationID: conversationID, after: StoredKey(""), now: now, session)
+                    try Store.forgetLinks(of: "SELECT \(conversationID)", at: remote.name, now: now, session)
                     try Store.requestPlanning(session, conversationID, remote.name, now: now)
                 }
             }
             return
         }
+        try await write { session in try Store.requestResending(remotes, session) }
+        while try await write({ session in try Store.feedReplan(remotes, now: now, session) }) > 0 {}
+    }
+
+    /// Has everything that the remotes acknowledged and reported forgotten, page by page, with putting their conversations on the feed.
+    static func requestResending(_ remotes: [RemoteParticipation], _ session: any Session) throws {
         for remote in remotes {
-            var cursor: StoredKey? = StoredKey("")
-            while let after = cursor {
-                cursor = try await write { session in try Store.forgetPage(of: remote.name, after: after, now: now, session) }
-            }
-            _ = try await write { session in
-                // A remote that no run has stored yet.
-                try Store.enter(remote, session)
-                return try session.run("UPDATE remotes SET replan_cursor = '' WHERE name = \(remote.name)")
-            }
+            // A remote that no run has stored yet.
+            try enter(remote, session)
+            try session.run("UPDATE remotes SET replan_cursor = '', is_resending = 1 WHERE name = \(remote.name)")
         }
     }
 
-    /// - Returns: where the next page begins; nil after the last one.
-    private static func forgetPage(
-        of remote: String, conversationID: String? = nil, after: StoredKey, now: Instant, _ session: any Session
-    ) throws -> StoredKey? {
+    /// Whether links of the remote are still being forgotten.
+    static func isResending(_ remote: RemoteParticipation, _ session: any Session) throws -> Bool {
+        try session.exists("SELECT 1 FROM remotes WHERE name = \(remote.name) AND is_resending = 1")
+    }
+
+    /// In the transaction that puts the conversations on the feed: a link that is forgotten and not on the feed would never be sent.
+    /// - Parameter conversations: a query of ids, of at most ``PlanWriter/pageSize`` rows.
+    static func forgetLinks(of conversations: SQL, at remote: String, now: Instant, _ session: any Session) throws {
         let links = try session.rows(
             """
             SELECT s.conversation_id, s.gone_at IS NOT NULL, \(LinkColumns.columns) FROM link_state s
-            WHERE s.remote = \(remote) AND s.conversation_id > \(after)
-                AND (\(conversationID) IS NULL OR s.conversation_id = \(conversationID))
-            ORDER BY s.conversation_id LIMIT \(PlanWriter.pageSize)
+            WHERE s.remote = \(remote) AND s.conversation_id IN (\(conversations))
             """
         ) { columns in
             (conversation: try columns.next(StoredKey.self), isGone: try columns.next(Bool.self), known: try LinkColumns(&columns))
@@ -177,6 +193,5 @@ extension Store {
                     AND refused_members IS NULL
                 """)
         }
-        return links.count < PlanWriter.pageSize ? nil : links.last?.conversation
     }
 }

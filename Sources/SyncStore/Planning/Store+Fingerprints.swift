@@ -38,7 +38,7 @@ extension Store {
             """
             UPDATE remotes
             SET kind = \(remote.kind), receives_messages = \(remote.receivesMessages), fingerprint = \(wanted),
-                replan_cursor = \(everything)
+                replan_cursor = \(everything), is_resending = is_resending AND kind = \(remote.kind)
             WHERE name = \(remote.name)
             """)
         return remote.takesStates
@@ -110,7 +110,8 @@ extension Store {
         try session.run("UPDATE remotes SET fingerprint = \(foreignFingerprint) WHERE fingerprint IS NOT NULL AND name IN \(in: names)")
     }
 
-    /// Puts the next page of conversations of remotes that are being planned from scratch on the feed.
+    /// Puts the next page of conversations of remotes that are being planned from scratch on the feed. What is known of their links is forgotten in
+    /// the same transaction, if the remote is sent everything again (``resend(_:at:now:)``).
     ///
     /// The ids do not leave the database: those that cannot be read here are put on the feed as well, and put aside by planning.
     /// - Returns: how many were added; 0 when none are left.
@@ -129,26 +130,32 @@ extension Store {
     }
 
     private static func feedPage(of remote: RemoteParticipation, size: Int, now: Instant, _ session: any Session) throws -> Int {
-        let isBeingFed: Bool? = try session.value("SELECT replan_cursor IS NOT NULL FROM remotes WHERE name = \(remote.name)")
-        guard isBeingFed == true else { return 0 }
+        guard try session.exists("SELECT 1 FROM remotes WHERE name = \(remote.name) AND replan_cursor IS NOT NULL") else { return 0 }
+        let isResending = try isResending(remote, session)
+        // Forgetting writes link by link, which takes longer.
+        let size = isResending ? min(size, PlanWriter.pageSize) : size
         let cursor: SQL = "(SELECT replan_cursor FROM remotes WHERE name = \(remote.name))"
+        // The plus has SQLite walk the key instead of sorting all links of the remote for every page.
         let page: SQL =
             if remote.needsLink {
                 """
-                SELECT conversation_id AS id FROM links WHERE remote = \(remote.name) AND conversation_id > \(cursor)
+                SELECT conversation_id AS id FROM links WHERE +remote = \(remote.name) AND conversation_id > \(cursor)
                 ORDER BY conversation_id LIMIT \(size)
                 """
             } else {
                 "SELECT id FROM conversations WHERE id > \(cursor) ORDER BY id LIMIT \(size)"
             }
         let count: Int = try session.value("SELECT count(*) FROM (\(page))") ?? 0
+        if isResending { try forgetLinks(of: "SELECT id FROM (\(page))", at: remote.name, now: now, session) }
         try session.run(
             """
             INSERT INTO change_feed (conversation_id, remote, changed_at) SELECT id, \(remote.name), \(now) FROM (\(page)) WHERE true
             ON CONFLICT (conversation_id, remote) DO NOTHING
             """)
-        let next: SQL = count < size ? "NULL" : "(SELECT max(id) FROM (\(page)))"
-        try session.run("UPDATE remotes SET replan_cursor = \(next) WHERE name = \(remote.name)")
+        let isLast = count < size
+        let next: SQL = isLast ? "NULL" : "(SELECT max(id) FROM (\(page)))"
+        try session.run(
+            "UPDATE remotes SET replan_cursor = \(next), is_resending = \(isResending && !isLast) WHERE name = \(remote.name)")
         return count
     }
 }

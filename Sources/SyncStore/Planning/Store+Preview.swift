@@ -106,20 +106,24 @@ extension Store {
                 SELECT id FROM (\(source)) WHERE id > \(after) AND (\(conversationID) IS NULL OR id = \(conversationID))
                 ORDER BY id LIMIT \(PlanWriter.pageSize)
                 """)
+            let isResending = try Store.isResending(remote, session)
             let items = try ids.compactMap(\.text).compactMap { id in
                 try Store.unlessBroken(session) {
-                    try Store.previewConversation(session, id, remote, countsFirst: countsFirst, context)
+                    try Store.previewConversation(session, id, remote, isForgotten: isResending, countsFirst: countsFirst, context)
                 }
             }
             return (items, ids.count < PlanWriter.pageSize ? nil : ids.last)
         }
     }
 
+    /// - Parameter isForgotten: whether what is known of the link is forgotten before it is planned.
     private static func previewConversation(
-        _ session: any Session, _ id: String, _ remote: RemoteParticipation, countsFirst: Bool, _ context: PlanContext
+        _ session: any Session, _ id: String, _ remote: RemoteParticipation, isForgotten: Bool, countsFirst: Bool, _ context: PlanContext
     ) throws -> PlanPreview? {
         guard let local = try LocalConversation.fetch(session, id),
-            let snapshot = try load(session, local, at: remote, storing: false, now: context.now)?.known?.snapshot
+            let snapshot = try isForgotten
+                ? forgottenSnapshot(session, local, at: remote, now: context.now)?.snapshot
+                : load(session, local, at: remote, storing: false, now: context.now)?.known?.snapshot
         else { return nil }
         let standing = snapshot.standing
         let decision = context.decide(snapshot).decision

@@ -58,6 +58,7 @@ let package = Package(
                 .embedInCode("0015_upserts_and_moved_links.sql"),
                 .embedInCode("0016_messages_follow.sql"),
                 .embedInCode("0017_resending.sql"),
+                .embedInCode("0018_links_without_effect.sql"),
             ],
             swiftSettings: strict
         ),

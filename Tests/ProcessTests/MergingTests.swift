@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-/// An application merges conversations while messages wait.
+/// An application merges conversations, or deletes links, while calls wait.
 @Suite(.serialized) struct MergingTests {
     private static let merge = [
         "UPDATE messages SET conversation_id = 'c2' WHERE conversation_id = 'c1'", "DELETE FROM conversations WHERE id = 'c1'",
@@ -25,6 +25,22 @@ import Testing
             let messages = scenario.world.state(of: "fin", conversation: "c2")?["messages"]?.array ?? []
             #expect(messages.map { $0["body"]?.string } == ["1", "2", "3"])
             #expect(try await scenario.number("SELECT count(*) FROM messages") == 3)
+        }
+    }
+
+    @Test func `what waits for remotes that need no link is sent after links that name them were deleted`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.write("INSERT INTO links VALUES ('c1', 'fin', 'c1', NULL), ('c1', 'helpdesk', 'c1', NULL)")
+            try await scenario.sync()
+            for remote in ["fin", "helpdesk"] { #expect(try await scenario.run("pause", remote).exitCode == 0) }
+            try await scenario.addMessage("m1", to: "c1")
+            try await scenario.setTitle("later", of: "c1")
+            try await scenario.sync(expecting: 75)
+            try await scenario.write("DELETE FROM links WHERE remote IN ('fin', 'helpdesk')")
+            for remote in ["fin", "helpdesk"] { #expect(try await scenario.run("resume", remote).exitCode == 0) }
+            try await scenario.sync()
+            #expect(try await scenario.differences() == [])
         }
     }
 

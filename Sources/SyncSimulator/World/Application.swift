@@ -122,9 +122,12 @@ final class Application {
         }
     }
 
+    /// Deletes the link to a remote, and any that mean nothing.
     func unlink(_ id: String, from remote: String) async throws {
         try await store.write { session in
-            _ = try session.run("DELETE FROM links WHERE conversation_id = \(id) AND remote = \(remote)")
+            try session.run("DELETE FROM links WHERE conversation_id = \(id) AND remote = \(remote)")
+            try LinksWithoutEffect.write(for: id, session)
+            try LinksWithoutEffect.delete(of: id, session)
         }
     }
 
@@ -182,6 +185,9 @@ final class Application {
     func moveMessages(from id: String, to other: String) async throws -> [String] {
         try await store.write { session in
             let moved: [String] = try session.values("SELECT id FROM messages WHERE conversation_id = \(id) AND author <> 'fin'")
+            for id in [id, other] { try LinksWithoutEffect.write(for: id, session) }
+            try LinksWithoutEffect.move(from: id, to: other, session)
+            try LinksWithoutEffect.delete(of: other, session)
             try session.run("UPDATE messages SET conversation_id = \(other) WHERE conversation_id = \(id) AND author <> 'fin'")
             return moved
         }

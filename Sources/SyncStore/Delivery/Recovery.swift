@@ -119,7 +119,8 @@ extension Store {
                     AND NOT EXISTS (
                         SELECT 1 FROM links l JOIN outbox o ON o.target_id = l.remote_id AND o.remote = l.remote
                             AND o.state = 'sending' AND o.payload = 'state'
-                        WHERE l.conversation_id = change_feed.conversation_id AND l.remote = change_feed.remote)
+                        WHERE l.conversation_id = change_feed.conversation_id AND l.remote = change_feed.remote
+                            AND NOT EXISTS (SELECT 1 FROM remotes r WHERE r.name = l.remote AND r.needs_link = 0))
                 """)
             // Without a start of the wait, or with one in the future, the entry would never become overdue.
             try session.run(

@@ -67,7 +67,8 @@ extension Store {
         let loaded = try unlessBroken(session) { try load(session, local, at: remote, storing: false, now: now) }
         let row: (goneAt: String?, discardedRow: Int64?, remoteID: String?, isUnplanned: Bool, putAside: String?)? = try session.row(
             """
-            SELECT s.gone_at, s.discarded_row, (SELECT remote_id FROM links WHERE conversation_id = \(id) AND remote = \(remote.name)),
+            SELECT s.gone_at, s.discarded_row,
+                (SELECT remote_id FROM links WHERE \(remote.needsLink) AND conversation_id = \(id) AND remote = \(remote.name)),
                 EXISTS (SELECT 1 FROM change_feed f
                     WHERE f.conversation_id = \(id) AND f.remote IN (\(FeedTarget.everyRemote), \(remote.name)) AND f.deferred <> 2),
                 (SELECT f.problem FROM change_feed f

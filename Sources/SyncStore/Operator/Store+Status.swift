@@ -146,7 +146,8 @@ extension Store {
             try add(
                 """
                 SELECT l.remote, min(f.since) FROM change_feed f JOIN links l ON l.conversation_id = f.conversation_id
-                WHERE f.remote = \(FeedTarget.everyRemote) AND f.deferred <> 2 GROUP BY l.remote
+                WHERE f.remote = \(FeedTarget.everyRemote) AND f.deferred <> 2
+                    AND l.remote NOT IN \(in: withoutLinks(participations)) GROUP BY l.remote
                 """)
         }
         let changes: String? = try session.value(
@@ -158,6 +159,11 @@ extension Store {
         return waiting.compactMapValues { $0.min() }
     }
 
+    /// The remotes that a row in `links` means nothing to.
+    private static func withoutLinks(_ participations: [RemoteParticipation]) -> [String] {
+        participations.filter { !$0.needsLink }.map(\.name)
+    }
+
     /// How many entries that cannot be planned concern each remote.
     private static func putAsideCounts(_ participations: [RemoteParticipation], _ session: any Session) throws -> [String: Int] {
         let aside: SQL = "f.deferred = 2 AND f.problem IS NOT NULL"
@@ -167,7 +173,7 @@ extension Store {
         let linked: [(remote: String, count: Int)] = try session.rows(
             """
             SELECT l.remote, count(*) FROM change_feed f JOIN links l ON l.conversation_id = f.conversation_id
-            WHERE \(aside) AND f.remote = \(FeedTarget.everyRemote) GROUP BY l.remote
+            WHERE \(aside) AND f.remote = \(FeedTarget.everyRemote) AND l.remote NOT IN \(in: withoutLinks(participations)) GROUP BY l.remote
             """
         ) { columns in (try columns.next(), try columns.next()) }
         var counts: [String: Int] = [:]

@@ -25,6 +25,10 @@ extension Store {
     /// - Returns: whether it is planned from scratch.
     private static func reconcile(_ remote: RemoteParticipation, now: Instant, _ session: any Session) throws -> Bool {
         try enter(remote, session)
+        try session.run(
+            """
+            UPDATE remotes SET needs_link = \(remote.needsLink) WHERE name = \(remote.name) AND needs_link IS NOT \(remote.needsLink)
+            """)
         let wanted: String? = remote.isEnabled ? remote.fingerprint : nil
         let known = try session.row("SELECT kind, fingerprint FROM remotes WHERE name = \(remote.name)") { columns in
             (kind: try columns.next(String.self), fingerprint: try columns.next(String?.self))
@@ -51,11 +55,12 @@ extension Store {
         }
     }
 
+    /// The triggers on `links` do nothing for a remote that is stored with `needs_link = 0`.
     static func enter(_ remote: RemoteParticipation, _ session: any Session) throws {
         try session.run(
             """
-            INSERT OR IGNORE INTO remotes (name, kind, receives_messages)
-            VALUES (\(remote.name), \(remote.kind), \(remote.receivesMessages))
+            INSERT OR IGNORE INTO remotes (name, kind, receives_messages, needs_link)
+            VALUES (\(remote.name), \(remote.kind), \(remote.receivesMessages), \(remote.needsLink))
             """)
     }
 

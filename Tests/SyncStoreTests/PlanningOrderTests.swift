@@ -87,6 +87,41 @@ import Testing
         #expect(try await scenario.store.dropStrayFeed(scenario.remotes).isEmpty)
     }
 
+    /// c1 is jane's, and is to be looked at because of her row for Fin in the id map.
+    private func namingFin(_ remotes: [RemoteParticipation]) async throws -> StoreScenario {
+        let scenario = try StoreScenario(remotes)
+        _ = try await scenario.store.reconcileRemotes([.voicebot, .vg, .fin], now: StoreScenario.start)
+        try scenario.write("INSERT INTO conversations (id, assignee_id) VALUES ('c1', 'jane')")
+        try scenario.clearFeed()
+        try scenario.write("INSERT INTO assignees VALUES ('jane', 'fin', '7')")
+        #expect(try scenario.feed() == ["c1|fin|0"])
+        return scenario
+    }
+
+    @Test func `entries of a remote that takes no states are deleted without a word, and what it has said is decided on`() async throws {
+        let scenario = try await namingFin([.voicebot, .vg, .fin])
+        try scenario.write("UPDATE remotes SET replan_cursor = '' WHERE name = 'fin'")
+        let first = scenario.exchange { $0.plan = scenario.page(.off, isFirst: true) }
+        #expect(try await scenario.store.exchange(first, for: scenario.parties()).plan?.strayRemotes == [])
+        #expect(try scenario.feed() == [])
+        #expect(try scenario.lines("SELECT fingerprint FROM remotes WHERE name = 'fin'") == ["f1"])
+        let isDecided = try await scenario.store.read { session in try Store.isDecidedAgain(.fin, session) }
+        #expect(isDecided)
+    }
+
+    @Test func `entries of a remote that only another process has are reported, and nothing is thrown away if it takes no states`()
+        async throws
+    {
+        let scenario = try await namingFin([.voicebot])
+        try scenario.write("INSERT INTO change_feed (conversation_id, remote, changed_at) VALUES ('c1', 'vg', 'x')")
+        #expect(try await scenario.store.dropStrayFeed(scenario.remotes).sorted() == ["fin", "vg"])
+        #expect(try scenario.feed() == [])
+        #expect(
+            try scenario.lines("SELECT name, fingerprint FROM remotes ORDER BY name") == [
+                "fin|f1", "vg|\(Store.foreignFingerprint)", "voicebot|v1",
+            ])
+    }
+
     @Test func `all conversations are planned for a new, changed or re-enabled remote, and not for an unchanged one`() async throws {
         let scenario = try StoreScenario()
         let now = StoreScenario.start

@@ -21,15 +21,18 @@ extension RemoteGate.Stored: RowRecord {
 }
 
 extension Store {
-    /// Removes feed entries that name a remote which is not configured or not enabled. When the remote is enabled, everything is planned anyway, also
-    /// if another process has enabled it meanwhile.
-    /// - Returns: the names of these remotes.
+    /// Removes feed entries that no planning takes: those that name a remote which is not configured or not enabled, and those that name one which
+    /// takes no states. When a remote is enabled, everything is planned anyway, also if another process has enabled it meanwhile.
+    /// - Returns: the names of the remotes that are not configured or not enabled.
     static func dropStrayFeed(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {
         let names = try strayFeedNames(remotes, session)
         guard !names.isEmpty else { return [] }
         try session.run("DELETE FROM change_feed WHERE remote NOT IN \(in: feedTargets(remotes))")
-        try markForeign(names, session)
-        return names
+        // A remote that takes no states may be named as well, such as in the id map.
+        let enabled = Set(remotes.filter(\.isEnabled).map { ExactText($0.name) })
+        let unknown = names.filter { !enabled.contains(ExactText($0)) }
+        try markForeign(unknown, session)
+        return unknown
     }
 
     static func strayFeedNames(_ remotes: [RemoteParticipation], _ session: any Session) throws -> [String] {

@@ -109,10 +109,15 @@ extension Store {
         return foreign + unknown
     }
 
-    /// What was on the feed for these remotes is planned again when a process starts that has configured them.
+    /// What was on the feed for these remotes is planned again when a process starts that has configured them. A remote that takes no states has
+    /// nothing there.
     static func markForeign(_ names: [String], _ session: any Session) throws {
         guard !names.isEmpty else { return }
-        try session.run("UPDATE remotes SET fingerprint = \(foreignFingerprint) WHERE fingerprint IS NOT NULL AND name IN \(in: names)")
+        try session.run(
+            """
+            UPDATE remotes SET fingerprint = \(foreignFingerprint)
+            WHERE fingerprint IS NOT NULL AND receives_messages = 0 AND name IN \(in: names)
+            """)
     }
 
     /// Puts the next page of conversations of remotes that are being planned from scratch on the feed. What is known of their links is forgotten in

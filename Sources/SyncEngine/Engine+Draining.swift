@@ -11,11 +11,17 @@ extension Engine {
             schedule.request(.request, time)
             return exchangeIfWanted(&context)
         }
-        guard drain.hasGivenUp || drain.isOver(time) || isDrained(drain, context) else { return }
-        if !drain.hasGivenUp, !drain.isOver(time), self.drain?.mayPrune(hasStep: upkeep.hasStep, time) == true {
+        guard drain.hasGivenUp || isDrained(drain, context) else { return }
+        if !drain.hasGivenUp, self.drain?.mayPrune(hasStep: upkeep.hasStep, time) == true {
             return exchangeIfWanted(&context)
         }
         endDrain(&context)
+    }
+
+    /// After the deadline, rows that are at hand for another attempt are put back.
+    mutating func leaveRetries(_ time: EventTime) {
+        guard let drain, drain.isOver(time), let dueBy = drain.retriesDueBy(time) else { return }
+        for index in remotes.indices { remotes[index].lane.putBackRetries(dueAfter: dueBy, time) }
     }
 
     /// Reports the result; also when the engine stops before the drain is over.

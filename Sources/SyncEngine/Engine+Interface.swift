@@ -51,8 +51,8 @@ extension Engine {
         case remoteEvents(UInt64, String, [Notice])
         /// A turn is wanted at once.
         case turnRequested(RunCause)
-        /// Requests that everything due is attempted, followed by ``Action/drained(_:)``.
-        /// - until: rows that fall due until then are included; nil: only what is due now, once.
+        /// Requests that everything due is attempted, followed by ``Action/drained(_:)`` when no call is in flight any more.
+        /// - until: rows that fall due again before that are attempted again; nil: everything is attempted once.
         case drainRequested(until: Duration?)
         /// No further calls are made; those in flight may end within the span.
         case stopRequested(within: Duration)

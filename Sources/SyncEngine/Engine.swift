@@ -129,6 +129,7 @@ package struct Engine: Sendable {
 
     private mutating func clockWasSet(by step: Duration) {
         clockStep = (clockStep ?? .zero) + step
+        drain?.clockWasSet(by: step)
         for index in remotes.indices {
             remotes[index].lane.clockWasSet(by: step)
             remotes[index].reader?.clockWasSet(by: step)
@@ -181,6 +182,7 @@ package struct Engine: Sendable {
         context.holdsClaims = drain != nil && planningWaitsUntil(context.time) != nil
         // Removes lanes whose remote is no longer configured and whose calls have ended.
         if !exchange.isInProgress { remotes.removeAll { $0.lane.isRetired && $0.lane.isIdle } }
+        leaveRetries(context.time)
         for index in remotes.indices {
             let before = context.lastCall
             remotes[index].admit(&context)

@@ -237,6 +237,15 @@ struct Lane: Sendable {
         claims.mayBeDue()
     }
 
+    /// Puts back rows that have failed before, unless they were due by the given time, by the wall clock.
+    mutating func putBackRetries(dueAfter limit: Instant, _ time: EventTime) {
+        let isLeft = { (claimed: ClaimedRow) in claimed.isRetry && claimed.row.dueAt > limit }
+        let rows = buffer.filter(isLeft)
+        guard !rows.isEmpty else { return }
+        buffer.removeAll(where: isLeft)
+        for row in rows { append(putBack(row, time), time) }
+    }
+
     func putBack(_ claimed: ClaimedRow, _ time: EventTime) -> FinishedCall {
         var row = claimed.row
         row.state = .pending

@@ -7,7 +7,11 @@ import SyncStore
 struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Do one run now, then exit.",
-        discussion: "Exits with 65 when a row became dead, with 75 when work still waits for another attempt.")
+        discussion: """
+            Everything due is attempted once, and calls end by themselves, however short --drain is.
+
+            Exits with 65 when a row became dead, with 75 when work still waits for another attempt.
+            """)
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var output: OutputOptions

@@ -60,15 +60,24 @@ import Testing
         }
     }
 
-    @Test(arguments: [("1500/h", 2), ("40/min", 3), ("1/h", 1)])
-    func `sync with a time to drain ends in time, and reports waiting rows`(rate: String, most: Int) async throws {
+    @Test(arguments: [("1200/h", 2), ("1/h", 1)])
+    func `sync with a time to drain sends what the rate admits until then, and reports waiting rows`(rate: String, most: Int) async throws {
         try await withRate(rate) { scenario in
             let startedAt = ContinuousClock.now
-            let result = try await scenario.sync("--drain", "3", expecting: 75)
+            let result = try await scenario.sync("--drain", "4", expecting: 75)
             #expect(ContinuousClock.now - startedAt < .seconds(15))
             #expect((1...most).contains(scenario.requestCount("vg")))
             #expect(result["waiting"]?.integer == 20 - scenario.requestCount("vg"))
             #expect(try await scenario.number("SELECT count(*) FROM outbox WHERE state = 'sending'") == 0)
+        }
+    }
+
+    /// It does so without a time to drain as well, because no call has to wait for long.
+    @Test func `sync with a short time to drain attempts every row at a rate of some calls a second`() async throws {
+        try await withRate("5/s") { scenario in
+            let result = try await scenario.sync("--drain", "1")
+            #expect(result["delivered"] == 20)
+            #expect(try await states(scenario) == ["delivered 20"])
         }
     }
 

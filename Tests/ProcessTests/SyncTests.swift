@@ -133,6 +133,31 @@ import Testing
         }
     }
 
+    @Test func `a sync whose time to drain is over before its calls end waits for them, and makes none twice`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...2)
+            try await scenario.addMessage("m1", to: "c1")
+            for instance in ["fin", "vg"] {
+                try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 2500)], on: instance)
+            }
+            let outcome = try await scenario.sync("--drain", "1")
+            #expect(outcome["delivered"]?.integer == 7 && outcome["waiting"] == 0)
+            #expect(scenario.requestCount() == 7)
+            #expect(try await scenario.number("SELECT count(*) FROM outbox_attempts WHERE outcome = 'interrupted'") == 0)
+            #expect(try await scenario.differences() == [])
+        }
+    }
+
+    @Test func `sync --drain 0 does what sync does`() async throws {
+        try await withScenario { scenario in
+            try await scenario.addConversations(1...3)
+            try await scenario.addMessage("m1", to: "c1")
+            let outcome = try await scenario.sync("--drain", "0")
+            #expect(outcome["delivered"]?.integer == 10 && outcome["planned"]?.integer == 10)
+            #expect(try await scenario.differences() == [])
+        }
+    }
+
     @Test func `a row that becomes dead ends the sync with 65 and does not delay the others`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...3)

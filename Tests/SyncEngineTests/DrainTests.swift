@@ -108,10 +108,36 @@ import Testing
         #expect(!drain.isOver(MadeUp.time(.milliseconds(9999))) && drain.isOver(MadeUp.time(.seconds(10))))
     }
 
-    @Test func `without a deadline, rows that fail are attempted once`() {
+    @Test func `a hold that ends soon after the deadline is waited out, as it is without a deadline`() {
+        var throttled = lane(stored: .init(throttledUntil: MadeUp.noon + .seconds(11)))
+        throttled.claims.mayBeDue()
+        for waiting in [drain(), drain(until: .seconds(10)), drain(until: .zero)] {
+            for second in [Int64(9), 10] { #expect(!waiting.isDone(throttled, MadeUp.time(.seconds(second)))) }
+        }
+    }
+
+    @Test func `after the deadline, neither retries nor long holds are waited for`() {
+        let drain = drain(until: .seconds(10))
+        let over = MadeUp.time(.seconds(10))
+        #expect(!drain.isDone(lane(nextDueAt: .milliseconds(9999)), MadeUp.time(.milliseconds(9998))))
+        #expect(drain.isDone(lane(nextDueAt: .milliseconds(10_001)), over))
+        var throttled = lane(stored: .init(throttledUntil: MadeUp.noon + .seconds(13)))
+        throttled.claims.mayBeDue()
+        #expect(drain.isDone(throttled, over) && drain.putsOff(throttled, over))
+        #expect(!drain.putsOff(throttled, MadeUp.time()), "the others may take long")
+    }
+
+    @Test func `without a deadline and after it, rows that fail are attempted once`() {
         #expect(drain().retriesDueBy(MadeUp.time(.seconds(5))) == MadeUp.noon)
-        #expect(drain(until: .seconds(10)).retriesDueBy(MadeUp.time(.seconds(5))) == nil)
+        #expect(drain(until: .seconds(10)).retriesDueBy(MadeUp.time(.milliseconds(9999))) == nil)
+        #expect(drain(until: .seconds(10)).retriesDueBy(MadeUp.time(.seconds(10))) == MadeUp.noon)
         #expect(!drain().isOver(MadeUp.time(.hours(1))))
+    }
+
+    @Test func `which rows were due when a drain began does not change with the clock`() {
+        var drain = drain()
+        drain.clockWasSet(by: .hours(-5))
+        #expect(drain.retriesDueBy(MadeUp.time(.seconds(5))) == MadeUp.noon - .hours(5))
     }
 
     @Test func `an application that keeps writing delays the end of a drain by ten seconds at most`() {

@@ -227,14 +227,88 @@ import Testing
         #expect(scenario.exchanges.count <= scenario.calls.count * 3 + 5, "\(scenario.exchanges.count) for \(scenario.calls.count) calls")
     }
 
-    @Test func `the deadline of sync applies to a hanging remote, whose rows stay in flight`() throws {
+    @Test(arguments: [Duration.zero, .seconds(3)])
+    func `calls in flight at the deadline of sync end by themselves`(deadline: Duration) throws {
+        let scenario = scenario(rows: 4)
+        scenario.ending = { _ in .after(.seconds(5), .init(.delivered)) }
+        scenario.send(.drainRequested(until: deadline))
+        scenario.run(for: .seconds(4))
+        #expect(scenario.summary == nil && scenario.openCalls.count == 4)
+        scenario.run(for: .seconds(2), until: { scenario.summary != nil })
+        #expect(scenario.summary?.counts.delivered == 4 && scenario.store.states() == [.delivered: 4])
+        #expect(!scenario.calls.contains(where: \.isCancelled))
+    }
+
+    @Test func `a transaction that lasts beyond the deadline of sync counts, and so do its calls`() throws {
+        let scenario = scenario(rows: 0)
+        scenario.exchangeTime = .seconds(5)
+        scenario.store.change("c1", at: ["vg"], now: scenario.wall)
+        drain(scenario, until: .seconds(3))
+        let summary = try #require(scenario.summary)
+        #expect(summary.counts.planned == 1 && summary.counts.delivered == 1 && scenario.openCalls.isEmpty)
+    }
+
+    @Test func `a list that is being read at the deadline of sync is read to its end`() throws {
+        let scenario = scenario(["voicebot"], poll: PollSettings(interval: .minutes(30)), rows: 0)
+        scenario.ending = { $0.isRead ? .readAfter(.seconds(5), .object(["data": .array([])])) : .after(.seconds(5), .init(.delivered)) }
+        scenario.store.change("c1", at: ["voicebot"], now: scenario.wall)
+        drain(scenario, until: .seconds(3))
+        let summary = try #require(scenario.summary)
+        #expect(scenario.calls.contains(where: \.isRead) && summary.counts.delivered == 1 && scenario.openCalls.isEmpty)
+    }
+
+    @Test(arguments: [Duration.zero, .seconds(2)])
+    func `with a deadline, sync attempts everything that it attempts without one`(deadline: Duration) throws {
+        let scenario = scenario(["helpdesk", "vg"])
+        for index in 0..<40 { scenario.store.change("c\(index)", at: ["helpdesk"], now: scenario.wall) }
+        scenario.store.addRow("failing", at: "vg", attempts: 1, dueAt: scenario.wall)
+        scenario.ending = { _ in .after(.seconds(1), .init(.delivered)) }
+        drain(scenario, until: deadline)
+        #expect(scenario.summary?.counts.delivered == 81 && scenario.store.states() == [.delivered: 81])
+    }
+
+    @Test func `a row that fails after the deadline of sync is not attempted again`() throws {
+        let scenario = scenario(rows: 1)
+        scenario.ending = { _ in .after(.seconds(5), DeliveryOutcome(.retry, error: "HTTP 500")) }
+        drain(scenario, until: .seconds(3))
+        #expect(scenario.summary != nil && scenario.uptime < .milliseconds(5100))
+        #expect(scenario.calls.count == 1 && scenario.store.states() == [.pending: 1])
+    }
+
+    @Test func `retries that are at hand at the deadline of sync are put back`() throws {
+        let scenario = EngineScenario([MadeUp.remote("vg", concurrency: 1)])
+        for index in 0..<3 { scenario.store.addRow("c\(index)", at: "vg", attempts: 1, dueAt: scenario.wall + .seconds(1)) }
+        scenario.ending = { _ in .after(.seconds(5), .init(.delivered)) }
+        scenario.send(.drainRequested(until: .seconds(3)))
+        scenario.run(for: .milliseconds(2900))
+        #expect(scenario.store.states() == [.sending: 3] && scenario.openCalls.count == 1)
+        scenario.run(for: .milliseconds(200))
+        #expect(scenario.store.states() == [.sending: 1, .pending: 2] && scenario.summary == nil)
+        scenario.run(for: .seconds(4), until: { scenario.summary != nil })
+        #expect(scenario.summary?.counts.delivered == 1 && scenario.calls.count == 1)
+        #expect(scenario.store.states() == [.delivered: 1, .pending: 2])
+    }
+
+    @Test func `a remote that is on hold beyond the deadline of sync is not waited for`() throws {
+        let scenario = scenario()
+        scenario.ending = { [unowned scenario] _ in
+            .after(.milliseconds(10), DeliveryOutcome(.throttled, notBefore: scenario.wall + .seconds(10)))
+        }
+        drain(scenario, until: .seconds(3))
+        #expect(scenario.summary?.nextDue != nil && scenario.uptime < .seconds(1))
+        #expect(scenario.store.states() == [.pending: 40])
+    }
+
+    @Test func `a signal ends sync as before, also after its deadline`() throws {
         let scenario = scenario()
         scenario.ending = { _ in .never }
-        scenario.send(.drainRequested(until: .seconds(7)))
-        scenario.run(for: .milliseconds(6999))
-        #expect(scenario.summary == nil)
-        scenario.run(for: .milliseconds(1))
-        #expect(scenario.summary != nil && scenario.openCalls.count == 4)
+        scenario.send(.drainRequested(until: .seconds(3)))
+        scenario.run(for: .seconds(4))
+        #expect(scenario.summary == nil && scenario.openCalls.count == 4)
+        scenario.send(.stopRequested(within: .seconds(2)))
+        scenario.run(for: .seconds(30))
+        #expect(scenario.summary != nil && scenario.calls.count(where: \.isCancelled) == 4)
+        #expect(scenario.store.states() == [.pending: 40])
     }
 
     @Test func `with a deadline, retries that fall due before it are attempted`() throws {

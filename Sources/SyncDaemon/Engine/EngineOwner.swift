@@ -93,8 +93,8 @@ package final class EngineOwner: Sendable {
         return try result.get()
     }
 
-    /// Attempts what is due, and returns when that is done, or at the deadline. Calls still in flight then continue until the engine is stopped.
-    /// - Parameter deadline: rows that fall due before it are attempted as well; a time of the uptime clock. Nil: only what is due now, once.
+    /// Attempts what is due, and returns when that is done and no call is in flight any more, or when the database cannot be used.
+    /// - Parameter deadline: rows that fall due again before it are attempted again; a time of the uptime clock. Nil: everything is attempted once.
     /// - Returns: nil if the engine was stopped meanwhile.
     package func drain(until deadline: Duration? = nil) async -> Engine.DrainSummary? {
         await ask { $0.drain(until: deadline, $1) }

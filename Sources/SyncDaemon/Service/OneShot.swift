@@ -4,8 +4,8 @@ import SyncSQLite
 import SyncStore
 import UnixSignals
 
-/// `convosync sync`: attempts what is due once, or repeatedly until a deadline, and then ends. Safe beside a running daemon, because claims are
-/// leases in the database.
+/// `convosync sync`: attempts what is due once, or repeatedly until a deadline, and ends when its calls have ended. Safe beside a running daemon,
+/// because claims are leases in the database.
 package struct OneShot: Sendable {
     package struct Outcome: Sendable, Equatable {
         package var runs = 0
@@ -43,13 +43,20 @@ package struct OneShot: Sendable {
         owner.begin()
         let summary = await owner.drain(until: deadline)
         shown.cancel()
+        await owner.stop(within: await timeToStop(owner, summary))
         interrupted.cancel()
-        await owner.stop(within: .zero)
         let remainder = try await store.remainder(of: configuration.enabledRemotes.map(\.name))
         return Outcome(
             runs: summary?.runs ?? 0, counts: summary?.counts ?? RunCounts(), waiting: remainder.waiting, held: remainder.held,
             // The engine does not look again for rows that fell due after they had been attempted.
             nextDue: summary?.nextDue ?? remainder.dueAt, error: summary?.error)
+    }
+
+    /// How long the stop may take. A drain that has given up on the database leaves its calls in flight, and they may end; without any, nothing is
+    /// waited for.
+    private func timeToStop(_ owner: EngineOwner, _ summary: Engine.DrainSummary?) async -> Duration {
+        guard summary?.error != nil else { return configuration.schedule.shutdownTimeout }
+        return await owner.health().inFlight > 0 ? configuration.schedule.shutdownTimeout : .zero
     }
 
     /// Shows the rate over the last few seconds, and the time that the rest takes at this rate.

@@ -79,6 +79,20 @@ extension Simulation {
         if let first = changes[0], let last = changes[1], last <= first { fail("the helpdesk got a title before vg") }
     }
 
+    /// A drain ends when its calls have ended and their outcomes are stored, unless it is stopped or the database cannot be used.
+    func expectNothingCut(_ process: ServiceProcess, _ summary: Engine.DrainSummary) {
+        guard process.stopBy == nil, summary.error == nil else { return }
+        let cut = calls.keys.filter { $0.process == process.number }.map(\.id.number).sorted()
+        if !cut.isEmpty { fail("the drain of \(process) ended while calls \(cut) were in flight") }
+        if process.exchange != nil { fail("the drain of \(process) ended while an exchange was in progress") }
+    }
+
+    /// After its deadline a drain makes no call for a row that has failed before, unless the row was due when the drain began.
+    func expectDueInDrain(_ purpose: Engine.CallPurpose, _ process: ServiceProcess) {
+        guard let drain = process.drain, clock.uptime >= drain.until, !plan.stepsClock, case .deliver(let row) = purpose else { return }
+        if row.isRetry, row.row.dueAt > drain.beganAt { fail("the drain of \(process) attempts row \(row.id) again after its deadline") }
+    }
+
     /// `convosync sync` with nothing to do ends, and has done nothing.
     func expectIdleDrain() async throws {
         guard let process = daemon, process.engine != nil else { return fail("the daemon does not run") }

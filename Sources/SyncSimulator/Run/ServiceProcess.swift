@@ -36,6 +36,8 @@ final class ServiceProcess {
     /// The webhook calls whose sender waits for a response, by ticket.
     var hooks: [UInt64: (call: SandboxModel.WebhookCall?, remote: String, keys: [String])] = [:]
     var clockSteps = ClockSteps()
+    /// When the drain with a deadline that is not over began, by the wall clock, and its deadline.
+    var drain: (beganAt: Instant, until: Duration)?
     /// What the last drain that ended had done.
     var drained: Engine.DrainSummary?
 

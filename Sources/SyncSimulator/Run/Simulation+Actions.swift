@@ -38,7 +38,8 @@ extension Simulation {
             mutateChecks { $0.reported(report, process.number, at: clock.uptime) }
         case .drained(let summary):
             note("\(process) drained \(summary.counts)")
-            process.drained = summary
+            expectNothingCut(process, summary)
+            (process.drain, process.drained) = (nil, summary)
             after(.milliseconds(1), .engine(.stopRequested(within: .seconds(5)), process: process.number))
         case .stopped: try await stopped(process)
         }
@@ -106,6 +107,7 @@ extension Simulation {
         }
         let call = SimulatedCall(id: key.id, remote: remote, purpose: purpose, startedAt: clock.uptime, process: process.number)
         tell("Call \(key.process)/\(key.id.number): \(call.text)")
+        expectDueInDrain(purpose, process)
         calls[key] = call
         remotes.sent(call)
         mutateChecks { $0.called(call, all: calls, isStopping: process.stopBy != nil, wall: clock.wall, at: clock.uptime) }

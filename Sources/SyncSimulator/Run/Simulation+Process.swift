@@ -6,7 +6,8 @@ import SyncStore
 
 /// The life of processes: start, reload, stop, kill.
 extension Simulation {
-    /// The time within which all due rows are attempted, whatever the weather.
+    /// The time within which all due rows are attempted and all calls end, whatever the weather. Before the deadline of a drain, some are attempted
+    /// several times.
     private static let drainPatience = Duration.minutes(8)
 
     var bootID: String { "boot \(boots)" }
@@ -56,7 +57,8 @@ extension Simulation {
         guard command == .sync else { return }
         let isUntil = chance(50)
         let until = isUntil ? clock.uptime + span(1000...20_000) : nil
-        after(Simulation.drainPatience, .drainIsOverdue(process: number))
+        process.drain = until.map { (beganAt: clock.wall, until: $0) }
+        after(Simulation.drainPatience + (until.map { $0 - clock.uptime } ?? .zero), .drainIsOverdue(process: number))
         try await handle(.drainRequested(until: until), process)
     }
 

@@ -10,7 +10,7 @@ struct Sync: AsyncParsableCommand {
         discussion: """
             Everything due is attempted once, and calls end by themselves, however short --drain is.
 
-            Exits with 65 when a row became dead, with 75 when work still waits for another attempt.
+            Exits with 65 when a row became dead, with 75 when work still waits: for another attempt, or to be planned.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -54,7 +54,7 @@ struct Sync: AsyncParsableCommand {
         if output.json { print(outcome.json.printableText) } else { Terminal.print(outcome.text) }
         if outcome.error != nil { throw ExitCode.databaseUnavailable }
         if outcome.counts.dead > 0 { throw ExitCode.rowsBecameDead }
-        if outcome.waiting > 0 { throw ExitCode.workStillWaits }
+        if outcome.waiting > 0 || outcome.unplanned > 0 { throw ExitCode.workStillWaits }
     }
 }
 
@@ -64,7 +64,7 @@ extension OneShot.Outcome {
             "runs": .integer(Int64(runs)), "examined": .integer(Int64(counts.examined)), "planned": .integer(Int64(counts.planned)),
             "delivered": .integer(Int64(counts.delivered)), "put_back": .integer(Int64(counts.putBack)),
             "dead": .integer(Int64(counts.dead)), "waiting": .integer(Int64(waiting)), "held": .integer(Int64(held)),
-            "next_due": .nullable(nextDue?.iso8601), "error": .nullable(error),
+            "unplanned": .integer(Int64(unplanned)), "next_due": .nullable(nextDue?.iso8601), "error": .nullable(error),
         ]
     }
 
@@ -76,6 +76,7 @@ extension OneShot.Outcome {
         }
         if held > 0 { parts.append("\(held) held") }
         if waiting > 0 { parts.append("\(waiting) waiting\(nextDue.map { ", next at \($0.iso8601)" } ?? "")") }
+        if unplanned > 0 { parts.append("\(counted(unplanned, "change")) not planned yet") }
         if let error { parts.append("stopped by an error: \(error)") }
         return parts.joined(separator: ", ")
     }

@@ -67,6 +67,30 @@ import Testing
         }
     }
 
+    @Test func `a sync that is stopped before everything was planned ends with 75, although no row waits`() async throws {
+        try await withScenario({
+            $0["schedule", "stall"] = "\"60s\""
+            $0["schedule", "shutdown_timeout"] = "\"20s\""
+        }) { scenario in
+            try await scenario.addConversations(1...2)
+            try scenario.world.setFaults([FaultRule(.latency, latencyMilliseconds: 3000)], on: "vg")
+            let sync = try scenario.start(["sync", "--json", "--config", scenario.configurationPath])
+            _ = await scenario.world.wait(for: .seconds(30)) { world in
+                ["vg", "voicebot"].allSatisfy { world.requests(instance: $0).count == 2 }
+            }
+            sync.send(SIGINT)
+            let ended = try await sync.end()
+            #expect(ended.exitCode == 75)
+            // The helpdesk waits for vg.
+            let outcome = try ended.json
+            #expect(outcome["waiting"] == 0)
+            #expect(outcome["unplanned"] == 2)
+            try await scenario.sync()
+            #expect(scenario.requestCount("vg") == 2)
+            #expect(try await scenario.differences() == [])
+        }
+    }
+
     @Test func `SIGHUP with a wrong file keeps the present configuration and reports the mistakes`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)

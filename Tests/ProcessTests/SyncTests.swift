@@ -80,7 +80,18 @@ import Testing
             try scenario.world.setFaults([], on: "vg")
             let done = try await scenario.sync("--drain", "60")
             #expect(done["waiting"] == 0)
+            #expect(done["unplanned"] == 0)
             #expect(try await scenario.differences() == [])
+        }
+    }
+
+    @Test func `what rests on the feeds does not keep a complete sync from ending with 0`() async throws {
+        try await withScenario({ $0["remotes.fin", "enabled"] = "false" }) { scenario in
+            try await scenario.addConversations(1...1)
+            try await scenario.addMessage("m1", to: "c1")
+            let outcome = try await scenario.sync()
+            #expect(outcome["unplanned"] == 0)
+            #expect(try await scenario.number("SELECT count(*) FROM message_feed WHERE remote = 'fin'") == 1)
         }
     }
 

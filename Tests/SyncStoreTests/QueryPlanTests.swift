@@ -219,7 +219,7 @@ import Testing
         let plans = try await plans(scenario, of: "outbox") {
             _ = try await scenario.store.status(of: [.named("vg")])
             _ = try await scenario.store.retryError(of: "vg")
-            _ = try await scenario.store.remainder(of: ["vg"])
+            _ = try await scenario.store.remainder(of: [.vg])
         }
         #expect(plans.count == 5)
         for (sql, plan) in plans { #expect(plan.contains { $0.contains("outbox_unfinished") }, "\(plan) in \(sql)") }

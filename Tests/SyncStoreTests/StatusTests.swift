@@ -154,21 +154,63 @@ import Testing
 
     @Test func `remaining rows are counted for the named remotes only`() async throws {
         let scenario = try await scenario()
-        let remainder = try await scenario.store.remainder(of: ["vg"])
+        let remainder = try await scenario.store.remainder(of: [.vg])
         #expect([remainder.waiting, remainder.held, remainder.dead] == [2, 1, 2])
-        let nothing = try await scenario.store.remainder(of: ["voicebot"])
+        let nothing = try await scenario.store.remainder(of: [.voicebot])
         #expect([nothing.waiting, nothing.held, nothing.dead] == [0, 0, 0])
+    }
+
+    @Test func `what is left to plan is counted, and what rests on the feeds after a complete run is not`() async throws {
+        let scenario = try await scenario()
+        let remotes: [RemoteParticipation] = [.vg, .fin]
+        func unplanned(_ remotes: [RemoteParticipation]) async throws -> Int { try await scenario.store.remainder(of: remotes).unplanned }
+        #expect(try await unplanned(remotes) == 0)
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id IN ('c1', 'c2', 'c3')")
+        try scenario.addMessage("m1", of: "c1")
+        #expect(try await unplanned(remotes) == 4)
+        #expect(try await scenario.store.remainder(of: remotes, countsUnplanned: false).unplanned == 0)
+        // One waits for calls in flight, and one is put aside.
+        try scenario.write("UPDATE change_feed SET deferred = 1 WHERE conversation_id = 'c1'")
+        try scenario.write("UPDATE change_feed SET deferred = 3 WHERE conversation_id = 'c2'")
+        try scenario.write("UPDATE change_feed SET deferred = 2 WHERE conversation_id = 'c3'")
+        #expect(try await unplanned(remotes) == 3)
+        try scenario.write("UPDATE change_feed SET remote = 'voicebot'")
+        #expect(try await unplanned([.vg, .fin, .voicebot]) == 3)
+        #expect(try await unplanned([.vg, .fin, .voicebot.disabled]) == 1)
+        #expect(try await unplanned(remotes) == 1)
+        try scenario.write("UPDATE message_feed SET remote = 'fin'")
+        #expect(try await unplanned(remotes) == 1)
+        #expect(try await unplanned([.vg, .fin.disabled]) == 0)
+        for target in ["-", "!"] {
+            try scenario.write("UPDATE message_feed SET remote = ?", [target])
+            #expect(try await unplanned(remotes) == 0)
+        }
+    }
+
+    @Test func `conversations that are not on the feed yet, of a remote that is planned from scratch, are left to plan`() async throws {
+        let scenario = try await scenario()
+        try await scenario.store.enterRemotes(scenario.remotes)
+        func unplanned(_ remotes: [RemoteParticipation]) async throws -> Int { try await scenario.store.remainder(of: remotes).unplanned }
+        #expect(try await unplanned([.vg]) == 0)
+        try scenario.write("UPDATE remotes SET replan_cursor = '' WHERE name = 'vg'")
+        #expect(try await unplanned([.vg]) == 8)
+        #expect(try await unplanned([.vg.disabled]) == 0)
+        try scenario.write("UPDATE remotes SET replan_cursor = 'c5' WHERE name = 'vg'")
+        #expect(try await unplanned([.vg]) == 3)
+        // One that has an entry counts once.
+        try scenario.write("UPDATE conversations SET title = 'x' WHERE id = 'c6'")
+        #expect(try await unplanned([.vg]) == 3)
     }
 
     @Test func `of the remaining rows the earliest time is told, unless the remote is paused`() async throws {
         let scenario = try await scenario()
         try scenario.write("UPDATE outbox SET due_at = '2026-01-0' || (1 + id % 8) || 'T00:00:00.000Z', behind = 0 WHERE state = 'pending'")
         let earliest = try #require(try scenario.lines("SELECT min(due_at) FROM outbox WHERE state = 'pending' AND remote = 'vg'").first)
-        #expect(try await scenario.store.remainder(of: ["vg"]).dueAt?.iso8601 == earliest)
-        #expect(try await scenario.store.remainder(of: ["voicebot"]).dueAt == nil)
+        #expect(try await scenario.store.remainder(of: [.vg]).dueAt?.iso8601 == earliest)
+        #expect(try await scenario.store.remainder(of: [.voicebot]).dueAt == nil)
         try scenario.write("INSERT INTO remotes (name, kind, paused_at) VALUES ('vg', 'vg', '2026-01-01T00:00:00.000Z')")
-        #expect(try await scenario.store.remainder(of: ["vg"]).dueAt == nil)
-        #expect(try await scenario.store.remainder(of: ["vg"]).waiting == 2)
+        #expect(try await scenario.store.remainder(of: [.vg]).dueAt == nil)
+        #expect(try await scenario.store.remainder(of: [.vg]).waiting == 2)
     }
 
     @Test func `rows are listed newest first and narrowed by every filter`() async throws {

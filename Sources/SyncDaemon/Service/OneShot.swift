@@ -13,6 +13,8 @@ package struct OneShot: Sendable {
         /// Rows that wait for another attempt.
         package var waiting = 0
         package var held = 0
+        /// Changes and messages that are not planned yet, because the run was stopped, or because they were made while it ended.
+        package var unplanned = 0
         package var nextDue: Instant?
         package var error: String?
     }
@@ -45,9 +47,10 @@ package struct OneShot: Sendable {
         shown.cancel()
         await owner.stop(within: await timeToStop(owner, summary))
         interrupted.cancel()
-        let remainder = try await store.remainder(of: configuration.enabledRemotes.map(\.name))
+        let remainder = try await store.remainder(of: configuration.remotes.map(\.participation))
         return Outcome(
             runs: summary?.runs ?? 0, counts: summary?.counts ?? RunCounts(), waiting: remainder.waiting, held: remainder.held,
+            unplanned: remainder.unplanned,
             // The engine does not look again for rows that fell due after they had been attempted.
             nextDue: summary?.nextDue ?? remainder.dueAt, error: summary?.error)
     }
@@ -65,7 +68,7 @@ package struct OneShot: Sendable {
         return IntervalTimer(every: .milliseconds(500), label: "convosync.progress") {
             let left: Int
             do {
-                left = try await store.remainder(of: configuration.enabledRemotes.map(\.name)).waiting
+                left = try await store.remainder(of: configuration.remotes.map(\.participation), countsUnplanned: false).waiting
             } catch {
                 // The engine reports a failing database.
                 return

@@ -277,17 +277,23 @@ extension Store {
         try session.row("SELECT \(StoredRun.columns) FROM runs ORDER BY id DESC LIMIT 1")
     }
 
-    /// What is left of the rows of some remotes.
+    /// What is left to do at some remotes.
     package struct Remainder: Equatable, Sendable {
         /// Rows that wait for an attempt, rows that are held, and rows that need a person.
         package var waiting = 0
         package var held = 0
         package var dead = 0
+        /// Changes and messages that no run has planned.
+        package var unplanned = 0
         /// When the first of the waiting rows falls due, or has fallen due; nil if none waits, or only for remotes that are paused.
         package var dueAt: Instant?
     }
 
-    package func remainder(of remotes: [String]) async throws(StoreError) -> Remainder {
+    /// All of it as of one time: what is planned meanwhile counts once.
+    /// - Parameters:
+    ///   - remotes: those that are not enabled do not count.
+    ///   - countsUnplanned: whether the feeds are counted as well.
+    package func remainder(of remotes: [RemoteParticipation], countsUnplanned: Bool = true) async throws(StoreError) -> Remainder {
         try await read { session in
             let remainder: Remainder? = try session.row(
                 """
@@ -295,14 +301,28 @@ extension Store {
                     min(CASE WHEN state = 'pending' AND behind = 0 AND remote NOT IN (SELECT name FROM remotes WHERE paused_at IS NOT NULL)
                         THEN due_at END)
                 FROM outbox
-                WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND remote IN \(in: remotes)
+                WHERE state IN ('pending', 'sending', 'held', 'dead', 'uncertain')
+                    AND remote IN \(in: remotes.filter(\.isEnabled).map(\.name))
                 """
             ) { columns in
                 // Sums over no rows are NULL.
                 let (waiting, held, dead): (Int?, Int?, Int?) = (try columns.next(), try columns.next(), try columns.next())
                 return Remainder(waiting: waiting ?? 0, held: held ?? 0, dead: dead ?? 0, dueAt: .column(try columns.next()))
             }
-            return remainder ?? Remainder()
+            var left = remainder ?? Remainder()
+            if countsUnplanned { left.unplanned = try Store.unplannedCount(remotes, session) }
+            return left
         }
+    }
+
+    /// How much a run has to plan. Not what rests on the feeds after a complete run: entries that are put aside, messages without their conversation,
+    /// and what is for remotes that are disabled or not configured.
+    private static func unplannedCount(_ remotes: [RemoteParticipation], _ session: any Session) throws -> Int {
+        let entries: Int? = try session.value(
+            """
+            SELECT (SELECT count(*) FROM change_feed WHERE deferred <> 2 AND remote IN \(in: feedTargets(remotes)))
+                + (SELECT count(*) FROM message_feed WHERE remote IN \(in: messageTargets(remotes)))
+            """)
+        return try (entries ?? 0) + unfedCount(remotes, session)
     }
 }

@@ -139,6 +139,29 @@ extension Store {
             "SELECT 1 FROM remotes WHERE replan_cursor IS NOT NULL AND name IN \(in: remotes.filter(\.takesStates).map(\.name))")
     }
 
+    /// How many conversations of remotes that are being planned from scratch are not on the feed yet.
+    static func unfedCount(_ remotes: [RemoteParticipation], _ session: any Session) throws -> Int {
+        guard try isReplanning(remotes, session) else { return 0 }
+        var count = 0
+        for remote in remotes where remote.takesStates {
+            // NULL if the remote is not being planned from scratch: then nothing comes after it.
+            let cursor: SQL = "(SELECT replan_cursor FROM remotes WHERE name = \(remote.name))"
+            let rest: SQL =
+                if remote.needsLink {
+                    "SELECT conversation_id AS id FROM links WHERE remote = \(remote.name) AND conversation_id > \(cursor)"
+                } else {
+                    "SELECT id FROM conversations WHERE id > \(cursor)"
+                }
+            let unfed: Int? = try session.value(
+                """
+                SELECT count(*) FROM (\(rest)) r WHERE NOT EXISTS (
+                    SELECT 1 FROM change_feed f WHERE f.conversation_id = r.id AND f.remote IN (\(FeedTarget.everyRemote), \(remote.name)))
+                """)
+            count += unfed ?? 0
+        }
+        return count
+    }
+
     private static func feedPage(of remote: RemoteParticipation, size: Int, now: Instant, _ session: any Session) throws -> Int {
         guard try session.exists("SELECT 1 FROM remotes WHERE name = \(remote.name) AND replan_cursor IS NOT NULL") else { return 0 }
         let isResending = try isResending(remote, session)

@@ -59,6 +59,7 @@ let package = Package(
                 .embedInCode("0016_messages_follow.sql"),
                 .embedInCode("0017_resending.sql"),
                 .embedInCode("0018_links_without_effect.sql"),
+                .embedInCode("0019_places_of_messages.sql"),
             ],
             swiftSettings: strict
         ),

@@ -23,6 +23,7 @@ package enum EmbeddedMigrations {
             ("0016_messages_follow", PackageResources._016_messages_follow_sql),
             ("0017_resending", PackageResources._017_resending_sql),
             ("0018_links_without_effect", PackageResources._018_links_without_effect_sql),
+            ("0019_places_of_messages", PackageResources._019_places_of_messages_sql),
         ].map { ($0.0, String(decoding: $0.1, as: UTF8.self)) }
     }
 }

@@ -81,4 +81,33 @@ import Testing
         #expect(try await lines("SELECT message_id FROM message_feed ORDER BY sequence") == ["renamed", "later", "gone"])
         #expect(try await lines("SELECT message_id FROM planned_messages ORDER BY 1") == ["held", "in doubt", "same"])
     }
+
+    @Test func `messages that were being planned again before 0019_places_of_messages keep their order`() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.file("convosync.db")
+        try SchemaMigrations.migrate(fileAt: path, upTo: "0018_links_without_effect")
+        let old = try ApplicationDatabase(path: path, foreignKeys: false)
+        // Of c1, m1 was planned again, and m2 and m3 wait for that. Of c2, nothing waits.
+        try old.write(
+            """
+            INSERT INTO users (id) VALUES ('u1');
+            INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1'), ('c2', 'u1');
+            WITH r(id, conversation, message, state) AS (VALUES
+                (1, 'c1', 'm1', 'discarded'), (2, 'c1', 'm2', 'discarded'), (3, 'c1', 'm3', 'discarded'), (4, 'c2', 'm4', 'discarded'),
+                (5, 'c1', 'm1', 'pending'), (6, 'c2', 'm4', 'pending'), (7, 'c1', 'm0', 'dead'))
+            INSERT INTO outbox (id, conversation_id, remote, payload, operation, method, path, body, message_id, target_id, idempotency_key,
+                state, due_at, created_at, updated_at)
+            SELECT id, conversation, 'fin', 'message', 'o', 'POST', '/p', '{"user": {"id": "u1"}}', message, conversation, id,
+                state, '2026-01-05T00:00:00.000Z', '2026-01-04T00:00:00.000Z', '2026-01-05T00:00:00.000Z'
+            FROM r;
+            INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved)
+                SELECT id - 1000000000000000, message_id, conversation_id, remote, 2 FROM outbox WHERE id IN (2, 3);
+            """)
+        try old.close()
+        let store = try Store(path: path, access: .migrating)
+        let places: [String] = try await store.read { session in
+            try session.values("SELECT id || ' ' || coalesce(place, 'its own') FROM outbox WHERE state <> 'discarded' ORDER BY id")
+        }
+        #expect(places == ["5 1", "6 its own", "7 its own"])
+    }
 }

@@ -119,6 +119,26 @@ import Testing
         #expect(try await scenario.claim("fin").map(\.conversationID) == ["c1"])
     }
 
+    @Test func `messages that were being planned again when the name became another kind keep their order`() async throws {
+        let scenario = try StoreScenario([.fin])
+        try scenario.write("INSERT INTO users (id) VALUES ('u1'); INSERT INTO conversations (id, user_id) VALUES ('c1', 'u1')")
+        for id in ["m1", "m2", "m3"] { try scenario.addMessage(id, of: "c1", at: "2026-03-01T11:00:0\(id.dropFirst()).000Z") }
+        try await run(scenario, [.fin], at: StoreScenario.start)
+        try scenario.write("UPDATE users SET name = 'Jane'")
+        // A page that has no time left after one message.
+        var page = scenario.page()
+        page.timeLimit = .seconds(-1)
+        let exchange = scenario.exchange { [page] in $0.plan = page }
+        _ = try await scenario.store.exchange(exchange, for: scenario.parties())
+        #expect(try scenario.lines("SELECT message_id FROM outbox WHERE state = 'pending'") == ["m1"])
+        try await run(scenario, [RemoteParticipation.voicebot.with { $0.name = "fin" }], at: StoreScenario.start)
+        #expect(try scenario.lines("SELECT message_id FROM message_feed ORDER BY sequence") == ["m1", "m2", "m3"])
+        try await run(scenario, [.fin], at: StoreScenario.start)
+        #expect(
+            try scenario.lines("SELECT message_id, place FROM outbox WHERE state = 'pending' ORDER BY coalesce(place, id)")
+                == ["m1|1", "m2|2", "m3|3"])
+    }
+
     // MARK: Two configurations at once
 
     @Test func `what another process planned under another configuration is planned again after a reload, and not before`() async throws {

@@ -162,7 +162,7 @@ extension Simulation {
             SELECT id, conversation_id, remote, state, behind, due_at, last_error FROM outbox o WHERE state IN ('pending', 'sending')
                 AND NOT (payload = 'message' AND EXISTS (
                     SELECT 1 FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.remote = o.remote AND h.state = 'held'
-                        AND h.id < o.id))
+                        AND coalesce(h.place, h.id) < coalesce(o.place, o.id)))
             """, columns: 7)
         let feed = try await application.lines("SELECT conversation_id, remote, deferred, problem FROM change_feed", columns: 4)
         let requests = try await application.lines("SELECT remote, remote_id FROM read_requests", columns: 2)

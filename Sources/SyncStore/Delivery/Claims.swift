@@ -94,7 +94,7 @@ extension Store {
                         AND e.state = 'sending')
                 OR EXISTS (
                     SELECT 1 FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.remote = o.remote
-                        AND e.state IN ('pending', 'held') AND e.id < o.id)
+                        AND e.state IN ('pending', 'sending', 'held') AND coalesce(e.place, e.id) < coalesce(o.place, o.id))
                 -- A call of the conversation that the object was linked to before.
                 OR (o.payload = 'state' AND EXISTS (
                     SELECT 1 FROM outbox e WHERE e.target_id = o.target_id AND e.remote = o.remote AND e.target_agent IS o.target_agent

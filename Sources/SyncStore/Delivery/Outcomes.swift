@@ -66,8 +66,11 @@ extension Store {
             WHERE id IN (
                 SELECT id FROM outbox
                 WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote) AND payload = 'message'
-                    AND state = 'pending' AND id > \(claimed.id) AND released_at IS NULL
-                ORDER BY id LIMIT \(Store.heldAtOnce))
+                    AND state = 'pending' AND released_at IS NULL
+                    AND coalesce(place, id) > (SELECT coalesce(c.place, c.id) FROM outbox c WHERE c.id = \(claimed.id))
+                    -- For the index.
+                    AND state IN ('pending', 'sending', 'held')
+                ORDER BY coalesce(place, id) LIMIT \(Store.heldAtOnce))
             """)
     }
 

@@ -142,11 +142,11 @@ extension Store {
         let behindOthers: [Int64] = try session.values(
             """
             SELECT h.id FROM (
-                SELECT conversation_id, remote, min(id) AS id FROM outbox WHERE state = 'pending' AND behind = 1
+                SELECT conversation_id, remote, id, min(coalesce(place, id)) AS place FROM outbox WHERE state = 'pending' AND behind = 1
                 GROUP BY conversation_id, remote) h
             WHERE NOT EXISTS (
                 SELECT 1 FROM outbox e WHERE e.conversation_id = h.conversation_id AND e.remote = h.remote
-                    AND e.state IN ('pending', 'sending', 'held') AND e.id < h.id)
+                    AND e.state IN ('pending', 'sending', 'held') AND coalesce(e.place, e.id) < h.place)
             """)
         let behindPlanning: [Int64] = try session.values(
             """

@@ -58,9 +58,9 @@ extension Store {
         try session.run(
             """
             INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved, since)
-                SELECT u.id - \(MessageEntry.plannedBefore), u.message_id, u.conversation_id, u.remote, \(MessageEntry.Place.kept.rawValue),
+                SELECT u.place - \(MessageEntry.plannedBefore), u.message_id, u.conversation_id, u.remote, \(MessageEntry.Place.kept.rawValue),
                     (SELECT coalesce(o.differs_since, o.created_at) FROM outbox o WHERE o.id = u.id)
-                FROM \(unsent) ORDER BY u.id
+                FROM \(unsent) ORDER BY u.place
                 ON CONFLICT (message_id, remote) DO UPDATE SET sequence = excluded.sequence, moved = excluded.moved
             """)
         try session.run(

@@ -92,7 +92,7 @@ extension Store {
             WHERE id IN (
                 SELECT id FROM outbox
                 WHERE conversation_id = \(conversationID) AND remote = \(remote) AND state IN ('held', 'pending') AND held_by = 'fin'
-                ORDER BY id LIMIT \(Store.heldAtOnce))
+                ORDER BY coalesce(place, id) LIMIT \(Store.heldAtOnce))
             RETURNING id
             """)
         var isPlannedAgain = false

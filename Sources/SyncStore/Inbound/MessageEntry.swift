@@ -18,15 +18,16 @@ struct MessageEntry {
         case written = 0
         /// By ``MessageEntry/createdAt``: the message was moved to the conversation.
         case dated = 1
-        /// Before all others, by ``MessageEntry/sequence``: the message was in the outbox, and is planned again with another content.
+        /// Before all others, by ``MessageEntry/sequence``: the message was in the outbox, and is planned again.
         case kept = 2
     }
 
-    /// What the sequence of a message that keeps its place is lower by than the id of the row that it had in the outbox.
+    /// What the sequence of a message that keeps its place is lower by than that place (`outbox.place`, or the id of its row).
     static let plannedBefore: Int64 = 1_000_000_000_000_000
 
-    /// The row of the outbox that the one planned now replaces; nil if there is none.
-    var replacedRow: Int64? { place == .kept ? sequence + MessageEntry.plannedBefore : nil }
+    /// The place that the row planned now gets in the outbox; nil for one after all others. A sequence that is not below zero is that of a copy for
+    /// another remote, where the message had no place.
+    var keptPlace: Int64? { place == .kept && sequence < 0 ? sequence + MessageEntry.plannedBefore : nil }
 
     /// Messages are sent in the order in which they were written. Those that were in the outbox come first, as they were there. In a conversation that
     /// received messages of another one, the other entries are sorted by their timestamps among the places that they hold together.

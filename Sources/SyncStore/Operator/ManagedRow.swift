@@ -3,6 +3,8 @@ import SyncCore
 /// An outbox row with all columns that determine what an action does to it.
 struct ManagedRow: RowRecord {
     var id: Int64
+    /// Of the unfinished rows of its conversation and remote, those with a lower place are sent before.
+    var place: Int64
     var state: String
     /// True for the state of a conversation, false for a message.
     var isState: Bool
@@ -39,7 +41,7 @@ struct ManagedRow: RowRecord {
 
     /// Of the table `outbox` under the name `o`.
     static let columns: SQL = """
-        o.id, o.state, o.payload = 'state', o.last_error, o.conversation_id, o.remote, o.message_id,
+        o.id, coalesce(o.place, o.id), o.state, o.payload = 'state', o.last_error, o.conversation_id, o.remote, o.message_id,
         EXISTS (SELECT 1 FROM outbox n WHERE n.conversation_id = o.conversation_id AND n.remote = o.remote
             AND n.payload = 'state' AND n.id > o.id AND n.state <> 'discarded'),
         o.payload = 'message' AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = o.message_id),
@@ -64,6 +66,7 @@ struct ManagedRow: RowRecord {
 
     init(_ columns: inout Columns) throws {
         id = try columns.next()
+        place = try columns.next()
         state = try columns.next()
         isState = try columns.next()
         lastError = try columns.next()

@@ -96,14 +96,15 @@ extension Store {
         ) { columns in try OutboxSummary(&columns) }.compactMap(\.self)
     }
 
-    /// Users' messages that a remote has not accepted, in the order of their rows. Those that have not been planned yet, or cannot be, come
+    /// Users' messages that a remote has not accepted, in the order in which they are sent. Those that have not been planned yet, or cannot be, come
     /// last.
     package func waitingMessages(at remote: String) async throws(StoreError) -> [WaitingMessage] {
         try await read { session in
             let planned = try session.rows(
                 """
                 SELECT message_id, conversation_id, \(OutboxSummary.columns) FROM outbox
-                WHERE remote = \(remote) AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND payload = 'message' ORDER BY id
+                WHERE remote = \(remote) AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') AND payload = 'message'
+                ORDER BY coalesce(place, id)
                 """
             ) { columns in
                 WaitingMessage(messageID: try columns.next(), conversationID: try columns.next(), row: try OutboxSummary(&columns))

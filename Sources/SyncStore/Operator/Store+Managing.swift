@@ -150,29 +150,35 @@ extension Store {
         return (result, rows.count < managingPageSize ? nil : rows.last?.id)
     }
 
-    /// The oldest unfinished rows of the conversations and remotes of a page, each looked up once.
+    /// The first unfinished rows of the conversations and remotes of a page, each looked up once.
     private struct Queues {
         private struct Key: Hashable {
             var conversation: ExactText
             var remote: ExactText
         }
 
-        private var oldest: [Key: Int64?] = [:]
+        private struct First {
+            var id: Int64
+            var place: Int64
+        }
+
+        private var known: [Key: First?] = [:]
 
         mutating func rowBefore(_ row: ManagedRow, _ session: any Session) throws -> Int64? {
             let key = Key(conversation: ExactText(row.conversationID), remote: ExactText(row.remote))
-            let first: Int64?
-            if let known = oldest[key] {
-                first = known
+            let first: First?
+            if let found = known[key] {
+                first = found
             } else {
-                first = try session.value(
+                first = try session.row(
                     """
-                    SELECT min(id) FROM outbox WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote)
-                        AND state IN ('pending', 'sending', 'held')
-                    """)
-                oldest[key] = .some(first)
+                    SELECT id, coalesce(place, id) FROM outbox WHERE conversation_id = \(row.conversationID) AND remote = \(row.remote)
+                        AND state IN ('pending', 'sending', 'held') ORDER BY coalesce(place, id) LIMIT 1
+                    """
+                ) { columns in First(id: try columns.next(), place: try columns.next()) }
+                known[key] = .some(first)
             }
-            return first.flatMap { $0 < row.id ? $0 : nil }
+            return first.flatMap { $0.place < row.place ? $0.id : nil }
         }
     }
 
@@ -246,7 +252,7 @@ extension Store {
         let isBehind = try session.exists(
             """
             SELECT 1 FROM message_feed
-            WHERE remote = \(row.remote) AND sequence < \(row.id - MessageEntry.plannedBefore) AND conversation_id = \(row.conversationID)
+            WHERE remote = \(row.remote) AND sequence < \(row.place - MessageEntry.plannedBefore) AND conversation_id = \(row.conversationID)
                 AND moved = \(MessageEntry.Place.kept.rawValue)
             """)
         if isBehind { try planMessageAgain(row, now: now, session) }

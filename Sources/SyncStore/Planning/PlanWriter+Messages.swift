@@ -67,7 +67,7 @@ extension PlanWriter {
             conversationID: conversationID, remote: remote.name, payload: .message,
             call: OutboundCall(operation: "", method: "", path: "", body: [:]), state: .pending, messageID: entry.messageID,
             link: Link(remoteID: conversationID), dedupeKey: decision.timestamp?.milliseconds, waitingSince: entry.since,
-            replacedRow: entry.replacedRow)
+            keptPlace: entry.keptPlace)
         switch decision {
         case .send(let planned):
             row.call = planned.call

@@ -70,9 +70,12 @@ extension Store {
         let unsent: SQL = "remote = \(remote) AND state IN ('pending', 'held', 'dead')"
         try session.run(
             """
-            INSERT OR IGNORE INTO message_feed (message_id, conversation_id, remote, since)
-                SELECT message_id, conversation_id, remote, coalesce(differs_since, created_at) FROM outbox
-                WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL ORDER BY id
+            INSERT INTO message_feed (sequence, message_id, conversation_id, remote, moved, since)
+                SELECT coalesce(place, id) - \(MessageEntry.plannedBefore), message_id, conversation_id, remote,
+                    \(MessageEntry.Place.kept.rawValue), coalesce(differs_since, created_at)
+                FROM outbox
+                WHERE \(unsent) AND payload = 'message' AND in_doubt_since IS NULL ORDER BY coalesce(place, id)
+                ON CONFLICT (message_id, remote) DO NOTHING
             """)
         try session.run(
             """

@@ -196,7 +196,7 @@ extension Store {
                 """
                 SELECT id, conversation_id, due_at, operation, method, path, body, CASE state WHEN 'held' THEN held_by END FROM outbox
                 WHERE remote = \(remote.name) AND payload = 'message' AND state IN ('pending', 'held')
-                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') ORDER BY id
+                    AND state IN ('pending', 'sending', 'held', 'dead', 'uncertain') ORDER BY coalesce(place, id)
                 """
             ) { columns in try Store.previewMessage(&columns, remote.name) }
             return items.filter { conversationID == nil || ExactText($0.conversationID) == conversationID.map(ExactText.init) }

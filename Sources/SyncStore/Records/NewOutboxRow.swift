@@ -20,14 +20,17 @@ struct NewOutboxRow {
     var localNumbers: String?
     /// Messages: since when the message has been waiting to be planned.
     var waitingSince: String?
-    /// Messages: the row of the same message that this one replaces. If it was released, this one is not held either.
-    var replacedRow: Int64?
+    /// Messages that are planned again: the place of the row that this one replaces (`outbox.place`). If that one was released, this one is not
+    /// held either.
+    var keptPlace: Int64?
 
     /// - Parameters:
     ///   - runID: the run that plans it.
     ///   - key: the idempotency key.
     func insert(_ session: any Session, runID: Int64, key: String, now: Instant) throws -> Int64 {
-        let former = payload == .state ? try Place(of: self, session) : Place(differsSince: waitingSince)
+        let former = payload == .state ? try Place(of: self, session) : Place(kept: keptPlace, differsSince: waitingSince)
+        // What is planned for the first time comes last.
+        let place = keptPlace ?? Int64.max
         try session.run(
             """
             INSERT INTO outbox (run_id, conversation_id, remote, payload, operation, method, path, body,
@@ -38,17 +41,19 @@ struct NewOutboxRow {
                 \(delta), \(messageID), \(link.remoteID), \(link.agentID), \(key), \(state.rawValue), \(holder?.rawValue),
                 \(min(now.iso8601, former.dueAt ?? now.iso8601)), \(error), \(now), \(now), \(state.isFinished ? now : nil),
                 \(dedupeKey), \(localNumbers), \(former.passedOverAt), \(former.place), \(former.differsSince ?? now.iso8601), \(isRefused),
-                (SELECT r.released_at FROM outbox r WHERE r.id = \(replacedRow) AND r.message_id = \(messageID) AND r.remote = \(remote)),
+                (SELECT r.released_at FROM outbox r
+                    WHERE \(keptPlace) IS NOT NULL AND r.message_id = \(messageID) AND r.remote = \(remote) ORDER BY r.id DESC LIMIT 1),
                 -- A message waits behind earlier rows; a state row replaces them.
                 \(payload == .message) AND EXISTS (
                     SELECT 1 FROM outbox e
-                    WHERE e.conversation_id = \(conversationID) AND e.remote = \(remote) AND e.state IN ('pending', 'sending', 'held')))
+                    WHERE e.conversation_id = \(conversationID) AND e.remote = \(remote) AND e.state IN ('pending', 'sending', 'held')
+                        AND coalesce(e.place, e.id) < \(place)))
             """)
         return session.lastInsertedKey
     }
 
     /// The place in the queue of the waiting row, which the new one inherits, so that a conversation that changes all the time is sent as soon as the
-    /// others. A row in backoff does not delay it, and a row that was given up has no place.
+    /// others, and messages stay in their order. A row in backoff does not delay it, and a state row that was given up has no place.
     private struct Place {
         var dueAt: String?
         var passedOverAt: String?
@@ -56,7 +61,10 @@ struct NewOutboxRow {
         /// Since when the remote differs from the wanted state: the time of the change planned now, or of one in a row that was not sent.
         var differsSince: String?
 
-        init(differsSince: String?) { self.differsSince = differsSince }
+        init(kept place: Int64? = nil, differsSince: String?) {
+            self.place = place
+            self.differsSince = differsSince
+        }
 
         init(of row: NewOutboxRow, _ session: any Session) throws {
             let waiting = try session.row(

@@ -27,8 +27,9 @@ package enum RowObstacle: Equatable, Sendable {
         """
         CASE \(row).state WHEN 'pending' THEN \(row).behind ELSE 0 END,
         CASE WHEN \(row).state = 'pending' AND \(row).behind = 1 THEN coalesce(
-            (SELECT min(e.id) FROM outbox e WHERE e.conversation_id = \(row).conversation_id AND e.remote = \(row).remote
-                AND e.state IN ('pending', 'sending', 'held') AND e.id < \(row).id),
+            (SELECT e.id FROM outbox e WHERE e.conversation_id = \(row).conversation_id AND e.remote = \(row).remote
+                AND e.state IN ('pending', 'sending', 'held') AND coalesce(e.place, e.id) < coalesce(\(row).place, \(row).id)
+                ORDER BY coalesce(e.place, e.id) LIMIT 1),
             (SELECT min(e.id) FROM outbox e WHERE e.conversation_id = \(row).conversation_id AND e.remote = \(row).remote
                 AND e.state = 'sending'),
             (SELECT min(e.id) FROM outbox e WHERE e.target_id = \(row).target_id AND e.remote = \(row).remote

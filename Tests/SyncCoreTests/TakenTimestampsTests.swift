@@ -26,4 +26,17 @@ import Testing
         #expect(taken.free("2026-03-02T09:30:01Z") == "2026-03-02T09:30:04.998Z")
         #expect(taken.free("2026-03-02T09:30:04.998Z") == "2026-03-02T09:30:04.998Z")
     }
+
+    /// The zero time of Go and .NET.
+    @Test func `of a time in the year 1 the next free milliseconds are used as well`() {
+        var taken: [String] = []
+        for _ in 1...4 { taken.append(TakenTimestamps(taken).free("0001-01-01T00:00:00Z") ?? "none") }
+        #expect(taken == ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.001Z", "0001-01-01T00:00:00.002Z", "0001-01-01T00:00:00.003Z"])
+    }
+
+    @Test func `after the end of the year 9999 no millisecond is free`() {
+        #expect(TakenTimestamps(["9999-12-31T23:59:59.998Z"]).free("9999-12-31T23:59:59.998Z") == "9999-12-31T23:59:59.999Z")
+        #expect(TakenTimestamps(["9999-12-31T23:59:59.999Z"]).free("9999-12-31T23:59:59.999Z") == nil)
+        #expect(TakenTimestamps(["9999-12-31T24:00:00Z"]).free("9999-12-31T24:00:00Z") == nil)
+    }
 }

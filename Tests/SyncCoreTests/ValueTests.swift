@@ -37,7 +37,7 @@ import Testing
             #expect(Instant(milliseconds: left).iso8601.count == 24)
         }
         #expect(Instant(milliseconds: .max).iso8601 == "9999-12-31T23:59:59.999Z")
-        #expect(Instant(milliseconds: .min).iso8601 == "1600-01-01T00:00:00.000Z")
+        #expect(Instant(milliseconds: .min).iso8601 == "0001-01-01T00:00:00.000Z")
     }
 
     @Test(arguments: ["250ms", "30s", "5m", "1h30m", "3d", "1d2h3m4s5ms"])
@@ -57,6 +57,23 @@ import Testing
     @Test func `texts of timestamps sort like the timestamps`() {
         var random = SeededGenerator(seed: 11)
         let moments = (0..<2000).map { _ in Instant(milliseconds: .random(in: 0...4_000_000_000_000, using: &random)) }
+        #expect(moments.sorted().map(\.iso8601) == moments.map(\.iso8601).sorted())
+        #expect(moments.allSatisfy { Instant(iso8601: $0.iso8601) == $0 })
+    }
+
+    @Test(arguments: [
+        "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.001Z", "0099-12-31T23:59:59.999Z", "0400-02-29T12:00:00.500Z",
+        "1500-02-28T23:59:59.999Z", "1500-03-01T00:00:00.000Z", "1582-10-10T09:30:00.007Z", "1599-12-31T23:59:59.999Z",
+        "1600-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z",
+    ])
+    func `a timestamp of any year of four digits is written as it was read`(text: String) throws {
+        let moment = try #require(Instant(iso8601: text))
+        #expect(moment.iso8601 == text)
+    }
+
+    @Test func `texts of all writable years sort like the timestamps and are read back`() {
+        var random = SeededGenerator(seed: 12)
+        let moments = (0..<2000).map { _ in Instant(milliseconds: .random(in: -62_135_596_800_000...253_402_300_799_999, using: &random)) }
         #expect(moments.sorted().map(\.iso8601) == moments.map(\.iso8601).sorted())
         #expect(moments.allSatisfy { Instant(iso8601: $0.iso8601) == $0 })
     }

@@ -67,6 +67,35 @@ import Testing
         #expect(try timestamps(scenario) == ["2026-03-01T11:00:00.000Z", "2026-03-01T11:00:00.001Z"])
     }
 
+    @Test func `messages with the zero time of their application get timestamps of their own, in their order`() async throws {
+        let scenario = try scenario()
+        for id in ["m1", "m2", "m3", "m4"] { try scenario.addMessage(id, of: "c1", at: "0001-01-01T00:00:00Z") }
+        try await scenario.plan()
+        let planned = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.001Z", "0001-01-01T00:00:00.002Z", "0001-01-01T00:00:00.003Z"]
+        #expect(try timestamps(scenario) == planned)
+        #expect(try scenario.lines("SELECT count(DISTINCT dedupe_key) FROM outbox") == ["4"])
+        // Rows that are written again as they were change nothing.
+        try scenario.write("INSERT OR REPLACE INTO messages SELECT * FROM messages")
+        try await scenario.plan()
+        #expect(try timestamps(scenario) == planned)
+    }
+
+    @Test func `of messages at the very end of the year 9999 one is sent, and the others are refused until they have a time`() async throws
+    {
+        let scenario = try scenario()
+        for id in ["m1", "m2"] { try scenario.addMessage(id, of: "c1", at: "9999-12-31T23:59:59.999Z") }
+        try await scenario.plan()
+        #expect(
+            try scenario.lines("SELECT message_id, state, last_error FROM outbox ORDER BY id")
+                == ["m1|pending|-", "m2|dead|not sendable: no free timestamp"])
+        try scenario.write("UPDATE messages SET created_at = '2026-03-01T11:00:00.000Z' WHERE id = 'm2'")
+        var filter = OutboxFilter()
+        filter.ids = [2]
+        #expect(try await scenario.store.manage(.retry, filter, now: StoreScenario.start).steps.map(\.effect) == [.planAgain])
+        try await scenario.converge()
+        #expect(try planned(scenario) == ["m1|delivered", "m2|discarded", "m2|delivered"])
+    }
+
     @Test func `a timestamp in another conversation is free`() async throws {
         let scenario = try scenario()
         try scenario.write("INSERT INTO conversations (id, user_id) VALUES ('c2', 'u1')")

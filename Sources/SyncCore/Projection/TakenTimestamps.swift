@@ -22,11 +22,13 @@ package struct TakenTimestamps: Equatable, Sendable {
     /// How many milliseconds are taken.
     package var count: Int { ranges.reduce(0) { $0 + $1.count } }
 
-    /// The text itself, unchanged, if its millisecond is free; otherwise the next free millisecond.
-    package func free(_ timestamp: String) -> String {
+    /// The text itself, unchanged, if its millisecond is free; otherwise the next free millisecond. Nil if there is none until the end of the year
+    /// 9999: an earlier one would put the message before others.
+    package func free(_ timestamp: String) -> String? {
         guard let instant = Instant(iso8601: timestamp) else { return timestamp }
         var candidate = instant.milliseconds
         while let range = ranges.first(where: { $0.contains(candidate) }) { candidate = range.upperBound + 1 }
-        return candidate == instant.milliseconds ? timestamp : Instant(milliseconds: candidate).iso8601
+        if candidate == instant.milliseconds { return timestamp }
+        return Instant.writable.contains(candidate) ? Instant(milliseconds: candidate).iso8601 : nil
     }
 }

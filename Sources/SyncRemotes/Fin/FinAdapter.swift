@@ -107,6 +107,11 @@ extension FinAdapter {
         guard Instant(iso8601: message.createdAt) != nil else {
             throw Unsendable("messages.created_at of \"\(message.id)\" is not a time in ISO 8601, such as 2026-01-31T09:30:00.000Z")
         }
+        guard let timestamp = takenTimestamps.free(message.createdAt) else {
+            throw Unsendable(
+                "messages.created_at of \"\(message.id)\" is that of another message, so Fin would take it for a repetition, and there is no later "
+                    + "time before the year 10000; set the real time, then replay the row with `convosync outbox retry`")
+        }
         var userObject: JSONObject = ["id": .string(user.id)]
         userObject["name"] = user.name.map(JSONValue.string)
         userObject["email"] = user.email.map(JSONValue.string)
@@ -119,7 +124,7 @@ extension FinAdapter {
             "conversation_id": .string(message.conversationID),
             "message": [
                 "author": "user", "body": .string(message.body ?? ""),
-                "timestamp": .string(takenTimestamps.free(message.createdAt)),
+                "timestamp": .string(timestamp),
             ],
             "user": .object(userObject),
         ]

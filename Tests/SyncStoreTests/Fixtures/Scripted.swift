@@ -144,7 +144,9 @@ struct Scripted: LinkDecisions {
         case .failure(let refusal): return .refuse(placeholder, refusal)
         }
         guard let user = snapshot.user else { return .refuse(placeholder, Unsendable("no user")) }
-        let timestamp = snapshot.takenTimestamps.free(message.createdAt)
+        guard let timestamp = snapshot.takenTimestamps.free(message.createdAt) else {
+            return .refuse(placeholder, Unsendable("no free timestamp"))
+        }
         var person: JSONObject = ["id": .string(user.id)]
         person["name"] = user.name.map(JSONValue.string)
         person["email"] = user.email.map(JSONValue.string)

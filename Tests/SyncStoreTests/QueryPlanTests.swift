@@ -192,6 +192,16 @@ import Testing
         #expect(!feed.plan.contains { $0.contains("TEMP B-TREE") }, "each page would sort all that waits")
     }
 
+    @Test func `the customer's last message is found by index`() async throws {
+        let scenario = try await scenario()
+        let plans = try await plans(scenario, of: "messages m") {
+            _ = try await scenario.store.read { session in try LocalConversation.fetch(session, "c1", now: StoreScenario.start) != nil }
+        }
+        let lookup = try #require(plans.first)
+        #expect(lookup.plan.contains { $0.contains("messages_by_user (conversation_id=? AND created_at<?)") }, "\(lookup.plan)")
+        #expect(!lookup.plan.contains { $0.contains("TEMP B-TREE") }, "a conversation may have any number of messages")
+    }
+
     @Test func `a taken timestamp is looked up by index`() async throws {
         let scenario = try await scenario()
         try scenario.write("INSERT INTO users (id) VALUES ('u1'); UPDATE conversations SET user_id = 'u1' WHERE id = 'c1'")

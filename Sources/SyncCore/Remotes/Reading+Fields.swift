@@ -17,12 +17,13 @@ extension Reading {
     }
 
     /// The content of a read or a response, as input of the two-way rules.
-    /// - Parameter now: the remote's timestamps of messages are limited to this, whatever its clock shows.
+    /// - Parameter now: the remote's dates of messages that are too far ahead of this are none (``LocalRow/latestMessage(at:)``).
     package func report(_ observation: Observation, began: Instant, now: Instant) -> FieldReport {
-        FieldReport(
+        let latest = LocalRow.latestMessage(at: now)
+        return FieldReport(
             values: seenFields(observation), date: observation.changedAt, began: began,
-            customerWroteAt: observation.lastUserMessageAt.map { min($0, now) },
-            lastMessageAt: observation.lastMessageAt.map { min($0, now) }, interactions: observation.interactions)
+            customerWroteAt: observation.lastUserMessageAt.flatMap { $0 <= latest ? $0 : nil },
+            lastMessageAt: observation.lastMessageAt.flatMap { $0 <= latest ? $0 : nil }, interactions: observation.interactions)
     }
 }
 

@@ -75,7 +75,7 @@ package struct LocalRow: Sendable, Equatable {
     package var changedAt: ByAttribute<Instant>
     /// The number of that change, counted per conversation.
     package var numbers: ByAttribute<Int64>
-    /// When the customer last wrote.
+    /// When the customer last wrote, without what is dated too far ahead (``latestMessage(at:)``).
     package var customerWroteAt: Instant?
 
     package init(
@@ -98,6 +98,14 @@ package struct LocalRow: Sendable, Equatable {
         }
         return row
     }
+
+    /// How far ahead of the clock a message of the customer may be dated: it has the date of the customer's device, or of another machine.
+    private static let farthestMessage = Duration.minutes(5)
+
+    /// A message of the customer that is dated after this does not count yet, as evidence for a reopening or against an end: the message before it
+    /// does. Otherwise one message dated in the year 2099 would be later than every end and every local change. What is dated before this counts
+    /// with its own date, so that a clock that is a few minutes ahead changes nothing.
+    package static func latestMessage(at now: Instant) -> Instant { now + farthestMessage }
 
     /// The latest change of any attribute.
     package var lastChangedAt: Instant { max(changedAt.status, changedAt.assignee, changedAt.title) }

@@ -46,7 +46,7 @@ extension Store {
 
     private static func isStillWanted(_ claimed: ClaimedRow, _ inbound: InboundContext, _ session: any Session) throws -> Bool {
         guard let remote = inbound.remotes.first(where: { $0.name == claimed.remote }), let decisions = inbound.decisions(claimed.remote),
-            let local = try LocalConversation.fetch(session, claimed.conversationID),
+            let local = try LocalConversation.fetch(session, claimed.conversationID, now: inbound.now),
             let known = try load(session, local, at: remote, now: inbound.now)?.known, known.snapshot.standing?.id == claimed.id
         else { return false }
         let plan = decisions.plan(known.snapshot)

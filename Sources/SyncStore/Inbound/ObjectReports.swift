@@ -29,7 +29,7 @@ extension Store {
         _ report: Report, conversationID: String, _ remote: RemoteParticipation, _ context: InboundContext, _ session: any Session
     ) throws -> [Reconciled] {
         // A remote's conversation id may contain characters that are not allowed in a key.
-        guard conversationID.isUsableKey, let local = try LocalConversation.fetch(session, conversationID),
+        guard conversationID.isUsableKey, let local = try LocalConversation.fetch(session, conversationID, now: context.now),
             let decisions = context.decisions(remote.name)
         else { return [] }
         // Without a local status there is nothing to compare with: the application has to correct it, and the remote is read again later.

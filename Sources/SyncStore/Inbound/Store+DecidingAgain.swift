@@ -53,7 +53,7 @@ extension Store {
     static func decide(
         _ id: String, at remote: RemoteParticipation, _ context: InboundContext, _ session: any Session
     ) throws -> Reconciled? {
-        guard let local = try LocalConversation.fetch(session, id), let decisions = context.decisions(remote.name),
+        guard let local = try LocalConversation.fetch(session, id, now: context.now), let decisions = context.decisions(remote.name),
             let known = try load(session, local, at: remote, now: context.now)?.known
         else { return nil }
         let (snapshot, stored) = (known.snapshot, known.stored)

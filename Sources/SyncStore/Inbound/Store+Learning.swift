@@ -10,7 +10,7 @@ extension Store {
         guard claimed.row.payload == .state, let outcome = finished.outcome, let sent = claimed.delta?.fields else { return }
         let reported = outcome.outcome == .delivered ? outcome.observation?.assignee : nil
         guard let remote = inbound.remotes.first(where: { $0.name == claimed.remote }),
-            let local = try LocalConversation.fetch(session, claimed.conversationID),
+            let local = try LocalConversation.fetch(session, claimed.conversationID, now: finished.finishedAt),
             let loaded = try load(
                 session, local, at: remote, reported: reported ?? .unknown, began: finished.startedAt, clock: inbound.now,
                 now: finished.finishedAt),

@@ -62,7 +62,7 @@ extension Store {
         _ session: any Session, _ id: String, _ remote: RemoteParticipation, now: Instant
     ) throws -> LinkPicture? {
         let sharers = try sharers(session, of: id, at: remote)
-        guard let local = try LocalConversation.fetch(session, id) else { return nil }
+        guard let local = try LocalConversation.fetch(session, id, now: now) else { return nil }
         // Rows that cannot be read are those of a change that is put aside.
         let loaded = try unlessBroken(session) { try load(session, local, at: remote, storing: false, now: now) }
         let row: (goneAt: String?, discardedRow: Int64?, remoteID: String?, isUnplanned: Bool, putAside: String?)? = try session.row(

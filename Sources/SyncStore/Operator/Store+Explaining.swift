@@ -111,7 +111,7 @@ extension Store {
         _ id: String, remotes: [RemoteParticipation], history limit: Int, now: Instant
     ) async throws(StoreError) -> StoredConversation? {
         try await read { session in
-            guard let local = try LocalConversation.fetch(session, id) else { return nil }
+            guard let local = try LocalConversation.fetch(session, id, now: now) else { return nil }
             return StoredConversation(
                 conversation: local.conversation, statusChangedAt: local.row.changedAt.status.iso8601,
                 remotes: try remotes.map { try Store.storedLink(session, local, $0, limit: limit, now: now) },

@@ -106,7 +106,7 @@ extension Store {
     private static func addResend(
         of id: String, at remote: RemoteParticipation, _ context: PlanContext, to result: inout Resending, _ session: any Session
     ) throws {
-        guard let local = try LocalConversation.fetch(session, id),
+        guard let local = try LocalConversation.fetch(session, id, now: context.now),
             let (snapshot, isGone) = try forgottenSnapshot(session, local, at: remote, now: context.now)
         else { return }
         result.conversations += 1
@@ -135,7 +135,7 @@ extension Store {
         let remotes = Store.resendable(remotes, scope)
         if let conversationID = scope.conversationID {
             try await write { session in
-                guard let local = try LocalConversation.fetch(session, conversationID) else { return }
+                guard let local = try LocalConversation.fetch(session, conversationID, now: now) else { return }
                 for remote in remotes where try Store.load(session, local, at: remote, storing: false, now: now) != nil {
                     try Store.forgetLinks(of: "SELECT \(conversationID)", at: remote.name, now: now, session)
                     try Store.requestPlanning(session, conversationID, remote.name, now: now)

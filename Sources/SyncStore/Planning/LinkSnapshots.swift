@@ -49,7 +49,6 @@ extension Store {
                 """)
         }
         var localRow = local.row
-        localRow.customerWroteAt = local.customerWroteAt.map { min($0, now) }
         let clock = clock ?? now
         if localRow.setBack(to: clock), storing { try store(localRow.changedAt, of: id, session) }
         var record = stored.record

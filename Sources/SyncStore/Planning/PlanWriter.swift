@@ -81,7 +81,7 @@ struct PlanWriter {
 
     mutating func conversation(_ id: String) throws -> LocalConversation? {
         if let present, present.id.hasSameBytes(as: id) { return present.conversation }
-        let conversation = try LocalConversation.fetch(session, id)
+        let conversation = try LocalConversation.fetch(session, id, now: context.now)
         present = (id, conversation)
         return conversation
     }

@@ -120,7 +120,7 @@ extension Store {
     private static func previewConversation(
         _ session: any Session, _ id: String, _ remote: RemoteParticipation, isForgotten: Bool, countsFirst: Bool, _ context: PlanContext
     ) throws -> PlanPreview? {
-        guard let local = try LocalConversation.fetch(session, id),
+        guard let local = try LocalConversation.fetch(session, id, now: context.now),
             let snapshot = try isForgotten
                 ? forgottenSnapshot(session, local, at: remote, now: context.now)?.snapshot
                 : load(session, local, at: remote, storing: false, now: context.now)?.known?.snapshot

@@ -144,7 +144,7 @@ extension Store {
     private static func effect(
         _ session: any Session, _ id: String, _ remote: RemoteParticipation, _ context: PlanContext, countsFirst: Bool
     ) throws -> PlanEffect? {
-        guard let local = try LocalConversation.fetch(session, id),
+        guard let local = try LocalConversation.fetch(session, id, now: context.now),
             let loaded = try load(session, local, at: remote, storing: false, now: context.now), !loaded.isInFlight,
             let snapshot = loaded.known?.snapshot
         else { return nil }

@@ -31,6 +31,18 @@ import Testing
         #expect(record.sendBacks.isEmpty)
     }
 
+    @Test func `what was planned before the record began stays so, and its numbers count for nothing`() {
+        var record = LinkRecord()
+        record.rowsBefore = 7
+        record.forget(at: now)
+        #expect(!record.includes(row: 7) && record.includes(row: 8))
+        let numbers = ByAttribute<Int64>(status: 9, assignee: 11, title: 1)
+        record.lost(["status": "a"], of: numbers, inRow: 7)
+        #expect(record.doubtOf == .init(repeating: 0) && record["status"].doubt == ["a"])
+        record.lost(["status": "b"], of: numbers, inRow: 8)
+        #expect(record.doubtOf == numbers && record["status"].doubt == ["a", "b"])
+    }
+
     @Test(arguments: [FieldRecord.Note.refused, .notOurs, .takenOff])
     func `a refused value and an assignment that is not ours to revoke are not sent after forgetting`(_ note: FieldRecord.Note) {
         let field = forgotten(FieldRecord(ours: .value("7"), theirs: .value("8"), held: .value("8"), note: note))

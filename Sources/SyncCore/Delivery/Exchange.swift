@@ -265,7 +265,8 @@ package struct LaneResult: Sendable {
     package var nextDueAt: Instant?
     /// Rows are due and were not claimed; known only without a claim.
     package var isSomethingDue = false
-    /// Rows that the remote refused without naming a member: they are not dead, their members are sent one at a time.
+    /// Rows that are discarded instead of being dead or sent again: the remote refused them without naming a member, and their members are sent one at
+    /// a time; or their conversation or link was deleted and written again during the call.
     package var split: [Int64] = []
     /// Rows for a single member that is now known to be refused.
     package var convicted: [PlanBatch.Refused] = []

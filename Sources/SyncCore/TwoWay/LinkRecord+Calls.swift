@@ -123,6 +123,19 @@ extension LinkRecord {
         ownDate = .undated
     }
 
+    /// Whether the record includes what is agreed on by a call: its row was planned from this record.
+    package func includes(row id: Int64) -> Bool { id > rowsBefore }
+
+    /// The same for the call of an outbox row. The numbers of a row that was planned from another record say nothing: the changes of a conversation
+    /// that is written again are counted from 1.
+    /// - Returns: the numbers that count.
+    @discardableResult
+    package mutating func lost(_ sent: Fields, of numbers: ByAttribute<Int64>, inRow id: Int64) -> ByAttribute<Int64> {
+        let numbers = includes(row: id) ? numbers : .init(repeating: 0)
+        lost(sent, of: numbers)
+        return numbers
+    }
+
     /// The meaning of a refusal for the row.
     package enum Refused: Sendable, Equatable {
         /// These members are refused; everything else is still due.

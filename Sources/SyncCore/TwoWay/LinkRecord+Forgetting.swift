@@ -20,6 +20,7 @@ extension LinkRecord {
         record.customerWroteAt = customerWroteAt
         record.events = events
         record.takenOff = takenOff
+        record.rowsBefore = rowsBefore
         self = record
     }
 }

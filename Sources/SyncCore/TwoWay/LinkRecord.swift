@@ -157,6 +157,9 @@ package struct LinkRecord: Sendable, Equatable {
     package var takenOff: TakenOff?
     /// Since when everything is to be sent again (``forget(at:)``); nil once the first contact is over.
     package var forgottenAt: Instant?
+    /// The newest outbox row when the record began. That row and those before it were planned from another record, of a conversation or link that was
+    /// deleted and written again since.
+    package var rowsBefore: Int64 = 0
     /// The record comes from the columns of a former version, which did not contain the local image.
     package var isMigrated = false
 

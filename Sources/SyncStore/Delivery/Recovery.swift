@@ -50,7 +50,6 @@ extension Store {
             """
             SELECT \(InterruptedClaim.columns)
             FROM outbox o
-            LEFT JOIN link_state s ON s.conversation_id = o.conversation_id AND s.remote = o.remote
             LEFT JOIN processes p ON p.id = o.lease >> 32
             WHERE o.state = 'sending'
             """, as: InterruptedClaim.self)
@@ -81,7 +80,7 @@ extension Store {
             """)
         try dropAttempts(of: claim.id, before: claim.attempts + 1, session)
         try settleReturned(claim.id, now: now, session)
-        if claim.payload == .state { try doubt(claim, session) }
+        if claim.payload == .state { try leaveInDoubt(claim, session) }
         try session.run(
             """
             UPDATE change_feed SET deferred = 0
@@ -91,14 +90,11 @@ extension Store {
     }
 
     /// The fields that the call carried may have arrived.
-    private static func doubt(_ claim: InterruptedClaim, _ session: any Session) throws {
-        guard claim.isOfPresentTarget else { return }
-        var record = claim.known.linkRecord
-        if let calls = claim.overlapped { record.lost(calls.fields, of: calls.numbers) }
-        record.lost(claim.sent, of: claim.numbers)
-        var stored = StoredRecord()
-        stored.isFormer = claim.known.isFormer
-        try keep(record, in: stored, claim.conversationID, claim.remote, session)
+    private static func leaveInDoubt(_ claim: InterruptedClaim, _ session: any Session) throws {
+        let target = CallTarget(
+            row: claim.id, conversationID: claim.conversationID, remote: claim.remote, id: claim.targetID, agent: claim.targetAgent)
+        if let calls = claim.overlapped { try doubt(calls.fields, of: calls.numbers, at: target, session) }
+        try doubt(claim.sent, of: claim.numbers, at: target, session)
     }
 
     /// Repairs state after the clock was set back or a process was interrupted: brings due times that are too far ahead back to now, releases feed
@@ -180,11 +176,10 @@ extension ProcessIdentity: RowRecord {
 
 /// A claimed row, and the process that claimed it.
 private struct InterruptedClaim: RowRecord {
-    /// `outbox o`, `link_state s`, `processes p`.
+    /// `outbox o`, `processes p`.
     static let columns: SQL = """
         o.id, o.conversation_id, o.remote, o.payload, o.delta, o.updated_at, o.lease_until, o.local_numbers, o.overlapped,
-        (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), \(LinkColumns.columns),
-        o.target_id, coalesce((o.target_id, coalesce(o.target_agent, '')) = (s.target_id, coalesce(s.target_agent, '')), 0),
+        (SELECT max(a.attempt) FROM outbox_attempts a WHERE a.outbox_id = o.id), o.target_id, o.target_agent,
         p.id IS NOT NULL, \(ProcessIdentity.columns)
         """
 
@@ -201,11 +196,9 @@ private struct InterruptedClaim: RowRecord {
     /// The fields of calls that had lost their lease and ended while this one was in flight.
     var overlapped: OverlappedCalls?
     var attempts: Int
-    var known: LinkColumns
     /// The object that the row was planned for.
     var targetID: String
-    /// The link still points to it.
-    var isOfPresentTarget: Bool
+    var targetAgent: String?
     /// Nil if the process is no longer in the table.
     var owner: ProcessIdentity?
 
@@ -220,9 +213,8 @@ private struct InterruptedClaim: RowRecord {
         numbers = ByAttribute(stored: try columns.next()) ?? .init(repeating: 0)
         overlapped = OverlappedCalls(column: try columns.next())
         attempts = try columns.next() ?? 0
-        known = try LinkColumns(&columns)
         targetID = try columns.next()
-        isOfPresentTarget = try columns.next()
+        targetAgent = try columns.next()
         owner = try columns.next() ? try ProcessIdentity(&columns) : nil
     }
 }

@@ -17,27 +17,27 @@ extension Store {
                 """)
             return false
         }
-        guard try leaveInDoubt(finished, session) else { return false }
-        try overlap(claimed, claimed.delta?.fields ?? [:], session)
+        guard let numbers = try leaveInDoubt(finished, session) else { return false }
+        try overlap(claimed, claimed.delta?.fields ?? [:], of: numbers, session)
         try requestPlanning(session, claimed.conversationID, claimed.remote, now: now)
         return true
     }
 
     /// A call that was never sent, or was refused before it was applied, has changed nothing at the remote.
-    private static func isDoubtful(_ finished: FinishedCall) -> Bool {
+    static func isDoubtful(_ finished: FinishedCall) -> Bool {
         finished.outcome.map { $0.outcome == .delivered || $0.fate == .unknown } ?? false
     }
 
     /// The remote may hold what the call carried, whatever becomes of it.
-    /// - Returns: false if it changed nothing, or if the link points to another object by now.
-    static func leaveInDoubt(_ finished: FinishedCall, _ session: any Session) throws -> Bool {
+    /// - Returns: the numbers of the local changes that it included; nil if it changed nothing, or if the link points to another object by now.
+    static func leaveInDoubt(_ finished: FinishedCall, _ session: any Session) throws -> ByAttribute<Int64>? {
         let claimed = finished.claimed
-        guard isDoubtful(finished), let sent = claimed.delta?.fields, !sent.isEmpty else { return false }
-        return try doubt(sent, of: claimed.numbers, at: Target(claimed), session)
+        guard isDoubtful(finished), let sent = claimed.delta?.fields, !sent.isEmpty else { return nil }
+        return try doubt(sent, of: claimed.numbers, at: CallTarget(claimed), session)
     }
 
     /// The call that has been claimed since may have arrived before this one.
-    private static func overlap(_ claimed: ClaimedRow, _ sent: Fields, _ session: any Session) throws {
+    private static func overlap(_ claimed: ClaimedRow, _ sent: Fields, of numbers: ByAttribute<Int64>, _ session: any Session) throws {
         let inFlight = try session.row(
             """
             SELECT id, overlapped FROM outbox
@@ -45,8 +45,7 @@ extension Store {
             """
         ) { columns in (id: try columns.next(Int64.self), overlapped: OverlappedCalls(column: try columns.next())) }
         guard let inFlight else { return }
-        let calls =
-            inFlight.overlapped?.adding(sent, of: claimed.numbers) ?? OverlappedCalls(fields: sent, numbers: claimed.numbers)
+        let calls = inFlight.overlapped?.adding(sent, of: numbers) ?? OverlappedCalls(fields: sent, numbers: numbers)
         try session.run("UPDATE outbox SET overlapped = \(calls.column) WHERE id = \(inFlight.id)")
     }
 
@@ -55,38 +54,66 @@ extension Store {
     static func endOverlap(_ calls: OverlappedCalls, _ finished: FinishedCall, _ session: any Session) throws -> Bool {
         let claimed = finished.claimed
         try session.run("UPDATE outbox SET overlapped = NULL WHERE id = \(claimed.id)")
-        guard try doubt(calls.fields, of: calls.numbers, at: Target(claimed), session) else { return false }
+        guard try doubt(calls.fields, of: calls.numbers, at: CallTarget(claimed), session) != nil else { return false }
         try requestPlanning(session, claimed.conversationID, claimed.remote, now: finished.finishedAt)
         return true
     }
 
-    /// The link and the object that a call was made for.
-    private struct Target {
-        var conversationID: String
-        var remote: String
-        var id: String
-        var agent: String?
-
-        init(_ claimed: ClaimedRow) {
-            (conversationID, remote, id, agent) = (claimed.conversationID, claimed.remote, claimed.targetID, claimed.agent)
-        }
-    }
-
-    /// - Returns: false if the link points to another object by now.
-    private static func doubt(_ sent: Fields, of numbers: ByAttribute<Int64>, at target: Target, _ session: any Session) throws -> Bool {
+    /// Records that the remote may hold what a call of unknown fate carried.
+    /// - Returns: the numbers of the local changes that it included; nil if its conversation or link is gone, or the link points to another object.
+    @discardableResult
+    static func doubt(
+        _ sent: Fields, of numbers: ByAttribute<Int64>, at target: CallTarget, _ session: any Session
+    ) throws -> ByAttribute<Int64>? {
         let known = try session.row(
             """
             SELECT \(LinkColumns.columns) FROM link_state s
             WHERE s.conversation_id = \(target.conversationID) AND s.remote = \(target.remote)
                 AND s.target_id = \(target.id) AND s.target_agent IS \(target.agent)
             """, as: LinkColumns.self)
-        guard let known else { return false }
+        guard let known else { return try beginInDoubt(sent, of: numbers, at: target, session) }
         var record = known.linkRecord
-        record.lost(sent, of: numbers)
+        let counted = record.lost(sent, of: numbers, inRow: target.row)
         var stored = StoredRecord()
         stored.record = known.linkRecord
         stored.isFormer = known.isFormer
         try keep(record, in: stored, target.conversationID, target.remote, session)
-        return true
+        return counted
+    }
+
+    /// The conversation or its link was deleted and written again during the call, and was not planned since: its record begins with the doubt.
+    private static func beginInDoubt(
+        _ sent: Fields, of numbers: ByAttribute<Int64>, at target: CallTarget, _ session: any Session
+    ) throws -> ByAttribute<Int64>? {
+        guard !sent.isEmpty else { return nil }
+        var record = try newRecord(session)
+        let counted = record.lost(sent, of: numbers, inRow: target.row)
+        let begun = try session.run(
+            """
+            INSERT INTO link_state (conversation_id, remote, target_id, target_agent, fields, record)
+            SELECT c.id, \(target.remote), \(target.id), \(target.agent), \(record.fieldsColumn), \(record.recordColumn)
+            FROM conversations c
+            -- A remote that needs no link knows the conversation by its own id.
+            WHERE c.id = \(target.conversationID) AND (c.id = \(target.id) OR EXISTS (
+                SELECT 1 FROM links l WHERE l.conversation_id = c.id AND l.remote = \(target.remote) AND l.remote_id = \(target.id)))
+            ON CONFLICT (conversation_id, remote) DO NOTHING
+            """)
+        return begun > 0 ? counted : nil
+    }
+}
+
+/// The link and the object that a call was made for, and the outbox row that it was made from.
+struct CallTarget {
+    var row: Int64
+    var conversationID: String
+    var remote: String
+    var id: String
+    var agent: String?
+}
+
+extension CallTarget {
+    init(_ claimed: ClaimedRow) {
+        self.init(
+            row: claimed.id, conversationID: claimed.conversationID, remote: claimed.remote, id: claimed.targetID, agent: claimed.agent)
     }
 }

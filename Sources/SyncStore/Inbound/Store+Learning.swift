@@ -24,6 +24,8 @@ extension Store {
         }
         if let known = loaded.known {
             switch (outcome.outcome, outcome.fate) {
+            case _ where !known.stored.record.includes(row: claimed.id):
+                try outlive(finished, sent, known, into: &result, session)
             case (.delivered, _):
                 try acknowledge(finished, sent, known, inbound, into: &result, session)
             case (_, .unknown):
@@ -50,6 +52,30 @@ extension Store {
                 WHERE conversation_id = \(claimed.conversationID) AND remote = \(claimed.remote)
                 """)
         }
+    }
+
+    /// The conversation or its link was deleted and written again while the call was in flight. What the call carried may be at the remote, but nothing
+    /// was agreed on by it, and a refusal is not about what is wanted now: all of that is planned.
+    private static func outlive(
+        _ finished: FinishedCall, _ sent: Fields, _ known: LoadedLink.Known, into result: inout LaneResult, _ session: any Session
+    ) throws {
+        let claimed = finished.claimed
+        if isDoubtful(finished) {
+            var record = known.stored.record
+            record.lost(sent, of: claimed.numbers, inRow: claimed.id)
+            try keep(record, in: known.stored, claimed.conversationID, claimed.remote, session)
+        }
+        if finished.outcome?.outcome != .gone {
+            let discarded = try session.run(
+                """
+                UPDATE outbox SET state = 'discarded', updated_at = \(finished.finishedAt), finished_at = \(finished.finishedAt),
+                    last_error = coalesce(last_error || '; ', '') || 'its conversation or link was deleted and written again: what is wanted now is planned'
+                WHERE id = \(claimed.id) AND (state = 'pending' OR state = 'held' OR state = 'dead')
+                """)
+            if discarded > 0 { result.split.append(claimed.id) }
+        }
+        try requestPlanning(session, claimed.conversationID, claimed.remote, now: finished.finishedAt)
+        result.hasFreedPlanning = true
     }
 
     private static func acknowledge(

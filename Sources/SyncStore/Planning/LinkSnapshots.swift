@@ -40,12 +40,13 @@ extension Store {
         var loaded = LoadedLink(link: link, problem: problem, isInFlight: row.isInFlight)
         let isOfThisLink = row.targetID.hasSameBytes(as: link.remoteID) && row.targetAgent.hasSameBytes(as: link.agentID)
         guard evenIfGone || !isOfThisLink || !row.isGone else { return loaded }
-        let stored = isOfThisLink ? row.stored : StoredRecord()
+        var stored = isOfThisLink ? row.stored : StoredRecord()
         if !isOfThisLink, storing {
+            stored.record = try newRecord(session)
             try session.run(
                 """
                 INSERT OR REPLACE INTO link_state (conversation_id, remote, target_id, target_agent, fields, record)
-                VALUES (\(id), \(remote.name), \(link.remoteID), \(link.agentID), '{}', '{}')
+                VALUES (\(id), \(remote.name), \(link.remoteID), \(link.agentID), '{}', \(stored.record.recordColumn))
                 """)
         }
         var localRow = local.row
@@ -59,6 +60,13 @@ extension Store {
             standing: row.standing, areEndsHeld: row.areEndsHeld && !stored.isBrakeReleased, now: now)
         loaded.known = LoadedLink.Known(snapshot: snapshot, stored: stored)
         return loaded
+    }
+
+    /// The record of a link about which nothing is known. A call that is in flight was planned from another one.
+    static func newRecord(_ session: any Session) throws -> LinkRecord {
+        var record = LinkRecord()
+        record.rowsBefore = try session.value("SELECT max(id) FROM outbox") ?? 0
+        return record
     }
 
     /// Stores corrected times of local changes that were made before the clock was set back, so that they are ordered with later changes.

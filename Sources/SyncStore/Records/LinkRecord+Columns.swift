@@ -43,6 +43,7 @@ extension LinkRecord {
         interactions = members["interactions"]?.integerValue
         hasHeldEnd = members["held_end"] == true
         forgottenAt = LinkRecord.moment(members["forgotten_at"])
+        rowsBefore = members["rows_before"]?.integerValue ?? 0
         isMigrated = members["migrated"] == true
         events = members["events"].map { events in
             EventOrder(
@@ -97,6 +98,7 @@ extension LinkRecord {
         members["interactions"] = interactions.map(JSONValue.integer)
         if hasHeldEnd { members["held_end"] = true }
         members["forgotten_at"] = LinkRecord.column(forgottenAt)
+        if rowsBefore > 0 { members["rows_before"] = .integer(rowsBefore) }
         if isMigrated { members["migrated"] = true }
         if let events {
             var order: JSONObject = [:]

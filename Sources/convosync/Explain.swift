@@ -92,7 +92,7 @@ struct ExplainView {
     }
 
     private func fields(_ fields: [RemoteExplanation.Field]) -> [String] {
-        let shown = showsAll ? fields : fields.filter { !ExplainView.settled.contains($0.decision) }
+        let shown = showsAll ? fields : fields.filter { !ExplainView.settled.contains($0.decision) || $0.isInDoubt }
         var table = TextTable(header: ["FIELD", "AGREED", "WANTED", "HELD THERE", "DECISION", "BECAUSE"])
         for field in shown {
             table.rows.append([

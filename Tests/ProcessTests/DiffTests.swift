@@ -75,6 +75,34 @@ import Testing
         }
     }
 
+    @Test func `a value that may be at a remote, and about which nothing is sent any more, is omitted with the reason`() async throws {
+        try await withScenario { scenario in
+            try scenario.configure {
+                $0["retry", "base"] = "\"1h\""
+                $0["retry", "cap"] = "\"1h\""
+            }
+            try await scenario.addConversations(1...1)
+            try await scenario.sync()
+            try scenario.world.setFaults([FaultRule(.dropAfter, times: 1)], on: "vg")
+            try await scenario.write("UPDATE users SET email = 'a@x.example'")
+            try await scenario.sync(expecting: 75)
+            try await scenario.write("UPDATE users SET email = NULL")
+            try await scenario.sync()
+            // Another change is acknowledged.
+            try await scenario.setTitle("Another title", of: "c1")
+            try await scenario.sync()
+            let found = try await differences(scenario)
+            #expect(found.map { $0["field"] } == ["userEmail"], "\(found)")
+            #expect(found.map { $0["reason"] } == ["omitted"], "\(found)")
+            #expect(found.first?["detail"]?.string?.hasPrefix(#"vg may hold "a@x.example""#) == true, "\(found)")
+            #expect(try await scenario.run("diff").output.contains("here nothing, there not known"))
+            let explained = try await scenario.run("explain", "c1").output
+            #expect(explained.contains("no_statement"), "\(explained)")
+            let discarded = try await scenario.texts("SELECT last_error FROM outbox WHERE remote = 'vg' AND state = 'discarded'")
+            #expect(discarded == ["not needed any more: there is nothing to send now"])
+        }
+    }
+
     @Test func `a value that is empty on both sides does not differ, and an assignee without a counterpart does`() async throws {
         try await withScenario { scenario in
             try await scenario.addConversations(1...1)

@@ -125,7 +125,8 @@ import Testing
         try await scenario.plan()
         #expect(try scenario.outbox() == ["1|c1|voicebot|delivered", "2|c1|voicebot|discarded"])
         let reason = try scenario.lines("SELECT last_error FROM outbox WHERE id = 2").first
-        #expect(reason?.contains("not needed any more") == true)
+        // Not that the remote has what is wanted: the row may have been attempted, or a rule may leave the remote's value.
+        #expect(reason == "not needed any more: there is nothing to send now")
     }
 
     @Test func `a refused row is recorded once and replaced when it can be sent`() async throws {

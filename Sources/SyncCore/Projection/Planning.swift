@@ -107,7 +107,7 @@ package struct PlannedCall: Equatable, Sendable {
 
 /// The result of planning one conversation at one remote, or one message.
 package enum PlanDecision: Equatable, Sendable {
-    /// The remote already has everything.
+    /// There is nothing to send: the remote already has what can be sent to it, or a rule leaves it as it is.
     case upToDate(omissions: [Omission])
     case send(PlannedCall)
     /// It would be sent, but has to wait for a person or a condition.
@@ -135,7 +135,7 @@ package enum OutboxChange: Equatable, Sendable {
         case (.upToDate, nil):
             self = .none
         case (.upToDate, _?):
-            self = .discardStanding(reason: "not needed any more: the remote already has what is wanted")
+            self = .discardStanding(reason: "not needed any more: there is nothing to send now")
         case (.send(let planned), let standing?)
         where standing.path.hasSameBytes(as: planned.call.path) && standing.body.hasSameBytes(as: planned.call.body.text)
             && !standing.wasRefused && standing.holder != .undone:

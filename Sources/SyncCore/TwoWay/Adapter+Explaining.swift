@@ -14,6 +14,9 @@ package struct FieldExplanation: Equatable, Sendable {
     package var isBraked = false
     /// It is due, and waits until other fields were sent alone.
     package var waits = false
+
+    /// Whether the remote may hold a value of a call that got no response.
+    package var isInDoubt: Bool { !record.doubt.isEmpty }
 }
 
 extension Adapter {
@@ -43,7 +46,8 @@ extension Adapter {
         of name: String, _ role: TwoWayRules.Role, _ record: FieldRecord, _ wanted: JSONValue?, _ decision: TwoWayDecision,
         omission: String?, _ snapshot: LinkSnapshot
     ) -> (String, String) {
-        if !record.doubt.isEmpty, let latest = record.doubt.last {
+        // A field about which nothing is wanted by now stays in doubt: the value of the lost call is not sent again.
+        if let latest = record.doubt.last, wanted != nil || decision.send[name] != nil {
             return ("in_doubt", "\(latest.text) was sent and no response came: it is sent again until it is acknowledged")
         }
         let findings = decision.findings.filter { $0.attribute == role.attribute }.map(\.kind)
@@ -67,7 +71,13 @@ extension Adapter {
         }
         if let omission { return ("omitted", omission) }
         if role == .status, profile.lens.isReadOnly { return ("read_only", "\(profile.name) is told no status") }
-        guard let wanted else { return ("no_statement", "nothing is said about it") }
+        guard let wanted else {
+            guard let latest = record.doubt.last else { return ("no_statement", "nothing is said about it") }
+            return (
+                "no_statement",
+                "\(profile.name) may hold \(latest.text): no response came to the call with it, and nothing is said about it by now"
+            )
+        }
         let held = record.held.value?.text ?? "nothing"
         switch record.note {
         case .drift: return ("drift", "agreed, although \(profile.name) stores it in another form")

@@ -68,18 +68,18 @@ package struct DifferenceFinder: Sendable {
         }
         if let problem = snapshot.linkProblem { return whole(.refused, problem.reason) }
         let fields = remote.adapter.explain(snapshot)
-        return fields.filter { !DifferenceFinder.inStep.contains($0.decision) }.compactMap { field in
+        // Of a field that is in doubt it is unknown what the remote holds, whatever was decided.
+        return fields.filter { !DifferenceFinder.inStep.contains($0.decision) || $0.isInDoubt }.compactMap { field in
             // An assignee that the remote cannot represent is shown with its local id.
             let assignee = field.isUnmapped && field.decision == "omitted" ? snapshot.conversation.assigneeID.map(JSONValue.string) : nil
             let local = assignee ?? field.wanted ?? .null
-            let isInDoubt = field.decision == "in_doubt"
-            let theirs = isInDoubt ? .null : field.record.held.value ?? .null
+            let theirs = field.isInDoubt ? .null : field.record.held.value ?? .null
             // If neither side has a value, there is no difference, whatever was decided.
-            guard isInDoubt || local != theirs else { return nil }
+            guard field.isInDoubt || local != theirs else { return nil }
             let (reason, detail, row) = cause(field, picture, setting)
             return Difference(
                 conversationID: picture.conversationID, remote: remote.name, field: field.name, local: local, theirs: theirs,
-                isTheirsKnown: !isInDoubt, reason: reason, detail: detail, outboxID: row)
+                isTheirsKnown: !field.isInDoubt, reason: reason, detail: detail, outboxID: row)
         }
     }
 
@@ -103,7 +103,7 @@ package struct DifferenceFinder: Sendable {
             let refused = row.flatMap { $0.state == .dead ? $0.id : nil }
             if refused == nil, let row = picture.discardedRow { return discarded(row) }
             return (.refused, field.rule + (refused.map { "; `convosync outbox retry \($0)`" } ?? ""), refused)
-        case "omitted": return (.omitted, field.rule, nil)
+        case "omitted", "no_statement": return (.omitted, field.rule, nil)
         case "left", "not_ours", "taken_off", "held_back": return (.left, field.rule, nil)
         default: break
         }

@@ -15,6 +15,8 @@ package struct RemoteExplanation: Sendable {
         package var decision: String
         /// One sentence.
         package var rule: String
+        /// Whether the remote may hold a value of a call that got no response.
+        package var isInDoubt: Bool
     }
 
     package var stored: StoredLink
@@ -69,7 +71,7 @@ package struct Explainer: Sendable {
         return remote.adapter.explain(snapshot).map { field in
             RemoteExplanation.Field(
                 name: field.name, ours: field.record.ours.value, theirs: field.record.theirs.value, held: field.record.held.value,
-                wanted: field.wanted, decision: field.decision, rule: field.rule)
+                wanted: field.wanted, decision: field.decision, rule: field.rule, isInDoubt: field.isInDoubt)
         }
     }
 

@@ -12,11 +12,15 @@ struct SchemaState {
 
     /// Runs in the caller's transaction: another process may create the tables at the same time.
     ///
-    /// - Throws: a ``StoreError`` if this program must not change the file: its schema is newer, or it has objects of another program with
-    ///   the names of those that the missing migrations create.
+    /// - Throws: a ``StoreError`` if this program must not change the file: its schema is newer, it has objects of another program with
+    ///   the names of those that the missing migrations create, or its texts are not in UTF-8.
     init(_ session: any Session, path: String) throws {
         let present = try SchemaObject.all(session)
         isNew = present.isEmpty
+        // The triggers compare the bytes of keys: in UTF-16 every key has a NUL among them. An empty file has none yet, and gets UTF-8.
+        if let encoding = try session.value("PRAGMA encoding", as: String.self), encoding != "UTF-8" {
+            throw StoreError.otherEncoding(path: path, encoding: encoding)
+        }
         let known = SchemaMigrations.identifiers
         if present.contains(SchemaMigrations.bookkeeping), try !SchemaState.hasOwnBookkeeping(session) {
             throw StoreError.foreignSchema(path: path, names: [SchemaMigrations.table])

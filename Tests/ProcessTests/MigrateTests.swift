@@ -67,4 +67,20 @@ import Testing
             }
         }
     }
+
+    @Test func `a file in UTF-16 is refused by every command, with what to do, and stays as it is`() async throws {
+        try await withScenario { scenario in
+            let config = try configure(scenario, "wide.db")
+            let path = "\(scenario.directory)/wide.db"
+            try make(path, "PRAGMA encoding = 'UTF-16'; CREATE TABLE orders (id); INSERT INTO orders VALUES ('x')")
+            let before = try Data(contentsOf: URL(filePath: path))
+            for command in ["check", "migrate", "sync", "run", "status"] {
+                let result = try await scenario.start([command, "--config", config]).end()
+                #expect(result.exitCode == 69, "\(command): \(result.output) \(result.errorOutput)")
+                let said = result.output + result.errorOutput
+                #expect(said.contains("convosync needs UTF-8") && said.contains(".dump"), "\(command): \(said)")
+                #expect(try Data(contentsOf: URL(filePath: path)) == before, "\(command)")
+            }
+        }
+    }
 }

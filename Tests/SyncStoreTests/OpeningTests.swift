@@ -133,6 +133,7 @@ import Testing
         (StoreError.locked, true), (.full, true), (.readOnly(path: "p"), true), (.sqlite(code: 778, detail: ""), true),
         (.sqlite(code: 1, detail: ""), false), (.missing(path: "p"), false), (.damaged(path: "p", detail: ""), false),
         (.newerSchema(applied: []), false), (.olderSchema(missing: []), false), (.cannotOpen(path: "p", detail: ""), false),
+        (.otherEncoding(path: "p", encoding: "UTF-16le"), false),
     ])
     func `only errors that may pass by themselves are tried again`(_ error: StoreError, _ isTransient: Bool) {
         #expect(error.isTransient == isTransient)

@@ -74,6 +74,46 @@ import Testing
         for part in ["/srv/app.db", "a, b, c, d, e and 2 more", "nothing was changed", "database.path"] { #expect(text.contains(part)) }
     }
 
+    // MARK: Other encodings
+
+    @Test(arguments: [("UTF-16le", Store.Access.migrating), ("UTF-16be", .migrating), ("UTF-16le", .existing), ("UTF-16le", .reading)])
+    func `a file in another encoding is refused and stays the same to the byte`(encoding: String, access: Store.Access) throws {
+        try makeFile("PRAGMA encoding = '\(encoding)'; CREATE TABLE orders (id); INSERT INTO orders VALUES ('x')")
+        #expect(try lines("PRAGMA encoding") == [encoding], "otherwise the test shows nothing")
+        let before = try Data(contentsOf: URL(filePath: path))
+        #expect(failure(access) == .otherEncoding(path: path, encoding: encoding))
+        #expect(try Data(contentsOf: URL(filePath: path)) == before)
+        #expect(try files() == ["app.db"])
+    }
+
+    /// Earlier versions did that.
+    @Test(arguments: [Store.Access.migrating, .existing, .reading])
+    func `a file in another encoding that was migrated is refused as well`(access: Store.Access) throws {
+        do {
+            let session = try SQLiteSession(path: path, access: .creating, busyTimeout: .seconds(5))
+            try session.run("PRAGMA encoding = 'UTF-16'")
+            try session.transaction(.writing) { try SchemaMigrations.apply(SchemaMigrations.identifiers, to: session) }
+        }
+        guard case .otherEncoding(path, let encoding) = failure(access) else {
+            Issue.record("\(String(describing: failure(access)))")
+            return
+        }
+        #expect(encoding.hasPrefix("UTF-16"))
+    }
+
+    @Test func `the refusal of another encoding names the file and says what to do`() {
+        let text = StoreError.otherEncoding(path: "/srv/app.db", encoding: "UTF-16le").description
+        for part in ["UTF-16le", "needs UTF-8", "nothing was changed", "`sqlite3 /srv/app.db .dump | sqlite3 NEW`"] {
+            #expect(text.contains(part), "\(text)")
+        }
+    }
+
+    @Test func `an empty file becomes one in UTF-8`() throws {
+        #expect(FileManager.default.createFile(atPath: path, contents: nil))
+        try Store(path: path, access: .migrating).close()
+        #expect(try lines("PRAGMA encoding") == ["UTF-8"])
+    }
+
     @Test func `a name that only a later migration uses is found as well`() throws {
         try makeFile("CREATE TABLE shared_objects (id)", upTo: "0007_fate")
         #expect(failure(.migrating) == .foreignSchema(path: path, names: ["shared_objects"]))

@@ -21,6 +21,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case olderSchema(missing: [String])
     /// The file has tables, views, indexes or triggers of another program under names that the schema needs.
     case foreignSchema(path: String, names: [String])
+    /// The file was created with another text encoding than UTF-8.
+    case otherEncoding(path: String, encoding: String)
     /// A column contains a value that this program never writes there. `index` counts from 0.
     case unexpectedColumn(index: Int, query: String, expected: String)
     /// A statement has ended the whole transaction because of its rows (`RAISE(ROLLBACK)` in a trigger): nothing of it was written.
@@ -53,6 +55,9 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .foreignSchema(let path, let names):
             "\(path) already has \(StoreError.list(names)), which convosync did not create and whose names it needs; "
                 + "nothing was changed. Set database.path to a file of its own, or rename them"
+        case .otherEncoding(let path, let encoding):
+            "\(path) was created with PRAGMA encoding = \(encoding): convosync needs UTF-8, and the encoding of a file cannot be changed; "
+                + "nothing was changed. Stop what uses the file, copy it with `sqlite3 \(path) .dump | sqlite3 NEW`, and put the new file in its place"
         case .unexpectedColumn(let index, let query, let expected):
             "column \(index + 1) of a query is not of the type \(expected): the database was changed by another program, or is damaged "
                 + "(\(query.prefix(120)) …)"

@@ -236,7 +236,7 @@ import Testing
         #expect(scenario.summary == nil && scenario.openCalls.count == 4)
         scenario.run(for: .seconds(2), until: { scenario.summary != nil })
         #expect(scenario.summary?.counts.delivered == 4 && scenario.store.states() == [.delivered: 4])
-        #expect(!scenario.calls.contains(where: \.isCancelled))
+        #expect(!scenario.calls.contains { $0.isCancelled })
     }
 
     @Test func `a transaction that lasts beyond the deadline of sync counts, and so do its calls`() throws {

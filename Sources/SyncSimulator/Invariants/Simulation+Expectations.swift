@@ -1,5 +1,6 @@
 import SandboxModel
 import SyncCore
+import SyncEngine
 import SyncStore
 
 /// The conditions at rest.

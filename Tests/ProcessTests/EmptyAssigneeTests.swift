@@ -5,20 +5,24 @@ import Testing
 
 /// A database in which an assignee is an empty text, as earlier releases allowed.
 @Suite(.serialized) struct EmptyAssigneeTests {
-    /// As if `0008_keys_and_queues` had not been applied, with the table's content from before.
+    /// As if `0008_keys_and_queues` had not been applied, with the table's content from before. What later migrations have built on its columns goes
+    /// as well.
     private static let former = """
         DROP TRIGGER conversations_assignee_inserted; DROP TRIGGER conversations_assignee_updated;
         DROP TRIGGER assignees_assignee_inserted; DROP TRIGGER assignees_assignee_updated;
+        INSERT INTO conversations (id, assignee_id) VALUES ('c1', ''), ('c2', '  '), ('c3', 'anna');
         DROP TRIGGER links_shared_by_insert; DROP TRIGGER links_shared_by_update; DROP TRIGGER links_left_by_delete;
         DROP TRIGGER links_left_by_update; DROP TRIGGER links_replaced_by_insert; DROP TRIGGER links_replaced_by_update;
         DROP TRIGGER object_was_left; DROP VIEW object_left; DROP TABLE shared_objects; DROP TABLE migration_counts;
         DROP INDEX outbox_due; DROP INDEX outbox_first_tries;
+        DROP INDEX outbox_queue; DROP INDEX outbox_behind; DROP INDEX outbox_held_by_fin;
+        DROP TRIGGER outbox_ended; DROP TRIGGER outbox_deleted; DROP TRIGGER outbox_returned;
+        DROP TRIGGER message_was_corrected; DROP VIEW unsent_messages_from;
         ALTER TABLE outbox DROP COLUMN place; ALTER TABLE outbox DROP COLUMN passed_over_at;
         ALTER TABLE read_requests DROP COLUMN asked_again_at; ALTER TABLE remotes DROP COLUMN read_cursor_agent;
         CREATE INDEX outbox_due ON outbox (remote, due_at, id) WHERE state = 'pending' AND behind = 0;
         CREATE INDEX outbox_first_tries ON outbox (remote, due_at, id) WHERE state = 'pending' AND behind = 0 AND attempts = 0;
         DELETE FROM grdb_migrations WHERE identifier = '0008_keys_and_queues';
-        INSERT INTO conversations (id, assignee_id) VALUES ('c1', ''), ('c2', '  '), ('c3', 'anna');
         """
 
     @Test func `migrate reports the number of corrected rows, once`() async throws {

@@ -13,6 +13,10 @@ import Testing
             #expect(try await scenario.start(["outbox", "list", "--config", path]).end().exitCode == 0)
             #expect(try await scenario.start(["--config", path, "outbox", "list"]).end().exitCode == 0)
             #expect(try await scenario.start(["status"], environment: ["CONVOSYNC_CONFIG": path]).end().exitCode == 0)
+            // The last one counts.
+            #expect(try await scenario.start(["--config", "/nowhere.toml", "status", "--config", path]).end().exitCode == 0)
+            let later = try await scenario.start(["--config", path, "status", "--config=/nowhere.toml"]).end()
+            #expect(later.exitCode == 78)
             // The option takes precedence over the environment.
             let other = try await scenario.start(["status", "--config", path], environment: ["CONVOSYNC_CONFIG": "/nowhere.toml"]).end()
             #expect(other.exitCode == 0)

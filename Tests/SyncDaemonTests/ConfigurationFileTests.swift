@@ -286,6 +286,11 @@ import Testing
             ])
     }
 
+    @Test func `a table that is there twice is named, however long its name is`() {
+        let found = problems(Self.minimal + "\n[remotes.helpdesk.status.inbound]\n[remotes.helpdesk.status.inbound]")
+        #expect(found.count == 1 && found.first?.description.contains("remotes.helpdesk.status.inbound") == true, "\(found)")
+    }
+
     @Test(arguments: ["0x9", "0o11", "0b1001", "9", "+9"]) func `a number may have any form that TOML knows`(number: String) throws {
         let configuration = try ConfigurationFile.parse(Self.minimal + "\nconcurrency = \(number)", directory: "/")
         #expect(configuration.remotes[2].limits.connections == 9)

@@ -186,11 +186,11 @@ package struct RemoteGate: Equatable, Sendable {
         var changes: [Change] = []
         if outcome.outcome == .throttled {
             let isOfSameVolley = throttledAt.map { startedAt < $0 } ?? false
-            let ownPause = isOfSameVolley ? nil : now + nextThrottlePause
+            let (named, own) = (outcome.notBefore, isOfSameVolley ? nil : now + nextThrottlePause)
             // A remote that asks for almost nothing, again and again, would be called without an end. A part of the second that it
             // asks for has passed already.
-            let isTooShort = throttlesInARow > 0 && outcome.notBefore.map { $0 < now + settings.throttlePause / 2 } ?? true
-            if let until = isTooShort ? [outcome.notBefore, ownPause].compactMap({ $0 }).max() : outcome.notBefore ?? ownPause {
+            let isEnough = named.map { throttlesInARow == 0 || $0 >= now + settings.throttlePause / 2 } ?? false
+            if let until = isEnough ? named : [named, own].compactMap({ $0 }).max() {
                 if let change = hold(until: until, note: outcome.waitNote, now: now) { changes.append(change) }
             }
             if !isOfSameVolley {

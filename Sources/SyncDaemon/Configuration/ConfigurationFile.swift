@@ -189,11 +189,11 @@ package enum ConfigurationFile {
         }
     }
 
-    /// A message of the library without the long values that it quotes: they may be misplaced tokens.
+    /// A message of the library without long values: they may be misplaced tokens. Names of tables have no digits, as a rule.
     private static func withoutValues(_ message: String) -> String {
-        message.split(separator: "'", omittingEmptySubsequences: false).enumerated().map { index, part in
-            index % 2 == 1 && !TableReader.isShort(part) ? "…" : String(part)
-        }.joined(separator: "'")
+        message.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            TableReader.isShort(word) || !word.contains(where: \.isNumber) ? String(word) : "…"
+        }.joined(separator: " ")
     }
 }
 

@@ -91,7 +91,7 @@ extension Store {
 
     /// The fields that the call carried may have arrived.
     private static func leaveInDoubt(_ claim: InterruptedClaim, _ session: any Session) throws {
-        let target = CallTarget(
+        let target = CalledObject(
             row: claim.id, conversationID: claim.conversationID, remote: claim.remote, id: claim.targetID, agent: claim.targetAgent)
         if let calls = claim.overlapped { try doubt(calls.fields, of: calls.numbers, at: target, session) }
         try doubt(claim.sent, of: claim.numbers, at: target, session)

@@ -33,7 +33,7 @@ extension Store {
     static func leaveInDoubt(_ finished: FinishedCall, _ session: any Session) throws -> ByAttribute<Int64>? {
         let claimed = finished.claimed
         guard isDoubtful(finished), let sent = claimed.delta?.fields, !sent.isEmpty else { return nil }
-        return try doubt(sent, of: claimed.numbers, at: CallTarget(claimed), session)
+        return try doubt(sent, of: claimed.numbers, at: CalledObject(claimed), session)
     }
 
     /// The call that has been claimed since may have arrived before this one.
@@ -54,7 +54,7 @@ extension Store {
     static func endOverlap(_ calls: OverlappedCalls, _ finished: FinishedCall, _ session: any Session) throws -> Bool {
         let claimed = finished.claimed
         try session.run("UPDATE outbox SET overlapped = NULL WHERE id = \(claimed.id)")
-        guard try doubt(calls.fields, of: calls.numbers, at: CallTarget(claimed), session) != nil else { return false }
+        guard try doubt(calls.fields, of: calls.numbers, at: CalledObject(claimed), session) != nil else { return false }
         try requestPlanning(session, claimed.conversationID, claimed.remote, now: finished.finishedAt)
         return true
     }
@@ -63,7 +63,7 @@ extension Store {
     /// - Returns: the numbers of the local changes that it included; nil if its conversation or link is gone, or the link points to another object.
     @discardableResult
     static func doubt(
-        _ sent: Fields, of numbers: ByAttribute<Int64>, at target: CallTarget, _ session: any Session
+        _ sent: Fields, of numbers: ByAttribute<Int64>, at target: CalledObject, _ session: any Session
     ) throws -> ByAttribute<Int64>? {
         let known = try session.row(
             """
@@ -83,7 +83,7 @@ extension Store {
 
     /// The conversation or its link was deleted and written again during the call, and was not planned since: its record begins with the doubt.
     private static func beginInDoubt(
-        _ sent: Fields, of numbers: ByAttribute<Int64>, at target: CallTarget, _ session: any Session
+        _ sent: Fields, of numbers: ByAttribute<Int64>, at target: CalledObject, _ session: any Session
     ) throws -> ByAttribute<Int64>? {
         guard !sent.isEmpty else { return nil }
         var record = try newRecord(session)
@@ -103,7 +103,7 @@ extension Store {
 }
 
 /// The link and the object that a call was made for, and the outbox row that it was made from.
-struct CallTarget {
+struct CalledObject {
     var row: Int64
     var conversationID: String
     var remote: String
@@ -111,7 +111,7 @@ struct CallTarget {
     var agent: String?
 }
 
-extension CallTarget {
+extension CalledObject {
     init(_ claimed: ClaimedRow) {
         self.init(
             row: claimed.id, conversationID: claimed.conversationID, remote: claimed.remote, id: claimed.targetID, agent: claimed.agent)

@@ -22,6 +22,7 @@ extension RemoteSystems {
         case .failing: return .fault(RemoteSystems.status(Bool.random(using: &random) ? 500 : 503))
         case .throttling: return .fault(RemoteSystems.throttled(&random))
         case .throttlingChanges: return call.isWrite ? .fault(RemoteSystems.throttled(&random)) : nil
+        case .refusingChanges: return call.isWrite ? .fault(RemoteSystems.status(422)) : nil
         case .hanging: return .fault(FaultRule(Bool.random(using: &random) ? .hangBefore : .hangAfter))
         case .unauthorized: return .fault(RemoteSystems.status(401))
         case .gateway: return .fault(RemoteSystems.gateway)

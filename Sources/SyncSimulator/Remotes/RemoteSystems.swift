@@ -16,6 +16,11 @@ struct RemoteSystems {
         case silent
         /// It can be read, and takes no changes for now.
         case throttlingChanges
+        /// It can be read, and refuses every change.
+        case refusingChanges
+
+        /// What comes by itself: a remote that refuses everything would need an operator after that.
+        static let drawn = allCases.filter { $0 != .refusingChanges }
     }
 
     var world: SimulatedWorld

@@ -12,12 +12,13 @@ import SyncStore
 /// | title   | helpdesk, vg |                  | another title              | another title     |
 /// | person  | voicebot     | open, nobody's   | somebody unknown has it    | gives it to bob   |
 /// | person  | vg           | open, nobody's   | somebody has the chat      | gives it to the AI |
+/// | revocation | voicebot  | open, nobody's   | somebody unknown has it    | gives it to nobody |
 /// | end     | helpdesk     | open, nobody's   | resolve it                 | a user's message  |
 /// | end     | vg           | open, nobody's   | complete it                | a user's message  |
 /// | reopening | helpdesk, vg | closed, nobody's | open it                  | nothing, or a user's message |
 struct Contest {
     enum Subject: CaseIterable {
-        case state, title, person, end, reopening
+        case state, title, person, revocation, end, reopening
     }
 
     enum Order: CaseIterable {
@@ -66,6 +67,9 @@ struct Contest {
         case (.person, "vg") where !remote.profile.statusMap.neverOver.isEmpty:
             (preparation, people, change) = (nobodys, ["state": "human-chatting"], "assignee_id = \(WorldPlan.ai)")
             rows = ("open -", "open \(Profile.standardUnknownAssignee)", "open \(WorldPlan.ai)")
+        case (.revocation, "voicebot"):
+            (preparation, people, change) = (nobodys, ["user_id": 9], "assignee_id = NULL")
+            rows = ("open -", "open \(Profile.standardUnknownAssignee)", "open -")
         case (.end, "helpdesk"), (.end, "vg"):
             preparation = nobodys
             people = remote.name == "vg" ? ["state": "completed"] : ["status": "resolved"]
@@ -81,7 +85,7 @@ struct Contest {
         self.order =
             switch subject {
             case .state, .title: order
-            case .person: .oneAfterTheOther
+            case .person, .revocation: .oneAfterTheOther
             case .end: .peopleFirst
             case .reopening: [.peopleOnly, .oneAfterTheOther].contains(order) ? .peopleOnly : .applicationFirst
             }

@@ -4,7 +4,6 @@ import SyncStore
 
 /// Changes by two sides whose result is known, at rest.
 extension Simulation {
-    private static let contests = 3
     /// How long the remote takes no changes at most, so that what people did is compared before.
     private static let longestThrottle = Duration.minutes(10)
 
@@ -13,7 +12,7 @@ extension Simulation {
         // whatever people do.
         guard plan.isTwoWay, !plan.brakes, !wasRestored, plan.options.laggingReads == 0, plan.applicationClock <= .zero else { return }
         random = SplitMix64(seed: seed)
-        for number in 0..<Simulation.contests where checks.problems.isEmpty {
+        for number in 0..<plan.contests where checks.problems.isEmpty {
             if let contest = try await drawContest(number) { try await hold(contest) }
         }
     }
@@ -95,7 +94,10 @@ extension Simulation {
             committed()
             guard try await comeToRest(andMore: .zero, round: .seconds(5)) else { return false }
         }
-        guard try await row(of: contest) == contest.rows.before else { return false }
+        // What is there already would be no change.
+        guard try await row(of: contest) == contest.rows.before, let state = remotes.state(contest.object),
+            contest.people.contains(where: { $0.value != state[$0.key] ?? .null })
+        else { return false }
         let unsent = try await application.number(
             "SELECT count(*) FROM outbox WHERE conversation_id = \(id) AND payload = 'message' AND state IN ('held', 'uncertain', 'dead')")
         // A person at another remote whom the row does not name has it as soon as the row names nobody.
@@ -109,7 +111,7 @@ extension Simulation {
 
     /// A contest undoes one thing. After three within ten minutes, the fourth would be held.
     /// - Returns: whether what was undone before does not count any more, after a wait.
-    private func mayUndo(_ id: String) async throws -> Bool {
+    func mayUndo(_ id: String) async throws -> Bool {
         let undone = try await application.number(
             "SELECT count(*) FROM link_state WHERE conversation_id = \(id) AND json_array_length(record, '$.send_backs') > 1")
         guard undone > 0 else { return true }
@@ -148,7 +150,7 @@ extension Simulation {
             let present = try await row(of: contest) ?? "no row"
             fail("\(contest.text), conflict = \(policy): '\(present)' instead of '\(expected)'\(told(contest.object))")
         }
-        guard contest.subject == .person, let state = remotes.state(contest.object) else { return }
+        guard [.person, .revocation].contains(contest.subject), let state = remotes.state(contest.object) else { return }
         for (name, value) in contest.people where state[name] != value {
             fail("\(contest.text): '\(name)' is not what people chose any more\(told(contest.object))")
         }

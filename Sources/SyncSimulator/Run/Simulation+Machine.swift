@@ -162,7 +162,7 @@ extension Simulation {
         guard !isCalm else { return }
         after(gap(5_000...90_000), .weatherChanges)
         guard plan.faultShare > 0, let remote = plan.remotes.randomElement(using: &random)?.name else { return }
-        let weather = RemoteSystems.Weather.allCases.randomElement(using: &random) ?? .fair
+        let weather = RemoteSystems.Weather.drawn.randomElement(using: &random) ?? .fair
         tell("\(remote) is \(weather).")
         remotes.weather[remote] = weather
         after(gap(1000...60_000), .weatherEnds(remote))

@@ -42,6 +42,7 @@ extension Simulation {
         expectSmallEngine()
         try await expectFewCommits()
         try await expectWinners()
+        try await expectRecoveries()
         try await expectIdleDrain()
         return checks.problems
     }

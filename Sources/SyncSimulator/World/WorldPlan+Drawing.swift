@@ -45,6 +45,7 @@ extension WorldPlan {
         drawVariety(&random)
         drawSlowRate(&random)
         if isTwoWay, chance(25) { options.otherResponses = number(2...20) }
+        (contests, drills) = chance(25) ? (12, 8) : (3, 1)
     }
 
     /// What makes one remote differ from another one, and from what is usual.

@@ -69,6 +69,9 @@ struct WorldPlan {
     var lostHooks = 0
     var vagueHooks = 0
     var options = RemoteOptions()
+    /// How many contests are held at rest, and how many drills.
+    var contests = 3
+    var drills = 0
 
     /// How the simulated systems behave where their documents leave it open.
     struct RemoteOptions {
@@ -129,7 +132,7 @@ struct WorldPlan {
             + "suspends \(suspendsProcesses), shares \(sharesObjects), pages of \(pageSize), brake \(brakes), "
             + "attempts \(settings.retry.maximumAttempts), kept rows \(settings.retention.maximumRows), refusals \(refusals) %, "
             + "repetitions \(repetitions) %, renames \(renamesUsers), mapped \(isMapped), without webhooks "
-            + "\(remotes.count { $0.webhook == nil })"
+            + "\(remotes.count { $0.webhook == nil }), contests \(contests), drills \(drills)"
     }
 }
 

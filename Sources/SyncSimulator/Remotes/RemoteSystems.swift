@@ -18,9 +18,11 @@ struct RemoteSystems {
         case throttlingChanges
         /// It can be read, and refuses every change.
         case refusingChanges
+        /// It refuses every change of a title, without saying why.
+        case refusingTitles
 
-        /// What comes by itself: a remote that refuses everything would need an operator after that.
-        static let drawn = allCases.filter { $0 != .refusingChanges }
+        /// What comes by itself: a remote that refuses something would need an operator after that.
+        static let drawn = allCases.filter { ![.refusingChanges, .refusingTitles].contains($0) }
     }
 
     var world: SimulatedWorld

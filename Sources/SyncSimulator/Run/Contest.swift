@@ -12,7 +12,7 @@ import SyncStore
 /// | title   | helpdesk, vg |                  | another title              | another title     |
 /// | person  | voicebot     | open, nobody's   | somebody unknown has it    | gives it to bob   |
 /// | person  | vg           | open, nobody's   | somebody has the chat      | gives it to the AI |
-/// | revocation | voicebot  | open, nobody's   | somebody unknown has it    | gives it to nobody |
+/// | revocation | voicebot  | open, nobody's   | jane has it                | gives it to nobody |
 /// | end     | helpdesk     | open, nobody's   | resolve it                 | a user's message  |
 /// | end     | vg           | open, nobody's   | complete it                | a user's message  |
 /// | reopening | helpdesk, vg | closed, nobody's | open it                  | nothing, or a user's message |
@@ -68,8 +68,8 @@ struct Contest {
             (preparation, people, change) = (nobodys, ["state": "human-chatting"], "assignee_id = \(WorldPlan.ai)")
             rows = ("open -", "open \(Profile.standardUnknownAssignee)", "open \(WorldPlan.ai)")
         case (.revocation, "voicebot"):
-            (preparation, people, change) = (nobodys, ["user_id": 9], "assignee_id = NULL")
-            rows = ("open -", "open \(Profile.standardUnknownAssignee)", "open -")
+            (preparation, people, change) = (nobodys, ["user_id": .integer(WorldPlan.known.id)], "assignee_id = NULL")
+            rows = ("open -", "open \(WorldPlan.known.assignee)", "open -")
         case (.end, "helpdesk"), (.end, "vg"):
             preparation = nobodys
             people = remote.name == "vg" ? ["state": "completed"] : ["status": "resolved"]

@@ -11,10 +11,19 @@ extension Simulation {
         // Where a copy lags, or the past is forgotten, it is not known what has been seen when; and a message from the future comes after
         // whatever people do.
         guard plan.isTwoWay, !plan.brakes, !wasRestored, plan.options.laggingReads == 0, plan.applicationClock <= .zero else { return }
+        setClockRight()
         random = SplitMix64(seed: seed)
         for number in 0..<plan.contests where checks.problems.isEmpty {
             if let contest = try await drawContest(number) { try await hold(contest) }
         }
+    }
+
+    /// The dates of both sides can be compared then.
+    private func setClockRight() {
+        guard clock.wall != clock.truth else { return }
+        let step = clock.truth - clock.wall
+        tell("The clock of the machine is set right.")
+        setClock(by: step)
     }
 
     private func drawContest(_ number: Int) async throws -> Contest? {

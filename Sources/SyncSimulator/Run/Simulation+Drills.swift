@@ -45,6 +45,7 @@ extension Simulation {
             case .refusedAfterLost: try await refuseAfterLoss(object)
             case .refusedTags: try await refuseTags(object)
             case .discardedRefusal: try await discardRefusal(object)
+            case .takenApart: try await takeApart(object)
             case .sharedObject: try await shareWhileRowWaits(object)
             case .clockBehind: try await startBehind(object)
             case .interruptedMessage: try await interruptMessage(object)
@@ -127,6 +128,23 @@ extension Simulation {
             """)
         if known == 0 { fail("it is not known any more that \(object) lacks what was discarded\(told(object))") }
         try await takeDiscardsBack()
+        return true
+    }
+
+    private func takeApart(_ object: RemoteSystems.Object) async throws -> Bool {
+        let id = object.conversation
+        guard try await prepare(id, "tags = '[]'") else { return false }
+        remotes.weather[object.remote] = .refusingTitles
+        let before = remotes.failedWrites[object] ?? 0
+        try await set(id, "title = \(nextTitle()), tags = \(JSONValue.array([.string(plan.tags[0])]).text)")
+        guard try await wait(until: { (remotes.failedWrites[object] ?? 0) > before }) else { return false }
+        remotes.weather[object.remote] = .throttlingChanges
+        try await run(until: clock.uptime + plan.settings.retention.maximumAge + .minutes(5))
+        remotes.weather[object.remote] = .refusingTitles
+        guard try await rest() else { return true }
+        if try await !hasRow(of: object, "state = 'dead'") { fail("there is no row for the title that \(object) refuses\(told(object))") }
+        remotes.weather[object.remote] = .fair
+        try await retryDead(of: object)
         return true
     }
 
@@ -231,7 +249,7 @@ extension Simulation {
         tell("The application links it again.")
         try await application.link(id, to: object.remote)
         committed()
-        for change: SandboxJSON? in [nil, "human-chatting"] {
+        for change: SandboxJSON? in [nil, "completed"] {
             if let change { try people(at: object, ["state": change]) }
             let begin = clock.truth
             guard try await wait(until: { remotes.readAt[object].map { $0 > begin } ?? false }) else { break }

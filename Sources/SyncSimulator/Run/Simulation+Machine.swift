@@ -122,7 +122,6 @@ extension Simulation {
         count("steps of the clock")
         tell("The clock of the machine is set by \(step.milliseconds) ms.")
         setClock(by: step)
-        for process in processes.values { process.clockSteps.wasSet(by: step) }
     }
 
     /// The machine is a virtual one that is not scheduled for a while.

@@ -119,6 +119,7 @@ final class Simulation {
     func setClock(by step: Duration) {
         clock.set(by: step)
         disk.wall = clock.wall
+        for process in processes.values { process.clockSteps.wasSet(by: step) }
     }
 
     func after(_ span: Duration, _ happening: Happening) { queue.enter(happening, at: clock.uptime + span) }

@@ -177,7 +177,7 @@ extension Simulation {
         try await set(object.conversation, "title = \(nextTitle())")
         guard try await wait(until: { try await hasRow(of: object, "state = 'pending' AND attempts > 0") }) else { return false }
         try await losePower()
-        tell("The clock is behind by \(Simulation.outage).")
+        tell("The clock is behind by \(Simulation.outage.milliseconds) ms.")
         setClock(by: .zero - Simulation.outage)
         remotes.weather[object.remote] = .fair
         try await run(until: clock.uptime + .seconds(5))
@@ -198,7 +198,7 @@ extension Simulation {
             try await ended(process, isKilled: true)
         }
         let step = Duration.hours(Bool.random(using: &random) ? 3 : -3)
-        tell("The clock of the machine is set by \(step).")
+        tell("The clock of the machine is set by \(step.milliseconds) ms.")
         setClock(by: step)
         guard try await rest() else { return true }
         let state = try await application.lines("SELECT state FROM outbox WHERE message_id = \(message)", columns: 1).last

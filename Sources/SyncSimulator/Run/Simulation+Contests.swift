@@ -4,8 +4,6 @@ import SyncStore
 
 /// Changes by two sides whose result is known, at rest.
 extension Simulation {
-    /// How long the remote takes no changes at most, so that what people did is compared before.
-    private static let longestThrottle = Duration.minutes(10)
 
     func expectWinners() async throws {
         // Where a copy lags, or the past is forgotten, it is not known what has been seen when; and a message from the future comes after
@@ -24,6 +22,12 @@ extension Simulation {
         let step = clock.truth - clock.wall
         tell("The clock of the machine is set right.")
         setClock(by: step)
+    }
+
+    /// How long the remote takes no changes at most, so that what people did is compared before: every object is read meanwhile.
+    private func longestThrottle(of name: String) -> Duration {
+        let poll = plan.remotes.first { $0.name == name }?.poll
+        return .minutes(10) + (poll.map { $0.interval * (plan.conversations.count / $0.rotate + 2) } ?? .zero)
     }
 
     private func drawContest(_ number: Int) async throws -> Contest? {
@@ -73,7 +77,7 @@ extension Simulation {
         }
         var isCompared: Bool { remotes.comparisons[contest.object] ?? 0 > comparisons }
         if remotes.weather[remote] == .throttlingChanges {
-            let end = clock.uptime + Simulation.longestThrottle
+            let end = clock.uptime + longestThrottle(of: remote)
             while !isCompared, clock.uptime < end { try await run(until: clock.uptime + .seconds(1)) }
             remotes.weather[remote] = .fair
             // The change of the application was sent before anybody looked.
@@ -155,7 +159,9 @@ extension Simulation {
         if contest.subject == .reopening { return try await expectReopening(contest, adoption.reopening) }
         let policy = adoption.conflict
         let isDated = !plan.options.isUndated && clock.wall == clock.truth && isOrderKnown
-        if let expected = contest.winner(policy, isDated: isDated, wasThere: wasThere), try await row(of: contest) != expected {
+        let winner = contest.winner(policy, isDated: isDated, wasThere: wasThere)
+        tell("The contest ends, conflict = \(policy): \(winner ?? "whoever") has to have won.")
+        if let expected = winner, try await row(of: contest) != expected {
             let present = try await row(of: contest) ?? "no row"
             fail("\(contest.text), conflict = \(policy): '\(present)' instead of '\(expected)'\(told(contest.object))")
         }

@@ -5,7 +5,7 @@ import SyncStore
 /// Incidents whose right end is known, at rest.
 extension Simulation {
     /// How long something may take to happen that a drill needs; without it there is no drill.
-    private static let patience = Duration.minutes(10)
+    private static let patience = Duration.hours(3)
     /// By how much the clock is behind after a power cut: longer than anything takes to come to rest.
     private static let outage = Duration.hours(72)
 
@@ -166,7 +166,7 @@ extension Simulation {
         committed()
         remotes.weather[object.remote] = .fair
         let writes = remotes.writes[object]
-        try await run(until: clock.uptime + Simulation.patience)
+        try await run(until: clock.uptime + .minutes(15))
         if remotes.writes[object] != writes { fail("something was sent to \(object), which belongs to two conversations\(told(object))") }
         try await endSharing()
         return true
@@ -249,11 +249,12 @@ extension Simulation {
         tell("The application links it again.")
         try await application.link(id, to: object.remote)
         committed()
-        for change: SandboxJSON? in [nil, "completed"] {
-            if let change { try people(at: object, ["state": change]) }
-            let begin = clock.truth
-            guard try await wait(until: { remotes.readAt[object].map { $0 > begin } ?? false }) else { break }
-        }
+        // The state is there, as the first read shows: what is planned then does without it.
+        guard try await waitForRead(of: object) else { return false }
+        try await set(id, "title = \(nextTitle())")
+        try await run(until: clock.uptime + .minutes(1))
+        try people(at: object, ["state": "completed"])
+        guard try await waitForRead(of: object) else { return false }
         remotes.weather[object.remote] = .fair
         guard try await rest() else { return true }
         try await expectRow(of: id, "open", object)
@@ -302,6 +303,11 @@ extension Simulation {
             try await run(until: next)
         }
         return true
+    }
+
+    private func waitForRead(of object: RemoteSystems.Object) async throws -> Bool {
+        let begin = clock.truth
+        return try await wait(until: { remotes.readAt[object].map { $0 > begin } ?? false })
     }
 
     /// A call has arrived there, and its process does not know yet how it went.

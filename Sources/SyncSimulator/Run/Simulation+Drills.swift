@@ -251,6 +251,7 @@ extension Simulation {
         committed()
         // The state is there, as the first read shows: what is planned then does without it.
         guard try await waitForRead(of: object) else { return false }
+        try await run(until: clock.uptime + .seconds(10))
         try await set(id, "title = \(nextTitle())")
         try await run(until: clock.uptime + .minutes(1))
         try people(at: object, ["state": "completed"])

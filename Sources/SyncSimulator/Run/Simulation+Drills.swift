@@ -239,19 +239,9 @@ extension Simulation {
         guard try await prepare(id, "status = 'open', assignee_id = NULL"), try await isRow(of: id, "open"),
             remotes.state(object)?["state"]?.string == "requested_chat"
         else { return false }
-        tell("The application deletes the link of \(id) to \(object.remote).")
-        try await application.unlink(id, from: object.remote)
-        relinked.insert(id)
-        committed()
-        guard try await rest() else { return true }
         remotes.weather[object.remote] = .throttlingChanges
-        try await set(id, "title = \(nextTitle())")
-        tell("The application links it again.")
-        try await application.link(id, to: object.remote)
-        committed()
-        // The state is there, as the first read shows: what is planned then does without it.
-        guard try await waitForRead(of: object) else { return false }
-        try await run(until: clock.uptime + .seconds(10))
+        try await resend(id, object.remote)
+        // The state is there: what is planned does without it.
         try await set(id, "title = \(nextTitle())")
         try await run(until: clock.uptime + .minutes(1))
         try people(at: object, ["state": "completed"])

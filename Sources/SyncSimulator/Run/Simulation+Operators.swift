@@ -132,7 +132,7 @@ extension Simulation {
         }
     }
 
-    private func resend(_ id: String, _ remote: String) async throws {
+    func resend(_ id: String, _ remote: String) async throws {
         count("resends")
         tell("An operator has \(id) sent to \(remote) again.")
         let parties = daemon?.parties.remotes ?? []

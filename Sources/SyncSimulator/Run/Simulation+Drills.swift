@@ -117,10 +117,17 @@ extension Simulation {
         try await set(id, "title = \(nextTitle())")
         guard try await wait(until: { try await hasRow(of: object, "state = 'dead'") }) else { return false }
         remotes.weather[object.remote] = .fair
-        try await discardDead(of: object)
+        tell("An operator discards it.")
+        try await manage(.discard, dead(of: object))
+        committed()
         try await set(id, "tags = \(JSONValue.array([.string(tag)]).text)")
         guard try await rest() else { return true }
-        try await takeBack(object)
+        let known = try await application.number(
+            """
+            SELECT count(*) FROM link_state WHERE conversation_id = \(id) AND remote = \(object.remote) AND discarded_row IS NOT NULL
+            """)
+        if known == 0 { fail("it is not known any more that \(object) lacks what was discarded\(told(object))") }
+        try await takeDiscardsBack()
         return true
     }
 
@@ -132,13 +139,12 @@ extension Simulation {
         try await set(id, "title = \(nextTitle()), tags = \(JSONValue.array([.string(plan.tags[0])]).text)")
         guard try await wait(until: { (remotes.failedWrites[object] ?? 0) > before }) else { return false }
         remotes.weather[object.remote] = .throttlingChanges
-        guard try await wait(until: { try await hasRow(of: object, "state = 'dead'") }) else { return false }
-        try await discardDead(of: object)
         try await run(until: clock.uptime + plan.settings.retention.maximumAge + .minutes(5))
         remotes.weather[object.remote] = .refusingTitles
         guard try await rest() else { return true }
+        if try await !hasRow(of: object, "state = 'dead'") { fail("there is no row for the title that \(object) refuses\(told(object))") }
         remotes.weather[object.remote] = .fair
-        try await takeBack(object)
+        try await retryDead(of: object)
         return true
     }
 
@@ -309,23 +315,6 @@ extension Simulation {
         var filter = OutboxFilter()
         (filter.remote, filter.conversation, filter.states) = (object.remote, object.conversation, [.dead])
         return filter
-    }
-
-    private func discardDead(of object: RemoteSystems.Object) async throws {
-        tell("An operator discards what is dead.")
-        try await manage(.discard, dead(of: object))
-        committed()
-    }
-
-    /// The operator has what was discarded sent after all, as far as it is known.
-    private func takeBack(_ object: RemoteSystems.Object) async throws {
-        let known = try await application.number(
-            """
-            SELECT count(*) FROM link_state WHERE conversation_id = \(object.conversation) AND remote = \(object.remote)
-                AND discarded_row IN (SELECT id FROM outbox)
-            """)
-        if known == 0 { fail("it is not known any more that \(object) lacks what was discarded\(told(object))") }
-        try await takeDiscardsBack()
     }
 
     /// Until nothing is dead: what was refused is sent member by member.

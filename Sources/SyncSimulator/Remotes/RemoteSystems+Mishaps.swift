@@ -23,7 +23,7 @@ extension RemoteSystems {
         case .throttling: return .fault(RemoteSystems.throttled(&random))
         case .throttlingChanges: return call.isWrite ? .fault(RemoteSystems.throttled(&random)) : nil
         case .refusingChanges: return call.isWrite ? .fault(RemoteSystems.status(422)) : nil
-        case .refusingTitles: return (try? Titles.number(in: call)) == nil ? nil : .fault(RemoteSystems.status(422))
+        case .refusingTags: return call.hasTags ? .fault(RemoteSystems.status(422)) : nil
         case .hanging: return .fault(FaultRule(Bool.random(using: &random) ? .hangBefore : .hangAfter))
         case .unauthorized: return .fault(RemoteSystems.status(401))
         case .gateway: return .fault(RemoteSystems.gateway)

@@ -18,11 +18,11 @@ struct RemoteSystems {
         case throttlingChanges
         /// It can be read, and refuses every change.
         case refusingChanges
-        /// It refuses every change of a title, without saying why.
-        case refusingTitles
+        /// It refuses every change of tags, without saying why.
+        case refusingTags
 
         /// What comes by itself: a remote that refuses something would need an operator after that.
-        static let drawn = allCases.filter { ![.refusingChanges, .refusingTitles].contains($0) }
+        static let drawn = allCases.filter { ![.refusingChanges, .refusingTags].contains($0) }
     }
 
     var world: SimulatedWorld

@@ -32,6 +32,8 @@ struct SimulatedCall {
     /// How many fields of the object it sets.
     var fieldCount: Int { if case .deliver(let row) = purpose { row.delta?.fields.count ?? 1 } else { 0 } }
 
+    var hasTags: Bool { if case .deliver(let row) = purpose { row.delta?.fields["tags"] != nil } else { false } }
+
     /// The remote says that it does not take this call.
     var isRefused: Bool {
         guard case .success(let reply)? = result else { return false }

@@ -8,7 +8,7 @@ import SyncCore
 /// | killed             | the process is killed while a call is applied, and the application changes back what it brought | what the application wrote last, at both sides |
 /// | refused after lost | the response to a title is lost, and the next title is refused           | the application keeps the second    |
 /// | refused tags       | tags are refused, and people at the remote add another one               | all tags, at both sides             |
-/// | taken apart        | a call is refused for one of its members, and retention passes before it is known for which | there is a row for that one |
+/// | taken apart        | a call is refused because of its tags, and retention passes before that is known | there is a row for the tags |
 /// | discarded refusal  | what was refused is discarded, and something else is sent                | it is known what the remote lacks   |
 /// | shared object      | an object gets a second conversation while a row waits for it            | nothing is sent there               |
 /// | clock behind       | a row waits for its retry; after a power cut, the clock is days behind   | it is sent all the same             |

@@ -31,8 +31,13 @@ extension Simulation {
         let object = RemoteSystems.Object(remote: remote.name, conversation: id)
         let fields = remotes.change(of: object, mayUseUnmapped: plan.options.hasUnmappedValues, now: clock.truth, &random)
         guard !fields.isEmpty else { return }
-        tell("Somebody at \(remote.name) changes \(id) to \(SandboxJSON.object(fields).text).")
-        for hook in try remotes.act(at: object, fields, now: clock.truth) { send(hook, remote.name) }
+        try people(at: object, fields)
+    }
+
+    /// - Parameter earlier: how long ago, as the remote dates it.
+    func people(at object: RemoteSystems.Object, _ fields: [String: SandboxJSON], earlier: Duration = .zero) throws {
+        tell("Somebody at \(object.remote) changes \(object.conversation) to \(SandboxJSON.object(fields).text).")
+        for hook in try remotes.act(at: object, fields, now: clock.truth - earlier) { send(hook, object.remote) }
     }
 
     private func fin(_ id: String) throws {

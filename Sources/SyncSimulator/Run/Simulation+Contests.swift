@@ -4,7 +4,6 @@ import SyncStore
 
 /// Changes by two sides whose result is known, at rest.
 extension Simulation {
-
     func expectWinners() async throws {
         // Where a copy lags, or the past is forgotten, it is not known what has been seen when; and a message from the future comes after
         // whatever people do.
@@ -136,8 +135,7 @@ extension Simulation {
 
     /// - Returns: how often what the object showed was compared before.
     private func peopleChange(_ contest: Contest, earlier: Duration = .zero) throws -> Int {
-        tell("Somebody at \(contest.object.remote) changes \(contest.object.conversation) to \(SandboxJSON.object(contest.people).text).")
-        for hook in try remotes.act(at: contest.object, contest.people, now: clock.truth - earlier) { send(hook, contest.object.remote) }
+        try people(at: contest.object, contest.people, earlier: earlier)
         return remotes.comparisons[contest.object] ?? 0
     }
 

@@ -54,9 +54,9 @@ extension Simulation {
             case .firstContact: try await changeBeforeFirstContact(object)
             }
         remotes.weather[object.remote] = .fair
-        guard isHeld else { return }
+        // What a drill has begun is done, even if it was not held.
+        guard checks.problems.isEmpty, try await rest(), isHeld else { return }
         count("drills: \(drill)")
-        guard checks.problems.isEmpty, try await rest() else { return }
         try await expectAgreement()
     }
 
@@ -134,15 +134,15 @@ extension Simulation {
     private func takeApart(_ object: RemoteSystems.Object) async throws -> Bool {
         let id = object.conversation
         guard try await prepare(id, "tags = '[]'") else { return false }
-        remotes.weather[object.remote] = .refusingTitles
+        remotes.weather[object.remote] = .refusingTags
         let before = remotes.failedWrites[object] ?? 0
         try await set(id, "title = \(nextTitle()), tags = \(JSONValue.array([.string(plan.tags[0])]).text)")
         guard try await wait(until: { (remotes.failedWrites[object] ?? 0) > before }) else { return false }
         remotes.weather[object.remote] = .throttlingChanges
         try await run(until: clock.uptime + plan.settings.retention.maximumAge + .minutes(5))
-        remotes.weather[object.remote] = .refusingTitles
+        remotes.weather[object.remote] = .refusingTags
         guard try await rest() else { return true }
-        if try await !hasRow(of: object, "state = 'dead'") { fail("there is no row for the title that \(object) refuses\(told(object))") }
+        if try await !hasRow(of: object, "state = 'dead'") { fail("there is no row for the tags that \(object) refuses\(told(object))") }
         remotes.weather[object.remote] = .fair
         try await retryDead(of: object)
         return true
@@ -278,11 +278,6 @@ extension Simulation {
     private func nextTitle() -> String {
         actCount += 1
         return Titles.ofApplication(actCount + 1000)
-    }
-
-    private func people(at object: RemoteSystems.Object, _ fields: [String: SandboxJSON]) throws {
-        tell("Somebody at \(object.remote) changes \(object.conversation) to \(SandboxJSON.object(fields).text).")
-        for hook in try remotes.act(at: object, fields, now: clock.truth) { send(hook, object.remote) }
     }
 
     /// Lets happen what happens until the condition holds.

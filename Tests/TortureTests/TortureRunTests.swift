@@ -13,7 +13,8 @@ import Torture
         let result = try await TortureRun.run(kills: 15, seed: seed, folder: directory.file("run")) { print($0) }
         let report = TortureReport(result, seed: seed)
         #expect(report.isClean, "\(report.text)")
-        #expect(result.history.kills.count == 15)
+        // The last round may kill a command beside the service.
+        #expect((15...17).contains(result.history.kills.count))
         #expect(result.history.journal.states.count >= 40)
         #expect(!result.history.calls.isEmpty)
     }

@@ -32,7 +32,7 @@ package actor TortureRun {
     private static let migrationShare = 50
 
     /// - Parameters:
-    ///   - kills: how many processes are killed.
+    ///   - kills: how many processes are killed at least: a round kills up to three.
     ///   - folder: for configuration, database and logs; it is created, and nothing removes it.
     package static func run(kills: Int, seed: UInt64, folder: String, progress: @Sendable (String) -> Void) async throws -> Result {
         let port = try LoopbackPort.unused()

@@ -11,6 +11,9 @@ final class SQLiteConnection: StoreConnection {
     /// The size to which the WAL is truncated, in bytes; SQLite checkpoints it after every 4 MiB of commits.
     private static let walSizeLimit: SQL = "16777216"
 
+    /// Those of the connections to lost files, which stay open until the process ends.
+    private static let abandoned = Mutex<[SessionQueue]>([])
+
     let path: String
     let schemaChange: SchemaChange
     let queue: SessionQueue
@@ -145,7 +148,7 @@ final class SQLiteConnection: StoreConnection {
             loss.logAside = files.setStaleLogAside(after: found)
             loss.hasKeptCommits = found != .logReplaced
         }
-        _ = Unmanaged.passRetained(queue)
+        SQLiteConnection.abandoned.withLock { $0.append(queue) }
         let end = loss
         let tell = lossState.withLock { state in
             state.loss = end

@@ -15,7 +15,7 @@ import SyncCore
 /// | interrupted message | the process is killed while Fin gets a message, and the clock is set    | the message is there once, and delivered |
 /// | unseen takeover    | a person takes a chat, which nothing tells, and the application gives it to the AI | the person has it         |
 /// | gateway            | something in front of the remote responds 404 to everything              | the change is sent as soon as that ends |
-/// | first contact      | an operator has everything sent again, and people change the state before the first call | what the application wrote |
+/// | first contact      | an operator has everything sent again, and people change the state before anything was sent | what the application wrote |
 enum Drill: CaseIterable {
     case killed, refusedAfterLost, refusedTags, discardedRefusal, sharedObject, clockBehind, interruptedMessage, unseenTakeover, gateway
     case firstContact, takenApart
@@ -35,7 +35,7 @@ enum Drill: CaseIterable {
         case .clockBehind: hasTitle && plan.stepsClock
         case .interruptedMessage: remote.kind.receivesMessages && plan.stepsClock
         case .unseenTakeover: remote.name == "vg" && !remote.profile.statusMap.neverOver.isEmpty && adopted.contains(.status)
-        case .firstContact: remote.name == "vg" && adopted.contains(.status)
+        case .firstContact: remote.name == "vg" && !remote.profile.statusMap.neverOver.isEmpty && adopted.contains(.status)
         }
     }
 }

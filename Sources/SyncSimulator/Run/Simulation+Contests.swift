@@ -11,8 +11,16 @@ extension Simulation {
         setClockRight()
         random = SplitMix64(seed: seed)
         for number in 0..<plan.contests where checks.problems.isEmpty {
+            try await decideConflicts(by: AdoptionPolicy.Conflict.allCases.randomElement(using: &random) ?? .newest)
             if let contest = try await drawContest(number) { try await hold(contest) }
         }
+    }
+
+    /// An operator edits the configuration.
+    func decideConflicts(by policy: AdoptionPolicy.Conflict) async throws {
+        tell("The configuration says conflict = \(policy) from now on.")
+        plan.remotes = plan.remotes.map { remote in remote.with { $0.adoption.conflict = policy } }
+        try await reload(isPlanned: true)
     }
 
     /// The dates of both sides can be compared then.

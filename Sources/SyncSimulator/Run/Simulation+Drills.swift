@@ -236,16 +236,34 @@ extension Simulation {
 
     private func changeBeforeFirstContact(_ object: RemoteSystems.Object) async throws -> Bool {
         let id = object.conversation
-        guard try await prepare(id, "status = 'open', assignee_id = NULL"), try await isRow(of: id, "open"),
-            remotes.state(object)?["state"]?.string == "requested_chat"
+        // The name of the user is never read: it would always be sent.
+        let user = try await application.lines("SELECT user_id FROM conversations WHERE id = \(id)", columns: 1).first
+        try await set(id, "user_id = NULL")
+        let isHeld = try await changeBeforeFirstContactWithoutUser(object)
+        try await set(id, "user_id = \(user)")
+        return isHeld
+    }
+
+    private func changeBeforeFirstContactWithoutUser(_ object: RemoteSystems.Object) async throws -> Bool {
+        let id = object.conversation
+        // What the chat shows before the AI gets it is read first.
+        guard try await prepare(id, "status = 'open', assignee_id = \(WorldPlan.ai), tags = '[]'"), try await isRow(of: id, "open"),
+            let state = remotes.state(object), state["state"]?.string == "ai-chatting",
+            let tag = plan.tags.first(where: { state["tags"]?.strings?.contains($0) != true })
         else { return false }
+        // Whatever the policy is, nothing is adopted at the first contact.
+        try await decideConflicts(by: .remote)
         remotes.weather[object.remote] = .throttlingChanges
+        let before = remotes.failedWrites[object] ?? 0
         try await resend(id, object.remote)
-        // The state is there: what is planned does without it.
-        try await set(id, "title = \(nextTitle())")
-        try await run(until: clock.uptime + .minutes(1))
+        // The state is there: what is planned after the read does without it.
+        try await set(id, "tags = \(JSONValue.array([.string(tag)]).text)")
+        guard try await wait(until: { (remotes.failedWrites[object] ?? 0) > before }) else { return false }
         try people(at: object, ["state": "completed"])
-        guard try await waitForRead(of: object) else { return false }
+        guard try await wait(until: { try await isKnown("completed", of: object) }) else { return false }
+        // Nothing is left to send that a response could be to.
+        try await set(id, "tags = '[]'")
+        try await run(until: clock.uptime + .minutes(1))
         remotes.weather[object.remote] = .fair
         guard try await rest() else { return true }
         try await expectRow(of: id, "open", object)
@@ -291,9 +309,13 @@ extension Simulation {
         return true
     }
 
-    private func waitForRead(of object: RemoteSystems.Object) async throws -> Bool {
-        let begin = clock.truth
-        return try await wait(until: { remotes.readAt[object].map { $0 > begin } ?? false })
+    /// Whether it is recorded that the object has this state.
+    private func isKnown(_ state: String, of object: RemoteSystems.Object) async throws -> Bool {
+        try await application.number(
+            """
+            SELECT count(*) FROM link_state WHERE conversation_id = \(object.conversation) AND remote = \(object.remote)
+                AND fields ->> '$.state.held' = \(state)
+            """) > 0
     }
 
     /// A call has arrived there, and its process does not know yet how it went.

@@ -10,7 +10,7 @@ import SyncStore
 /// It does what the owner in the service does (runs the actions, posts the events), and checks the invariants after every event.
 final class Simulation {
     let seed: UInt64
-    let plan: WorldPlan
+    var plan: WorldPlan
     private(set) var clock = VirtualClock()
     let disk = SimulatedDisk()
     /// Drawn from while one happening is processed; see ``Happening/number``.

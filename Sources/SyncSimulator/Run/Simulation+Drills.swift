@@ -139,7 +139,8 @@ extension Simulation {
         try await set(id, "title = \(nextTitle()), tags = \(JSONValue.array([.string(plan.tags[0])]).text)")
         guard try await wait(until: { (remotes.failedWrites[object] ?? 0) > before }) else { return false }
         remotes.weather[object.remote] = .throttlingChanges
-        try await run(until: clock.uptime + plan.settings.retention.maximumAge + .minutes(5))
+        // A sweep begins every hour.
+        try await run(until: clock.uptime + plan.settings.retention.maximumAge + .minutes(65))
         remotes.weather[object.remote] = .refusingTags
         guard try await rest() else { return true }
         if try await !hasRow(of: object, "state = 'dead'") { fail("there is no row for the tags that \(object) refuses\(told(object))") }

@@ -65,6 +65,23 @@ import Testing
         #expect(try scenario.lines("SELECT count(*) FROM runs WHERE finished_at IS NOT NULL") == ["0"])
     }
 
+    @Test(arguments: [nil, StoreScenario.start])
+    func `a retry that falls due between the request and the exchange is due, unless a drain leaves it`(retriesDueBy: Instant?) async throws
+    {
+        let scenario = try await StoreScenario.converged()
+        try scenario.write("UPDATE conversations SET title = 'x'")
+        try await scenario.plan()
+        try scenario.write("UPDATE outbox SET attempts = 1, due_at = ? WHERE state = 'pending'", [Self.at(2).iso8601])
+        try await scenario.store.enterRemotes(scenario.remotes)
+        var lane = lane("vg")
+        lane.retriesDueBy = retriesDueBy
+        // The database was busy from the second on.
+        lane.claim = .init(rows: 10, retries: 10, retriesDueBy: retriesDueBy ?? Self.at(1), leaseDuration: .seconds(60))
+        let result = try await scenario.store.exchange(scenario.exchange(now: Self.at(3)) { $0.lanes = [lane] }, for: scenario.parties())
+        #expect(result.lanes["vg"]?.claimed.isEmpty == true)
+        #expect(result.lanes["vg"]?.nextDueAt == (retriesDueBy == nil ? Self.at(2) : nil))
+    }
+
     @Test(
         arguments: [
             "UPDATE conversations SET title = 'y'", "UPDATE outbox SET due_at = '2026-01-01T00:00:00.000Z' WHERE state = 'pending'",

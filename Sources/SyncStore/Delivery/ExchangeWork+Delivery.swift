@@ -90,7 +90,9 @@ extension ExchangeWork {
 
     mutating func findDue(_ request: LaneRequest) throws {
         let isAsked = request.claim.map { $0.rows > 0 } ?? false
-        let nextDueAt = try Store.nextDue(request.remote, after: now, session)
+        // Retries that fell due after the claim was wanted were not claimed. Those that a drain leaves are not due for it.
+        let claimedBy = request.retriesDueBy == nil ? request.claim?.retriesDueBy : nil
+        let nextDueAt = try Store.nextDue(request.remote, after: min(now, claimedBy ?? now), session)
         let isSomethingDue =
             try !isAsked && mayClaim(request)
             && Store.isSomethingDue(request.remote, by: now, retriesBy: request.retriesDueBy.map { min(now, $0) }, session)

@@ -11,7 +11,7 @@ final class SQLiteConnection: StoreConnection {
     /// The size to which the WAL is truncated, in bytes; SQLite checkpoints it after every 4 MiB of commits.
     private static let walSizeLimit: SQL = "16777216"
 
-    /// Those of the connections to lost files, which stay open until the process ends.
+    /// The queues of connections to lost files: these stay open until the process ends.
     private static let abandoned = Mutex<[SessionQueue]>([])
 
     let path: String
